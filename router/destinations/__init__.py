@@ -1,0 +1,1 @@
+"""Where incidents are declared: one folder a vendor, one registry."""

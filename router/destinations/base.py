@@ -1,0 +1,98 @@
+"""What every destination offers the worker: the last stage on the way of an alert."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pydantic
+
+from router.domain import operation as operations
+from router.outbound import client
+
+
+class Opening(pydantic.BaseModel):
+    """What a rule may set for one incident at a destination; a kind's own fields are added by its subclass."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Config(pydantic.BaseModel):
+    """One configured account; a kind's own settings are added by its subclass.
+
+    ``defaults`` are fields of the kind's ``Opening`` that hold where a rule says nothing. Sub-classes validate them
+    against their ``Opening`` when the configuration is loaded.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    api_key: pydantic.SecretStr
+    base_url: str
+    timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=60)
+    defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
+
+
+class Destination(Protocol):
+    """One account at a vendor, of one kind.
+
+    Every method either answers or raises one of ``outbound.errors``: ``Temporary`` (surely not done; try again),
+    ``Unanswered`` (nobody knows whether it was done), ``Permanent`` (it never will be). ``repeatable_open`` tells
+    that an unanswered open may simply be repeated under the same key; where it is false ``find`` is asked first.
+    """
+
+    repeatable_open: bool
+
+    async def adopt(self, operation: operations.Operation) -> operations.Seen | None:
+        """Find what the vendor made by itself for ``operation.linked_id``, bring it to the content; None if nothing."""
+        ...
+
+    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+        """Look whether an unanswered open happened after all; the oldest of several stays, the rest is ended."""
+        ...
+
+    async def open(self, operation: operations.Operation) -> operations.Seen:
+        """Create it, visible at once where the destination knows no drafts."""
+        ...
+
+    async def update(self, operation: operations.Operation) -> operations.Seen:
+        """Bring what is there to the content (severity, components, texts)."""
+        ...
+
+    async def publish(self, operation: operations.Operation) -> operations.Seen:
+        """Publish a draft."""
+        ...
+
+    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+        """End it at the vendor."""
+        ...
+
+    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+        """Throw an unpublished draft away."""
+        ...
+
+    async def observe(self, vendor_id: str) -> operations.Seen | None:
+        """Read what is there now; None where the vendor knows no such thing (any more)."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections to the vendor."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One line of the registry: all that the rest of the program knows of a kind of destination.
+
+    ``public`` kinds show customers what they are told. ``adopts`` tells that the vendor may draft by itself.
+    ``make`` builds the destination from its name, its configuration and the client for its account.
+    """
+
+    name: str
+    config: type[Config]
+    opening: type[Opening]
+    public: bool
+    adopts: bool
+    make: Callable[[str, Any, client.Client], Destination]
+
+
+Registry = Mapping[str, Kind]

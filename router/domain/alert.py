@@ -1,0 +1,33 @@
+"""One alert in the normal form that every source produces and everything after it reads."""
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["firing", "resolved"]
+
+
+class Alert(msgspec.Struct, frozen=True, array_like=True):
+    """One firing or resolved condition.
+
+    ``fingerprint`` stays the same from firing to resolved and is unique within ``source``. ``starts_at`` and
+    ``ends_at`` are microseconds since the epoch; ``ends_at`` is 0 while the alert fires. ``severity`` is the
+    sender's own word (empty where it sends none): rules decide what it means here. ``link`` points back at
+    whatever the sender links to.
+    """
+
+    source: str
+    fingerprint: str
+    status: Status
+    starts_at: int
+    ends_at: int
+    title: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    severity: str = ""
+    link: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The fingerprint with its scope, unique over all sources."""
+        return f"{self.source}/{self.fingerprint}"

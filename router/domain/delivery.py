@@ -1,0 +1,60 @@
+"""One accepted request as it stands in the inbox: its alerts in the normal form, with what was decided of each."""
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import severity as severities
+
+SCHEMA = 1
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """One alert of a delivery; ``response`` is an index into the delivery's responses, -1 where it is ignored."""
+
+    alert: alerts.Alert
+    incident_key: str
+    severity: severities.Severity
+    response: int
+    ignored: str = ""
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True):
+    """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once."""
+
+    schema: int
+    id: str
+    source: str
+    received_at: int
+    responses: list[decisions.Response]
+    rows: list[Row]
+
+
+def pack(
+    delivery_id: str, source: str, received_at: int, routed: list[tuple[alerts.Alert, decisions.Decision]]
+) -> Delivery:
+    """Put alerts and decisions together; rules share one response object, so it is stored once."""
+    places: dict[int, int] = {}
+    responses: list[decisions.Response] = []
+    rows = []
+    for alert, decision in routed:
+        response = decision.response
+        place = -1
+        if response is not None:
+            place = places.setdefault(id(response), len(responses))
+            if place == len(responses):
+                responses.append(response)
+        rows.append(Row(alert, decision.incident_key, decision.severity, place, decision.ignored))
+    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows)
+
+
+def unpack(delivery: Delivery) -> list[decisions.Routed]:
+    """The alerts that were not ignored, each with its decision."""
+    return [
+        decisions.Routed(
+            row.alert,
+            decisions.Decision(row.incident_key, row.severity, delivery.responses[row.response]),
+        )
+        for row in delivery.rows
+        if row.response >= 0
+    ]

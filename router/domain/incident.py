@@ -1,0 +1,57 @@
+"""An incident: what the alerts of one incident key amount to. The worker folds alerts into it (see ``fold``)."""
+
+from typing import Literal
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import severity as severities
+
+Status = Literal["open", "closed"]
+
+
+class AlertState(msgspec.Struct, frozen=True, array_like=True):
+    """The newest that is known of one alert of the incident; times in microseconds since the epoch.
+
+    ``learned_at`` is when this state was folded in; it takes no part in deciding which state is the newer one.
+    """
+
+    starts_at: int
+    resolved: bool
+    ends_at: int
+    severity: severities.Severity
+    learned_at: int = 0
+
+    @property
+    def order(self) -> tuple[int, bool, int, int]:
+        """What decides which of two states is the newer one, whatever order they arrive in."""
+        return (self.starts_at, self.resolved, self.ends_at, self.severity)
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """The alerts of one incident key and what they amount to.
+
+    ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
+    a late firing message is recognised as old. ``generation`` counts the openings, ``episode`` is the random id of
+    the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are
+    those that opened the episode: an incident is finished by the decision that opened it.
+    """
+
+    key: str
+    status: Status = "closed"
+    generation: int = 0
+    episode: str = ""
+    severity: severities.Severity = severities.Severity.INFO
+    opened_at: int = 0
+    closed_at: int = 0
+    changed_at: int = 0
+    accepted_at: int = 0
+    response: decisions.Response | None = None
+    opening_alert: alerts.Alert | None = None
+    alerts: dict[str, AlertState] = {}
+
+    @property
+    def firing(self) -> list[str]:
+        """The identities of the alerts that fire now, in order."""
+        return sorted(identity for identity, state in self.alerts.items() if not state.resolved)
