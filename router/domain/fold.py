@@ -104,9 +104,7 @@ def _open(  # noqa: PLR0917 - private, and each argument is a different kind of 
     )
 
 
-def _without_old_tombstones(
-    states: dict[str, incidents.AlertState], now: int
-) -> dict[str, incidents.AlertState]:
+def _without_old_tombstones(states: dict[str, incidents.AlertState], now: int) -> dict[str, incidents.AlertState]:
     horizon = now - TOMBSTONE_LIFE
     if not any(state.resolved and state.learned_at < horizon for state in states.values()):
         return states

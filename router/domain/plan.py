@@ -70,9 +70,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     return Rest("review: waits for a person to approve", waits_for="person")
 
 
-def _towards_published(
-    desired: publications.Desired, observed: publications.Publication, digest: str
-) -> Step:
+def _towards_published(desired: publications.Desired, observed: publications.Publication, digest: str) -> Step:
     if _may_publish(desired, observed):
         return Act("publish", "the draft may be published")
     if observed.digest != digest:

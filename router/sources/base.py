@@ -56,7 +56,5 @@ class Kind:
 
     name: str
     config: type[Config]
-    make: (
-        Any  # Callable[[name, config], Source]; typed loosely because each kind takes its own configuration.
-    )
+    make: Any  # Callable[[name, config], Source]; typed loosely because each kind takes its own configuration.
     summary: str
