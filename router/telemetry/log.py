@@ -1,0 +1,78 @@
+"""The structured log: one line an event, JSON or for people, to standard error.
+
+Event names are fixed words; everything that varies is a field, so that a log can be searched and counted.
+"""
+
+import logging
+import sys
+from typing import Literal, TextIO
+
+import structlog
+from structlog import typing as structlog_typing
+
+Format = Literal["json", "console"]
+
+
+def configure(format: Format = "json", level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
+    """Set up the log of the whole process, also that of libraries which use ``logging``.
+
+    ``level`` is ``debug``, ``info``, ``warning`` or ``error``; ``ValueError`` names anything else. ``stream`` is
+    standard error where it is left out. May be called again; the last call counts.
+    """
+    threshold = logging.getLevelNamesMapping().get(level.upper())
+    if threshold is None:
+        raise ValueError(f"log level {level!r} is none of debug, info, warning, error")
+    target = stream or sys.stderr
+    shared = _shared()
+    renderer = _json() if format == "json" else _console(target)
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    _adopt_library_logs(threshold, target, shared, renderer)
+
+
+def get(name: str) -> structlog_typing.FilteringBoundLogger:
+    """Return the log of one part of the router; ``name`` becomes the field ``part`` of its lines.
+
+    It may be called before ``configure``: the settings are looked up whenever something is written.
+    """
+    logger: structlog_typing.FilteringBoundLogger = structlog.get_logger(part=name)
+    return logger
+
+
+def _shared() -> list[structlog_typing.Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def _json() -> list[structlog_typing.Processor]:
+    # Local variables stay out of stack traces: they hold bodies and secrets.
+    traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer(default=str)]
+
+
+def _console(target: TextIO) -> list[structlog_typing.Processor]:
+    return [
+        structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback),
+    ]
+
+
+def _adopt_library_logs(
+    threshold: int, target: TextIO, shared: list[structlog_typing.Processor], renderer: list[structlog_typing.Processor]
+) -> None:
+    """Give libraries' own log lines the same form; theirs begin at warning, whatever the level."""
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(threshold, logging.WARNING))

@@ -1,0 +1,88 @@
+"""Every metric of the router, with its labels and its help, in one registry of its own.
+
+The door counts deliveries and alerts, the worker counts operations; ``GET /metrics`` renders them all.
+"""
+
+import prometheus_client
+from prometheus_client import exposition
+
+# A gauge of its own for each counter's birth would double what is stored, and nothing of ours reads it.
+prometheus_client.disable_created_metrics()
+
+REGISTRY = prometheus_client.CollectorRegistry(auto_describe=True)
+CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+deliveries = prometheus_client.Counter(
+    "incident_router_deliveries_total",
+    "Requests to /v1/webhooks, by source and outcome: accepted, empty (no alerts in it), quarantined, unauthorized, "
+    "unknown_source (its source label is empty), too_large, bad_request, disconnected, unavailable or error.",
+    ["source", "outcome"],
+    registry=REGISTRY,
+)
+
+alerts = prometheus_client.Counter(
+    "incident_router_alerts_total",
+    "Alerts in accepted deliveries, by source and outcome: firing or resolved where a rule routed them, "
+    "ignored where none did.",
+    ["source", "outcome"],
+    registry=REGISTRY,
+)
+
+truncated_alerts = prometheus_client.Counter(
+    "incident_router_truncated_alerts_total",
+    "Alerts that the sender said it left out of a delivery, by source: they were never received.",
+    ["source"],
+    registry=REGISTRY,
+)
+
+decisions = prometheus_client.Counter(
+    "incident_router_decisions_total",
+    "Alerts in accepted deliveries, by the rule that decided them; the rule is empty where none did.",
+    ["rule"],
+    registry=REGISTRY,
+)
+
+quarantined = prometheus_client.Counter(
+    "incident_router_quarantined_total",
+    "Authentic bodies that could not be parsed and were kept in the quarantine, by source.",
+    ["source"],
+    registry=REGISTRY,
+)
+
+operations = prometheus_client.Counter(
+    "incident_router_operations_total",
+    "Operations at vendors, by destination, operation (open, update, publish, resolve, ...) and result.",
+    ["destination", "operation", "result"],
+    registry=REGISTRY,
+)
+
+inbox_entries = prometheus_client.Gauge(
+    "incident_router_inbox_entries",
+    "Deliveries in the inbox: accepted, and not yet folded into incidents.",
+    registry=REGISTRY,
+)
+
+inbox_oldest_seconds = prometheus_client.Gauge(
+    "incident_router_inbox_oldest_seconds",
+    "Age of the oldest delivery in the inbox, in seconds; 0 where it is empty.",
+    registry=REGISTRY,
+)
+
+accepted_to_opened_seconds = prometheus_client.Histogram(
+    "incident_router_accepted_to_opened_seconds",
+    "Seconds from accepting the alert that opened an incident to the vendor's answer that it is open, by destination.",
+    ["destination"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+    registry=REGISTRY,
+)
+
+worker_heartbeat_seconds = prometheus_client.Gauge(
+    "incident_router_worker_heartbeat_seconds",
+    "When the worker last finished a round, in seconds since the Unix epoch; 0 before its first.",
+    registry=REGISTRY,
+)
+
+
+def render() -> bytes:
+    """Render all metrics in the Prometheus text format; its content type is ``CONTENT_TYPE``."""
+    return prometheus_client.generate_latest(REGISTRY)
