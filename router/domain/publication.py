@@ -56,7 +56,7 @@ class Publication(msgspec.Struct, frozen=True):
     """What is known of one episode at one destination.
 
     ``vendor_id`` is the id there, ``url`` a link for people. ``digest`` is that of the content last sent. ``number``
-    counts the operations begun; it is part of their idempotency keys. ``retry_at`` is the earliest time of the next
+    counts the operations begun; it is part of their idempotency keys. ``content`` is what was last sent. ``retry_at`` is the earliest time of the next
     attempt, ``attempts`` how many have failed in a row. ``dead`` holds the vendor's message where only a person can
     go on. ``approved`` is set by a person's review. ``adoption_tried`` says that no draft was found.
     """
@@ -67,6 +67,7 @@ class Publication(msgspec.Struct, frozen=True):
     vendor_id: str = ""
     url: str = ""
     digest: str = ""
+    content: Content | None = None
     number: int = 0
     intent: Intent | None = None
     retry_at: int = 0

@@ -1,0 +1,57 @@
+"""How documents stand in the store: MessagePack, typed on the way in and out."""
+
+import msgspec
+
+from router.domain import delivery as deliveries
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.store import errors
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_delivery = msgspec.msgpack.Decoder(deliveries.Delivery).decode
+_decode_incident = msgspec.msgpack.Decoder(incidents.Incident).decode
+_decode_publications = msgspec.msgpack.Decoder(list[publications.Publication]).decode
+
+
+def pack_delivery(delivery: deliveries.Delivery) -> bytes:
+    """Pack what an inbox entry says of its body."""
+    return _encode(delivery)
+
+
+def unpack_delivery(data: bytes) -> deliveries.Delivery:
+    """Read an inbox entry; ``Unreadable`` where it was written by a newer version or is damaged."""
+    try:
+        delivery = _decode_delivery(data)
+    except msgspec.DecodeError as error:
+        raise errors.Unreadable(f"the entry is not a delivery: {error}") from error
+    if delivery.schema != deliveries.SCHEMA:
+        raise errors.Unreadable(f"the entry has schema {delivery.schema}, this version reads {deliveries.SCHEMA}")
+    return delivery
+
+
+def pack_incident(incident: incidents.Incident) -> bytes:
+    """Pack an incident's document."""
+    return _encode(incident)
+
+
+def unpack_incident(data: bytes) -> incidents.Incident:
+    """Read an incident's document; ``Unreadable`` where it is damaged."""
+    try:
+        return _decode_incident(data)
+    except msgspec.DecodeError as error:
+        raise errors.Unreadable(f"the document is not an incident: {error}") from error
+
+
+def pack_publications(documents: list[publications.Publication]) -> bytes:
+    """Pack the publications of one incident."""
+    return _encode(documents)
+
+
+def unpack_publications(data: bytes) -> list[publications.Publication]:
+    """Read the publications of one incident; empty bytes are none; ``Unreadable`` where they are damaged."""
+    if not data:
+        return []
+    try:
+        return _decode_publications(data)
+    except msgspec.DecodeError as error:
+        raise errors.Unreadable(f"the document is not a list of publications: {error}") from error

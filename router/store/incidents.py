@@ -1,0 +1,100 @@
+"""The incidents' documents: read many, write those whose versions are still as read; and the alerts' homes."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router.domain import incident as incidents
+from router.store import client, codec, keys, scripts
+
+
+class Held(NamedTuple):
+    """An incident as read, and the version that it was read at (0: there was none)."""
+
+    incident: incidents.Incident
+    version: int
+
+
+class Change(NamedTuple):
+    """An incident to write over the version it was read at. ``wake`` asks for its publications to be looked at."""
+
+    incident: incidents.Incident
+    version: int
+    wake: bool
+
+
+class Incidents:
+    """All incidents, in shards."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+
+    async def read(self, names: Iterable[str]) -> dict[str, Held]:
+        """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0."""
+        wanted = list(names)
+        if not wanted:
+            return {}
+        with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for name in wanted:
+                pipeline.hmget(keys.incident(name), "v", "d")
+            answers = await pipeline.execute()
+        return {
+            name: Held(codec.unpack_incident(data), int(version)) if data else Held(incidents.Incident(key=name), 0)
+            for name, (version, data) in zip(wanted, answers, strict=True)
+        }
+
+    async def commit(self, changes: Iterable[Change]) -> list[str]:
+        """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile."""
+        shards: dict[int, list[Change]] = {}
+        for change in changes:
+            shards.setdefault(keys.shard(change.incident.key), []).append(change)
+        lost: list[str] = []
+        with client.failures():
+            for number, of_shard in shards.items():
+                positions = await self._commit_shard(number, of_shard)
+                lost.extend(of_shard[position].incident.key for position in positions)
+        return lost
+
+    async def _commit_shard(self, number: int, changes: list[Change]) -> list[int]:
+        names = [keys.timers(number)]
+        arguments: list[str | bytes | int] = []
+        for change in changes:
+            incident = change.incident
+            names.append(keys.incident(incident.key))
+            life = keys.CLOSED_LIFE_MS if incident.status == "closed" else 0
+            packed = codec.pack_incident(incident)
+            arguments += (incident.key, change.version, packed, life, int(change.wake))
+        return [int(position) for position in await self._scripts.run("commit", names, arguments)]
+
+    async def homes(self, identities: Iterable[str]) -> dict[str, str]:
+        """Which incident holds each alert, for those alerts that have been seen lately."""
+        wanted = list(identities)
+        if not wanted:
+            return {}
+        shards: dict[int, list[str]] = {}
+        for identity in wanted:
+            shards.setdefault(keys.shard(identity), []).append(identity)
+        with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for of_shard in shards.values():
+                pipeline.mget([keys.home(identity) for identity in of_shard])
+            answers = await pipeline.execute()
+        found = {}
+        for of_shard, values in zip(shards.values(), answers, strict=True):
+            for identity, value in zip(of_shard, values, strict=True):
+                if value is not None:
+                    found[identity] = value.decode()
+        return found
+
+    async def settle(self, homes: Mapping[str, str]) -> None:
+        """Remember which incident holds each of these alerts."""
+        if not homes:
+            return
+        with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for identity, name in homes.items():
+                pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)
+            await pipeline.execute()

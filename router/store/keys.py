@@ -1,0 +1,60 @@
+"""Every key in the store: its pattern, its type, what it holds and how long it lives.
+
+| key                              | type   | holds                                             | life            |
+| -------------------------------- | ------ | ------------------------------------------------- | --------------- |
+| ``ir:{inbox}:stream``            | stream | accepted deliveries, ``h`` packed, ``b`` the body | until processed |
+| ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
+| ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
+| ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
+| ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
+| ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
+| ``ir:{sN}:home:IDENTITY``        | string | the incident key that holds this alert            | 30 days         |
+| ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
+
+Times are microseconds since the epoch.
+
+All keys of one shard share the hash tag ``{sN}``, so one script may touch them under Redis Cluster too.
+"""
+
+import zlib
+
+SHARDS = 16
+
+INBOX = "ir:{inbox}:stream"
+DEAD = "ir:{inbox}:dead"
+QUARANTINE = "ir:{inbox}:quarantine"
+WORKERS = "ir:{inbox}:workers"
+GROUP = "workers"
+
+CLOSED_LIFE_MS = 24 * 60 * 60 * 1000
+HOME_LIFE_MS = 30 * CLOSED_LIFE_MS
+
+
+def shard(name: str) -> int:
+    """The shard that an incident key or an alert's identity belongs to, 0 to ``SHARDS - 1``."""
+    return zlib.crc32(name.encode()) % SHARDS
+
+
+def incident(key: str) -> str:
+    """The key of an incident's document."""
+    return f"ir:{{s{shard(key)}}}:incident:{key}"
+
+
+def publications(key: str) -> str:
+    """The key of the document of an incident's publications."""
+    return f"ir:{{s{shard(key)}}}:publications:{key}"
+
+
+def home(identity: str) -> str:
+    """The key that tells which incident holds an alert."""
+    return f"ir:{{s{shard(identity)}}}:home:{identity}"
+
+
+def timers(number: int) -> str:
+    """The key of a shard's timers."""
+    return f"ir:{{s{number}}}:timers"
+
+
+def prefix(number: int) -> str:
+    """What every key of a shard begins with."""
+    return f"ir:{{s{number}}}:"

@@ -1,0 +1,60 @@
+"""The publications of an incident: read and written only under its lease, fenced by the lease's number."""
+
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.store import client, codec, keys, scripts
+
+
+class Lease(NamedTuple):
+    """An incident that is ours to reconcile for a while. Times are Redis' own, in microseconds."""
+
+    key: str
+    fence: int
+    version: int
+    incident: incidents.Incident
+    publications: list[publications.Publication]
+    claimed_at: int
+
+
+class Publications:
+    """The publications of all incidents, in shards."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float) -> None:
+        self._scripts = scripts.Scripts(connection)
+        self._lease = int(lease_seconds * 1_000_000)
+
+    async def claim(self, shard: int, most: int) -> list[Lease]:
+        """Take the leases of incidents of the shard that want attention now."""
+        with client.failures():
+            arguments = [keys.prefix(shard), self._lease, most]
+            now, *found = await self._scripts.run("claim", [keys.timers(shard)], arguments)
+        leases = []
+        for member, fence, version, incident, packed in found:
+            key = member.decode()
+            held = codec.unpack_incident(incident) if incident else incidents.Incident(key=key)
+            documents = codec.unpack_publications(packed)
+            leases.append(Lease(key, int(fence), int(version), held, documents, int(now)))
+        return leases
+
+    async def record(self, lease: Lease, documents: list[publications.Publication]) -> bool:
+        """Write the publications and prolong the lease; False where the lease is no longer ours."""
+        names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key))]
+        with client.failures():
+            packed = codec.pack_publications(documents)
+            return bool(await self._scripts.run("record", names, [lease.fence, packed, self._lease, lease.key]))
+
+    async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
+        """Give the lease back; the incident is due again at ``due`` (0: when it changes). True: due at once."""
+        names = [
+            keys.incident(lease.key),
+            keys.publications(lease.key),
+            keys.timers(keys.shard(lease.key)),
+        ]
+        life = keys.CLOSED_LIFE_MS if finished else 0
+        with client.failures():
+            answer = await self._scripts.run("release", names, [lease.fence, lease.version, due, lease.key, life])
+        return bool(answer == 2)

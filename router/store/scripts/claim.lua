@@ -1,0 +1,33 @@
+-- Take the leases of incidents of one shard that want attention now.
+--
+-- Called:  claim  KEYS[1]  ARGV[1..3]
+-- KEYS[1]  zset    the shard's timers: incident key -> due, microseconds
+-- ARGV[1]  string  what the shard's keys begin with
+-- ARGV[2]  integer the lease, microseconds
+-- ARGV[3]  integer how many incidents at the most
+-- Returns  list    {now, {member, fence, version, incident, publications}, ...}; absent documents are ''
+-- A lease is the field `until` of the publications' hash (KEYS are of this shard, named by ARGV[1] and the member);
+-- `fence` counts the leases given. The timer of a leased incident stands at the lease's end, so that a holder who
+-- dies is followed by another one.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local result = {string.format('%.0f', now)}
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[3])
+for _, member in ipairs(due) do
+  local publications = ARGV[1] .. 'publications:' .. member
+  local held = tonumber(redis.call('HGET', publications, 'until') or '0')
+  if held > now then
+    redis.call('ZADD', KEYS[1], held, member)
+  else
+    local lease = string.format('%.0f', now + tonumber(ARGV[2]))
+    local fence = redis.call('HINCRBY', publications, 'fence', 1)
+    redis.call('HSET', publications, 'until', lease)
+    redis.call('PERSIST', publications)
+    redis.call('ZADD', KEYS[1], lease, member)
+    local incident = redis.call('HMGET', ARGV[1] .. 'incident:' .. member, 'v', 'd')
+    result[#result + 1] = {
+      member, fence, incident[1] or '0', incident[2] or '', redis.call('HGET', publications, 'd') or '',
+    }
+  end
+end
+return result

@@ -1,0 +1,182 @@
+"""The inbox: deliveries go in by group commit at the door, and come out in batches at the worker."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+import redis.asyncio
+from redis import exceptions
+
+from router.domain import delivery as deliveries
+from router.store import client, codec, errors, keys, scripts
+
+MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
+MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
+
+
+class Inbox:
+    """The door's side. All requests that wait while one commit is under way share the next one."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", *, replicas: int = 0, wait_seconds: float = 1.0) -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+        self._replicas = replicas
+        self._wait_ms = int(wait_seconds * 1000)
+        self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
+        self._commit: asyncio.Task[None] | None = None
+        self.refusing = ""  # Why nothing is accepted now; set by whoever watches the store's memory.
+
+    async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
+        """Return once the store has the delivery; ``Unavailable`` where it has not, and the sender must be told."""
+        if self.refusing:
+            raise errors.Unavailable(self.refusing, 30)
+        if len(self._waiting) >= MOST_IN_FLIGHT:
+            raise errors.Unavailable("too many deliveries wait for Redis", 1)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((codec.pack_delivery(delivery), body, future))
+        if self._commit is None:
+            self._commit = asyncio.create_task(self._drain())
+        await future
+
+    async def _drain(self) -> None:
+        """Commit group after group until nobody waits."""
+        try:
+            while self._waiting:
+                group = self._take()
+                try:
+                    await self._write(group)
+                except errors.StoreError as error:
+                    _settle(group, error)
+                else:
+                    _settle(group, None)
+        finally:
+            self._commit = None
+
+    def _take(self) -> list[tuple[bytes, bytes, "asyncio.Future[None]"]]:
+        size = 0
+        for position, (packed, body, _) in enumerate(self._waiting):
+            size += len(packed) + len(body)
+            if size > MOST_BYTES_A_COMMIT and position:
+                group, self._waiting = self._waiting[:position], self._waiting[position:]
+                return group
+        group, self._waiting = self._waiting, []
+        return group
+
+    async def _write(self, group: list[tuple[bytes, bytes, "asyncio.Future[None]"]]) -> None:
+        arguments: list[bytes] = []
+        for packed, body, _ in group:
+            arguments += (packed, body)
+        with client.failures():
+            if not self._replicas:
+                await self._scripts.run("accept", [keys.INBOX], arguments)
+                return
+            confirmed = await self._write_replicated(arguments)
+        if confirmed < self._replicas:
+            raise errors.Unavailable(f"only {confirmed} of {self._replicas} replicas confirmed the delivery", 2)
+
+    async def _write_replicated(self, arguments: list[bytes]) -> int:
+        """WAIT speaks of the writes of its own connection, so both go through one pipeline."""
+        pipeline = self._connection.pipeline(transaction=False)
+        for position in range(0, len(arguments), 2):
+            pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
+        pipeline.wait(self._replicas, self._wait_ms)
+        return int((await pipeline.execute())[-1])
+
+
+def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.StoreError | None) -> None:
+    for _, _, future in group:
+        if future.done():  # The sender hung up meanwhile; the delivery is kept all the same.
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(errors.Unavailable(str(error), getattr(error, "retry_after_seconds", 5)))
+
+
+class Entry(NamedTuple):
+    """One entry of the inbox as read: its id, and the delivery still packed."""
+
+    id: bytes
+    packed: bytes
+
+
+class Reader:
+    """The worker's side: read in batches, fold, and only then acknowledge."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", consumer: str) -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+        self._consumer = consumer
+        self._claim_from: Any = "0-0"
+
+    async def prepare(self) -> None:
+        """Make the consumer group where it is missing; it begins at the first entry ever accepted."""
+        with client.failures():
+            try:
+                await self._connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
+            except exceptions.ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    async def read(self, count: int, block_ms: int | None) -> list[Entry]:
+        """Read up to ``count`` new entries; wait ``block_ms`` for the first one, or not at all."""
+        with client.failures():
+            try:
+                answer = await self._connection.xreadgroup(
+                    keys.GROUP, self._consumer, {keys.INBOX: ">"}, count=count, block=block_ms
+                )
+            except exceptions.ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                await self.prepare()
+                return []
+        return _entries(answer)
+
+    async def take_over(self, count: int, idle_ms: int) -> list[Entry]:
+        """Claim entries that another worker read more than ``idle_ms`` ago and never acknowledged."""
+        with client.failures():
+            answer = await self._connection.xautoclaim(
+                keys.INBOX, keys.GROUP, self._consumer, idle_ms, start_id=self._claim_from, count=count
+            )
+        self._claim_from = answer[0]
+        return [Entry(identity, fields[b"h"]) for identity, fields in answer[1] if fields]
+
+    async def own_pending(self, count: int) -> list[Entry]:
+        """Entries that a consumer of this very name read before a crash and never acknowledged."""
+        with client.failures():
+            answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
+        return _entries(answer)
+
+    async def done(self, entries: list[Entry]) -> None:
+        """Acknowledge and delete entries whose alerts are folded in and committed."""
+        identities = [entry.id for entry in entries]
+        with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.xack(keys.INBOX, keys.GROUP, *identities)
+            pipeline.xdel(keys.INBOX, *identities)
+            await pipeline.execute()
+
+    async def bury(self, entry: Entry, reason: str) -> None:
+        """Move an entry that cannot be processed to the dead letters; nothing of it is lost."""
+        with client.failures():
+            await self._scripts.run("bury", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
+
+
+def _entries(answer: Any) -> list[Entry]:
+    if not answer:
+        return []
+    streams = answer.items() if isinstance(answer, dict) else answer
+    found: list[Entry] = []
+    for _, entries in streams:
+        pages = entries if entries and isinstance(entries[0], tuple) else [e for page in entries for e in page]
+        found += [Entry(identity, fields[b"h"]) for identity, fields in pages if fields]
+    return found
+
+
+async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+    """How many deliveries wait, and when the oldest was accepted (microseconds since the epoch, 0 for none)."""
+    with client.failures():
+        length = await connection.xlen(keys.INBOX)
+        oldest: Any = await connection.xrange(keys.INBOX, count=1)
+    if not oldest:
+        return int(length), 0
+    return int(length), int(oldest[0][0].split(b"-")[0]) * 1000

@@ -1,0 +1,50 @@
+"""Fixtures that every kind of test may use: a real Valkey server, empty at the start of each test."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from router.store import client, embedded
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:
+    """One server for the whole session, as the router itself would start it."""
+    with embedded.running(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: embedded.Server) -> str:
+    """The address of an empty server."""
+    with contextlib.closing(redis.Redis.from_url(valkey.url)) as connection:
+        connection.flushall()
+    return valkey.url
+
+
+@pytest.fixture
+def with_redis(redis_url: str) -> Callable[[Callable[[Any], Coroutine[Any, Any, Any]]], Any]:
+    """Run a coroutine function with a connection to an empty server, and close it afterwards."""
+
+    def run(body: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        async def main() -> Any:
+            connection = client.connect(redis_url)
+            try:
+                return await body(connection)
+            finally:
+                await connection.aclose()
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    """A folder for a server of the test's own."""
+    return tmp_path / "data"
