@@ -1,15 +1,17 @@
 """What every kind of source offers the door: authenticate a request, then turn its body into alerts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, Self
 
+import msgspec
 import pydantic
 
 from router.domain import alert as alerts
+from router.sources import authentication
 
 
-class Unparsable(Exception):  # noqa: N818 - it says what the body is; nothing went wrong in the program
+class Unparsable(Exception):
     """An authentic body that is not what this kind of source sends.
 
     ``where`` names the place in the body (a JSON pointer or a path of the mapping), ``problem`` what is wrong there
@@ -29,12 +31,30 @@ class Config(pydantic.BaseModel):
     ``auth: none`` said in so many words.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    # A message about a wrong setting must not repeat what was set: it may be a secret.
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: str
     bearer: tuple[pydantic.SecretStr, ...] = ()
     basic: tuple[pydantic.SecretStr, ...] = ()
-    auth: str = "required"
+    auth: Literal["required", "none"] = "required"
+
+    @pydantic.model_validator(mode="after")
+    def _credentials_or_none(self) -> Self:
+        authentication.verifier(self.bearer, self.basic, self.auth)
+        return self
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What one body holds.
+
+    ``truncated`` counts the alerts that the sender says it left out: their absence means nothing. ``about`` are the
+    sender's own words on the delivery as a whole (its receiver, its reason), for logs and explanations.
+    """
+
+    alerts: list[alerts.Alert]
+    truncated: int = 0
+    about: dict[str, str] = {}
 
 
 class Source(Protocol):
@@ -42,7 +62,7 @@ class Source(Protocol):
 
     name: str
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> list[alerts.Alert]:
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> Parsed:
         """Turn the body into alerts in the normal form; ``Unparsable`` where it is not what the kind sends.
 
         ``headers`` have lower-case names. ``now`` (microseconds) stands in for times that the sender leaves out.
@@ -52,9 +72,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """One line of the registry."""
+    """One line of the registry.
+
+    ``make`` builds a source from its name and its configuration. ``unparsable_status`` is what a sender is answered
+    whose body was kept in the quarantine: 202 where the sender would drop, disable or loop at a 4xx, else 422.
+    """
 
     name: str
     config: type[Config]
-    make: Any  # Callable[[name, config], Source]; typed loosely because each kind takes its own configuration.
+    make: Callable[[str, Any], Source]
     summary: str
+    unparsable_status: Literal[202, 422] = 422

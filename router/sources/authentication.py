@@ -1,0 +1,83 @@
+"""Who may post to a source: the first thing that is asked of a request, before its body is read.
+
+Bearer tokens and basic authentication, several of each at once so that a secret can be changed without a gap.
+"""
+
+import base64
+import hmac
+from collections.abc import Iterable
+
+import pydantic
+
+
+class Verifier:
+    """Knows the ``Authorization`` headers that a source accepts.
+
+    Every accepted header is compared, in constant time, whatever came before: the time says nothing about which
+    one was nearly right. ``challenge`` is what ``WWW-Authenticate`` says to who has none of them.
+    """
+
+    __slots__ = ("_accepted", "_open", "challenge")
+
+    def __init__(self, accepted: Iterable[bytes], *, anyone: bool = False, challenge: bytes = b"") -> None:
+        self._accepted = tuple(accepted)
+        self._open = anyone
+        self.challenge = challenge
+
+    def __repr__(self) -> str:
+        return f"Verifier({'anyone' if self._open else f'{len(self._accepted)} secrets'})"
+
+    def accepts(self, authorization: bytes | None) -> bool:
+        """Whether a request with this header may post; None is a request without one."""
+        if self._open:
+            return True
+        if authorization is None:
+            return False
+        return self._holds(authorization) or self._holds(_spelled_as_ours(authorization))
+
+    def _holds(self, authorization: bytes) -> bool:
+        found = False
+        for accepted in self._accepted:
+            found |= hmac.compare_digest(authorization, accepted)
+        return found
+
+
+def verifier(bearer: Iterable[pydantic.SecretStr], basic: Iterable[pydantic.SecretStr], auth: str) -> Verifier:
+    """Build the verifier of a source's settings; ``ValueError`` says what to set instead."""
+    tokens = [_token(secret) for secret in bearer]
+    pairs = [_pair(secret) for secret in basic]
+    if auth == "none":
+        if tokens or pairs:
+            raise ValueError("auth is none, yet there are credentials: remove `auth: none`, or bearer and basic")
+        return Verifier((), anyone=True)
+    if not tokens and not pairs:
+        raise ValueError(
+            "no credentials: set bearer (a list of tokens) or basic (a list of user:password), "
+            "or say `auth: none` to let anyone post"
+        )
+    accepted = [b"Bearer " + token for token in tokens]
+    accepted += [b"Basic " + base64.b64encode(pair) for pair in pairs]
+    schemes = ([b"Bearer"] if tokens else []) + ([b'Basic realm="incident-router", charset="UTF-8"'] if pairs else [])
+    return Verifier(accepted, challenge=b", ".join(schemes))
+
+
+def _token(secret: pydantic.SecretStr) -> bytes:
+    # A secret read from a file often ends in a line break, which no header can carry.
+    token = secret.get_secret_value().strip()
+    if not token or not token.isprintable() or " " in token:
+        raise ValueError("a bearer token is empty, or has a space or a control character in it")
+    return token.encode()
+
+
+def _pair(secret: pydantic.SecretStr) -> bytes:
+    pair = secret.get_secret_value().strip("\r\n")
+    user, colon, password = pair.partition(":")
+    if not colon or not user or not password:
+        raise ValueError("a basic credential is not of the form user:password")
+    return pair.encode()
+
+
+def _spelled_as_ours(authorization: bytes) -> bytes:
+    """The header with its scheme as we write it: schemes may be spelled in any case, with several spaces after them."""
+    scheme, _, rest = authorization.strip().partition(b" ")
+    return scheme.lower().capitalize() + b" " + rest.strip()
