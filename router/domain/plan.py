@@ -34,9 +34,6 @@ Step = Act | Recover | Rest
 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
     """Decide the next step. The order of the questions is the order of importance."""
-    # A person has to look first: the vendor refused for good.
-    if observed.dead:
-        return Rest("dead letter: the vendor refused it, a person has to act", waits_for="person")
     # A failed attempt is not repeated before its time, whatever else is wanted.
     if observed.retry_at > now:
         return Rest("waits before the next attempt", observed.retry_at, "time")
@@ -45,9 +42,17 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
         return Recover(observed.intent)
     if observed.settled:
         return Rest(f"finished: {observed.state}")
-    if desired.present:
-        return _towards_open(desired, observed)
-    return _towards_closed(observed)
+    step = _towards_open(desired, observed) if desired.present else _towards_closed(observed)
+    # What the vendor refused for good is not tried again; a person has to look. Anything else still is: a page whose
+    # update was refused must be resolved all the same.
+    if isinstance(step, Act) and observed.dead_of == death(step.kind, desired.content):
+        return Rest(f"dead letter: {observed.dead}", waits_for="person")
+    return step
+
+
+def death(kind: publications.Kind, content: publications.Content) -> str:
+    """What marks an operation that was refused for good: its kind and what it would have said."""
+    return f"{kind}:{content.digest}"
 
 
 def _towards_open(desired: publications.Desired, observed: publications.Publication) -> Step:

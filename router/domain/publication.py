@@ -56,9 +56,11 @@ class Publication(msgspec.Struct, frozen=True):
     """What is known of one episode at one destination.
 
     ``vendor_id`` is the id there, ``url`` a link for people. ``digest`` is that of the content last sent. ``number``
-    counts the operations begun; it is part of their idempotency keys. ``content`` is what was last sent. ``retry_at`` is the earliest time of the next
-    attempt, ``attempts`` how many have failed in a row. ``dead`` holds the vendor's message where only a person can
-    go on. ``approved`` is set by a person's review. ``adoption_tried`` says that no draft was found.
+    counts the operations begun; it is part of their idempotency keys. ``content`` is what was last sent.
+    ``retry_at`` is the earliest time of the next attempt, ``attempts`` how many have failed in a row. ``dead`` holds
+    the vendor's message where the operation ``dead_of`` (kind and digest) was refused for good: it is not tried
+    again, but another one is. ``approved`` is set by a person's review. ``adoption_tried`` says that no draft was
+    found.
     """
 
     episode: str
@@ -74,6 +76,7 @@ class Publication(msgspec.Struct, frozen=True):
     attempts: int = 0
     problem: str = ""
     dead: str = ""
+    dead_of: str = ""
     approved: bool = False
     adoption_tried: bool = False
     opened_at: int = 0

@@ -6,7 +6,10 @@ import redis.asyncio
 
 from router.domain import incident as incidents
 from router.domain import publication as publications
-from router.store import client, codec, keys, scripts
+from router.store import client, codec, errors, keys, scripts
+from router.telemetry import log
+
+_log = log.get("store")
 
 
 class Lease(NamedTuple):
@@ -35,8 +38,13 @@ class Publications:
         leases = []
         for member, fence, version, incident, packed in found:
             key = member.decode()
-            held = codec.unpack_incident(incident) if incident else incidents.Incident(key=key)
-            documents = codec.unpack_publications(packed)
+            try:
+                held = codec.unpack_incident(incident) if incident else incidents.Incident(key=key)
+                documents = codec.unpack_publications(packed)
+            except errors.Unreadable as error:
+                # It keeps its lease and comes up again after it: seen for as long as it is there, in nobody's way.
+                _log.error("documents_unreadable", incident=key, reason=str(error))
+                continue
             leases.append(Lease(key, int(fence), int(version), held, documents, int(now)))
         return leases
 

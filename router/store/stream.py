@@ -146,6 +146,17 @@ class Reader:
             answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
         return _entries(answer)
 
+    async def times_delivered(self, entries: list[Entry]) -> dict[Entry, int]:
+        """How often each of these pending entries has been handed out; those no longer pending are left out."""
+        with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for entry in entries:
+                pipeline.xpending_range(keys.INBOX, keys.GROUP, entry.id, entry.id, 1)
+            answers = await pipeline.execute()
+        return {
+            entry: int(answer[0]["times_delivered"]) for entry, answer in zip(entries, answers, strict=True) if answer
+        }
+
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge and delete entries whose alerts are folded in and committed."""
         identities = [entry.id for entry in entries]

@@ -1,0 +1,225 @@
+"""One operation: write the intent down, call the vendor, record what came of it, and say so in one wide line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from router.domain import operation as operations
+from router.domain import plan
+from router.domain import publication as publications
+from router.outbound import backoff, errors
+from router.telemetry import log, metrics
+from router.worker import bound
+
+Passed = Callable[[str], None]
+
+
+class LeaseLostError(Exception):
+    """Somebody else has this incident now; whatever is left to do is theirs."""
+
+
+class Session(Protocol):
+    """One incident under lease, as ``reconcile`` holds it."""
+
+    def now(self) -> int:
+        """The time by Redis' clock, in microseconds."""
+        ...
+
+    async def record(self, publication: publications.Publication) -> None:
+        """Write this publication over the one of the same episode and destination; ``LeaseLostError``."""
+        ...
+
+
+class Performer:
+    """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
+
+    def __init__(self, randomness: backoff.Randomness, *, most_seconds: float, passed: Passed = lambda _: None) -> None:
+        self._randomness = randomness
+        self._most_seconds = most_seconds
+        self._passed = passed
+        self._log = log.get("worker")
+
+    async def act(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        act: plan.Act,
+    ) -> publications.Publication:
+        """Begin a new operation: intent, call, record."""
+        self._passed("before-intent")
+        number = publication.number + 1
+        intent = publications.Intent(act.kind, number, session.now(), desired.content)
+        publication = msgspec.structs.replace(publication, number=number, intent=intent)
+        await session.record(publication)
+        self._passed("after-intent")
+        operation = _operation(publication, intent, desired.linked_id)
+        return await self._carry_out(session, place, publication, operation, _call(place, operation))
+
+    async def recover(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        intent: publications.Intent,
+    ) -> publications.Publication:
+        """Bring an operation of unknown outcome to its end without doing it twice."""
+        operation = _operation(publication, intent, desired.linked_id)
+        if intent.kind == "open" and not place.destination.repeatable_open:
+            settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
+            return await self._carry_out(
+                session, place, publication, operation, self._found(session, place, operation, settled_at)
+            )
+        if intent.kind == "publish":
+            return await self._carry_out(session, place, publication, operation, _published(place, operation))
+        return await self._carry_out(session, place, publication, operation, _call(place, operation))
+
+    async def _found(
+        self, session: Session, place: bound.Bound, operation: operations.Operation, settled_at: int
+    ) -> operations.Seen | None:
+        """Ask whether the open happened. 'No' counts only once the call can no longer be under way."""
+        seen = await place.destination.find(operation)
+        if seen is None and session.now() < settled_at:
+            wait = (settled_at - session.now()) / 1_000_000
+            raise errors.Unanswered("not there yet, but the call may still be under way", wait)
+        return seen
+
+    async def _carry_out(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        operation: operations.Operation,
+        call: Awaitable[operations.Seen | None],
+    ) -> publications.Publication:
+        began = session.now()
+        result = "done"
+        problem: errors.Failure | None = None
+        try:
+            async with asyncio.timeout(self._most_seconds):
+                seen = await call
+            self._passed("after-call")
+            after = _done(publication, operation, seen)
+        except TimeoutError:
+            problem = errors.Unanswered("the operation took too long")
+        except errors.Failure as failure:
+            problem = failure
+        if problem is not None:
+            after, result = self._failed(publication, problem, place, session.now())
+        self._passed("before-record")
+        await session.record(after)
+        self._passed("after-record")
+        self._tell(place, operation, after, result, session.now() - began)
+        return after
+
+    def _failed(
+        self, publication: publications.Publication, problem: errors.Failure, place: bound.Bound, now: int
+    ) -> tuple[publications.Publication, str]:
+        """What stands after a failure: each kind of failure says what happens next."""
+        if isinstance(problem, errors.Permanent):
+            assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
+            death = plan.death(publication.intent.kind, publication.intent.content)
+            return msgspec.structs.replace(
+                publication, intent=None, dead=str(problem), dead_of=death, problem=str(problem), attempts=0
+            ), "refused"
+        attempts = publication.attempts + 1
+        least = getattr(problem, "retry_after", None) or 0.0
+        unanswered = isinstance(problem, errors.Unanswered)
+        if unanswered and not place.destination.repeatable_open:
+            least = max(least, place.timeout_seconds)
+        delay = backoff.full_jitter(attempts - 1, self._randomness, at_least=least)
+        failed = msgspec.structs.replace(
+            publication,
+            attempts=attempts,
+            problem=str(problem),
+            retry_at=now + int(delay * 1_000_000),
+        )
+        if unanswered:
+            return failed, "unanswered"
+        # Surely not done, so it is not under way any more: the next attempt has the same number and key.
+        return msgspec.structs.replace(failed, intent=None, number=publication.number - 1), "temporary"
+
+    def _tell(
+        self,
+        place: bound.Bound,
+        operation: operations.Operation,
+        after: publications.Publication,
+        result: str,
+        took: int,
+    ) -> None:
+        metrics.operations.labels(place.name, operation.kind, result).inc()
+        self._log.info(
+            "operation",
+            destination=place.name,
+            operation=operation.kind,
+            result=result,
+            episode=operation.episode,
+            reference=operation.reference,
+            number=operation.number,
+            key=operation.key,
+            vendor_id=after.vendor_id,
+            state=after.state,
+            attempts=after.attempts,
+            problem=after.problem,
+            milliseconds=round(took / 1000, 1),
+        )
+
+
+def _operation(
+    publication: publications.Publication, intent: publications.Intent, linked_id: str
+) -> operations.Operation:
+    return operations.Operation(
+        kind=intent.kind,
+        episode=publication.episode,
+        destination=publication.destination,
+        number=intent.number,
+        content=intent.content,
+        opened_at=publication.opened_at,
+        vendor_id=publication.vendor_id,
+        linked_id=linked_id,
+    )
+
+
+def _call(place: bound.Bound, operation: operations.Operation) -> Awaitable[operations.Seen | None]:
+    calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.Seen | None]]] = {
+        "adopt": place.destination.adopt,
+        "open": place.destination.open,
+        "update": place.destination.update,
+        "publish": place.destination.publish,
+        "resolve": place.destination.resolve,
+        "dismiss": place.destination.dismiss,
+    }
+    return calls[operation.kind](operation)
+
+
+async def _published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
+    seen = await place.destination.observe(operation.vendor_id)
+    if seen is not None and seen.state == "draft":
+        return await place.destination.publish(operation)
+    return seen
+
+
+def _done(
+    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None
+) -> publications.Publication:
+    """What stands after an answer. 'Nothing there' means different things to different operations."""
+    settled = msgspec.structs.replace(publication, intent=None, attempts=0, retry_at=0, problem="", dead="", dead_of="")
+    if seen is not None:
+        return msgspec.structs.replace(
+            settled,
+            state=seen.state,
+            vendor_id=seen.vendor_id,
+            url=seen.url or publication.url,
+            digest=operation.content.digest,
+            content=operation.content,
+        )
+    if operation.kind == "adopt":
+        return msgspec.structs.replace(settled, adoption_tried=True)
+    if operation.kind == "open":
+        # It never happened: the next attempt has the same number and key.
+        return msgspec.structs.replace(settled, number=publication.number - 1)
+    return msgspec.structs.replace(settled, state="dismissed", problem="it no longer exists at the vendor")

@@ -1,0 +1,156 @@
+"""The worker's loops: triage, reconcile, take over from the dead, tell that we are alive; and their ordered end."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from router.store import errors, health, keys, stream
+from router.store import publications as publication_store
+from router.telemetry import log, metrics
+from router.worker import reconcile, triage
+
+_AWAY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How the loops run. Times in seconds."""
+
+    batch: int = 512
+    block_seconds: float = 1.0
+    poll_seconds: float = 0.5
+    heartbeat_seconds: float = 1.0
+    take_over_seconds: float = 5.0
+    take_over_idle_seconds: float = 15.0
+    incidents_at_once: int = 64
+    drain_seconds: float = 8.0
+
+
+class Worker:
+    """All loops of one worker process."""
+
+    def __init__(
+        self,
+        name: str,
+        reader: stream.Reader,
+        triage_stage: triage.Triage,
+        reconciler: reconcile.Reconciler,
+        condition: health.Health,
+        *,
+        depth: Callable[[], Awaitable[tuple[int, int]]],
+        clock: Callable[[], int],
+        bell: "Bell",
+        pace: Pace = Pace(),
+    ) -> None:
+        self._name = name
+        self._reader = reader
+        self._triage = triage_stage
+        self._reconciler = reconciler
+        self._health = condition
+        self._depth = depth
+        self._clock = clock
+        self._bell = bell
+        self._pace = pace
+        self._slots = asyncio.Semaphore(pace.incidents_at_once)
+        self._running: set[asyncio.Task[None]] = set()
+        self._leftovers = True
+        self._log = log.get("worker")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``; then take nothing new, finish what is under way, and leave."""
+        pace = self._pace
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(stop, self._triage_turn, 0.0))
+            group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
+            group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
+            group.create_task(self._repeat(stop, self._heartbeat_turn, pace.heartbeat_seconds))
+        if self._running:
+            await asyncio.wait(self._running, timeout=pace.drain_seconds)
+        with contextlib.suppress(errors.Unavailable):
+            await self._health.leave(self._name)
+
+    async def _repeat(self, stop: asyncio.Event, turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+        """Turn after turn until ``stop``. Where the store is away, wait and go on: nothing is lost by waiting."""
+        while not stop.is_set():
+            pause = pause_seconds
+            try:
+                await turn()
+            except errors.Unavailable as error:
+                self._log.warning("store_unavailable", reason=error.reason)
+                pause = max(pause, _AWAY_SECONDS)
+            if pause:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause)
+
+    async def _triage_turn(self) -> None:
+        """Read and fold. What this worker's last life read and never acknowledged comes first."""
+        if self._leftovers:
+            await self._reader.prepare()
+            entries = await self._reader.own_pending(self._pace.batch)
+            self._leftovers = bool(entries)
+            await self._triage.handle_again(entries)
+            return
+        entries = await self._reader.read(self._pace.batch, int(self._pace.block_seconds * 1000))
+        if entries:
+            await self._triage.handle(entries)
+
+    async def _take_over_turn(self) -> None:
+        """Claim what a dead worker read and never acknowledged."""
+        idle = int(self._pace.take_over_idle_seconds * 1000)
+        entries = await self._reader.take_over(self._pace.batch, idle)
+        if entries:
+            self._log.warning("entries_taken_over", entries=len(entries))
+            await self._triage.handle_again(entries)
+
+    async def _reconcile_turn(self) -> None:
+        """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
+        for shard in await self._bell.wait(self._pace.poll_seconds):
+            await self._claim(shard)
+
+    async def _claim(self, shard: int) -> None:
+        """Start on every incident of the shard that is due, as far as there are slots."""
+        most = max(1, self._pace.incidents_at_once // 4)
+        while leases := await self._reconciler.claim(shard, most):
+            for lease in leases:
+                await self._slots.acquire()
+                task = asyncio.create_task(self._reconcile(shard, lease))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def _reconcile(self, shard: int, lease: publication_store.Lease) -> None:
+        try:
+            if await self._reconciler.reconcile(lease):
+                self._bell.ring({shard})
+        finally:
+            self._slots.release()
+
+    async def _heartbeat_turn(self) -> None:
+        """Tell that this worker lives, and how much waits."""
+        await self._health.beat(self._name, self._clock())
+        waiting, oldest_at = await self._depth()
+        metrics.inbox_entries.set(waiting)
+        metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
+
+
+class Bell:
+    """Rung with the shards that want attention; whoever waits gets all of them at once."""
+
+    def __init__(self) -> None:
+        self._rung: set[int] = set()
+        self._event = asyncio.Event()
+
+    def ring(self, shards: set[int]) -> None:
+        """Say that these shards want attention."""
+        self._rung |= shards
+        self._event.set()
+
+    async def wait(self, most_seconds: float) -> set[int]:
+        """Wait for a ring and return its shards; after ``most_seconds`` without one, all shards."""
+        try:
+            await asyncio.wait_for(self._event.wait(), most_seconds)
+        except TimeoutError:
+            return set(range(keys.SHARDS))
+        rung, self._rung = self._rung, set()
+        self._event.clear()
+        return rung

@@ -1,0 +1,166 @@
+"""From the inbox into the incidents: read a batch, fold it in, commit by version, and only then acknowledge."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import delivery as deliveries
+from router.domain import fold, identity
+from router.domain import incident as incidents
+from router.store import codec, errors, keys, stream
+from router.store import incidents as incident_store
+from router.telemetry import log
+
+MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
+
+MOST_DELIVERIES = 5
+
+
+class Arrival(NamedTuple):
+    """One alert of the batch with its decision, and when its delivery was accepted (microseconds)."""
+
+    routed: decisions.Routed
+    received_at: int
+
+
+class Triage:
+    """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at."""
+
+    def __init__(
+        self,
+        reader: stream.Reader,
+        store: incident_store.Incidents,
+        *,
+        clock: Callable[[], int],
+        randomness: identity.Randomness,
+        wake: Callable[[set[int]], None],
+    ) -> None:
+        self._reader = reader
+        self._store = store
+        self._clock = clock
+        self._randomness = randomness
+        self._wake = wake
+        self._log = log.get("triage")
+
+    async def handle(self, entries: list[stream.Entry]) -> None:
+        """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
+        arrivals, readable = await self._unpack(entries)
+        await self._fold_all(arrivals)
+        if readable:
+            await self._reader.done(readable)
+
+    async def handle_again(self, entries: list[stream.Entry]) -> None:
+        """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
+
+        One that has been delivered too often goes to the dead letters: whoever tried to fold it did not live to
+        acknowledge it.
+        """
+        for entry, times in (await self._reader.times_delivered(entries)).items():
+            if times > MOST_DELIVERIES:
+                self._log.error("entry_worn_out", entry=entry.id.decode(), deliveries=times)
+                await self._reader.bury(entry, f"delivered {times} times and never acknowledged")
+            else:
+                await self.handle([entry])
+
+    async def _unpack(self, entries: list[stream.Entry]) -> tuple[list[Arrival], list[stream.Entry]]:
+        arrivals: list[Arrival] = []
+        readable = []
+        for entry in entries:
+            try:
+                delivery = codec.unpack_delivery(entry.packed)
+            except errors.Unreadable as error:
+                self._log.error("entry_unreadable", entry=entry.id.decode(), reason=str(error))
+                await self._reader.bury(entry, str(error))
+                continue
+            readable.append(entry)
+            arrivals += [Arrival(routed, delivery.received_at) for routed in deliveries.unpack(delivery)]
+        return arrivals, readable
+
+    async def _fold_all(self, arrivals: list[Arrival]) -> None:
+        """Fold and commit; what another worker changed meanwhile is read and folded again."""
+        waiting = arrivals
+        for _ in range(MOST_TRIES):
+            if not waiting:
+                return
+            lost = await self._fold_once(waiting)
+            waiting = [arrival for arrival in waiting if arrival.routed.alert.identity in lost]
+        raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
+
+    async def _fold_once(self, arrivals: list[Arrival]) -> set[str]:
+        """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
+        routing = await self._route(arrivals)
+        changes = []
+        for key, group in routing.groups.items():
+            held = routing.held[key]
+            after = self._fold(held.incident, group)
+            if after is not held.incident:
+                changes.append(incident_store.Change(after, held.version, _visible(held.incident, after)))
+        await self._store.settle(routing.homes)
+        lost = set(await self._store.commit(changes)) if changes else set()
+        written = {keys.shard(change.incident.key) for change in changes if change.wake}
+        if written:
+            self._wake(written)
+        return {arrival.routed.alert.identity for key in lost for arrival in routing.groups[key]}
+
+    def _fold(self, incident: incidents.Incident, group: list[Arrival]) -> incidents.Incident:
+        return fold.fold(
+            incident,
+            [arrival.routed for arrival in group],
+            now=self._clock(),
+            episode=identity.new_id(self._randomness),
+            accepted_at=min(arrival.received_at for arrival in group),
+        )
+
+    async def _route(self, arrivals: list[Arrival]) -> "_Routing":
+        """Find the incident of each alert: the one that holds it already, else the one that was decided."""
+        held = await self._store.read({arrival.routed.decision.incident_key for arrival in arrivals})
+        strangers = {
+            arrival.routed.alert.identity
+            for arrival in arrivals
+            if arrival.routed.alert.identity not in held[arrival.routed.decision.incident_key].incident.alerts
+        }
+        homes = await self._store.homes(strangers)
+        held |= await self._store.read(set(homes.values()) - held.keys())
+        groups: dict[str, list[Arrival]] = {}
+        moved_in: dict[str, str] = {}
+        for arrival in arrivals:
+            alert = arrival.routed.alert
+            key = arrival.routed.decision.incident_key
+            home = homes.get(alert.identity)
+            if home is not None and home != key and _belongs(held[home].incident, arrival.routed):
+                key = home
+            elif alert.identity in strangers and home != key and alert.status == "firing":
+                moved_in[alert.identity] = key
+            groups.setdefault(key, []).append(arrival)
+        return _Routing(groups, held, moved_in)
+
+
+class _Routing(NamedTuple):
+    groups: dict[str, list[Arrival]]
+    held: dict[str, incident_store.Held]
+    homes: dict[str, str]
+
+
+def _belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
+    """Whether an incident is the one that this message is about, though rules have changed since.
+
+    It is, while the alert fires there, and for a message that is no newer than what is known there.
+    """
+    state = incident.alerts.get(routed.alert.identity)
+    if state is None:
+        return False
+    return not state.resolved or not _newer(routed.alert, state)
+
+
+def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
+    return (alert.starts_at, alert.status == "resolved", alert.ends_at) > (
+        state.starts_at,
+        state.resolved,
+        state.ends_at,
+    )
+
+
+def _visible(before: incidents.Incident, after: incidents.Incident) -> bool:
+    """Whether any destination could have to show something else now."""
+    return (before.status, before.episode, before.severity) != (after.status, after.episode, after.severity)
