@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import pydantic
 
 from router.domain import operation as operations
 from router.outbound import client
+
+
+Clock = Callable[[], int]
+"""Gives the time in microseconds since the Unix epoch."""
+
+Url = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^/\s]")]
+"""Where a vendor's API is: http or https, and a host."""
 
 
 class Opening(pydantic.BaseModel):
@@ -27,7 +34,7 @@ class Config(pydantic.BaseModel):
 
     kind: str
     api_key: pydantic.SecretStr
-    base_url: str
+    base_url: Url
     timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=60)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
 
@@ -74,6 +81,10 @@ class Destination(Protocol):
         """Read what is there now; None where the vendor knows no such thing (any more)."""
         ...
 
+    async def check(self) -> list[str]:
+        """Ask the vendor whether the configured names exist and fit together; every problem, in words for people."""
+        ...
+
     async def aclose(self) -> None:
         """Close the connections to the vendor."""
         ...
@@ -84,7 +95,8 @@ class Kind:
     """One line of the registry: all that the rest of the program knows of a kind of destination.
 
     ``public`` kinds show customers what they are told. ``adopts`` tells that the vendor may draft by itself.
-    ``make`` builds the destination from its name, its configuration and the client for its account.
+    ``connect`` makes the client for the account, from the destination's name, its configuration and a clock;
+    ``make`` builds the destination from its name, its configuration and that client.
     """
 
     name: str
@@ -92,6 +104,7 @@ class Kind:
     opening: type[Opening]
     public: bool
     adopts: bool
+    connect: Callable[[str, Any, Clock], client.Client]
     make: Callable[[str, Any, client.Client], Destination]
 
 

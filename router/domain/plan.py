@@ -60,6 +60,8 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     if observed.state == "open":
         if observed.digest == digest:
             return Rest("in step")
+        if not _may_publish(desired, observed):
+            return Rest("review: the page published this by itself; changes wait for a person", waits_for="person")
         return Act("update", "what should be shown has changed")
     if desired.public and desired.publish == "shadow":
         return Rest("shadow: what would be posted is only written down")

@@ -6,8 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from router.domain import identity, plan
 from router.domain import operation as operations
-from router.domain import plan
 from router.domain import publication as publications
 from router.outbound import backoff, errors
 from router.telemetry import log, metrics
@@ -35,7 +35,9 @@ class Session(Protocol):
 class Performer:
     """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
 
-    def __init__(self, randomness: backoff.Randomness, *, most_seconds: float, passed: Passed = lambda _: None) -> None:
+    def __init__(
+        self, randomness: identity.Randomness, *, most_seconds: float, passed: Passed = lambda _: None
+    ) -> None:
         self._randomness = randomness
         self._most_seconds = most_seconds
         self._passed = passed
@@ -131,7 +133,7 @@ class Performer:
         unanswered = isinstance(problem, errors.Unanswered)
         if unanswered and not place.destination.repeatable_open:
             least = max(least, place.timeout_seconds)
-        delay = backoff.full_jitter(attempts - 1, self._randomness, at_least=least)
+        delay = backoff.full_jitter(attempts, self._randomness, at_least=least)
         failed = msgspec.structs.replace(
             publication,
             attempts=attempts,

@@ -1,0 +1,50 @@
+"""A delivery carries its alerts with what was decided of each, and gives back just that."""
+
+import msgspec
+
+from router.domain import alert, decision, delivery, publication, severity
+
+
+def subject(fingerprint: str) -> alert.Alert:
+    return alert.Alert("am", fingerprint, "firing", 1, 0, labels={"a": "b"})
+
+
+RESPONSE = decision.Response("r", "a.yaml:1", "v", (decision.Target("x", {"title": "t"}, "auto"),))
+ROUTED = decision.Decision("key", severity.Severity.MAJOR, RESPONSE)
+IGNORED = decision.Decision(ignored="no rule matched")
+
+
+def test_a_response_shared_by_alerts_is_carried_once():
+    packed = delivery.pack("d", "am", 5, [(subject("1"), ROUTED), (subject("2"), ROUTED)])
+    assert packed.responses == [RESPONSE]
+    assert [row.response for row in packed.rows] == [0, 0]
+
+
+def test_ignored_alerts_are_carried_with_the_reason_and_not_handed_on():
+    packed = delivery.pack("d", "am", 5, [(subject("1"), IGNORED), (subject("2"), ROUTED)])
+    assert packed.rows[0].ignored == "no rule matched"
+    assert [routed.alert.fingerprint for routed in delivery.unpack(packed)] == ["2"]
+
+
+def test_what_was_decided_survives_the_store_unchanged():
+    packed = delivery.pack("d", "am", 5, [(subject("1"), ROUTED)])
+    data = msgspec.msgpack.encode(packed)
+    read = msgspec.msgpack.decode(data, type=delivery.Delivery)
+    assert delivery.unpack(read) == [decision.Routed(subject("1"), ROUTED)]
+
+
+def test_the_digest_of_a_content_does_not_depend_on_the_order_of_its_fields():
+    one = publication.Content(severity.Severity.MAJOR, {"a": "1", "b": {"c": 1, "d": 2}})
+    two = publication.Content(severity.Severity.MAJOR, {"b": {"d": 2, "c": 1}, "a": "1"})
+    assert one.digest == two.digest
+
+
+def test_the_digest_tells_a_change_of_severity_and_of_text():
+    base = publication.Content(severity.Severity.MAJOR, {"a": "1"})
+    assert base.digest != publication.Content(severity.Severity.CRITICAL, {"a": "1"}).digest
+    assert base.digest != publication.Content(severity.Severity.MAJOR, {"a": "2"}).digest
+
+
+def test_the_ladder_is_comparable_and_speaks_words():
+    assert severity.Severity.INFO < severity.Severity.MINOR < severity.Severity.MAJOR < severity.Severity.CRITICAL
+    assert severity.parse("critical").word == "critical"

@@ -1,0 +1,164 @@
+"""Folding alerts into an incident: order and repetition change nothing, and an episode has one decision."""
+
+import itertools
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alert, decision, fold, incident, severity
+
+NOW = 1_700_000_000_000_000
+RESPONSE = decision.Response("r", "rules/a.yaml:1", "v1", (decision.Target("on-call"),))
+
+
+def routed(
+    fingerprint: str = "f1",
+    status: str = "firing",
+    starts_at: int = 100,
+    ends_at: int = 0,
+    level: severity.Severity = severity.Severity.MINOR,
+    response: decision.Response = RESPONSE,
+) -> decision.Routed:
+    subject = alert.Alert("am", fingerprint, status, starts_at, ends_at, title=f"{fingerprint} at {starts_at}")
+    return decision.Routed(subject, decision.Decision("key", level, response))
+
+
+def folded(*arrived: decision.Routed, start: incident.Incident | None = None, now: int = NOW, episode: str = "e1"):
+    return fold.fold(start or incident.Incident(key="key"), arrived, now=now, episode=episode)
+
+
+arrivals = st.builds(
+    routed,
+    fingerprint=st.sampled_from(["a", "b", "c"]),
+    status=st.sampled_from(["firing", "resolved"]),
+    starts_at=st.integers(1, 4),
+    ends_at=st.integers(5, 8),
+    level=st.sampled_from(list(severity.Severity)),
+)
+
+
+def amounts_to(result: incident.Incident) -> tuple[object, ...]:
+    return (result.alerts, result.firing, result.status)
+
+
+@given(st.lists(arrivals, max_size=6), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_changes_nothing(batch, order):
+    shuffled = list(batch)
+    order.shuffle(shuffled)
+    assert amounts_to(folded(*batch)) == amounts_to(folded(*shuffled))
+
+
+@given(st.lists(arrivals, max_size=6), st.integers(0, 6))
+def test_how_the_alerts_are_cut_into_batches_changes_nothing(batch, cut):
+    at_once = folded(*batch)
+    in_two = folded(*batch[cut:], start=folded(*batch[:cut]), episode="e2")
+    assert amounts_to(at_once) == amounts_to(in_two)
+
+
+@given(st.lists(arrivals, max_size=6))
+def test_a_batch_that_is_folded_twice_leaves_the_very_same_incident(batch):
+    once = folded(*batch)
+    assert folded(*batch, start=once, now=NOW + 1, episode="e2") is once
+
+
+@given(st.lists(arrivals, min_size=1, max_size=6))
+def test_an_incident_is_open_exactly_while_an_alert_fires(batch):
+    result = folded(*batch)
+    assert (result.status == "open") == bool(result.firing)
+
+
+@given(st.lists(arrivals, max_size=4), st.lists(arrivals, max_size=4))
+def test_the_severity_of_an_open_episode_never_falls(first, second):
+    before = folded(*first)
+    after = folded(*second, start=before, episode="e2")
+    if before.status == after.status == "open" and before.episode == after.episode:
+        assert after.severity >= before.severity
+
+
+def test_a_firing_alert_opens_a_first_generation_with_its_decision():
+    result = folded(routed(level=severity.Severity.MAJOR))
+    assert (result.status, result.generation, result.episode) == ("open", 1, "e1")
+    assert result.severity == severity.Severity.MAJOR
+    assert result.response is RESPONSE
+    assert result.opened_at == result.changed_at == NOW
+
+
+def test_the_oldest_firing_alert_gives_the_decision_whatever_the_order():
+    old, young = routed("b", starts_at=1), routed("a", starts_at=2)
+    for order in itertools.permutations([old, young]):
+        assert folded(*order).opening_alert is old.alert
+
+
+def test_a_resolution_closes_the_incident_and_keeps_its_tombstone():
+    result = folded(routed(status="resolved", ends_at=200), start=folded(routed()), now=NOW + 5)
+    assert (result.status, result.closed_at, result.firing) == ("closed", NOW + 5, [])
+    assert result.alerts["am/f1"].resolved
+
+
+def test_a_firing_message_older_than_the_resolution_does_not_open_again():
+    closed = folded(routed(), routed(status="resolved", ends_at=200))
+    assert folded(routed(), start=closed) is closed
+
+
+def test_a_resolution_that_arrives_before_its_firing_opens_nothing():
+    early = folded(routed(status="resolved", ends_at=200))
+    assert early.status == "closed"
+    assert early.generation == 0
+    assert folded(routed(), start=early) is early
+
+
+def test_the_same_alert_firing_anew_is_a_new_generation_with_a_new_episode():
+    closed = folded(routed(), routed(status="resolved", ends_at=200))
+    again = folded(routed(starts_at=300), start=closed, now=NOW + 9, episode="e2")
+    assert (again.status, again.generation, again.episode, again.opened_at) == ("open", 1, "e2", NOW + 9)
+    opened = folded(routed())
+    closed = folded(routed(status="resolved", ends_at=200), start=opened)
+    assert folded(routed(starts_at=300), start=closed, episode="e2").generation == 2
+
+
+def test_an_open_incident_keeps_the_decision_that_opened_it_when_rules_change():
+    other = msgspec.structs.replace(RESPONSE, rule="new", version="v2", targets=(decision.Target("elsewhere"),))
+    opened = folded(routed())
+    worse = folded(routed("f2", response=other, level=severity.Severity.CRITICAL), start=opened)
+    assert worse.response is RESPONSE
+    assert worse.severity == severity.Severity.CRITICAL
+
+
+def test_a_repeat_that_new_rules_hold_for_worse_raises_the_incident():
+    opened = folded(routed(level=severity.Severity.MINOR))
+    assert folded(routed(level=severity.Severity.MAJOR), start=opened).severity == severity.Severity.MAJOR
+
+
+def test_an_episode_keeps_its_worst_severity_while_it_lasts():
+    opened = folded(routed("a", level=severity.Severity.CRITICAL), routed("b"))
+    after = folded(routed("a", status="resolved", ends_at=9, level=severity.Severity.CRITICAL), start=opened)
+    assert (after.status, after.severity) == ("open", severity.Severity.CRITICAL)
+
+
+def test_a_new_episode_begins_with_the_severity_of_what_fires_now():
+    closed = folded(
+        routed(level=severity.Severity.CRITICAL),
+        routed(status="resolved", ends_at=9, level=severity.Severity.CRITICAL),
+        start=folded(routed(level=severity.Severity.CRITICAL)),
+    )
+    again = folded(routed(starts_at=300, level=severity.Severity.INFO), start=closed, episode="e2")
+    assert again.severity == severity.Severity.INFO
+
+
+def test_tombstones_go_once_no_message_can_still_be_pending():
+    closed = folded(routed("a"), routed("a", status="resolved", ends_at=9))
+    soon = folded(routed("b"), start=closed, now=NOW + fold.TOMBSTONE_LIFE)
+    assert "am/a" in soon.alerts
+    late = folded(routed("b"), start=closed, now=NOW + fold.TOMBSTONE_LIFE + 1)
+    assert "am/a" not in late.alerts
+
+
+def test_a_tombstone_lives_from_when_it_was_learned_not_from_when_the_alert_ended():
+    result = folded(routed("a", status="resolved", ends_at=9), routed("b"))
+    assert result.alerts["am/a"].resolved
+
+
+def test_the_time_of_acceptance_is_kept_for_measuring():
+    result = fold.fold(incident.Incident(key="key"), [routed()], now=NOW, episode="e", accepted_at=NOW - 7)
+    assert result.accepted_at == NOW - 7

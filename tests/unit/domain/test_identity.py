@@ -1,0 +1,42 @@
+"""References and keys are the same after any crash, and differ between whatever must not be mixed up."""
+
+import random
+import re
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import identity
+
+
+def test_an_id_is_128_random_bits_in_hexadecimal():
+    made = identity.new_id(random.Random(7))
+    assert re.fullmatch(r"[0-9a-f]{32}", made)
+    assert made == identity.new_id(random.Random(7)) != identity.new_id(random.Random(8))
+
+
+@given(st.text(min_size=1))
+def test_a_reference_is_short_and_has_no_letter_to_misread(episode):
+    assert re.fullmatch(r"IR-[0-9A-HJKMNP-TV-Z]{8}", identity.reference(episode))
+
+
+def test_a_reference_is_the_same_every_time_and_another_for_another_episode():
+    assert identity.reference("e1") == identity.reference("e1") != identity.reference("e2")
+
+
+def test_ten_thousand_episodes_have_ten_thousand_references():
+    source = random.Random(1)
+    assert len({identity.reference(identity.new_id(source)) for _ in range(10_000)}) == 10_000
+
+
+def test_a_key_is_a_uuid_that_depends_on_episode_destination_and_number():
+    key = identity.idempotency_key("e", "page", 1)
+    assert uuid.UUID(key).version == 5
+    assert key == identity.idempotency_key("e", "page", 1)
+    others = {
+        identity.idempotency_key("f", "page", 1),
+        identity.idempotency_key("e", "other", 1),
+        identity.idempotency_key("e", "page", 2),
+    }
+    assert len(others | {key}) == 4
