@@ -1,0 +1,161 @@
+"""Prometheus Alertmanager's webhook, version 4: from its body to alerts in the normal form.
+
+The format is Alertmanager's ``template.Data`` with the webhook's ``version``, ``groupKey`` and ``truncatedAlerts``.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.sources import base, body, times
+
+_FNV_OFFSET = 14695981039346656037
+_FNV_PRIME = 1099511628211
+_64_BITS = 0xFFFFFFFFFFFFFFFF
+
+_Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Config(base.Config):
+    """An Alertmanager that posts to us."""
+
+    kind: Literal["alertmanager"] = "alertmanager"
+
+
+class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at": "endsAt", "link": "generatorURL"}):
+    status: alerts.Status
+    labels: dict[str, str]
+    annotations: dict[str, str] | None = None
+    starts_at: _Moment | None = None
+    ends_at: _Moment | None = None
+    link: str = ""
+    fingerprint: str = ""
+
+
+class _Body(msgspec.Struct, gc=False, rename="camel"):
+    """Every field of the webhook; those that nothing here reads are held to their types all the same."""
+
+    alerts: list[_Alert]
+    version: str = ""
+    group_key: str = ""
+    truncated_alerts: _Count = 0
+    status: str = ""
+    receiver: str = ""
+    group_labels: dict[str, str] | None = None
+    common_labels: dict[str, str] | None = None
+    common_annotations: dict[str, str] | None = None
+    route_labels: dict[str, str] | None = None
+    external_url: str = msgspec.field(name="externalURL", default="")
+    notification_reason: str = msgspec.field(name="notification_reason", default="")
+
+
+class _Version(msgspec.Struct):
+    version: str | int | float | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+_decode_version = msgspec.json.Decoder(_Version).decode
+
+
+class Alertmanager:
+    """Reads what Alertmanager posts."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
+        """Turn a delivery into alerts; ``base.Unparsable`` where it is not webhook version 4.
+
+        A group may hold firing and resolved alerts, whatever its own status says. ``now`` stands in for a missing
+        start, and for the missing end of a resolved alert.
+        """
+        read = _read(body)
+        source, route_labels, external_url = self.name, read.route_labels, read.external_url
+        found = []
+        for alert in read.alerts:
+            labels = {**route_labels, **alert.labels} if route_labels else alert.labels
+            annotations = alert.annotations or {}
+            firing = alert.status == "firing"
+            found.append(
+                alerts.Alert(
+                    source,
+                    alert.fingerprint or fingerprint(alert.labels),
+                    alert.status,
+                    (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
+                    0 if firing else (times.micros(alert.ends_at) if alert.ends_at else 0) or now,
+                    annotations.get("summary") or _title(labels, annotations),
+                    labels,
+                    annotations,
+                    labels.get("severity", ""),
+                    alert.link or external_url,
+                )
+            )
+        return base.Parsed(found, read.truncated_alerts, _about(read))
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """Alertmanager's own fingerprint of a label set: FNV-1a over the sorted names and values, 16 hex digits.
+
+    For senders of the same format that leave it out; where one is sent, the sender's is trusted.
+    """
+    digest = _FNV_OFFSET
+    for name, value in sorted((name.encode(), value.encode()) for name, value in labels.items()):
+        for byte in (*name, 0xFF, *value, 0xFF):
+            digest = (digest ^ byte) * _FNV_PRIME & _64_BITS
+    return f"{digest:016x}"
+
+
+def _read(raw: bytes) -> _Body:
+    try:
+        read = body.decode(_decode, raw)
+    except base.Unparsable as error:
+        raise _wrong_version(raw) or error from error
+    if read.version != "4":
+        raise _unknown_version(read.version)
+    return read
+
+
+def _wrong_version(raw: bytes) -> base.Unparsable | None:
+    """Where the version is another one, that explains every other misfit, so it is what the sender is told."""
+    try:
+        version = body.decode(_decode_version, raw).version
+    except base.Unparsable:
+        return None
+    return None if version == "4" else _unknown_version(version)
+
+
+def _unknown_version(version: str | float | None) -> base.Unparsable:
+    if version is None or version == "":
+        return base.Unparsable(
+            "version",
+            "missing: this is not Alertmanager's webhook; for a payload of your own use a source of kind json",
+        )
+    return base.Unparsable(
+        "version",
+        f"{str(version)[:40]!r} is not Alertmanager's, which is '4'; for another sender use a source of its kind",
+    )
+
+
+def _title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+    return annotations.get("title") or labels.get("alertname") or annotations.get("description") or ""
+
+
+def _about(read: _Body) -> dict[str, str]:
+    about = {"receiver": read.receiver, "group_key": read.group_key}
+    if read.notification_reason:
+        about["notification_reason"] = read.notification_reason
+    return about
+
+
+KIND = base.Kind(
+    name="alertmanager",
+    config=Config,
+    make=lambda name, _config: Alertmanager(name),
+    summary="Prometheus Alertmanager, webhook version 4",
+    # Alertmanager sends what got a 4xx again at every group_interval, for ever.
+    unparsable_status=202,
+)

@@ -1,0 +1,42 @@
+"""From a body's bytes to typed values: the one place where a decoder's complaints become ``base.Unparsable``."""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from router.sources import base
+
+_T = TypeVar("_T")
+
+# msgspec ends its message with the place, for example "- at `$.alerts[0].labels[...]`".
+_PLACED = re.compile(r"^(?P<problem>.*) - at `(?P<key>key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
+
+
+def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
+    """Decode JSON; ``base.Unparsable`` where it is malformed, nested too deeply or not of the decoder's type."""
+    try:
+        return decoder(body)
+    except msgspec.ValidationError as error:
+        raise _misshapen(str(error)) from error
+    except msgspec.DecodeError as error:
+        raise base.Unparsable("", _malformed(body, str(error))) from error
+    except UnicodeDecodeError as error:
+        raise base.Unparsable("", f"the body is not UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise base.Unparsable("", "the JSON is nested too deeply") from error
+
+
+def _misshapen(message: str) -> base.Unparsable:
+    placed = _PLACED.match(message)
+    if placed is None:
+        return base.Unparsable("", message)
+    where = placed["where"]
+    return base.Unparsable(f"key in {where}" if placed["key"] else where, placed["problem"])
+
+
+def _malformed(body: bytes, message: str) -> str:
+    if not body.strip():
+        return "the body is empty: JSON is expected"
+    return f"{message}: the body has to be JSON"

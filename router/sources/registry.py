@@ -1,0 +1,31 @@
+"""Every kind of source, one line each; settings, documentation and the contract tests are derived from it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from router.sources import alertmanager, authentication, base, json
+
+KINDS: Mapping[str, base.Kind] = {
+    kind.name: kind
+    for kind in (
+        alertmanager.KIND,
+        json.KIND,
+    )
+}
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like."""
+
+    name: str
+    kind: base.Kind
+    source: base.Source
+    verifier: authentication.Verifier
+
+
+def build(name: str, config: base.Config) -> Endpoint:
+    """Make the endpoint of one configured source; ``KeyError`` where its kind is not registered."""
+    kind = KINDS[config.kind]
+    verifier = authentication.verifier(config.bearer, config.basic, config.auth)
+    return Endpoint(name, kind, kind.make(name, config), verifier)
