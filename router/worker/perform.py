@@ -216,7 +216,7 @@ def _done(
             state=seen.state,
             vendor_id=seen.vendor_id,
             url=seen.url or publication.url,
-            digest=operation.content.digest,
+            digest="" if operation.kind == "adopt" else operation.content.digest,
             content=operation.content,
         )
     if operation.kind == "adopt":

@@ -1,0 +1,206 @@
+"""The inbox on a real server: what was accepted is there, once, until it was folded in and acknowledged."""
+
+import asyncio
+
+import pytest
+
+from router.domain import alert, decision, delivery, severity
+from router.store import client, codec, errors, keys, stream
+
+RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+ROUTED = decision.Decision("key", severity.Severity.MAJOR, RESPONSE)
+
+
+def packed(name: str) -> delivery.Delivery:
+    return delivery.pack(name, "am", 5, [(alert.Alert("am", name, "firing", 1, 0), ROUTED)])
+
+
+def names(entries: list[stream.Entry]) -> list[str]:
+    return [codec.unpack_delivery(entry.packed).id for entry in entries]
+
+
+async def accepted(connection, *wanted: str) -> stream.Reader:
+    inbox = stream.Inbox(connection)
+    await asyncio.gather(*(inbox.accept(packed(name), b"{}") for name in wanted))
+    reader = stream.Reader(connection, "w1")
+    await reader.prepare()
+    return reader
+
+
+def test_what_was_accepted_is_read_once_with_its_body_kept(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a", "b", "c")
+        assert names(await reader.read(10, 100)) == ["a", "b", "c"]
+        assert await reader.read(10, None) == []
+        entries = await connection.xrange(keys.INBOX)
+        assert [fields[b"b"] for _, fields in entries] == [b"{}"] * 3
+
+    with_redis(body)
+
+
+def test_requests_in_flight_share_one_commit(with_redis):
+    async def body(connection):
+        before = (await connection.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
+        await accepted(connection, *(str(number) for number in range(200)))
+        after = (await connection.info("commandstats"))["cmdstat_evalsha"]["calls"]
+        assert await connection.xlen(keys.INBOX) == 200
+        assert after - before <= 3
+
+    with_redis(body)
+
+
+def test_a_group_larger_than_one_commit_is_cut_and_nothing_is_left_behind(with_redis, monkeypatch):
+    monkeypatch.setattr(stream, "MOST_BYTES_A_COMMIT", 1000)
+
+    async def body(connection):
+        reader = await accepted(connection, *(str(number) for number in range(50)))
+        assert sorted(names(await reader.read(100, 100)), key=int) == [str(number) for number in range(50)]
+
+    with_redis(body)
+
+
+def test_a_sender_is_told_when_too_many_wait(with_redis, monkeypatch):
+    monkeypatch.setattr(stream, "MOST_IN_FLIGHT", 2)
+
+    async def body(connection):
+        inbox = stream.Inbox(connection)
+        results = await asyncio.gather(
+            *(inbox.accept(packed(str(number)), b"") for number in range(5)), return_exceptions=True
+        )
+        refused = [result for result in results if isinstance(result, errors.Unavailable)]
+        assert len(refused) == 3
+        assert await connection.xlen(keys.INBOX) == 2
+
+    with_redis(body)
+
+
+def test_nothing_is_accepted_while_the_store_is_too_full(with_redis):
+    async def body(connection):
+        inbox = stream.Inbox(connection)
+        inbox.refusing = "Redis is over 75% of its memory"
+        with pytest.raises(errors.Unavailable, match="75%"):
+            await inbox.accept(packed("a"), b"")
+        assert await connection.xlen(keys.INBOX) == 0
+
+    with_redis(body)
+
+
+def test_a_store_that_is_not_there_is_said_to_be_unavailable():
+    async def main():
+        connection = client.connect("redis://127.0.0.1:1")
+        with pytest.raises(errors.Unavailable, match="cannot be reached"):
+            await stream.Inbox(connection).accept(packed("a"), b"")
+        await connection.aclose()
+
+    asyncio.run(main())
+
+
+def test_fewer_replicas_than_promised_is_not_acceptance(with_redis):
+    async def body(connection):
+        inbox = stream.Inbox(connection, replicas=1, wait_seconds=0.01)
+        with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
+            await inbox.accept(packed("a"), b"")
+
+    with_redis(body)
+
+
+def test_a_sender_that_hangs_up_does_not_take_the_others_with_it(with_redis):
+    async def body(connection):
+        inbox = stream.Inbox(connection)
+        leaver = asyncio.create_task(inbox.accept(packed("leaver"), b""))
+        stayer = asyncio.create_task(inbox.accept(packed("stayer"), b""))
+        await asyncio.sleep(0)
+        leaver.cancel()
+        await stayer
+        assert await connection.xlen(keys.INBOX) == 2
+
+    with_redis(body)
+
+
+def test_acknowledged_entries_are_gone_and_only_those(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a", "b")
+        first, second = await reader.read(10, 100)
+        await reader.done([first])
+        assert [identity for identity, _ in await connection.xrange(keys.INBOX)] == [second.id]
+        assert (await connection.xpending(keys.INBOX, keys.GROUP))["pending"] == 1
+
+    with_redis(body)
+
+
+def test_a_worker_that_comes_back_finds_what_it_never_acknowledged(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a")
+        await reader.read(10, 100)
+        again = stream.Reader(connection, "w1")
+        assert names(await again.own_pending(10)) == ["a"]
+
+    with_redis(body)
+
+
+def test_another_worker_takes_over_what_a_dead_one_left(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a", "b")
+        await reader.read(10, 100)
+        other = stream.Reader(connection, "w2")
+        assert await other.take_over(10, idle_ms=60_000) == []
+        assert names(await other.take_over(10, idle_ms=0)) == ["a", "b"]
+
+    with_redis(body)
+
+
+def test_how_often_an_entry_was_handed_out_is_counted(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a")
+        entries = await reader.read(10, 100)
+        for _ in range(3):
+            await reader.own_pending(10)
+        assert list((await reader.times_delivered(entries)).values()) == [4]
+        await reader.done(entries)
+        assert await reader.times_delivered(entries) == {}
+
+    with_redis(body)
+
+
+def test_an_entry_that_cannot_be_processed_is_moved_whole_with_the_reason(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a")
+        entry = (await reader.read(10, 100))[0]
+        await reader.bury(entry, "no such schema")
+        await reader.bury(entry, "twice does no harm")
+        assert await connection.xlen(keys.INBOX) == 0
+        dead = await connection.xrange(keys.DEAD)
+        assert len(dead) == 1
+        assert dead[0][1] == {b"h": entry.packed, b"b": b"{}", b"reason": b"no such schema"}
+        assert (await connection.xpending(keys.INBOX, keys.GROUP))["pending"] == 0
+
+    with_redis(body)
+
+
+def test_the_depth_tells_how_many_wait_and_since_when(with_redis):
+    async def body(connection):
+        assert await stream.depth(connection) == (0, 0)
+        await accepted(connection, "a", "b")
+        seconds, micros = await connection.time()
+        count, oldest_at = await stream.depth(connection)
+        assert count == 2
+        assert 0 <= seconds * 1_000_000 + micros - oldest_at < 10_000_000
+
+    with_redis(body)
+
+
+def test_a_consumer_group_that_was_lost_is_made_again_and_nothing_is_skipped(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a")
+        await connection.xgroup_destroy(keys.INBOX, keys.GROUP)
+        assert await reader.read(10, None) == []
+        assert names(await reader.read(10, 100)) == ["a"]
+
+    with_redis(body)
+
+
+def test_an_entry_of_another_schema_is_unreadable_not_misread():
+    with pytest.raises(errors.Unreadable, match="schema 2"):
+        codec.unpack_delivery(codec.pack_delivery(delivery.Delivery(2, "d", "am", 5, [], [])))
+    with pytest.raises(errors.Unreadable, match="not a delivery"):
+        codec.unpack_delivery(b"\xc1")

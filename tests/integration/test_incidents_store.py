@@ -1,0 +1,240 @@
+"""Incidents and publications on a real server: versions, leases and fences keep two workers apart."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from router.domain import incident, publication, severity
+from router.store import errors, incidents, keys, publications, scripts
+
+KEY = 'checkout-down{labels.region="eu"}'
+
+
+def opened(key: str = KEY, **more) -> incident.Incident:
+    return incident.Incident(key=key, status="open", episode="e1", severity=severity.Severity.MAJOR, **more)
+
+
+async def write(connection, *held: incident.Incident, wake: bool = True) -> None:
+    store = incidents.Incidents(connection)
+    assert await store.commit([incidents.Change(one, 0, wake) for one in held]) == []
+
+
+def test_an_incident_that_nobody_has_written_is_a_closed_one_of_version_nought(with_redis):
+    async def body(connection):
+        held = await incidents.Incidents(connection).read([KEY])
+        assert held == {KEY: incidents.Held(incident.Incident(key=KEY), 0)}
+
+    with_redis(body)
+
+
+def test_what_is_committed_is_read_back_with_its_version(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await write(connection, opened(alerts={"am/f": incident.AlertState(1, False, 0, severity.Severity.MAJOR)}))
+        (held,) = (await store.read([KEY])).values()
+        assert held.version == 1
+        assert held.incident.alerts["am/f"].starts_at == 1
+
+    with_redis(body)
+
+
+def test_a_commit_over_a_version_that_somebody_else_wrote_is_refused_and_named(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await write(connection, opened(), opened("other"))
+        lost = await store.commit(
+            [
+                incidents.Change(opened(changed_at=7), 0, False),
+                incidents.Change(opened("other", changed_at=7), 1, False),
+            ]
+        )
+        assert lost == [KEY]
+        held = await store.read([KEY, "other"])
+        assert (held[KEY].incident.changed_at, held["other"].incident.changed_at) == (0, 7)
+
+    with_redis(body)
+
+
+def test_of_many_workers_that_write_at_once_exactly_one_wins_each_version(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        results = await asyncio.gather(
+            *(store.commit([incidents.Change(opened(changed_at=number), 0, False)]) for number in range(20))
+        )
+        assert results.count([]) == 1
+
+    with_redis(body)
+
+
+def test_a_closed_incident_goes_after_a_day_and_an_open_one_never(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        closed = msgspec.structs.replace(opened(), status="closed")
+        await write(connection, closed)
+        assert 0 < await connection.pttl(keys.incident(KEY)) <= keys.CLOSED_LIFE_MS
+        await store.commit([incidents.Change(opened(), 1, False)])
+        assert await connection.pttl(keys.incident(KEY)) == -1
+
+    with_redis(body)
+
+
+def test_homes_are_remembered_for_alerts_of_many_shards(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        wanted = {f"am/{number}": f"incident {number % 3}" for number in range(100)}
+        await store.settle(wanted)
+        assert await store.homes([*wanted, "am/unknown"]) == wanted
+        assert 0 < await connection.pttl(keys.home("am/1")) <= keys.HOME_LIFE_MS
+
+    with_redis(body)
+
+
+def make(connection, lease_seconds: float = 30.0) -> publications.Publications:
+    return publications.Publications(connection, lease_seconds=lease_seconds)
+
+
+def test_an_incident_that_wants_attention_is_claimed_by_one_worker_only(with_redis):
+    async def body(connection):
+        await write(connection, opened())
+        shard = keys.shard(KEY)
+        claims = await asyncio.gather(*(make(connection).claim(shard, 10) for _ in range(8)))
+        assert sorted(len(claim) for claim in claims) == [0] * 7 + [1]
+        (lease,) = next(claim for claim in claims if claim)
+        assert (lease.key, lease.version, lease.incident, lease.publications) == (KEY, 1, opened(), [])
+
+    with_redis(body)
+
+
+def test_an_incident_that_changed_out_of_sight_asks_for_nothing(with_redis):
+    async def body(connection):
+        await write(connection, opened(), wake=False)
+        assert await make(connection).claim(keys.shard(KEY), 10) == []
+
+    with_redis(body)
+
+
+def test_a_claim_takes_no_more_than_it_is_told_to(with_redis):
+    async def body(connection):
+        same_shard = [name for name in map(str, range(500)) if keys.shard(name) == 0][:5]
+        await write(connection, *(opened(name) for name in same_shard))
+        assert len(await make(connection).claim(0, 2)) == 2
+        assert len(await make(connection).claim(0, 9)) == 3
+
+    with_redis(body)
+
+
+def test_what_the_holder_records_the_next_one_reads(with_redis):
+    async def body(connection):
+        store = make(connection)
+        await write(connection, opened())
+        (lease,) = await store.claim(keys.shard(KEY), 10)
+        known = [publication.Publication("e1", "page", state="open", vendor_id="v")]
+        assert await store.record(lease, known)
+        await store.release(lease, due=1, finished=False)
+        (again,) = await store.claim(keys.shard(KEY), 10)
+        assert again.publications == known
+        assert again.fence > lease.fence
+
+    with_redis(body)
+
+
+def test_a_holder_whose_lease_ran_out_can_write_nothing_any_more(with_redis):
+    async def body(connection):
+        slow, quick = make(connection, lease_seconds=0.0), make(connection)
+        await write(connection, opened())
+        (old,) = await slow.claim(keys.shard(KEY), 10)
+        (new,) = await quick.claim(keys.shard(KEY), 10)
+        stale = [publication.Publication("e1", "page", vendor_id="stale")]
+        assert not await slow.record(old, stale)
+        assert not await slow.release(old, due=0, finished=True)
+        assert await quick.record(new, [])
+
+    with_redis(body)
+
+
+def test_a_lease_whose_holder_died_is_due_again_at_its_end(with_redis):
+    async def body(connection):
+        await write(connection, opened())
+        (lease,) = await make(connection, 30).claim(keys.shard(KEY), 10)
+        due = await connection.zscore(keys.timers(keys.shard(KEY)), KEY)
+        assert due == lease.claimed_at + 30_000_000
+
+    with_redis(body)
+
+
+def test_a_released_incident_is_due_when_it_was_said_to_be(with_redis):
+    async def body(connection):
+        store = make(connection)
+        timers = keys.timers(keys.shard(KEY))
+        await write(connection, opened())
+        (lease,) = await store.claim(keys.shard(KEY), 10)
+        assert not await store.release(lease, due=lease.claimed_at + 5, finished=False)
+        assert await connection.zscore(timers, KEY) == lease.claimed_at + 5
+        (lease,) = await poll(store)
+        assert not await store.release(lease, due=0, finished=True)
+        assert await connection.zscore(timers, KEY) is None
+        assert 0 < await connection.pttl(keys.publications(KEY)) <= keys.CLOSED_LIFE_MS
+
+    with_redis(body)
+
+
+async def poll(store: publications.Publications) -> list[publications.Lease]:
+    async with asyncio.timeout(5):
+        while not (found := await store.claim(keys.shard(KEY), 10)):
+            await asyncio.sleep(0.005)
+    return found
+
+
+def test_an_incident_that_changed_under_the_lease_is_due_again_at_once(with_redis):
+    async def body(connection):
+        store = make(connection)
+        await write(connection, opened())
+        (lease,) = await store.claim(keys.shard(KEY), 10)
+        await incidents.Incidents(connection).commit([incidents.Change(opened(changed_at=9), 1, True)])
+        assert await store.claim(keys.shard(KEY), 10) == []
+        assert await store.release(lease, due=0, finished=True)
+        (again,) = await store.claim(keys.shard(KEY), 10)
+        assert again.incident.changed_at == 9
+
+    with_redis(body)
+
+
+def test_a_document_that_cannot_be_read_stands_in_nobodys_way(with_redis):
+    async def body(connection):
+        await write(connection, opened(), opened("other"))
+        await connection.hset(keys.incident(KEY), "d", b"\xc1")
+        assert await make(connection).claim(keys.shard(KEY), 10) == []
+        (lease,) = await make(connection).claim(keys.shard("other"), 10)
+        assert lease.key == "other"
+        with pytest.raises(errors.Unreadable):
+            await incidents.Incidents(connection).read([KEY])
+
+    with_redis(body)
+
+
+def test_all_keys_of_an_incident_are_in_one_slot_of_a_cluster(with_redis):
+    async def body(connection):
+        names = [keys.incident(KEY), keys.publications(KEY), keys.timers(keys.shard(KEY))]
+        tags = {name[name.index("{") : name.index("}")] for name in names}
+        assert len(tags) == 1
+        assert all(name.startswith(keys.prefix(keys.shard(KEY))) for name in names)
+
+    with_redis(body)
+
+
+def test_a_script_that_is_called_with_the_wrong_keys_is_refused(with_redis):
+    async def body(connection):
+        with pytest.raises(ValueError, match="takes 2"):
+            await scripts.Scripts(connection).run("record", ["one"], [])
+
+    with_redis(body)
+
+
+def test_scripts_survive_a_restart_of_the_server(with_redis):
+    async def body(connection):
+        await write(connection, opened())
+        await connection.script_flush()
+        assert len(await make(connection).claim(keys.shard(KEY), 10)) == 1
+
+    with_redis(body)
