@@ -1,0 +1,73 @@
+# Everything that is done with this tree. `make` alone lists it; nothing has to be installed first but Python.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
+
+.PHONY: help run demo test test-fast check bench format lock clean
+
+help: ## List these targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+run: $(VENV)/.installed-run ## Start the router with an embedded Valkey and simulated vendors (real ones where their keys are set)
+	@exec $(BIN)/incident-router run --simulate
+
+demo: $(VENV)/.installed-run ## Tell an alert storm's story in the terminal, in about a minute
+	@exec $(BIN)/incident-router demo
+
+test: $(VENV)/.installed-dev ## Run every test; as root it first installs the Debian programs that some of them drive
+	@scripts/install-debian-programs prometheus prometheus-alertmanager
+	@$(PYTEST)
+
+test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
+	@$(PYTEST) tests/unit tests/contract tests/structure
+
+check: $(VENV)/.installed-dev ## Check style, types, layers and locks
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@scripts/check-locks
+
+bench: $(VENV)/.installed-dev ## Run every benchmark; the figures go to benchmark-results/
+	@scripts/run-benchmarks $(BIN)/python
+
+format: $(VENV)/.installed-dev ## Bring the code into form
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml (add UPGRADE=--upgrade for the newest versions)
+	@$(PIP_COMPILE) $(UPGRADE) -o requirements/runtime.txt pyproject.toml
+	@$(PIP_COMPILE) $(UPGRADE) --extra embedded -c requirements/runtime.txt -o requirements/embedded.txt pyproject.toml
+	@$(PIP_COMPILE) $(UPGRADE) --extra embedded --extra dev -c requirements/runtime.txt --allow-unsafe \
+		-o requirements/dev.txt pyproject.toml
+	@$(PIP_COMPILE) $(UPGRADE) --only-build-deps --build-deps-for editable --build-deps-for wheel \
+		-c requirements/dev.txt -o requirements/build.txt pyproject.toml
+
+clean: ## Remove what the other targets made; the router's own data/ stays
+	@rm -rf $(VENV) build dist benchmark-results .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find router tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@scripts/make-venv $(PYTHON) $(VENV)
+
+# The build backend is locked like everything else, so nothing is fetched that is not named with its hash.
+$(VENV)/.installed-run: requirements/embedded.txt $(BUILT_FROM) | $(BIN)/python
+	@echo "Installing what requirements/embedded.txt names into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/embedded.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.txt $(BUILT_FROM) | $(BIN)/python
+	@echo "Installing what requirements/dev.txt names into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,46 @@
+"""The mark ``debian``: a missing program is a skip with its reason, and a failure in CI."""
+
+import pytest
+
+from tests import programs
+
+
+class MarkedItem:
+    """As much of a pytest item as the hook asks for."""
+
+    def __init__(self, *packages: str) -> None:
+        self._marks = [pytest.mark.debian(package).mark for package in packages]
+
+    def iter_markers(self, name: str) -> list[pytest.Mark]:
+        return [mark for mark in self._marks if mark.name == name]
+
+
+def test_a_test_whose_program_is_there_runs(monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    programs.pytest_runtest_setup(MarkedItem("sh"))
+    programs.pytest_runtest_setup(MarkedItem())
+
+
+def test_outside_ci_a_missing_program_skips_and_says_what_to_install(monkeypatch):
+    monkeypatch.delenv("CI", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="apt-get install no-such-program"):
+        programs.pytest_runtest_setup(MarkedItem("sh", "no-such-program"))
+
+
+@pytest.mark.parametrize("value", ["true", "1", "True"])
+def test_in_ci_a_missing_program_fails(monkeypatch, value):
+    monkeypatch.setenv("CI", value)
+    with pytest.raises(pytest.fail.Exception, match="nothing is skipped.*no-such-program"):
+        programs.pytest_runtest_setup(MarkedItem("no-such-program"))
+
+
+def test_ci_set_to_false_is_not_ci(monkeypatch):
+    monkeypatch.setenv("CI", "false")
+    with pytest.raises(pytest.skip.Exception):
+        programs.pytest_runtest_setup(MarkedItem("no-such-program"))
+
+
+def test_the_plugin_is_loaded(request):
+    """Without it the mark would do nothing, and the tests would fail with a confusing error instead."""
+    plugins = request.config.pluginmanager.get_plugins()
+    assert programs.pytest_runtest_setup in {getattr(plugin, "pytest_runtest_setup", None) for plugin in plugins}

@@ -1,0 +1,126 @@
+"""Small files, small functions, few arguments, and at least as much test as source."""
+
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+from tests.structure import tree
+
+MOST_LINES_A_FILE = 300
+MOST_LINES_A_FUNCTION = 50
+MOST_MEDIAN_LINES_A_FUNCTION = 10
+MOST_POSITIONAL_ARGUMENTS = 5
+BAGS = re.compile(r"^(utils?|helpers?|common|misc|managers?|core|base_.+|.+_(utils?|helpers?|manager))$")
+# ``_open(  # noqa: PLR0917 - why it has so many``: a private function may, where it says why.
+EXCUSED = re.compile(r"def _\w+\(.*# noqa: [A-Z0-9, ]*PLR0917[A-Z0-9, ]* - \w+")
+
+
+def too_long_files(paths: list[Path]) -> list[str]:
+    counted = [(tree.line_count(path), path) for path in paths]
+    return [f"{tree.place(path)} has {lines} lines" for lines, path in counted if lines > MOST_LINES_A_FILE]
+
+
+def too_long_functions(paths: list[Path]) -> list[str]:
+    return [
+        f"{function.place} {function.name} has {function.lines} lines"
+        for path in paths
+        for function in tree.functions(path)
+        if function.lines > MOST_LINES_A_FUNCTION
+    ]
+
+
+def too_many_arguments(paths: list[Path]) -> list[str]:
+    found = []
+    for path in paths:
+        lines = path.read_text().splitlines()
+        for function in tree.functions(path):
+            line = lines[int(function.place.rpartition(":")[2]) - 1]
+            if function.positional > MOST_POSITIONAL_ARGUMENTS and not EXCUSED.search(line):
+                found.append(f"{function.place} {function.name} takes {function.positional} arguments by position")
+    return found
+
+
+def bags(paths: list[Path], root: Path) -> list[str]:
+    parts = {path: path.relative_to(root).with_suffix("").parts for path in paths}
+    return [tree.place(path, root=root) for path, names in parts.items() if any(BAGS.match(name) for name in names)]
+
+
+@pytest.fixture(scope="module")
+def source() -> list[Path]:
+    return tree.python("router")
+
+
+@pytest.fixture(scope="module")
+def everything() -> list[Path]:
+    return tree.python("router", "tests", "scripts")
+
+
+def test_a_file_has_at_most_300_lines(everything):
+    assert too_long_files(everything) == []
+
+
+def test_a_function_has_at_most_50_lines(everything):
+    assert too_long_functions(everything) == []
+
+
+def test_half_of_the_functions_have_at_most_10_lines(source):
+    lines = [function.lines for path in source for function in tree.functions(path)]
+    assert statistics.median(lines) <= MOST_MEDIAN_LINES_A_FUNCTION
+
+
+def test_a_function_takes_at_most_5_arguments_by_position(source):
+    assert too_many_arguments(source) == []
+
+
+def test_no_module_is_a_bag(source):
+    assert bags(source, tree.ROOT) == []
+
+
+def test_the_tests_are_at_least_as_long_as_the_source(source):
+    tests = tree.python("tests")
+    assert sum(map(tree.line_count, tests)) >= sum(map(tree.line_count, source))
+
+
+class TestThatTheseChecksCanFail:
+    """Each check, on a file that breaks it by one."""
+
+    @pytest.fixture
+    def write(self, tmp_path):
+        def write(text: str, name: str = "routes.py") -> list[Path]:
+            (tmp_path / name).write_text(text)
+            return [tmp_path / name]
+
+        return write
+
+    def test_file(self, write):
+        assert too_long_files(write("x = 1\n" * 300)) == []
+        assert len(too_long_files(write("x = 1\n" * 301))) == 1
+
+    def test_function(self, write):
+        assert too_long_functions(write("def f():\n" + "    x = 1\n" * 49)) == []
+        found = too_long_functions(write("class C:\n    async def f(self):\n" + "        x = 1\n" * 50))
+        assert len(found) == 1
+        assert found[0].endswith(":2 f has 51 lines")
+
+    def test_arguments(self, write):
+        assert too_many_arguments(write("class C:\n    def f(self, a, b, c, d, e, *, g): ...\n")) == []
+        assert len(too_many_arguments(write("class C:\n    def f(self, a, b, c, d, e, g): ...\n"))) == 1
+        assert len(too_many_arguments(write("def f(a, b, /, c, d, e, g): ...\n"))) == 1
+        assert len(too_many_arguments(write("class C:\n    @staticmethod\n    def f(a, b, c, d, e, g): ...\n"))) == 1
+
+    def test_arguments_are_excused_with_a_reason_only(self, write):
+        assert (
+            too_many_arguments(write("def _f(  # noqa: PLR0917 - each is another thing\n a, b, c, d, e, g): ...")) == []
+        )
+        assert len(too_many_arguments(write("def _f(  # noqa: PLR0917\n a, b, c, d, e, g): ..."))) == 1
+        assert len(too_many_arguments(write("def f(  # noqa: PLR0917 - reasons\n a, b, c, d, e, g): ..."))) == 1
+
+    @pytest.mark.parametrize("name", ["utils.py", "helper.py", "common.py", "base_source.py", "source_manager.py"])
+    def test_bag(self, write, tmp_path, name):
+        assert bags(write("", name), tmp_path) == [name]
+
+    @pytest.mark.parametrize("name", ["base.py", "commonality.py", "score.py"])
+    def test_no_bag(self, write, tmp_path, name):
+        assert bags(write("", name), tmp_path) == []

@@ -1,0 +1,66 @@
+"""The tree as the structure tests see it: its files, and what can be read off a Python file without importing it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+_NOT_OURS = {"build", "dist", "data", "benchmark-results", "__pycache__"}
+_OURS_THOUGH_HIDDEN = {".ci", ".github"}
+
+
+class Function(NamedTuple):
+    """One function: where it is, how many lines it has, how many arguments may be given by position."""
+
+    place: str
+    name: str
+    lines: int
+    positional: int
+
+
+def files(*patterns: str, root: Path = ROOT) -> list[Path]:
+    """The tree's own files that match one of the patterns (as ``Path.match`` reads them), in order."""
+    return sorted(path for path in _walk(root, root) if any(path.match(pattern) for pattern in patterns))
+
+
+def python(*folders: str, root: Path = ROOT) -> list[Path]:
+    """The Python files under these folders."""
+    return [path for path in files("*.py", root=root) if path.relative_to(root).parts[0] in folders]
+
+
+def place(path: Path, line: int = 0, root: Path = ROOT) -> str:
+    """A file, and a line where there is one, as a message names it."""
+    relative = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+    return f"{relative}:{line}" if line else relative
+
+
+def line_count(path: Path) -> int:
+    """How many lines a file has."""
+    return len(path.read_text().splitlines())
+
+
+def functions(path: Path) -> Iterator[Function]:
+    """Every function of a file, also methods and functions within functions."""
+    module = ast.parse(path.read_text())
+    methods = {id(child) for node in ast.walk(module) if isinstance(node, ast.ClassDef) for child in node.body}
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            bound = id(node) in methods and not _is_static(node)
+            positional = len(node.args.posonlyargs) + len(node.args.args) - bound
+            yield Function(place(path, node.lineno), node.name, lines, positional)
+
+
+def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(name, ast.Name) and name.id == "staticmethod" for name in node.decorator_list)
+
+
+def _walk(folder: Path, root: Path) -> Iterator[Path]:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            if entry.name in _NOT_OURS or (entry.name.startswith(".") and entry.name not in _OURS_THOUGH_HIDDEN):
+                continue
+            yield from _walk(entry, root)
+        elif entry.is_file():
+            yield entry
