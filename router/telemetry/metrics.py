@@ -14,8 +14,8 @@ CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
 
 deliveries = prometheus_client.Counter(
     "incident_router_deliveries_total",
-    "Requests to /v1/webhooks, by source and outcome: accepted, empty (no alerts in it), quarantined, unauthorized, "
-    "unknown_source (its source label is empty), too_large, bad_request, disconnected, unavailable or error.",
+    "Requests to /v1/webhooks, by source and outcome: accepted, empty (without alerts), quarantined, disconnected, "
+    "unauthorized, method, too_large, unavailable, internal, or unknown_source (with an empty source).",
     ["source", "outcome"],
     registry=REGISTRY,
 )

@@ -1,0 +1,87 @@
+"""What a sender is told of a delivery that was taken: which incident and which rule each of its alerts went to."""
+
+from typing import Any
+
+import msgspec
+
+from router.domain import delivery as deliveries
+from router.sources import base
+from router.web import problems
+
+STATUS = 202
+_START = "http.response.start"
+_CONTENT_TYPE = (b"content-type", b"application/json")
+_encode = msgspec.json.Encoder().encode
+
+
+class _Routed(msgspec.Struct, gc=False):
+    fingerprint: str
+    incident_key: str
+    rule: str
+
+
+class _Ignored(msgspec.Struct, gc=False):
+    fingerprint: str
+    ignored: str
+
+
+class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
+    delivery: str
+    alerts: list[Any]
+    truncated: int = 0
+
+
+async def accepted(
+    send: problems.Send, delivery: deliveries.Delivery, parsed: base.Parsed, *, explain: bool = False
+) -> None:
+    """Answer 202 with what was decided; ``explain`` adds severities, targets and the place of the rule."""
+    if explain:
+        body = _encode(_explained(delivery, parsed))
+    else:
+        responses = delivery.responses
+        rows = [
+            _Routed(row.alert.fingerprint, row.incident_key, responses[row.response].rule)
+            if row.response >= 0
+            else _Ignored(row.alert.fingerprint, row.ignored)
+            for row in delivery.rows
+        ]
+        body = _encode(_Accepted(delivery.id, rows, parsed.truncated))
+    await _send(send, body)
+
+
+async def quarantined(send: problems.Send, identity: str, error: base.Unparsable) -> None:
+    """Answer 202 to a sender that can do nothing about a body that could not be parsed: it is kept all the same."""
+    await _send(send, _encode({"alerts": [], "quarantined": identity, "where": error.where, "problem": error.problem}))
+
+
+async def _send(send: problems.Send, body: bytes) -> None:
+    headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body))]
+    await send({"type": _START, "status": STATUS, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _explained(delivery: deliveries.Delivery, parsed: base.Parsed) -> dict[str, Any]:
+    return {
+        "delivery": delivery.id,
+        "source": delivery.source,
+        "alerts": [_explained_row(delivery, row) for row in delivery.rows],
+        "truncated": parsed.truncated,
+        "about": parsed.about,
+    }
+
+
+def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row) -> dict[str, Any]:
+    alert = row.alert
+    told = {"fingerprint": alert.fingerprint, "status": alert.status, "title": alert.title}
+    if row.response < 0:
+        return {**told, "ignored": row.ignored}
+    response = delivery.responses[row.response]
+    return {
+        **told,
+        "incident_key": row.incident_key,
+        "rule": response.rule,
+        "place": response.place,
+        "rules_version": response.version,
+        "severity": row.severity.word,
+        "targets": [{"destination": target.destination, "publish": target.publish} for target in response.targets],
+    }

@@ -1,0 +1,63 @@
+"""The web application: webhooks straight to their handler, everything else through Starlette."""
+
+from collections.abc import Mapping, Sequence
+
+from starlette import applications, exceptions, responses, routing, types
+from starlette import requests as starlette_requests
+
+from router.web import health, problems, webhooks
+
+_NAMES = {404: "not-found", 405: "method"}
+_DETAILS = {404: "there is nothing at this path", 405: "this path does not answer this method"}
+
+
+class App(applications.Starlette):
+    """A Starlette application whose webhooks do not pass Starlette's middleware: they are the hot path."""
+
+    def __init__(self, door: webhooks.Door, routes: Sequence[routing.BaseRoute]) -> None:
+        super().__init__(
+            routes=routes,
+            exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
+        )
+        self.door = door
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"].startswith(webhooks.PREFIX):
+            await self.door(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create(
+    door: webhooks.Door,
+    *,
+    checks: Mapping[str, health.Check],
+    refresh: health.Refresh | None = None,
+    routes: Sequence[routing.BaseRoute] = (),
+) -> App:
+    """Put the application together: the door, health and metrics, and further ``routes``.
+
+    ``checks`` decide ``/readyz``, ``refresh`` brings gauges up to date before ``/metrics`` reads them.
+    """
+    return App(door, [*health.routes(checks, refresh), *routes])
+
+
+async def _refused(request: starlette_requests.Request, error: Exception) -> responses.Response:
+    """Starlette's own refusals, for example of an unknown path, in the form of all others."""
+    if not isinstance(error, exceptions.HTTPException):
+        raise error
+    status = error.status_code
+    problem = problems.Problem(
+        status,
+        _NAMES.get(status, "http"),
+        _DETAILS.get(status, error.detail),
+        headers=[(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()],
+    )
+    return health.problem_response(problem, request.url.path)
+
+
+async def _failed(request: starlette_requests.Request, _error: Exception) -> responses.Response:
+    """Anything unexpected; Starlette raises it again afterwards, so the server logs it."""
+    problem = problems.Problem(500, "internal", "the router failed; its log says why")
+    return health.problem_response(problem, request.url.path)

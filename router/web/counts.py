@@ -1,0 +1,65 @@
+"""What the door counts of one source: metric children looked up once, so that a delivery only adds to them."""
+
+import functools
+
+from prometheus_client import Counter
+
+from router.domain import delivery as deliveries
+from router.telemetry import metrics
+
+
+@functools.cache
+def _of_rule(rule: str) -> Counter:
+    """The child of one rule; there are as many as the rule files have had rules since the start."""
+    return metrics.decisions.labels(rule)
+
+
+class Counts:
+    """The counters of one source; an empty name stands for sources that are not configured."""
+
+    __slots__ = ("_accepted", "_firing", "_ignored", "_quarantined", "_resolved", "_source", "_truncated")
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._accepted = metrics.deliveries.labels(source, "accepted")
+        self._firing = metrics.alerts.labels(source, "firing")
+        self._resolved = metrics.alerts.labels(source, "resolved")
+        self._ignored = metrics.alerts.labels(source, "ignored")
+        self._truncated = metrics.truncated_alerts.labels(source)
+        self._quarantined = metrics.quarantined.labels(source)
+
+    def accepted(self, delivery: deliveries.Delivery, truncated: int) -> None:
+        """Count a delivery that was answered with 202, and every alert in it."""
+        if truncated:
+            self._truncated.inc(truncated)
+        if not delivery.rows:
+            self.outcome("empty")
+            return
+        self._accepted.inc()
+        firing = resolved = ignored = 0
+        rules: dict[int, int] = {}
+        for row in delivery.rows:
+            rules[row.response] = rules.get(row.response, 0) + 1
+            if row.response < 0:
+                ignored += 1
+            elif row.alert.status == "firing":
+                firing += 1
+            else:
+                resolved += 1
+        for response, number in rules.items():
+            _of_rule(delivery.responses[response].rule if response >= 0 else "").inc(number)
+        if firing:
+            self._firing.inc(firing)
+        if resolved:
+            self._resolved.inc(resolved)
+        if ignored:
+            self._ignored.inc(ignored)
+
+    def quarantined(self) -> None:
+        """Count a delivery whose body was set aside."""
+        self.outcome("quarantined")
+        self._quarantined.inc()
+
+    def outcome(self, name: str) -> None:
+        """Count a delivery that ended otherwise."""
+        metrics.deliveries.labels(self._source, name).inc()

@@ -1,0 +1,93 @@
+"""Whether the process lives, whether it is of use, and its metrics: for Kubernetes and for Prometheus."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+from starlette import requests as starlette_requests
+from starlette import responses, routing
+
+from router.store import errors
+from router.telemetry import log, metrics
+from router.web import problems
+
+TIMEOUT_SECONDS = 2.0
+
+_log = log.get("web")
+
+
+class State(NamedTuple):
+    """The answer of one check; ``detail`` is one short sentence, also where it is ready."""
+
+    ready: bool
+    detail: str
+
+
+Check = Callable[[], Awaitable[State]]
+Refresh = Callable[[], Awaitable[None]]
+
+
+def routes(
+    checks: Mapping[str, Check], refresh: Refresh | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS
+) -> list[routing.BaseRoute]:
+    """The routes ``/healthz``, ``/readyz`` and ``/metrics``.
+
+    ``checks`` are asked at once for ``/readyz``; one that raises ``store.errors.Unavailable`` or takes longer than
+    ``timeout_seconds`` is not ready. ``refresh`` brings gauges up to date before they are read; where it fails the
+    metrics are answered all the same.
+    """
+
+    async def healthz(_request: starlette_requests.Request) -> responses.Response:
+        return responses.JSONResponse({"status": "alive"})
+
+    async def readyz(request: starlette_requests.Request) -> responses.Response:
+        states = await _ask_all(checks, timeout_seconds)
+        told = {name: state.detail for name, state in states.items()}
+        failing = [name for name, state in states.items() if not state.ready]
+        if not failing:
+            return responses.JSONResponse({"status": "ready", "checks": told})
+        return problem_response(
+            problems.Problem(503, "not-ready", f"not ready: {', '.join(failing)}", checks=told), request.url.path
+        )
+
+    async def metrics_page(_request: starlette_requests.Request) -> responses.Response:
+        if refresh is not None:
+            await _refresh(refresh, timeout_seconds)
+        return responses.Response(metrics.render(), headers={"content-type": metrics.CONTENT_TYPE})
+
+    return [
+        routing.Route("/healthz", healthz),
+        routing.Route("/readyz", readyz),
+        routing.Route("/metrics", metrics_page),
+    ]
+
+
+def problem_response(problem: problems.Problem, path: str) -> responses.Response:
+    """The problem as a response of the framework's, for its own routes."""
+    headers, body = problems.render(problem, path)
+    response = responses.Response(body, status_code=problem.status)
+    response.raw_headers = headers
+    return response
+
+
+async def _ask_all(checks: Mapping[str, Check], timeout_seconds: float) -> dict[str, State]:
+    states = await asyncio.gather(*(_ask(check, timeout_seconds) for check in checks.values()))
+    return dict(zip(checks, states, strict=True))
+
+
+async def _ask(check: Check, timeout_seconds: float) -> State:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await check()
+    except errors.Unavailable as error:
+        return State(False, error.reason)
+    except TimeoutError:
+        return State(False, f"no answer within {timeout_seconds:g} s")
+
+
+async def _refresh(refresh: Refresh, timeout_seconds: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await refresh()
+    except (errors.Unavailable, TimeoutError) as error:
+        _log.warning("metrics not refreshed", problem=str(error) or "no answer in time")

@@ -1,0 +1,27 @@
+"""What the door needs of the store and of the rules; assembly plugs the real ones in."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import delivery as deliveries
+
+Decide = Callable[[alerts.Alert], decisions.Decision]
+Clock = Callable[[], int]  # Microseconds since the Unix epoch.
+
+
+class Inbox(Protocol):
+    """Where accepted deliveries go."""
+
+    async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
+        """Return once the delivery cannot be lost any more; ``store.errors.Unavailable`` where it was not taken."""
+        ...
+
+
+class Quarantine(Protocol):
+    """Where authentic bodies go that could not be parsed."""
+
+    async def keep(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
+        """Keep a body and return its id; ``store.errors.Unavailable`` where it was not taken."""
+        ...

@@ -1,0 +1,67 @@
+"""What went wrong, told to whoever sent the request: ``application/problem+json`` as in RFC 9457."""
+
+import http
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+
+import msgspec
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+CONTENT_TYPE = b"application/problem+json"
+
+
+class Problem(Exception):
+    """A request that is not answered as it was meant to be.
+
+    ``name`` is a fixed word, the last part of the problem's ``type``; ``detail`` is one sentence for the sender, who
+    may be anybody: no secret, no stack trace. ``extras`` become further members of the document.
+    """
+
+    def __init__(
+        self, status: int, name: str, detail: str, *, headers: Iterable[tuple[bytes, bytes]] = (), **extras: Any
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.name = name
+        self.detail = detail
+        self.headers = tuple(headers)
+        self.extras = extras
+
+
+def render(problem: Problem, instance: str) -> tuple[Headers, bytes]:
+    """Make the headers and the body of the answer; ``instance`` is the path that was asked for."""
+    body = msgspec.json.encode(
+        {
+            "type": f"urn:incident-router:problem:{problem.name}",
+            "title": http.HTTPStatus(problem.status).phrase,
+            "status": problem.status,
+            "detail": problem.detail,
+            "instance": instance,
+            **problem.extras,
+        }
+    )
+    headers = [
+        (b"content-type", CONTENT_TYPE),
+        (b"content-length", b"%d" % len(body)),
+        *problem.headers,
+    ]
+    return headers, body
+
+
+async def answer(send: Send, problem: Problem, scope: Mapping[str, Any]) -> None:
+    """Send the problem as the answer to the request of this scope."""
+    headers, body = render(problem, scope["path"])
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def unavailable(reason: str, retry_after_seconds: int) -> Problem:
+    """A 503: nothing was kept, and the sender is told when to come again."""
+    return Problem(
+        503,
+        "unavailable",
+        f"nothing was accepted: {reason}; send it again",
+        headers=[(b"retry-after", b"%d" % retry_after_seconds)],
+    )

@@ -1,0 +1,93 @@
+"""The HTTP server: uvicorn on the running event loop, ended by cancelling it."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import uvicorn
+from starlette import types
+from uvicorn.protocols.http import httptools_impl
+
+MOST_HEADER_BYTES = 64 * 1024
+IDLE_SECONDS = 75  # Longer than the minute that most senders and balancers keep a connection.
+GRACE_SECONDS = 20  # For requests in flight; Kubernetes kills after 30.
+_BACKLOG = 2048
+
+
+class _Protocol(httptools_impl.HttpToolsProtocol):
+    """uvicorn's protocol with a limit that its parser does not have: headers without end are cut off."""
+
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        scope: Any = self.scope  # None before the first request; without a path until its headers are whole.
+        if scope is None or "path" in scope:
+            self._head_bytes = 0
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's headers are too long.")
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process it is part of."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_started = on_started
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing: assembly handles signals, for the worker's sake, too."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._on_started()
+
+
+async def serve(app: types.ASGIApp, host: str, port: int, on_started: Callable[[int], None] | None = None) -> None:
+    """Serve until cancelled; then requests in flight are answered, for at most ``GRACE_SECONDS``, before it ends.
+
+    ``port`` 0 takes a free one; ``on_started`` is called with the port once connections are accepted. ``OSError``
+    where the address cannot be had. Signals are the caller's to handle.
+    """
+    listener = _listen(host, port)
+    chosen = listener.getsockname()[1]
+    server = _Server(_config(app), lambda: on_started(chosen) if on_started else None)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
+    finally:
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+
+
+def _config(app: types.ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
