@@ -9,6 +9,8 @@ import pytest
 
 from tests.structure import tree
 
+SCRIPTS = sorted((tree.ROOT / "scripts").iterdir())
+
 
 def run(script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -89,9 +91,8 @@ class TestInstallDebianPrograms:
 def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
     folder = tmp_path / "tests/benchmarks"
     folder.mkdir(parents=True)
-    (folder / "measure.py").write_text(
-        "import sys\nif __name__ == '__main__':\n    open(sys.argv[2], 'w').write('{}')\n"
-    )
+    measures = "import sys\nif __name__ == '__main__':\n    open(sys.argv[2], 'w').write('{}')\n"
+    (folder / "measure.py").write_text(measures)
     (folder / "shared.py").write_text("raise SystemExit(1)\n")
     script = tree.ROOT / "scripts/run-benchmarks"
     answer = subprocess.run([script, sys.executable], cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -99,7 +100,7 @@ def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
     assert [path.name for path in (tmp_path / "benchmark-results").iterdir()] == ["measure.json"]
 
 
-@pytest.mark.parametrize("path", tree.files("scripts/*", ".ci/run"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*SCRIPTS, tree.ROOT / ".ci/run"], ids=lambda path: path.name)
 def test_every_script_can_be_started_and_stops_at_the_first_error(path):
     assert os.access(path, os.X_OK)
     text = path.read_text()
