@@ -1,0 +1,267 @@
+"""The configuration file, the environment and secret files, read into one checked object before anything starts.
+
+A secret never stands in the file: it is named, as ``{env: NAME}`` or ``{file: PATH}``.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import pydantic_settings
+
+from router.destinations import base as destination_base
+from router.destinations import registry as destinations
+from router.documents import load as documents
+from router.documents import nearest, validation
+from router.documents import problem as problems
+from router.sources import base as source_base
+from router.sources import registry as sources
+
+DEFAULT_FILE = Path("incident-router.yaml")
+
+
+class Refused(Exception):
+    """The configuration cannot be used; ``problems`` are all that is wrong, each with its place."""
+
+    def __init__(self, found: list[problems.Problem]) -> None:
+        self.problems = sorted(found, key=lambda problem: problem.order)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Section(pydantic.BaseModel):
+    """What every part of the configuration has in common: unknown keys are errors, nothing changes later."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Redis(Section):
+    """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
+
+    url: pydantic.SecretStr | None = None
+    replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
+    wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
+
+
+class Web(Section):
+    """The door for webhooks."""
+
+    host: str = "127.0.0.1"
+    port: int = pydantic.Field(default=8080, ge=0, le=65535)
+    max_body_bytes: int = pydantic.Field(default=1024 * 1024, ge=1024)
+
+
+class Worker(Section):
+    """The worker's own settings. ``name`` should stay the same over a restart; the host's name where it is left out."""
+
+    name: str = ""
+    lease_seconds: float = pydantic.Field(default=30.0, ge=5, le=600)
+    incidents_at_once: int = pydantic.Field(default=64, ge=1, le=4096)
+    take_over_idle_seconds: float = pydantic.Field(default=15.0, ge=1)
+    health_host: str = "127.0.0.1"
+    health_port: int = pydantic.Field(default=8081, ge=0, le=65535)
+
+
+class Log(Section):
+    """How the log is written."""
+
+    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class _File(Section):
+    redis: Redis = Redis()
+    web: Web = Web()
+    worker: Worker = Worker()
+    log: Log = Log()
+    rules: Path = Path("rules")
+    data: Path = Path("data")
+    sources: dict[str, Any] = {}
+    destinations: dict[str, Any] = {}
+
+
+class _Environment(pydantic_settings.BaseSettings):
+    """What the environment may say over the file."""
+
+    model_config = pydantic_settings.SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    redis_url: pydantic.SecretStr | None = None
+    incident_router_rules: Path | None = None
+    incident_router_data: Path | None = None
+    incident_router_log_format: Literal["json", "console"] | None = None
+    incident_router_log_level: Literal["debug", "info", "warning", "error"] | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that the program is told before it starts. ``simulated`` names destinations that are stand-ins."""
+
+    file: str
+    redis: Redis
+    web: Web
+    worker: Worker
+    log: Log
+    rules: Path
+    data: Path
+    sources: Mapping[str, source_base.Config]
+    destinations: Mapping[str, destination_base.Config]
+    simulated: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """What takes the place of secrets that are not set, in a first try: a webhook token, and simulated vendors.
+
+    ``vendors`` maps what a kind's name begins with (``incident-io``, ``devhelm``) to the simulator's base URL.
+    """
+
+    webhook_token: str
+    vendors: Mapping[str, str]
+
+
+def load(path: Path, environment: Mapping[str, str], stand_in: StandIn | None = None) -> Settings:
+    """Read the file; ``Refused`` with every problem at once. Relative paths in it are relative to it."""
+    document = documents.read(path)
+    reading = _Reading(document, environment, stand_in)
+    settings = reading.settings(path)
+    if reading.problems or settings is None:
+        raise Refused(reading.problems)
+    return settings
+
+
+class _Reading:
+    """One reading of one file: gathers the problems as it goes."""
+
+    def __init__(self, document: documents.Document, environment: Mapping[str, str], stand_in: StandIn | None) -> None:
+        self._document = document
+        self._environment = environment
+        self._stand_in = stand_in
+        self._simulated: set[str] = set()
+        self.problems = list(document.problems)
+
+    def settings(self, path: Path) -> Settings | None:
+        if self.problems:
+            return None
+        data = self._document.data if self._document.data is not None else {}
+        if not isinstance(data, dict):
+            self.problems.append(self._document.problem("the configuration must be a mapping of settings"))
+            return None
+        data = self._with_secrets(data, ())
+        file = self._validated(_File, data, ())
+        found_sources = self._sources(data)
+        found_destinations = self._destinations(data)
+        if self.problems or file is None:
+            return None
+        return self._with_environment(
+            Settings(
+                str(path),
+                file.redis,
+                file.web,
+                file.worker,
+                file.log,
+                _beside(path, file.rules),
+                _beside(path, file.data),
+                found_sources,
+                found_destinations,
+                frozenset(self._simulated),
+            )
+        )
+
+    def _with_environment(self, settings: Settings) -> Settings:
+        said = _Environment.model_validate({key.lower(): value for key, value in self._environment.items()})
+        redis = settings.redis.model_copy(update={"url": said.redis_url}) if said.redis_url else settings.redis
+        log = {"format": said.incident_router_log_format, "level": said.incident_router_log_level}
+        return dataclasses.replace(
+            settings,
+            redis=redis,
+            log=settings.log.model_copy(update={key: value for key, value in log.items() if value}),
+            rules=said.incident_router_rules or settings.rules,
+            data=said.incident_router_data or settings.data,
+        )
+
+    def _sources(self, data: dict[str, Any]) -> dict[str, source_base.Config]:
+        return self._by_kind(data, "sources", lambda name: sources.KINDS[name].config, sources.KINDS)
+
+    def _destinations(self, data: dict[str, Any]) -> dict[str, destination_base.Config]:
+        found: dict[str, destination_base.Config] = self._by_kind(
+            data, "destinations", lambda name: destinations.KINDS[name].config, destinations.KINDS
+        )
+        for name, config in found.items():
+            follows = getattr(config, "follows", None)
+            if follows and follows not in found:
+                message = f'follows an unknown destination "{follows}"{nearest.hint(follows, found)}'
+                self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
+        return found
+
+    def _by_kind(
+        self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Read the entries of ``sources`` or ``destinations``, each by the model of its kind."""
+        entries = data.get(part) or {}
+        found = {}
+        for name, entry in entries.items() if isinstance(entries, dict) else []:
+            at = (part, str(name))
+            kind = entry.get("kind") if isinstance(entry, dict) else None
+            if kind is None:
+                self.problems.append(self._document.problem(f'"{name}" must say its kind', at, key=True))
+            elif kind not in kinds:
+                message = f'unknown kind "{kind}"{nearest.hint(str(kind), kinds)}'
+                self.problems.append(self._document.problem(message, (*at, "kind")))
+            elif (config := self._validated(model(kind), entry, at)) is not None:
+                found[str(name)] = config
+        return found
+
+    def _validated(self, model: Any, data: Any, at: tuple[str, ...]) -> Any:
+        try:
+            return model.model_validate(data)
+        except pydantic.ValidationError as error:
+            self.problems += validation.problems_of(error, self._document, at=at, model=model)
+            return None
+
+    def _with_secrets(self, data: Any, at: tuple[str | int, ...]) -> Any:
+        """Replace every ``{env: NAME}`` and ``{file: PATH}`` by what it names; an unset one makes its stand-in."""
+        if isinstance(data, dict):
+            if set(data) == {"env"} or set(data) == {"file"}:
+                return self._secret(data, at)
+            replaced = {key: self._with_secrets(value, (*at, key)) for key, value in data.items()}
+            return self._simulate(replaced, at)
+        if isinstance(data, list):
+            return [self._with_secrets(value, (*at, position)) for position, value in enumerate(data)]
+        return data
+
+    def _secret(self, reference: dict[str, Any], at: tuple[str | int, ...]) -> str | None:
+        if "env" in reference:
+            name = str(reference["env"])
+            value = self._environment.get(name, "")
+            if value:
+                return value
+            if self._stand_in is not None and at[0] == "sources":
+                return self._stand_in.webhook_token
+            if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
+                return _SIMULATED
+            self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
+            return "missing"
+        try:
+            return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            message = f"the secret file {reference['file']} can't be read: {error.strerror}"
+            self.problems.append(self._document.problem(message, at))
+            return "missing"
+
+    def _simulate(self, entry: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
+        """Point a destination whose key is not set at the simulator."""
+        if self._stand_in is None or entry.get("api_key") is not _SIMULATED:
+            return entry
+        kind = str(entry.get("kind", ""))
+        url = next((url for prefix, url in self._stand_in.vendors.items() if kind.startswith(prefix)), None)
+        self._simulated.add(str(at[-1]))
+        return {**entry, "base_url": url} if url else entry
+
+
+_SIMULATED = "".join(["simulated", "-", "key"])  # A string of its own, recognised by identity.
+
+
+def _beside(file: Path, path: Path) -> Path:
+    return path if path.is_absolute() else file.parent / path

@@ -1,0 +1,96 @@
+"""The whole worker on a real server, one turn at a time: what a test delivers is folded and reconciled at once."""
+
+import asyncio
+import itertools
+import random
+
+from router.domain import alert, decision, delivery, incident, severity
+from router.store import incidents, keys, publications, stream
+from router.worker import bound, perform, reconcile, triage
+
+
+class NoJitter(random.Random):
+    """Randomness that makes different ids, and waits that are as short as they may be."""
+
+    _numbers = itertools.count(1)
+
+    def getrandbits(self, k: int, /) -> int:
+        return next(self._numbers) if k > 64 else 0
+
+
+def rule(*targets: decision.Target, name: str = "down") -> decision.Response:
+    return decision.Response(name, "rules/a.yaml:3", "v1", targets or (decision.Target("on-call", {"name": "Down"}),))
+
+
+def firing(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
+    return alert.Alert("am", fingerprint, "firing", starts_at, 0, title=f"{fingerprint} is down")
+
+
+def resolved(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
+    return alert.Alert("am", fingerprint, "resolved", starts_at, starts_at + 50)
+
+
+def render(fields, of: incident.Incident) -> dict:
+    return {**fields, "alert": of.opening_alert.title}
+
+
+class Stage:
+    """One worker's stages and the door's inbox, on one connection."""
+
+    def __init__(self, connection, *places: bound.Bound, consumer: str = "w1", passed=lambda _: None) -> None:
+        self.connection = connection
+        self.inbox = stream.Inbox(connection)
+        self.reader = stream.Reader(connection, consumer)
+        self.incidents = incidents.Incidents(connection)
+        self.publications = publications.Publications(connection, lease_seconds=30.0)
+        self.rung: set[int] = set()
+        self.triage = triage.Triage(
+            self.reader,
+            self.incidents,
+            clock=lambda: 1_700_000_000_000_000,
+            randomness=NoJitter(),
+            wake=self.rung.update,
+        )
+        performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed)
+        self.reconciler = reconcile.Reconciler(
+            self.publications,
+            {place.name: place for place in places},
+            performer,
+            render,
+            ticks=itertools.count().__next__,
+        )
+
+    async def deliver(
+        self,
+        *alerts: alert.Alert,
+        key: str = "down",
+        level: severity.Severity = severity.Severity.MAJOR,
+        response: decision.Response | None = None,
+    ) -> None:
+        decided = decision.Decision(key, level, response or rule())
+        packed = delivery.pack("d1", "am", 1, [(one, decided) for one in alerts])
+        await self.inbox.accept(packed, b"{}")
+
+    async def fold(self) -> None:
+        await self.reader.prepare()
+        while entries := await self.reader.read(100, None):
+            await self.triage.handle(entries)
+
+    async def due(self) -> list[publications.Lease]:
+        return [lease for shard in range(keys.SHARDS) for lease in await self.publications.claim(shard, 100)]
+
+    async def turn(self) -> None:
+        """Fold what was delivered, and reconcile until nothing is due now."""
+        await self.fold()
+        while leases := await self.due():
+            await asyncio.gather(*(self.reconciler.reconcile(lease) for lease in leases))
+
+    async def until(self, met) -> None:
+        """Turn until the condition is met; retries wait by Redis' own clock."""
+        async with asyncio.timeout(10):
+            while not met():
+                await self.turn()
+                await asyncio.sleep(0.005)
+
+    async def incident(self, key: str = "down") -> incident.Incident:
+        return (await self.incidents.read([key]))[key].incident

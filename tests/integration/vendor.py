@@ -1,0 +1,106 @@
+"""A vendor in memory that speaks the destinations' protocol: it keeps what it is told and fails when it is told to."""
+
+import itertools
+
+from router.destinations import base
+from router.domain import operation
+from router.outbound import errors
+from router.worker import bound
+
+
+class Vendor:
+    """Incidents by id. ``faults`` are consumed one a call: an exception to raise before or after acting."""
+
+    def __init__(self, *, repeatable_open: bool = True) -> None:
+        self.repeatable_open = repeatable_open
+        self.incidents: dict[str, dict] = {}
+        self.by_key: dict[str, str] = {}
+        self.calls: list[operation.Operation] = []
+        self.before: list[Exception] = []
+        self.after: list[Exception] = []
+        self.drafts: dict[str, str] = {}
+        self.finds = 0
+        self._ids = itertools.count(1)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [call.kind for call in self.calls]
+
+    def states(self) -> list[str]:
+        return [incident["state"] for incident in self.incidents.values()]
+
+    def _called(self, operation: operation.Operation) -> None:
+        self.calls.append(operation)
+        if self.before:
+            raise self.before.pop(0)
+
+    def _acted(self, vendor_id: str) -> operation.Seen:
+        if self.after:
+            raise self.after.pop(0)
+        return operation.Seen(vendor_id, self.incidents[vendor_id]["state"], f"https://vendor.example/{vendor_id}")
+
+    def _set(self, call: operation.Operation, state: str) -> operation.Seen:
+        self._called(call)
+        self.incidents[call.vendor_id] |= {"state": state, "content": call.content}
+        return self._acted(call.vendor_id)
+
+    async def adopt(self, call: operation.Operation) -> operation.Seen | None:
+        self._called(call)
+        vendor_id = self.drafts.get(call.linked_id)
+        return self._acted(vendor_id) if vendor_id else None
+
+    async def find(self, call: operation.Operation) -> operation.Seen | None:
+        self.finds += 1
+        for vendor_id, incident in self.incidents.items():
+            if incident["reference"] == call.reference:
+                return operation.Seen(vendor_id, incident["state"])
+        return None
+
+    async def open(self, call: operation.Operation) -> operation.Seen:
+        self._called(call)
+        vendor_id = self.by_key.get(call.key) if self.repeatable_open else None
+        if vendor_id is None:
+            vendor_id = self.by_key[call.key] = f"v{next(self._ids)}"
+            self.incidents[vendor_id] = {"state": "open", "content": call.content, "reference": call.reference}
+        return self._acted(vendor_id)
+
+    async def update(self, call: operation.Operation) -> operation.Seen:
+        return self._set(call, self.incidents[call.vendor_id]["state"])
+
+    async def publish(self, call: operation.Operation) -> operation.Seen:
+        return self._set(call, "open")
+
+    async def resolve(self, call: operation.Operation) -> operation.Seen:
+        return self._set(call, "resolved")
+
+    async def dismiss(self, call: operation.Operation) -> operation.Seen | None:
+        self._called(call)
+        self.incidents.pop(call.vendor_id, None)
+        return None
+
+    async def observe(self, vendor_id: str) -> operation.Seen | None:
+        incident = self.incidents.get(vendor_id)
+        return operation.Seen(vendor_id, incident["state"]) if incident else None
+
+    async def check(self) -> list[str]:
+        return []
+
+    async def aclose(self) -> None:
+        return None
+
+
+def place(name: str, vendor: Vendor, *, public: bool = False, adopts: bool = False, follows: str = "") -> bound.Bound:
+    kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
+    return bound.Bound(name, kind, vendor, follows, timeout_seconds=10.0)
+
+
+def temporary(retry_after: float | None = None) -> errors.Temporary:
+    return errors.Temporary("429: too many requests", retry_after)
+
+
+def unanswered() -> errors.Unanswered:
+    return errors.Unanswered("no answer within 10 s")
+
+
+def permanent() -> errors.Permanent:
+    return errors.Permanent("422: no such component")
