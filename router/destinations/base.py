@@ -9,7 +9,6 @@ import pydantic
 from router.domain import operation as operations
 from router.outbound import client
 
-
 Clock = Callable[[], int]
 """Gives the time in microseconds since the Unix epoch."""
 
@@ -50,7 +49,7 @@ class Destination(Protocol):
     repeatable_open: bool
 
     async def adopt(self, operation: operations.Operation) -> operations.Seen | None:
-        """Find what the vendor made by itself for ``operation.linked_id``, bring it to the content; None if nothing."""
+        """Find what the vendor made by itself for ``operation.linked_id``, and change nothing; None if nothing."""
         ...
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:

@@ -1,0 +1,1 @@
+"""DevHelm: incidents and status pages."""

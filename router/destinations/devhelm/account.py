@@ -1,0 +1,57 @@
+"""An account at DevHelm: the client that calls it, how its error envelopes read, and how its lists are gone through."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar
+
+from router.destinations import base
+from router.destinations.devhelm import config as configs
+from router.destinations.devhelm import wire
+from router.outbound import client
+
+_MOST_PAGES = 500  # A list that never ends is a vendor's mistake; this is far beyond every real one.
+
+Entry = TypeVar("Entry")
+
+
+def connect(name: str, config: configs.IncidentConfig | configs.PostConfig, now: base.Clock) -> client.Client:
+    """Make the client for the account of the destination ``name``."""
+    key = config.api_key.get_secret_value()
+    headers = {"authorization": f"Bearer {key}"}
+    if config.org_id:
+        headers["x-phelm-org-id"] = config.org_id
+    if config.workspace_id:
+        headers["x-phelm-workspace-id"] = config.workspace_id
+    return client.Client(
+        name=name,
+        base_url=config.base_url,
+        headers=headers,
+        timeout_seconds=config.timeout_seconds,
+        now=now,
+        secrets=[key],
+        read_error=read_error,
+    )
+
+
+def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.VendorMessage:  # noqa: ARG001 - a ReadError
+    """Read the error envelope: ``{status, code, message, requestId?, errors?: [{code, field, message}]}``."""
+    envelope = body if isinstance(body, dict) else {}
+    entries = [entry for entry in envelope.get("errors") or () if isinstance(entry, dict)]
+    fields = [str(entry["field"]) for entry in entries if entry.get("field")]
+    texts = [str(envelope.get("message") or envelope.get("code") or "")]
+    texts += [str(entry.get("message") or entry.get("code") or "") for entry in entries]
+    return client.VendorMessage(
+        message="; ".join(dict.fromkeys(text for text in texts if text)),
+        field=next(iter(fields), ""),
+        request_id=headers.get("x-request-id", "") or str(envelope.get("requestId") or ""),
+    )
+
+
+async def listed(
+    http: client.Client, path: str, shape: type[wire.Listed[Entry]], query: Mapping[str, Any] | None = None
+) -> AsyncIterator[list[Entry]]:
+    """Go through a list page by page."""
+    for page in range(_MOST_PAGES):
+        answer = await http.read(path, shape, query={**(query or {}), "page": page, "size": wire.PAGE_SIZE})
+        yield answer.data
+        if not answer.has_next:
+            return

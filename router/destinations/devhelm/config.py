@@ -1,0 +1,122 @@
+"""What can be set for DevHelm, once for an account (``…Config``) and by a rule for one incident (``…Opening``)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+import pydantic
+
+from router.destinations import base, components, ladder, opening
+
+BASE_URL = "https://api.devhelm.io"
+
+Severity = Literal["DOWN", "DEGRADED", "MAINTENANCE"]
+Impact = Literal["NONE", "MINOR", "MAJOR", "CRITICAL"]
+ActiveStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING"]
+
+DEFAULT_SEVERITIES: Mapping[ladder.Word, Severity] = {
+    "critical": "DOWN",
+    "major": "DOWN",
+    "minor": "DEGRADED",
+    "info": "DEGRADED",
+}
+DEFAULT_IMPACTS: Mapping[ladder.Word, Impact] = {
+    "critical": "CRITICAL",
+    "major": "MAJOR",
+    "minor": "MINOR",
+    "info": "NONE",
+}
+
+Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
+Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+
+
+class _Account(base.Config):
+    """An account. ``org_id`` and ``workspace_id`` choose among several where the key is good for them."""
+
+    base_url: base.Url = BASE_URL
+    org_id: str = ""
+    workspace_id: str = ""
+
+
+class IncidentOpening(base.Opening):
+    """What a rule may set for one incident of kind ``devhelm``.
+
+    ``severity`` overrules the account's mapping from the ladder. ``update_status`` is the status that updates set;
+    without it they leave the status alone. ``notify`` tells subscribers of updates.
+    """
+
+    title: Text
+    body: str | None = None
+    severity: Severity | None = None
+    monitor_id: Uuid | None = None
+    update_message: str | None = None
+    update_status: Literal["WATCHING", "TRIGGERED", "CONFIRMED"] | None = None
+    resolve_message: str | None = None
+    notify: bool = False
+
+
+class IncidentConfig(_Account):
+    """One account for incidents. ``severities`` maps the ladder to the vendor's severities."""
+
+    kind: Literal["devhelm"] = "devhelm"
+    severities: dict[ladder.Word, Severity] = pydantic.Field(default_factory=dict, validate_default=True)
+    resolve_message: str = "Resolved: nothing fires any more."
+
+    _fill_severities = pydantic.field_validator("severities")(ladder.filling(DEFAULT_SEVERITIES))
+
+    @pydantic.model_validator(mode="after")
+    def _defaults_fit(self) -> Self:
+        opening.check_defaults(IncidentOpening, self)
+        return self
+
+
+class PostOpening(base.Opening):
+    """What a rule may set for one post of kind ``devhelm-status-page``; all of it is public.
+
+    ``impact`` overrules the account's mapping from the ladder. ``status`` is the post's first status and
+    ``update_status`` that of later updates; without it they leave the status alone. Without ``update_message`` and
+    ``resolve_message`` the account's are used. The postmortem is set once the post is resolved. ``notify`` tells the
+    page's subscribers.
+    """
+
+    title: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=500)]
+    message: Text
+    status: ActiveStatus = "INVESTIGATING"
+    impact: Impact | None = None
+    components: components.Components = ()
+    update_message: str | None = None
+    update_status: ActiveStatus | None = None
+    resolve_message: Text | None = None
+    postmortem_body: str | None = None
+    postmortem_url: Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")] | None = (
+        None
+    )
+    notify: bool = True
+    page: str | None = None
+
+
+class PostConfig(_Account):
+    """One account for posts on status pages.
+
+    ``page`` is the name, slug or id of the page for rules that name none. ``follows`` is the name of a destination of
+    kind ``devhelm``: this page may draft posts from its incidents. ``impacts`` and ``component_statuses`` map the
+    ladder. An empty ``update_message`` posts no text with an update.
+    """
+
+    kind: Literal["devhelm-status-page"] = "devhelm-status-page"
+    page: str = ""
+    follows: str = ""
+    impacts: dict[ladder.Word, Impact] = pydantic.Field(default_factory=dict, validate_default=True)
+    component_statuses: dict[ladder.Word, components.Status] = pydantic.Field(
+        default_factory=dict, validate_default=True
+    )
+    update_message: str = "We are continuing to investigate this issue."
+    resolve_message: Text = "This incident has been resolved."
+
+    _fill_impacts = pydantic.field_validator("impacts")(ladder.filling(DEFAULT_IMPACTS))
+    _fill_statuses = pydantic.field_validator("component_statuses")(ladder.filling(components.DEFAULT_STATUSES))
+
+    @pydantic.model_validator(mode="after")
+    def _defaults_fit(self) -> Self:
+        opening.check_defaults(PostOpening, self)
+        return self

@@ -1,0 +1,153 @@
+"""The kind ``devhelm``: the last stage of an alert that has to wake somebody, a manual incident at DevHelm.
+
+The vendor takes no idempotency keys, so every incident carries our reference in its title, to be found by.
+"""
+
+import datetime as dt
+
+from router.destinations import ladder, opening
+from router.destinations.devhelm import account, wire
+from router.destinations.devhelm import config as configs
+from router.domain import operation as operations
+from router.outbound import client, errors
+
+_PATH = "/api/v1/incidents"
+# How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
+_SKEW = dt.timedelta(hours=1)
+
+
+class Incidents:
+    """Incidents of one account."""
+
+    repeatable_open = False
+
+    def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
+        self.name = name
+        self._config = config
+        self._http = http
+
+    async def adopt(self, operation: operations.Operation) -> None:
+        """Nothing to adopt: what the vendor opens by itself is about its own monitors."""
+
+    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+        """Look for our reference. The oldest open incident that carries it stays, further ones are resolved."""
+        query = {
+            "search": operation.reference,
+            "source": "MANUAL",
+            "startedFrom": _iso(_moment(operation.opened_at) - _SKEW),
+        }
+        tag = _tag(operation.reference)
+        pages = account.listed(self._http, _PATH, wire.Listed[wire.Incident], query)
+        ours = [one async for page in pages for one in page if tag in (one.title or "")]
+        ours.sort(key=lambda one: (_over(one), one.created_at))
+        for further in ours[1:]:
+            if not _over(further):
+                await self._resolve(further.id, f"A duplicate of another incident with the reference {tag}.")
+        return _seen(ours[0]) if ours else None
+
+    async def open(self, operation: operations.Operation) -> operations.Seen:
+        """Create the incident."""
+        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        body = wire.CreateIncident(
+            title=f"{wanted.title} {_tag(operation.reference)}",
+            severity=self._severity(wanted, operation),
+            monitor_id=wanted.monitor_id,
+            body=wanted.body or None,
+        )
+        answer = await self._http.call("POST", _PATH, json=body)
+        return _seen(answer.read(wire.DetailAnswer).data.incident)
+
+    async def update(self, operation: operations.Operation) -> operations.Seen:
+        """Add an update that says how bad it is now: the severity itself can't be changed once it is open."""
+        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        detail = await self._show(operation.vendor_id)
+        if _over(detail.incident):
+            return _seen(detail.incident)
+        text = self._update_text(detail.incident, wanted, operation)
+        if all(update.body != text for update in detail.updates or ()):
+            update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
+            await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
+        return _seen(detail.incident)
+
+    async def publish(self, operation: operations.Operation) -> operations.Seen:
+        """There are no drafts: this is the same as an update."""
+        return await self.update(operation)
+
+    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+        """Resolve the incident, unless somebody has."""
+        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        incident = (await self._show(operation.vendor_id)).incident
+        if _over(incident):
+            return _seen(incident)
+        text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
+        await self._resolve(operation.vendor_id, text)
+        return operations.Seen(incident.id, "resolved", incident.shortlink or "")
+
+    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+        """There are no drafts: this is the same as a resolution."""
+        return await self.resolve(operation)
+
+    async def observe(self, vendor_id: str) -> operations.Seen | None:
+        """Read the incident's state; None where the vendor knows no such incident."""
+        try:
+            return _seen((await self._show(vendor_id)).incident)
+        except errors.Permanent as problem:
+            if problem.status == 404:
+                return None
+            raise
+
+    async def check(self) -> list[str]:
+        """See whether the key may read incidents; there are no names to look up."""
+        try:
+            await self._http.read(_PATH, wire.Listed[wire.Incident], query={"page": 0, "size": 1})
+        except errors.Failure as problem:
+            return [problem.message]
+        return []
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    def _severity(self, wanted: configs.IncidentOpening, operation: operations.Operation) -> configs.Severity:
+        if wanted.severity:
+            return wanted.severity
+        return ladder.pick(self._config.severities, operation.content.severity)
+
+    def _update_text(
+        self, incident: wire.Incident, wanted: configs.IncidentOpening, operation: operations.Operation
+    ) -> str:
+        severity = self._severity(wanted, operation)
+        said = f"Severity is now {operation.content.severity.word}."
+        if severity != incident.severity:
+            said = f"Severity is now {operation.content.severity.word} ({severity}; opened as {incident.severity})."
+        return f"{wanted.update_message}\n\n{said}" if wanted.update_message else said
+
+    async def _show(self, vendor_id: str) -> wire.Detail:
+        return (await self._http.read(_path(vendor_id), wire.DetailAnswer)).data
+
+    async def _resolve(self, vendor_id: str, text: str) -> None:
+        await self._http.call("POST", f"{_path(vendor_id)}/resolve", json=wire.ResolveIncident(text or None))
+
+
+def _path(vendor_id: str) -> str:
+    return f"{_PATH}/{client.segment(vendor_id)}"
+
+
+def _tag(reference: str) -> str:
+    return f"[{reference}]"
+
+
+def _over(incident: wire.Incident) -> bool:
+    return incident.status == "RESOLVED"
+
+
+def _seen(incident: wire.Incident) -> operations.Seen:
+    return operations.Seen(incident.id, "resolved" if _over(incident) else "open", incident.shortlink or "")
+
+
+def _moment(micros: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
+
+
+def _iso(moment: dt.datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,35 @@
+"""From the names in rules and configuration to DevHelm's ids: status pages and their components."""
+
+from collections.abc import Sequence
+
+from router.destinations import directory
+from router.destinations.devhelm import account, wire
+from router.outbound import client
+
+PAGES = "/api/v1/status-pages"
+
+
+class Names:
+    """What one account calls its pages and components; everything is fetched when first asked for, and kept."""
+
+    def __init__(self, http: client.Client) -> None:
+        self._http = http
+        self.pages = directory.Directory("status page", self._pages, ids=wire.IDS, also_called=lambda page: [page.slug])
+        self._components: dict[str, directory.Directory[wire.Component]] = {}
+
+    async def component_id(self, page_id: str, wanted: str) -> str:
+        """The id of a page's component, called by its name or by its id."""
+        known = self._components.get(page_id)
+        if known is None:
+            known = self._components[page_id] = self._directory_of(page_id)
+        return await known.id_of(wanted, field="components")
+
+    def _directory_of(self, page_id: str) -> directory.Directory[wire.Component]:
+        async def fetch() -> Sequence[wire.Component]:
+            path = f"{PAGES}/{client.segment(page_id)}/components"
+            return [one async for page in account.listed(self._http, path, wire.Listed[wire.Component]) for one in page]
+
+        return directory.Directory("component", fetch, ids=wire.IDS)
+
+    async def _pages(self) -> Sequence[wire.Page]:
+        return [one async for page in account.listed(self._http, PAGES, wire.Listed[wire.Page]) for one in page]

@@ -1,0 +1,118 @@
+"""Finds posts on a DevHelm page, and reads and ends them: what ``status_pages`` builds its operations from."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from router.destinations.devhelm import account, names, wire
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.outbound import client, errors
+
+# How long before the episode's opening its post is looked for: the vendor's clock is not ours.
+_SKEW = dt.timedelta(hours=1)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a post is. Both ids together are the publication's id: a rule may choose its page."""
+
+    page_id: str
+    post_id: str
+
+    @classmethod
+    def of(cls, vendor_id: str) -> "Place":
+        """Read a publication's id."""
+        page_id, _, post_id = vendor_id.partition("/")
+        return cls(page_id, post_id)
+
+    @property
+    def vendor_id(self) -> str:
+        """The publication's id."""
+        return f"{self.page_id}/{self.post_id}"
+
+    @property
+    def path(self) -> str:
+        """The post's path at the vendor."""
+        return f"{names.PAGES}/{client.segment(self.page_id)}/incidents/{client.segment(self.post_id)}"
+
+
+class Posts:
+    """The posts on the pages of one account."""
+
+    def __init__(self, http: client.Client) -> None:
+        self._http = http
+
+    async def show(self, place: Place) -> wire.Post | None:
+        """Read a post with its timeline; None where it was deleted."""
+        try:
+            return (await self._http.read(place.path, wire.PostAnswer)).data
+        except errors.Permanent as problem:
+            if problem.status == 404:
+                return None
+            raise
+
+    async def linked(self, page_id: str, incident_id: str, opened_at: int) -> wire.Post | None:
+        """Find the post that belongs to an incident, with its timeline: an open one before a resolved one."""
+        if not incident_id:
+            return None
+        found = [post async for post in self._recent(page_id, opened_at) if post.incident_id == incident_id]
+        if not found:
+            return None
+        found.sort(key=lambda post: (post.status == "RESOLVED", post.created_at))
+        return await self.show(Place(page_id, found[0].id))
+
+    async def signed(self, page_id: str, reference: str, opened_at: int) -> list[wire.Post]:
+        """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest."""
+        signature = foot(reference)
+        found = []
+        async for post in self._recent(page_id, opened_at):
+            # A list may leave the timelines out.
+            full = post if post.updates else await self.show(Place(page_id, post.id))
+            if full is not None and any(update.body.rstrip().endswith(signature) for update in full.updates or ()):
+                found.append(full)
+        return sorted(found, key=lambda post: (post.status == "RESOLVED", post.created_at))
+
+    async def end(self, post: wire.Post, text: str) -> None:
+        """Throw a draft away; resolve what is published, telling no subscriber."""
+        place = Place(post.status_page_id, post.id)
+        if post.published_at is None:
+            await self._http.call("POST", f"{place.path}/dismiss")
+        elif post.status != "RESOLVED":
+            update = wire.PostUpdate("RESOLVED", text, notify_subscribers=False)
+            await self._http.call("POST", f"{place.path}/updates", json=update)
+
+    async def _recent(self, page_id: str, opened_at: int) -> AsyncIterator[wire.Post]:
+        """Go through the posts that were made since shortly before the episode opened."""
+        since = dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW
+        path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
+        query = {"sort": "createdAt,desc"}
+        async for page in account.listed(self._http, path, wire.Listed[wire.Post], query):
+            for post in page:
+                if post.created_at >= since:
+                    yield post
+            if _newest_first(page) and page[-1].created_at < since:
+                return
+
+
+def foot(reference: str) -> str:
+    """The line that a post's first text ends with."""
+    return f"Reference: {reference}"
+
+
+def state(post: wire.Post) -> publications.State:
+    """What a post is, in the words of a publication."""
+    if post.published_at is None:
+        return "draft"
+    return "resolved" if post.status == "RESOLVED" else "open"
+
+
+def seen(post: wire.Post) -> operations.Seen:
+    """What a post is, as operations answer."""
+    return operations.Seen(Place(post.status_page_id, post.id).vendor_id, state(post))
+
+
+def _newest_first(page: list[wire.Post]) -> bool:
+    """Whether the vendor has sorted the list as asked; one entry tells nothing."""
+    times = [post.created_at for post in page]
+    return len(times) > 1 and times == sorted(times, reverse=True)

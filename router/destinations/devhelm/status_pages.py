@@ -1,0 +1,260 @@
+"""The kind ``devhelm-status-page``: the last stage of an alert that customers may see, a post at DevHelm.
+
+A page may draft posts by itself, from an incident of ours: such a draft is adopted, brought to the rule's words and
+published, instead of a second post being opened. The vendor takes no idempotency keys, so everything is looked up
+before it is repeated.
+"""
+
+from router.destinations import components, directory, ladder, opening
+from router.destinations.devhelm import config as configs
+from router.destinations.devhelm import names, posts, wire
+from router.domain import operation as operations
+from router.outbound import client, errors
+
+
+class StatusPages:
+    """Posts on the status pages of one account."""
+
+    repeatable_open = False
+
+    def __init__(self, name: str, config: configs.PostConfig, http: client.Client) -> None:
+        self.name = name
+        self._config = config
+        self._http = http
+        self._names = names.Names(http)
+        self._posts = posts.Posts(http)
+
+    async def adopt(self, operation: operations.Operation) -> operations.Seen | None:
+        """Take over what the page made of the incident that it follows, and bring it to the content; None if nothing.
+
+        A draft stays a draft. What the page, or a person, has published is open; what is resolved is left alone.
+        """
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        page_id = await self._page_id(wanted)
+        post = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
+        if post is None:
+            return None
+        if posts.state(post) != "resolved":
+            await self._put(post, operation, wanted, wanted.status if post.published_at is None else None)
+        return posts.seen(post)
+
+    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+        """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        page_id = await self._page_id(wanted)
+        ours = await self._posts.signed(page_id, operation.reference, operation.opened_at)
+        for further in ours[1:]:
+            await self._posts.end(further, f"A duplicate of another post.\n\n{posts.foot(operation.reference)}")
+        if ours:
+            return posts.seen(ours[0])
+        linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
+        return posts.seen(linked) if linked else None
+
+    async def open(self, operation: operations.Operation) -> operations.Seen:
+        """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        page_id = await self._page_id(wanted)
+        linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
+        if linked is not None:
+            return await self._publish(linked, operation, wanted)
+        body = wire.CreatePost(
+            title=wanted.title,
+            impact=self._impact(wanted, operation),
+            body=_signed(wanted, operation),
+            notify_subscribers=wanted.notify,
+            status=wanted.status,
+            affected_components=await self._components(page_id, operation, wanted) or None,
+            monitoring_incident_id=operation.linked_id or None,
+        )
+        answer = await self._http.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", json=body)
+        return posts.seen(answer.read(wire.PostAnswer).data)
+
+    async def update(self, operation: operations.Operation) -> operations.Seen:
+        """Bring title, impact, status and components to the content; what is published also gets its text, once."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        if post is None:
+            return _deleted(operation)
+        if posts.state(post) == "draft":
+            await self._put(post, operation, wanted, wanted.status)
+        elif posts.state(post) == "open":
+            await self._put(post, operation, wanted, wanted.update_status)
+            await self._add_text(post, wanted)
+        return posts.seen(post)
+
+    async def publish(self, operation: operations.Operation) -> operations.Seen:
+        """Publish the draft with the rule's words, unless somebody has."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        if post is None:
+            return _deleted(operation)
+        return await self._publish(post, operation, wanted)
+
+    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+        """Post the resolution, unless somebody has, and then the postmortem where the rule has one."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        if post is None:
+            return _deleted(operation)
+        if posts.state(post) == "draft":
+            return posts.seen(post)
+        text = wanted.resolve_message or self._config.resolve_message
+        if posts.state(post) == "open":
+            await self._post_resolution(post, wanted, text)
+            post_is_ours = True
+        else:
+            # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
+            post_is_ours = _says(post, "RESOLVED", text)
+        if post_is_ours:
+            await self._put_postmortem(post, wanted)
+        return operations.Seen(operation.vendor_id, "resolved")
+
+    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+        """Throw the draft away; what somebody has published meanwhile stays, and is answered as open."""
+        place = posts.Place.of(operation.vendor_id)
+        post = await self._posts.show(place)
+        if post is None:
+            return _deleted(operation)
+        if posts.state(post) != "draft":
+            return posts.seen(post)
+        try:
+            await self._http.call("POST", f"{place.path}/dismiss")
+        except errors.Permanent as problem:
+            if problem.status != 404:
+                raise
+        return _deleted(operation)
+
+    async def observe(self, vendor_id: str) -> operations.Seen | None:
+        """Read the post's state; None where it was deleted."""
+        post = await self._posts.show(posts.Place.of(vendor_id))
+        return posts.seen(post) if post else None
+
+    async def check(self) -> list[str]:
+        """Look up the page and the defaults' components, and see whether the page's mode fits."""
+        called = self._config.defaults.get("page") or self._config.page
+        if not called:
+            return []
+        try:
+            page = await self._names.pages.find(called, field="page")
+        except errors.Failure as problem:
+            return [problem.message]
+        problems = _mode_problems(page, self._config.follows)
+        for component in self._config.defaults.get("components") or ():
+            problems += await directory.problems_of(self._names.component_id(page.id, component))
+        return problems
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _page_id(self, wanted: configs.PostOpening) -> str:
+        called = wanted.page or self._config.page
+        if not called:
+            raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
+        return await self._names.pages.id_of(called, field="page")
+
+    async def _components(
+        self, page_id: str, operation: operations.Operation, wanted: configs.PostOpening
+    ) -> list[wire.AffectedComponent]:
+        statuses = components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+        return [
+            wire.AffectedComponent(await self._names.component_id(page_id, called), status.upper())
+            for called, status in statuses.items()
+        ]
+
+    def _impact(self, wanted: configs.PostOpening, operation: operations.Operation) -> configs.Impact:
+        if wanted.impact:
+            return wanted.impact
+        return ladder.pick(self._config.impacts, operation.content.severity)
+
+    async def _publish(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+    ) -> operations.Seen:
+        if posts.state(post) == "resolved":
+            return posts.seen(post)
+        if posts.state(post) == "open":
+            await self._put(post, operation, wanted, None)
+            return posts.seen(post)
+        body = wire.PublishPost(
+            title=wanted.title,
+            impact=self._impact(wanted, operation),
+            status=wanted.status,
+            body=_signed(wanted, operation),
+            notify_subscribers=wanted.notify,
+            affected_components=await self._components(post.status_page_id, operation, wanted) or None,
+        )
+        place = posts.Place(post.status_page_id, post.id)
+        answer = await self._http.call("POST", f"{place.path}/publish", json=body)
+        return posts.seen(answer.read(wire.PostAnswer).data)
+
+    async def _put(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
+    ) -> None:
+        """Change what differs; nothing is called where nothing does."""
+        impact = self._impact(wanted, operation)
+        affected = await self._components(post.status_page_id, operation, wanted)
+        change = wire.PutPost(
+            title=wanted.title if wanted.title != post.title else None,
+            status=status if status != post.status else None,
+            impact=impact if impact != post.impact else None,
+            affected_components=_changed(post, affected),
+        )
+        if change != wire.PutPost():
+            await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+
+    async def _add_text(self, post: wire.Post, wanted: configs.PostOpening) -> None:
+        """Post the update's text, unless the timeline has it: an unanswered call may have been carried out."""
+        text = self._config.update_message if wanted.update_message is None else wanted.update_message
+        status = wanted.update_status or post.status
+        if text and not _says(post, status, text):
+            update = wire.PostUpdate(status, text, wanted.notify)
+            await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
+
+    async def _post_resolution(self, post: wire.Post, wanted: configs.PostOpening, text: str) -> None:
+        # The vendor's description does not say that a resolution sets components back, so it is said.
+        affected = [
+            wire.AffectedComponent(one.status_page_component_id, "OPERATIONAL")
+            for one in post.affected_components or ()
+        ]
+        update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
+        await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
+
+    async def _put_postmortem(self, post: wire.Post, wanted: configs.PostOpening) -> None:
+        body = wanted.postmortem_body if wanted.postmortem_body != (post.postmortem_body or None) else None
+        url = wanted.postmortem_url if wanted.postmortem_url != (post.postmortem_url or None) else None
+        change = wire.PutPost(postmortem_body=body, postmortem_url=url)
+        if change != wire.PutPost():
+            await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+
+
+def _signed(wanted: configs.PostOpening, operation: operations.Operation) -> str:
+    return f"{wanted.message}\n\n{posts.foot(operation.reference)}"
+
+
+def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wire.AffectedComponent] | None:
+    """The whole list to send; None where nothing in it is new. What somebody else has added to it stays in it."""
+    shown = {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
+    changed = {**shown, **{one.component_id: one.status for one in affected}}
+    if changed == shown:
+        return None
+    return [wire.AffectedComponent(component_id, status) for component_id, status in changed.items()]
+
+
+def _says(post: wire.Post, status: str, text: str) -> bool:
+    return any((update.status, update.body) == (status, text) for update in post.updates or ())
+
+
+def _deleted(operation: operations.Operation) -> operations.Seen:
+    """A person has deleted it, and the person wins: it is not made again."""
+    return operations.Seen(operation.vendor_id, "dismissed")
+
+
+def _mode_problems(page: wire.Page, follows: str) -> list[str]:
+    if page.incident_mode == "AUTOMATIC":
+        return [
+            f'page "{page.name}" publishes by itself (incidentMode AUTOMATIC): posts may appear before anybody has'
+            " approved them, and twice; set it to REVIEW or MANUAL"
+        ]
+    if page.incident_mode == "REVIEW" and not follows:
+        return [f'page "{page.name}" drafts by itself (incidentMode REVIEW): set `follows` so that drafts are adopted']
+    return []

@@ -1,0 +1,180 @@
+"""What goes over the wire to DevHelm and back, after the vendor's OpenAPI description.
+
+Requests leave out what is None: the vendor keeps what it has there. Readers name only what is used and ignore the
+rest.
+"""
+
+import datetime as dt
+import re
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+
+Entry = TypeVar("Entry")
+Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+
+IDS = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")  # UUIDs
+PAGE_SIZE = 200  # The most that the vendor lists at once.
+
+
+class CreateIncident(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """``POST /api/v1/incidents``."""
+
+    title: str
+    severity: str
+    monitor_id: str | None = None
+    body: str | None = None
+
+
+class AddUpdate(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """``POST /api/v1/incidents/{id}/updates``."""
+
+    notify_subscribers: bool
+    body: str | None = None
+    new_status: str | None = None
+
+
+class ResolveIncident(msgspec.Struct, omit_defaults=True):
+    """``POST /api/v1/incidents/{id}/resolve``."""
+
+    body: str | None = None
+
+
+class AffectedComponent(msgspec.Struct, rename="camel", frozen=True):
+    """The status of one component during a page's incident."""
+
+    component_id: str
+    status: str
+
+
+class CreatePost(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """``POST /api/v1/status-pages/{id}/incidents``."""
+
+    title: str
+    impact: str
+    body: str
+    notify_subscribers: bool
+    status: str | None = None
+    affected_components: list[AffectedComponent] | None = None
+    monitoring_incident_id: str | None = None
+
+
+class PutPost(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """``PUT /api/v1/status-pages/{id}/incidents/{incidentId}``."""
+
+    title: str | None = None
+    status: str | None = None
+    impact: str | None = None
+    affected_components: list[AffectedComponent] | None = None
+    postmortem_body: str | None = None
+    postmortem_url: str | None = None
+
+
+class PublishPost(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """``POST /api/v1/status-pages/{id}/incidents/{incidentId}/publish``."""
+
+    title: str
+    impact: str
+    status: str
+    body: str
+    notify_subscribers: bool
+    affected_components: list[AffectedComponent] | None = None
+
+
+class PostUpdate(msgspec.Struct, omit_defaults=True, rename="camel"):
+    """``POST /api/v1/status-pages/{id}/incidents/{incidentId}/updates``."""
+
+    status: str
+    body: str
+    notify_subscribers: bool
+    affected_components: list[AffectedComponent] | None = None
+
+
+class Incident(msgspec.Struct, frozen=True, rename="camel"):
+    """An incident."""
+
+    id: str
+    status: str
+    severity: str
+    created_at: Moment
+    title: str | None = None
+    shortlink: str | None = None
+
+
+class IncidentUpdate(msgspec.Struct, frozen=True):
+    """An update in an incident's timeline."""
+
+    body: str | None = None
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """An incident with its timeline."""
+
+    incident: Incident
+    updates: list[IncidentUpdate] | None = None
+
+
+class Page(msgspec.Struct, frozen=True, rename="camel"):
+    """A status page. ``incident_mode`` is MANUAL, REVIEW (drafts by itself) or AUTOMATIC (publishes by itself)."""
+
+    id: str
+    name: str
+    slug: str = ""
+    incident_mode: str = ""
+
+
+class Component(msgspec.Struct, frozen=True):
+    """A component of a page."""
+
+    id: str
+    name: str
+
+
+class PostComponent(msgspec.Struct, frozen=True, rename="camel"):
+    """What a post says of one component."""
+
+    status_page_component_id: str
+    component_status: str
+
+
+class TimelineUpdate(msgspec.Struct, frozen=True):
+    """An update in a post's timeline."""
+
+    status: str
+    body: str
+
+
+class Post(msgspec.Struct, frozen=True, rename="camel"):
+    """An incident of a status page. Without ``published_at`` it is a draft; ``updates`` may be missing in lists."""
+
+    id: str
+    status_page_id: str
+    title: str
+    status: str
+    impact: str
+    created_at: Moment
+    incident_id: str | None = None
+    published_at: Moment | None = None
+    postmortem_body: str | None = None
+    postmortem_url: str | None = None
+    affected_components: list[PostComponent] | None = None
+    updates: list[TimelineUpdate] | None = None
+
+
+class DetailAnswer(msgspec.Struct):
+    """Answer of creating, showing or resolving an incident."""
+
+    data: Detail
+
+
+class PostAnswer(msgspec.Struct):
+    """Answer of everything done to a post."""
+
+    data: Post
+
+
+class Listed(msgspec.Struct, Generic[Entry], rename="camel"):
+    """One page of any list."""
+
+    data: list[Entry]
+    has_next: bool = False

@@ -1,0 +1,113 @@
+"""Turns the names that people write into the ids that a vendor wants: fetched once, and again when a name is missed."""
+
+import asyncio
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from router.outbound import errors
+
+_SHOWN = 10  # How many names a message lists.
+
+
+class Thing(Protocol):
+    """What has a name and an id at a vendor."""
+
+    @property
+    def id(self) -> str:
+        """The vendor's id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+
+Found = TypeVar("Found", bound=Thing)
+
+
+class Directory(Generic[Found]):
+    """All things of one sort at one vendor's account.
+
+    ``what`` is that sort, in the singular. ``fetch`` asks the vendor for all of them. ``ids`` is the pattern of the
+    vendor's ids. ``also_called`` gives further names of a thing.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        fetch: Callable[[], Awaitable[Sequence[Found]]],
+        *,
+        ids: re.Pattern[str],
+        also_called: Callable[[Found], Iterable[str]] = lambda thing: (),  # noqa: ARG005 - most have but one name
+    ) -> None:
+        self._what = what
+        self._fetch = fetch
+        self._ids = ids
+        self._also_called = also_called
+        self._things: Sequence[Found] | None = None
+        self._fetching = asyncio.Lock()
+
+    async def things(self) -> Sequence[Found]:
+        """All of them, as last fetched."""
+        if self._things is None:
+            await self._refresh(None)
+        return self._things or ()
+
+    async def id_of(self, wanted: str, *, field: str) -> str:
+        """The id of what is called ``wanted``; what looks like an id is taken for one, without asking."""
+        if self._ids.fullmatch(wanted):
+            return wanted
+        return (await self.find(wanted, field=field)).id
+
+    async def find(self, wanted: str, *, field: str) -> Found:
+        """What is called ``wanted``, or has it for its id; ``Permanent`` with the nearest names otherwise."""
+        known = self._things
+        found = self._matching(wanted, await self.things())
+        if not found and known is not None:
+            await self._refresh(known)
+            found = self._matching(wanted, self._things or ())
+        if not found:
+            raise errors.Permanent(f'{self._what} "{wanted}" does not exist{self._nearest(wanted)}', field=field)
+        if len({thing.id for thing in found}) > 1:
+            named = ", ".join(f"{self._names(thing)[-1]} ({thing.id})" for thing in found)
+            raise errors.Permanent(f'{self._what} "{wanted}" could be any of {named}', field=field)
+        return found[0]
+
+    async def _refresh(self, known: Sequence[Found] | None) -> None:
+        async with self._fetching:
+            # Somebody else may have fetched them while this one waited its turn.
+            if self._things is known:
+                self._things = await self._fetch()
+
+    def _matching(self, wanted: str, things: Sequence[Found]) -> list[Found]:
+        folded = wanted.casefold()
+        return (
+            [thing for thing in things if thing.id == wanted]
+            or [thing for thing in things if wanted in self._names(thing)]
+            or [thing for thing in things if folded in (name.casefold() for name in self._names(thing))]
+        )
+
+    def _names(self, thing: Found) -> list[str]:
+        return [thing.name, *self._also_called(thing)]
+
+    def _nearest(self, wanted: str) -> str:
+        by_folded = {name.casefold(): name for thing in self._things or () for name in self._names(thing)}
+        if not by_folded:
+            return "; there are none"
+        near = difflib.get_close_matches(wanted.casefold(), by_folded, n=3, cutoff=0.5)
+        if near:
+            return "; did you mean " + " or ".join(f'"{by_folded[name]}"' for name in near) + "?"
+        listed = sorted(by_folded.values())
+        return "; there are " + ", ".join(f'"{name}"' for name in listed[:_SHOWN]) + (" …" if listed[_SHOWN:] else "")
+
+
+async def problems_of(lookup: Awaitable[object]) -> list[str]:
+    """Do a look-up for its problem alone: none, or the one that it fails with, in words for people."""
+    try:
+        await lookup
+    except errors.Failure as problem:
+        return [problem.message]
+    return []

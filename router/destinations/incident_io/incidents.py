@@ -1,0 +1,189 @@
+"""The kind ``incident-io``: the last stage of an alert that has to wake somebody, an incident at incident.io."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from router.destinations import directory, ladder, opening
+from router.destinations.incident_io import config as configs
+from router.destinations.incident_io import names, wire
+from router.domain import operation as operations
+from router.domain import severity as severities
+from router.outbound import client, errors
+
+# In these categories people are done with it; "learning" is what the application calls post-incident.
+_OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
+
+
+class Incidents:
+    """Incidents of one account."""
+
+    # The same idempotency key brings the original answer.
+    repeatable_open = True
+
+    def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
+        self.name = name
+        self._config = config
+        self._http = http
+        self._names = names.Names(http)
+
+    async def adopt(self, operation: operations.Operation) -> None:
+        """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
+
+    async def find(self, operation: operations.Operation) -> None:
+        """Nothing to search: an unanswered open is repeated under the same key."""
+
+    async def open(self, operation: operations.Operation) -> operations.Seen:
+        """Create the incident."""
+        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        severity = await self._severity_id(wanted, operation.content.severity)
+        body = await self._create_body(operation, wanted, severity)
+        answer = await self._http.call("POST", f"/{self._config.api}/incidents", json=body)
+        created = answer.read(wire.CreatedAnswer).incident
+        return operations.Seen(created.id, "open", created.permalink)
+
+    async def update(self, operation: operations.Operation) -> operations.Seen:
+        """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
+        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        incident = await self._show(operation.vendor_id)
+        if incident.incident_status.category in _OVER:
+            return _seen(incident)
+        edit = wire.Edit()
+        if incident.name != wanted.name:
+            edit.name = wanted.name
+        summary = _summary(wanted.summary, operation.reference)
+        # Without our reference at its end the summary is somebody's own by now.
+        if incident.summary != summary and incident.summary.endswith(operation.reference):
+            edit.summary = summary
+        edit.severity_id = await self._raised(incident, wanted, operation.content.severity)
+        if edit == wire.Edit():
+            return _seen(incident)
+        return _seen(await self._edit(operation.vendor_id, edit))
+
+    async def publish(self, operation: operations.Operation) -> operations.Seen:
+        """There are no drafts: this is the same as an update."""
+        return await self.update(operation)
+
+    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+        """Move the incident to the closing status, unless people are done with it already."""
+        incident = await self._show(operation.vendor_id)
+        if incident.incident_status.category in _OVER:
+            return _seen(incident)
+        closed = await self._closed_status_id()
+        edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
+        return operations.Seen(edited.id, "resolved", edited.permalink)
+
+    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+        """There are no drafts: this is the same as a resolution."""
+        return await self.resolve(operation)
+
+    async def observe(self, vendor_id: str) -> operations.Seen | None:
+        """Read the incident's state; None where the vendor knows no such incident."""
+        try:
+            return _seen(await self._show(vendor_id))
+        except errors.Permanent as problem:
+            if problem.status == 404:
+                return None
+            raise
+
+    async def check(self) -> list[str]:
+        """Look up every severity of the mapping, the closing status, and what the defaults name."""
+        defaults = self._config.defaults
+        severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
+        lookups: list[Awaitable[object]] = [self._closed_status_id()]
+        lookups += [self._names.severities.find(called, field="severity") for called in sorted(severities_named)]
+        lookups += [
+            self._names.types.find(called, field="incident_type") for called in _named(defaults, "incident_type")
+        ]
+        if self._config.api == "v2":
+            lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
+        return [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _create_body(
+        self, operation: operations.Operation, wanted: configs.IncidentOpening, severity_id: str
+    ) -> wire.CreateV1 | wire.CreateV2:
+        type_id = None
+        if wanted.incident_type:
+            type_id = await self._names.types.id_of(wanted.incident_type, field="incident_type")
+        body = wire.CreateV1(
+            idempotency_key=operation.key,
+            visibility=wanted.visibility,
+            name=wanted.name,
+            summary=_summary(wanted.summary, operation.reference),
+            mode=wanted.mode,
+            severity_id=severity_id,
+            incident_type_id=type_id,
+            status=wanted.status,
+            custom_field_entries=configs.plain(wanted.custom_field_entries) or None,
+            incident_role_assignments=configs.plain(wanted.incident_role_assignments) or None,
+            slack_team_id=wanted.slack_team_id,
+            source_message_channel_id=wanted.source_message_channel_id,
+            source_message_timestamp=wanted.source_message_timestamp,
+        )
+        return body if self._config.api == "v1" else await self._in_v2(body)
+
+    async def _in_v2(self, body: wire.CreateV1) -> wire.CreateV2:
+        status_id = await self._names.statuses.id_of(body.status, field="status") if body.status else None
+        return wire.CreateV2(
+            idempotency_key=body.idempotency_key,
+            visibility=body.visibility,
+            name=body.name,
+            summary=body.summary,
+            mode="standard" if body.mode == "real" else body.mode,
+            severity_id=body.severity_id,
+            incident_type_id=body.incident_type_id,
+            incident_status_id=status_id,
+            custom_field_entries=body.custom_field_entries,
+            incident_role_assignments=body.incident_role_assignments,
+            slack_team_id=body.slack_team_id,
+        )
+
+    async def _severity_id(self, wanted: configs.IncidentOpening, severity: severities.Severity) -> str:
+        called = wanted.severity or ladder.pick(self._config.severities, severity)
+        return await self._names.severities.id_of(called, field="severity")
+
+    async def _raised(
+        self, incident: wire.Incident, wanted: configs.IncidentOpening, severity: severities.Severity
+    ) -> str | None:
+        """The id of the severity to raise the incident to; None where it is as bad already, or a person says worse."""
+        severity_id = await self._severity_id(wanted, severity)
+        if incident.severity is None:
+            return severity_id
+        if incident.severity.id == severity_id:
+            return None
+        ranks = {known.id: known.rank for known in await self._names.severities.things()}
+        return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
+
+    async def _closed_status_id(self) -> str:
+        if self._config.closed_status:
+            return await self._names.statuses.id_of(self._config.closed_status, field="closed_status")
+        closed = [status for status in await self._names.statuses.things() if status.category == "closed"]
+        if not closed:
+            raise errors.Permanent(
+                f"{self.name}: the account has no status of category closed; set closed_status", field="closed_status"
+            )
+        return min(closed, key=lambda status: status.rank).id
+
+    async def _show(self, vendor_id: str) -> wire.Incident:
+        return (await self._http.read(f"/v2/incidents/{client.segment(vendor_id)}", wire.IncidentAnswer)).incident
+
+    async def _edit(self, vendor_id: str, edit: wire.Edit) -> wire.Incident:
+        body = wire.EditIncident(edit, self._config.notify_incident_channel)
+        answer = await self._http.call("POST", f"/v2/incidents/{client.segment(vendor_id)}/actions/edit", json=body)
+        return answer.read(wire.IncidentAnswer).incident
+
+
+def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
+    return [defaults[field]] if defaults.get(field) else []
+
+
+def _seen(incident: wire.Incident) -> operations.Seen:
+    over = incident.incident_status.category in _OVER
+    return operations.Seen(incident.id, "resolved" if over else "open", incident.permalink)
+
+
+def _summary(text: str, reference: str) -> str:
+    return f"{text}\n\nReference: {reference}" if text else f"Reference: {reference}"

@@ -1,0 +1,90 @@
+"""From the names in rules and configuration to incident.io's ids: severities, types, statuses, pages, components."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from router.destinations import directory
+from router.destinations.incident_io import wire
+from router.outbound import client, errors
+
+_PAGE_SIZE = 250
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A component with the name of the group or sub-page it stands in, for where its own name occurs twice."""
+
+    id: str
+    name: str
+    within: str = ""
+
+
+class Names:
+    """What one account calls things; everything is fetched when first asked for, and kept."""
+
+    def __init__(self, http: client.Client) -> None:
+        self._http = http
+        self.severities = directory.Directory("severity", self._severities, ids=wire.IDS)
+        self.types = directory.Directory("incident type", self._types, ids=wire.IDS)
+        self.statuses = directory.Directory("incident status", self._statuses, ids=wire.IDS)
+        self.pages = directory.Directory("status page", self._pages, ids=wire.IDS)
+        self._components: dict[str, directory.Directory[Placed]] = {}
+
+    async def page(self, wanted: str) -> wire.Page:
+        """The page of that name or id."""
+        try:
+            return await self.pages.find(wanted, field="page")
+        except errors.Permanent:
+            # A key may be allowed to post on a page that it can't list.
+            if wire.IDS.fullmatch(wanted):
+                return wire.Page(id=wanted, name=wanted)
+            raise
+
+    async def component_id(self, page_id: str, wanted: str) -> str:
+        """The id of a page's component, called by its name, by ``group / name``, or by its id."""
+        known = self._components.get(page_id)
+        if known is None:
+            known = self._components[page_id] = self._directory_of(page_id)
+        return await known.id_of(wanted, field="components")
+
+    def _directory_of(self, page_id: str) -> directory.Directory[Placed]:
+        async def fetch() -> Sequence[Placed]:
+            answer = await self._http.read(
+                f"/v2/status_page_structures/{client.segment(page_id)}", wire.StructureAnswer
+            )
+            return list(_placed(answer.current_structure.items))
+
+        return directory.Directory(
+            "component", fetch, ids=wire.IDS, also_called=lambda found: [f"{found.within} / {found.name}"]
+        )
+
+    async def _severities(self) -> Sequence[wire.Severity]:
+        return (await self._http.read("/v1/severities", wire.Severities)).severities
+
+    async def _types(self) -> Sequence[wire.Type]:
+        return (await self._http.read("/v1/incident_types", wire.Types)).incident_types
+
+    async def _statuses(self) -> Sequence[wire.Status]:
+        return (await self._http.read("/v1/incident_statuses", wire.Statuses)).incident_statuses
+
+    async def _pages(self) -> Sequence[wire.Page]:
+        pages: list[wire.Page] = []
+        query: dict[str, str | int] = {"page_size": _PAGE_SIZE}
+        while True:
+            answer = await self._http.read("/v2/status_pages", wire.Pages, query=query)
+            pages += answer.status_pages
+            after = answer.pagination_meta.after if answer.pagination_meta else None
+            # The same place again would go round for ever.
+            if not after or after == query.get("after"):
+                return pages
+            query["after"] = after
+
+
+def _placed(items: Iterable[wire.Item], within: str = "") -> Iterable[Placed]:
+    for item in items:
+        if item.component is not None:
+            yield Placed(item.component.id, item.component.name, within)
+        if item.group is not None:
+            yield from (Placed(part.id, part.name, item.group.name) for part in item.group.components)
+        if item.sub_page is not None:
+            yield from _placed(item.sub_page.items, item.sub_page.name)

@@ -1,0 +1,174 @@
+"""The kind ``incident-io-status-page``: the last stage of an alert that customers may see, a post at incident.io."""
+
+from router.destinations import components, directory, opening
+from router.destinations.incident_io import config as configs
+from router.destinations.incident_io import names, wire
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.outbound import client, errors
+
+# The ladder's words are incident.io's, but for the worst.
+_WORST = {"major_outage": "full_outage"}
+
+
+class StatusPages:
+    """Posts on the status pages of one account. The vendor knows no drafts: what is created is public."""
+
+    # The same idempotency key brings the original answer.
+    repeatable_open = True
+
+    def __init__(self, name: str, config: configs.PostConfig, http: client.Client) -> None:
+        self.name = name
+        self._config = config
+        self._http = http
+        self._names = names.Names(http)
+
+    async def adopt(self, operation: operations.Operation) -> None:
+        """Nothing to adopt: the vendor drafts no posts."""
+
+    async def find(self, operation: operations.Operation) -> None:
+        """Nothing to search: an unanswered open is repeated under the same key."""
+
+    async def open(self, operation: operations.Operation) -> operations.Seen:
+        """Create the post; it is public at once."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        page = await self._page(wanted)
+        body = wire.CreatePost(
+            idempotency_key=operation.key,
+            status_page_id=page.id,
+            name=wanted.title,
+            message=wanted.message,
+            incident_status=wanted.status,
+            notify_subscribers=wanted.notify,
+            component_statuses=await self._components(page.id, operation, wanted) or None,
+        )
+        answer = await self._http.call("POST", "/v2/status_page_incidents", json=body)
+        post = answer.read(wire.PostAnswer).status_page_incident
+        # An answer given again under the same key may be of a post that has been resolved since.
+        return operations.Seen(post.id, _state(post), page.public_url)
+
+    async def update(self, operation: operations.Operation) -> operations.Seen:
+        """Rename the post and add an update, each only where it is not there yet: updates have no idempotency key."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        post = await self._show(operation.vendor_id)
+        if _state(post) == "resolved":
+            return operations.Seen(post.id, "resolved")
+        if post.name != wanted.title:
+            path = f"/v2/status_page_incidents/{client.segment(post.id)}"
+            await self._http.call("PUT", path, json=wire.Rename(wanted.title))
+        update = await self._update_body(post, operation, wanted)
+        # The last that the vendor takes is kept for the resolution.
+        room = len(post.updates or ()) < wire.MOST_UPDATES - 1
+        if update is not None and room and not _is_there(post, update):
+            await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
+        return operations.Seen(post.id, "open")
+
+    async def publish(self, operation: operations.Operation) -> operations.Seen:
+        """There are no drafts: this is the same as an update."""
+        return await self.update(operation)
+
+    async def resolve(self, operation: operations.Operation) -> operations.Seen:
+        """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        post = await self._show(operation.vendor_id)
+        if _state(post) != "resolved":
+            update = wire.CreateUpdate(
+                status_page_incident_id=post.id,
+                message=wanted.resolve_message or self._config.resolve_message,
+                notify_subscribers=wanted.notify,
+                incident_status="resolved",
+            )
+            await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
+        return operations.Seen(post.id, "resolved")
+
+    async def dismiss(self, operation: operations.Operation) -> operations.Seen:
+        """There are no drafts: this is the same as a resolution."""
+        return await self.resolve(operation)
+
+    async def observe(self, vendor_id: str) -> operations.Seen | None:
+        """Read the post's state; None where the vendor knows no such post."""
+        try:
+            post = await self._show(vendor_id)
+        except errors.Permanent as problem:
+            if problem.status == 404:
+                return None
+            raise
+        return operations.Seen(post.id, _state(post))
+
+    async def check(self) -> list[str]:
+        """Look up the configured page, and the components that the defaults name on it."""
+        page = self._config.defaults.get("page") or self._config.page
+        if not page:
+            return []
+        problems = await directory.problems_of(self._names.pages.find(page, field="page"))
+        if not problems:
+            page_id = (await self._names.page(page)).id
+            for component in self._config.defaults.get("components") or ():
+                problems += await directory.problems_of(self._names.component_id(page_id, component))
+        return problems
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _page(self, wanted: configs.PostOpening) -> wire.Page:
+        called = wanted.page or self._config.page
+        if not called:
+            raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
+        return await self._names.page(called)
+
+    async def _components(
+        self, page_id: str, operation: operations.Operation, wanted: configs.PostOpening
+    ) -> list[wire.ComponentStatus]:
+        statuses = components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+        return [
+            wire.ComponentStatus(await self._names.component_id(page_id, called), _WORST.get(status, status))
+            for called, status in statuses.items()
+        ]
+
+    async def _update_body(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+    ) -> wire.CreateUpdate | None:
+        """The update to post; None where there is nothing to say."""
+        changed = await self._components(post.status_page_id, operation, wanted)
+        message = self._config.update_message if wanted.update_message is None else wanted.update_message
+        if not message and all(_current(post, one.component_id) == one.component_status for one in changed):
+            return None
+        return wire.CreateUpdate(
+            status_page_incident_id=post.id,
+            # The vendor takes no update without words; the first message still holds.
+            message=message or wanted.message,
+            notify_subscribers=wanted.notify,
+            incident_status=wanted.update_status,
+            component_statuses=changed or None,
+        )
+
+    async def _show(self, vendor_id: str) -> wire.Post:
+        path = f"/v2/status_page_incidents/{client.segment(vendor_id)}"
+        return (await self._http.read(path, wire.PostAnswer)).status_page_incident
+
+
+def _state(post: wire.Post) -> publications.State:
+    return "resolved" if post.incident_status == "resolved" else "open"
+
+
+def _current(post: wire.Post, component_id: str) -> str:
+    """A component's status now, as far as this post has affected it."""
+    ongoing = [one for one in post.component_impacts or () if one.component_id == component_id and not one.end_at]
+    return ongoing[-1].component_status if ongoing else "operational"
+
+
+def _is_there(post: wire.Post, wanted: wire.CreateUpdate) -> bool:
+    """True where the timeline already has this update: the same words, status and components."""
+    return any(
+        there.message == wanted.message
+        and wanted.incident_status in {None, there.incident_status}
+        and _covers(post, there, wanted.component_statuses or [])
+        for there in post.updates or ()
+    )
+
+
+def _covers(post: wire.Post, there: wire.Update, wanted: list[wire.ComponentStatus]) -> bool:
+    said = {one.component_id: one.component_status for one in there.component_statuses or ()}
+    # An answer may list only what an update changed: for the rest, what holds now counts.
+    return all(said.get(one.component_id, _current(post, one.component_id)) == one.component_status for one in wanted)

@@ -1,0 +1,264 @@
+"""What goes over the wire to incident.io and back, after the vendor's OpenAPI description.
+
+Requests leave out what is None. Readers name only what is used, and ignore the rest.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+IDS = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")  # ULIDs
+MOST_UPDATES = 100  # The vendor takes no more for one incident of a page.
+
+
+class CreateV1(msgspec.Struct, omit_defaults=True):
+    """``POST /v1/incidents``."""
+
+    idempotency_key: str
+    visibility: str
+    name: str
+    summary: str
+    mode: str
+    severity_id: str
+    incident_type_id: str | None = None
+    status: str | None = None
+    custom_field_entries: list[dict[str, Any]] | None = None
+    incident_role_assignments: list[dict[str, Any]] | None = None
+    slack_team_id: str | None = None
+    source_message_channel_id: str | None = None
+    source_message_timestamp: str | None = None
+
+
+class CreateV2(msgspec.Struct, omit_defaults=True):
+    """``POST /v2/incidents``."""
+
+    idempotency_key: str
+    visibility: str
+    name: str
+    summary: str
+    mode: str
+    severity_id: str
+    incident_type_id: str | None = None
+    incident_status_id: str | None = None
+    custom_field_entries: list[dict[str, Any]] | None = None
+    incident_role_assignments: list[dict[str, Any]] | None = None
+    slack_team_id: str | None = None
+
+
+class Edit(msgspec.Struct, omit_defaults=True):
+    """The fields of an incident to be changed."""
+
+    name: str | None = None
+    summary: str | None = None
+    severity_id: str | None = None
+    incident_status_id: str | None = None
+
+
+class EditIncident(msgspec.Struct):
+    """``POST /v2/incidents/{id}/actions/edit``."""
+
+    incident: Edit
+    notify_incident_channel: bool
+
+
+class ComponentStatus(msgspec.Struct, frozen=True):
+    """The status of one component of a page, in requests and in answers."""
+
+    component_id: str
+    component_status: str
+
+
+class CreatePost(msgspec.Struct, omit_defaults=True):
+    """``POST /v2/status_page_incidents``."""
+
+    idempotency_key: str
+    status_page_id: str
+    name: str
+    message: str
+    incident_status: str
+    notify_subscribers: bool
+    component_statuses: list[ComponentStatus] | None = None
+
+
+class CreateUpdate(msgspec.Struct, omit_defaults=True):
+    """``POST /v2/status_page_incident_updates``."""
+
+    status_page_incident_id: str
+    message: str
+    notify_subscribers: bool
+    incident_status: str | None = None
+    component_statuses: list[ComponentStatus] | None = None
+
+
+class Rename(msgspec.Struct):
+    """``PUT /v2/status_page_incidents/{id}``."""
+
+    name: str
+
+
+class Severity(msgspec.Struct, frozen=True):
+    """A severity of the account; a higher ``rank`` is worse."""
+
+    id: str
+    name: str
+    rank: int = 0
+
+
+class Type(msgspec.Struct, frozen=True):
+    """An incident type of the account."""
+
+    id: str
+    name: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """An incident status of the account."""
+
+    id: str
+    name: str
+    category: str
+    rank: int = 0
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A status page."""
+
+    id: str
+    name: str
+    public_url: str = ""
+
+
+class Component(msgspec.Struct, frozen=True, rename={"id": "component_id"}):
+    """A component of a page."""
+
+    id: str
+    name: str
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A group of components."""
+
+    name: str
+    components: list[Component] = []
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One entry of a page's or a sub-page's structure: one of these."""
+
+    component: Component | None = None
+    group: Group | None = None
+    sub_page: "SubPage | None" = None
+
+
+class SubPage(msgspec.Struct, frozen=True):
+    """A page below a page."""
+
+    name: str
+    items: list[Item] = []
+
+
+class Structure(msgspec.Struct, frozen=True):
+    """What a page shows."""
+
+    items: list[Item] = []
+
+
+class Created(msgspec.Struct, frozen=True):
+    """A new incident, as both versions of the API answer."""
+
+    id: str
+    permalink: str = ""
+
+
+class Incident(msgspec.Struct, frozen=True):
+    """An incident, as version 2 of the API shows it."""
+
+    id: str
+    incident_status: Status
+    name: str = ""
+    summary: str = ""
+    permalink: str = ""
+    severity: Severity | None = None
+
+
+class Update(msgspec.Struct, frozen=True):
+    """One update in a post's timeline."""
+
+    message: str = ""
+    incident_status: str = ""
+    component_statuses: list[ComponentStatus] | None = None
+
+
+class Impact(msgspec.Struct, frozen=True):
+    """A time in which a component was affected; without ``end_at`` it still is."""
+
+    component_id: str
+    component_status: str
+    end_at: str | None = None
+
+
+class Post(msgspec.Struct, frozen=True):
+    """An incident of a status page."""
+
+    id: str
+    status_page_id: str
+    name: str
+    incident_status: str
+    updates: list[Update] | None = None
+    component_impacts: list[Impact] | None = None
+
+
+class Severities(msgspec.Struct):
+    """Answer of ``GET /v1/severities``."""
+
+    severities: list[Severity]
+
+
+class Types(msgspec.Struct):
+    """Answer of ``GET /v1/incident_types``."""
+
+    incident_types: list[Type]
+
+
+class Statuses(msgspec.Struct):
+    """Answer of ``GET /v1/incident_statuses``."""
+
+    incident_statuses: list[Status]
+
+
+class Pagination(msgspec.Struct):
+    """Where a list goes on; nothing follows where ``after`` is missing."""
+
+    after: str | None = None
+
+
+class Pages(msgspec.Struct):
+    """Answer of ``GET /v2/status_pages``."""
+
+    status_pages: list[Page]
+    pagination_meta: Pagination | None = None
+
+
+class StructureAnswer(msgspec.Struct):
+    """Answer of ``GET /v2/status_page_structures/{id}``."""
+
+    current_structure: Structure
+
+
+class CreatedAnswer(msgspec.Struct):
+    """Answer of creating an incident."""
+
+    incident: Created
+
+
+class IncidentAnswer(msgspec.Struct):
+    """Answer of showing or editing an incident."""
+
+    incident: Incident
+
+
+class PostAnswer(msgspec.Struct):
+    """Answer of creating, showing or renaming a post."""
+
+    status_page_incident: Post

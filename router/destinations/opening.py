@@ -1,0 +1,57 @@
+"""Reads what a rule sets for one incident: the rule's fields over the destination's defaults, checked as a whole.
+
+The rule loader asks here for problems; a destination reads its fields here at the start of each operation.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import pydantic
+
+from router.destinations import base
+from router.domain import operation as operations
+from router.outbound import errors
+
+Shape = TypeVar("Shape", bound=base.Opening)
+
+
+def read(shape: type[Shape], config: base.Config, fields: Mapping[str, Any]) -> Shape:
+    """Merge ``fields`` over the defaults, field by field, and check them; ``pydantic.ValidationError`` otherwise."""
+    return shape.model_validate({**config.defaults, **fields}, context={"config": config})
+
+
+def problems(shape: type[base.Opening], config: base.Config, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List what is wrong with a rule's fields, as (dotted path of the field, problem); empty where all is well."""
+    try:
+        read(shape, config, fields)
+    except pydantic.ValidationError as problem:
+        return _listed(problem)
+    return []
+
+
+def of(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape:
+    """Read an operation's fields; ``Permanent``, naming the first field at fault, where they can't be used."""
+    try:
+        return read(shape, config, operation.content.fields)
+    except pydantic.ValidationError as problem:
+        listed = _listed(problem)
+        message = f"{operation.destination}: " + "; ".join(f"{field}: {text}" for field, text in listed)
+        raise errors.Permanent(message, field=listed[0][0]) from problem
+
+
+def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
+    """Refuse (``ValueError``) defaults that no rule could mend; what is missing may still come from the rule."""
+    try:
+        read(shape, config, {})
+    except pydantic.ValidationError as problem:
+        wrong = _listed(problem, ignored=("missing",))
+        if wrong:
+            raise ValueError("; ".join(f"defaults.{field}: {text}" for field, text in wrong)) from problem
+
+
+def _listed(problem: pydantic.ValidationError, ignored: Iterable[str] = ()) -> list[tuple[str, str]]:
+    return [
+        (".".join(str(part) for part in error["loc"]), error["msg"])
+        for error in problem.errors(include_url=False, include_input=False, include_context=False)
+        if error["type"] not in ignored
+    ]

@@ -1,0 +1,31 @@
+"""Every kind of destination, one line each; settings, schema, docs index and contract tests are derived from it."""
+
+from router.destinations import base
+from router.destinations.devhelm import account as devhelm_account
+from router.destinations.devhelm import config as devhelm
+from router.destinations.devhelm import incidents as devhelm_incidents
+from router.destinations.devhelm import status_pages as devhelm_pages
+from router.destinations.incident_io import account as incident_io_account
+from router.destinations.incident_io import config as incident_io
+from router.destinations.incident_io import incidents as incident_io_incidents
+from router.destinations.incident_io import status_pages as incident_io_pages
+
+KINDS: base.Registry = {
+    kind.name: kind
+    for kind in (
+        base.Kind("incident-io", incident_io.IncidentConfig, incident_io.IncidentOpening, public=False, adopts=False,
+                  connect=incident_io_account.connect, make=incident_io_incidents.Incidents),
+        base.Kind("incident-io-status-page", incident_io.PostConfig, incident_io.PostOpening, public=True, adopts=False,
+                  connect=incident_io_account.connect, make=incident_io_pages.StatusPages),
+        base.Kind("devhelm", devhelm.IncidentConfig, devhelm.IncidentOpening, public=False, adopts=False,
+                  connect=devhelm_account.connect, make=devhelm_incidents.Incidents),
+        base.Kind("devhelm-status-page", devhelm.PostConfig, devhelm.PostOpening, public=True, adopts=True,
+                  connect=devhelm_account.connect, make=devhelm_pages.StatusPages),
+    )
+}  # fmt: skip
+
+
+def build(name: str, config: base.Config, now: base.Clock) -> base.Destination:
+    """Make the destination ``name`` and the client for its account; ``now`` gives epoch microseconds."""
+    kind = KINDS[config.kind]
+    return kind.make(name, config, kind.connect(name, config, now))

@@ -1,0 +1,41 @@
+"""Reads how long a vendor wants to be left alone: seconds, an HTTP date (RFC 9110) or a time in RFC 3339."""
+
+import datetime as dt
+import email.utils
+import math
+
+# A date far in the future is a mistake of the vendor's: nothing is put off for longer than a day because of it.
+LONGEST_SECONDS = 86_400.0
+
+
+def seconds(text: str, *, now: int) -> float | None:
+    """Turn a ``Retry-After`` into seconds from ``now`` (microseconds), at least 0; None where it says nothing."""
+    text = text.strip()
+    if not text:
+        return None
+    waited = _number(text)
+    if waited is None:
+        moment = _moment(text)
+        if moment is None:
+            return None
+        waited = moment.timestamp() - now / 1_000_000
+    return min(max(waited, 0.0), LONGEST_SECONDS)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _moment(text: str) -> dt.datetime | None:
+    for read in (email.utils.parsedate_to_datetime, dt.datetime.fromisoformat):
+        try:
+            moment = read(text)
+        except ValueError:
+            continue
+        # A date without a zone is meant as UTC, as HTTP dates are.
+        return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+    return None
