@@ -29,7 +29,8 @@ class Config(pydantic.BaseModel):
     against their ``Opening`` when the configuration is loaded.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    # An error must not repeat what was given: a whole configuration has the key in it.
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: str
     api_key: pydantic.SecretStr

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from router.destinations import base
+from router.destinations import base, components
 from router.domain import operation as operations
 from router.outbound import errors
 
@@ -51,7 +51,7 @@ def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
 
 def _listed(problem: pydantic.ValidationError, ignored: Iterable[str] = ()) -> list[tuple[str, str]]:
     return [
-        (".".join(str(part) for part in error["loc"]), error["msg"])
+        (".".join(str(part) for part in error["loc"] if part not in components.TAGS), error["msg"])
         for error in problem.errors(include_url=False, include_input=False, include_context=False)
         if error["type"] not in ignored
     ]

@@ -9,6 +9,8 @@ from router.destinations import base, components, ladder, opening
 
 BASE_URL = "https://api.devhelm.io"
 
+Components = components.Components  # The field that is called so would hide the module.
+
 Severity = Literal["DOWN", "DEGRADED", "MAINTENANCE"]
 Impact = Literal["NONE", "MINOR", "MAJOR", "CRITICAL"]
 ActiveStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING"]
@@ -83,7 +85,7 @@ class PostOpening(base.Opening):
     message: Text
     status: ActiveStatus = "INVESTIGATING"
     impact: Impact | None = None
-    components: components.Components = ()
+    components: Components = ()
     update_message: str | None = None
     update_status: ActiveStatus | None = None
     resolve_message: Text | None = None

@@ -9,6 +9,8 @@ from router.destinations import base, components, ladder, opening
 
 BASE_URL = "https://api.incident.io"
 
+Components = components.Components  # The field that is called so would hide the module.
+
 V1Status = Literal["triage", "investigating", "fixing", "monitoring", "closed", "declined"]
 PostStatus = Literal["investigating", "identified", "monitoring"]
 
@@ -132,7 +134,7 @@ class PostOpening(base.Opening):
     title: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)]
     message: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096)]
     status: PostStatus = "investigating"
-    components: components.Components = ()
+    components: Components = ()
     update_message: Message | None = None
     update_status: PostStatus | None = None
     resolve_message: Message | None = None
