@@ -1,0 +1,64 @@
+"""What the simulator's application needs of each simulated vendor, and how a status page looks to it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from starlette import routing
+
+
+@dataclass(frozen=True)
+class Update:
+    """One entry of a post's timeline. ``at`` is microseconds since the epoch."""
+
+    at: int
+    status: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Post:
+    """One published page incident as customers see it, newest update first."""
+
+    id: str
+    title: str
+    status: str
+    impact: str
+    resolved: bool
+    components: tuple[tuple[str, str], ...]
+    updates: tuple[Update, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One public status page. ``components`` are (group or empty, name, status in words)."""
+
+    slug: str
+    name: str
+    components: tuple[tuple[str, str, str], ...]
+    posts: tuple[Post, ...]
+
+
+class Vendor(Protocol):
+    """One simulated vendor."""
+
+    name: str
+
+    def routes(self) -> list[routing.BaseRoute]:
+        """The vendor's API, with the paths that its own documentation gives (``/v1/…``, ``/api/v1/…``)."""
+        ...
+
+    def pages(self) -> list[Page]:
+        """The status pages as customers see them now: nothing unpublished."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the vendor holds, as plain data."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything that was created; the accounts' own set-up stays."""
+        ...
+
+    def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+        """Body and headers of an error answer in the vendor's own envelope, for faults on demand and rate limits."""
+        ...
