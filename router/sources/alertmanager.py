@@ -136,7 +136,7 @@ def _unknown_version(version: str | float | None) -> base.Unparsable:
         )
     return base.Unparsable(
         "version",
-        f"{str(version)[:40]!r} is not Alertmanager's, which is '4'; for another sender use a source of its kind",
+        f"{repr(version)[:40]} is not Alertmanager's, which is '4'; for another sender use a source of its kind",
     )
 
 

@@ -36,7 +36,8 @@ class StatusConfig(pydantic.BaseModel):
     ``otherwise`` is what a missing or unknown word means; without it such a body cannot be parsed.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    # A word may be a number to the sender, and to YAML.
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     path: Path = "status"
     firing: tuple[Word, ...] = ()

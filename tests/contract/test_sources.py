@@ -1,0 +1,177 @@
+"""Every kind of source sits the same examination; adding a case is adding a file to ``tests/data/sources/<kind>/``."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alert as alerts
+from router.sources import base, registry
+
+DATA = Path(__file__).parent.parent / "data" / "sources"
+CASES = sorted(DATA.glob("*/*.json"))
+KINDS = sorted(registry.KINDS)
+NOW = 1_772_450_000_000_000
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def source(kind: str, settings: dict | None = None) -> base.Source:
+    config = registry.KINDS[kind].config(kind=kind, auth="none", **(settings or {}))
+    return registry.build("here", config).source
+
+
+def cases(kind: str) -> list[dict]:
+    return [json.loads(path.read_text()) for path in CASES if path.parent.name == kind]
+
+
+def parsed(kind: str, case: dict, body: bytes | None = None) -> base.Parsed:
+    body = json.dumps(case["body"]).encode() if body is None else body
+    return source(kind, case.get("settings")).parse(body, {}, case.get("now", NOW))
+
+
+def survives(kind: str, body: bytes, settings: dict | None = None) -> None:
+    """Either alerts that can be stored, or an explanation; never anything else."""
+    problem = None
+    found = []
+    try:
+        found = source(kind, settings).parse(body, {}, NOW).alerts
+    except base.Unparsable as error:
+        problem = error
+    assert problem is None or msgspec.json.decode(msgspec.json.encode([problem.where, problem.problem]))[1]
+    for alert in found:
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(alert), type=alerts.Alert) == alert
+        assert alert.fingerprint
+        assert alert.starts_at > 0
+        assert (alert.ends_at == 0) == (alert.status == "firing")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_body_becomes_the_expected_alerts(path):
+    case = json.loads(path.read_text())
+    found = parsed(path.parent.name, case)
+    assert [msgspec.structs.asdict(alert) for alert in found.alerts] == [
+        {"source": "here", **expected} for expected in case["alerts"]
+    ]
+    assert found.truncated == case.get("truncated", 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_shows_that_firing_and_resolved_have_the_same_fingerprint(kind):
+    seen = {
+        status: {alert["fingerprint"] for case in cases(kind) for alert in case["alerts"] if alert["status"] == status}
+        for status in ("firing", "resolved")
+    }
+    assert seen["firing"] & seen["resolved"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_parses_the_same_every_time(kind):
+    for case in cases(kind):
+        assert parsed(kind, case) == parsed(kind, case)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_body_cut_off_anywhere_is_unparsable(kind):
+    for case in cases(kind):
+        body = json.dumps(case["body"]).encode()
+        for length in range(0, len(body), 7):
+            with pytest.raises(base.Unparsable):
+                parsed(kind, case, body[:length])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(body=st.binary(max_size=300))
+def test_any_bytes_are_either_alerts_or_unparsable(kind, body):
+    survives(kind, body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(body=anything)
+def test_any_json_is_either_alerts_or_unparsable(kind, body):
+    survives(kind, json.dumps(body).encode())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+def test_a_good_body_with_any_value_put_in_anywhere_is_either_alerts_or_unparsable(kind, data):
+    case = data.draw(st.sampled_from(cases(kind)))
+    body = json.loads(json.dumps(case["body"]))
+    node = body
+    while True:
+        key = data.draw(st.sampled_from(list(node) if isinstance(node, dict) else range(len(node))))
+        if isinstance(node[key], dict | list) and node[key] and data.draw(st.booleans()):
+            node = node[key]
+            continue
+        node[key] = data.draw(anything)
+        break
+    survives(kind, json.dumps(body).encode(), case.get("settings"))
+
+
+HOSTILE = {
+    "nothing": b"",
+    "blanks": b" \r\n\t",
+    "lists without end": b"[" * 200_000,
+    "lists in lists": b"[" * 100_000 + b"]" * 100_000,
+    "objects without end": b'{"a":' * 200_000,
+    "a label without end": b'{"version":"4","status":"firing","title":"t","labels":' + b'{"a":' * 100_000,
+    "not a number": b'{"version":"4","status":"firing","title":"t","starts_at":NaN,"alerts":[]}',
+    "infinity": b'{"version":"4","status":"firing","title":"t","starts_at":-Infinity}',
+    "a number beyond all bounds": b'{"status":"firing","title":"t","starts_at":1e999}',
+    "half a character": b'{"version":"4","status":"firing","title":"\\ud800"}',
+    "the other half": b'{"version":"4","status":"firing","title":"\\udc00x"}',
+    "half a character in UTF-8": b'{"version":"4","status":"firing","title":"\xed\xa0\x80"}',
+    "not UTF-8": b'{"version":"4","status":"firing","title":"\xff\xfe"}',
+    "a byte order mark": b'\xef\xbb\xbf{"status":"firing","title":"t"}',
+    "two documents": b'{"status":"firing","title":"t"}{}',
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_body_is_unparsable(kind, body):
+    with pytest.raises(base.Unparsable):
+        source(kind).parse(body, {}, NOW)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("depth", [50, 150, 400, 800, 950, 1000])
+def test_depth_near_the_interpreter_s_limit_is_no_crash(kind, depth):
+    deep = b"[" * depth + b"]" * depth
+    survives(kind, b'{"version":"4","status":"firing","title":"t","alerts":[],"labels":{"a":' + deep + b"}}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_is_whole(kind):
+    entry = registry.KINDS[kind]
+    assert entry.name == kind
+    assert entry.summary
+    assert entry.unparsable_status in {202, 422}
+    assert entry.config(auth="none").kind == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_source_without_credentials_is_refused_with_what_to_do(kind):
+    with pytest.raises(ValueError, match=r"set bearer .* or basic .* or say `auth: none`"):
+        registry.KINDS[kind].config()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_secret_is_shown_in_a_configuration_or_in_what_is_wrong_with_it(kind):
+    config = registry.KINDS[kind].config
+    good = config(bearer=["hunter2-token"], basic=["ann:hunter2-word"])
+    endpoint = registry.build("here", good)
+    assert "hunter2" not in f"{good!r} {good} {endpoint!r} {endpoint.verifier!r}"
+    with pytest.raises(ValueError, match="no_such_setting") as caught:
+        config(bearer=["hunter2-token"], no_such_setting="hunter2-too")
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ValueError, match="auth is none") as caught:
+        config(bearer=["hunter2-token"], auth="none")
+    assert "hunter2" not in str(caught.value)

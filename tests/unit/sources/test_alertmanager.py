@@ -1,0 +1,143 @@
+"""Alertmanager's webhook: what the contract's cases do not say."""
+
+import json
+
+import pytest
+
+from router.sources import alertmanager, base
+
+NOW = 1_772_450_000_000_000
+SOURCE = alertmanager.Alertmanager("prod")
+
+
+def body(*alerts: dict, **top) -> bytes:
+    return json.dumps({"version": "4", "status": "firing", "alerts": alerts, **top}).encode()
+
+
+def alert(**fields) -> dict:
+    return {"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "f", **fields}
+
+
+def one(**fields):
+    return SOURCE.parse(body(alert(**fields)), {}, NOW).alerts[0]
+
+
+def refused(raw: bytes) -> base.Unparsable:
+    with pytest.raises(base.Unparsable) as caught:
+        SOURCE.parse(raw, {}, NOW)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("raw", "where", "problem"),
+    [
+        (body(version="1"), "version", "'1' is not Alertmanager's, which is '4'"),
+        (body(version="3", groupKey=2**60), "version", "'3' is not"),
+        (body(version=4), "version", "4 is not Alertmanager's, which is '4'"),
+        (b'{"alerts":[]}', "version", "use a source of kind json"),
+        (b'{"title":"x"}', "version", "use a source of kind json"),
+        (body(version=None), "version", "use a source of kind json"),
+        (b'{"version":"4"}', "", "missing required field `alerts`"),
+        (b"[]", "", "Expected `object`, got `array`"),
+        (body(alerts={}), "alerts", "Expected `array`, got `object`"),
+        (body(alert(), alert(status="pending")), "alerts[1].status", "'pending'"),
+        (body({"status": "firing"}), "alerts[0]", "missing required field `labels`"),
+        (body(alert(labels={"a": 1})), "alerts[0].labels[...]", "Expected `str`, got `int`"),
+        (body(alert(startsAt="soon")), "alerts[0].startsAt", "Invalid RFC3339"),
+        (body(alert(startsAt="2026-03-02T10:00:00")), "alerts[0].startsAt", "timezone"),
+        (body(alert(endsAt=5)), "alerts[0].endsAt", "Expected `datetime | null`, got `int`"),
+        (body(truncatedAlerts=-1), "truncatedAlerts", ">= 0"),
+        (body(routeLabels=["a"]), "routeLabels", "Expected `object | null`, got `array`"),
+        (body(notification_reason=1), "notification_reason", "Expected `str`, got `int`"),
+        (b"", "", "the body is empty"),
+        (b"alerts=1", "", "the body has to be JSON"),
+        (b'{"version":"4","alerts":[{"labels":{"\xff":""}}]}', "", "not UTF-8"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(raw, where, problem):
+    error = refused(raw)
+    assert error.where == where
+    assert problem in error.problem
+
+
+def test_a_word_in_the_version_s_place_is_not_repeated_at_length():
+    assert len(refused(body(version="x" * 5000)).problem) < 200
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "title"),
+    [
+        ({"summary": "s", "title": "t", "description": "d"}, {"alertname": "a"}, "s"),
+        ({"title": "t", "description": "d"}, {"alertname": "a"}, "t"),
+        ({"description": "d"}, {"alertname": "a"}, "a"),
+        ({"description": "d"}, {}, "d"),
+        (None, {}, ""),
+    ],
+)
+def test_the_title_is_the_best_that_the_alert_says_of_itself(annotations, labels, title):
+    assert one(annotations=annotations, labels=labels).title == title
+
+
+def test_a_firing_alert_has_no_end_even_if_the_sender_foresees_one():
+    assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
+
+
+def test_the_severity_is_the_label_as_it_is_written():
+    assert one(labels={"severity": "PAGE me"}).severity == "PAGE me"
+
+
+def test_the_link_falls_back_to_alertmanager_itself():
+    raw = body(alert(), alert(generatorURL="https://p.example/g"), externalURL="https://am.example")
+    assert [found.link for found in SOURCE.parse(raw, {}, NOW).alerts] == ["https://am.example", "https://p.example/g"]
+
+
+def test_an_empty_fingerprint_is_derived_as_alertmanager_would():
+    labels = {"alertname": "alert1", "lbl1": "val1"}
+    assert one(labels=labels, fingerprint="").fingerprint == "fac0861a85de433a"
+
+
+def test_labels_of_the_route_take_no_part_in_a_derived_fingerprint():
+    raw = body(alert(fingerprint=""), routeLabels={"tier": "gold"})
+    found = SOURCE.parse(raw, {}, NOW).alerts[0]
+    assert found.labels == {"tier": "gold", "alertname": "A"}
+    assert found.fingerprint == alertmanager.fingerprint({"alertname": "A"})
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, "cbf29ce484222325"),
+        ({"severity": "warning", "job": "foo"}, "9266ef3da838ad95"),
+        ({"alertname": "High CPU Temperature", "host": "andromeda", "severity": "critical"}, "a1bc48475b20e73d"),
+    ],
+)
+def test_the_fingerprint_is_alertmanager_s_own(labels, expected):
+    assert alertmanager.fingerprint(labels) == expected
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_of_labels():
+    assert alertmanager.fingerprint({"a": "1", "é": "2"}) == alertmanager.fingerprint({"é": "2", "a": "1"})
+
+
+def test_what_the_sender_says_of_the_delivery_is_kept():
+    parsed = SOURCE.parse(
+        body(receiver="r", groupKey="{}:{a}", truncatedAlerts=41, notification_reason="repeat interval elapsed"),
+        {},
+        NOW,
+    )
+    assert parsed.alerts == []
+    assert parsed.truncated == 41
+    assert parsed.about == {
+        "receiver": "r",
+        "group_key": "{}:{a}",
+        "notification_reason": "repeat interval elapsed",
+    }
+
+
+def test_fields_that_alertmanager_may_grow_are_no_problem():
+    assert SOURCE.parse(body(alert(silencedBy=["x"]), newField={"a": [1]}), {}, NOW).alerts[0].fingerprint == "f"
+
+
+def test_null_for_a_map_is_an_empty_one():
+    assert one(annotations=None).annotations == {}
+    assert SOURCE.parse(body(alert(), routeLabels=None, commonLabels=None), {}, NOW).alerts

@@ -1,0 +1,119 @@
+"""The log: one line an event, in the form that was asked for, without what must not be in it."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from router.telemetry import log
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def configured(**settings) -> io.StringIO:
+    stream = io.StringIO()
+    log.configure(stream=stream, **settings)
+    return stream
+
+
+def fail_with(secret: str) -> None:
+    raise ValueError("it broke")
+
+
+def test_a_json_line_holds_the_event_its_fields_the_level_the_time_and_the_part():
+    stream = configured(format="json")
+    log.get("worker").info("operation", destination="on-call", attempt=2)
+    (line,) = lines(stream)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "operation", "level": "info", "part": "worker", "destination": "on-call", "attempt": 2}
+
+
+def test_a_log_that_was_got_before_it_was_configured_obeys_the_configuration():
+    early = log.get("web")
+    stream = configured(format="json", level="warning")
+    early.info("unheard")
+    early.warning("heard")
+    assert [line["event"] for line in lines(stream)] == ["heard"]
+
+
+@pytest.mark.parametrize("level", ["debug", "INFO", "warning", "error"])
+def test_a_level_lets_itself_through_and_nothing_below(level):
+    stream = configured(format="json", level=level)
+    for name in ("debug", "info", "warning", "error"):
+        getattr(log.get("x"), name)(name)
+    heard = [line["event"] for line in lines(stream)]
+    assert heard == ["debug", "info", "warning", "error"][-len(heard) :]
+    assert heard[0] == level.lower()
+
+
+def test_an_unknown_level_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="'loud' is none of debug, info, warning, error"):
+        log.configure(level="loud")
+
+
+def test_the_console_form_is_for_people():
+    stream = configured(format="console")
+    log.get("web").info("started", port=8080)
+    assert "started" in stream.getvalue()
+    assert "port=8080" in stream.getvalue()
+    assert "\x1b[" not in stream.getvalue(), "no colours where there is no terminal"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_stack_trace_shows_no_local_variables(form):
+    stream = configured(format=form)
+    secret = "hunt" + "er2"  # Not as one word: the console shows the lines of the source.
+    try:
+        fail_with(secret)
+    except ValueError:
+        log.get("web").exception("failed")
+    assert "it broke" in stream.getvalue()
+    assert "fail_with" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_a_library_s_line_has_the_same_form_and_begins_at_warning():
+    stream = configured(format="json", level="debug")
+    logging.getLogger("some.library").info("chatter")
+    logging.getLogger("some.library").warning("%d retries", 3)
+    (line,) = lines(stream)
+    assert (line["event"], line["logger"], line["level"]) == ("3 retries", "some.library", "warning")
+
+
+def test_a_value_that_json_does_not_know_is_written_as_text():
+    stream = configured(format="json")
+    log.get("web").info("odd", value={1}, error=ValueError("why"))
+    (line,) = lines(stream)
+    assert (line["value"], line["error"]) == ("{1}", "why")
+
+
+def test_configuring_again_replaces_and_does_not_double():
+    first = configured(format="json")
+    second = configured(format="json")
+    log.get("web").info("once")
+    logging.getLogger("lib").error("once, too")
+    assert first.getvalue() == ""
+    assert [line["event"] for line in lines(second)] == ["once", "once, too"]
+
+
+def test_without_a_stream_it_writes_to_standard_error(capsys):
+    log.configure()
+    log.get("web").info("here")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert json.loads(captured.err)["event"] == "here"
