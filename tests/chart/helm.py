@@ -1,0 +1,73 @@
+"""The chart as Kubernetes would be given it: rendered by the real ``helm``, parsed, and found by kind and name."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel import yaml
+
+from tests.structure import tree
+
+CHART = tree.ROOT / "charts/incident-router"
+RELEASE = "shop"
+NAMESPACE = "alerts"
+
+Object = dict[str, Any]
+
+
+class Refused(Exception):
+    """Helm did not render; its own words are the message."""
+
+
+def program() -> str:
+    """The ``helm`` of the package helm-binary, beside the Python that runs the tests; else one on PATH."""
+    beside = Path(sys.executable).parent / "helm"
+    found = str(beside) if beside.exists() else shutil.which("helm")
+    assert found, "helm is missing: it comes with requirements/dev.txt"
+    return found
+
+
+def call(*arguments: str, values: Object | None = None) -> str:
+    """Run helm; values are given on standard input, as a file would be."""
+    given = ["--values", "-"] if values is not None else []
+    answer = subprocess.run(
+        [program(), *arguments, *given], input=json.dumps(values), capture_output=True, text=True, check=False
+    )
+    if answer.returncode:
+        raise Refused(answer.stderr + answer.stdout)
+    return answer.stdout
+
+
+def read(text: str) -> Any:
+    return yaml.YAML(typ="safe").load(text)
+
+
+def values_of(name: str) -> Object:
+    """The values of one of the chart's ci/ files."""
+    return read((CHART / "ci" / f"{name}-values.yaml").read_text())
+
+
+def render(values: Object | None = None) -> dict[tuple[str, str], Object]:
+    """All objects of a release by kind and name."""
+    text = call("template", RELEASE, str(CHART), "--namespace", NAMESPACE, values=values or {})
+    documents = [document for document in yaml.YAML(typ="safe").load_all(text) if document]
+    found = {(document["kind"], document["metadata"]["name"]): document for document in documents}
+    assert len(found) == len(documents), "two objects have the same kind and name"
+    return found
+
+
+def notes(values: Object, folder: Path) -> str:
+    """What is shown after an installation; helm itself shows it only where a cluster answers."""
+    copy = folder / "incident-router"
+    shutil.copytree(CHART, copy)
+    text = (CHART / "templates/NOTES.txt").read_text()
+    (copy / "templates/notes.yaml").write_text(
+        f'{{{{- define "notes" -}}}}{text}{{{{- end -}}}}\nnotes: {{{{ include "notes" . | toJson }}}}\n'
+    )
+    shown = call(
+        "template", RELEASE, str(copy), "--namespace", NAMESPACE, "--show-only", "templates/notes.yaml", values=values
+    )
+    return read(shown)["notes"]
