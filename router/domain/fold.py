@@ -101,6 +101,7 @@ def _open(  # noqa: PLR0917 - private, and each argument is a different kind of 
         accepted_at=accepted_at,
         response=first.decision.response,
         opening_alert=first.alert,
+        approvals={},
     )
 
 

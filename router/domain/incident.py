@@ -35,7 +35,8 @@ class Incident(msgspec.Struct, frozen=True):
     ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
     a late firing message is recognised as old. ``generation`` counts the openings, ``episode`` is the random id of
     the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are
-    those that opened the episode: an incident is finished by the decision that opened it.
+    those that opened the episode: an incident is finished by the decision that opened it. ``approvals`` are the
+    destinations where a person has approved this episode, each with who it was.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Incident(msgspec.Struct, frozen=True):
     response: decisions.Response | None = None
     opening_alert: alerts.Alert | None = None
     alerts: dict[str, AlertState] = {}
+    approvals: dict[str, str] = {}
 
     @property
     def firing(self) -> list[str]:

@@ -60,7 +60,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     if observed.state == "open":
         if observed.digest == digest:
             return Rest("in step")
-        if not _may_publish(desired, observed):
+        if not _may_publish(desired):
             return Rest("review: the page published this by itself; changes wait for a person", waits_for="person")
         return Act("update", "what should be shown has changed")
     if desired.public and desired.publish == "shadow":
@@ -72,13 +72,13 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
         return Rest("waits for the incident that the page follows", waits_for="sibling")
     if desired.adopts and desired.linked_id and not observed.adoption_tried:
         return Act("adopt", "the page may have drafted this post itself")
-    if _may_publish(desired, observed):
+    if _may_publish(desired):
         return Act("open", "the incident is open and nothing is there yet")
     return Rest("review: waits for a person to approve", waits_for="person")
 
 
 def _towards_published(desired: publications.Desired, observed: publications.Publication, digest: str) -> Step:
-    if _may_publish(desired, observed):
+    if _may_publish(desired):
         return Act("publish", "the draft may be published")
     if observed.digest != digest:
         return Act("update", "the draft should say what the rule says")
@@ -93,5 +93,5 @@ def _towards_closed(observed: publications.Publication) -> Step:
     return Rest("the incident was over before anything was opened")
 
 
-def _may_publish(desired: publications.Desired, observed: publications.Publication) -> bool:
-    return not desired.public or desired.publish == "auto" or observed.approved
+def _may_publish(desired: publications.Desired) -> bool:
+    return not desired.public or desired.publish == "auto" or desired.approved

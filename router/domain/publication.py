@@ -29,7 +29,7 @@ class Desired(msgspec.Struct, frozen=True):
     """What a publication should be now.
 
     ``present`` says whether the incident should be open there. ``public`` destinations obey ``publish``; the others
-    always act. ``adopts`` tells that the destination may have drafted the post itself, from the incident whose
+    always act; ``approved`` says that a person has approved this episode there. ``adopts`` tells that the destination may have drafted the post itself, from the incident whose
     publication is named by ``follows``; ``linked_id`` is that one's id at the vendor once it has one, and
     ``follows_settled`` whether it will not get one any more.
     """
@@ -38,6 +38,7 @@ class Desired(msgspec.Struct, frozen=True):
     content: Content
     public: bool = False
     publish: decisions.Publish = "review"
+    approved: bool = False
     adopts: bool = False
     linked_id: str = ""
     follows_settled: bool = True
@@ -59,8 +60,7 @@ class Publication(msgspec.Struct, frozen=True):
     counts the operations begun; it is part of their idempotency keys. ``content`` is what was last sent.
     ``retry_at`` is the earliest time of the next attempt, ``attempts`` how many have failed in a row. ``dead`` holds
     the vendor's message where the operation ``dead_of`` (kind and digest) was refused for good: it is not tried
-    again, but another one is. ``approved`` is set by a person's review. ``adoption_tried`` says that no draft was
-    found.
+    again, but another one is. ``adoption_tried`` says that no draft was found.
     """
 
     episode: str
@@ -77,7 +77,6 @@ class Publication(msgspec.Struct, frozen=True):
     problem: str = ""
     dead: str = ""
     dead_of: str = ""
-    approved: bool = False
     adoption_tried: bool = False
     opened_at: int = 0
 

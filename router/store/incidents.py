@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
 import redis.asyncio
 
 from router.domain import incident as incidents
@@ -68,6 +69,17 @@ class Incidents:
             packed = codec.pack_incident(incident)
             arguments += (incident.key, change.version, packed, life, int(change.wake))
         return [int(position) for position in await self._scripts.run("commit", names, arguments)]
+
+    async def approve(self, name: str, episode: str, destination: str, who: str) -> bool:
+        """Let an episode be shown at a destination; False where another episode is open now, or none."""
+        while True:
+            held = (await self.read([name]))[name]
+            if held.incident.status != "open" or held.incident.episode != episode:
+                return False
+            approvals = {**held.incident.approvals, destination: who}
+            approved = msgspec.structs.replace(held.incident, approvals=approvals)
+            if not await self.commit([Change(approved, held.version, True)]):
+                return True
 
     async def homes(self, identities: Iterable[str]) -> dict[str, str]:
         """Which incident holds each alert, for those alerts that have been seen lately."""

@@ -45,6 +45,16 @@ def publications(key: str) -> str:
     return f"ir:{{s{shard(key)}}}:publications:{key}"
 
 
+def publications_of_all() -> str:
+    """The pattern of all publications' keys, for a scan."""
+    return "ir:{s*}:publications:*"
+
+
+def incident_key(name: str) -> str:
+    """The incident key in the name of an incident's or its publications' document."""
+    return name.split(":", 3)[3]
+
+
 def home(identity: str) -> str:
     """The key that tells which incident holds an alert."""
     return f"ir:{{s{shard(identity)}}}:home:{identity}"

@@ -1,6 +1,6 @@
 """The publications of an incident: read and written only under its lease, fenced by the lease's number."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import redis.asyncio
 
@@ -27,6 +27,7 @@ class Publications:
     """The publications of all incidents, in shards."""
 
     def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float) -> None:
+        self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._lease = int(lease_seconds * 1_000_000)
 
@@ -47,6 +48,19 @@ class Publications:
                 continue
             leases.append(Lease(key, int(fence), int(version), held, documents, int(now)))
         return leases
+
+    async def look(self, name: str) -> list[publications.Publication]:
+        """What is known of an incident's publications, without a lease: for people, not for acting on."""
+        with client.failures():
+            answer: Any = self._connection.hget(keys.publications(name), "d")
+            packed = await answer
+        return codec.unpack_publications(packed or b"")
+
+    async def names(self) -> list[str]:
+        """The keys of all incidents that have publications, in order."""
+        with client.failures():
+            found = [key.decode() async for key in self._connection.scan_iter(keys.publications_of_all(), count=1000)]
+        return sorted(keys.incident_key(name) for name in found)
 
     async def record(self, lease: Lease, documents: list[publications.Publication]) -> bool:
         """Write the publications and prolong the lease; False where the lease is no longer ours."""

@@ -44,6 +44,7 @@ def desired(
         content=content,
         public=place.kind.public,
         publish=target.publish if target is not None else "review",
+        approved=current and publication.destination in incident.approvals,
         adopts=place.kind.adopts and followed is not None,
         linked_id=followed.vendor_id if followed is not None else "",
         follows_settled=followed is None or bool(followed.dead) or followed.settled,

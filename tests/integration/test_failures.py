@@ -298,3 +298,40 @@ def intent_of(publication):
 
     content = publications.Content(CRITICAL, {})
     return publications.Intent("open", 1, 1, content)
+
+
+def test_what_a_person_approves_is_published_in_this_episode_only(with_redis):
+    page = vendor.Vendor()
+    reviewed = stage.rule(decision.Target("page", {"title": "Down"}, "review"))
+
+    async def play(on):
+        await on.deliver(stage.firing(), response=reviewed)
+        await on.turn()
+        episode = (await on.incident()).episode
+        assert not await on.incidents.approve("down", "another episode", "page", "ann")
+        assert await on.incidents.approve("down", episode, "page", "ann")
+        await on.turn()
+        assert page.kinds == ["open"]
+        await on.deliver(stage.resolved(), response=reviewed)
+        await on.turn()
+        assert page.states() == ["resolved"]
+        assert not await on.incidents.approve("down", episode, "page", "ann")
+        await on.deliver(stage.firing(starts_at=300), response=reviewed)
+        await on.turn()
+        assert page.kinds == ["open", "resolve"]
+
+    playing(with_redis, play, vendor.place("page", page, public=True))
+
+
+def test_publications_can_be_looked_at_without_a_lease(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        assert await on.publications.names() == []
+        await on.deliver(stage.firing(), key='down{labels.region="a:b"}')
+        await on.turn()
+        assert await on.publications.names() == ['down{labels.region="a:b"}']
+        (known,) = await on.publications.look('down{labels.region="a:b"}')
+        assert (known.state, known.vendor_id) == ("open", "v1")
+
+    playing(with_redis, play, place(at))

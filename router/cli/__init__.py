@@ -1,0 +1,24 @@
+"""The commands: ``incident-router run | web | worker | simulate | demo | check``. One module a command."""
+
+import typer
+
+from router.cli import check, demo, run, simulate
+
+app = typer.Typer(
+    name="incident-router",
+    help="Routes monitoring alerts to incidents and public status pages, and can explain every decision.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("web")(run.web)
+app.command("worker")(run.worker)
+app.command("simulate")(simulate.simulate)
+app.command("demo")(demo.demo)
+app.command("check")(check.check)
+
+
+def main() -> None:
+    """The program's entry point."""
+    app()

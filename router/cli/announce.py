@@ -1,0 +1,49 @@
+"""What a person is told when something has started: where to send webhooks, where to look, what to try."""
+
+import json
+
+from rich import console, markup, table
+
+from router import assembly
+
+_EXAMPLE = {
+    "title": "Checkout answers 5xx",
+    "status": "firing",
+    "severity": "critical",
+    "labels": {"service": "checkout", "severity": "critical", "region": "eu"},
+}
+
+
+def running(running: assembly.Running, simulator: str | None) -> None:
+    """Say where the door is, which rules are in force, where simulated pages are, and what to try."""
+    out = console.Console()
+    grid = table.Table.grid(padding=(0, 2))
+    for name in running.settings.sources:
+        grid.add_row("webhook", f"[bold]{running.address.url}/v1/webhooks/{markup.escape(name)}[/]")
+    grid.add_row("ready?", f"{running.address.url}/readyz   metrics {running.address.url}/metrics")
+    grid.add_row("rules", f"{markup.escape(str(running.settings.rules))} (version {running.rules.version})")
+    if simulator is not None and running.settings.simulated:
+        names = ", ".join(sorted(running.settings.simulated))
+        grid.add_row("simulated", f"{markup.escape(names)}: no keys are set")
+        grid.add_row("status pages", f"[bold]{simulator}/[/]")
+    out.print(grid)
+    if command := example(running):
+        out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
+        out.print(command, soft_wrap=True, highlight=False, markup=False)
+    out.print("\nCtrl-C stops everything.", style="dim")
+
+
+def example(running: assembly.Running) -> str:
+    """A curl that opens an incident, where a source of kind ``json`` is there to take it."""
+    name = next((name for name, config in running.settings.sources.items() if config.kind == "json"), None)
+    if name is None:
+        return ""
+    bearer = running.settings.sources[name].bearer
+    auth = f" -H 'Authorization: Bearer {bearer[0].get_secret_value()}'" if bearer else ""
+    body = json.dumps(_EXAMPLE, separators=(",", ":"))
+    return f"curl -sS{auth} {running.address.url}/v1/webhooks/{name} -d '{body}'"
+
+
+def working(address: assembly.Address) -> None:
+    """Say where a worker answers for its health."""
+    console.Console().print(f"worker started; health at {address.url}/readyz, metrics at {address.url}/metrics")

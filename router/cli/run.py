@@ -1,0 +1,98 @@
+"""``run``, ``web`` and ``worker``: the three ways to start the router."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from router import assembly
+from router import settings as configuration
+from router.cli import announce, starting
+
+Simulate = Annotated[
+    bool,
+    typer.Option("--simulate", help="Simulate the vendors whose keys are not set, and make up a webhook token."),
+]
+Host = Annotated[str | None, typer.Option("--host", help="Listen on this address instead of the configured one.")]
+Port = Annotated[int | None, typer.Option("--port", help="Listen on this port; 0 takes a free one.")]
+SimulatorPort = Annotated[int, typer.Option("--simulator-port", help="Where simulated vendors listen.")]
+HealthHost = Annotated[str | None, typer.Option("--health-host", help="Where /healthz, /readyz and /metrics are.")]
+HealthPort = Annotated[int | None, typer.Option("--health-port", help="Their port; 0 takes a free one.")]
+
+
+def run(
+    config: starting.Config = configuration.DEFAULT_FILE,
+    *,
+    simulate: Simulate = False,
+    host: Host = None,
+    port: Port = None,
+    simulator_port: SimulatorPort = 8090,
+) -> None:
+    """Start web and worker in one process, on an embedded Valkey where no REDIS_URL is set."""
+    starting.until_stopped(_run(config, host, port, simulator_port if simulate else None))
+
+
+def web(config: starting.Config = configuration.DEFAULT_FILE, *, host: Host = None, port: Port = None) -> None:
+    """Start the door for webhooks alone."""
+    starting.until_stopped(_web(config, host, port))
+
+
+def worker(
+    config: starting.Config = configuration.DEFAULT_FILE,
+    *,
+    name: Annotated[str, typer.Option("--name", help="This worker's name, the same after a restart.")] = "",
+    health_host: HealthHost = None,
+    health_port: HealthPort = None,
+) -> None:
+    """Start a worker alone."""
+    starting.until_stopped(_worker(config, name, health_host, health_port))
+
+
+async def _run(config: Path, host: str | None, port: int | None, simulator_port: int | None) -> None:
+    async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        simulator = None
+        if simulator_port is not None:
+            simulator = await stack.enter_async_context(assembly.simulating(simulator_port))
+        settings = starting.settings(config, _stand_in(config, simulator))
+        settings = assembly.listening(settings, host, port)
+        url = stack.enter_context(assembly.redis_url(settings))
+        connection = await stack.enter_async_context(assembly.connected(url))
+        async with assembly.bench(settings, connection, group), assembly.door(settings, connection, group) as running:
+            announce.running(running, simulator)
+            await starting.stopped()
+
+
+async def _web(config: Path, host: str | None, port: int | None) -> None:
+    settings = assembly.listening(starting.settings(config), host, port)
+    async with (
+        asyncio.TaskGroup() as group,
+        assembly.connected(assembly.outside_redis(settings)) as connection,
+        assembly.door(settings, connection, group) as running,
+    ):
+        announce.running(running, None)
+        await starting.stopped()
+
+
+async def _worker(config: Path, name: str, health_host: str | None, health_port: int | None) -> None:
+    settings = assembly.named(starting.settings(config), name)
+    host = health_host or settings.worker.health_host
+    port = settings.worker.health_port if health_port is None else health_port
+    async with (
+        asyncio.TaskGroup() as group,
+        assembly.connected(assembly.outside_redis(settings)) as connection,
+        assembly.bench(settings, connection, group),
+        assembly.serving(assembly.health_app(connection), host, port, group) as address,
+    ):
+        announce.working(address)
+        await starting.stopped()
+
+
+def _stand_in(config: Path, simulator: str | None) -> configuration.StandIn | None:
+    if simulator is None:
+        return None
+    folder = Path(os.environ.get("INCIDENT_ROUTER_DATA") or config.parent / "data")
+    vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
+    return configuration.StandIn(assembly.webhook_token(folder), vendors)

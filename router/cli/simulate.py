@@ -1,0 +1,28 @@
+"""``simulate``: both vendors' APIs and status pages, simulated."""
+
+from typing import Annotated
+
+import typer
+from rich import console
+
+from router import assembly
+from router.cli import starting
+
+
+def simulate(
+    *,
+    host: Annotated[str, typer.Option("--host", help="Listen on this address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Listen on this port; 0 takes a free one.")] = 8090,
+) -> None:
+    """Start the simulated vendors alone, for trying the router's settings against them."""
+    starting.until_stopped(_simulate(host, port))
+
+
+async def _simulate(host: str, port: int) -> None:
+    async with assembly.simulating(port, host) as url:
+        out = console.Console()
+        out.print(f"status pages  {url}/")
+        out.print(f"incident.io   {url}/incident-io   as base_url, with any api_key")
+        out.print(f"DevHelm       {url}/devhelm   as base_url, with any api_key")
+        out.print(f"faults        POST {url}/faults   calls GET {url}/calls")
+        await starting.stopped()

@@ -1,0 +1,63 @@
+"""What every command that starts something does first: read the settings, set up the log, wait for a signal."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from router import settings as configuration
+from router.documents import problem as problems
+from router.rules import load as rules
+from router.store import embedded, errors
+from router.telemetry import log
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="INCIDENT_ROUTER_CONFIG", help="The configuration file."),
+]
+
+
+def settings(path: Path, stand_in: configuration.StandIn | None = None) -> configuration.Settings:
+    """Read the settings and set up the log; where they are refused, say why and end with status 1."""
+    try:
+        loaded = configuration.load(path, os.environ, stand_in)
+    except configuration.Refused as refused:
+        raise refuse("The configuration cannot be used.", refused.problems) from None
+    log.configure(loaded.log.format, loaded.log.level)
+    return loaded
+
+
+def refuse(headline: str, found: list[problems.Problem]) -> typer.Exit:
+    """Print every problem and make the exit to raise."""
+    print(headline, file=sys.stderr)
+    for problem in found:
+        print(f"\n{problem}", file=sys.stderr)
+    return typer.Exit(1)
+
+
+def until_stopped(main: Coroutine[Any, Any, None]) -> None:
+    """Run a command's coroutine; what can be foreseen to go wrong ends with one sentence and status 1."""
+    try:
+        uvloop.run(main)
+    except* rules.Refused as group:
+        found = [problem for refused in group.exceptions for problem in getattr(refused, "problems", [])]
+        raise refuse("The rules cannot be used.", found) from None
+    except* (embedded.StartFailedError, errors.Unavailable, OSError) as group:
+        for error in group.exceptions:
+            print(f"incident-router: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+async def stopped() -> None:
+    """Return when the process is told to stop: SIGTERM, or Ctrl-C."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
