@@ -7,7 +7,7 @@ import prometheus_client
 from prometheus_client import exposition
 
 # A gauge of its own for each counter's birth would double what is stored, and nothing of ours reads it.
-prometheus_client.disable_created_metrics()
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = prometheus_client.CollectorRegistry(auto_describe=True)
 CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4

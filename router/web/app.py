@@ -19,6 +19,7 @@ class App(applications.Starlette):
             routes=routes,
             exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
         )
+        self.router.redirect_slashes = False  # A redirect would repeat the sender's Host header back to it.
         self.door = door
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:

@@ -1,0 +1,304 @@
+"""The door for real: uvicorn on uvloop, a real Valkey behind it, HTTP on loopback."""
+
+import asyncio
+import contextlib
+import json
+import random
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import uvloop
+
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import client, codec, embedded, health, keys, quarantine, stream
+from router.web import app, serve, webhooks
+from router.web import health as web_health
+
+NOW = 1_772_450_000_000_000
+LIMIT = 200_000
+RESPONSE = decision.Response("checkout-down", "a.yaml:1", "v1", (decision.Target("on-call"),))
+TOKEN = {"authorization": "Bearer token"}
+
+
+class Service(NamedTuple):
+    port: int
+    http: httpx.AsyncClient
+    redis: Any
+    serving: "asyncio.Task[None]"
+
+    async def entries(self) -> list[tuple[bytes, bytes]]:
+        """Packed deliveries and bodies, oldest first."""
+        return [(fields[b"h"], fields[b"b"]) for _, fields in await self.redis.xrange(keys.INBOX)]
+
+
+def application(connection: Any) -> app.App:
+    settings = {"prod": ("alertmanager", {"bearer": ["token"]}), "any": ("json", {"bearer": ["token"]})}
+    door = webhooks.Door(
+        {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
+        lambda alert: decision.Decision(f"k/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE),
+        inbox=stream.Inbox(connection),
+        quarantine=quarantine.Quarantine(connection),
+        clock=lambda: NOW,
+        randomness=random.Random(3),
+        max_body_bytes=LIMIT,
+    )
+
+    async def redis() -> web_health.State:
+        await health.Health(connection).ping()
+        return web_health.State(True, "answers")
+
+    return app.create(door, checks={"redis": redis})
+
+
+@contextlib.asynccontextmanager
+async def served(url: str) -> AsyncIterator[Service]:
+    connection = client.connect(url)
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve.serve(application(connection), "127.0.0.1", 0, started.set_result))
+    await asyncio.wait([started, serving], return_when=asyncio.FIRST_COMPLETED)
+    port = started.result()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=TOKEN) as http:
+            yield Service(port, http, connection, serving)
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+        await connection.aclose()
+    assert serving.cancelled()
+
+
+@pytest.fixture
+def with_service(redis_url: str) -> Callable[[Callable[[Service], Coroutine[Any, Any, None]]], None]:
+    def run(body: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
+        async def main() -> None:
+            async with served(redis_url) as service:
+                await body(service)
+
+        uvloop.run(main())
+
+    return run
+
+
+def group(*names: str, **labels: str) -> bytes:
+    alerts = [{"status": "firing", "labels": labels, "fingerprint": name} for name in names]
+    return json.dumps({"version": "4", "alerts": alerts}).encode()
+
+
+async def raw(port: int, request: bytes, *, eof: bool = False) -> bytes:
+    """Send bytes as they are and read until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    if eof:
+        writer.close()
+        return b""
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def test_202_means_that_redis_has_the_delivery_and_its_body(with_service):
+    async def body(service: Service) -> None:
+        sent = group("a", "b", region="eu")
+        answer = await service.http.post("/v1/webhooks/prod", content=sent)
+        assert answer.status_code == 202
+        ((packed, kept),) = await service.entries()
+        entry = codec.unpack_delivery(packed)
+        assert kept == sent
+        assert entry.id == answer.json()["delivery"]
+        assert [row.alert.fingerprint for row in entry.rows] == ["a", "b"]
+        assert answer.json()["alerts"] == [
+            {"fingerprint": name, "incident_key": "k/eu", "rule": "checkout-down"} for name in ("a", "b")
+        ]
+
+    with_service(body)
+
+
+def test_deliveries_at_the_same_time_are_all_there_and_each_is_told_its_own(with_service):
+    async def body(service: Service) -> None:
+        names = [f"f{number}" for number in range(100)]
+        answers = await asyncio.gather(*(service.http.post("/v1/webhooks/prod", content=group(name)) for name in names))
+        assert [answer.json()["alerts"][0]["fingerprint"] for answer in answers] == names
+        entries = [codec.unpack_delivery(packed) for packed, _ in await service.entries()]
+        assert sorted(entry.rows[0].alert.fingerprint for entry in entries) == sorted(names)
+        assert {entry.id for entry in entries} == {answer.json()["delivery"] for answer in answers}
+
+    with_service(body)
+
+
+def test_an_unparsable_body_is_in_the_quarantine_without_the_sender_s_secret(with_service):
+    async def body(service: Service) -> None:
+        answer = await service.http.post("/v1/webhooks/any", content=b'{"status":')
+        assert answer.status_code == 422
+        assert answer.headers["content-type"] == "application/problem+json"
+        (kept,) = await quarantine.Quarantine(service.redis).read()
+        assert (kept.id, kept.source, kept.body) == (answer.json()["quarantined"], "any", b'{"status":')
+        assert "authorization" not in kept.headers
+        assert kept.kept_at == NOW
+        told = await service.http.post("/v1/webhooks/prod", content=b"{}")
+        assert (told.status_code, "quarantined" in told.json()) == (202, True)
+        assert await service.entries() == []
+
+    with_service(body)
+
+
+def test_a_connection_goes_on_after_every_kind_of_refusal(with_service):
+    async def body(service: Service) -> None:
+        async def statuses() -> list[int]:
+            path = "/v1/webhooks/any"
+            answers = [
+                await service.http.post(path, content=b"{}", headers={"authorization": "Bearer x"}),
+                await service.http.get(path),
+                await service.http.post("/v1/webhooks/none", content=b"x" * 100_000),
+                await service.http.post(path, content=b"x" * (LIMIT + 1)),
+                await service.http.post(path, content=b"{}"),
+                await service.http.post(path, content=b'{"status":"ok","alias":"a"}'),
+            ]
+            return [answer.status_code for answer in answers]
+
+        assert await statuses() == [401, 405, 404, 413, 422, 202]
+
+    with_service(body)
+
+
+def test_a_body_in_pieces_of_unknown_length_is_cut_off_at_the_limit(with_service):
+    async def body(service: Service) -> None:
+        async def pieces(size: int) -> AsyncIterator[bytes]:
+            for _ in range(0, size, 10_000):
+                yield b" " * 10_000
+            yield b'{"status":"ok","alias":"a"}'
+
+        assert (await service.http.post("/v1/webhooks/any", content=pieces(100_000))).status_code == 202
+        assert (await service.http.post("/v1/webhooks/any", content=pieces(2_000_000))).status_code == 413
+        assert len(await service.entries()) == 1
+
+    with_service(body)
+
+
+def test_a_sender_that_asks_before_it_sends_too_much_need_not_send_it(with_service):
+    async def body(service: Service) -> None:
+        head = (
+            b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n"
+            b"Content-Length: 999999999\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+        )
+        answer = await raw(service.port, head)
+        assert answer.startswith(b"HTTP/1.1 413")
+
+    with_service(body)
+
+
+def test_a_sender_that_hangs_up_half_way_leaves_nothing_behind(with_service):
+    async def body(service: Service) -> None:
+        head = (
+            b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\nContent-Length: 100\r\n\r\n"
+        )
+        await raw(service.port, head + b'{"status":"ok"', eof=True)
+        assert (await service.http.get("/healthz")).status_code == 200
+        assert await service.entries() == []
+        assert await quarantine.Quarantine(service.redis).read() == []
+
+    with_service(body)
+
+
+def test_headers_without_end_are_cut_off(with_service):
+    async def body(service: Service) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+        for number in range(40):
+            writer.write(b"x-%d: " % number + b"y" * 4096 + b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = await reader.read()
+        writer.close()
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
+        assert (await service.http.get("/healthz", headers={"x-long": "y" * 50_000})).status_code == 200
+
+    with_service(body)
+
+
+def test_redis_going_away_turns_202_into_503_and_back(tmp_path):
+    server = embedded.Server(tmp_path)
+    server.start()
+
+    async def main() -> None:
+        async with served(server.url) as service:
+            sent = {"content": b'{"status":"ok","alias":"a"}'}
+            assert (await service.http.post("/v1/webhooks/any", **sent)).status_code == 202
+            assert (await service.http.get("/readyz")).status_code == 200
+            server._guard.stdin.close()
+            await asyncio.to_thread(server._guard.wait)
+            answer = await service.http.post("/v1/webhooks/any", **sent)
+            assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)
+            assert (await service.http.post("/v1/webhooks/prod", content=b"nonsense")).status_code == 503
+            ready = await service.http.get("/readyz")
+            assert (ready.status_code, list(ready.json()["checks"])) == (503, ["redis"])
+            assert (await service.http.get("/healthz")).status_code == 200
+            server.start()
+            assert (await service.http.post("/v1/webhooks/any", **sent)).status_code == 202
+            assert len(await service.entries()) == 2
+
+    try:
+        uvloop.run(main())
+    finally:
+        server.stop()
+
+
+def test_the_metrics_page_shows_what_was_taken_in(with_service):
+    async def body(service: Service) -> None:
+        await service.http.post("/v1/webhooks/prod", content=group("a"))
+        page = (await service.http.get("/metrics")).text
+        assert 'incident_router_deliveries_total{outcome="accepted",source="prod"}' in page
+
+    with_service(body)
+
+
+def test_an_address_that_is_taken_is_an_error_of_the_caller_s(with_service):
+    async def body(service: Service) -> None:
+        with pytest.raises(OSError, match="in use"):
+            await serve.serve(application(service.redis), "127.0.0.1", service.port)
+
+    with_service(body)
+
+
+async def refuses_connections(port: int) -> None:
+    """Return once nobody listens there any more."""
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            while True:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                await asyncio.sleep(0.01)
+
+
+def test_a_request_in_flight_is_answered_before_the_server_ends(with_service):
+    async def body(service: Service) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        sent = b'{"status":"ok","alias":"a"}'
+        head = b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n"
+        writer.write(head + b"Content-Length: %d\r\n\r\n" % len(sent) + sent[:5])
+        await service.http.get("/healthz")
+        service.serving.cancel()
+        await refuses_connections(service.port)
+        writer.write(sent[5:])
+        answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 202")
+        assert len(await service.entries()) == 1
+
+    with_service(body)
+
+
+def test_the_server_listens_on_ipv6_where_it_is_told_to():
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        listener = serve._listen("::", 0)
+    except OSError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+    with listener, socket.create_connection(("127.0.0.1", listener.getsockname()[1])):
+        assert listener.family == socket.AF_INET6

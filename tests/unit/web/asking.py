@@ -1,0 +1,113 @@
+"""A sender without a network: one request to an ASGI application, and what came back."""
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from router.domain import decision, delivery, severity
+from router.sources import registry
+from router.store import errors
+from router.web import webhooks
+
+NOW = 1_772_450_000_000_000
+RESPONSE = decision.Response("checkout-down", "a.yaml:3", "v7", (decision.Target("on-call", publish="auto"),))
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Recording:
+    """An inbox and a quarantine that remember what they were given, or fail as they are told."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.accepted: list[tuple[delivery.Delivery, bytes]] = []
+        self.kept: list[tuple[str, bytes, dict[str, str], str, int]] = []
+
+    async def accept(self, entry: delivery.Delivery, body: bytes) -> None:
+        if self.failure:
+            raise self.failure
+        self.accepted.append((entry, body))
+
+    async def keep(self, source: str, body: bytes, headers: Any, problem: str, now: int) -> str:
+        if isinstance(self.failure, errors.Unavailable):
+            raise self.failure
+        self.kept.append((source, body, dict(headers), problem, now))
+        return f"kept-{len(self.kept)}"
+
+
+def decide(alert: Any) -> decision.Decision:
+    if alert.labels.get("env") == "staging":
+        return decision.Decision(ignored="no rule matches")
+    return decision.Decision(f"checkout/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE)
+
+
+def door(store: Recording, **settings: Any) -> webhooks.Door:
+    endpoints = {
+        "prod": registry.build("prod", registry.KINDS["alertmanager"].config(bearer=["token"], basic=["ann:word"])),
+        "any": registry.build("any", registry.KINDS["json"].config(bearer=["token"])),
+        "open": registry.build("open", registry.KINDS["json"].config(auth="none")),
+    }
+    return webhooks.Door(
+        endpoints,
+        settings.pop("decide", decide),
+        inbox=store,
+        quarantine=store,
+        clock=lambda: NOW,
+        randomness=random.Random(7),
+        **settings,
+    )
+
+
+def ask(
+    app: Any,
+    path: str,
+    *,
+    method: str = "POST",
+    chunks: Sequence[bytes | None] = (b"",),
+    headers: Sequence[tuple[bytes, bytes]] = ((b"authorization", b"Bearer token"),),
+    query: bytes = b"",
+) -> Answer | None:
+    """Send the request in chunks (None hangs up); None where it was not answered."""
+    waiting = [
+        {"type": "http.disconnect"}
+        if chunk is None
+        else {"type": "http.request", "body": chunk, "more_body": place < len(chunks) - 1}
+        for place, chunk in enumerate(chunks)
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return waiting.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "scheme": "http",
+        "server": ("here", 80),
+        "query_string": query,
+        "headers": [(name, value) for name, value in headers],
+    }
+    asyncio.run(app(scope, receive, send))
+    if not sent:
+        return None
+    start, *rest = sent
+    body = b"".join(message.get("body", b"") for message in rest)
+    answer = Answer(start["status"], dict(start["headers"]), body)
+    assert int(answer.headers[b"content-length"]) == len(body) or method == "HEAD"
+    return answer

@@ -1,0 +1,131 @@
+"""Health, metrics and everything that is not a webhook."""
+
+import asyncio
+import json
+
+import pytest
+from starlette import responses, routing
+
+from router.store import errors
+from router.telemetry import metrics
+from router.web import app, health
+from tests.unit.web import asking
+
+
+async def ready() -> health.State:
+    return health.State(True, "rules 7f3a")
+
+
+async def behind() -> health.State:
+    return health.State(False, "the worker was last heard of 90 s ago")
+
+
+async def away() -> health.State:
+    raise errors.Unavailable("Redis cannot be reached")
+
+
+async def hanging() -> health.State:
+    await asyncio.Event().wait()
+    return health.State(True, "never")
+
+
+def application(**settings) -> app.App:
+    return app.create(asking.door(asking.Recording()), checks=settings.pop("checks", {}), **settings)
+
+
+def get(path: str, method: str = "GET", **settings) -> asking.Answer:
+    answer = asking.ask(application(**settings), path, method=method, headers=())
+    assert answer is not None
+    return answer
+
+
+def test_a_webhook_goes_straight_to_the_door():
+    body = b'{"status":"ok","alias":"a"}'
+    answer = asking.ask(application(), "/v1/webhooks/open", chunks=(body,), headers=())
+    assert answer.status == 202
+
+
+def test_the_process_says_that_it_lives_whatever_its_surroundings():
+    assert get("/healthz", checks={"redis": away}).json == {"status": "alive"}
+
+
+def test_it_is_ready_when_every_check_is():
+    answer = get("/readyz", checks={"rules": ready, "redis": ready})
+    assert (answer.status, answer.json["checks"]) == (200, {"rules": "rules 7f3a", "redis": "rules 7f3a"})
+
+
+def test_what_is_not_ready_is_named_with_its_reason():
+    answer = get("/readyz", checks={"rules": ready, "redis": away, "worker": behind})
+    assert answer.status == 503
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+    assert answer.json["detail"] == "not ready: redis, worker"
+    assert answer.json["checks"] == {
+        "rules": "rules 7f3a",
+        "redis": "Redis cannot be reached",
+        "worker": "the worker was last heard of 90 s ago",
+    }
+
+
+def test_a_check_that_does_not_answer_is_not_ready():
+    (_, route, _) = health.routes({"redis": hanging}, timeout_seconds=0.01)
+    answer = asking.ask(routing.Router([route]), "/readyz", method="GET", headers=())
+    assert answer.status == 503
+    assert answer.json["checks"] == {"redis": "no answer within 0.01 s"}
+
+
+def test_metrics_are_rendered_after_the_gauges_were_brought_up_to_date():
+    async def refresh() -> None:
+        metrics.inbox_entries.set(4711)
+
+    answer = get("/metrics", refresh=refresh)
+    assert answer.headers[b"content-type"] == metrics.CONTENT_TYPE.encode()
+    assert b"incident_router_inbox_entries 4711.0" in answer.body
+
+
+def test_metrics_are_rendered_even_if_redis_is_away():
+    async def refresh() -> None:
+        raise errors.Unavailable("away")
+
+    assert get("/metrics", refresh=refresh).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/nope", "/v1/webhooks", "/healthz/", "//v1/webhooks/prod", "/../metrics"])
+def test_anything_else_is_a_404_in_the_form_of_all_problems(path):
+    answer = get(path)
+    assert answer.status == 404
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+    assert answer.json["type"] == "urn:incident-router:problem:not-found"
+    assert answer.json["instance"] == path
+
+
+def test_a_method_that_a_path_does_not_answer_is_405_and_told_which_it_does():
+    answer = get("/metrics", method="DELETE")
+    assert answer.status == 405
+    assert b"GET" in answer.headers[b"allow"]
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+
+
+def test_further_routes_are_served_and_their_failures_show_nothing():
+    async def page(_request):
+        return responses.PlainTextResponse("hello")
+
+    async def broken(_request):
+        raise RuntimeError("internal detail")
+
+    routes = [routing.Route("/page", page), routing.Route("/broken", broken)]
+    assert get("/page", routes=routes).body == b"hello"
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": "/broken", "root_path": "", "headers": [], "query_string": b""}
+    scope |= {"server": ("here", 80), "scheme": "http"}
+    with pytest.raises(RuntimeError, match="internal detail"):  # Raised again, for the server to log.
+        asyncio.run(application(routes=routes)(scope, receive, send))
+    problem = json.loads(sent[1]["body"])
+    assert (problem["status"], problem["type"]) == (500, "urn:incident-router:problem:internal")
+    assert "internal detail" not in problem["detail"]

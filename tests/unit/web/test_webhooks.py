@@ -1,0 +1,194 @@
+"""The door: what is taken in, what is refused, and what each sender is told."""
+
+import json
+
+import pytest
+
+from router.domain import severity
+from router.store import errors
+from router.telemetry import metrics
+from tests.unit.web import asking
+
+PROD = "/v1/webhooks/prod"
+ANY = "/v1/webhooks/any"
+
+
+def alert(fingerprint: str = "f1", status: str = "firing", **labels: str) -> dict:
+    return {"status": status, "labels": labels, "fingerprint": fingerprint, "startsAt": "2026-03-02T10:15:30Z"}
+
+
+def group(*alerts: dict, **top) -> bytes:
+    return json.dumps({"version": "4", "status": "firing", "alerts": alerts, **top}).encode()
+
+
+def post(store: asking.Recording, body: bytes, path: str = PROD, **request) -> asking.Answer:
+    answer = asking.ask(asking.door(store), path, chunks=(body,), **request)
+    assert answer is not None
+    return answer
+
+
+def counted(name: str, **labels: str) -> float:
+    return metrics.REGISTRY.get_sample_value(f"incident_router_{name}_total", labels) or 0.0
+
+
+def test_a_delivery_is_answered_with_where_each_of_its_alerts_goes():
+    store = asking.Recording()
+    answer = post(store, group(alert("f1", region="eu"), alert("f2", env="staging"), alert("f3", "resolved")))
+    ((entry, _),) = store.accepted
+    assert answer.status == 202
+    assert answer.headers[b"content-type"] == b"application/json"
+    assert answer.json == {
+        "delivery": entry.id,
+        "alerts": [
+            {"fingerprint": "f1", "incident_key": "checkout/eu", "rule": "checkout-down"},
+            {"fingerprint": "f2", "ignored": "no rule matches"},
+            {"fingerprint": "f3", "incident_key": "checkout/", "rule": "checkout-down"},
+        ],
+    }
+
+
+def test_the_inbox_gets_the_alerts_with_their_decisions_and_the_body_as_received():
+    store = asking.Recording()
+    body = group(alert("f1", region="eu"), alert("f2", env="staging"))
+    post(store, body)
+    ((entry, kept),) = store.accepted
+    assert kept == body
+    assert (entry.source, entry.received_at) == ("prod", asking.NOW)
+    assert entry.responses == [asking.RESPONSE]
+    assert [(row.alert.fingerprint, row.response, row.ignored) for row in entry.rows] == [
+        ("f1", 0, ""),
+        ("f2", -1, "no rule matches"),
+    ]
+    assert entry.rows[0].severity == severity.Severity.MAJOR
+
+
+def test_every_delivery_has_an_id_of_its_own():
+    store = asking.Recording()
+    door = asking.door(store)
+    for _ in range(3):
+        asking.ask(door, PROD, chunks=(group(alert()),))
+    assert len({entry.id for entry, _ in store.accepted}) == 3
+
+
+def test_an_explanation_adds_severity_targets_and_the_rule_s_place():
+    answer = post(
+        asking.Recording(), group(alert(), alert("f2", env="staging"), receiver="r"), query=b"a=b&explain=true"
+    )
+    first, second = answer.json["alerts"]
+    assert first["severity"] == "major"
+    assert first["place"] == "a.yaml:3"
+    assert first["rules_version"] == "v7"
+    assert first["targets"] == [{"destination": "on-call", "publish": "auto"}]
+    assert second == {"fingerprint": "f2", "status": "firing", "title": "", "ignored": "no rule matches"}
+    assert answer.json["about"]["receiver"] == "r"
+
+
+@pytest.mark.parametrize("query", [b"explain=false", b"xexplain=true", b"explain=true1", b"explain"])
+def test_nothing_else_asks_for_an_explanation(query):
+    assert "about" not in post(asking.Recording(), group(alert()), query=query).json
+
+
+def test_what_the_sender_left_out_is_told_and_counted():
+    before = counted("truncated_alerts", source="prod")
+    assert post(asking.Recording(), group(alert(), truncatedAlerts=41)).json["truncated"] == 41
+    assert counted("truncated_alerts", source="prod") == before + 41
+
+
+def test_a_delivery_without_alerts_is_accepted_and_needs_no_entry():
+    store = asking.Recording()
+    answer = post(store, group())
+    assert (answer.status, answer.json["alerts"], store.accepted) == (202, [], [])
+
+
+def test_rules_may_be_replaced_between_two_deliveries():
+    store = asking.Recording()
+    door = asking.door(store)
+    door.decide = lambda alert: asking.decide(alert).__class__(ignored="new rules")
+    answer = asking.ask(door, PROD, chunks=(group(alert()),))
+    assert answer.json["alerts"] == [{"fingerprint": "f1", "ignored": "new rules"}]
+
+
+def test_alerts_and_decisions_are_counted_by_what_became_of_them():
+    names = [("firing", 2), ("resolved", 1), ("ignored", 1)]
+    before = {name: counted("alerts", source="prod", outcome=name) for name, _ in names}
+    ruled, unruled = counted("decisions", rule="checkout-down"), counted("decisions", rule="")
+    accepted = counted("deliveries", source="prod", outcome="accepted")
+    post(asking.Recording(), group(alert(), alert("f2"), alert("f3", "resolved"), alert("f4", env="staging")))
+    assert [(name, counted("alerts", source="prod", outcome=name) - before[name]) for name, _ in names] == names
+    assert counted("decisions", rule="checkout-down") == ruled + 3
+    assert counted("decisions", rule="") == unruled + 1
+    assert counted("deliveries", source="prod", outcome="accepted") == accepted + 1
+
+
+@pytest.mark.parametrize("path", ["/v1/webhooks/", "/v1/webhooks/nope", "/v1/webhooks/prod/", "/v1/webhooks/PROD"])
+def test_an_unknown_source_is_404_and_no_source_is_named(path):
+    answer = post(asking.Recording(), group(alert()), path)
+    assert answer.status == 404
+    assert answer.json["type"] == "urn:incident-router:problem:unknown-source"
+    assert answer.json["instance"] == path
+    assert not any(name in answer.json["detail"] for name in ("prod", "any", "open"))
+
+
+@pytest.mark.parametrize(
+    "header", [(), ((b"authorization", b"Bearer wrong"),), ((b"authorization", b"Basic dG9rZW4="),)]
+)
+def test_wrong_or_missing_credentials_are_401_and_the_body_is_not_even_read(header):
+    store = asking.Recording()
+    answer = asking.ask(asking.door(store), PROD, chunks=(), headers=header)
+    assert answer.status == 401
+    assert answer.headers[b"www-authenticate"].startswith(b"Bearer, Basic realm=")
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+    assert b"token" not in answer.body
+    assert (store.accepted, store.kept) == ([], [])
+
+
+def test_basic_credentials_and_open_sources_are_let_in():
+    assert post(asking.Recording(), group(alert()), headers=[(b"authorization", b"Basic YW5uOndvcmQ=")]).status == 202
+    assert post(asking.Recording(), b'{"status":"ok","alias":"a"}', "/v1/webhooks/open", headers=[]).status == 202
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
+def test_another_method_is_405_and_told_which_one_is_right(method):
+    answer = asking.ask(asking.door(asking.Recording()), PROD, method=method)
+    assert (answer.status, answer.headers[b"allow"]) == (405, b"POST")
+
+
+def test_a_body_may_come_in_pieces():
+    store = asking.Recording()
+    body = group(alert())
+    answer = asking.ask(asking.door(store), PROD, chunks=(body[:5], b"", body[5:20], body[20:]))
+    assert (answer.status, store.accepted[0][1]) == (202, body)
+
+
+@pytest.mark.parametrize("length", [b"101", b"9" * 18, b"9" * 5000])
+def test_a_body_that_is_announced_too_long_is_413_before_it_is_read(length):
+    headers = [(b"authorization", b"Bearer token"), (b"content-length", length)]
+    answer = asking.ask(asking.door(asking.Recording(), max_body_bytes=100), PROD, chunks=(), headers=headers)
+    assert (answer.status, answer.json["limit_bytes"]) == (413, 100)
+
+
+@pytest.mark.parametrize("chunks", [(b"x" * 101,), (b"x" * 60, b"x" * 41, None), (b"", b"x" * 101, None)])
+def test_a_body_that_grows_too_long_is_413_as_soon_as_it_does(chunks):
+    assert asking.ask(asking.door(asking.Recording(), max_body_bytes=100), PROD, chunks=chunks).status == 413
+
+
+def test_a_body_of_exactly_the_limit_is_read():
+    body = group(alert())
+    assert asking.ask(asking.door(asking.Recording(), max_body_bytes=len(body)), PROD, chunks=(body,)).status == 202
+    assert asking.ask(asking.door(asking.Recording(), max_body_bytes=len(body) - 1), PROD, chunks=(body,)).status == 413
+
+
+@pytest.mark.parametrize("chunks", [(None,), (b"{", None), (group(alert())[:30], b"", None)])
+def test_nothing_is_accepted_of_a_sender_that_hangs_up(chunks):
+    store = asking.Recording()
+    before = counted("deliveries", source="prod", outcome="disconnected")
+    assert asking.ask(asking.door(store), PROD, chunks=chunks) is None
+    assert (store.accepted, store.kept) == ([], [])
+    assert counted("deliveries", source="prod", outcome="disconnected") == before + 1
+
+
+def test_redis_away_is_503_with_the_time_to_come_again():
+    store = asking.Recording(errors.Unavailable("Redis cannot be reached", 7))
+    answer = post(store, group(alert()))
+    assert (answer.status, answer.headers[b"retry-after"]) == (503, b"7")
+    assert "Redis cannot be reached" in answer.json["detail"]

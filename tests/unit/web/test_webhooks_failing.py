@@ -1,0 +1,123 @@
+"""The door when a body makes no sense, or the router itself fails: kept, told, and nothing given away."""
+
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from router.sources import alertmanager
+from router.store import errors
+from router.telemetry import log, metrics
+from tests.unit.web import asking
+
+PROD = "/v1/webhooks/prod"
+ANY = "/v1/webhooks/any"
+HEADERS = [
+    (b"authorization", b"Bearer token"),
+    (b"content-type", b"application/json"),
+    (b"user-agent", b"agent\xe9"),
+    (b"cookie", b"session=hunter2"),
+    (b"x-api-key", b"hunter2"),
+    (b"x-gitlab-token", b"hunter2"),
+    (b"x-hook-signature", b"hunter2"),
+]
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    log.configure(stream=stream)
+    yield stream
+    structlog.reset_defaults()
+
+
+def post(store: asking.Recording, body: bytes, path: str, **settings) -> asking.Answer:
+    answer = asking.ask(asking.door(store, **settings), path, chunks=(body,), headers=HEADERS)
+    assert answer is not None
+    return answer
+
+
+def counted(source: str) -> float:
+    return metrics.REGISTRY.get_sample_value("incident_router_quarantined_total", {"source": source}) or 0.0
+
+
+def test_an_unparsable_body_is_kept_and_a_sender_of_json_is_told_422_with_place_and_problem():
+    store = asking.Recording()
+    before = counted("any")
+    answer = post(store, b'{"status":"purple"}', ANY)
+    assert answer.status == 422
+    assert answer.headers[b"content-type"] == b"application/problem+json"
+    assert (answer.json["where"], answer.json["quarantined"]) == ("status", "kept-1")
+    assert "'purple' is no known status" in answer.json["problem"]
+    assert counted("any") == before + 1
+
+
+def test_alertmanager_is_told_202_for_a_body_that_is_kept_because_it_would_repeat_a_4xx_for_ever():
+    store = asking.Recording()
+    answer = post(store, b'{"version":"1","alerts":[]}', PROD)
+    assert answer.status == 202
+    assert answer.json["quarantined"] == "kept-1"
+    assert answer.json["where"] == "version"
+    assert store.accepted == []
+
+
+def test_what_is_kept_is_the_body_as_received_with_the_headers_that_hold_no_secret():
+    store = asking.Recording()
+    post(store, b"\xff not json", ANY)
+    ((source, body, headers, problem, now),) = store.kept
+    assert (source, body, now) == ("any", b"\xff not json", asking.NOW)
+    assert headers == {"content-type": "application/json", "user-agent": "agent\xe9"}
+    assert "JSON" in problem
+
+
+@pytest.mark.parametrize("path", [PROD, ANY])
+def test_a_body_that_could_not_even_be_kept_is_503(path):
+    store = asking.Recording(errors.Unavailable("Redis is out of memory", 30))
+    answer = post(store, b"nonsense", path)
+    assert (answer.status, answer.headers[b"retry-after"]) == (503, b"30")
+
+
+def test_a_failing_rule_is_500_and_the_body_is_kept_for_a_fix(written):
+    def broken(_alert):
+        raise ZeroDivisionError("a secret detail")
+
+    store = asking.Recording()
+    answer = post(store, b'{"status":"firing","title":"t"}', ANY, decide=broken)
+    assert (answer.status, answer.json["quarantined"]) == (500, "kept-1")
+    assert b"secret detail" not in answer.body
+    assert b"ZeroDivisionError" not in answer.body
+    events = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert events[0]["event"] == "delivery could not be decided"
+    assert events[0]["exception"][0]["exc_type"] == "ZeroDivisionError"
+
+
+def test_a_failing_parser_is_500_and_the_body_is_kept_for_a_fix(monkeypatch):
+    def broken(*_arguments):
+        raise LookupError
+
+    monkeypatch.setattr(alertmanager.Alertmanager, "parse", broken)
+    store = asking.Recording()
+    assert post(store, b"{}", PROD).status == 500
+    assert store.kept[0][3] == "the router failed: LookupError"
+
+
+def test_a_failing_inbox_is_500_without_a_stack_trace_and_is_logged(written):
+    answer = post(asking.Recording(RuntimeError("internal detail")), b'{"status":"ok","alias":"a"}', ANY)
+    assert (answer.status, answer.json["type"]) == (500, "urn:incident-router:problem:internal")
+    assert b"internal detail" not in answer.body
+    assert "internal detail" in written.getvalue()
+
+
+def test_the_log_tells_of_refusals_and_of_no_secret(written):
+    door = asking.door(asking.Recording())
+    asking.ask(door, PROD, headers=[(b"authorization", b"Bearer hunter2")])
+    asking.ask(door, ANY, chunks=(b"nonsense",), headers=HEADERS)
+    events = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [(event["event"], event.get("status")) for event in events] == [
+        ("delivery refused", 401),
+        ("delivery quarantined", None),
+        ("delivery refused", 422),
+    ]
+    assert "hunter2" not in written.getvalue()
