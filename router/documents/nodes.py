@@ -1,0 +1,61 @@
+"""A YAML document as nodes that know their line and column, both counted from 1."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.documents import scalars
+
+
+@dataclass(slots=True)
+class Scalar:
+    """One value: ``text`` as it is written, ``value`` as YAML means it (quoted text is always text)."""
+
+    text: str
+    value: scalars.Value
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class Mapping:
+    """Keys with their values; each key is kept as the scalar that it is, for its place."""
+
+    line: int
+    column: int
+    entries: "dict[str, tuple[Scalar, Node]]" = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    line: int
+    column: int
+    items: "list[Node]" = field(default_factory=list)
+
+
+Node = Scalar | Mapping | Sequence
+
+
+def plain(node: Node | None) -> Any:
+    """The document as dictionaries, lists and values."""
+    match node:
+        case Scalar():
+            return node.value
+        case Mapping():
+            return {key: plain(child) for key, (_, child) in node.entries.items()}
+        case Sequence():
+            return [plain(child) for child in node.items]
+    return None
+
+
+def written(node: Node | None) -> Any:
+    """The same, with every number and truth value as the text it was written as: ``007`` stays ``"007"``."""
+    match node:
+        case Scalar():
+            return None if node.value is None else node.text
+        case Mapping():
+            return {key: written(child) for key, (_, child) in node.entries.items()}
+        case Sequence():
+            return [written(child) for child in node.items]
+    return None

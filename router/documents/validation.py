@@ -1,0 +1,107 @@
+"""Turns what pydantic says of a document's data into problems with places and the nearest valid names."""
+
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+import pydantic
+
+from router.documents import load, nearest
+from router.documents import problem as problems
+
+# Pydantic's words where they speak of Python and not of the file.
+_PLAINER = {
+    "model_type": "a mapping of keys to values is needed here",
+    "dict_type": "a mapping of keys to values is needed here",
+    "list_type": "a list is needed here",
+    "tuple_type": "a list is needed here",
+    "string_type": "a text is needed here; a number becomes one in quotes",
+    "bool_parsing": "true or false is needed here",
+    "bool_type": "true or false is needed here",
+}
+
+
+def problems_of(
+    error: pydantic.ValidationError,
+    document: load.Document,
+    *,
+    at: load.Where = (),
+    model: type[pydantic.BaseModel] | None = None,
+    about: str = "",
+) -> list[problems.Problem]:
+    """Make a problem of each of pydantic's errors.
+
+    ``at`` leads to the part of the document that was validated; ``model`` is what it was validated against and
+    gives the valid names for unknown keys. ``about`` is put before each message. No value of the document gets
+    into a message, so that no secret can.
+    """
+    found = [_problem(detail, document, at, model, about) for detail in error.errors(include_input=False)]
+    # A union complains once for each of its branches, often in the same words.
+    return list(dict.fromkeys(found))
+
+
+def _problem(
+    detail: Any,
+    document: load.Document,
+    at: load.Where,
+    model: type[pydantic.BaseModel] | None,
+    about: str,
+) -> problems.Problem:
+    where = tuple(detail["loc"])
+    path, steps = _path(document, at, where)
+    kind = detail["type"]
+    last = where[-1] if where else ""
+    if kind == "extra_forbidden":
+        valid = _names(model, where[:-1])
+        return document.problem(f'{about}unknown key "{last}"{nearest.hint(str(last), valid)}', path, key=True)
+    if kind == "missing":
+        return document.problem(f'{about}"{last}" is missing', path)
+    message = _PLAINER.get(kind) or detail["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    names = [step for step in steps if isinstance(step, str)] or [str(step) for step in where[:1]]
+    name = f'"{names[-1]}": ' if names else ""
+    return document.problem(about + name + message, path, key=last == "[key]")
+
+
+def _path(
+    document: load.Document, at: load.Where, where: Sequence[str | int]
+) -> tuple[list[str | int], list[str | int]]:
+    """The way through the document, whole and from ``at`` on.
+
+    What pydantic puts in between (which branch of a union, ``[key]``) is no part of it, nor is what is not there.
+    """
+    data = document.data
+    for step in at:
+        data = data[step]
+    steps: list[str | int] = []
+    for step in where:
+        if data is None or isinstance(data, str | int | float):
+            break
+        try:
+            data = data[step]
+        except (LookupError, TypeError):
+            continue
+        steps.append(step)
+    return [*at, *steps], steps
+
+
+def _names(model: type[pydantic.BaseModel] | None, path: Sequence[str | int]) -> set[str]:
+    """The keys that are valid at the path, of every model that may stand there."""
+    models = [model] if model is not None else []
+    for step in path:
+        models = [inner for outer in models for inner in _inside(outer, step)] or models
+    return {field.alias or name for outer in models for name, field in outer.model_fields.items()}
+
+
+def _inside(model: type[pydantic.BaseModel], step: str | int) -> list[type[pydantic.BaseModel]]:
+    """The models that stand in the model's field of that name; list positions and keys of a mapping change nothing."""
+    for name, field in model.model_fields.items():
+        if step in {name, field.alias}:
+            return _models(field.annotation)
+    return []
+
+
+def _models(annotation: Any) -> list[type[pydantic.BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return [annotation]
+    return [inner for argument in typing.get_args(annotation) for inner in _models(argument)]

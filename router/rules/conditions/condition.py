@@ -1,0 +1,50 @@
+"""What every condition offers the compiler: it reads itself from a rule file, and holds for a text or does not."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol, Self
+
+
+class Unreadable(Exception):
+    """A condition that is written wrongly: what is wrong, and the way to it from where the condition begins."""
+
+    def __init__(self, problem: str, path: Sequence[str | int] = ()) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path = tuple(path)
+
+
+class Condition(Protocol):
+    """One condition on the text of one field; an absent label or annotation is the empty text.
+
+    Instances are immutable, hashable, and equal where they mean the same. ``values`` are all the texts that the
+    condition holds for, or None where they can't be listed; rules are indexed by them.
+    """
+
+    summary: ClassVar[str]
+
+    @classmethod
+    def read(cls, value: Any, nested: "Nested") -> Self:
+        """Read the condition from what stands in the rule; ``Unreadable`` where it is written wrongly."""
+        ...
+
+    @property
+    def values(self) -> frozenset[str] | None:
+        """Every text that the condition holds for, or None."""
+        ...
+
+    def holds(self, text: str) -> bool:
+        """Tell whether the condition holds."""
+        ...
+
+
+Nested = Callable[[Any], "tuple[Condition, ...]"]
+"""Reads the conditions that stand inside another one."""
+
+
+def text(value: Any) -> str:
+    """One text, as conditions compare with; ``Unreadable`` for anything else."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        raise Unreadable('there is no value; an absent label is the empty text, written ""')
+    raise Unreadable("expected a text")

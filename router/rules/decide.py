@@ -1,0 +1,164 @@
+"""Finds the first rule that matches an alert: the walk through the index that ``compile`` has built.
+
+This is the one place of the program that is written for nanoseconds: every accepted alert comes through here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import severity as severities
+from router.rules import fields, words
+from router.rules.conditions import matches
+
+Check = Callable[[alerts.Alert], bool]
+Group = Callable[[str, alerts.Alert], str]
+
+IGNORED = decisions.Decision(ignored="no rule matched")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A rule that matches if ``check`` says so too (None: nothing is left to check), and what then follows.
+
+    Candidates are chained by ``after`` in the order of the rules, whose places in that order are their
+    ``number``. All that a match leads to is kept here and not one step further: with many rules each step is a
+    miss of the processor's caches, and those are what then costs. ``key`` is the whole incident key, or its
+    beginning where ``group`` completes it.
+    """
+
+    number: int
+    check: Check | None
+    after: "Candidate | None"
+    continues: bool
+    severity: severities.Severity | None
+    key: str
+    group: Group | None
+    response: decisions.Response
+
+
+Found = list[Candidate]
+"""The rules with ``continue: true`` that matched, in no order."""
+
+
+class Node:
+    """A part of the index. Every rule of it stands in exactly one of its tables, sets, or in ``rest``.
+
+    ``tables`` map the text of one field to the rules that want it, or to a node that parts them further.
+    ``wide`` holds, by label, the tables that are too many to be asked one by one.
+    """
+
+    __slots__ = ("rest", "sets", "tables", "wide")
+
+    def __init__(
+        self,
+        tables: tuple[tuple[fields.Reader, dict[str, "Candidate | Node"]], ...] = (),
+        wide: "dict[str, dict[str, Candidate | Node]] | None" = None,
+        sets: tuple["PatternSet", ...] = (),
+        rest: Candidate | None = None,
+    ) -> None:
+        self.tables = tables
+        self.wide = wide
+        self.sets = sets
+        self.rest = rest
+
+    def search(self, alert: alerts.Alert, best: Candidate | None, found: Found) -> Candidate | None:
+        """Return the first rule that ends the search, ``best`` being the one to beat."""
+        for read, table in self.tables:
+            hit = table.get(read(alert))
+            if hit is not None:
+                best = hit.search(alert, best, found) if isinstance(hit, Node) else walk(hit, alert, best, found)
+        if self.wide is not None:
+            for label, text in alert.labels.items():
+                table_of_label = self.wide.get(label)
+                hit = table_of_label.get(text) if table_of_label is not None else None
+                if hit is not None:
+                    best = hit.search(alert, best, found) if isinstance(hit, Node) else walk(hit, alert, best, found)
+        for patterns in self.sets:
+            best = patterns.search(alert, best, found)
+        if self.rest is not None:
+            best = walk(self.rest, alert, best, found)
+        return best
+
+
+def walk(candidate: Candidate | None, alert: alerts.Alert, best: Candidate | None, found: Found) -> Candidate | None:
+    """Go through a chain of candidates until one ends the search, or ``best`` comes before all that is left."""
+    while candidate is not None:
+        if best is not None and candidate.number > best.number:
+            return best
+        check = candidate.check
+        if check is None or check(alert):
+            if not candidate.continues:
+                return candidate
+            found.append(candidate)
+        candidate = candidate.after
+    return best
+
+
+class PatternSet:
+    """Rules that want a pattern in the same field: RE2 looks for all of them in one pass over the text."""
+
+    __slots__ = ("_candidates", "_first", "_patterns", "_read")
+
+    def __init__(self, read: fields.Reader, patterns: list[matches.Matches], candidates: list[Candidate]) -> None:
+        """Take for each pattern, in the order of the rules, the candidate that it leads to (unchained)."""
+        self._read = read
+        self._patterns = matches.Combined(patterns)
+        self._candidates = candidates
+        self._first = candidates[0].number
+
+    def search(self, alert: alerts.Alert, best: Candidate | None, found: Found) -> Candidate | None:
+        """As ``Node.search``."""
+        if best is not None and best.number < self._first:
+            return best
+        for index in self._patterns.found(self._read(alert)):
+            ended = walk(self._candidates[index], alert, best, found)
+            if ended is not best:
+                return ended
+        return best
+
+
+class Combined:
+    """The responses of alerts that several rules matched: one object for each combination, however often it comes."""
+
+    _MOST = 10_000
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], decisions.Response] = {}
+
+    def response(self, chain: list[Candidate]) -> decisions.Response:
+        """The first rule's response with the targets that the later ones add; per destination the first wins."""
+        numbers = tuple(candidate.number for candidate in chain)
+        known = self._known.get(numbers)
+        if known is not None:
+            return known
+        if len(self._known) >= self._MOST:
+            self._known.clear()
+        self._known[numbers] = made = _combine([candidate.response for candidate in chain])
+        return made
+
+
+def _combine(responses: list[decisions.Response]) -> decisions.Response:
+    first = responses[0]
+    targets: dict[str, decisions.Target] = {}
+    for response in responses:
+        for target in response.targets:
+            targets.setdefault(target.destination, target)
+    return decisions.Response(first.rule, first.place, first.version, tuple(targets.values()))
+
+
+def chained(best: Candidate | None, found: Found) -> list[Candidate]:
+    """All rules that decide, in their order: those that continue, up to the one that ended the search."""
+    chain = [candidate for candidate in found if best is None or candidate.number < best.number]
+    chain.sort(key=lambda candidate: candidate.number)
+    return [*chain, best] if best is not None else chain
+
+
+def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Response) -> decisions.Decision:
+    """Name and key are the first rule's; the severity is the highest that any of the rules gives."""
+    first = chain[0]
+    key = first.key if first.group is None else first.group(first.key, alert)
+    # An IntEnum's max is an IntEnum again.
+    highest = max(words.severity(alert) if candidate.severity is None else candidate.severity for candidate in chain)
+    return decisions.Decision(key, highest, response)

@@ -1,0 +1,27 @@
+"""What rules have to know of a destination: its name leads to this, handed in by whoever knows destinations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One configured destination.
+
+    ``opening`` is the model of what a rule may set there, ``public`` whether customers see it, ``kind`` the word
+    for what it is (``incident-io-status-page`` and the like). ``defaults`` hold where a rule sets nothing;
+    ``context`` is handed to the model's validators.
+    """
+
+    opening: type[pydantic.BaseModel]
+    public: bool
+    kind: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] | None = None
+
+
+Destinations = Mapping[str, Known]
+"""Every configured destination by its name."""

@@ -1,0 +1,37 @@
+"""The rules in force: what the door asks about every alert."""
+
+from collections.abc import Sequence
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.rules import compile as compiling
+from router.rules import decide, model, words
+
+
+class RuleSet:
+    """All rules of a folder, compiled. It never changes; a reload makes a new one.
+
+    ``version`` is a short hash of the files' bytes; ``rules`` are in the order in which they decide.
+    """
+
+    def __init__(self, rules: Sequence[model.Rule], version: str) -> None:
+        """Compile rules that are already checked."""
+        self.version = version
+        self.rules = tuple(rules)
+        self._root = compiling.compile_rules(self.rules, version)
+        self._combined = decide.Combined()
+
+    def decide(self, alert: alerts.Alert) -> decisions.Decision:
+        """Decide what an alert means. The same alert always gets the same decision."""
+        found: decide.Found = []
+        best = self._root.search(alert, None, found)
+        if found:
+            chain = decide.chained(best, found)
+            return decide.decision(alert, chain, self._combined.response(chain))
+        if best is None:
+            return decide.IGNORED
+        severity = best.severity
+        if severity is None:
+            severity = words.severity(alert)
+        group = best.group
+        return decisions.Decision(best.key if group is None else group(best.key, alert), severity, best.response)

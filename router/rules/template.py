@@ -1,0 +1,198 @@
+"""Texts with variables in them, in Liquid: checked when rules load, rendered when an incident goes to a destination.
+
+A name that does not exist is a mistake in the rule file. A label that one alert happens not to carry is not: it
+renders as nothing, because an incident must never be lost over a text. No code can be reached from a template.
+"""
+
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import liquid
+from liquid import exceptions as liquid_errors
+from liquid.filter import liquid_filter
+
+from router.documents import nearest
+from router.domain import alert as alerts
+from router.domain import severity as severities
+
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "alert": {
+        "title": "the title of the alert that opened the incident",
+        "source": "the name of the source it came from",
+        "severity": "the sender's own word for how bad it is",
+        "link": "where the sender links to",
+        "labels": "its labels: `alert.labels.service`, or `alert.labels['a.b']` for odd names",
+        "annotations": "its annotations: `alert.annotations.summary`",
+    },
+    "incident": {
+        "key": "the incident key",
+        "severity": "the incident's severity now: critical, major, minor or info",
+        "reference": "the incident's short name, for example IR-7F3K2QXM",
+        "opened_at": "when it opened, for example 2031-05-01T09:30:00Z",
+    },
+}
+"""Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""
+
+_OPEN = ("labels", "annotations")
+_LIMIT = 100_000  # Characters and iterations: far more than any vendor takes, far less than hurts.
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Environment(liquid.Environment):
+    loop_iteration_limit = _LIMIT
+    local_namespace_limit = _LIMIT
+    output_stream_limit = _LIMIT
+
+
+@liquid_filter
+def _date(value: object, shape: str) -> str:
+    """Format an ISO 8601 time with ``strftime``'s letters; any other text stays as it is.
+
+    Liquid's own filter guesses and reads the clock (for ``now``, and to complete half a date), so that the same
+    incident would read differently from day to day.
+    """
+    try:
+        return datetime.fromisoformat(str(value)).strftime(shape)
+    except ValueError:
+        return str(value)
+
+
+def _make_environment() -> liquid.Environment:
+    environment = _Environment(tolerance=liquid.Mode.STRICT, strict_filters=True)
+    for name in ("include", "render"):  # There are no other templates that could be included.
+        del environment.tags[name]
+    environment.filters["date"] = _date
+    return environment
+
+
+_ENVIRONMENT = _make_environment()
+
+# What a bad value can make filters raise at run time; LiquidError covers nearly all of them.
+_FAILURES = (
+    liquid_errors.LiquidError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
+
+
+def is_template(text: str) -> bool:
+    """Tell whether the text is more than itself: whether Liquid would find anything in it."""
+    return "{{" in text or "{%" in text
+
+
+@functools.lru_cache(maxsize=16_384)
+def problems(text: str) -> tuple[str, ...]:
+    """Everything that is wrong with a template: syntax, unknown names, unknown filters; empty where it is right."""
+    if not is_template(text):
+        return ()
+    try:
+        template = _compiled(text)
+        analysis = template.analyze()
+    except liquid_errors.LiquidError as error:
+        return (f"the template is broken: {_first_line(error)}",)
+    filters = _ENVIRONMENT.filters
+    found = [
+        f'unknown filter "{name}"{nearest.hint(name, filters)}' for name in analysis.filters if name not in filters
+    ]
+    for variables in analysis.globals.values():
+        found += [said for variable in variables if (said := _unknown(list(variable.segments)))]
+    return tuple(found or _trial(template))
+
+
+def _unknown(segments: list[Any]) -> str | None:
+    """Say what is wrong with the way to a variable, if anything is."""
+    path = [segment if isinstance(segment, str) else "[…]" for segment in segments]
+    root = NAMES.get(path[0])
+    if root is None:
+        return f'unknown name "{".".join(path)}" in a template{nearest.hint(path[0], NAMES)}'
+    if len(path) == 1:
+        return f'"{path[0]}" is not a text; use one of its parts: {", ".join(root)}'
+    if path[1] not in root:
+        return f'unknown name "{".".join(path[:2])}" in a template{nearest.hint(path[1], root)}'
+    if len(path) > 2 and path[1] not in _OPEN:
+        return f'"{path[0]}.{path[1]}" is a text and has no parts'
+    if len(path) > 3:
+        return f"a name with dots is written {path[0]}.{path[1]}['{'.'.join(path[2:])}']"
+    return None
+
+
+def sample() -> dict[str, Any]:
+    """What templates see of an alert that carries nothing but a title."""
+    nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
+    return context(nothing, key="key", severity=severities.Severity.INFO, reference="", opened_at=0)
+
+
+def _trial(template: liquid.BoundTemplate) -> list[str]:
+    """Render once with an alert that carries nothing: what fails then would fail for most alerts."""
+    try:
+        template.render(sample())
+    except _FAILURES as error:
+        return [f"the template fails for an alert without labels: {_first_line(error)}"]
+    return []
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def context(
+    alert: alerts.Alert, *, key: str, severity: severities.Severity, reference: str, opened_at: int
+) -> dict[str, Any]:
+    """Put together what templates see. ``opened_at`` is microseconds since the epoch.
+
+    An alert without a title is called by the incident key, so that a title made of it is never empty.
+    """
+    opened = _EPOCH + timedelta(microseconds=opened_at)
+    return {
+        "alert": {
+            "title": alert.title or key,
+            "source": alert.source,
+            "severity": alert.severity,
+            "link": alert.link,
+            "labels": alert.labels,
+            "annotations": alert.annotations,
+        },
+        "incident": {
+            "key": key,
+            "severity": severity.word,
+            "reference": reference,
+            "opened_at": opened.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+    }
+
+
+def render(fields: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """Render every text in a target's fields, however deep; everything else stays as it is.
+
+    A text that fails for this alert (a filter given what it can't take) becomes the alert's title.
+    """
+    return {name: _rendered(value, context) for name, value in fields.items()}
+
+
+def _rendered(value: Any, context: Mapping[str, Any]) -> Any:
+    match value:
+        case str():
+            return _render_text(value, context) if is_template(value) else value
+        case Mapping():
+            return {key: _rendered(inner, context) for key, inner in value.items()}
+        case list() | tuple():
+            return [_rendered(inner, context) for inner in value]
+    return value
+
+
+def _render_text(text: str, context: Mapping[str, Any]) -> str:
+    try:
+        return _compiled(text).render(context)
+    except _FAILURES:
+        return str(context["alert"]["title"])
+
+
+@functools.lru_cache(maxsize=16_384)
+def _compiled(text: str) -> liquid.BoundTemplate:
+    return _ENVIRONMENT.from_string(text)

@@ -1,0 +1,33 @@
+"""The words that monitoring systems use for how bad it is, on our ladder; for rules that set no severity."""
+
+from router.domain import alert as alerts
+from router.domain import severity as severities
+
+_CRITICAL, _MAJOR, _MINOR, _INFO = (
+    severities.Severity.CRITICAL,
+    severities.Severity.MAJOR,
+    severities.Severity.MINOR,
+    severities.Severity.INFO,
+)
+
+DEFAULT = _MINOR
+
+WORDS: dict[str, severities.Severity] = {
+    **dict.fromkeys(
+        ("critical", "crit", "page", "fatal", "emergency", "emerg", "disaster", "blocker", "down"), _CRITICAL
+    ),
+    **dict.fromkeys(("p0", "p1", "sev0", "sev1"), _CRITICAL),
+    **dict.fromkeys(("major", "error", "err", "high", "alert", "p2", "sev2"), _MAJOR),
+    **dict.fromkeys(("minor", "warning", "warn", "medium", "average", "low", "p3", "sev3"), _MINOR),
+    **dict.fromkeys(("info", "informational", "information", "notice", "debug", "ok", "none"), _INFO),
+    **dict.fromkeys(("p4", "p5", "sev4", "sev5"), _INFO),
+}
+
+
+def severity(alert: alerts.Alert) -> severities.Severity:
+    """What the sender's word means: its severity, else its label ``severity``; an unknown word is ``minor``."""
+    word = alert.severity or alert.labels.get("severity", "")
+    known = WORDS.get(word)
+    if known is None:
+        return WORDS.get(word.strip().lower(), DEFAULT)
+    return known
