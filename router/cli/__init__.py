@@ -2,7 +2,7 @@
 
 import typer
 
-from router.cli import check, demo, run, simulate
+from router.cli import check, demo, reviews, run, simulate
 
 app = typer.Typer(
     name="incident-router",
@@ -17,6 +17,7 @@ app.command("worker")(run.worker)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.add_typer(reviews.app, name="reviews")
 
 
 def main() -> None:

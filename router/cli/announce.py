@@ -4,7 +4,7 @@ import json
 
 from rich import console, markup, table
 
-from router import assembly
+from router.assembly import running
 
 _EXAMPLE = {
     "title": "Checkout answers 5xx",
@@ -14,36 +14,36 @@ _EXAMPLE = {
 }
 
 
-def running(running: assembly.Running, simulator: str | None) -> None:
+def started(router: running.Running, simulator: str | None) -> None:
     """Say where the door is, which rules are in force, where simulated pages are, and what to try."""
     out = console.Console()
     grid = table.Table.grid(padding=(0, 2))
-    for name in running.settings.sources:
-        grid.add_row("webhook", f"[bold]{running.address.url}/v1/webhooks/{markup.escape(name)}[/]")
-    grid.add_row("ready?", f"{running.address.url}/readyz   metrics {running.address.url}/metrics")
-    grid.add_row("rules", f"{markup.escape(str(running.settings.rules))} (version {running.rules.version})")
-    if simulator is not None and running.settings.simulated:
-        names = ", ".join(sorted(running.settings.simulated))
+    for name in router.settings.sources:
+        grid.add_row("webhook", f"[bold]{router.address.url}/v1/webhooks/{markup.escape(name)}[/]")
+    grid.add_row("ready?", f"{router.address.url}/readyz   metrics {router.address.url}/metrics")
+    grid.add_row("rules", f"{markup.escape(str(router.settings.rules))} (version {router.rules.version})")
+    if simulator is not None and router.settings.simulated:
+        names = ", ".join(sorted(router.settings.simulated))
         grid.add_row("simulated", f"{markup.escape(names)}: no keys are set")
         grid.add_row("status pages", f"[bold]{simulator}/[/]")
     out.print(grid)
-    if command := example(running):
+    if command := example(router):
         out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
         out.print(command, soft_wrap=True, highlight=False, markup=False)
     out.print("\nCtrl-C stops everything.", style="dim")
 
 
-def example(running: assembly.Running) -> str:
+def example(router: running.Running) -> str:
     """A curl that opens an incident, where a source of kind ``json`` is there to take it."""
-    name = next((name for name, config in running.settings.sources.items() if config.kind == "json"), None)
+    name = next((name for name, config in router.settings.sources.items() if config.kind == "json"), None)
     if name is None:
         return ""
-    bearer = running.settings.sources[name].bearer
+    bearer = router.settings.sources[name].bearer
     auth = f" -H 'Authorization: Bearer {bearer[0].get_secret_value()}'" if bearer else ""
     body = json.dumps(_EXAMPLE, separators=(",", ":"))
-    return f"curl -sS{auth} {running.address.url}/v1/webhooks/{name} -d '{body}'"
+    return f"curl -sS{auth} {router.address.url}/v1/webhooks/{name} -d '{body}'"
 
 
-def working(address: assembly.Address) -> None:
+def working(address: running.Address) -> None:
     """Say where a worker answers for its health."""
     console.Console().print(f"worker started; health at {address.url}/readyz, metrics at {address.url}/metrics")

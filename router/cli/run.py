@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from router import assembly
 from router import settings as configuration
+from router.assembly import parts, running
 from router.cli import announce, starting
 
 Simulate = Annotated[
@@ -55,36 +55,36 @@ async def _run(config: Path, host: str | None, port: int | None, simulator_port:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         simulator = None
         if simulator_port is not None:
-            simulator = await stack.enter_async_context(assembly.simulating(simulator_port))
+            simulator = await stack.enter_async_context(running.simulating(simulator_port))
         settings = starting.settings(config, _stand_in(config, simulator))
-        settings = assembly.listening(settings, host, port)
-        url = stack.enter_context(assembly.redis_url(settings))
-        connection = await stack.enter_async_context(assembly.connected(url))
-        async with assembly.bench(settings, connection, group), assembly.door(settings, connection, group) as running:
-            announce.running(running, simulator)
+        settings = running.listening(settings, host, port)
+        url = stack.enter_context(running.redis_url(settings))
+        connection = await stack.enter_async_context(running.connected(url))
+        async with running.working(settings, connection, group), running.door(settings, connection, group) as router:
+            announce.started(router, simulator)
             await starting.stopped()
 
 
 async def _web(config: Path, host: str | None, port: int | None) -> None:
-    settings = assembly.listening(starting.settings(config), host, port)
+    settings = running.listening(starting.settings(config), host, port)
     async with (
         asyncio.TaskGroup() as group,
-        assembly.connected(assembly.outside_redis(settings)) as connection,
-        assembly.door(settings, connection, group) as running,
+        running.connected(running.outside_redis(settings)) as connection,
+        running.door(settings, connection, group) as router,
     ):
-        announce.running(running, None)
+        announce.started(router, None)
         await starting.stopped()
 
 
 async def _worker(config: Path, name: str, health_host: str | None, health_port: int | None) -> None:
-    settings = assembly.named(starting.settings(config), name)
+    settings = running.named(starting.settings(config), name)
     host = health_host or settings.worker.health_host
     port = settings.worker.health_port if health_port is None else health_port
     async with (
         asyncio.TaskGroup() as group,
-        assembly.connected(assembly.outside_redis(settings)) as connection,
-        assembly.bench(settings, connection, group),
-        assembly.serving(assembly.health_app(connection), host, port, group) as address,
+        running.connected(running.outside_redis(settings)) as connection,
+        running.working(settings, connection, group),
+        running.serving(parts.health_app(connection), host, port, group) as address,
     ):
         announce.working(address)
         await starting.stopped()
@@ -95,4 +95,4 @@ def _stand_in(config: Path, simulator: str | None) -> configuration.StandIn | No
         return None
     folder = Path(os.environ.get("INCIDENT_ROUTER_DATA") or config.parent / "data")
     vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
-    return configuration.StandIn(assembly.webhook_token(folder), vendors)
+    return configuration.StandIn(running.webhook_token(folder), vendors)

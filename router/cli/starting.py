@@ -43,15 +43,26 @@ def refuse(headline: str, found: list[problems.Problem]) -> typer.Exit:
 
 def until_stopped(main: Coroutine[Any, Any, None]) -> None:
     """Run a command's coroutine; what can be foreseen to go wrong ends with one sentence and status 1."""
+    ending: typer.Exit | None = None
     try:
         uvloop.run(main)
     except* rules.Refused as group:
-        found = [problem for refused in group.exceptions for problem in getattr(refused, "problems", [])]
-        raise refuse("The rules cannot be used.", found) from None
+        ending = refuse("The rules cannot be used.", [p for error in _leaves(group) for p in error.problems])
     except* (embedded.StartFailedError, errors.Unavailable, OSError) as group:
-        for error in group.exceptions:
+        for error in _leaves(group):
             print(f"incident-router: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        ending = typer.Exit(1)
+    if ending is not None:
+        raise ending
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> list[Any]:
+    """The exceptions of a group, however deep its tasks were nested."""
+    return [
+        leaf
+        for error in group.exceptions
+        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]
 
 
 async def stopped() -> None:

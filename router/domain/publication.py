@@ -29,9 +29,9 @@ class Desired(msgspec.Struct, frozen=True):
     """What a publication should be now.
 
     ``present`` says whether the incident should be open there. ``public`` destinations obey ``publish``; the others
-    always act; ``approved`` says that a person has approved this episode there. ``adopts`` tells that the destination may have drafted the post itself, from the incident whose
-    publication is named by ``follows``; ``linked_id`` is that one's id at the vendor once it has one, and
-    ``follows_settled`` whether it will not get one any more.
+    always act; ``approved`` says that a person has approved this episode there. ``adopts`` tells that the destination
+    may have drafted the post itself, from the incident whose publication is named by ``follows``; ``linked_id`` is
+    that one's id at the vendor once it has one, and ``follows_settled`` whether it will not get one any more.
     """
 
     present: bool

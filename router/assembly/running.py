@@ -1,0 +1,176 @@
+"""What runs, and for how long: the door, the worker, their store and the simulated vendors, each a ``with`` block.
+
+Blocks end in the opposite order: the door stops taking, the worker finishes what is under way, the store stops last.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis.asyncio
+from starlette import types
+
+from router import settings as configuration
+from router.assembly import parts
+from router.rules import ruleset
+from router.simulator import options as simulator_options
+from router.simulator import server as simulator_server
+from router.store import client, embedded, health, stream
+from router.store import errors as store_errors
+from router.web import app as web_app
+from router.web import serve
+from router.worker import perform
+
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where something listens."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address as a base URL."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+@contextlib.contextmanager
+def redis_url(settings: configuration.Settings) -> Iterator[str]:
+    """The configured server's address, or that of an embedded one which ends with the block."""
+    if settings.redis.url is not None:
+        yield settings.redis.url.get_secret_value()
+        return
+    with embedded.running(settings.data) as server:
+        yield server.url
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs: where webhooks are taken, under which rules, and with how many of them."""
+
+    settings: configuration.Settings
+    address: Address
+    rules: ruleset.RuleSet
+
+
+@contextlib.asynccontextmanager
+async def serving(app: types.ASGIApp, host: str, port: int, group: asyncio.TaskGroup) -> AsyncIterator[Address]:
+    """Serve an application for the length of the block; requests in flight are answered before it ends."""
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    task = group.create_task(serve.serve(app, host, port, started.set_result))
+    task.add_done_callback(lambda _: started.done() or started.cancel())
+    with contextlib.suppress(asyncio.CancelledError):
+        await started
+    if started.cancelled():
+        await task  # It failed before it could listen, and says why.
+    try:
+        yield Address(host, started.result())
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@contextlib.asynccontextmanager
+async def door(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", group: asyncio.TaskGroup
+) -> AsyncIterator[Running]:
+    """The web part, serving for the length of the block."""
+    loaded = parts.load_rules(settings)
+    inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
+    taker = parts.door(settings, connection, loaded, inbox)
+    watching = group.create_task(_watch_fullness(health.Health(connection), inbox))
+    app = web_app.create(taker, checks=parts.checks(connection, loaded.version))
+    try:
+        async with serving(app, settings.web.host, settings.web.port, group) as address:
+            yield Running(settings, address, loaded)
+    finally:
+        watching.cancel()
+
+
+@contextlib.asynccontextmanager
+async def working(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    group: asyncio.TaskGroup,
+    *,
+    passed: perform.Passed = lambda _: None,
+) -> AsyncIterator[None]:
+    """The worker part, working for the length of the block; what is under way is finished before it ends."""
+    at = parts.places(settings)
+    stop = asyncio.Event()
+    task = group.create_task(parts.worker(settings, connection, at, passed=passed).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.wait({task})
+        for place in at.values():
+            await place.destination.aclose()
+
+
+async def _watch_fullness(condition: health.Health, inbox: stream.Inbox) -> None:
+    """Stop accepting before the store is full: what was accepted needs room to be processed."""
+    while True:
+        try:
+            full = await condition.fullness()
+            inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
+        except store_errors.Unavailable:
+            inbox.refusing = ""  # Every accept finds out for itself.
+        await asyncio.sleep(_WATCH_SECONDS)
+
+
+def webhook_token(folder: Path) -> str:
+    """The token of a first try: made once, and kept in the data folder for the next time."""
+    kept = folder / "webhook-token"
+    if not kept.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_urlsafe(18), encoding="utf-8")
+    return kept.read_text(encoding="utf-8").strip()
+
+
+@contextlib.asynccontextmanager
+async def connected(url: str) -> AsyncIterator["redis.asyncio.Redis"]:
+    """A connection pool to the store, for the length of the block."""
+    connection = client.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.aclose()
+
+
+def outside_redis(settings: configuration.Settings) -> str:
+    """The configured server's address, or that of a running ``run``; ``Unavailable`` where there is neither."""
+    if settings.redis.url is not None:
+        return settings.redis.url.get_secret_value()
+    if address := embedded.address(settings.data):
+        return address
+    raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
+
+
+def listening(settings: configuration.Settings, host: str | None, port: int | None) -> configuration.Settings:
+    """The settings with another address for the door."""
+    said = {"host": host, "port": port}
+    web = settings.web.model_copy(update={key: value for key, value in said.items() if value is not None})
+    return dataclasses.replace(settings, web=web)
+
+
+def named(settings: configuration.Settings, name: str) -> configuration.Settings:
+    """The settings with another name for the worker."""
+    if not name:
+        return settings
+    return dataclasses.replace(settings, worker=settings.worker.model_copy(update={"name": name}))
+
+
+@contextlib.asynccontextmanager
+async def simulating(port: int, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """The simulated vendors for the length of the block; yields their base URL."""
+    async with simulator_server.running(simulator_options.Options(), host, port) as url:
+        yield url

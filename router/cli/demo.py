@@ -1,0 +1,67 @@
+"""``demo``: the router, an embedded Valkey, both simulated vendors, and a story told in the terminal."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import console, live
+
+from router import settings as configuration
+from router.assembly import parts, running
+from router.cli import starting, story
+from router.outbound import client
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.telemetry import log
+
+_TOKEN = "demo"  # noqa: S105 - good for one minute, on a port of this machine
+_FOLDER = Path(__file__).parent / "demo_files"
+
+
+def demo(
+    *,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Tell it in a minute, or as fast as it goes.")] = True,
+) -> None:
+    """Tell a story: an alert storm becomes one incident, escalates, is published, and resolves."""
+    log.configure("console", "error")
+    starting.until_stopped(_demo(wait))
+
+
+async def _demo(wait: bool) -> None:
+    out = console.Console()
+    with tempfile.TemporaryDirectory(prefix="incident-router-demo-") as folder:
+        async with running.simulating(0) as simulator, asyncio.TaskGroup() as group:
+            vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
+            stand_in = configuration.StandIn(_TOKEN, vendors)
+            environment = {"INCIDENT_ROUTER_DATA": folder}
+            settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
+            with running.redis_url(settings) as url:
+                async with (
+                    running.connected(url) as connection,
+                    running.working(settings, connection, group),
+                    running.door(settings, connection, group) as router,
+                ):
+                    teller = story.Story(
+                        sender=_caller("demo", router.address.url, {"authorization": f"Bearer {_TOKEN}"}),
+                        vendors=_caller("simulator", simulator, {}),
+                        store=incident_store.Incidents(connection),
+                        documents=publication_store.Publications(connection, lease_seconds=30.0),
+                        reviews=parts.reviews(settings, connection),
+                        clock=parts.clock,
+                        pace=1.0 if wait else 0.0,
+                    )
+                    await _tell(teller, out, simulator)
+
+
+async def _tell(teller: story.Story, out: console.Console, simulator: str) -> None:
+    """Show the story as a table that changes, and its summary when it is over."""
+    out.print(f"\nThe simulated status pages, to look at meanwhile: [bold]{simulator}/[/]\n")
+    with live.Live(teller, console=out, refresh_per_second=8):
+        await teller.tell()
+    out.print(teller.summary())
+
+
+def _caller(name: str, url: str, headers: dict[str, str]) -> client.Client:
+    return client.Client(name=name, base_url=url, headers=headers, timeout_seconds=10.0, now=parts.clock)
