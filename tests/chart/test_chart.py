@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from router import assembly, settings
+from router import settings
+from router.assembly import parts
 from tests.chart import helm
 
 CASES: dict[str, helm.Object] = {
@@ -133,7 +134,7 @@ def written(rendered, folder) -> Any:
 def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_path):
     environment = dict.fromkeys(SECRETS, "secret") | {"SCRIPTS_CREDENTIALS": "user:secret"}
     loaded = settings.load(written(rendered, tmp_path), environment)
-    assembly.load_rules(loaded)
+    parts.load_rules(loaded)
     assert (loaded.web.host, loaded.worker.health_host) == ("0.0.0.0", "0.0.0.0")
 
 

@@ -1,0 +1,94 @@
+"""Whatever a document tells somebody to type can be typed, and whatever can be typed is in a document."""
+
+import json
+import shlex
+
+import pytest
+import typer.main
+
+from router import cli, settings
+from router.assembly import parts
+from router.sources import registry as sources
+from tests.structure import commands, tree
+
+DOCUMENTS = tree.files("*.md")
+README = tree.ROOT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def known() -> commands.Known:
+    program = typer.main.get_command(cli.app)
+    return commands.Known((tree.ROOT / "Makefile").read_text(), program.commands)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
+def test_every_command_in_a_document_exists(path, known):
+    checked = [(said, known.problem(said.text)) for said in commands.said(path)]
+    assert [f"{said.place}: {said.text}: {problem}" for said, problem in checked if problem] == []
+
+
+def test_the_readme_begins_with_the_two_commands_that_matter():
+    typed = [said.text for said in commands.said(README)]
+    assert typed[:2] == ["make run", "make test"]
+
+
+def test_every_command_of_the_program_is_explained():
+    text = (tree.ROOT / "docs/operations.md").read_text()
+    missing = [name for name in typer.main.get_command(cli.app).commands if f"`incident-router {name}" not in text]
+    assert missing == []
+
+
+def test_the_dockerfile_starts_a_command_with_options_that_it_has(known):
+    start = next(line for line in (tree.ROOT / "Dockerfile").read_text().splitlines() if line.startswith("CMD "))
+    assert known.problem(shlex.join(["incident-router", *json.loads(start.removeprefix("CMD "))])) == ""
+
+
+def test_make_run_starts_what_the_readme_says(known):
+    recipe = (tree.ROOT / "Makefile").read_text()
+    assert "incident-router run --simulate" in recipe
+    assert known.problem("incident-router run --simulate") == ""
+
+
+def readme_webhook() -> tuple[str, bytes]:
+    """The source and the body of the README's first curl."""
+    command = next(said.text for said in commands.said(README) if said.text.startswith("curl "))
+    words = shlex.split(command)
+    address = next(word for word in words if word.startswith("http://"))
+    return address.rpartition("/")[2], words[words.index("-d") + 1].encode()
+
+
+def test_the_readme_s_webhook_opens_an_incident_under_the_example_rules():
+    stand_in = settings.StandIn("try-it", {"incident-io": "http://127.0.0.1:1", "devhelm": "http://127.0.0.1:1"})
+    configured = settings.load(tree.ROOT / "incident-router.yaml", {}, stand_in)
+    source, body = readme_webhook()
+    read = sources.build(source, configured.sources[source]).source.parse(body, {}, 1)
+    decided = [parts.load_rules(configured).decide(alert) for alert in read.alerts]
+    assert [decision.ignored for decision in decided] == [""]
+    assert all(decision.response and decision.response.targets for decision in decided)
+
+
+class TestThatAWrongCommandIsFound:
+    @pytest.mark.parametrize(
+        ("command", "problem"),
+        [
+            ("make nothing", "make has no target 'nothing'"),
+            ("make test-fast PYTHON=python3.12", ""),
+            ("WEBHOOK_TOKEN=x make run", ""),
+            ("incident-router fly", "incident-router has no command 'fly'"),
+            ("incident-router run --fast", "run has no option --fast"),
+            (".venv/bin/incident-router run --simulate --port=0", ""),
+            ("curl -sS http://127.0.0.1:8080/v2/alerts", "nothing of ours answers at ['/v2/alerts']"),
+            ("helm install x charts/another", "there is no such chart"),
+            ("docker run x", "only `docker build` of this folder is known to work"),
+            ("npm install", "nobody checks 'npm': teach tests/structure/commands.py"),
+        ],
+    )
+    def test_is_named(self, known, command, problem):
+        assert known.problem(command) == problem
+
+    def test_wherever_it_stands(self, tmp_path):
+        page = tmp_path / "page.md"
+        block = "```bash\n# first\nmake two \\\n  x=1\n\nmake three\n```\n"
+        page.write_text(f"Type `make one`.\n\n{block}\n```yaml\nmake: four\n```\n")
+        found = {said.text for said in commands.said(page)}
+        assert found == {"make one", "make two    x=1", "make three"}

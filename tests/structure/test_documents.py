@@ -1,0 +1,150 @@
+"""Documents that say what is so: pages for every kind, links that lead somewhere, every setting and metric named."""
+
+import re
+from pathlib import Path
+
+import prometheus_client
+import pydantic
+import pytest
+
+from router import settings
+from router.destinations import registry as destinations
+from router.sources import registry as sources
+from router.telemetry import metrics
+from tests.structure import tree
+
+DOCUMENTS = tree.files("*.md")
+LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def broken_links(path: Path) -> list[str]:
+    links = [match[1] for match in LINK.finditer(path.read_text())]
+    return [link for link in links if "://" not in link and not (path.parent / link).exists()]
+
+
+def changelog_problems(text: str) -> list[str]:
+    """What is not as Keep a Changelog has it."""
+    versions = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    found = [] if versions[:1] == ["[Unreleased]"] else ["the first heading is not [Unreleased]"]
+    dated = r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}"
+    found += [f"{version}: not [x.y.z] - yyyy-mm-dd" for version in versions[1:] if not re.fullmatch(dated, version)]
+    found += [f"{kind}: no such kind" for kind in re.findall(r"^### (.*)$", text, re.MULTILINE) if kind not in CHANGES]
+    return found
+
+
+def setting_names(section: type[pydantic.BaseModel], before: str = "") -> list[str]:
+    """Every setting of the configuration file as a person writes it, for example ``web.port``."""
+    found = []
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, pydantic.BaseModel):
+            found += setting_names(inner, f"{before}{name}.")
+        else:
+            found.append(f"{before}{name}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def operations() -> str:
+    return (tree.ROOT / "docs/operations.md").read_text()
+
+
+@pytest.mark.parametrize("kind", sources.KINDS)
+def test_every_kind_of_source_has_a_page(kind):
+    assert f"`{kind}`" in (tree.ROOT / f"docs/sources/{kind}.md").read_text()
+
+
+@pytest.mark.parametrize("kind", destinations.KINDS)
+def test_every_kind_of_destination_has_a_page(kind):
+    assert f"`{kind}`" in (tree.ROOT / f"docs/destinations/{kind}.md").read_text()
+
+
+def test_no_page_is_about_a_kind_that_is_not_there():
+    pages = {path.stem for path in tree.files("docs/sources/*.md", "docs/destinations/*.md")} - {"README", "index"}
+    assert pages <= sources.KINDS.keys() | destinations.KINDS.keys()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
+def test_every_link_within_the_tree_leads_somewhere(path):
+    assert broken_links(path) == []
+
+
+def test_every_metric_is_explained_and_no_other(operations):
+    text = prometheus_client.generate_latest(metrics.REGISTRY).decode()
+    offered = {match[1] for match in re.finditer(r"^# HELP (\w+)", text, re.MULTILINE)}
+    explained = {match[1] for match in re.finditer(r"^\| `(incident_router_\w+)` \|", operations, re.MULTILINE)}
+    assert explained == offered
+
+
+def test_a_metric_is_explained_with_its_labels(operations):
+    for collector in vars(metrics).values():
+        if isinstance(collector, prometheus_client.metrics.MetricWrapperBase):
+            [name] = {family.name for family in collector.describe()}
+            [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", operations, re.MULTILINE)
+            assert re.findall(r"`(\w+)`", row) == list(collector._labelnames)
+
+
+def test_every_outcome_of_a_delivery_is_explained(operations):
+    [row] = re.findall(r"^\| `incident_router_deliveries_total`.*$", operations, re.MULTILINE)
+    explained = set(re.findall(r"`(\w+)`", row.partition("webhooks:")[2]))
+    outcomes = re.sub(r"\([^)]*\)", "", metrics.deliveries._documentation).partition("outcome:")[2]
+    assert explained == set(re.findall(r"\w+", outcomes)) - {"or"}
+
+
+def test_every_setting_is_explained(operations):
+    names = setting_names(settings._File)
+    assert "web.port" in names
+    assert [name for name in names if f"`{name}`" not in operations] == []
+
+
+def test_no_setting_is_explained_that_is_not_there(operations):
+    rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", operations, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
+    settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
+    assert settings_of_file == set(setting_names(settings._File))
+
+
+def test_the_environment_s_settings_are_explained(operations):
+    assert [name for name in settings._Environment.model_fields if f"`{name.upper()}`" not in operations] == []
+
+
+def test_the_changelog_keeps_its_form():
+    assert changelog_problems((tree.ROOT / "CHANGELOG.md").read_text()) == []
+
+
+def test_every_decision_is_listed_and_says_what_it_has_to():
+    folder = tree.ROOT / "docs/decisions"
+    listed = (folder / "README.md").read_text()
+    pages = sorted(folder.glob("[0-9]*.md"))
+    for number, path in enumerate(pages, 1):
+        text = path.read_text()
+        assert path.name.startswith(f"{number:04}-")
+        assert text.startswith(f"# {number}. ")
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Decision", "Consequences"]
+        assert re.search(r"^Status: (accepted|superseded by \d{4})$", text, re.MULTILINE)
+        assert f"]({path.name})" in listed
+
+
+def test_the_license_is_whole():
+    text = (tree.ROOT / "LICENSE").read_text()
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+class TestThatTheseChecksCanFail:
+    def test_link(self, tmp_path):
+        page = tmp_path / "page.md"
+        page.write_text("[here](page.md#top) [there](gone.md) [outside](https://example.org/gone.md)")
+        assert broken_links(page) == ["gone.md"]
+
+    @pytest.mark.parametrize(
+        ("text", "problems"),
+        [
+            ("## [Unreleased]\n### Added\n## [0.1.0] - 2031-05-01\n### Fixed\n", 0),
+            ("## [0.1.0] - 2031-05-01\n", 1),
+            ("## [Unreleased]\n## 0.1.0\n### New\n", 2),
+        ],
+    )
+    def test_changelog(self, text, problems):
+        assert len(changelog_problems(text)) == problems

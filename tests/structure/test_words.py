@@ -1,0 +1,46 @@
+"""Nothing in the tree depends on, or speaks of, the place where it was written; it stands by itself."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.structure import tree
+
+# Put together here, so that this file does not contain what it looks for.
+PLACES = ["../" + "shared", "../" + ".library", "DEVELOPERS" + ".md", "closing" + " note", "/work" + "/"]
+REGISTRIES = ["pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "/simple" + "/"]
+FORBIDDEN = re.compile("|".join(map(re.escape, PLACES + REGISTRIES)), re.IGNORECASE)
+UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|Not" + r"ImplementedError|mark\.(skip|xfail)\b")
+
+
+def found(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    lines = [(path, number, line) for path in paths for number, line in enumerate(_text(path).splitlines(), 1)]
+    return [f"{tree.place(path, number)}: {line.strip()[:80]}" for path, number, line in lines if pattern.search(line)]
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace")
+
+
+def test_no_file_speaks_of_where_it_was_written_or_of_a_registry():
+    assert found(FORBIDDEN, tree.files("*")) == []
+
+
+def test_nothing_is_left_unfinished():
+    assert found(UNFINISHED, tree.python("router", "tests")) == []
+
+
+@pytest.mark.parametrize("word", PLACES + REGISTRIES)
+def test_such_a_word_is_found(tmp_path, word):
+    (tmp_path / "page.md").write_text(f"first\nsee {word} there\n")
+    [hit] = found(FORBIDDEN, [tmp_path / "page.md"])
+    assert ":2: see" in hit
+
+
+def test_the_walk_sees_hidden_folders_of_ours_and_no_others(tmp_path):
+    for name in [".ci/run", ".venv/lib.py", "router/a.py", "router/__pycache__/a.pyc", "data/x", ".git/config"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    seen = [str(path.relative_to(tmp_path)) for path in tree.files("*", root=tmp_path)]
+    assert seen == [".ci/run", "router/a.py"]
