@@ -12,8 +12,14 @@ from router.outbound import client
 Clock = Callable[[], int]
 """Gives the time in microseconds since the Unix epoch."""
 
-Url = Annotated[str, pydantic.StringConstraints(pattern=r"^https?://[^/\s]")]
-"""Where a vendor's API is: http or https, and a host."""
+
+def _address(text: str) -> str:
+    pydantic.TypeAdapter(pydantic.AnyHttpUrl).validate_python(text)
+    return text
+
+
+Url = Annotated[str, pydantic.AfterValidator(_address)]
+"""Where a vendor's API is: an http or https address, kept as it was written."""
 
 
 class Opening(pydantic.BaseModel):

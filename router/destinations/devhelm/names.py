@@ -14,7 +14,9 @@ class Names:
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
-        self.pages = directory.Directory("status page", self._pages, ids=wire.IDS, also_called=lambda page: [page.slug])
+        self.pages = directory.Directory(
+            "status page", self._pages, ids=wire.IDS, also_called=lambda page: [page.slug] if page.slug else []
+        )
         self._components: dict[str, directory.Directory[wire.Component]] = {}
 
     async def component_id(self, page_id: str, wanted: str) -> str:

@@ -96,7 +96,8 @@ class Incidents:
         ]
         if self._config.api == "v2":
             lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
-        return [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+        # A key that is not good is one problem, however often it was met.
+        return list(dict.fromkeys([problem for lookup in lookups for problem in await directory.problems_of(lookup)]))
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -54,9 +54,7 @@ class Names:
             )
             return list(_placed(answer.current_structure.items))
 
-        return directory.Directory(
-            "component", fetch, ids=wire.IDS, also_called=lambda found: [f"{found.within} / {found.name}"]
-        )
+        return directory.Directory("component", fetch, ids=wire.IDS, also_called=_qualified)
 
     async def _severities(self) -> Sequence[wire.Severity]:
         return (await self._http.read("/v1/severities", wire.Severities)).severities
@@ -78,6 +76,10 @@ class Names:
             if not after or after == query.get("after"):
                 return pages
             query["after"] = after
+
+
+def _qualified(component: Placed) -> list[str]:
+    return [f"{component.within} / {component.name}"] if component.within else []
 
 
 def _placed(items: Iterable[wire.Item], within: str = "") -> Iterable[Placed]:

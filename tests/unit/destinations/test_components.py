@@ -1,0 +1,30 @@
+"""Promises of saying how badly components are affected."""
+
+import pytest
+
+from router.destinations import components, ladder
+from router.domain import severity as severities
+
+
+def test_statuses_that_the_rule_says_hold_whatever_the_severity():
+    said = {"API": "degraded_performance", "Website": "operational"}
+    assert components.statuses(said, severities.Severity.CRITICAL, components.DEFAULT_STATUSES) == said
+
+
+@pytest.mark.parametrize(
+    ("severity", "status"),
+    [
+        ("critical", "major_outage"),
+        ("major", "partial_outage"),
+        ("minor", "degraded_performance"),
+        ("info", "operational"),
+    ],
+)
+def test_the_status_of_a_named_component_follows_the_severity(severity, status):
+    found = components.statuses(("API", "Website"), severities.parse(severity), components.DEFAULT_STATUSES)
+    assert found == {"API": status, "Website": status}
+
+
+def test_a_mapping_of_ones_own_is_used():
+    mapping = ladder.filling(components.DEFAULT_STATUSES)({"critical": "partial_outage"})
+    assert components.statuses(("API",), severities.Severity.CRITICAL, mapping) == {"API": "partial_outage"}

@@ -1,0 +1,131 @@
+"""Promises of turning names into ids."""
+
+import asyncio
+import re
+
+import msgspec
+import pytest
+
+from router.destinations import directory
+from router.outbound import errors
+
+
+class Thing(msgspec.Struct, frozen=True):
+    """Something with a name."""
+
+    id: str
+    name: str
+    within: str = ""
+
+
+def qualified(thing):
+    return [f"{thing.within} / {thing.name}"] if thing.within else []
+
+
+class Account:
+    """An account whose things may change between two fetches."""
+
+    def __init__(self, *versions):
+        self.versions = list(versions)
+        self.fetched = 0
+
+    async def fetch(self):
+        version = self.versions[min(self.fetched, len(self.versions) - 1)]
+        self.fetched += 1
+        await asyncio.sleep(0)
+        return version
+
+    def directory(self):
+        return directory.Directory("thing", self.fetch, ids=re.compile("id-[0-9]+"), also_called=qualified)
+
+
+THINGS = [Thing("id-1", "Critical"), Thing("id-2", "Minor"), Thing("id-3", "API", "EU"), Thing("id-4", "API", "US")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("Critical", "id-1"), ("critical", "id-1"), ("EU / API", "id-3"), ("us / api", "id-4")]
+)
+def test_a_name_is_found_however_it_is_capitalised(wanted, found):
+    account = Account(THINGS)
+    assert asyncio.run(account.directory().id_of(wanted, field="x")) == found
+
+
+def test_an_exact_name_is_preferred():
+    account = Account([Thing("id-1", "api"), Thing("id-2", "API")])
+    assert asyncio.run(account.directory().id_of("API", field="x")) == "id-2"
+
+
+def test_an_id_is_taken_as_it_is_without_asking():
+    account = Account(THINGS)
+    assert asyncio.run(account.directory().id_of("id-99", field="x")) == "id-99"
+    assert account.fetched == 0
+
+
+def test_names_are_fetched_once():
+    account = Account(THINGS)
+
+    async def body():
+        known = account.directory()
+        return await asyncio.gather(*(known.id_of("Minor", field="x") for _ in range(5)))
+
+    assert asyncio.run(body()) == ["id-2"] * 5
+    assert account.fetched == 1
+
+
+def test_a_miss_fetches_once_more():
+    account = Account(THINGS, [*THINGS, Thing("id-9", "New")])
+
+    async def body():
+        known = account.directory()
+        await known.id_of("Minor", field="x")
+        return await known.id_of("New", field="x")
+
+    assert asyncio.run(body()) == "id-9"
+    assert account.fetched == 2
+
+
+def test_a_miss_just_after_fetching_fetches_no_more():
+    account = Account(THINGS)
+    with pytest.raises(errors.Permanent):
+        asyncio.run(account.directory().id_of("Nothing", field="x"))
+    assert account.fetched == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("Critcal", 'thing "Critcal" does not exist; did you mean "Critical"?'),
+        ("zzzzzzzzzz", 'does not exist; there are "API", "Critical", "EU / API"'),
+        ("API", 'thing "API" could be any of EU / API (id-3), US / API (id-4)'),
+    ],
+)
+def test_who_mistypes_is_told_the_nearest_names(wanted, said):
+    with pytest.raises(errors.Permanent, match=re.escape(said)) as caught:
+        asyncio.run(Account(THINGS).directory().id_of(wanted, field="severity"))
+    assert (caught.value.field, caught.value.status) == ("severity", 0)
+
+
+def test_an_account_without_any_says_so():
+    with pytest.raises(errors.Permanent, match="there are none"):
+        asyncio.run(Account([]).directory().find("x", field="x"))
+
+
+def test_many_names_are_not_all_listed():
+    account = Account([Thing(f"id-{n}", f"Name {n}") for n in range(100)])
+    with pytest.raises(errors.Permanent, match=r"…$") as caught:
+        asyncio.run(account.directory().find("zzzzzzzzzzzzz", field="x"))
+    assert len(caught.value.message) < 400
+
+
+def test_a_lookup_is_done_for_its_problem_alone():
+    account = Account(THINGS)
+
+    async def body():
+        known = account.directory()
+        good = await directory.problems_of(known.find("Minor", field="x"))
+        bad = await directory.problems_of(known.find("Mnor", field="x"))
+        return good, bad
+
+    good, bad = asyncio.run(body())
+    assert good == []
+    assert len(bad) == 1

@@ -1,0 +1,264 @@
+"""Promises of the kind ``incident-io``: what each operation sends, and what it leaves to people."""
+
+import pytest
+
+from router.outbound import errors
+
+KIND = "incident-io"
+SEVERITIES = {
+    "severities": [
+        {"id": "sev-minor", "name": "Minor", "rank": 1},
+        {"id": "sev-major", "name": "Major", "rank": 2},
+        {"id": "sev-critical", "name": "Critical", "rank": 3},
+    ]
+}
+TYPES = {"incident_types": [{"id": "type-1", "name": "Production"}]}
+STATUSES = {
+    "incident_statuses": [
+        {"id": "st-live", "name": "Investigating", "category": "live", "rank": 1},
+        {"id": "st-done", "name": "Done", "category": "closed", "rank": 9},
+        {"id": "st-closed", "name": "Closed", "category": "closed", "rank": 8},
+        {"id": "st-review", "name": "Review", "category": "learning", "rank": 5},
+    ]
+}
+CREATED = {"incident": {"id": "inc-1", "permalink": "https://app.test/1", "status": "triage"}}
+FIELDS = {"name": "Checkout is down", "summary": "5xx above 20%"}
+SHOW = ("GET", "/v2/incidents/inc-1")
+EDIT = "POST /v2/incidents/inc-1/actions/edit"
+
+
+@pytest.fixture
+def account(vendor):
+    """The vendor with everything that has a name."""
+    vendor.answer("GET", "/v1/severities", SEVERITIES)
+    vendor.answer("GET", "/v1/incident_types", TYPES)
+    vendor.answer("GET", "/v1/incident_statuses", STATUSES)
+    vendor.answer("POST", "/v1/incidents", CREATED)
+    vendor.answer("POST", "/v2/incidents", CREATED)
+    vendor.answer("POST", "/v2/incidents/inc-1/actions/edit", shown())
+    return vendor
+
+
+def shown(category="live", **others):
+    status = {"id": "st", "name": "Any", "category": category}
+    incident = {"id": "inc-1", "permalink": "https://app.test/1", "incident_status": status, "name": FIELDS["name"]}
+    return {"incident": {**incident, "severity": SEVERITIES["severities"][1], **others}}
+
+
+def test_an_incident_is_created_with_its_key_severity_and_reference(account, operation):
+    wanted = operation("open", FIELDS)
+    seen = account.run(KIND, lambda there: there.open(wanted))
+    assert (seen.vendor_id, seen.state, seen.url) == ("inc-1", "open", "https://app.test/1")
+    assert account.body_of("POST /v1/incidents") == {
+        "idempotency_key": wanted.key,
+        "visibility": "public",
+        "name": "Checkout is down",
+        "summary": f"5xx above 20%\n\nReference: {wanted.reference}",
+        "mode": "real",
+        "severity_id": "sev-critical",
+    }
+
+
+def test_every_field_of_the_vendor_can_be_set(account, operation):
+    set_by_rule = {
+        "visibility": "private",
+        "mode": "test",
+        "status": "fixing",
+        "slack_team_id": "T1",
+        "source_message_channel_id": "C1",
+        "source_message_timestamp": "1653650280.526509",
+        "custom_field_entries": [{"custom_field_id": "cf", "values": [{"value_text": "x"}]}],
+        "incident_role_assignments": [{"incident_role_id": "lead", "assignee": {"email": "a@b.test"}}],
+    }
+    wanted = operation("open", {**FIELDS, **set_by_rule, "severity": "Minor", "incident_type": "production"})
+    account.run(KIND, lambda there: there.open(wanted))
+    sent = account.body_of("POST /v1/incidents")
+    assert {key: sent[key] for key in set_by_rule} == set_by_rule
+    assert (sent["severity_id"], sent["incident_type_id"]) == ("sev-minor", "type-1")
+
+
+def test_the_same_rule_works_with_the_second_version_of_the_api(account, operation):
+    fields = {**FIELDS, "status": "investigating", "source_message_channel_id": "C1", "slack_team_id": "T1"}
+    account.run(KIND, lambda there: there.open(operation("open", fields)), api="v2")
+    sent = account.body_of("POST /v2/incidents")
+    assert (sent["incident_status_id"], sent["mode"], sent["slack_team_id"]) == ("st-live", "standard", "T1")
+    assert "source_message_channel_id" not in sent
+
+
+def test_without_a_summary_the_reference_stands_alone(account, operation):
+    wanted = operation("open", {"name": "x"})
+    account.run(KIND, lambda there: there.open(wanted))
+    assert account.body_of("POST /v1/incidents")["summary"] == f"Reference: {wanted.reference}"
+
+
+def test_the_ladder_is_mapped_as_configured(account, operation):
+    wanted = operation("open", FIELDS, severity="info")
+    account.run(KIND, lambda there: there.open(wanted), severities={"info": "Major"})
+    assert account.body_of("POST /v1/incidents")["severity_id"] == "sev-major"
+
+
+def test_an_id_is_sent_without_looking_it_up(account, operation):
+    severity = "01GW2G3V0S59R238FAHPDS1R66"
+    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "severity": severity})))
+    assert account.made == ["POST /v1/incidents"]
+    assert account.body_of("POST /v1/incidents")["severity_id"] == severity
+
+
+def test_a_severity_that_does_not_exist_is_told_with_the_nearest(account, operation):
+    with pytest.raises(errors.Permanent, match='did you mean "Major"') as caught:
+        account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "severity": "Majr"})))
+    assert caught.value.field == "severity"
+    assert account.changes == []
+
+
+def test_an_update_changes_only_what_differs(account, operation):
+    wanted = operation("update", {**FIELDS, "name": "All of checkout is down"}, vendor_id="inc-1")
+    account.answer(*SHOW, shown(summary=f"5xx above 20%\n\nReference: {wanted.reference}"))
+    seen = account.run(KIND, lambda there: there.update(wanted))
+    assert seen.state == "open"
+    assert account.body_of(EDIT) == {
+        "incident": {"name": "All of checkout is down", "severity_id": "sev-critical"},
+        "notify_incident_channel": True,
+    }
+
+
+def test_an_update_that_changes_nothing_calls_nobody(account, operation):
+    wanted = operation("update", FIELDS, severity="major", vendor_id="inc-1")
+    account.answer(*SHOW, shown(summary=f"5xx above 20%\n\nReference: {wanted.reference}"))
+    account.run(KIND, lambda there: there.update(wanted))
+    assert account.changes == []
+
+
+def test_the_summary_follows_the_rule_while_it_is_ours(account, operation):
+    wanted = operation("update", FIELDS, severity="major", vendor_id="inc-1")
+    account.answer(*SHOW, shown(summary=f"Something older\n\nReference: {wanted.reference}"))
+    account.run(KIND, lambda there: there.update(wanted), notify_incident_channel=False)
+    assert account.body_of(EDIT)["incident"] == {"summary": f"5xx above 20%\n\nReference: {wanted.reference}"}
+    assert account.body_of(EDIT)["notify_incident_channel"] is False
+
+
+def test_a_summary_that_somebody_has_rewritten_is_left_alone(account, operation):
+    account.answer(*SHOW, shown(summary="The database fails over. Ada is on it."))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="inc-1")))
+    assert "summary" not in account.body_of(EDIT)["incident"]
+
+
+def test_a_severity_is_never_lowered(account, operation):
+    """Somebody has called it worse than the rule does, and the person wins."""
+    account.answer(*SHOW, shown(severity=SEVERITIES["severities"][2]))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, severity="minor", vendor_id="inc-1")))
+    assert account.changes == []
+
+
+def test_an_incident_without_a_severity_gets_one(account, operation):
+    account.answer(*SHOW, shown(severity=None))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, severity="minor", vendor_id="inc-1")))
+    assert account.body_of(EDIT)["incident"] == {"severity_id": "sev-minor"}
+
+
+def test_resolving_moves_it_to_the_first_closed_status(account, operation):
+    account.answer(*SHOW, shown())
+    seen = account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
+    assert seen.state == "resolved"
+    assert account.body_of(EDIT)["incident"] == {"incident_status_id": "st-closed"}
+
+
+def test_the_closing_status_can_be_set(account, operation):
+    account.answer(*SHOW, shown())
+    wanted = operation("resolve", FIELDS, vendor_id="inc-1")
+    account.run(KIND, lambda there: there.resolve(wanted), closed_status="review")
+    assert account.body_of(EDIT)["incident"] == {"incident_status_id": "st-review"}
+
+
+@pytest.mark.parametrize("category", ["closed", "declined", "canceled", "merged", "learning"])
+@pytest.mark.parametrize("kind", ["update", "resolve"])
+def test_what_people_are_done_with_is_not_touched(account, operation, category, kind):
+    account.answer(*SHOW, shown(category))
+    seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id="inc-1")))
+    assert seen.state == "resolved"
+    assert account.changes == []
+
+
+@pytest.mark.parametrize(
+    ("category", "state"), [("live", "open"), ("triage", "open"), ("paused", "open"), ("closed", "resolved")]
+)
+def test_observing_reads_the_state(account, category, state):
+    account.answer(*SHOW, shown(category))
+    assert account.run(KIND, lambda there: there.observe("inc-1")).state == state
+
+
+def test_what_the_vendor_does_not_know_is_observed_as_none(account):
+    assert account.run(KIND, lambda there: there.observe("inc-404")) is None
+
+
+def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
+    """There is nothing to search: the vendor gives the original answer."""
+    wanted = operation("open", FIELDS)
+
+    async def body(there):
+        assert there.repeatable_open
+        assert await there.adopt(wanted) is None
+        assert await there.find(wanted) is None
+        return await there.open(wanted), await there.open(wanted)
+
+    first, second = account.run(KIND, body)
+    assert first == second
+    keys = {call.body["idempotency_key"] for call in account.calls if call.method == "POST"}
+    assert keys == {wanted.key}
+
+
+def test_the_vendors_error_is_read(account, operation, vendor):
+    envelope = {
+        "type": "validation_error",
+        "status": 422,
+        "request_id": "req-7",
+        "errors": [{"code": "invalid", "message": "Name is too odd", "source": {"field": "name", "pointer": "/name"}}],
+    }
+    account._answers[("POST", "/v1/incidents")] = []
+    account.answer("POST", "/v1/incidents", envelope, status=422)
+    with pytest.raises(errors.Permanent, match="Name is too odd") as caught:
+        account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    assert (caught.value.status, caught.value.field, caught.value.request_id) == (422, "name", "req-7")
+
+
+@pytest.mark.parametrize("date", ["Tue, 14 Nov 2023 22:13:50 GMT", "2023-11-14T22:13:50Z"])
+def test_the_rate_limits_own_retry_after_is_read(account, operation, date):
+    account._answers[("POST", "/v1/incidents")] = []
+    account.answer(
+        "POST", "/v1/incidents", {"type": "too_many_requests", "rate_limit": {"retry_after": date}}, status=429
+    )
+    with pytest.raises(errors.Temporary) as caught:
+        account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    assert caught.value.retry_after == 30
+
+
+def test_the_check_names_all_that_does_not_exist(account):
+    defaults = {"severity": "Majr", "incident_type": "Prod", "status": "Investigatin"}
+    problems = account.run(
+        KIND,
+        lambda there: there.check(),
+        api="v2",
+        defaults=defaults,
+        severities={"info": "None"},
+        closed_status="Shut",
+    )
+    assert [problem.split('"')[1] for problem in problems] == ["Shut", "Majr", "None", "Prod", "Investigatin"]
+
+
+def test_the_check_of_an_account_in_order_is_silent(account):
+    assert account.run(KIND, lambda there: there.check()) == []
+
+
+def test_the_check_tells_that_the_key_is_not_good(vendor, secret):
+    for path in ("/v1/severities", "/v1/incident_statuses"):
+        vendor.answer("GET", path, {"type": "authentication_error", "errors": []}, status=401)
+    problems = vendor.run(KIND, lambda there: there.check())
+    assert problems
+    assert all("401" in problem and secret not in problem for problem in problems)
+
+
+def test_an_account_without_a_closed_status_is_told(vendor, operation):
+    vendor.answer("GET", "/v1/incident_statuses", {"incident_statuses": []})
+    vendor.answer(*SHOW, shown())
+    with pytest.raises(errors.Permanent, match="set closed_status"):
+        vendor.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))

@@ -1,0 +1,249 @@
+"""Promises of the kind ``incident-io-status-page``: what customers are shown, once, and what is left to people."""
+
+import pytest
+
+from router.outbound import errors
+
+KIND = "incident-io-status-page"
+PAGES = {"status_pages": [{"id": "page-1", "name": "Public", "public_url": "https://status.test"}]}
+STRUCTURE = {
+    "current_structure": {
+        "items": [
+            {"component": {"component_id": "c-web", "name": "Website"}},
+            {"group": {"id": "g", "name": "EU", "components": [{"component_id": "c-eu", "name": "API"}]}},
+            {
+                "sub_page": {
+                    "id": "s",
+                    "name": "Partners",
+                    "items": [{"component": {"component_id": "c-partners", "name": "API"}}],
+                }
+            },
+        ]
+    }
+}
+FIELDS = {"title": "Checkout is down", "message": "Payments may fail.", "components": {"Website": "major_outage"}}
+CREATE = "POST /v2/status_page_incidents"
+UPDATE = "POST /v2/status_page_incident_updates"
+RENAME = "PUT /v2/status_page_incidents/post-1"
+SHOW = ("GET", "/v2/status_page_incidents/post-1")
+FULL = [{"component_id": "c-web", "component_status": "full_outage"}]
+
+
+def post(status="investigating", updates=(), impacts=(), name="Checkout is down"):
+    shown = {"id": "post-1", "status_page_id": "page-1", "name": name, "incident_status": status}
+    return {"status_page_incident": {**shown, "updates": list(updates), "component_impacts": list(impacts)}}
+
+
+def update_of(message, status="investigating", statuses=()):
+    return {"message": message, "incident_status": status, "component_statuses": list(statuses)}
+
+
+@pytest.fixture
+def account(vendor):
+    """The vendor with one page."""
+    vendor.answer("GET", "/v2/status_pages", PAGES)
+    vendor.answer("GET", "/v2/status_page_structures/page-1", STRUCTURE)
+    vendor.answer("POST", "/v2/status_page_incidents", post(), status=201)
+    vendor.answer("POST", "/v2/status_page_incident_updates", {"status_page_incident_update": {}}, status=201)
+    vendor.answer("PUT", "/v2/status_page_incidents/post-1", post())
+    return vendor
+
+
+def test_a_post_is_created_with_its_key_and_components(account, operation):
+    wanted = operation("open", FIELDS)
+    seen = account.run(KIND, lambda there: there.open(wanted), page="Public")
+    assert (seen.vendor_id, seen.state, seen.url) == ("post-1", "open", "https://status.test")
+    assert account.body_of(CREATE) == {
+        "idempotency_key": wanted.key,
+        "status_page_id": "page-1",
+        "name": "Checkout is down",
+        "message": "Payments may fail.",
+        "incident_status": "investigating",
+        "notify_subscribers": True,
+        "component_statuses": FULL,
+    }
+
+
+def test_whether_subscribers_are_told_is_always_said(account, operation):
+    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "notify": False})), page="Public")
+    assert account.body_of(CREATE)["notify_subscribers"] is False
+
+
+def test_listed_components_follow_the_severity(account, operation):
+    fields = {**FIELDS, "components": ["Website", "EU / API"], "status": "identified"}
+    account.run(KIND, lambda there: there.open(operation("open", fields, severity="major")), page="public")
+    assert account.body_of(CREATE)["component_statuses"] == [
+        {"component_id": "c-web", "component_status": "partial_outage"},
+        {"component_id": "c-eu", "component_status": "partial_outage"},
+    ]
+
+
+@pytest.mark.parametrize(("called", "id_"), [("EU / API", "c-eu"), ("Partners / API", "c-partners"), ("c-eu", "c-eu")])
+def test_components_in_groups_and_sub_pages_are_found(account, operation, called, id_):
+    fields = {**FIELDS, "components": {called: "operational"}}
+    account.run(KIND, lambda there: there.open(operation("open", fields)), page="Public")
+    assert account.body_of(CREATE)["component_statuses"][0]["component_id"] == id_
+
+
+@pytest.mark.parametrize(
+    ("components", "said"), [(["Websit"], '"Website"'), (["API"], "EU / API"), (["x"], "there are")]
+)
+def test_a_component_that_is_not_there_stops_the_post(account, operation, components, said):
+    with pytest.raises(errors.Permanent, match=said):
+        account.run(
+            KIND, lambda there: there.open(operation("open", {**FIELDS, "components": components})), page="Public"
+        )
+    assert account.changes == []
+
+
+def test_the_rule_may_choose_the_page_and_must_where_the_account_does_not(account, operation):
+    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "page": "Public"})), page="Elsewhere")
+    assert account.body_of(CREATE)["status_page_id"] == "page-1"
+    with pytest.raises(errors.Permanent, match="names a page"):
+        account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+
+
+def test_a_page_that_the_key_cannot_list_is_called_by_its_id(account, operation):
+    page_id = "01FCNDV6P870EA6S7TK1DSYDG0"
+    account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "components": {}})), page=page_id)
+    assert account.body_of(CREATE)["status_page_id"] == page_id
+
+
+def test_pages_are_read_to_the_end_of_the_list(vendor, operation):
+    vendor.answer("GET", "/v2/status_pages", {"status_pages": [], "pagination_meta": {"after": "page-0"}})
+    vendor.answer("GET", "/v2/status_pages", PAGES)
+    vendor.answer("POST", "/v2/status_page_incidents", post(), status=201)
+    vendor.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "components": {}})), page="Public")
+    assert [call.query.get("after") for call in vendor.calls if call.path == "/v2/status_pages"] == [None, "page-0"]
+
+
+def test_an_update_is_posted_with_words_status_and_components(account, operation):
+    account.answer(*SHOW, post(updates=[update_of("Payments may fail.")]))
+    fields = {**FIELDS, "update_message": "It is worse.", "update_status": "identified", "notify": False}
+    seen = account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    assert (seen.vendor_id, seen.state) == ("post-1", "open")
+    assert account.changes == [UPDATE]
+    assert account.body_of(UPDATE) == {
+        "status_page_incident_id": "post-1",
+        "message": "It is worse.",
+        "notify_subscribers": False,
+        "incident_status": "identified",
+        "component_statuses": FULL,
+    }
+
+
+def test_an_update_leaves_the_status_to_people(account, operation):
+    account.answer(*SHOW, post(status="monitoring"))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="post-1")))
+    assert "incident_status" not in account.body_of(UPDATE)
+    assert account.body_of(UPDATE)["message"] == "We are continuing to investigate this issue."
+
+
+@pytest.mark.parametrize(
+    ("statuses", "impacts"),
+    [(FULL, []), ([], [{**FULL[0], "start_at": "2023-11-14T22:13:20Z"}])],
+    ids=["said", "holds"],
+)
+def test_an_update_that_is_there_already_is_not_posted_twice(account, operation, statuses, impacts):
+    there_already = update_of("It is worse.", statuses=statuses)
+    account.answer(*SHOW, post(updates=[there_already, update_of("A person's words.")], impacts=impacts))
+    fields = {**FIELDS, "update_message": "It is worse."}
+    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    assert account.changes == []
+
+
+@pytest.mark.parametrize(
+    "there_already",
+    [
+        update_of("It is worse.", statuses=[{"component_id": "c-web", "component_status": "partial_outage"}]),
+        update_of("It is worse.", status="monitoring", statuses=FULL),
+        update_of("It was worse.", statuses=FULL),
+    ],
+    ids=["other components", "other status", "other words"],
+)
+def test_an_update_that_says_something_else_is_posted(account, operation, there_already):
+    account.answer(*SHOW, post(updates=[there_already]))
+    fields = {**FIELDS, "update_message": "It is worse.", "update_status": "investigating"}
+    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    assert account.changes == [UPDATE]
+
+
+def test_the_last_of_the_hundred_updates_is_kept_for_the_resolution(account, operation):
+    account.answer(*SHOW, post(updates=[update_of(f"Update {n}") for n in range(99)]))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="post-1")))
+    assert account.changes == []
+    account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="post-1")))
+    assert account.changes == [UPDATE]
+
+
+@pytest.mark.parametrize(("impacts", "changes"), [([], [UPDATE]), ([{**FULL[0]}], [])])
+def test_without_words_an_update_is_only_for_components(account, operation, impacts, changes):
+    account.answer(*SHOW, post(impacts=impacts))
+    wanted = operation("update", {**FIELDS, "update_message": ""}, vendor_id="post-1")
+    account.run(KIND, lambda there: there.update(wanted))
+    assert account.changes == changes
+
+
+def test_another_title_renames_the_post(account, operation):
+    account.answer(*SHOW, post(name="Something is down"))
+    fields = {"title": "Checkout is down", "message": "x", "update_message": ""}
+    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    assert account.changes == [RENAME]
+    assert account.body_of(RENAME) == {"name": "Checkout is down"}
+
+
+def test_resolving_says_so_and_leaves_the_components_to_the_vendor(account, operation):
+    account.answer(*SHOW, post())
+    wanted = operation("resolve", {**FIELDS, "resolve_message": "All is well."}, vendor_id="post-1")
+    assert account.run(KIND, lambda there: there.resolve(wanted)).state == "resolved"
+    assert account.body_of(UPDATE) == {
+        "status_page_incident_id": "post-1",
+        "message": "All is well.",
+        "notify_subscribers": True,
+        "incident_status": "resolved",
+    }
+
+
+def test_the_words_of_the_account_stand_in(account, operation):
+    account.answer(*SHOW, post())
+    wanted = operation("resolve", FIELDS, vendor_id="post-1")
+    account.run(KIND, lambda there: there.resolve(wanted), resolve_message="Over.")
+    assert account.body_of(UPDATE)["message"] == "Over."
+
+
+@pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
+def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
+    account.answer(*SHOW, post(status="resolved", name="Other"))
+    seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id="post-1")))
+    assert seen.state == "resolved"
+    assert account.changes == []
+
+
+def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
+    wanted = operation("open", FIELDS)
+
+    async def body(there):
+        assert there.repeatable_open
+        assert await there.find(wanted) is None
+        assert await there.adopt(wanted) is None
+        await there.open(wanted)
+        await there.open(wanted)
+
+    account.run(KIND, body, page="Public")
+    assert {call.body["idempotency_key"] for call in account.calls if call.method == "POST"} == {wanted.key}
+
+
+@pytest.mark.parametrize(("status", "state"), [("monitoring", "open"), ("resolved", "resolved")])
+def test_observing_reads_the_state(account, status, state):
+    account.answer(*SHOW, post(status=status))
+    assert account.run(KIND, lambda there: there.observe("post-1")).state == state
+    assert account.run(KIND, lambda there: there.observe("post-404")) is None
+
+
+def test_the_check_names_the_page_and_components_that_do_not_exist(account):
+    assert account.run(KIND, lambda there: there.check()) == []
+    assert account.run(KIND, lambda there: there.check(), page="Public", defaults={"components": ["Website"]}) == []
+    (problem,) = account.run(KIND, lambda there: there.check(), page="Publik")
+    assert 'did you mean "Public"' in problem
+    (problem,) = account.run(KIND, lambda there: there.check(), page="Public", defaults={"components": ["Web"]})
+    assert '"Web" does not exist' in problem

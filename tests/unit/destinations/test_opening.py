@@ -1,0 +1,119 @@
+"""Promises of reading a rule's fields: merged over the defaults, all problems named, none at the price of a secret."""
+
+import pydantic
+import pytest
+
+from router.destinations import opening, registry
+from router.outbound import errors
+
+REQUIRED = {
+    "incident-io": {"name": "Checkout is down"},
+    "incident-io-status-page": {"title": "Checkout is down", "message": "We are looking."},
+    "devhelm": {"title": "Checkout is down"},
+    "devhelm-status-page": {"title": "Checkout is down", "message": "We are looking."},
+}
+each_kind = pytest.mark.parametrize("kind", registry.KINDS.values(), ids=list(registry.KINDS))
+
+
+def config_of(kind, **settings):
+    return kind.config(kind=kind.name, api_key="sk-very-secret", **settings)
+
+
+@each_kind
+def test_what_must_be_there_may_come_from_the_defaults(kind):
+    required = REQUIRED[kind.name]
+    assert opening.problems(kind.opening, config_of(kind), required) == []
+    assert opening.problems(kind.opening, config_of(kind, defaults=required), {}) == []
+    assert {field for field, _ in opening.problems(kind.opening, config_of(kind), {})} == set(required)
+
+
+@each_kind
+def test_the_rule_wins_over_the_defaults(kind):
+    required = REQUIRED[kind.name]
+    first = next(iter(required))
+    read = opening.read(kind.opening, config_of(kind, defaults=required), {first: "From the rule"})
+    assert getattr(read, first) == "From the rule"
+
+
+@each_kind
+def test_a_field_that_does_not_exist_is_a_problem(kind):
+    problems = opening.problems(kind.opening, config_of(kind), {**REQUIRED[kind.name], "titel": "x"})
+    assert [field for field, _ in problems] == ["titel"]
+
+
+@each_kind
+def test_defaults_are_checked_when_the_configuration_is_loaded(kind):
+    with pytest.raises(pydantic.ValidationError, match=r"defaults\.titel"):
+        config_of(kind, defaults={"titel": "x"})
+
+
+@each_kind
+def test_a_configuration_that_is_wrong_does_not_show_its_key(kind):
+    with pytest.raises(pydantic.ValidationError) as caught:
+        config_of(kind, defaults={"titel": "x"}, unknown=1)
+    assert "sk-very-secret" not in str(caught.value)
+    assert "sk-very-secret" not in repr(config_of(kind))
+
+
+@each_kind
+@pytest.mark.parametrize("url", ["ftp://api.test", "api.test", "http://", "http://api.test:port"])
+def test_an_address_that_cannot_be_called_is_refused(kind, url):
+    with pytest.raises(pydantic.ValidationError, match="base_url"):
+        config_of(kind, base_url=url)
+
+
+@each_kind
+def test_an_operation_that_cannot_be_read_is_permanent_and_names_its_field(kind, operation):
+    with pytest.raises(errors.Permanent, match="there: titel") as caught:
+        opening.of(kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], "titel": "x"}))
+    assert caught.value.field == "titel"
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("incident-io", "visibility", "secret"),
+        ("incident-io", "mode", "tutorial"),
+        ("incident-io", "status", "paused"),
+        ("incident-io", "incident_role_assignments", [{"incident_role_id": "r", "assignee": {}}]),
+        ("incident-io", "custom_field_entries", [{"values": []}]),
+        ("incident-io-status-page", "title", "x" * 201),
+        ("incident-io-status-page", "message", "x" * 4097),
+        ("incident-io-status-page", "message", ""),
+        ("incident-io-status-page", "status", "resolved"),
+        ("incident-io-status-page", "update_status", "resolved"),
+        ("incident-io-status-page", "components", {"API": "full_outage"}),
+        ("devhelm", "severity", "CRITICAL"),
+        ("devhelm", "monitor_id", "42"),
+        ("devhelm", "update_status", "RESOLVED"),
+        ("devhelm-status-page", "title", "x" * 501),
+        ("devhelm-status-page", "impact", "major"),
+        ("devhelm-status-page", "status", "RESOLVED"),
+        ("devhelm-status-page", "postmortem_url", "ftp://x"),
+        ("devhelm-status-page", "postmortem_url", "https://" + "x" * 2048),
+        ("devhelm-status-page", "components", 3),
+    ],
+)
+def test_what_a_vendor_would_refuse_is_a_problem_before_it_is_asked(kind, field, value):
+    kind = registry.KINDS[kind]
+    problems = opening.problems(kind.opening, config_of(kind), {**REQUIRED[kind.name], field: value})
+    assert [name.partition(".")[0] for name, _ in problems] == [field]
+
+
+def test_the_path_of_a_problem_is_that_of_the_rule_file():
+    kind = registry.KINDS["devhelm-status-page"]
+    fields = {**REQUIRED[kind.name], "components": {"API": "broken"}}
+    assert [field for field, _ in opening.problems(kind.opening, config_of(kind), fields)] == ["components.API"]
+
+
+@each_kind
+def test_mappings_from_the_ladder_may_be_said_in_part(kind):
+    mappings = {"severities": "X", "impacts": "NONE", "component_statuses": "operational"}
+    if kind.name == "devhelm":
+        mappings["severities"] = "DEGRADED"
+    for name in mappings.keys() & kind.config.model_fields.keys():
+        filled = getattr(config_of(kind, **{name: {"major": mappings[name]}}), name)
+        assert filled["major"] == mappings[name]
+        assert set(filled) == {"critical", "major", "minor", "info"}
+        with pytest.raises(pydantic.ValidationError):
+            config_of(kind, **{name: {"terrible": mappings[name]}})

@@ -1,0 +1,300 @@
+"""Promises of the one HTTP client: what is sent, what is read, and what each failure means."""
+
+import asyncio
+import inspect
+import json
+import socket
+
+import httpx
+import msgspec
+import pytest
+
+import router
+from router.outbound import client, errors
+
+
+def failure_of(wire, *, method="POST", path="/v1/things"):
+    with pytest.raises(errors.Failure) as caught:
+        wire.run(lambda http: http.call(method, path, json={"a": 1} if method == "POST" else None))
+    return caught.value
+
+
+def test_every_exception_of_httpx_is_mapped():
+    exceptions = {
+        member
+        for _, member in inspect.getmembers(httpx, inspect.isclass)
+        if issubclass(member, Exception) and member.__module__.startswith("httpx")
+    }
+    assert exceptions == set(client.OUTCOMES)
+
+
+@pytest.mark.parametrize("kind", client.OUTCOMES, ids=lambda kind: kind.__name__)
+def test_every_exception_of_httpx_is_caught(kind):
+    assert issubclass(kind, client._FOREIGN)
+
+
+def test_an_exception_that_httpx_may_grow_means_what_its_base_does():
+    class SomethingNew(httpx.ConnectError):
+        pass
+
+    assert client.outcome(SomethingNew("new")) is errors.Temporary
+
+
+def test_a_call_sends_json_the_account_and_who_is_calling(wire, secret):
+    wire.answer(200, b'{"ok": true}', "X-Request-Id: r1")
+    answer = wire.run(lambda http: http.call("POST", "/v1/things", json={"name": "ü"}, query={"a b": "c&d"}))
+    head, _, body = wire.received[0].partition(b"\r\n\r\n")
+    assert head.startswith((b"POST /v1/things?a%20b=c%26d HTTP/1.1", b"POST /v1/things?a+b=c%26d HTTP/1.1"))
+    lines = {line.lower() for line in head.decode().split("\r\n")}
+    assert f"authorization: bearer {secret}" in lines
+    assert f"user-agent: incident-router/{router.__version__}" in lines
+    assert "content-type: application/json" in lines
+    assert json.loads(body) == {"name": "ü"}
+    assert (answer.status, answer.body, answer.headers["x-request-id"]) == (200, {"ok": True}, "r1")
+
+
+def test_the_base_url_may_have_a_path_and_a_closing_slash(wire):
+    wire.answer(200, b"{}")
+
+    async def body(http):
+        below = client.Client(name="x", base_url=http._base + "/api/", headers={}, timeout_seconds=5, now=lambda: 0)
+        await below.call("GET", "/v1/things")
+        await below.aclose()
+
+    wire.run(body)
+    assert wire.received[0].startswith(b"GET /api/v1/things HTTP/1.1")
+
+
+def test_a_struct_is_sent_as_its_json_and_an_answer_is_read_into_one(wire):
+    class Thing(msgspec.Struct):
+        name: str
+
+    wire.answer(201, b'{"name": "answered", "more": 1}')
+    answer = wire.run(lambda http: http.call("POST", "/v1/things", json=Thing("sent")))
+    assert wire.received[0].endswith(b'{"name":"sent"}')
+    assert answer.read(Thing) == Thing("answered")
+
+
+def test_an_answer_of_another_shape_leaves_open_whether_it_was_done(wire):
+    class Thing(msgspec.Struct):
+        name: str
+
+    wire.answer(200, b'{"nom": 1}')
+    answer = wire.run(lambda http: http.call("POST", "/v1/things"))
+    with pytest.raises(errors.Unanswered, match=r"on-call: POST /v1/things.*`name`"):
+        answer.read(Thing)
+    with pytest.raises(errors.Temporary):
+        wire.run(lambda http: http.read("/v1/things", Thing))
+
+
+def test_an_empty_answer_is_none(wire):
+    wire.answer(204)
+    assert wire.run(lambda http: http.call("POST", "/v1/things")).body is None
+
+
+def test_connections_are_kept_and_used_again(wire):
+    wire.answer(200, b"{}")
+
+    async def body(http):
+        for _ in range(5):
+            await http.call("GET", "/v1/things")
+
+    wire.run(body)
+    assert (len(wire.received), wire.connections) == (5, 1)
+
+
+def test_redirects_are_not_followed(wire):
+    wire.answer(302, b"", "location: http://127.0.0.1:1/elsewhere")
+    failure = failure_of(wire)
+    assert isinstance(failure, errors.Permanent)
+    assert (failure.status, len(wire.received)) == (302, 1)
+    assert "redirects are not followed" in failure.message
+
+
+@pytest.mark.parametrize("path", ["v1/things", "http://127.0.0.1:1/", "@127.0.0.1:1/"])
+def test_only_paths_below_the_base_url_are_called(wire, path):
+    wire.answer(200, b"{}")
+    assert isinstance(failure_of(wire, path=path), errors.Permanent)
+    assert wire.received == []
+
+
+def test_a_path_that_looks_like_a_host_still_goes_to_the_base_url(wire):
+    wire.answer(200, b"{}")
+    wire.run(lambda http: http.call("GET", "//127.0.0.1:1/x"))
+    assert len(wire.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"), [("a/b", "a%2Fb"), ("..", "%2E%2E"), ("a?b#c d", "a%3Fb%23c%20d"), ("01ABC-x.y", "01ABC-x.y")]
+)
+def test_an_id_stays_one_segment_of_a_path(text, quoted):
+    assert client.segment(text) == quoted
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.Permanent),
+        (401, errors.Permanent),
+        (403, errors.Permanent),
+        (404, errors.Permanent),
+        (408, errors.Unanswered),
+        (409, errors.Permanent),
+        (422, errors.Permanent),
+        (425, errors.Temporary),
+        (429, errors.Temporary),
+        (500, errors.Unanswered),
+        (502, errors.Unanswered),
+        (503, errors.Unanswered),
+        (504, errors.Unanswered),
+    ],
+)
+def test_each_status_says_what_happens_next(wire, status, kind):
+    wire.answer(status, b"<html>")
+    failure = failure_of(wire)
+    assert type(failure) is kind
+    assert str(status) in failure.message
+    if kind is errors.Permanent:
+        assert failure.status == status
+
+
+@pytest.mark.parametrize("status", [408, 500, 503])
+def test_a_get_that_is_not_answered_surely_did_nothing(wire, status):
+    wire.answer(status, b"", "retry-after: 7")
+    failure = failure_of(wire, method="GET")
+    assert type(failure) is errors.Temporary
+    assert failure.retry_after == 7
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_read_from_the_header(wire, status):
+    wire.answer(status, b"{}", "retry-after: 30")
+    assert failure_of(wire).retry_after == 30
+
+
+def test_the_vendor_folder_reads_the_error_envelope(wire):
+    def read_error(status, body, headers):
+        return client.VendorMessage(
+            f"{status} {body['why']}",
+            field="name",
+            request_id=headers["x-id"],
+            retry_after="Tue, 14 Nov 2023 22:14:20 GMT",
+        )
+
+    wire.settings["read_error"] = read_error
+    wire.answer(422, b'{"why": "too long"}', "X-Id: r9")
+    failure = failure_of(wire)
+    assert "422 too long" in failure.message
+    assert (failure.field, failure.request_id) == ("name", "r9")
+    wire.answers.clear()
+    wire.answer(429, b'{"why": "slow down"}', "X-Id: r9")
+    assert failure_of(wire).retry_after == 60
+
+
+def test_secrets_are_in_no_message(wire, secret):
+    wire.settings["read_error"] = lambda _, body, __: client.VendorMessage(body, field=body)
+    wire.answer(401, json.dumps(f"the key {secret} is not valid").encode())
+    failure = failure_of(wire, path=f"/v1/{secret}")
+    assert "***" in failure.message
+    assert secret not in repr(failure) + failure.field + str(failure.__dict__)
+
+
+def test_secrets_are_not_in_the_clients_repr(wire, secret):
+    wire.answer(200)
+
+    async def body(http):
+        return repr(http), repr(http._http.headers)
+
+    shown, headers = wire.run(body)
+    assert shown.startswith("Client(name='on-call'")
+    assert secret not in shown + headers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>",
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}",
+        b"\x16\x03 no HTTP at all\r\n\r\n",
+        b"",
+    ],
+    ids=["cut off", "half a document", "not JSON", "not gzip", "not HTTP", "closed without a word"],
+)
+def test_a_broken_answer_leaves_open_whether_it_was_done(wire, answer):
+    wire.answers.append(answer)
+    assert type(failure_of(wire)) is errors.Unanswered
+
+
+def test_an_answer_is_read_no_further_than_the_cap(wire, monkeypatch):
+    monkeypatch.setattr(client, "BODY_CAP", 1000)
+    wire.answer(200, b'"' + b"x" * 2000 + b'"')
+    failure = failure_of(wire)
+    assert type(failure) is errors.Unanswered
+    assert "larger than 1000 bytes" in failure.message
+
+
+def test_an_error_larger_than_the_cap_is_known_by_its_status(wire, monkeypatch):
+    monkeypatch.setattr(client, "BODY_CAP", 1000)
+    wire.answer(400, b"x" * 2000)
+    assert type(failure_of(wire)) is errors.Permanent
+
+
+def test_no_answer_in_time_leaves_open_whether_it_was_done(wire):
+    wire.settings["timeout_seconds"] = 0.05
+    wire.answers.append(None)
+    failure = failure_of(wire)
+    assert type(failure) is errors.Unanswered
+    assert "on-call: POST /v1/things" in failure.message
+
+
+def test_the_time_limit_holds_for_the_whole_call(wire):
+    """Read time-outs begin again with each byte; the limit does not."""
+    wire.settings["timeout_seconds"] = 0.2
+    wire.answers.append(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n")
+    assert type(failure_of(wire)) is errors.Unanswered
+
+
+def test_a_vendor_that_cannot_be_reached_did_nothing():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # Bound but not listening: connections are refused.
+
+        async def main():
+            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+            http = client.Client(name="x", base_url=url, headers={}, timeout_seconds=5, now=lambda: 0)
+            try:
+                await http.call("POST", "/v1/things", json={})
+            finally:
+                await http.aclose()
+
+        with pytest.raises(errors.Temporary, match="ConnectError"):
+            asyncio.run(main())
+
+
+@pytest.mark.parametrize("base_url", ["ftp://127.0.0.1", "http://127.0.0.1:port"])
+def test_an_address_that_will_never_do_is_permanent(base_url):
+    async def main():
+        http = client.Client(name="x", base_url=base_url, headers={}, timeout_seconds=5, now=lambda: 0)
+        try:
+            await http.call("POST", "/v1/things")
+        finally:
+            await http.aclose()
+
+    with pytest.raises((errors.Permanent, httpx.InvalidURL)):
+        asyncio.run(main())
+
+
+def test_the_proxy_of_the_environment_is_not_for_this_machine(wire, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    wire.answer(200, b"{}")
+    assert wire.run(lambda http: http.call("GET", "/v1/things")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [("http://localhost:1", True), ("http://[::1]:1", True), ("http://127.9.9.9", True), ("https://api.test", False)],
+)
+def test_which_addresses_are_this_machine(url, loopback):
+    assert client._is_loopback(url) is loopback

@@ -1,0 +1,26 @@
+"""Promises of the failures: each says what happens next, and the drawing at the top of the file is true."""
+
+import inspect
+import re
+
+import pytest
+
+from router.outbound import errors
+
+
+def test_the_drawing_names_every_failure():
+    drawn = set(re.findall(r"^(?:[├└]── )?([A-Z]\w+)", errors.__doc__.partition("\n\n")[2], re.MULTILINE))
+    defined = {name for name, member in inspect.getmembers(errors, inspect.isclass)}
+    assert drawn == defined
+
+
+@pytest.mark.parametrize("kind", [errors.Temporary, errors.Unanswered, errors.Permanent])
+def test_a_failure_reads_as_its_message(kind):
+    failure = kind("the vendor was not reached")
+    assert str(failure) == failure.message == "the vendor was not reached"
+    assert isinstance(failure, errors.Failure)
+
+
+def test_what_is_not_known_of_a_refusal_is_empty():
+    refusal = errors.Permanent("no")
+    assert (refusal.status, refusal.field, refusal.request_id) == (0, "", "")
