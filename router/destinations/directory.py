@@ -94,7 +94,10 @@ class Directory(Generic[Found]):
         return [thing.name, *self._also_called(thing)]
 
     def _nearest(self, wanted: str) -> str:
-        by_folded = {name.casefold(): name for thing in self._things or () for name in self._names(thing)}
+        by_folded: dict[str, str] = {}
+        for thing in self._things or ():
+            for name in self._names(thing):
+                by_folded.setdefault(name.casefold(), name)
         if not by_folded:
             return "; there are none"
         near = difflib.get_close_matches(wanted.casefold(), by_folded, n=3, cutoff=0.5)

@@ -1,6 +1,6 @@
 """Reads what a rule sets for one incident: the rule's fields over the destination's defaults, checked as a whole.
 
-The rule loader asks here for problems; a destination reads its fields here at the start of each operation.
+A destination does so at the start of each operation; the rule loader has checked the same when it read the rule.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,15 +18,6 @@ Shape = TypeVar("Shape", bound=base.Opening)
 def read(shape: type[Shape], config: base.Config, fields: Mapping[str, Any]) -> Shape:
     """Merge ``fields`` over the defaults, field by field, and check them; ``pydantic.ValidationError`` otherwise."""
     return shape.model_validate({**config.defaults, **fields}, context={"config": config})
-
-
-def problems(shape: type[base.Opening], config: base.Config, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List what is wrong with a rule's fields, as (dotted path of the field, problem); empty where all is well."""
-    try:
-        read(shape, config, fields)
-    except pydantic.ValidationError as problem:
-        return _listed(problem)
-    return []
 
 
 def of(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape:

@@ -1,0 +1,233 @@
+"""Promises of the kind ``devhelm``: at most one open incident with our reference, and nothing that people ended."""
+
+import pytest
+
+from router.outbound import errors
+
+KIND = "devhelm"
+PATH = "/api/v1/incidents"
+ID = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
+FIELDS = {"title": "Checkout is down", "body": "5xx above 20%"}
+SHOW = ("GET", f"{PATH}/{ID}")
+UPDATE = f"POST {PATH}/{ID}/updates"
+RESOLVE = f"POST {PATH}/{ID}/resolve"
+
+
+def incident(id_=ID, *, status="TRIGGERED", severity="DOWN", title="Checkout is down", created="2023-11-14T22:13:21Z"):
+    shown = {"id": id_, "status": status, "severity": severity, "title": title, "createdAt": created}
+    return {**shown, "shortlink": "https://dh.test/1"}
+
+
+def detail(updates=(), **others):
+    return {"data": {"incident": incident(**others), "updates": [{"body": body} for body in updates]}}
+
+
+@pytest.fixture
+def account(vendor):
+    """The vendor that takes every change."""
+    vendor.answer("POST", PATH, detail(), status=201)
+    vendor.answer("POST", f"{PATH}/{ID}/updates", detail(), status=201)
+    vendor.answer("POST", f"{PATH}/{ID}/resolve", detail(status="RESOLVED"))
+    vendor.answer("POST", f"{PATH}/{OTHER}/resolve", detail(status="RESOLVED"))
+    return vendor
+
+
+def test_an_incident_is_created_with_our_reference_in_its_title(account, operation):
+    wanted = operation("open", FIELDS)
+    seen = account.run(KIND, lambda there: there.open(wanted))
+    assert (seen.vendor_id, seen.state, seen.url) == (ID, "open", "https://dh.test/1")
+    assert account.body_of(f"POST {PATH}") == {
+        "title": f"Checkout is down [{wanted.reference}]",
+        "severity": "DOWN",
+        "body": "5xx above 20%",
+    }
+
+
+def test_every_field_of_the_vendor_can_be_set(account, operation):
+    fields = {**FIELDS, "monitor_id": OTHER, "severity": "MAINTENANCE"}
+    account.run(KIND, lambda there: there.open(operation("open", fields)))
+    sent = account.body_of(f"POST {PATH}")
+    assert (sent["monitorId"], sent["severity"]) == (OTHER, "MAINTENANCE")
+
+
+@pytest.mark.parametrize(
+    ("severity", "word"), [("critical", "DOWN"), ("major", "DOWN"), ("minor", "DEGRADED"), ("info", "MAINTENANCE")]
+)
+def test_the_ladder_is_mapped_as_configured(account, operation, severity, word):
+    wanted = operation("open", FIELDS, severity=severity)
+    account.run(KIND, lambda there: there.open(wanted), severities={"info": "MAINTENANCE"})
+    assert account.body_of(f"POST {PATH}")["severity"] == word
+
+
+def test_the_organisation_and_workspace_are_named_where_they_are_set(account, operation):
+    account.run(KIND, lambda there: there.open(operation("open", FIELDS)), org_id="7", workspace_id="42")
+    account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    first, second = [call.headers for call in account.calls]
+    assert (first["x-phelm-org-id"], first["x-phelm-workspace-id"]) == ("7", "42")
+    assert not [name for name in second if name.startswith("x-phelm")]
+
+
+def test_an_update_says_how_bad_it_is_in_words(account, operation):
+    """The vendor's description knows no way to change a severity."""
+    account.answer(*SHOW, detail(severity="DEGRADED"))
+    fields = {**FIELDS, "update_message": "It has spread.", "update_status": "CONFIRMED", "notify": True}
+    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id=ID)))
+    assert account.body_of(UPDATE) == {
+        "notifySubscribers": True,
+        "body": "It has spread.\n\nSeverity is now critical (DOWN; opened as DEGRADED).",
+        "newStatus": "CONFIRMED",
+    }
+
+
+def test_subscribers_are_not_told_of_updates_unless_the_rule_says_so(account, operation):
+    account.answer(*SHOW, detail())
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
+    assert account.body_of(UPDATE) == {"notifySubscribers": False, "body": "Severity is now critical."}
+
+
+def test_an_update_that_is_there_already_is_not_posted_twice(account, operation):
+    account.answer(*SHOW, detail(updates=["Severity is now critical.", "A person's words."]))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
+    assert account.changes == []
+
+
+def test_resolving_says_why(account, operation):
+    account.answer(*SHOW, detail())
+    wanted = operation("resolve", {**FIELDS, "resolve_message": "The fix is out."}, vendor_id=ID)
+    assert account.run(KIND, lambda there: there.resolve(wanted)).state == "resolved"
+    assert account.body_of(RESOLVE) == {"body": "The fix is out."}
+
+
+def test_a_resolution_without_words_is_possible(account, operation):
+    account.answer(*SHOW, detail())
+    wanted = operation("resolve", {**FIELDS, "resolve_message": ""}, vendor_id=ID)
+    account.run(KIND, lambda there: there.resolve(wanted))
+    assert account.body_of(RESOLVE) == {}
+
+
+@pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
+def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
+    account.answer(*SHOW, detail(status="RESOLVED"))
+    seen = account.run(KIND, lambda there: getattr(there, kind)(operation(kind, FIELDS, vendor_id=ID)))
+    assert seen.state == "resolved"
+    assert account.changes == []
+
+
+@pytest.mark.parametrize(("status", "state"), [("WATCHING", "open"), ("CONFIRMED", "open"), ("RESOLVED", "resolved")])
+def test_observing_reads_the_state(account, status, state):
+    account.answer(*SHOW, detail(status=status))
+    assert account.run(KIND, lambda there: there.observe(ID)).state == state
+    assert account.run(KIND, lambda there: there.observe(OTHER)) is None
+
+
+def test_a_state_that_cannot_be_read_is_not_taken_for_gone(account):
+    account.answer(*SHOW, {"message": "no"}, status=403)
+    with pytest.raises(errors.Permanent):
+        account.run(KIND, lambda there: there.observe(ID))
+
+
+def found(account, operation, *pages):
+    """Find among pages of (id, changes) incidents; ``TAG`` in a title stands for our reference."""
+    wanted = operation("open", FIELDS)
+    for number, page in enumerate(pages):
+        listed = [incident(**{**one, "title": one["title"].replace("TAG", f"[{wanted.reference}]")}) for one in page]
+        account.answer("GET", PATH, {"data": listed, "hasNext": number < len(pages) - 1, "hasPrev": number > 0})
+    return wanted, account.run(KIND, lambda there: there.find(wanted))
+
+
+def test_an_open_that_happened_is_found_by_its_reference(account, operation):
+    wanted, seen = found(
+        account, operation, [{"id_": OTHER, "title": "Somebody's"}], [{"id_": ID, "title": "Checkout is down TAG"}]
+    )
+    assert (seen.vendor_id, seen.state) == (ID, "open")
+    assert [call.query for call in account.calls] == [
+        {
+            "search": wanted.reference,
+            "source": "MANUAL",
+            "startedFrom": "2023-11-14T21:13:20Z",
+            "page": str(page),
+            "size": "200",
+        }
+        for page in (0, 1)
+    ]
+    assert account.changes == []
+
+
+def test_an_open_that_did_not_happen_is_not_found(account, operation):
+    _, seen = found(account, operation, [{"id_": OTHER, "title": "Somebody's, near IR-00000000"}])
+    assert seen is None
+
+
+def test_of_several_the_oldest_stays_and_the_rest_is_resolved(account, operation):
+    later, earlier = "2023-11-14T22:13:30Z", "2023-11-14T22:13:25Z"
+    _, seen = found(
+        account,
+        operation,
+        [{"id_": OTHER, "title": "x TAG", "created": later}, {"id_": ID, "title": "x TAG", "created": earlier}],
+    )
+    assert seen.vendor_id == ID
+    assert account.changes == [f"POST {PATH}/{OTHER}/resolve"]
+
+
+def test_an_open_one_stays_before_an_older_resolved_one(account, operation):
+    older, newer = "2023-11-14T22:13:25Z", "2023-11-14T22:13:30Z"
+    _, seen = found(
+        account,
+        operation,
+        [
+            {"id_": OTHER, "title": "x TAG", "created": older, "status": "RESOLVED"},
+            {"id_": ID, "title": "x TAG", "created": newer},
+        ],
+    )
+    assert (seen.vendor_id, seen.state) == (ID, "open")
+    assert account.changes == []
+
+
+def test_one_that_somebody_has_resolved_is_found_as_resolved(account, operation):
+    _, seen = found(account, operation, [{"id_": ID, "title": "x TAG", "status": "RESOLVED"}])
+    assert seen.state == "resolved"
+
+
+def test_an_open_must_not_simply_be_repeated(account, operation):
+    async def body(there):
+        return there.repeatable_open, await there.adopt(operation("adopt", FIELDS))
+
+    assert account.run(KIND, body) == (False, None)
+
+
+def test_the_vendors_error_is_read(vendor, operation):
+    envelope = {
+        "status": 400,
+        "code": "VALIDATION_FAILED",
+        "message": "Validation failed",
+        "timestamp": 1,
+        "requestId": "req-7",
+        "errors": [None, {"code": "TOO_LONG", "field": "title", "message": "Title is too long"}],
+    }
+    vendor.answer("POST", PATH, envelope, status=400)
+    with pytest.raises(errors.Permanent, match="Validation failed; Title is too long") as caught:
+        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    assert (caught.value.field, caught.value.request_id) == ("title", "req-7")
+
+
+def test_retry_after_and_the_headers_request_id_are_read(vendor, operation):
+    vendor.answer("POST", PATH, {"message": "slow down"}, status=429, Retry_After="12")
+    with pytest.raises(errors.Temporary, match="slow down") as caught:
+        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    assert caught.value.retry_after == 12
+
+
+def test_a_dropped_connection_leaves_open_whether_it_happened(vendor, operation):
+    vendor.answer("POST", PATH, status=0)
+    with pytest.raises(errors.Unanswered):
+        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+    assert vendor.made == [f"POST {PATH}"]
+
+
+def test_the_check_tells_whether_the_key_is_good(vendor, secret):
+    vendor.answer("GET", PATH, {"data": [], "hasNext": False, "hasPrev": False})
+    vendor.answer("GET", PATH, {"message": f"{secret} is not a key"}, status=401)
+    assert vendor.run(KIND, lambda there: there.check()) == []
+    (problem,) = vendor.run(KIND, lambda there: there.check())
+    assert "401: *** is not a key" in problem

@@ -1,0 +1,200 @@
+"""Promises of the kind ``devhelm-status-page``: one post an incident, and only words that a rule or a person meant."""
+
+import pytest
+
+from router.outbound import errors
+
+KIND = "devhelm-status-page"
+PAGE = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+POST = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+LINKED = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+WEB = "dddddddd-dddd-4ddd-8ddd-dddddddddddd"
+API = "eeeeeeee-eeee-4eee-8eee-eeeeeeeeeeee"
+VENDOR_ID = f"{PAGE}/{POST}"
+POSTS = f"/api/v1/status-pages/{PAGE}/incidents"
+ONE = f"{POSTS}/{POST}"
+CREATE, PUT, UPDATE = f"POST {POSTS}", f"PUT {ONE}", f"POST {ONE}/updates"
+PUBLISH, DISMISS = f"POST {ONE}/publish", f"POST {ONE}/dismiss"
+FIELDS = {"title": "Checkout is down", "message": "Payments may fail.", "components": {"Website": "major_outage"}}
+AT = "2023-11-14T22:13:25Z"
+DOWN = [{"statusPageComponentId": WEB, "componentStatus": "MAJOR_OUTAGE", "componentName": "Website"}]
+
+
+def page(mode="MANUAL"):
+    return {"id": PAGE, "name": "Public", "slug": "public", "incidentMode": mode}
+
+
+def post(published=AT, **others):
+    shown = {"id": POST, "statusPageId": PAGE, "title": "Checkout is down", "status": "INVESTIGATING"}
+    shown |= {"impact": "CRITICAL", "createdAt": AT, "publishedAt": published, "affectedComponents": DOWN}
+    return {**shown, **others}
+
+
+def listed(*entries, more=False):
+    return {"data": list(entries), "hasNext": more, "hasPrev": False}
+
+
+@pytest.fixture
+def account(vendor):
+    """The vendor with one page that takes every change."""
+    vendor.answer("GET", "/api/v1/status-pages", listed(page()))
+    components = [{"id": WEB, "name": "Website"}, {"id": API, "name": "API"}]
+    vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", listed(*components))
+    vendor.answer("POST", POSTS, {"data": post()}, status=201)
+    for path in (f"{ONE}/updates", f"{ONE}/publish"):
+        vendor.answer("POST", path, {"data": post()})
+    vendor.answer("PUT", ONE, {"data": post()})
+    vendor.answer("POST", f"{ONE}/dismiss", status=204)
+    return vendor
+
+
+def do(account, wanted, **settings):
+    return account.run(KIND, lambda there: getattr(there, wanted.kind)(wanted), **{"page": "Public", **settings})
+
+
+def test_a_post_is_created_linked_and_signed(account, operation):
+    account.answer("GET", POSTS, listed())
+    wanted = operation("open", FIELDS, linked_id=LINKED)
+    seen = do(account, wanted)
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "open")
+    assert account.body_of(CREATE) == {
+        "title": "Checkout is down",
+        "impact": "CRITICAL",
+        "body": f"Payments may fail.\n\nReference: {wanted.reference}",
+        "notifySubscribers": True,
+        "status": "INVESTIGATING",
+        "affectedComponents": [{"componentId": WEB, "status": "MAJOR_OUTAGE"}],
+        "monitoringIncidentId": LINKED,
+    }
+
+
+def test_a_post_that_follows_nothing_is_not_linked(account, operation):
+    do(account, operation("open", {**FIELDS, "notify": False, "components": ["API"]}, severity="major"))
+    sent = account.body_of(CREATE)
+    assert "monitoringIncidentId" not in sent
+    assert (sent["notifySubscribers"], sent["impact"]) == (False, "MAJOR")
+    assert sent["affectedComponents"] == [{"componentId": API, "status": "PARTIAL_OUTAGE"}]
+    assert account.made[-1] == CREATE
+
+
+@pytest.mark.parametrize("called", ["Public", "public", PAGE])
+def test_a_page_is_called_by_name_slug_or_id(account, operation, called):
+    assert do(account, operation("open", FIELDS), page=called).vendor_id == VENDOR_ID
+
+
+def test_without_a_page_nothing_is_posted(account, operation):
+    with pytest.raises(errors.Permanent, match="names a page") as caught:
+        do(account, operation("open", FIELDS), page="")
+    assert (caught.value.field, account.made) == ("page", [])
+
+
+def test_a_component_that_is_not_there_stops_the_post(account, operation):
+    with pytest.raises(errors.Permanent, match='did you mean "Website"'):
+        do(account, operation("open", {**FIELDS, "components": ["Websit"]}))
+    assert account.changes == []
+
+
+def test_a_draft_of_the_pages_own_is_brought_to_the_rules_words_and_stays_a_draft(account, operation):
+    draft = post(None, incidentId=LINKED, title="HTTP check failed", impact="MINOR", affectedComponents=None)
+    account.answer("GET", POSTS, listed(post(incidentId=None), draft))
+    account.answer("GET", ONE, {"data": draft})
+    seen = do(account, operation("adopt", {**FIELDS, "status": "IDENTIFIED"}, linked_id=LINKED))
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "draft")
+    assert account.changes == [PUT]
+    assert account.body_of(PUT) == {
+        "title": "Checkout is down",
+        "status": "IDENTIFIED",
+        "impact": "CRITICAL",
+        "affectedComponents": [{"componentId": WEB, "status": "MAJOR_OUTAGE"}],
+    }
+
+
+def test_what_the_page_has_published_itself_is_adopted_as_open(account, operation):
+    published = post(incidentId=LINKED, title="HTTP check failed", status="MONITORING")
+    account.answer("GET", POSTS, listed(published))
+    account.answer("GET", ONE, {"data": published})
+    assert do(account, operation("adopt", FIELDS, linked_id=LINKED)).state == "open"
+    assert account.body_of(PUT) == {"title": "Checkout is down"}
+
+
+def test_what_is_resolved_is_adopted_without_a_change(account, operation):
+    resolved = post(incidentId=LINKED, title="Other", status="RESOLVED")
+    account.answer("GET", POSTS, listed(resolved))
+    account.answer("GET", ONE, {"data": resolved})
+    assert do(account, operation("adopt", FIELDS, linked_id=LINKED)).state == "resolved"
+    assert account.changes == []
+
+
+def test_where_nothing_is_linked_there_is_nothing_to_adopt(account, operation):
+    account.answer("GET", POSTS, listed(post(incidentId=WEB)))
+    assert do(account, operation("adopt", FIELDS, linked_id=LINKED)) is None
+    assert do(account, operation("adopt", FIELDS)) is None
+    assert account.changes == []
+
+
+def test_a_draft_that_came_late_is_published_instead_of_a_second_post(account, operation):
+    draft = post(None, incidentId=LINKED)
+    account.answer("GET", POSTS, listed(draft))
+    account.answer("GET", ONE, {"data": draft})
+    assert do(account, operation("open", FIELDS, linked_id=LINKED)).state == "open"
+    assert account.changes == [PUBLISH]
+
+
+def test_publishing_says_all_that_the_rule_says(account, operation):
+    account.answer("GET", ONE, {"data": post(None, title="Old", affectedComponents=[])})
+    wanted = operation("publish", {**FIELDS, "notify": False}, vendor_id=VENDOR_ID)
+    assert do(account, wanted).state == "open"
+    assert account.body_of(PUBLISH) == {
+        "title": "Checkout is down",
+        "impact": "CRITICAL",
+        "status": "INVESTIGATING",
+        "body": f"Payments may fail.\n\nReference: {wanted.reference}",
+        "notifySubscribers": False,
+        "affectedComponents": [{"componentId": WEB, "status": "MAJOR_OUTAGE"}],
+    }
+
+
+def test_what_is_published_already_is_not_published_again(account, operation):
+    account.answer("GET", ONE, {"data": post()})
+    assert do(account, operation("publish", FIELDS, vendor_id=VENDOR_ID)).state == "open"
+    assert account.changes == []
+
+
+def test_a_draft_is_updated_without_a_word_to_anybody(account, operation):
+    account.answer("GET", ONE, {"data": post(None, impact="MINOR")})
+    assert do(account, operation("update", FIELDS, vendor_id=VENDOR_ID)).state == "draft"
+    assert account.changes == [PUT]
+    assert account.body_of(PUT) == {"impact": "CRITICAL"}
+
+
+def test_a_published_post_is_changed_and_told(account, operation):
+    account.answer("GET", ONE, {"data": post(impact="MINOR", updates=[{"status": "INVESTIGATING", "body": "x"}])})
+    fields = {**FIELDS, "update_message": "It is worse.", "update_status": "IDENTIFIED"}
+    do(account, operation("update", fields, vendor_id=VENDOR_ID))
+    assert account.changes == [PUT, UPDATE]
+    assert account.body_of(PUT) == {"status": "IDENTIFIED", "impact": "CRITICAL"}
+    assert account.body_of(UPDATE) == {"status": "IDENTIFIED", "body": "It is worse.", "notifySubscribers": True}
+
+
+def test_components_that_somebody_has_added_stay(account, operation):
+    added = {"statusPageComponentId": API, "componentStatus": "UNDER_MAINTENANCE", "componentName": "API"}
+    account.answer("GET", ONE, {"data": post(affectedComponents=[added])})
+    do(account, operation("update", {**FIELDS, "update_message": ""}, vendor_id=VENDOR_ID))
+    assert account.body_of(PUT)["affectedComponents"] == [
+        {"componentId": API, "status": "UNDER_MAINTENANCE"},
+        {"componentId": WEB, "status": "MAJOR_OUTAGE"},
+    ]
+
+
+def test_an_update_leaves_the_status_to_people_and_is_not_posted_twice(account, operation):
+    said = {"status": "MONITORING", "body": "We are continuing to investigate this issue."}
+    account.answer("GET", ONE, {"data": post(status="MONITORING")})
+    do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
+    assert account.body_of(UPDATE) == {**said, "notifySubscribers": True}
+    account.calls.clear()
+    account._answers[("GET", ONE)] = []
+    account.answer(
+        "GET", ONE, {"data": post(status="MONITORING", updates=[said, {"status": "MONITORING", "body": "x"}])}
+    )
+    do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
+    assert account.changes == []

@@ -1,0 +1,210 @@
+"""Promises of ending posts of the kind ``devhelm-status-page``, and of finding them after an unanswered call."""
+
+import pytest
+
+from router.outbound import errors
+
+KIND = "devhelm-status-page"
+PAGE = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
+POST = "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
+SECOND = "bbbbbbbb-bbbb-4bbb-8bbb-cccccccccccc"
+LINKED = "cccccccc-cccc-4ccc-8ccc-cccccccccccc"
+WEB = "dddddddd-dddd-4ddd-8ddd-dddddddddddd"
+VENDOR_ID = f"{PAGE}/{POST}"
+POSTS = f"/api/v1/status-pages/{PAGE}/incidents"
+ONE = f"{POSTS}/{POST}"
+PUT, UPDATE, DISMISS = f"PUT {ONE}", f"POST {ONE}/updates", f"POST {ONE}/dismiss"
+FIELDS = {"title": "Checkout is down", "message": "Payments may fail."}
+AT = "2023-11-14T22:13:25Z"
+RESOLVED = {"status": "RESOLVED", "body": "This incident has been resolved."}
+
+
+def post(id_=POST, *, published=AT, signed=None, **others):
+    shown = {"id": id_, "statusPageId": PAGE, "title": "Checkout is down", "status": "INVESTIGATING"}
+    shown |= {"impact": "CRITICAL", "createdAt": AT, "publishedAt": published}
+    if signed:
+        body = f"Payments may fail.\n\nReference: {signed}"
+        shown["updates"] = [{"status": "INVESTIGATING", "body": "More."}, {"status": "INVESTIGATING", "body": body}]
+    return {**shown, **others}
+
+
+def listed(*entries, more=False):
+    return {"data": list(entries), "hasNext": more, "hasPrev": False}
+
+
+@pytest.fixture
+def account(vendor):
+    """The vendor that takes every change."""
+    for id_ in (POST, SECOND):
+        vendor.answer("POST", f"{POSTS}/{id_}/updates", {"data": post(id_)})
+        vendor.answer("POST", f"{POSTS}/{id_}/dismiss", status=204)
+    vendor.answer("PUT", ONE, {"data": post()})
+    return vendor
+
+
+def do(account, wanted, **settings):
+    return account.run(KIND, lambda there: getattr(there, wanted.kind)(wanted), **{"page": PAGE, **settings})
+
+
+def find(account, operation, **others):
+    return account.run(KIND, lambda there: there.find(operation("open", FIELDS, **others)), page=PAGE)
+
+
+def test_resolving_says_so_and_sets_the_components_back(account, operation):
+    affected = [{"statusPageComponentId": WEB, "componentStatus": "MAJOR_OUTAGE", "componentName": "Website"}]
+    account.answer("GET", ONE, {"data": post(affectedComponents=affected)})
+    fields = {**FIELDS, "resolve_message": "All is well.", "notify": False}
+    assert do(account, operation("resolve", fields, vendor_id=VENDOR_ID)).state == "resolved"
+    assert account.changes == [UPDATE]
+    assert account.body_of(UPDATE) == {
+        "status": "RESOLVED",
+        "body": "All is well.",
+        "notifySubscribers": False,
+        "affectedComponents": [{"componentId": WEB, "status": "OPERATIONAL"}],
+    }
+
+
+def test_the_postmortem_is_set_once_it_is_resolved(account, operation):
+    account.answer("GET", ONE, {"data": post(postmortemUrl="https://old.test")})
+    fields = {**FIELDS, "postmortem_body": "What happened: …", "postmortem_url": ""}
+    do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
+    assert account.changes == [UPDATE, PUT]
+    assert account.body_of(PUT) == {"postmortemBody": "What happened: …", "postmortemUrl": ""}
+
+
+def test_a_postmortem_that_a_crash_kept_back_is_set_by_the_next_attempt(account, operation):
+    account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[RESOLVED])})
+    fields = {**FIELDS, "postmortem_url": "https://pm.test/1"}
+    do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
+    assert account.changes == [PUT]
+    account.calls.clear()
+    account._answers[("GET", ONE)] = []
+    account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[RESOLVED], postmortemUrl="https://pm.test/1")})
+    do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
+    assert account.changes == []
+
+
+def test_what_somebody_else_has_resolved_is_not_touched(account, operation):
+    account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[{**RESOLVED, "body": "Fixed by hand."}])})
+    fields = {**FIELDS, "title": "Other", "postmortem_body": "x"}
+    for kind in ("update", "publish", "resolve", "dismiss"):
+        assert do(account, operation(kind, fields, vendor_id=VENDOR_ID)).state == "resolved"
+    assert account.changes == []
+
+
+@pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
+def test_what_somebody_has_deleted_is_not_made_again(account, operation, kind):
+    assert do(account, operation(kind, FIELDS, vendor_id=VENDOR_ID)).state == "dismissed"
+    assert account.changes == []
+
+
+def test_a_draft_is_dismissed(account, operation):
+    account.answer("GET", ONE, {"data": post(published=None)})
+    seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "dismissed")
+    assert account.changes == [DISMISS]
+
+
+@pytest.mark.parametrize(("status", "raised"), [(404, False), (409, True)])
+def test_a_draft_that_goes_while_it_is_dismissed_is_gone(vendor, operation, status, raised):
+    vendor.answer("GET", ONE, {"data": post(published=None)})
+    vendor.answer("POST", f"{ONE}/dismiss", {"message": "no"}, status=status)
+    wanted = operation("dismiss", FIELDS, vendor_id=VENDOR_ID)
+    if raised:
+        with pytest.raises(errors.Permanent):
+            do(vendor, wanted)
+    else:
+        assert do(vendor, wanted).state == "dismissed"
+
+
+def test_what_somebody_has_published_is_not_dismissed(account, operation):
+    account.answer("GET", ONE, {"data": post()})
+    assert do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "open"
+    assert account.changes == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"published": None}, "draft"),
+        ({}, "open"),
+        ({"status": "MONITORING"}, "open"),
+        ({"status": "RESOLVED"}, "resolved"),
+    ],
+)
+def test_observing_reads_the_state(account, changes, state):
+    account.answer("GET", ONE, {"data": post(**changes)})
+    assert account.run(KIND, lambda there: there.observe(VENDOR_ID)).state == state
+    assert account.run(KIND, lambda there: there.observe(f"{PAGE}/{SECOND}")) is None
+
+
+def test_a_post_is_found_by_the_reference_at_its_foot(account, operation):
+    reference = operation("open", FIELDS).reference
+    account.answer("GET", POSTS, listed(post(SECOND, signed="IR-00000000"), post(), more=True))
+    account.answer("GET", POSTS, listed())
+    account.answer("GET", ONE, {"data": post(signed=reference)})
+    seen = find(account, operation)
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "open")
+    assert account.changes == []
+
+
+def test_a_post_is_found_by_its_link_where_the_reference_is_nowhere(account, operation):
+    linked = post(published=None, incidentId=LINKED, updates=[{"status": "INVESTIGATING", "body": "Check failed"}])
+    account.answer("GET", POSTS, listed(linked))
+    account.answer("GET", ONE, {"data": linked})
+    seen = find(account, operation, linked_id=LINKED)
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "draft")
+
+
+def test_of_several_the_oldest_stays_and_the_rest_is_resolved_quietly(account, operation):
+    reference = operation("open", FIELDS).reference
+    later = post(SECOND, signed=reference, createdAt="2023-11-14T22:13:40Z")
+    account.answer("GET", POSTS, listed(later, post(signed=reference)))
+    assert find(account, operation).vendor_id == VENDOR_ID
+    assert account.changes == [f"POST {POSTS}/{SECOND}/updates"]
+    sent = account.body_of(f"POST {POSTS}/{SECOND}/updates")
+    assert (sent["status"], sent["notifySubscribers"]) == ("RESOLVED", False)
+
+
+def test_a_signed_draft_that_is_too_many_is_thrown_away(account, operation):
+    reference = operation("open", FIELDS).reference
+    draft = post(SECOND, signed=reference, published=None, createdAt="2023-11-14T22:13:40Z")
+    account.answer("GET", POSTS, listed(draft, post(signed=reference)))
+    assert find(account, operation).vendor_id == VENDOR_ID
+    assert account.changes == [f"POST {POSTS}/{SECOND}/dismiss"]
+
+
+def test_a_post_of_an_earlier_episode_is_not_looked_at(account, operation):
+    long_ago = post(signed=operation("open", FIELDS).reference, createdAt="2023-11-14T20:00:00Z", incidentId=LINKED)
+    account.answer("GET", POSTS, listed(long_ago))
+    assert find(account, operation, linked_id=LINKED) is None
+
+
+@pytest.mark.parametrize(("times", "pages"), [(("20:01", "20:00"), 1), (("20:00", "20:01"), 2), (("20:00",), 2)])
+def test_a_list_is_left_early_only_where_it_is_surely_sorted(account, operation, times, pages):
+    old = [post(SECOND, signed="IR-00000000", createdAt=f"2023-11-14T{time}:00Z") for time in times]
+    account.answer("GET", POSTS, listed(*old, more=True))
+    account.answer("GET", POSTS, listed())
+    assert find(account, operation) is None
+    assert len(account.calls) == pages
+    assert account.calls[0].query == {"sort": "createdAt,desc", "page": "0", "size": "200"}
+
+
+def test_the_check_tells_of_the_page_and_its_mode(vendor):
+    def page(mode):
+        return {"id": PAGE, "name": "Public", "slug": "public", "incidentMode": mode}
+
+    for mode in ("AUTOMATIC", "REVIEW", "REVIEW", "MANUAL"):
+        vendor.answer("GET", "/api/v1/status-pages", listed(page(mode)))
+    vendor.answer("GET", f"/api/v1/status-pages/{PAGE}/components", listed({"id": WEB, "name": "Website"}))
+
+    def check(**settings):
+        return vendor.run(KIND, lambda there: there.check(), **settings)
+
+    assert check() == []
+    assert "AUTOMATIC" in check(page="Public")[0]
+    assert "follows" in check(page="Public")[0]
+    assert check(page="Public", follows="on-call") == []
+    assert check(page="Public", defaults={"components": ["Website"]}) == []
+    assert '"Web" does not exist' in check(page="Public", defaults={"components": {"Web": "major_outage"}})[0]
+    assert 'did you mean "Public"' in check(page="Publik")[0]
