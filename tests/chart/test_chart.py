@@ -138,7 +138,13 @@ def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_p
     assert (loaded.web.host, loaded.worker.health_host) == ("0.0.0.0", "0.0.0.0")
 
 
-def test_what_is_configured_beside_the_chart_s_own_addresses_stays(tmp_path):
+def test_the_sources_are_those_of_the_values_and_no_others():
+    """Helm merges maps: a source among the defaults would stay open beside the user's own."""
+    for case in ["separate", "all"]:
+        assert configuration(helm.render(CASES[case]))["sources"] == CASES[case]["config"]["sources"]
+
+
+def test_what_is_configured_beside_the_chart_s_own_addresses_stays():
     rendered = helm.render(CASES["separate"])
     assert configuration(rendered)["worker"] == {
         "lease_seconds": 45,
@@ -147,7 +153,7 @@ def test_what_is_configured_beside_the_chart_s_own_addresses_stays(tmp_path):
     }
 
 
-def test_rule_files_are_the_same_bytes(tmp_path):
+def test_rule_files_are_the_same_bytes():
     data = helm.render(CASES["separate"])["ConfigMap", "shop-incident-router-rules"]["data"]
     assert data == CASES["separate"]["rules"]
 
@@ -208,6 +214,7 @@ class TestNotes:
 
     def test_what_is_missing_is_said(self, tmp_path):
         shown = helm.notes({}, tmp_path)
+        assert "`config.sources` is empty" in shown
         assert "There are no rules" in shown
         assert "kubectl create secret generic shop-incident-router --namespace alerts" in shown
         assert "REDIS_URL" in shown
