@@ -98,17 +98,18 @@ class Json:
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
         """Turn a delivery into alerts; ``base.Unparsable`` names the alert and the setting that found nothing."""
         whole = _read(body)
-        shared = self._body_labels(whole, "body_labels")
-        many = self._alerts is not None or isinstance(whole, list)
         try:
-            return base.Parsed(
-                [
-                    self._alert(item, f"[{position}]." if many else "", shared, now)
-                    for position, item in enumerate(self._items(whole))
-                ]
-            )
+            return base.Parsed(self._all(whole, now))
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
+
+    def _all(self, whole: Any, now: int) -> list[alerts.Alert]:
+        shared = self._body_labels(whole, "body_labels")
+        many = self._alerts is not None or isinstance(whole, list)
+        return [
+            self._alert(item, f"[{position}]." if many else "", shared, now)
+            for position, item in enumerate(self._items(whole))
+        ]
 
     def _items(self, whole: Any) -> list[Any]:
         found = whole if self._alerts is None else _get(self._alerts, whole, "alerts")

@@ -142,10 +142,11 @@ def test_a_hostile_body_is_unparsable(kind, body):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("depth", [50, 150, 400, 800, 950, 1000])
-def test_depth_near_the_interpreter_s_limit_is_no_crash(kind, depth):
-    deep = b"[" * depth + b"]" * depth
-    survives(kind, b'{"version":"4","status":"firing","title":"t","alerts":[],"labels":{"a":' + deep + b"}}")
+def test_no_depth_near_the_interpreter_s_limit_is_a_crash(kind):
+    # What can just be decoded may be too deep for what is done with it next, so every depth is tried.
+    for depth in range(50, 1050):
+        deep = b"[" * depth + b"]" * depth
+        survives(kind, b'{"version":"4","status":"firing","title":"t","alerts":[],"labels":{"a":' + deep + b"}}")
 
 
 @pytest.mark.parametrize("kind", KINDS)

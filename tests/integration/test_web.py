@@ -75,7 +75,7 @@ async def served(url: str) -> AsyncIterator[Service]:
 def with_service(redis_url: str) -> Callable[[Callable[[Service], Coroutine[Any, Any, None]]], None]:
     def run(body: Callable[[Service], Coroutine[Any, Any, None]]) -> None:
         async def main() -> None:
-            async with served(redis_url) as service:
+            async with asyncio.timeout(20), served(redis_url) as service:
                 await body(service)
 
         uvloop.run(main())

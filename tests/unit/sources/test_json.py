@@ -115,6 +115,17 @@ def test_labels_of_the_alert_win_over_labels_of_the_body():
     assert one(body, **settings).labels == {"team": "inner", "site": "s"}
 
 
+@pytest.mark.parametrize("setting", ["labels", "body_labels", "annotations"])
+def test_a_value_too_deep_to_be_written_down_is_unparsable(setting):
+    mapped = source(**{setting: {"deep": "deep"}})
+    for depth in range(50, 1050):
+        body = b'{"status":"firing","title":"T","deep":' + b"[" * depth + b"]" * depth + b"}"
+        try:
+            mapped.parse(body, {}, NOW)
+        except base.Unparsable as error:
+            assert "nested too deeply" in error.problem  # noqa: PT017 - most depths raise nothing
+
+
 def test_a_single_object_at_alerts_is_one_alert_and_an_empty_list_is_none():
     assert one({"event": GOOD}, alerts="event").title == "T"
     assert parse({"events": []}, alerts="events") == []
