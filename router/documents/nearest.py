@@ -6,10 +6,10 @@ from collections.abc import Collection
 _FEW = 6  # More valid names than this are not listed; nobody reads them.
 
 
-def nearest(name: str, valid: Collection[str]) -> str | None:
-    """Return the valid name most like ``name``, or None where none is alike."""
+def nearest(name: str, valid: Collection[str], likeness: float = 0.6) -> str | None:
+    """Return the valid name most like ``name``, or None where none is alike; ``likeness`` is between 0 and 1."""
     folded = {candidate.casefold(): candidate for candidate in sorted(valid)}
-    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=likeness)
     return folded[found[0]] if found else None
 
 

@@ -58,6 +58,7 @@ def parse(name: str) -> Field:
         close = nearest.nearest(part, ("labels", "annotations"))
         said = f'; did you mean "{close}.{key}"?' if close else ""
     else:
-        close = nearest.nearest(name, _PLAIN)
+        # Most likely it is a label, unless it is nearly one of the plain fields: "service" is not "source".
+        close = nearest.nearest(name, _PLAIN, likeness=0.79)
         said = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
     raise Unknown(f'unknown field "{name}"{said} Fields are: {", ".join(_SPOKEN)}')

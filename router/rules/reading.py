@@ -117,7 +117,7 @@ class _Reading:
                         if field is not None:
                             yield field, one
                 except condition.Unreadable as error:
-                    self._say(f'"{name}": {error.problem}', "when", name, *error.path)
+                    self._say(f'"{name}": {error.problem}', "when", name, *error.path, key=error.at_key)
 
     def _group_by(self, names: Any) -> Iterator[fields.Field]:
         seen = set()

@@ -5,12 +5,16 @@ from typing import Any, ClassVar, Protocol, Self
 
 
 class Unreadable(Exception):
-    """A condition that is written wrongly: what is wrong, and the way to it from where the condition begins."""
+    """A condition that is written wrongly: what is wrong, and the way to it from where the condition begins.
 
-    def __init__(self, problem: str, path: Sequence[str | int] = ()) -> None:
+    ``at_key`` says that the last key on that way is what is wrong, and not its value.
+    """
+
+    def __init__(self, problem: str, path: Sequence[str | int] = (), *, at_key: bool = False) -> None:
         super().__init__(problem)
         self.problem = problem
         self.path = tuple(path)
+        self.at_key = at_key
 
 
 class Condition(Protocol):

@@ -31,8 +31,8 @@ def read(value: Any) -> tuple[condition.Condition, ...]:
 def _read_one(name: str, value: Any) -> condition.Condition:
     kind = CONDITIONS.get(name)
     if kind is None:
-        raise condition.Unreadable(f'unknown condition "{name}"{nearest.hint(name, CONDITIONS)}', (name,))
+        raise condition.Unreadable(f'unknown condition "{name}"{nearest.hint(name, CONDITIONS)}', (name,), at_key=True)
     try:
         return kind.read(value, read)
     except condition.Unreadable as error:
-        raise condition.Unreadable(error.problem, (name, *error.path)) from error
+        raise condition.Unreadable(error.problem, (name, *error.path), at_key=error.at_key) from error

@@ -1,0 +1,165 @@
+import pytest
+
+from router.documents import compose, load
+
+
+def parse(text):
+    return load.parse(text.encode(), "f.yaml")
+
+
+def messages(document):
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in document.problems]
+
+
+def test_a_document_is_plain_data():
+    document = parse("a: 1\nb: [x, 'y', null, true, 1.5]\nc: {d: {e: f}}\n")
+    assert document.problems == []
+    assert document.data == {"a": 1, "b": ["x", "y", None, True, 1.5], "c": {"d": {"e": "f"}}}
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n"])
+def test_an_empty_document_has_no_data_and_no_problems(text):
+    document = parse(text)
+    assert (document.data, document.problems) == (None, [])
+
+
+def test_every_value_and_every_key_knows_its_place():
+    document = parse("top:\n  - name: x\n    list: [1, 2]\n")
+    assert document.place(("top", 0, "name")) == (2, 11)
+    assert document.place(("top", 0, "name"), key=True) == (2, 5)
+    assert document.place(("top", 0, "list", 1)) == (3, 15)
+    assert document.place(("top", 0)) == (2, 5)
+    assert document.place() == (1, 1)
+
+
+def test_a_way_that_ends_too_early_is_placed_at_its_last_part():
+    document = parse("top:\n  inner:\n    a: 1\n")
+    assert document.place(("top", "inner", "missing")) == (2, 3)
+    assert document.place(("top", "inner", "a", "deeper")) == (3, 5)
+    assert document.place(("nothing",)) == (1, 1)
+
+
+def test_data_that_stands_in_no_file_has_no_places():
+    document = load.from_data({"a": [1, True, None, 2.5, "x"]}, "given")
+    problem = document.problem("wrong", ("a", 0))
+    assert str(problem) == "given: wrong"
+    assert document.written(("a",)) == ["1", "true", None, "2.5", "x"]
+
+
+def test_written_keeps_the_text_of_numbers_and_truth_values():
+    document = parse("a: 007\nb: [1.10, true, 'no', null]\nc: 0x1F\n")
+    assert document.written() == {"a": "007", "b": ["1.10", "true", "no", None], "c": "0x1F"}
+    assert document.written(("nothing",)) is None
+
+
+def test_keys_are_text_as_they_are_written():
+    assert parse("404: a\ntrue: b\n1.10: c\n").data == {"404": "a", "true": "b", "1.10": "c"}
+
+
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing():
+    document = load.parse(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  x]\r\n", "f.yaml")
+    assert document.data == {"a": 1, "b": ["x"]}
+    assert document.place(("b", 0)) == (3, 3)
+    assert document.problem("wrong", ("b", 0)).text == "  x]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: b: c\n", "1:5: mapping values are not allowed here"),
+        ("a: [1,\nb: 2\n", "3:1: expected ',' or ']', but got '<stream end>'"),
+        ("a:\n\t- b\n", "2:1: found character tab that cannot start any token"),
+        ('a: "x\n', "2:1: found unexpected end of stream (while scanning a quoted scalar that begins at line 1)"),
+        ("a: @x\n", "1:4: found character '@' that cannot start any token"),
+        ("ok: 1\nbad: \x01\n", "2:6: a character that YAML does not allow: U+0001"),
+    ],
+)
+def test_broken_syntax_is_one_problem_with_its_place(text, expected):
+    document = parse(text)
+    assert document.data is None
+    assert len(document.problems) == 1
+    assert messages(document)[0].startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: 1\nb: 2\na: 3\n", '3:1: "a" stands here twice; first in line 1'),
+        ("a: !thing x\n", "1:4: tags such as !thing are not allowed; text that looks like a number needs quotes"),
+        ("a: !!python/object:os.system x\n", "1:4: tags such as tag:yaml.org,2002:python/object:os.system are"),
+        ("a: !!map {}\n", "1:4: tags such as tag:yaml.org,2002:map are not allowed"),
+        ("a: {{ alert.title }}\n", "1:5: a key is plain text; a text with {{ … }} needs quotes"),
+        ("? [a]\n: b\n", "1:3: a key is plain text"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n", "3:3: merge keys (<<) are not supported"),
+        ("a: *nothing\n", '1:4: the alias "nothing" stands for nothing that was finished before it'),
+        ("a: &x [*x]\n", '1:8: the alias "x" stands for nothing that was finished before it'),
+        ("a\n--- \nb\n", "2:1: a file holds one YAML document; this begins a second one"),
+        ("a: " + "[" * 80 + "]" * 80, "1:67: nested deeper than 64 levels"),
+    ],
+)
+def test_what_a_careful_reader_fears_is_refused(text, expected):
+    assert messages(parse(text))[0].startswith(expected)
+
+
+def test_all_mistakes_are_told_at_once():
+    document = parse("a: 1\na: 2\nb: !x y\nc: *z\n")
+    assert [problem.line for problem in document.problems] == [2, 3, 4]
+
+
+def test_a_quoted_merge_sign_is_a_key_like_any_other():
+    assert parse('"<<": 1\n').data == {"<<": 1}
+
+
+def test_an_alias_stands_for_what_it_names():
+    assert parse("a: &x [1, {b: 2}]\nc: *x\nd: &y text\ne: *y\n").data == {
+        "a": [1, {"b": 2}],
+        "c": [1, {"b": 2}],
+        "d": "text",
+        "e": "text",
+    }
+
+
+def test_aliases_that_grow_without_bound_are_refused():
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    document = parse("\n".join(lines))
+    assert document.data is None
+    assert "more than 1,000,000 values" in document.problems[-1].message
+
+
+def test_a_file_that_is_broken_throughout_does_not_fill_the_log():
+    document = parse("a: 1\n" + "a: 2\n" * 5000)
+    assert len(document.problems) == 100
+
+
+def test_a_file_of_one_mebibyte_is_read_and_a_larger_one_is_not():
+    content = b"a: 1\n#" + b"x" * (load.MAX_BYTES - 7) + b"\n"
+    assert len(content) == load.MAX_BYTES
+    assert load.parse(content, "f.yaml").data == {"a": 1}
+    problems = load.parse(content + b"\n", "f.yaml").problems
+    assert [str(problem) for problem in problems] == ["f.yaml: is larger than 1 MiB; split it into several files"]
+
+
+def test_bytes_that_are_not_utf_8_are_placed():
+    problems = load.parse(b"a: 1\nb: \xff\n", "f.yaml").problems
+    assert [str(problem) for problem in problems] == ["f.yaml:2:4: is not UTF-8 text"]
+
+
+def test_reading_a_file_keeps_its_bytes_and_its_name(tmp_path):
+    path = tmp_path / "some.yaml"
+    path.write_bytes(b"a: 1\n")
+    document = load.read(path)
+    assert (document.data, document.content, document.name) == ({"a": 1}, b"a: 1\n", "some.yaml")
+    assert document.file == str(path)
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_and_not_an_exception(tmp_path):
+    missing = load.read(tmp_path / "missing.yaml")
+    assert missing.problems[0].message == "can't be read: No such file or directory"
+    assert load.read(tmp_path).problems[0].message == "can't be read: Is a directory"
+
+
+def test_depth_is_no_danger_to_the_reader():
+    found = []
+    assert compose.compose("[" * 5000, lambda *told: found.append(told[2])) is None
+    assert found == ["nested deeper than 64 levels"]

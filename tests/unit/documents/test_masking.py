@@ -1,0 +1,67 @@
+import pytest
+
+from router.documents import load, masking
+
+
+def shown(text, line):
+    return masking.masked(text.split("\n"), line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "api_key: hunter2",
+        "    api-key:   hunter2",
+        '  "webhook_token": "hunter2"',
+        "  - {kind: x, api_key: hunter2, name: y}",
+        "password: hunter2 # the old one",
+        "signing_secret: hunter2",
+        "bearer: [hunter2, other]",
+        "url: redis://:hunter2@localhost:6379",
+        "url: rediss://user:hunter2@host",
+    ],
+)
+def test_the_value_of_a_secret_key_is_not_shown(line):
+    assert "hunter2" not in shown(line, 0)
+    assert "***" in shown(line, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "bearer:\n  - hunter2",
+        "bearer:\n- hunter2",
+        "basic:\n  - user:other\n  - user:hunter2",
+        "basic:\n- user:other\n- user:hunter2",
+        "api_key: >-\n  first\n\n  hunter2",
+        "x:\n  - tokens: # several\n      - hunter2",
+    ],
+)
+def test_what_stands_below_a_secret_key_is_not_shown(text):
+    lines = text.split("\n")
+    assert "hunter2" not in masking.masked(lines, len(lines) - 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "api_key_file: /run/secrets/key",
+        "token_env: WEBHOOK_TOKEN",
+        "name: the secret is out",
+        "url: http://localhost:8080",
+        "key: value",
+        "      summary: '{{ alert.title }}'",
+    ],
+)
+def test_other_lines_are_shown_as_they_are(line):
+    assert shown(line, 0) == line
+
+
+def test_a_sibling_of_a_secret_is_shown():
+    assert shown("bearer:\n  - x\nkind: json", 2) == "kind: json"
+
+
+def test_a_broken_configuration_does_not_tell_its_keys():
+    document = load.parse(b"destinations:\n  on-call:\n    api_key: hunter2: x\n", "c.yaml")
+    assert document.problems
+    assert "hunter2" not in "\n".join(str(problem) for problem in document.problems)

@@ -1,0 +1,40 @@
+import pytest
+
+from router.documents import scalars
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", None),
+        ("~", None),
+        ("null", None),
+        ("true", True),
+        ("FALSE", False),
+        ("12", 12),
+        ("-3", -3),
+        ("+4", 4),
+        ("007", 7),
+        ("0o17", 15),
+        ("0x1f", 31),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("-1e3", -1000.0),
+        ("1.", 1.0),
+    ],
+)
+def test_the_core_schema_is_read(text, value):
+    assert scalars.value(text) == value
+    assert type(scalars.value(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["yes", "no", "on", "off", "NO", "1:30", "2031-05-01", "1_000", "-", ".", "+", "1.2.3", "nan", ".inf", "e5"]
+)
+def test_what_older_yaml_would_have_bent_stays_text(text):
+    assert scalars.value(text) == text
+
+
+def test_a_number_of_thousands_of_digits_stays_text():
+    text = "9" * 5000
+    assert scalars.value(text) == text

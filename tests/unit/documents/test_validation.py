@@ -1,0 +1,105 @@
+from typing import Annotated, Literal
+
+import pydantic
+import pytest
+
+from router.documents import load, validation
+
+
+class Limits(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    body_bytes: int = 1
+    timeout: float = pydantic.Field(default=1.0, gt=0)
+
+
+class Source(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    kind: Literal["json", "alertmanager"]
+    bearer: list[pydantic.SecretStr] = []
+    limits: Limits | None = None
+
+
+class File(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    sources: dict[str, Source] = {}
+    listed: list[Source] = []
+    either: int | Limits | None = None
+    named: dict[Annotated[str, pydantic.StringConstraints(pattern="^[a-z]+$")], int] = {}
+    shown: bool = pydantic.Field(default=False, alias="show")
+
+    @pydantic.field_validator("shown")
+    @classmethod
+    def _never(cls, value):
+        if value:
+            raise ValueError("This is never shown")
+        return value
+
+
+def found(text, at=(), model=File, about=""):
+    document = load.parse(text.encode(), "c.yaml")
+    data = document.data
+    for step in at:
+        data = data[step]
+    with pytest.raises(pydantic.ValidationError) as raised:
+        model.model_validate(data)
+    problems = validation.problems_of(raised.value, document, at=at, model=model, about=about)
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in problems]
+
+
+def test_an_unknown_key_is_placed_at_the_key_with_the_nearest_name():
+    assert found("soures: {}\n") == ['1:1: unknown key "soures"; did you mean "sources"?']
+
+
+def test_names_are_those_of_the_model_that_stands_there():
+    text = "sources:\n  a:\n    kind: json\n    limits:\n      timeot: 1\nlisted:\n  - kind: json\n    beaer: []\n"
+    assert found(text) == [
+        '5:7: unknown key "timeot"; did you mean "timeout"?',
+        '8:5: unknown key "beaer"; did you mean "bearer"?',
+    ]
+
+
+def test_an_alias_is_the_name_that_is_suggested():
+    assert found("shwo: true\n") == ['1:1: unknown key "shwo"; did you mean "show"?']
+
+
+def test_a_missing_key_is_placed_where_it_is_missing():
+    assert found("sources:\n  a: {bearer: []}\n") == ['2:6: "kind" is missing']
+
+
+def test_a_wrong_value_is_placed_at_the_value():
+    assert found("sources:\n  a:\n    kind: jso\n") == ["3:11: \"kind\": input should be 'json' or 'alertmanager'"]
+
+
+def test_words_of_python_are_put_plainly():
+    assert found("sources: 5\n") == ['1:10: "sources": a mapping of keys to values is needed here']
+    assert found("listed: {}\n") == ['1:9: "listed": a list is needed here']
+    assert found("sources: {a: {kind: json, bearer: [5]}}\n") == [
+        '1:36: "bearer": a text is needed here; a number becomes one in quotes'
+    ]
+
+
+def test_a_validator_s_own_words_are_kept():
+    assert found("show: true\n") == ['1:7: "show": this is never shown']
+
+
+def test_the_branches_of_a_union_are_no_part_of_the_place():
+    problems = found("either:\n  timeout: 0\n")
+    assert '2:12: "timeout": input should be greater than 0' in problems
+
+
+def test_a_wrong_key_of_a_mapping_is_placed_at_the_key():
+    assert found("named:\n  ABC: 1\n")[0].startswith('2:3: "ABC": string should match pattern')
+
+
+def test_a_part_of_a_document_keeps_its_place():
+    assert found("sources:\n  a:\n    kind: json\n    x: 1\n", at=("sources", "a"), model=Source, about="a: ") == [
+        '4:5: a: unknown key "x"; valid here: bearer, kind, limits'
+    ]
+
+
+def test_no_value_gets_into_a_message():
+    text = "sources:\n  a:\n    kind: json\n    bearer: {x: hunter2}\n    limits: hunter2\n"
+    assert "hunter2" not in "\n".join(found(text))

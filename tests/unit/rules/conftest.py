@@ -1,0 +1,77 @@
+from typing import Literal
+
+import pydantic
+import pytest
+
+from router.domain import alert as alerts
+from router.rules import known, load
+
+
+class Internal(pydantic.BaseModel):
+    """Stands for a destination that only the company sees."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    name: str = pydantic.Field(default="unnamed", min_length=1)
+    summary: str = ""
+    visibility: Literal["public", "private"] = "public"
+    fields: list[dict[str, str]] = []
+
+
+class Post(pydantic.BaseModel):
+    """Stands for a public status page."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    title: str
+    components: dict[str, Literal["operational", "outage"]] = {}
+    notify: bool = True
+
+
+DESTINATIONS = {
+    "on-call": known.Known(Internal, public=False, kind="internal"),
+    "second": known.Known(Internal, public=False, kind="internal"),
+    "page": known.Known(Post, public=True, kind="page"),
+    "titled-page": known.Known(Post, public=True, kind="page", defaults={"title": "Something is wrong"}),
+}
+
+
+@pytest.fixture(scope="session")
+def destinations():
+    return DESTINATIONS
+
+
+@pytest.fixture(scope="session")
+def make_alert():
+    """Make an alert from its labels and whatever else matters to the test."""
+
+    def make(labels=None, **others):
+        others = {"source": "am", "fingerprint": "f", "status": "firing", "starts_at": 1, "ends_at": 0, **others}
+        return alerts.Alert(labels=labels or {}, **others)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def build(destinations):
+    """Make a rule set from rules as data; what every rule needs is filled in."""
+
+    def make(*rules):
+        filled = [{"name": f"r{number}", "when": {}, "open": [], **rule} for number, rule in enumerate(rules)]
+        return load.build(filled, destinations, "v1")
+
+    return make
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write files into a folder of rules."""
+
+    def write(**files):
+        made = tmp_path / "rules"
+        made.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (made / f"{name}.yaml").write_text(text)
+        return made
+
+    return write

@@ -1,0 +1,96 @@
+import pytest
+
+from router.rules.conditions import condition, equal, matches, negation, one_of, registry
+
+
+def one(value):
+    (read,) = registry.read(value)
+    return read
+
+
+def test_a_text_is_equality_and_a_list_is_one_of():
+    assert one("a") == equal.Equal("a") == one({"equal": "a"})
+    assert one(["a", "b"]) == one_of.OneOf(frozenset("ab")) == one({"one_of": ["b", "a", "a"]})
+
+
+@pytest.mark.parametrize("value", ["a", ["a", "b"], {"matches": "a"}, {"not": "a"}, {"not": {"matches": "a"}}])
+def test_conditions_that_mean_the_same_are_equal_and_hash_alike(value):
+    first, second = one(value), one(value)
+    assert first == second
+    assert hash(first) == hash(second)
+
+
+def test_upper_and_lower_case_are_different():
+    assert not one("a").holds("A")
+    assert not one(["a"]).holds("A")
+    assert one({"matches": "(?i)a"}).holds("A")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "holds"),
+    [
+        ("b", "abc", True),
+        ("^b", "abc", False),
+        ("^abc$", "abc", True),
+        ("ü+", "grüün", True),
+        (r"^\p{L}$", "ü", True),
+        ("^.$", "ü", True),
+        ("x", "", False),
+    ],
+)
+def test_a_pattern_is_found_anywhere_unless_it_is_tied_to_the_ends(pattern, text, holds):
+    assert one({"matches": pattern}).holds(text) is holds
+
+
+def test_a_pattern_that_other_engines_die_of_takes_no_time():
+    assert not one({"matches": "^(a+)+$"}).holds("a" * 50_000 + "!")
+
+
+def test_not_turns_round_whatever_stands_inside():
+    assert one({"not": "a"}).holds("b")
+    assert not one({"not": ["a", "b"]}).holds("b")
+    assert one({"not": {"matches": "^a"}}).holds("ba")
+    both = one({"not": {"matches": "a", "not": "ab"}})
+    assert [both.holds(text) for text in ("a", "ab", "b")] == [False, True, True]
+
+
+def test_only_what_can_be_listed_is_listed():
+    assert one("a").values == {"a"}
+    assert one(["a", "b"]).values == {"a", "b"}
+    assert one({"matches": "a"}).values is None
+    assert one({"not": "a"}).values is None
+
+
+def test_several_conditions_on_one_field_all_count():
+    read = registry.read({"matches": "^web-", "not": "web-0"})
+    assert [type(each) for each in read] == [matches.Matches, negation.Not]
+    assert all(each.holds("web-1") for each in read)
+    assert not all(each.holds("web-0") for each in read)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem", "path"),
+    [
+        (None, 'there is no value; an absent label is the empty text, written ""', ()),
+        ({"not": {"one_of": ["a", None]}}, "there is no value", ("not", "one_of", 1)),
+        ({"matches": ["a"]}, "expected a text", ("matches",)),
+        ({"gte": 5}, 'unknown condition "gte"; valid here: equal, matches, not, one_of', ("gte",)),
+        ({"not": {}}, "there is no condition inside", ("not",)),
+    ],
+)
+def test_what_is_written_wrongly_is_told_with_the_way_to_it(value, problem, path):
+    with pytest.raises(condition.Unreadable) as raised:
+        registry.read(value)
+    assert raised.value.problem.startswith(problem)
+    assert raised.value.path == path
+
+
+@pytest.mark.parametrize("name", registry.CONDITIONS)
+def test_every_condition_says_what_it_asks(name):
+    assert registry.CONDITIONS[name].summary
+
+
+def test_re2_writes_nothing_itself(capfd):
+    with pytest.raises(condition.Unreadable):
+        registry.read({"matches": "(" * 5})
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,164 @@
+import pytest
+
+from router.domain import severity as severities
+
+OPEN = [{"at": "on-call"}]
+
+
+def rule_of(ruleset, alert):
+    decision = ruleset.decide(alert)
+    return decision.response.rule if decision.response else None
+
+
+def test_the_first_rule_that_matches_decides(build, make_alert):
+    ruleset = build({"when": {"labels.a": "2"}}, {"when": {"labels.a": "1"}}, {"when": {"labels.a": ["1", "2"]}})
+    assert rule_of(ruleset, make_alert({"a": "1"})) == "r1"
+    assert rule_of(ruleset, make_alert({"a": "2"})) == "r0"
+
+
+def test_an_earlier_rule_of_another_field_comes_before_a_later_one(build, make_alert):
+    ruleset = build({"when": {"labels.b": "1"}}, {"when": {"labels.a": "1"}}, {"when": {"labels.b": "2"}})
+    assert rule_of(ruleset, make_alert({"a": "1", "b": "1"})) == "r0"
+    assert rule_of(ruleset, make_alert({"a": "1", "b": "2"})) == "r1"
+
+
+def test_an_alert_that_no_rule_matches_is_ignored_and_says_why(build, make_alert):
+    decision = build({"when": {"labels.a": "1"}}).decide(make_alert({"a": "2"}))
+    assert decision.response is None
+    assert decision.ignored == "no rule matched"
+
+
+def test_no_rules_at_all_ignore_everything(build, make_alert):
+    assert build().decide(make_alert()).ignored == "no rule matched"
+
+
+def test_a_rule_without_conditions_matches_everything(build, make_alert):
+    assert rule_of(build({}), make_alert()) == "r0"
+
+
+def test_all_conditions_of_a_rule_have_to_hold(build, make_alert):
+    ruleset = build({"when": {"labels.a": "1", "title": {"matches": "5xx"}, "source": {"not": "json"}}})
+    assert rule_of(ruleset, make_alert({"a": "1"}, title="many 5xx")) == "r0"
+    assert rule_of(ruleset, make_alert({"a": "1"}, title="fine")) is None
+    assert rule_of(ruleset, make_alert({"a": "1"}, title="5xx", source="json")) is None
+    assert rule_of(ruleset, make_alert({"a": "2"}, title="5xx")) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "others"),
+    [
+        ("title", {"title": "x"}),
+        ("source", {"source": "x"}),
+        ("severity", {"severity": "x"}),
+        ("labels.l", {"labels": {"l": "x"}}),
+        ("labels.app.kubernetes.io/name", {"labels": {"app.kubernetes.io/name": "x"}}),
+        ("annotations.n", {"annotations": {"n": "x"}}),
+    ],
+)
+def test_every_field_can_be_asked_for(build, make_alert, field, others):
+    ruleset = build({"when": {field: "x"}}, {"when": {field: {"not": "x"}}})
+    assert rule_of(ruleset, make_alert(**others)) == "r0"
+    assert rule_of(ruleset, make_alert(title="t")) == "r1"
+
+
+def test_an_absent_label_is_the_empty_text(build, make_alert):
+    ruleset = build({"when": {"labels.env": ""}}, {"when": {"labels.env": {"not": "staging"}}})
+    assert rule_of(ruleset, make_alert()) == "r0"
+    assert rule_of(ruleset, make_alert({"env": ""})) == "r0"
+    assert rule_of(ruleset, make_alert({"env": "production"})) == "r1"
+    assert rule_of(ruleset, make_alert({"env": "staging"})) is None
+
+
+def test_a_list_may_hold_the_empty_text(build, make_alert):
+    ruleset = build({"when": {"labels.env": ["", "production"]}})
+    assert rule_of(ruleset, make_alert()) == "r0"
+    assert rule_of(ruleset, make_alert({"env": "production"})) == "r0"
+    assert rule_of(ruleset, make_alert({"env": "x"})) is None
+
+
+def test_the_response_is_the_same_object_for_every_alert(build, make_alert):
+    ruleset = build({"open": OPEN})
+    first, second = (ruleset.decide(make_alert(title=title)).response for title in ("a", "b"))
+    assert first is second
+    assert (first.rule, first.version, first.targets[0].destination) == ("r0", "v1", "on-call")
+
+
+def test_a_decision_tells_what_its_target_is_to_say(build, make_alert):
+    ruleset = build({"open": [{"at": "page", "publish": "auto", "title": "Down"}, {"at": "on-call", "name": "n"}]})
+    page, on_call = ruleset.decide(make_alert()).response.targets
+    assert (page.publish, page.fields) == ("auto", {"title": "Down"})
+    assert (on_call.publish, on_call.fields) == ("review", {"name": "n"})
+
+
+def test_a_rule_that_continues_lets_later_ones_add_targets(build, make_alert):
+    ruleset = build(
+        {"continue": True, "open": [{"at": "on-call", "name": "first"}]},
+        {"when": {"labels.a": "1"}, "open": [{"at": "on-call", "name": "later"}, {"at": "second"}]},
+    )
+    decision = ruleset.decide(make_alert({"a": "1"}))
+    assert decision.response.rule == "r0"
+    assert decision.incident_key == "r0"
+    assert [(target.destination, target.fields) for target in decision.response.targets] == [
+        ("on-call", {"name": "first"}),
+        ("second", {}),
+    ]
+
+
+def test_the_first_match_that_does_not_continue_ends_the_chain(build, make_alert):
+    ruleset = build(
+        {"continue": True, "open": OPEN}, {"open": []}, {"open": [{"at": "second"}], "severity": "critical"}
+    )
+    decision = ruleset.decide(make_alert())
+    assert [target.destination for target in decision.response.targets] == ["on-call"]
+    assert decision.severity < severities.Severity.CRITICAL
+
+
+def test_a_rule_that_continues_into_nothing_decides_alone(build, make_alert):
+    ruleset = build({"continue": True, "open": OPEN}, {"when": {"labels.a": "1"}})
+    assert ruleset.decide(make_alert()).response.rule == "r0"
+
+
+def test_the_order_of_the_rules_holds_whatever_they_are_indexed_by(build, make_alert):
+    ruleset = build(
+        {"when": {"title": {"not": "x"}}, "continue": True, "open": [{"at": "on-call", "name": "0"}]},
+        {"when": {"labels.a": "1"}, "continue": True, "open": [{"at": "second", "name": "1"}]},
+        {"when": {"labels.b": "1"}, "continue": True, "open": [{"at": "second", "name": "2"}]},
+        {"when": {"title": {"matches": "t"}}, "open": [{"at": "page", "title": "3"}]},
+    )
+    decision = ruleset.decide(make_alert({"a": "1", "b": "1"}, title="t"))
+    assert [list(target.fields.values()) for target in decision.response.targets] == [["0"], ["1"], ["3"]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "highest"),
+    [("minor", "critical", "critical"), ("critical", "minor", "critical"), ("info", None, "major")],
+)
+def test_later_rules_may_raise_the_severity_and_never_lower_it(build, make_alert, first, second, highest):
+    ruleset = build({"continue": True, "severity": first}, {"severity": second} if second else {})
+    decision = ruleset.decide(make_alert(severity="error"))
+    assert decision.severity is severities.parse(highest)
+
+
+def test_combined_responses_are_shared_too(build, make_alert):
+    ruleset = build({"continue": True, "open": OPEN}, {"open": [{"at": "second"}]})
+    first, second = (ruleset.decide(make_alert(title=title)).response for title in ("a", "b"))
+    assert first is second
+
+
+def test_the_severity_is_the_rule_s_or_else_what_the_sender_s_word_means(build, make_alert):
+    ruleset = build({"when": {"labels.a": "1"}, "severity": "info"}, {})
+    assert ruleset.decide(make_alert({"a": "1"}, severity="page")).severity is severities.Severity.INFO
+    assert ruleset.decide(make_alert(severity="page")).severity is severities.Severity.CRITICAL
+
+
+def test_a_resolved_alert_gets_the_decision_of_the_firing_one(build, make_alert):
+    ruleset = build({"when": {"labels.a": "1"}, "group_by": ["labels.a"], "open": OPEN})
+    firing = ruleset.decide(make_alert({"a": "1"}))
+    resolved = ruleset.decide(make_alert({"a": "1"}, status="resolved", ends_at=5))
+    assert firing == resolved
+
+
+def test_a_text_that_no_utf_8_holds_is_still_decided(build, make_alert):
+    ruleset = build({"when": {"title": {"matches": "5xx"}}}, {"when": {"title": {"matches": "nothing"}}}, {})
+    assert rule_of(ruleset, make_alert(title="5xx \ud800")) == "r0"
+    assert rule_of(ruleset, make_alert(title="\udfff")) == "r2"

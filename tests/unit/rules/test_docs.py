@@ -1,0 +1,69 @@
+"""What docs/rules.md shows is what the program does: its examples load, and its tables are complete."""
+
+import pathlib
+import re
+
+import pytest
+
+from router.destinations import registry as kinds
+from router.domain import severity as severities
+from router.rules import fields, known, load, model, template, words
+from router.rules.conditions import registry
+
+TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+NAMES = {
+    "on-call": "incident-io",
+    "public-page": "incident-io-status-page",
+    "devhelm": "devhelm",
+    "devhelm-page": "devhelm-status-page",
+}
+DESTINATIONS = {
+    name: known.Known(kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind) for name, kind in NAMES.items()
+}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("name: ")[-1].split("\n")[0])
+def test_every_example_loads(example, folder):
+    assert load.load(folder(example=example), DESTINATIONS).rules
+
+
+def test_there_is_an_example_of_every_key_of_a_rule():
+    for name, field in model.RuleShape.model_fields.items():
+        key = field.alias or name
+        assert any(f"{key}:" in example for example in EXAMPLES), key
+        assert f"`{key}`" in TEXT, key
+
+
+def test_every_condition_stands_in_the_table():
+    for name, kind in registry.CONDITIONS.items():
+        assert f"| `{name}` | {kind.summary} |" in TEXT
+
+
+def test_every_variable_stands_in_the_table():
+    for root, parts in template.NAMES.items():
+        for part, meaning in parts.items():
+            assert f"| `{root}.{part}` | {meaning} |" in TEXT
+
+
+def test_every_field_is_named():
+    for name in ("title", "source", "severity", "labels.<name>", "annotations.<name>"):
+        assert f"`{name}`" in TEXT
+    assert fields.parse("labels.x").part == "labels"
+
+
+def test_the_words_of_the_ladder_are_all_listed():
+    for severity in severities.Severity:
+        own = sorted(word for word, meant in words.WORDS.items() if meant is severity)
+        assert f"| `{severity.word}` | {', '.join(own)} |" in TEXT
+
+
+def test_the_message_that_is_shown_is_the_one_that_is_given(folder):
+    shown = re.search(r"^```text\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL).group(1)
+    wrong = (
+        "rules:\n  - name: checkout-down\n    when: {labels.service: checkout}\n    sevrity: critical\n    open: []\n"
+    )
+    with pytest.raises(load.Refused) as refused:
+        load.load(folder(**{"20-checkout": wrong}), DESTINATIONS)
+    (problem,) = refused.value.problems
+    assert str(problem).replace(problem.file, "rules/20-checkout.yaml") == shown.rstrip("\n")

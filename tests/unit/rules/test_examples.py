@@ -1,0 +1,72 @@
+"""The rule files that the example deployment runs: right for the real destinations, and meaning what they say."""
+
+import pathlib
+
+import pytest
+
+from router.destinations import registry
+from router.documents import load as documents
+from router.domain import severity as severities
+from router.rules import known, load, template
+
+ROOT = pathlib.Path(__file__).parents[3]
+CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]
+
+
+@pytest.fixture(scope="module")
+def ruleset():
+    destinations = {
+        name: known.Known(
+            registry.KINDS[config["kind"]].opening, registry.KINDS[config["kind"]].public, config["kind"],
+            config.get("defaults", {}),
+        )
+        for name, config in CONFIGURED.items()
+    }  # fmt: skip
+    return load.load(ROOT / "rules", destinations)
+
+
+def targets(decision):
+    return {target.destination: target.publish for target in decision.response.targets}
+
+
+def test_a_failing_checkout_opens_everywhere_and_is_published_at_once(ruleset, make_alert):
+    decision = ruleset.decide(make_alert({"service": "checkout", "region": "eu"}, severity="page", title="5xx"))
+    assert decision.response.rule == "checkout-down"
+    assert decision.severity is severities.Severity.CRITICAL
+    assert decision.incident_key == 'checkout-down{labels.service="checkout",labels.region="eu"}'
+    public = {
+        target.destination: target.publish for target in decision.response.targets if "page" in target.destination
+    }
+    assert set(targets(decision)) == set(CONFIGURED)
+    assert public == {"public-page": "auto", "devhelm-page": "auto"}
+
+
+def test_a_slow_checkout_waits_for_a_person(ruleset, make_alert):
+    decision = ruleset.decide(make_alert({"service": "checkout"}, severity="warning", title="Checkout is slow"))
+    assert decision.response.rule == "checkout-slow"
+    assert targets(decision)["public-page"] == "review"
+
+
+@pytest.mark.parametrize(
+    ("labels", "others", "rule"),
+    [
+        ({"job": "postgres", "cluster": "main", "env": "production"}, {"severity": "critical"}, "database-trouble"),
+        ({"job": "postgres", "env": "staging"}, {}, "not-production"),
+        ({"service": "search", "alertname": "SearchIndexStale"}, {}, "search-index-stale"),
+        ({"service": "search", "alertname": "Other"}, {}, "everything-else"),
+        ({}, {}, "everything-else"),
+    ],
+)
+def test_each_alert_finds_its_rule(ruleset, make_alert, labels, others, rule):
+    assert ruleset.decide(make_alert(labels, **others)).response.rule == rule
+
+
+def test_staging_opens_nothing_anywhere(ruleset, make_alert):
+    assert targets(ruleset.decide(make_alert({"env": "staging"}))) == {}
+
+
+def test_every_text_of_every_rule_comes_to_something_for_an_alert_that_carries_nothing(ruleset):
+    for rule in ruleset.rules:
+        for target in rule.targets:
+            for name, value in template.render(target.fields, template.sample()).items():
+                assert value not in {"", None} if isinstance(value, str) else True, (rule.name, name)

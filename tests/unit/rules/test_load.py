@@ -1,0 +1,111 @@
+import pytest
+
+from router.rules import check, load
+
+ONE = "rules: [{name: one, when: {}, open: []}]\n"
+TWO = "rules:\n  - name: two\n    when: {labels.a: x}\n    open: [{at: on-call}]\n"
+
+
+def told(path, destinations):
+    return [str(problem).splitlines()[0].removeprefix(str(path)) for problem in check.check(path, destinations)]
+
+
+def test_files_are_read_in_the_order_of_their_names(folder, destinations):
+    path = folder(b=ONE, a=TWO)
+    assert [rule.name for rule in load.load(path, destinations).rules] == ["two", "one"]
+
+
+def test_a_rule_knows_its_file_and_line(folder, destinations):
+    rule = load.load(folder(b=TWO), destinations).rules[0]
+    assert rule.place == "b.yaml:2"
+
+
+def test_only_yaml_files_of_the_folder_itself_are_rules(folder, destinations):
+    path = folder(a=ONE)
+    (path / "notes.txt").write_text("not rules")
+    (path / ".hidden.yaml").write_text("{")
+    (path / "..data").mkdir()
+    (path / "..data" / "b.yaml").write_text("{")
+    assert [rule.name for rule in load.load(path, destinations).rules] == ["one"]
+
+
+def test_a_file_that_would_silently_not_be_read_is_refused(folder, destinations):
+    path = folder(a=ONE)
+    (path / "b.yml").write_text(ONE)
+    assert told(path, destinations) == ["/b.yml: would not be read; name it .yaml"]
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path, destinations):
+    assert told(tmp_path / "none", destinations) == [": can't be read: No such file or directory"]
+
+
+def test_a_folder_without_rules_ignores_every_alert(folder, destinations, make_alert):
+    assert load.load(folder(), destinations).decide(make_alert()).ignored
+    assert load.load(folder(a="", b="tests: []\n"), destinations).rules == ()
+
+
+def test_a_name_is_taken_once_over_all_files(folder, destinations):
+    path = folder(a=ONE, b="# the same again\n" + ONE)
+    assert told(path, destinations) == ['/b.yaml:2:16: rule "one": the name is taken by the rule at a.yaml:1']
+
+
+def test_a_name_is_taken_once_in_one_line_too(folder, destinations):
+    path = folder(a="rules: [{name: x, when: {}, open: []}, {name: x, when: {}, open: []}]\n")
+    assert len(told(path, destinations)) == 1
+
+
+def test_the_mistakes_of_all_files_are_told_at_once_and_in_order(folder, destinations):
+    path = folder(
+        c="rules: 5\n", a="rules: [\n", b="rules:\n  - {name: x, when: {}, open: [{at: nowhere}]}\n  - {when: {}}\n"
+    )
+    places = [line.split(": ")[0] for line in told(path, destinations)]
+    assert places == ["/a.yaml:2:1", "/b.yaml:2:37", "/b.yaml:3:5", "/b.yaml:3:5", "/c.yaml:1:8"]
+
+
+def test_what_was_refused_says_everything_as_text(folder, destinations):
+    with pytest.raises(load.Refused, match="a mapping") as refused:
+        load.load(folder(a="rules: [5]\n"), destinations)
+    assert "a.yaml:1:9" in str(refused.value)
+    assert str(refused.value).endswith("^")
+
+
+def test_a_file_that_is_no_mapping_is_refused(folder, destinations):
+    assert told(folder(a="- 5\n"), destinations) == ["/a.yaml:1:1: a mapping of keys to values is needed here"]
+
+
+def test_the_version_follows_every_byte_and_every_name(folder, tmp_path, destinations):
+    def version(**files):
+        for old in (tmp_path / "rules").glob("*"):
+            old.unlink()
+        return load.load(folder(**files), destinations).version
+
+    first = version(a=ONE, b=TWO)
+    assert version(a=ONE, b=TWO) == first
+    assert len({first, version(a=ONE + "#", b=TWO), version(a=ONE, c=TWO), version(a=ONE), version(b=ONE)}) == 5
+    assert len(first) == 12
+
+
+def test_defaults_of_a_destination_count_as_set(folder, destinations):
+    path = folder(a="rules: [{name: x, when: {}, open: [{at: titled-page}]}]\n")
+    assert load.load(path, destinations).rules[0].targets[0].fields == {}
+
+
+def test_a_rule_carries_its_owner_and_its_runbook(build):
+    rule = build({"owner": "team", "runbook": "look there"}).rules[0]
+    assert (rule.owner, rule.runbook) == ("team", "look there")
+
+
+def test_rules_as_data_are_checked_just_the_same(destinations):
+    with pytest.raises(load.Refused) as refused:
+        load.build([{"name": "x", "when": {"labels.a": 5, "b": "c"}, "open": []}], destinations)
+    assert "did you mean" in str(refused.value)
+
+
+def test_numbers_in_data_are_texts_as_in_files(destinations, make_alert):
+    ruleset = load.build([{"name": "x", "when": {"labels.a": [5, True]}, "open": []}], destinations)
+    assert ruleset.decide(make_alert({"a": "5"})).response
+    assert ruleset.decide(make_alert({"a": "true"})).response
+
+
+def test_nothing_wrong_means_no_problems(folder, destinations):
+    assert check.check(folder(a=ONE), destinations) == []
