@@ -192,7 +192,7 @@ def test_an_update_leaves_the_status_to_people_and_is_not_posted_twice(account, 
     do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
     assert account.body_of(UPDATE) == {**said, "notifySubscribers": True}
     account.calls.clear()
-    account._answers[("GET", ONE)] = []
+    account.forget("GET", ONE)
     account.answer(
         "GET", ONE, {"data": post(status="MONITORING", updates=[said, {"status": "MONITORING", "body": "x"}])}
     )

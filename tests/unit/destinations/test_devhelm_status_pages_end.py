@@ -78,7 +78,7 @@ def test_a_postmortem_that_a_crash_kept_back_is_set_by_the_next_attempt(account,
     do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
     assert account.changes == [PUT]
     account.calls.clear()
-    account._answers[("GET", ONE)] = []
+    account.forget("GET", ONE)
     account.answer("GET", ONE, {"data": post(status="RESOLVED", updates=[RESOLVED], postmortemUrl="https://pm.test/1")})
     do(account, operation("resolve", fields, vendor_id=VENDOR_ID))
     assert account.changes == []

@@ -214,7 +214,7 @@ def test_the_vendors_error_is_read(account, operation, vendor):
         "request_id": "req-7",
         "errors": [{"code": "invalid", "message": "Name is too odd", "source": {"field": "name", "pointer": "/name"}}],
     }
-    account._answers[("POST", "/v1/incidents")] = []
+    account.forget("POST", "/v1/incidents")
     account.answer("POST", "/v1/incidents", envelope, status=422)
     with pytest.raises(errors.Permanent, match="Name is too odd") as caught:
         account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
@@ -223,7 +223,7 @@ def test_the_vendors_error_is_read(account, operation, vendor):
 
 @pytest.mark.parametrize("date", ["Tue, 14 Nov 2023 22:13:50 GMT", "2023-11-14T22:13:50Z"])
 def test_the_rate_limits_own_retry_after_is_read(account, operation, date):
-    account._answers[("POST", "/v1/incidents")] = []
+    account.forget("POST", "/v1/incidents")
     account.answer(
         "POST", "/v1/incidents", {"type": "too_many_requests", "rate_limit": {"retry_after": date}}, status=429
     )

@@ -1,0 +1,86 @@
+"""Every kind of destination has a page, what a reader pastes from it works, and nothing that can be set is left out."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel import yaml
+
+from router.destinations import ladder, opening, registry
+from router.domain import severity as severities
+
+PAGES = Path(__file__).parent.parent.parent / "docs" / "destinations"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# What the rule says beside the destination's own fields.
+OF_RULES = {"at", "publish"}
+each_kind = pytest.mark.parametrize("kind", registry.KINDS)
+
+
+def page(kind):
+    return (PAGES / f"{kind}.md").read_text()
+
+
+def blocks(kind):
+    return [yaml.YAML(typ="safe").load(text) for text in BLOCK.findall(page(kind))]
+
+
+def configured(kind):
+    found = {}
+    for block in blocks(kind):
+        for name, settings in block.get("destinations", {}).items():
+            model = registry.KINDS[settings["kind"]].config
+            found[name] = model(**{**settings, "api_key": "key"})
+    return found
+
+
+@each_kind
+def test_the_settings_on_a_page_are_accepted(kind):
+    assert kind in {config.kind for config in configured(kind).values()}
+
+
+@each_kind
+def test_the_rules_on_a_page_are_accepted_by_the_settings_above_them(kind):
+    known = configured(kind)
+    entries = [entry for block in blocks(kind) for entry in block.get("open", ())]
+    assert kind in {known[entry["at"]].kind for entry in entries}
+    for entry in entries:
+        fields = {name: value for name, value in entry.items() if name not in OF_RULES}
+        config = known[entry["at"]]
+        opening.read(registry.KINDS[config.kind].opening, config, fields)
+
+
+@each_kind
+def test_a_page_speaks_of_every_setting_and_field(kind):
+    names = {*registry.KINDS[kind].config.model_fields, *registry.KINDS[kind].opening.model_fields} - {"kind"}
+    assert [name for name in sorted(names) if f"`{name}`" not in page(kind)] == []
+
+
+@each_kind
+def test_a_page_speaks_of_nothing_that_cannot_be_set(kind):
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page(kind), re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    names = {*registry.KINDS[kind].config.model_fields, *registry.KINDS[kind].opening.model_fields}
+    assert documented <= names
+
+
+@each_kind
+def test_defaults_are_those_of_the_page(kind):
+    """A mapping that is pasted from the page is the one that holds without it."""
+    (pasted,) = [config for config in configured(kind).values() if config.kind == kind]
+    plain = registry.KINDS[kind].config(api_key="key")
+    for name in ("severities", "impacts", "component_statuses"):
+        if name in registry.KINDS[kind].config.model_fields:
+            assert getattr(pasted, name) == getattr(plain, name)
+            assert {ladder.pick(getattr(plain, name), one) for one in severities.Severity}
+    for name in ("update_message", "resolve_message"):
+        text = getattr(plain, name, "")
+        assert not text or f"*{text}*" in page(kind)
+
+
+@each_kind
+def test_the_registry_knows_what_is_public_and_what_is_drafted(kind):
+    entry = registry.KINDS[kind]
+    assert entry.name == kind
+    assert entry.public == kind.endswith("status-page")
+    assert entry.adopts == (kind == "devhelm-status-page")
+    assert entry.config(api_key="key").kind == kind

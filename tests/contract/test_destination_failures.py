@@ -1,0 +1,114 @@
+"""What each kind of destination makes of every status, of a lost answer and of silence; and that it tells no secret."""
+
+import pytest
+
+from router.destinations import registry
+from router.outbound import errors
+from tests.unit.destinations import accounts, scripted
+
+EXPECTED = {
+    400: errors.Permanent,
+    401: errors.Permanent,
+    403: errors.Permanent,
+    404: errors.Permanent,
+    408: errors.Unanswered,
+    409: errors.Permanent,
+    413: errors.Permanent,
+    422: errors.Permanent,
+    425: errors.Temporary,
+    429: errors.Temporary,
+    500: errors.Unanswered,
+    502: errors.Unanswered,
+    503: errors.Unanswered,
+    504: errors.Unanswered,
+}
+# A draft that is gone is dismissed: the one refusal that is none.
+GONE = ("devhelm-status-page", "dismiss", 404)
+
+LOOKS_NOTHING_UP = ("devhelm", "open")
+
+
+def failure_of(vendor, kind, operation):
+    with pytest.raises(errors.Failure) as caught:
+        accounts.perform(vendor, kind, operation)
+    return caught.value
+
+
+def told(failure):
+    """Everything that a failure says, with what it was caused by."""
+    said = ""
+    problem = failure
+    while problem is not None:
+        said += f"{problem} {problem!r} {vars(problem)}"
+        problem = problem.__cause__
+    return said
+
+
+@pytest.mark.parametrize("status", EXPECTED)
+@pytest.mark.parametrize(("kind", "operation"), accounts.OPERATIONS)
+def test_a_change_that_is_refused_says_what_happens_next(kind, operation, status):
+    vendor = accounts.scripted_account(kind, operation)
+    vendor.failing = status
+    if (kind, operation, status) == GONE:
+        assert accounts.perform(vendor, kind, operation).state == "dismissed"
+        return
+    failure = failure_of(vendor, kind, operation)
+    assert type(failure) is EXPECTED[status]
+    assert str(status) in failure.message
+    assert scripted.SECRET not in told(failure)
+    assert getattr(failure, "status", status) == status
+
+
+@pytest.mark.parametrize(("kind", "operation"), [one for one in accounts.OPERATIONS if one != LOOKS_NOTHING_UP])
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_a_look_that_fails_first_has_changed_nothing(kind, operation, status):
+    vendor = scripted.Vendor()
+    accounts.ACCOUNTS[kind].script(vendor, operation in accounts.OF_DRAFTS)
+    for method, path in list(vendor._answers):
+        if method == "GET":
+            vendor.forget(method, path)
+            vendor.answer(method, path, {"message": scripted.SECRET}, status=status)
+    failure = failure_of(vendor, kind, operation)
+    assert type(failure) is (errors.Permanent if status == 401 else errors.Temporary)
+    assert vendor.changes == []
+    assert scripted.SECRET not in told(failure)
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_an_open_whose_answer_is_lost_may_have_happened(kind):
+    vendor = accounts.scripted_account(kind, "open")
+    for method, path in list(vendor._answers):
+        if method == "POST":
+            vendor.forget(method, path)
+            vendor.answer(method, path, status=0)
+    assert type(failure_of(vendor, kind, "open")) is errors.Unanswered
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_an_open_that_is_answered_in_another_shape_has_happened_for_all_that_is_known(kind):
+    vendor = accounts.scripted_account(kind, "open")
+    for method, path in list(vendor._answers):
+        if method == "POST":
+            vendor.forget(method, path)
+            vendor.answer(method, path, {"unexpected": True})
+    assert type(failure_of(vendor, kind, "open")) is errors.Unanswered
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_a_vendor_that_is_not_there_did_nothing(kind):
+    async def elsewhere(destination):
+        # A port that was free a moment ago, and on which nobody listens.
+        destination._http._base = "http://127.0.0.1:1"
+        operation = scripted.operation("open", accounts.ACCOUNTS[kind].fields)
+        await destination.open(operation)
+
+    with pytest.raises(errors.Temporary):
+        scripted.Vendor().run(kind, elsewhere)
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_a_destination_shows_its_key_to_nobody(kind):
+    async def shown(destination):
+        return repr(destination) + repr(vars(destination))
+
+    assert scripted.SECRET not in scripted.Vendor().run(kind, shown)

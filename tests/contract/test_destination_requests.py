@@ -1,0 +1,113 @@
+"""Every body that a destination sends is one that the vendor's own SDK would send: no field more, none misnamed."""
+
+import re
+from typing import Any
+
+import devhelm._generated as devhelm
+import pytest
+from incident_io import models
+
+from router.destinations import registry
+from tests.unit.destinations import accounts
+
+DEVHELM = {
+    r"POST /api/v1/incidents": devhelm.CreateManualIncidentRequest,
+    r"POST /api/v1/incidents/[^/]+/updates": devhelm.AddIncidentUpdateRequest,
+    r"POST /api/v1/incidents/[^/]+/resolve": devhelm.ResolveIncidentRequest,
+    r"POST /api/v1/status-pages/[^/]+/incidents": devhelm.CreateStatusPageIncidentRequest,
+    r"PUT /api/v1/status-pages/[^/]+/incidents/[^/]+": devhelm.UpdateStatusPageIncidentRequest,
+    r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/updates": devhelm.CreateStatusPageIncidentUpdateRequest,
+    r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/publish": devhelm.PublishStatusPageIncidentRequest,
+    r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/dismiss": None,
+}
+INCIDENT_IO = {
+    r"POST /v1/incidents": models.IncidentsCreatePayloadV1,
+    r"POST /v2/incidents": models.IncidentsCreatePayloadV2,
+    r"POST /v2/incidents/[^/]+/actions/edit": models.IncidentsEditPayloadV2,
+    r"POST /v2/status_page_incidents": models.StatusPagesCreateStatusPageIncidentPayloadV2,
+    r"POST /v2/status_page_incident_updates": models.StatusPagesCreateStatusPageIncidentUpdatePayloadV2,
+    r"PUT /v2/status_page_incidents/[^/]+": models.StatusPagesUpdateStatusPageIncidentPayloadV2,
+}
+# Lengths that the vendor documents and its attrs classes do not check.
+LONGEST = {"name": 200, "message": 4096}
+
+
+def model_of(made: str) -> Any:
+    (model,) = [model for pattern, model in {**DEVHELM, **INCIDENT_IO}.items() if re.fullmatch(pattern, made)]
+    return model
+
+
+def unknown(part: Any) -> list[str]:
+    """What the vendor's classes do not know: additional properties, and words that are in no enumeration."""
+    found = list(getattr(part, "additional_properties", {}))
+    for value in [getattr(part, field.name) for field in getattr(type(part), "__attrs_attrs__", ())]:
+        for inner in value if isinstance(value, list) else [value]:
+            if hasattr(type(inner), "__members__") and inner not in type(inner).__members__.values():
+                found.append(str(inner))
+            found += unknown(inner)
+    return found
+
+
+def check(made: str, body: Any) -> None:
+    """Hold one call to the vendor's model of it."""
+    model = model_of(made)
+    if model is None:
+        assert body is None
+    elif hasattr(model, "model_validate"):
+        read = model.model_validate(body)
+        assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == body
+    else:
+        read = model.from_dict(body)
+        assert unknown(read) == []
+        assert read.to_dict() == body
+        if "status_page" in made:
+            assert [name for name, most in LONGEST.items() if len(body.get(name, "")) > most] == []
+
+
+def changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]:
+    vendor = accounts.scripted_account(kind, operation)
+    accounts.perform(vendor, kind, operation, **settings)
+    return [(f"{call.method} {call.path}", call.body) for call in vendor.calls if call.method != "GET"]
+
+
+@pytest.mark.parametrize(("kind", "operation"), accounts.OPERATIONS)
+def test_every_body_is_what_the_vendors_sdk_would_send(kind, operation):
+    sent = changes(kind, operation)
+    assert sent, "the account is scripted so that every operation has something to do"
+    for made, body in sent:
+        check(made, body)
+
+
+def test_the_second_version_of_incident_ios_api_is_spoken_as_well():
+    ((made, body),) = changes("incident-io", "open", api="v2")
+    assert made == "POST /v2/incidents"
+    check(made, body)
+
+
+def test_all_that_a_destination_may_call_was_called():
+    """A request that no operation above makes would not be held to anything."""
+    made = {made for kind, operation in accounts.OPERATIONS for made, _ in changes(kind, operation)}
+    made |= {made for made, _ in changes("incident-io", "open", api="v2")}
+    patterns = {**DEVHELM, **INCIDENT_IO}
+    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, one) for one in made)] == []
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_every_kind_sits_this_examination_with_every_field_of_its_opening(kind):
+    assert accounts.ACCOUNTS[kind].fields.keys() == registry.KINDS[kind].opening.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("made", "body"),
+    [
+        ("POST /v1/incidents", {"idempotency_key": "k", "visibility": "public", "titel": "x"}),
+        ("POST /v1/incidents", {"idempotency_key": "k", "visibility": "secret"}),
+        ("POST /v1/incidents", {"visibility": "public"}),
+        ("POST /api/v1/incidents", {"title": "x", "severity": "CRITICAL"}),
+        ("POST /api/v1/incidents", {"title": "x", "severity": "DOWN", "monitor_id": None}),
+        ("POST /api/v1/status-pages/p/incidents", {"title": "x", "impact": "MAJOR"}),
+    ],
+)
+def test_this_examination_can_be_failed(made, body):
+    with pytest.raises((AssertionError, ValueError, KeyError)):
+        check(made, body)
