@@ -90,4 +90,4 @@ async def _refresh(refresh: Refresh, timeout_seconds: float) -> None:
         async with asyncio.timeout(timeout_seconds):
             await refresh()
     except (errors.Unavailable, TimeoutError) as error:
-        _log.warning("metrics not refreshed", problem=str(error) or "no answer in time")
+        _log.warning("metrics_not_refreshed", problem=str(error) or "no answer in time")

@@ -83,7 +83,7 @@ class Door:
         except requests.Disconnected:
             desk.counts.outcome("disconnected")
         except Exception:  # noqa: BLE001 - logged; the sender must learn that it has to send again, and nothing else
-            _log.exception("delivery failed", source=desk.name)
+            _log.exception("delivery_failed", source=desk.name)
             failure = problems.Problem(500, "internal", "the router failed and accepted nothing; its log says why")
             await self._refuse(desk, failure, scope, send)
 
@@ -103,7 +103,7 @@ class Door:
             await _answer_unparsable(desk, error, kept, send)
             return
         except Exception as error:
-            _log.exception("delivery could not be decided", source=desk.name)
+            _log.exception("delivery_undecided", source=desk.name)
             kept = await self._set_aside(desk, body, headers, f"the router failed: {type(error).__name__}", now)
             raise problems.Problem(
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
@@ -113,7 +113,7 @@ class Door:
             await self._inbox.accept(delivery, body)
         desk.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
-            _log.warning("alerts left out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
+            _log.warning("alerts_left_out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
         await answers.accepted(send, delivery, parsed, explain=_wants_explanation(scope))
 
     def _decide(
@@ -127,7 +127,7 @@ class Door:
         """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""
         kept = await self._quarantine.keep(desk.name, body, requests.without_secrets(headers), problem, now)
         desk.counts.quarantined()
-        _log.warning("delivery quarantined", source=desk.name, quarantined=kept, problem=problem)
+        _log.warning("delivery_quarantined", source=desk.name, quarantined=kept, problem=problem)
         return kept
 
     async def _refuse(self, desk: _Desk | None, problem: problems.Problem, scope: Scope, send: problems.Send) -> None:
@@ -135,7 +135,7 @@ class Door:
             counted = desk.counts if desk is not None else self._strangers
             counted.outcome(problem.name.replace("-", "_"))
         level = _log.warning if problem.status == _UNAVAILABLE else _log.info
-        level("delivery refused", source=desk.name if desk else "", status=problem.status, problem=problem.detail)
+        level("delivery_refused", source=desk.name if desk else "", status=problem.status, problem=problem.detail)
         await problems.answer(send, problem, scope)
 
 

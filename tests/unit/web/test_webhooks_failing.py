@@ -89,7 +89,7 @@ def test_a_failing_rule_is_500_and_the_body_is_kept_for_a_fix(written):
     assert b"secret detail" not in answer.body
     assert b"ZeroDivisionError" not in answer.body
     events = [json.loads(line) for line in written.getvalue().splitlines()]
-    assert events[0]["event"] == "delivery could not be decided"
+    assert events[0]["event"] == "delivery_undecided"
     assert events[0]["exception"][0]["exc_type"] == "ZeroDivisionError"
 
 
@@ -116,8 +116,8 @@ def test_the_log_tells_of_refusals_and_of_no_secret(written):
     asking.ask(door, ANY, chunks=(b"nonsense",), headers=HEADERS)
     events = [json.loads(line) for line in written.getvalue().splitlines()]
     assert [(event["event"], event.get("status")) for event in events] == [
-        ("delivery refused", 401),
-        ("delivery quarantined", None),
-        ("delivery refused", 422),
+        ("delivery_refused", 401),
+        ("delivery_quarantined", None),
+        ("delivery_refused", 422),
     ]
     assert "hunter2" not in written.getvalue()
