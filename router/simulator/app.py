@@ -1,0 +1,95 @@
+"""The simulator's application: both vendors' APIs, their public pages, faults on demand, and the log of calls."""
+
+from typing import Any
+
+import pydantic
+from starlette import applications, requests, responses, routing
+
+from router.simulator import calls, faults, pages, vendor
+from router.simulator import options as settings
+from router.simulator.devhelm import vendor as devhelm
+from router.simulator.incident_io import vendor as incident_io
+
+
+def create(options: settings.Options | None = None) -> applications.Starlette:
+    """Put the simulator together. ``app.state`` has its ``vendors``, ``calls`` and ``faults`` for in-process use."""
+    chosen = options or settings.Options()
+    vendors: dict[str, vendor.Vendor] = {
+        one.name: one for one in (incident_io.IncidentIo(chosen), devhelm.DevHelm(chosen))
+    }
+    log = calls.Calls()
+    wanted: list[faults.Fault] = []
+    desk = Desk(vendors, log, wanted)
+    mounts = [
+        routing.Mount(f"/{name}", faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted))
+        for name, one in vendors.items()
+    ]
+    app = applications.Starlette(routes=[*desk.routes(), *mounts])
+    app.state.vendors = vendors
+    app.state.calls = log
+    app.state.faults = wanted
+    return app
+
+
+class Desk:
+    """The simulator's own paths, beside the vendors'."""
+
+    def __init__(self, vendors: dict[str, vendor.Vendor], log: calls.Calls, wanted: list[faults.Fault]) -> None:
+        self._vendors = vendors
+        self._log = log
+        self._faults = wanted
+
+    def routes(self) -> list[routing.BaseRoute]:
+        """The paths."""
+        return [
+            routing.Route("/", self._index),
+            routing.Route("/pages/{vendor}/{slug}", self._page),
+            routing.Route("/faults", self._order, methods=["POST"]),
+            routing.Route("/faults", self._ordered, methods=["GET"]),
+            routing.Route("/faults", self._mend, methods=["DELETE"]),
+            routing.Route("/calls", self._calls),
+            routing.Route("/state", self._state),
+            routing.Route("/reset", self._reset, methods=["POST"]),
+        ]
+
+    async def _index(self, _request: requests.Request) -> responses.Response:
+        return responses.HTMLResponse(pages.index({name: one.pages() for name, one in self._vendors.items()}))
+
+    async def _page(self, request: requests.Request) -> responses.Response:
+        name = request.path_params["vendor"]
+        known = self._vendors[name].pages() if name in self._vendors else []
+        for page in known:
+            if page.slug == request.path_params["slug"]:
+                return responses.HTMLResponse(pages.page(page, name))
+        return responses.PlainTextResponse("there is no such status page", 404)
+
+    async def _order(self, request: requests.Request) -> responses.Response:
+        try:
+            fault = faults.Fault.model_validate_json(await request.body())
+        except pydantic.ValidationError as error:
+            return responses.JSONResponse({"error": str(error)}, 422)
+        self._faults.append(fault)
+        return responses.JSONResponse(fault.model_dump(), 201)
+
+    async def _ordered(self, _request: requests.Request) -> responses.Response:
+        return responses.JSONResponse({"faults": [fault.model_dump() for fault in self._faults if fault.count]})
+
+    async def _mend(self, _request: requests.Request) -> responses.Response:
+        self._faults.clear()
+        return responses.Response(status_code=204)
+
+    async def _calls(self, request: requests.Request) -> responses.Response:
+        query = request.query_params
+        found = self._log.listed(query.get("vendor", ""), query.get("method", ""), query.get("path", ""))
+        return responses.JSONResponse({"calls": found})
+
+    async def _state(self, _request: requests.Request) -> responses.Response:
+        state: dict[str, Any] = {name: one.state() for name, one in self._vendors.items()}
+        return responses.JSONResponse(state)
+
+    async def _reset(self, _request: requests.Request) -> responses.Response:
+        for one in self._vendors.values():
+            one.reset()
+        self._log.all.clear()
+        self._faults.clear()
+        return responses.Response(status_code=204)

@@ -1,0 +1,52 @@
+"""The log of all calls to the simulated vendors: what came, when, and what was answered."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass
+class Call:
+    """One call. ``at`` is microseconds since the epoch; ``status`` is 0 where nothing was answered."""
+
+    number: int
+    at: int
+    vendor: str
+    method: str
+    path: str
+    query: str
+    body: Any = None
+    status: int = 0
+    idempotency_key: str = ""
+    fault: str = ""
+
+
+class Calls:
+    """All calls since the start, or since the last reset."""
+
+    def __init__(self) -> None:
+        self.all: list[Call] = []
+
+    def begin(self, at: int, vendor: str, method: str, path: str, query: str) -> Call:
+        """Note a call that has come in."""
+        call = Call(len(self.all) + 1, at, vendor, method, path, query)
+        self.all.append(call)
+        return call
+
+    def listed(self, vendor: str, method: str, path: str) -> list[dict[str, Any]]:
+        """The calls of this vendor and method whose paths begin so; empty words match everything."""
+        return [
+            asdict(call)
+            for call in self.all
+            if vendor in {"", call.vendor} and method.upper() in {"", call.method} and call.path.startswith(path)
+        ]
+
+
+def read_body(call: Call, raw: bytes) -> None:
+    """Note the body of a call, as JSON where it is JSON."""
+    try:
+        call.body = json.loads(raw) if raw else None
+    except ValueError:
+        call.body = raw.decode("utf-8", "replace")
+    if isinstance(call.body, dict):
+        call.idempotency_key = str(call.body.get("idempotency_key") or "")

@@ -1,0 +1,120 @@
+"""What DevHelm accepts, after its OpenAPI description: required fields, lengths, enums, formats."""
+
+import datetime as dt
+from typing import Annotated, Literal
+from uuid import UUID
+
+import pydantic
+from pydantic import alias_generators
+
+Severity = Literal["DOWN", "DEGRADED", "MAINTENANCE"]
+Status = Literal["WATCHING", "TRIGGERED", "CONFIRMED", "RESOLVED"]
+Source = Literal["AUTOMATIC", "MANUAL", "MONITORS", "STATUS_DATA", "RESOURCE_GROUP"]
+Impact = Literal["NONE", "MINOR", "MAJOR", "CRITICAL"]
+PostStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"]
+ActiveStatus = Literal["INVESTIGATING", "IDENTIFIED", "MONITORING"]
+ComponentStatus = Literal["OPERATIONAL", "DEGRADED_PERFORMANCE", "PARTIAL_OUTAGE", "MAJOR_OUTAGE", "UNDER_MAINTENANCE"]
+Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
+Title = Annotated[str, pydantic.StringConstraints(max_length=500)]
+Url = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
+
+
+class Request(pydantic.BaseModel):
+    """A body or a query: names in camel case, unknown ones ignored."""
+
+    model_config = pydantic.ConfigDict(alias_generator=alias_generators.to_camel, extra="ignore")
+
+
+class CreateIncident(Request):
+    """``POST /api/v1/incidents``."""
+
+    title: Text
+    severity: Severity
+    monitor_id: UUID | None = None
+    body: str | None = None
+
+
+class AddUpdate(Request):
+    """``POST /api/v1/incidents/{id}/updates``."""
+
+    notify_subscribers: pydantic.StrictBool
+    body: str | None = None
+    new_status: Status | None = None
+
+
+class Resolve(Request):
+    """``POST /api/v1/incidents/{id}/resolve``."""
+
+    body: str | None = None
+
+
+class ListIncidents(Request):
+    """The query of ``GET /api/v1/incidents``."""
+
+    status: Status | None = None
+    severity: Severity | None = None
+    source: Source | None = None
+    monitor_id: UUID | None = None
+    started_from: dt.datetime | None = None
+    started_to: dt.datetime | None = None
+    search: str | None = None
+    page: int = pydantic.Field(default=0, ge=0)
+    size: int = pydantic.Field(default=10, ge=1, le=200)
+
+
+class ListPosts(Request):
+    """The query of the lists of a page's incidents, of pages and of components."""
+
+    status: PostStatus | None = None
+    page: int = pydantic.Field(default=0, ge=0)
+    size: int = pydantic.Field(default=20, ge=1, le=200)
+
+
+class Affected(Request):
+    """The status of one component during a post."""
+
+    component_id: UUID
+    status: ComponentStatus
+
+
+class CreatePost(Request):
+    """``POST /api/v1/status-pages/{id}/incidents``."""
+
+    title: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=500)]
+    impact: Impact
+    body: Text
+    status: PostStatus | None = None
+    affected_components: list[Affected] | None = None
+    notify_subscribers: bool | None = None
+    monitoring_incident_id: UUID | None = None
+
+
+class PutPost(Request):
+    """``PUT …/incidents/{incidentId}``: null keeps, empty clears."""
+
+    title: Title | None = None
+    status: PostStatus | None = None
+    impact: Impact | None = None
+    affected_components: list[Affected] | None = None
+    postmortem_body: str | None = None
+    postmortem_url: Url | None = None
+
+
+class PublishPost(Request):
+    """``POST …/publish``: null keeps what the draft says."""
+
+    title: Title | None = None
+    impact: Impact | None = None
+    status: ActiveStatus | None = None
+    body: str | None = None
+    affected_components: list[Affected] | None = None
+    notify_subscribers: bool | None = None
+
+
+class PostUpdate(Request):
+    """``POST …/updates``."""
+
+    status: PostStatus
+    body: Text
+    notify_subscribers: bool | None = None
+    affected_components: list[Affected] | None = None

@@ -1,0 +1,246 @@
+"""What the simulated DevHelm holds, and how its own rules move it: drafts, publication, component states."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from router.simulator import options as settings
+from router.simulator.devhelm import requests
+
+MODES = {"acme": ("Acme", "MANUAL"), "acme-eu": ("Acme EU", "REVIEW"), "acme-auto": ("Acme Auto", "AUTOMATIC")}
+COMPONENTS = ("Checkout API", "Payments", "Web shop", "Search")
+_WORST_FIRST = ["MAJOR_OUTAGE", "PARTIAL_OUTAGE", "DEGRADED_PERFORMANCE", "UNDER_MAINTENANCE", "OPERATIONAL"]
+_IMPACTS = {"DOWN": "CRITICAL", "DEGRADED": "MINOR", "MAINTENANCE": "NONE"}
+
+
+class Refusal(Exception):
+    """A call that DevHelm refuses: its status, its code, and the field at fault."""
+
+    def __init__(self, status: int, code: str, message: str, field_name: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field_name = field_name
+
+
+@dataclass
+class Update:
+    """One entry of a timeline; ``at`` is microseconds since the epoch."""
+
+    id: str
+    at: int
+    status: str
+    body: str | None
+    notify: bool
+    old_status: str | None = None
+
+
+@dataclass
+class Incident:
+    """One incident."""
+
+    id: str
+    title: str
+    severity: str
+    created_at: int
+    monitor_id: str | None = None
+    status: str = "CONFIRMED"
+    resolved_at: int = 0
+    updates: list[Update] = field(default_factory=list)
+
+
+@dataclass
+class Component:
+    """One component of a page."""
+
+    id: str
+    name: str
+    status: str = "OPERATIONAL"
+
+
+@dataclass
+class Post:
+    """An incident of a page; a draft until ``published_at``."""
+
+    id: str
+    page_id: str
+    title: str
+    impact: str
+    status: str
+    created_at: int
+    incident_id: str | None = None
+    published_at: int = 0
+    resolved_at: int = 0
+    postmortem_body: str | None = None
+    postmortem_url: str | None = None
+    affected: dict[str, str] = field(default_factory=dict)
+    updates: list[Update] = field(default_factory=list)
+
+    @property
+    def shown(self) -> bool:
+        """Whether customers see it as something that goes on."""
+        return bool(self.published_at) and not self.resolved_at
+
+
+@dataclass
+class Page:
+    """One status page."""
+
+    id: str
+    name: str
+    slug: str
+    mode: str
+    components: list[Component]
+    posts: dict[str, Post] = field(default_factory=dict)
+
+
+class State:
+    """Everything that one organisation has at DevHelm."""
+
+    def __init__(self, options: settings.Options) -> None:
+        self._options = options
+        self.incidents: dict[str, Incident] = {}
+        self.pages: dict[str, Page] = {}
+        for slug, (name, mode) in MODES.items():
+            page = Page(self.new_id(), name, slug, mode, [Component(self.new_id(), c) for c in COMPONENTS])
+            self.pages[page.id] = page
+
+    def new_id(self) -> str:
+        """A UUID, the same for the same seed."""
+        return str(uuid.UUID(int=self._options.randomness.getrandbits(128), version=4))
+
+    def now(self) -> int:
+        """The vendor's clock, in microseconds since the epoch."""
+        return self._options.clock()
+
+    def reset(self) -> None:
+        """Forget incidents and posts; pages and components stay, all operational."""
+        self.incidents.clear()
+        for page in self.pages.values():
+            page.posts.clear()
+            self.settle(page)
+
+    def open_incident(self, wanted: requests.CreateIncident) -> Incident:
+        """Create an incident by hand; pages that draft or publish by themselves do so."""
+        monitor = str(wanted.monitor_id) if wanted.monitor_id else None
+        incident = Incident(self.new_id(), wanted.title, wanted.severity, self.now(), monitor)
+        incident.updates.append(self._update("CONFIRMED", wanted.body, notify=False))
+        self.incidents[incident.id] = incident
+        for page in self.pages.values():
+            if page.mode != "MANUAL":
+                self._post_by_itself(page, incident)
+        return incident
+
+    def _post_by_itself(self, page: Page, incident: Incident) -> None:
+        impact = _IMPACTS[incident.severity]
+        post = Post(self.new_id(), page.id, incident.title, impact, "INVESTIGATING", self.now(), incident.id)
+        post.updates.append(self._update("INVESTIGATING", incident.title, notify=page.mode == "AUTOMATIC"))
+        if page.mode == "AUTOMATIC":
+            post.published_at = self.now()
+        page.posts[post.id] = post
+
+    def update_incident(self, incident: Incident, wanted: requests.AddUpdate) -> None:
+        """Add an update, with a new status if it says one."""
+        old, new = incident.status, wanted.new_status or incident.status
+        incident.updates.append(self._update(new, wanted.body, notify=wanted.notify_subscribers, old=old))
+        incident.status = new
+        if new == "RESOLVED":
+            self._end(incident)
+
+    def resolve_incident(self, incident: Incident, body: str | None) -> None:
+        """End an incident; one that is over already is refused."""
+        if incident.status == "RESOLVED":
+            raise Refusal(409, "CONFLICT", "incident is already resolved")
+        incident.updates.append(self._update("RESOLVED", body, notify=False, old=incident.status))
+        incident.status = "RESOLVED"
+        self._end(incident)
+
+    def _end(self, incident: Incident) -> None:
+        incident.resolved_at = self.now()
+        for page in self.pages.values():
+            for post in page.posts.values():
+                if page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.shown:
+                    self.update_post(page, post, "RESOLVED", "This incident has been resolved.", notify=True)
+
+    def create_post(self, page: Page, wanted: requests.CreatePost) -> Post:
+        """Create a post; it is published at once."""
+        linked = str(wanted.monitoring_incident_id) if wanted.monitoring_incident_id else None
+        if linked is not None and linked not in self.incidents:
+            raise Refusal(404, "NOT_FOUND", "monitoring incident not found", "monitoringIncidentId")
+        status = wanted.status or "INVESTIGATING"
+        post = Post(self.new_id(), page.id, wanted.title, wanted.impact, status, self.now(), linked)
+        post.affected = self.affected(page, wanted.affected_components) or {}
+        post.published_at = self.now()
+        post.updates.append(self._update(status, wanted.body, notify=wanted.notify_subscribers is not False))
+        page.posts[post.id] = post
+        if status == "RESOLVED":
+            post.resolved_at = self.now()
+        self.settle(page)
+        return post
+
+    def put_post(self, page: Page, post: Post, wanted: requests.PutPost) -> None:
+        """Change what the post says of itself: null keeps, empty clears."""
+        affected = self.affected(page, wanted.affected_components)
+        post.title = wanted.title or post.title
+        post.impact = wanted.impact or post.impact
+        post.affected = post.affected if affected is None else affected
+        if wanted.postmortem_body is not None:
+            post.postmortem_body = wanted.postmortem_body or None
+        if wanted.postmortem_url is not None:
+            post.postmortem_url = wanted.postmortem_url or None
+        if wanted.status is not None:
+            self._move(post, wanted.status)
+        self.settle(page)
+
+    def publish(self, page: Page, post: Post, wanted: requests.PublishPost) -> None:
+        """Publish a draft; anything else is refused."""
+        if post.published_at:
+            raise Refusal(409, "CONFLICT", "only a draft can be published")
+        affected = self.affected(page, wanted.affected_components)
+        post.title = wanted.title or post.title
+        post.impact = wanted.impact or post.impact
+        post.status = wanted.status or post.status
+        post.affected = post.affected if affected is None else affected
+        body = wanted.body or (post.updates[0].body if post.updates else "")
+        post.updates = [self._update(post.status, body, notify=wanted.notify_subscribers is not False)]
+        post.published_at = self.now()
+        self.settle(page)
+
+    def update_post(
+        self, page: Page, post: Post, status: str, body: str, *, notify: bool, affected: dict[str, str] | None = None
+    ) -> None:
+        """Add an update to the timeline and move the post to its status."""
+        post.updates.append(self._update(status, body, notify=notify))
+        post.affected = post.affected if affected is None else affected
+        self._move(post, status)
+        self.settle(page)
+
+    def dismiss(self, page: Page, post: Post) -> None:
+        """Delete a draft; what is published is refused."""
+        if post.published_at:
+            raise Refusal(409, "CONFLICT", "only a draft can be dismissed")
+        del page.posts[post.id]
+
+    def settle(self, page: Page) -> None:
+        """Show each component in the worst state that a post which goes on gives it."""
+        for component in page.components:
+            shown = [post.affected for post in page.posts.values() if post.shown]
+            states = [affected[component.id] for affected in shown if component.id in affected]
+            component.status = min(states, key=_WORST_FIRST.index, default="OPERATIONAL")
+
+    def _move(self, post: Post, status: str) -> None:
+        post.status = status
+        post.resolved_at = (post.resolved_at or self.now()) if status == "RESOLVED" else 0
+
+    def affected(self, page: Page, wanted: list[requests.Affected] | None) -> dict[str, str] | None:
+        """Component ids with their statuses, checked against the page; None where nothing is said."""
+        if wanted is None:
+            return None
+        known = {component.id for component in page.components}
+        for one in wanted:
+            if str(one.component_id) not in known:
+                raise Refusal(400, "VALIDATION_FAILED", "component is not on this page", "affectedComponents")
+        return {str(one.component_id): one.status for one in wanted}
+
+    def _update(self, status: str, body: str | None, *, notify: bool, old: str | None = None) -> Update:
+        return Update(self.new_id(), self.now(), status, body, notify, old)

@@ -1,0 +1,276 @@
+"""The simulated DevHelm's API: each path of its documentation that the router uses, and its error envelope."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import pydantic
+from starlette import requests as http
+from starlette import responses, routing
+
+from router.simulator import options as settings
+from router.simulator import vendor
+from router.simulator.devhelm import answers, requests
+from router.simulator.devhelm import state as holdings
+
+Shape = TypeVar("Shape", bound=requests.Request)
+Record = TypeVar("Record")
+Answer = tuple[int, Any]
+_CODES = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 404: "NOT_FOUND", 409: "CONFLICT", 429: "RATE_LIMITED"}
+_ONE_PAGE = "/api/v1/status-pages/{page}"
+_ONE_POST = "/api/v1/status-pages/{page}/incidents/{post}"
+
+
+class DevHelm:
+    """One simulated organisation."""
+
+    name = "devhelm"
+
+    def __init__(self, options: settings.Options) -> None:
+        self._options = options
+        self._state = holdings.State(options)
+
+    def routes(self) -> list[routing.BaseRoute]:
+        """The API."""
+        return [
+            self._route("GET", "/api/v1/incidents", self._list_incidents),
+            self._route("POST", "/api/v1/incidents", self._open_incident),
+            self._route("GET", "/api/v1/incidents/{incident}", self._show_incident),
+            self._route("POST", "/api/v1/incidents/{incident}/updates", self._update_incident),
+            self._route("POST", "/api/v1/incidents/{incident}/resolve", self._resolve_incident),
+            self._route("GET", "/api/v1/status-pages", self._list_pages),
+            self._route("GET", _ONE_PAGE, self._show_page),
+            self._route("GET", _ONE_PAGE + "/components", self._list_components),
+            self._route("GET", _ONE_PAGE + "/incidents", self._list_posts),
+            self._route("POST", _ONE_PAGE + "/incidents", self._create_post),
+            self._route("GET", _ONE_POST, self._show_post),
+            self._route("PUT", _ONE_POST, self._put_post),
+            self._route("DELETE", _ONE_POST, self._delete_post),
+            self._route("POST", _ONE_POST + "/publish", self._publish_post),
+            self._route("POST", _ONE_POST + "/updates", self._update_post),
+            self._route("POST", _ONE_POST + "/dismiss", self._dismiss_post),
+        ]
+
+    def pages(self) -> list[vendor.Page]:
+        """The status pages as customers see them."""
+        return [self._page(page) for page in self._state.pages.values()]
+
+    def state(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {
+            "incidents": [answers.detail(one, []) for one in self._state.incidents.values()],
+            "pages": [
+                {
+                    **answers.page(page),
+                    "components": {component.name: component.status for component in page.components},
+                    "incidents": [answers.post(post, page) for post in page.posts.values()],
+                }
+                for page in self._state.pages.values()
+            ],
+        }
+
+    def reset(self) -> None:
+        """Forget incidents and posts."""
+        self._state.reset()
+
+    def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+        """An error in DevHelm's envelope."""
+        refusal = holdings.Refusal(status, _CODES.get(status, "INTERNAL_ERROR"), "simulated failure")
+        headers = {}
+        if status == 429:
+            headers = {
+                "retry-after": str(int(retry_after_seconds)),
+                "x-ratelimit-limit": "100",
+                "x-ratelimit-remaining": "0",
+                "x-ratelimit-reset": str(int(self._options.clock() / 1_000_000 + retry_after_seconds)),
+            }
+        return self._envelope(refusal), headers
+
+    def _route(self, method: str, path: str, handler: Callable[[http.Request], Awaitable[Answer]]) -> routing.BaseRoute:
+        async def answer(request: http.Request) -> responses.Response:
+            try:
+                self._let_in(request)
+                status, body = await handler(request)
+            except pydantic.ValidationError as error:
+                return self._invalid(error)
+            except holdings.Refusal as refusal:
+                return self._refused(refusal)
+            headers = {"x-request-id": str(uuid.uuid4())}
+            if status == 204:
+                return responses.Response(status_code=status, headers=headers)
+            return responses.JSONResponse(body, status, headers)
+
+        return routing.Route(path, answer, methods=[method])
+
+    def _let_in(self, request: http.Request) -> None:
+        if not self._options.allows(request.headers.get("authorization", "")):
+            raise holdings.Refusal(401, "UNAUTHORIZED", "API key is missing or not valid")
+
+    def _envelope(self, refusal: holdings.Refusal, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+        entry = {"code": refusal.code, "field": refusal.field_name, "message": refusal.message}
+        return {
+            "status": refusal.status,
+            "code": _CODES.get(refusal.status, "INTERNAL_ERROR"),
+            "message": refusal.message,
+            "timestamp": self._options.clock() // 1000,
+            "requestId": str(uuid.uuid4()),
+            "errors": errors or ([entry] if refusal.field_name else None),
+        }
+
+    def _refused(self, refusal: holdings.Refusal) -> responses.Response:
+        body = self._envelope(refusal)
+        return responses.JSONResponse(body, refusal.status, {"x-request-id": body["requestId"]})
+
+    def _invalid(self, error: pydantic.ValidationError) -> responses.Response:
+        entries = [
+            {
+                "code": "REQUIRED" if detail["type"] == "missing" else "INVALID",
+                "field": ".".join(str(part) for part in detail["loc"]) or None,
+                "message": detail["msg"],
+            }
+            for detail in error.errors(include_url=False)
+        ]
+        body = self._envelope(holdings.Refusal(400, "VALIDATION_FAILED", "Validation failed"), entries)
+        return responses.JSONResponse(body, 400, {"x-request-id": body["requestId"]})
+
+    def _incident(self, request: http.Request) -> holdings.Incident:
+        return _found(self._state.incidents, request.path_params["incident"], "incident not found")
+
+    def _of(self, request: http.Request) -> holdings.Page:
+        return _found(self._state.pages, request.path_params["page"], "status page not found")
+
+    def _post(self, request: http.Request) -> tuple[holdings.Page, holdings.Post]:
+        page = self._of(request)
+        return page, _found(page.posts, request.path_params["post"], "status page incident not found")
+
+    async def _list_incidents(self, request: http.Request) -> Answer:
+        wanted = requests.ListIncidents.model_validate(dict(request.query_params))
+        found = [one for one in reversed(self._state.incidents.values()) if _matches(one, wanted)]
+        return 200, answers.listed([answers.incident(one) for one in found], wanted.page, wanted.size)
+
+    async def _open_incident(self, request: http.Request) -> Answer:
+        incident = self._state.open_incident(await _body(request, requests.CreateIncident))
+        return 201, self._detail(incident)
+
+    async def _show_incident(self, request: http.Request) -> Answer:
+        return 200, self._detail(self._incident(request))
+
+    async def _update_incident(self, request: http.Request) -> Answer:
+        incident = self._incident(request)
+        self._state.update_incident(incident, await _body(request, requests.AddUpdate))
+        return 201, self._detail(incident)
+
+    async def _resolve_incident(self, request: http.Request) -> Answer:
+        incident = self._incident(request)
+        self._state.resolve_incident(incident, (await _body(request, requests.Resolve)).body)
+        return 200, self._detail(incident)
+
+    def _detail(self, incident: holdings.Incident) -> dict[str, Any]:
+        return {"data": answers.detail(incident, list(self._state.pages.values()))}
+
+    async def _list_pages(self, request: http.Request) -> Answer:
+        wanted = requests.ListPosts.model_validate(dict(request.query_params))
+        found = [answers.page(page) for page in self._state.pages.values()]
+        return 200, answers.listed(found, wanted.page, wanted.size)
+
+    async def _show_page(self, request: http.Request) -> Answer:
+        return 200, {"data": answers.page(self._of(request))}
+
+    async def _list_components(self, request: http.Request) -> Answer:
+        page = self._of(request)
+        wanted = requests.ListPosts.model_validate(dict(request.query_params))
+        found = [answers.component(one, order, page.id) for order, one in enumerate(page.components)]
+        return 200, answers.listed(found, wanted.page, wanted.size)
+
+    async def _list_posts(self, request: http.Request) -> Answer:
+        page = self._of(request)
+        wanted = requests.ListPosts.model_validate(dict(request.query_params))
+        found = [p for p in reversed(page.posts.values()) if wanted.status in {None, p.status}]
+        return 200, answers.listed([answers.post(post, page) for post in found], wanted.page, wanted.size)
+
+    async def _create_post(self, request: http.Request) -> Answer:
+        page = self._of(request)
+        post = self._state.create_post(page, await _body(request, requests.CreatePost))
+        return 201, {"data": answers.post(post, page)}
+
+    async def _show_post(self, request: http.Request) -> Answer:
+        page, post = self._post(request)
+        return 200, {"data": answers.post(post, page)}
+
+    async def _put_post(self, request: http.Request) -> Answer:
+        page, post = self._post(request)
+        self._state.put_post(page, post, await _body(request, requests.PutPost))
+        return 200, {"data": answers.post(post, page)}
+
+    async def _publish_post(self, request: http.Request) -> Answer:
+        page, post = self._post(request)
+        self._state.publish(page, post, await _body(request, requests.PublishPost))
+        return 200, {"data": answers.post(post, page)}
+
+    async def _update_post(self, request: http.Request) -> Answer:
+        page, post = self._post(request)
+        wanted = await _body(request, requests.PostUpdate)
+        affected = self._state.affected(page, wanted.affected_components)
+        notify = wanted.notify_subscribers is not False
+        self._state.update_post(page, post, wanted.status, wanted.body, notify=notify, affected=affected)
+        return 201, {"data": answers.post(post, page)}
+
+    async def _dismiss_post(self, request: http.Request) -> Answer:
+        self._state.dismiss(*self._post(request))
+        return 204, None
+
+    async def _delete_post(self, request: http.Request) -> Answer:
+        page, post = self._post(request)
+        del page.posts[post.id]
+        self._state.settle(page)
+        return 204, None
+
+    def _page(self, page: holdings.Page) -> vendor.Page:
+        shown = [post for post in reversed(page.posts.values()) if post.published_at]
+        return vendor.Page(
+            page.slug,
+            page.name,
+            tuple(("", component.name, words(component.status)) for component in page.components),
+            tuple(self._shown(page, post) for post in shown),
+        )
+
+    def _shown(self, page: holdings.Page, post: holdings.Post) -> vendor.Post:
+        names = {component.id: component.name for component in page.components}
+        return vendor.Post(
+            post.id,
+            post.title,
+            words(post.status),
+            words(post.impact),
+            bool(post.resolved_at),
+            tuple((names[identity], words(status)) for identity, status in post.affected.items()),
+            tuple(vendor.Update(u.at, words(u.status), u.body or "") for u in reversed(post.updates)),
+        )
+
+
+def words(constant: str) -> str:
+    """A constant of the API in words for people."""
+    return constant.replace("_", " ").lower()
+
+
+def _found(known: dict[str, Record], identity: str, message: str) -> Record:
+    if identity not in known:
+        raise holdings.Refusal(404, "NOT_FOUND", message)
+    return known[identity]
+
+
+async def _body(request: http.Request, shape: type[Shape]) -> Shape:
+    raw = await request.body()
+    return shape.model_validate_json(raw or b"{}")
+
+
+def _matches(one: holdings.Incident, wanted: requests.ListIncidents) -> bool:
+    started_from = wanted.started_from.timestamp() * 1_000_000 if wanted.started_from else 0
+    started_to = wanted.started_to.timestamp() * 1_000_000 if wanted.started_to else float("inf")
+    return (
+        wanted.status in {None, one.status}
+        and wanted.severity in {None, one.severity}
+        and wanted.source in {None, "MANUAL"}
+        and (wanted.monitor_id is None or str(wanted.monitor_id) == one.monitor_id)
+        and started_from <= one.created_at <= started_to
+        and (wanted.search or "").lower() in one.title.lower()
+    )

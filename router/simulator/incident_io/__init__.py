@@ -1,0 +1,1 @@
+"""incident.io, simulated: incidents, status pages, idempotency keys."""

@@ -1,0 +1,167 @@
+"""How the simulated incident.io answers: its objects with every field that its clients require."""
+
+import datetime as dt
+from typing import Any
+
+from router.simulator.incident_io import state
+
+_LONG_AGO = "2026-01-01T00:00:00Z"
+_V1_STATUS = {"Documenting": "closed", "Canceled": "declined"}
+
+
+def moment(at: int) -> str:
+    """Microseconds since the epoch as RFC 3339."""
+    return dt.datetime.fromtimestamp(at / 1_000_000, dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def named(one: state.Named) -> dict[str, Any]:
+    """A severity, or any other thing with a name and a rank."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.name,
+        "rank": one.rank,
+        "created_at": _LONG_AGO,
+        "updated_at": _LONG_AGO,
+    }
+
+
+def status(one: state.Named) -> dict[str, Any]:
+    """An incident status."""
+    return {**named(one), "category": one.category}
+
+
+def incident_type(one: state.Named) -> dict[str, Any]:
+    """An incident type."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.name,
+        "is_default": one.rank == 1,
+        "private_incidents_only": False,
+        "create_in_triage": "optional",
+        "created_at": _LONG_AGO,
+        "updated_at": _LONG_AGO,
+    }
+
+
+def incident_v1(one: state.Incident, of: state.State) -> dict[str, Any]:
+    """``IncidentV1``."""
+    word = _V1_STATUS.get(one.status.name, one.status.name.lower())
+    return {**_incident(one, of), "status": word, "mode": "test" if one.mode == "test" else "real", "timestamps": []}
+
+
+def incident_v2(one: state.Incident, of: state.State) -> dict[str, Any]:
+    """``IncidentV2``."""
+    mode = "standard" if one.mode == "real" else one.mode
+    return {**_incident(one, of), "incident_status": status(one.status), "mode": mode, "incident_timestamp_values": []}
+
+
+def _incident(one: state.Incident, of: state.State) -> dict[str, Any]:
+    answer = {
+        "id": one.id,
+        "reference": f"INC-{one.number}",
+        "name": one.name,
+        "summary": one.summary,
+        "visibility": one.visibility,
+        "creator": {"api_key": {"id": "01SIMULATED", "name": "incident-router"}},
+        "custom_field_entries": [_custom_field(entry, of) for entry in one.custom_fields],
+        "incident_role_assignments": [_role(role, of) for role in one.roles],
+        "slack_team_id": one.slack_team_id or "T00000000",
+        "slack_channel_id": "C00000000",
+        "slack_channel_name": f"inc-{one.number}",
+        "permalink": f"https://app.incident.example/incidents/{one.number}",
+        "created_at": moment(one.created_at),
+        "updated_at": moment(one.updated_at),
+    }
+    if one.severity is not None:
+        answer["severity"] = named(one.severity)
+    if one.type is not None:
+        answer["incident_type"] = incident_type(one.type)
+    if one.call_url:
+        answer["call_url"] = one.call_url
+    return answer
+
+
+def _custom_field(entry: dict[str, Any], of: state.State) -> dict[str, Any]:
+    about = {
+        "id": of.custom_field.id,
+        "name": of.custom_field.name,
+        "description": "",
+        "field_type": "text",
+        "options": [],
+    }
+    return {"custom_field": about, "values": [{"value_text": v.get("value_text", "")} for v in entry["values"]]}
+
+
+def _role(role: dict[str, Any], of: state.State) -> dict[str, Any]:
+    about = {
+        "id": of.role.id,
+        "name": of.role.name,
+        "shortform": "lead",
+        "description": "",
+        "instructions": "",
+        "role_type": "lead",
+        "required": False,
+        "created_at": _LONG_AGO,
+        "updated_at": _LONG_AGO,
+    }
+    person = role.get("assignee") or {}
+    answer: dict[str, Any] = {"role": about}
+    if person:
+        answer["assignee"] = {"id": person.get("id", "01PERSON"), "name": "Somebody", "role": "responder"}
+    return answer
+
+
+def structure(of: state.State) -> dict[str, Any]:
+    """The groups and components of the status page."""
+    groups = [c for c in of.components if c.group]
+    alone = [c for c in of.components if not c.group]
+    group = {"id": of.group_id, "name": "Shop", "components": [_component(c) for c in groups]}
+    return {"items": [{"group": group}, *({"component": _component(c)} for c in alone)]}
+
+
+def _component(one: state.Named) -> dict[str, Any]:
+    return {"component_id": one.id, "name": one.name}
+
+
+def page(of: state.State) -> dict[str, Any]:
+    """The status page."""
+    return {
+        "id": of.page.id,
+        "name": of.page.name,
+        "description": "",
+        "public_url": "https://status.acme.example",
+    }
+
+
+def update(one: state.Update, post_id: str) -> dict[str, Any]:
+    """One update of a post."""
+    return {
+        "id": one.id,
+        "status_page_incident_id": post_id,
+        "published_at": moment(one.at),
+        "message": one.message,
+        "incident_status": one.status,
+        "component_statuses": [
+            {"component_id": identity, "component_status": word} for identity, word in one.components.items()
+        ],
+    }
+
+
+def post(one: state.Post) -> dict[str, Any]:
+    """A post."""
+    impacts = []
+    for impact in one.impacts:
+        shown = {**impact, "start_at": moment(impact["start_at"])}
+        shown["end_at"] = moment(impact["end_at"]) if impact["end_at"] else None
+        impacts.append({key: value for key, value in shown.items() if value is not None})
+    return {
+        "id": one.id,
+        "status_page_id": one.page_id,
+        "name": one.name,
+        "published_at": moment(one.published_at),
+        "incident_status": one.status,
+        "updates": [update(u, one.id) for u in one.updates],
+        "component_impacts": impacts,
+    }

@@ -1,0 +1,246 @@
+"""What the simulated incident.io holds, and how its own rules move it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.simulator import options as settings
+from router.simulator.incident_io import requests
+
+MOST_UPDATES = 100
+_CATEGORIES = {
+    "Triage": "triage",
+    "Investigating": "live",
+    "Fixing": "live",
+    "Monitoring": "live",
+    "Documenting": "learning",
+    "Closed": "closed",
+    "Declined": "declined",
+    "Canceled": "canceled",
+}
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+class Refusal(Exception):
+    """A call that incident.io refuses: its status, its code, and the field at fault."""
+
+    def __init__(self, status: int, code: str, message: str, field_name: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field_name = field_name
+
+
+@dataclass
+class Named:
+    """A severity, a type, a status, a component: an id, a name, a rank and, for statuses, a category."""
+
+    id: str
+    name: str
+    rank: int = 0
+    category: str = ""
+    group: str = ""
+
+
+@dataclass
+class Incident:
+    """One incident, in the fields of either version of the API."""
+
+    id: str
+    number: int
+    name: str
+    visibility: str
+    mode: str
+    status: Named
+    created_at: int
+    updated_at: int
+    summary: str = ""
+    severity: Named | None = None
+    type: Named | None = None
+    slack_team_id: str = ""
+    call_url: str = ""
+    custom_fields: list[dict[str, Any]] = field(default_factory=list)
+    roles: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Update:
+    """One update of a post. ``components`` are ids with statuses."""
+
+    id: str
+    at: int
+    status: str
+    message: str
+    notify: bool
+    components: dict[str, str]
+
+
+@dataclass
+class Post:
+    """An incident of a status page."""
+
+    id: str
+    page_id: str
+    name: str
+    published_at: int
+    updates: list[Update] = field(default_factory=list)
+    impacts: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """The status of the newest update."""
+        return self.updates[-1].status
+
+
+class State:
+    """Everything that one organisation has at incident.io."""
+
+    def __init__(self, options: settings.Options) -> None:
+        self._options = options
+        self.severities = self._named("Minor", "Major", "Critical")
+        self.types = self._named("Default", "Security")
+        self.statuses = self._named(*_CATEGORIES)
+        for status in self.statuses:
+            status.category = _CATEGORIES[status.name]
+        self.custom_field, self.role = self._named("Affected service", "Incident Lead")
+        (self.page,) = self._named("Acme Status")
+        self.components = self._named("Checkout API", "Payments", "Web shop", "Search")
+        for component in self.components[:3]:
+            component.group = "Shop"
+        self.group_id = self.new_id()
+        self.incidents: dict[str, Incident] = {}
+        self.posts: dict[str, Post] = {}
+        self.by_key: dict[tuple[str, str], str] = {}
+
+    def reset(self) -> None:
+        """Forget incidents and posts; the account's set-up stays."""
+        self.incidents.clear()
+        self.posts.clear()
+        self.by_key.clear()
+
+    def new_id(self) -> str:
+        """An id that looks like the vendor's, the same for the same seed."""
+        bits = self._options.randomness.getrandbits(120)
+        return "01" + "".join(_LETTERS[bits >> shift & 31] for shift in range(0, 120, 5))
+
+    def now(self) -> int:
+        """The vendor's clock, in microseconds since the epoch."""
+        return self._options.clock()
+
+    def create(self, wanted: requests.CreateV1 | requests.CreateV2) -> Incident:
+        """Create an incident, or return the one that was created under this key."""
+        known = self.by_key.get(("incident", wanted.idempotency_key))
+        if known is not None:
+            return self.incidents[known]
+        incident = Incident(
+            self.new_id(),
+            len(self.incidents) + 1,
+            wanted.name or "Unnamed incident",
+            wanted.visibility,
+            "real" if wanted.mode == "standard" else wanted.mode,
+            self._first_status(wanted),
+            self.now(),
+            self.now(),
+            wanted.summary or "",
+            one_of(self.severities, wanted.severity_id, "severity_id"),
+            one_of(self.types, wanted.incident_type_id, "incident_type_id") or self.types[0],
+            wanted.slack_team_id or "",
+        )
+        self._fill(incident, wanted.custom_field_entries, wanted.incident_role_assignments)
+        self.incidents[incident.id] = incident
+        self.by_key["incident", wanted.idempotency_key] = incident.id
+        return incident
+
+    def edit(self, incident: Incident, wanted: requests.Edit) -> None:
+        """Change what is named; everything else stays."""
+        severity = one_of(self.severities, wanted.severity_id, "severity_id")
+        status = one_of(self.statuses, wanted.incident_status_id, "incident_status_id")
+        incident.severity = severity or incident.severity
+        incident.status = status or incident.status
+        incident.name = wanted.name or incident.name
+        incident.summary = incident.summary if wanted.summary is None else wanted.summary
+        incident.call_url = wanted.call_url or incident.call_url
+        self._fill(incident, wanted.custom_field_entries, wanted.incident_role_assignments)
+        incident.updated_at = self.now()
+
+    def create_post(self, wanted: requests.CreatePost) -> Post:
+        """Create a post, or return the one that was created under this key."""
+        known = self.by_key.get(("post", wanted.idempotency_key))
+        if known is not None:
+            return self.posts[known]
+        one_of([self.page], wanted.status_page_id, "status_page_id")
+        post = Post(self.new_id(), self.page.id, wanted.name, self.now())
+        self._post_update(
+            post, wanted.incident_status, wanted.message, wanted.component_statuses, wanted.notify_subscribers
+        )
+        self.posts[post.id] = post
+        self.by_key["post", wanted.idempotency_key] = post.id
+        return post
+
+    def update_post(self, post: Post, wanted: requests.UpdatePost) -> Update:
+        """Add an update; there are at most a hundred, and none says components while it resolves."""
+        if len(post.updates) >= MOST_UPDATES:
+            raise Refusal(422, "too_many_updates", "a status page incident has at most 100 updates")
+        status = wanted.incident_status or post.status
+        if status == "resolved" and wanted.component_statuses is not None:
+            raise Refusal(422, "invalid_value", "must not be set when resolving", "component_statuses")
+        return self._post_update(
+            post, status, wanted.message, wanted.component_statuses or [], wanted.notify_subscribers
+        )
+
+    def component_status(self, component: Named) -> str:
+        """What the page shows of a component: the impact that goes on, of the newest post first."""
+        for post in reversed(self.posts.values()):
+            for impact in post.impacts:
+                if impact["component_id"] == component.id and impact["end_at"] is None:
+                    return str(impact["component_status"])
+        return "operational"
+
+    def _post_update(
+        self, post: Post, status: str, message: str, affected: list[requests.Affected], notify: bool
+    ) -> Update:
+        wanted = {one.component_id: one.component_status for one in affected}
+        for component_id in wanted:
+            one_of(self.components, component_id, "component_statuses")
+        update = Update(self.new_id(), self.now(), status, message, notify, dict(wanted))
+        post.updates.append(update)
+        for impact in post.impacts:
+            if impact["end_at"] is None and (status == "resolved" or impact["component_id"] in wanted):
+                impact["end_at"] = self.now()
+        if status != "resolved":
+            post.impacts += [
+                {"component_id": identity, "component_status": word, "start_at": self.now(), "end_at": None}
+                for identity, word in wanted.items()
+                if word != "operational"
+            ]
+        return update
+
+    def _first_status(self, wanted: requests.CreateV1 | requests.CreateV2) -> Named:
+        if isinstance(wanted, requests.CreateV1):
+            return next(status for status in self.statuses if status.name.lower() == wanted.status)
+        return one_of(self.statuses, wanted.incident_status_id, "incident_status_id") or self.statuses[0]
+
+    def _fill(
+        self, incident: Incident, fields: list[requests.FieldEntry] | None, roles: list[requests.Role] | None
+    ) -> None:
+        for entry in fields or []:
+            one_of([self.custom_field], entry.custom_field_id, "custom_field_entries")
+        for role in roles or []:
+            one_of([self.role], role.incident_role_id, "incident_role_assignments")
+        if fields is not None:
+            incident.custom_fields = [entry.model_dump(exclude_none=True) for entry in fields]
+        if roles is not None:
+            incident.roles = [role.model_dump(exclude_none=True) for role in roles]
+
+    def _named(self, *names: str) -> list[Named]:
+        return [Named(self.new_id(), name, rank) for rank, name in enumerate(names, 1)]
+
+
+def one_of(known: list[Named], identity: str | None, field_name: str) -> Named | None:
+    """The record of that id, None for none; ``Refusal`` for an id that is nobody's."""
+    if not identity:
+        return None
+    for one in known:
+        if one.id == identity:
+            return one
+    raise Refusal(422, "invalid_value", f"no such thing: {identity}", field_name)

@@ -1,0 +1,238 @@
+"""The simulated incident.io's API: each path of its documentation that the router uses, and its error envelope."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from email import utils as email
+from typing import Any, TypeVar
+
+import pydantic
+from starlette import requests as http
+from starlette import responses, routing
+
+from router.simulator import options as settings
+from router.simulator import vendor
+from router.simulator.incident_io import answers, requests
+from router.simulator.incident_io import state as holdings
+
+Shape = TypeVar("Shape", bound=requests.Request)
+Record = TypeVar("Record", holdings.Incident, holdings.Post)
+Answer = tuple[int, Any]
+_TYPES = {401: "authentication_error", 404: "not_found", 422: "validation_error", 429: "too_many_requests"}
+
+
+class IncidentIo:
+    """One simulated organisation."""
+
+    name = "incident-io"
+
+    def __init__(self, options: settings.Options) -> None:
+        self._options = options
+        self._state = holdings.State(options)
+
+    def routes(self) -> list[routing.BaseRoute]:
+        """The API."""
+        return [
+            self._route("GET", "/v1/severities", self._severities),
+            self._route("GET", "/v1/incident_types", self._types),
+            self._route("GET", "/v1/incident_statuses", self._statuses),
+            self._route("GET", "/v1/incidents", self._list_v1),
+            self._route("POST", "/v1/incidents", self._create_v1),
+            self._route("GET", "/v1/incidents/{incident}", self._show_v1),
+            self._route("GET", "/v2/incidents", self._list_v2),
+            self._route("POST", "/v2/incidents", self._create_v2),
+            self._route("GET", "/v2/incidents/{incident}", self._show_v2),
+            self._route("POST", "/v2/incidents/{incident}/actions/edit", self._edit),
+            self._route("GET", "/v2/status_pages", self._pages),
+            self._route("GET", "/v2/status_page_structures/{page}", self._structure),
+            self._route("GET", "/v2/status_page_incidents", self._list_posts),
+            self._route("POST", "/v2/status_page_incidents", self._create_post),
+            self._route("GET", "/v2/status_page_incidents/{post}", self._show_post),
+            self._route("PUT", "/v2/status_page_incidents/{post}", self._rename_post),
+            self._route("POST", "/v2/status_page_incident_updates", self._update_post),
+        ]
+
+    def pages(self) -> list[vendor.Page]:
+        """The status page as customers see it."""
+        of = self._state
+        components = tuple((c.group, c.name, _words(of.component_status(c))) for c in of.components)
+        posts = tuple(self._shown(post) for post in reversed(of.posts.values()))
+        return [vendor.Page("acme-status", of.page.name, components, posts)]
+
+    def state(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        of = self._state
+        return {
+            "incidents": [answers.incident_v2(one, of) for one in of.incidents.values()],
+            "components": {c.name: of.component_status(c) for c in of.components},
+            "status_page_incidents": [answers.post(post) for post in of.posts.values()],
+        }
+
+    def reset(self) -> None:
+        """Forget incidents and posts."""
+        self._state.reset()
+
+    def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+        """An error in incident.io's envelope."""
+        body = self._envelope(holdings.Refusal(status, "simulated", "simulated failure"))
+        if status == 429:
+            at = self._options.clock() / 1_000_000 + retry_after_seconds
+            body["rate_limit"] = {
+                "name": "api_key",
+                "limit": 1200,
+                "remaining": 0,
+                "retry_after": email.formatdate(at, usegmt=True),
+            }
+        return body, {}
+
+    def _route(self, method: str, path: str, handler: Callable[[http.Request], Awaitable[Answer]]) -> routing.BaseRoute:
+        async def answer(request: http.Request) -> responses.Response:
+            try:
+                self._let_in(request)
+                status, body = await handler(request)
+            except pydantic.ValidationError as error:
+                return self._invalid(error)
+            except holdings.Refusal as refusal:
+                return responses.JSONResponse(self._envelope(refusal), refusal.status)
+            return responses.JSONResponse(body, status)
+
+        return routing.Route(path, answer, methods=[method])
+
+    def _let_in(self, request: http.Request) -> None:
+        if not self._options.allows(request.headers.get("authorization", "")):
+            raise holdings.Refusal(401, "unauthorized", "API key is missing or not valid")
+
+    def _envelope(self, refusal: holdings.Refusal) -> dict[str, Any]:
+        entry: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
+        if refusal.field_name:
+            entry["source"] = {"field": refusal.field_name}
+        kind = _TYPES.get(refusal.status, "internal_server_error")
+        return {"type": kind, "status": refusal.status, "request_id": str(uuid.uuid4()), "errors": [entry]}
+
+    def _invalid(self, error: pydantic.ValidationError) -> responses.Response:
+        body = self._envelope(holdings.Refusal(422, "invalid", "invalid"))
+        body["errors"] = [
+            {
+                "code": "is_required" if detail["type"] == "missing" else "invalid_value",
+                "message": detail["msg"],
+                "source": {"field": ".".join(str(part) for part in detail["loc"])},
+            }
+            for detail in error.errors(include_url=False)
+        ]
+        return responses.JSONResponse(body, 422)
+
+    async def _severities(self, _request: http.Request) -> Answer:
+        return 200, {"severities": [answers.named(one) for one in self._state.severities]}
+
+    async def _types(self, _request: http.Request) -> Answer:
+        return 200, {"incident_types": [answers.incident_type(one) for one in self._state.types]}
+
+    async def _statuses(self, _request: http.Request) -> Answer:
+        return 200, {"incident_statuses": [answers.status(one) for one in self._state.statuses]}
+
+    async def _list_v1(self, request: http.Request) -> Answer:
+        found, meta = _paged(request, list(reversed(self._state.incidents.values())))
+        return 200, {
+            "incidents": [answers.incident_v1(one, self._state) for one in found],
+            "pagination_meta": meta,
+        }
+
+    async def _list_v2(self, request: http.Request) -> Answer:
+        found, meta = _paged(request, list(reversed(self._state.incidents.values())))
+        return 200, {
+            "incidents": [answers.incident_v2(one, self._state) for one in found],
+            "pagination_meta": meta,
+        }
+
+    async def _create_v1(self, request: http.Request) -> Answer:
+        incident = self._state.create(await _body(request, requests.CreateV1))
+        return 200, {"incident": answers.incident_v1(incident, self._state)}
+
+    async def _create_v2(self, request: http.Request) -> Answer:
+        incident = self._state.create(await _body(request, requests.CreateV2))
+        return 200, {"incident": answers.incident_v2(incident, self._state)}
+
+    async def _show_v1(self, request: http.Request) -> Answer:
+        return 200, {"incident": answers.incident_v1(self._incident(request), self._state)}
+
+    async def _show_v2(self, request: http.Request) -> Answer:
+        return 200, {"incident": answers.incident_v2(self._incident(request), self._state)}
+
+    async def _edit(self, request: http.Request) -> Answer:
+        incident = self._incident(request)
+        self._state.edit(incident, (await _body(request, requests.EditEnvelope)).incident)
+        return 200, {"incident": answers.incident_v2(incident, self._state)}
+
+    async def _pages(self, request: http.Request) -> Answer:
+        size = requests.Paging.model_validate(dict(request.query_params)).page_size
+        return 200, {"status_pages": [answers.page(self._state)], "pagination_meta": {"page_size": size}}
+
+    async def _structure(self, request: http.Request) -> Answer:
+        if request.path_params["page"] != self._state.page.id:
+            raise holdings.Refusal(404, "not_found", "status page not found")
+        return 200, {"current_structure": answers.structure(self._state)}
+
+    async def _list_posts(self, request: http.Request) -> Answer:
+        if request.query_params.get("status_page_id") != self._state.page.id:
+            raise holdings.Refusal(422, "invalid_value", "no such status page", "status_page_id")
+        found, meta = _paged(request, list(reversed(self._state.posts.values())))
+        return 200, {"status_page_incidents": [answers.post(one) for one in found], "pagination_meta": meta}
+
+    async def _create_post(self, request: http.Request) -> Answer:
+        post = self._state.create_post(await _body(request, requests.CreatePost))
+        return 201, {"status_page_incident": answers.post(post)}
+
+    async def _show_post(self, request: http.Request) -> Answer:
+        return 200, {"status_page_incident": answers.post(self._post(request.path_params["post"]))}
+
+    async def _rename_post(self, request: http.Request) -> Answer:
+        post = self._post(request.path_params["post"])
+        post.name = (await _body(request, requests.RenamePost)).name
+        return 200, {"status_page_incident": answers.post(post)}
+
+    async def _update_post(self, request: http.Request) -> Answer:
+        wanted = await _body(request, requests.UpdatePost)
+        update = self._state.update_post(self._post(wanted.status_page_incident_id), wanted)
+        return 201, {"status_page_incident_update": answers.update(update, wanted.status_page_incident_id)}
+
+    def _incident(self, request: http.Request) -> holdings.Incident:
+        wanted = request.path_params["incident"]
+        for incident in self._state.incidents.values():
+            if wanted in {incident.id, str(incident.number)}:
+                return incident
+        raise holdings.Refusal(404, "not_found", "incident not found")
+
+    def _post(self, identity: str) -> holdings.Post:
+        if identity not in self._state.posts:
+            raise holdings.Refusal(404, "not_found", "status page incident not found")
+        return self._state.posts[identity]
+
+    def _shown(self, post: holdings.Post) -> vendor.Post:
+        names = {component.id: component.name for component in self._state.components}
+        going_on = [impact for impact in post.impacts if impact["end_at"] is None]
+        return vendor.Post(
+            post.id,
+            post.name,
+            post.status,
+            "",
+            post.status == "resolved",
+            tuple((names[i["component_id"]], _words(i["component_status"])) for i in going_on),
+            tuple(vendor.Update(u.at, u.status, u.message) for u in reversed(post.updates)),
+        )
+
+
+def _paged(request: http.Request, found: Sequence[Record]) -> tuple[Sequence[Record], dict[str, Any]]:
+    wanted = requests.Paging.model_validate(dict(request.query_params))
+    begin = next((at for at, one in enumerate(found, 1) if one.id == wanted.after), 0)
+    shown = found[begin : begin + wanted.page_size]
+    meta: dict[str, Any] = {"page_size": wanted.page_size, "total_record_count": len(found)}
+    if begin + wanted.page_size < len(found):
+        meta["after"] = shown[-1].id
+    return shown, meta
+
+
+async def _body(request: http.Request, shape: type[Shape]) -> Shape:
+    return shape.model_validate_json(await request.body() or b"{}")
+
+
+def _words(constant: str) -> str:
+    return constant.replace("_", " ")

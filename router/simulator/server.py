@@ -1,0 +1,88 @@
+"""Runs the simulator: on the running event loop, or in a thread of its own beside whatever a test does."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Self
+
+import uvicorn
+from starlette import applications
+
+from router.simulator import app, options
+
+_POLL_SECONDS = 0.005
+
+
+class _Uvicorn(uvicorn.Server):
+    """A server that leaves signals to whoever started it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: options.Options | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """The simulator for the length of the block; yields its base URL. ``OSError`` where the port is taken."""
+    listener = socket.create_server((host, port))
+    server = _make(app.create(settings))
+    # The socket listens already: a call that comes before the server has started waits in its backlog.
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://{host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class Server:
+    """The simulator in a thread, on a free port of this machine: ``with Server() as simulator: simulator.url``."""
+
+    def __init__(self, settings: options.Options | None = None) -> None:
+        self.app: applications.Starlette = app.create(settings)
+        self._server = _make(self.app)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def start(self) -> str:
+        """Start, and return the base URL once calls are answered."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            self._thread.join(_POLL_SECONDS)
+        return self.url
+
+    def stop(self) -> None:
+        """Stop; calls that hang are dropped."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+        self._thread.join()
+        self._listener.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._listener]))
+
+
+def _make(application: applications.Starlette) -> _Uvicorn:
+    # No log of its own: the router's is what is to be read. Calls that hang do not hold up the end.
+    config = uvicorn.Config(
+        application, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
+    return _Uvicorn(config)
