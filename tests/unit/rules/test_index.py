@@ -22,9 +22,15 @@ pattern = st.fixed_dictionaries({"matches": st.sampled_from(PATTERNS)})
 negated = st.fixed_dictionaries({"not": st.one_of(simple, pattern)})
 several = st.fixed_dictionaries({"matches": st.sampled_from(PATTERNS), "not": simple})
 condition = st.one_of(simple, simple, pattern, negated, several)
+whens = st.one_of(
+    st.dictionaries(st.sampled_from(FIELDS), condition, max_size=3),
+    # Often enough several rules that share a set, and an equality that finds its rule before the set is asked.
+    st.fixed_dictionaries({"title": pattern}),
+    st.fixed_dictionaries({"labels.x": text}),
+)
 rule = st.fixed_dictionaries(
     {
-        "when": st.dictionaries(st.sampled_from(FIELDS), condition, max_size=3),
+        "when": whens,
         "continue": st.sampled_from([False, False, True]),
         "severity": st.sampled_from([None, "info", "minor", "major", "critical"]),
         "group_by": st.lists(st.sampled_from(FIELDS), max_size=2, unique=True),
@@ -173,6 +179,17 @@ def test_rules_with_nothing_but_patterns_share_sets(build, make_alert):
     assert ruleset.decide(make_alert(title="this is number 7777")).ignored
     assert ruleset._root.rest is None
     assert len(ruleset._root.sets) == 4
+
+
+def test_patterns_come_before_and_behind_an_equality_as_the_rules_stand(build, make_alert):
+    ruleset = build(
+        {"when": {"title": {"matches": "first"}}},
+        {"when": {"labels.a": "1"}},
+        {"when": {"title": {"matches": "second"}}},
+    )
+    named = {title: ruleset.decide(make_alert({"a": "1"}, title=title)).response.rule for title in ("first", "second")}
+    assert named == {"first": "r0", "second": "r1"}
+    assert ruleset.decide(make_alert(title="second")).response.rule == "r2"
 
 
 def test_patterns_below_a_common_text_share_sets_as_well(build, make_alert):
