@@ -4,7 +4,7 @@ A secret never stands in the file: it is named, as ``{env: NAME}`` or ``{file: P
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from router.sources import base as source_base
 from router.sources import registry as sources
 
 DEFAULT_FILE = Path("incident-router.yaml")
+SECRET_PARTS = frozenset({"sources", "destinations"})
 
 
 class Refused(Exception):
@@ -121,10 +122,18 @@ class StandIn:
     vendors: Mapping[str, str]
 
 
-def load(path: Path, environment: Mapping[str, str], stand_in: StandIn | None = None) -> Settings:
-    """Read the file; ``Refused`` with every problem at once. Relative paths in it are relative to it."""
+def load(
+    path: Path,
+    environment: Mapping[str, str],
+    stand_in: StandIn | None = None,
+    needs: Collection[str] = SECRET_PARTS,
+) -> Settings:
+    """Read the file; ``Refused`` with every problem at once. Relative paths in it are relative to it.
+
+    ``needs`` are the parts whose secrets have to be there: a web never calls a vendor, a worker lets nobody in.
+    """
     document = documents.read(path)
-    reading = _Reading(document, environment, stand_in)
+    reading = _Reading(document, environment, stand_in, needs)
     settings = reading.settings(path)
     if reading.problems or settings is None:
         raise Refused(reading.problems)
@@ -134,7 +143,14 @@ def load(path: Path, environment: Mapping[str, str], stand_in: StandIn | None = 
 class _Reading:
     """One reading of one file: gathers the problems as it goes."""
 
-    def __init__(self, document: documents.Document, environment: Mapping[str, str], stand_in: StandIn | None) -> None:
+    def __init__(
+        self,
+        document: documents.Document,
+        environment: Mapping[str, str],
+        stand_in: StandIn | None,
+        needs: Collection[str],
+    ) -> None:
+        self._needs = needs
         self._document = document
         self._environment = environment
         self._stand_in = stand_in
@@ -237,6 +253,8 @@ class _Reading:
             value = self._environment.get(name, "")
             if value:
                 return value
+            if at[0] in SECRET_PARTS and at[0] not in self._needs:
+                return "not needed by this process"
             if self._stand_in is not None and at[0] == "sources":
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":

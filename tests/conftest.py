@@ -11,6 +11,8 @@ import redis
 
 from router.store import client, embedded
 
+pytest_plugins = ["tests.programs"]
+
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Server]:

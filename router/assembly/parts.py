@@ -46,6 +46,7 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
             destinations.KINDS[config.kind].public,
             config.kind,
             config.defaults,
+            {"config": config},
         )
         for name, config in settings.destinations.items()
     }
@@ -136,8 +137,12 @@ def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis")
     )
 
 
-def checks(connection: "redis.asyncio.Redis", version: str = "") -> dict[str, web_health.Check]:
-    """What ``/readyz`` asks: the store, that a worker was heard of lately, and which rules are in force."""
+def checks(connection: "redis.asyncio.Redis", version: str = "", *, works: bool = True) -> dict[str, web_health.Check]:
+    """What ``/readyz`` asks: the store, that a worker was heard of lately, and which rules are in force.
+
+    A process that ``works`` is not ready without a worker. One that only takes deliveries in says so and stays
+    ready: they are safe in the store until a worker comes, and lost to nobody but a sender who is turned away.
+    """
     condition = health.Health(connection)
 
     async def redis_answers() -> web_health.State:
@@ -147,7 +152,7 @@ def checks(connection: "redis.asyncio.Redis", version: str = "") -> dict[str, we
     async def worker_lives() -> web_health.State:
         silent = (clock() - await condition.last_beat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
-            return web_health.State(False, "no worker has been heard of lately; deliveries are kept until one is")
+            return web_health.State(not works, "no worker has been heard of lately; deliveries are kept until one is")
         return web_health.State(True, "alive")
 
     async def rules_in_force() -> web_health.State:

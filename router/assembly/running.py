@@ -6,6 +6,7 @@ Blocks end in the opposite order: the door stops taking, the worker finishes wha
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -79,14 +80,21 @@ async def serving(app: types.ASGIApp, host: str, port: int, group: asyncio.TaskG
 
 @contextlib.asynccontextmanager
 async def door(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", group: asyncio.TaskGroup
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    group: asyncio.TaskGroup,
+    *,
+    works: bool = False,
 ) -> AsyncIterator[Running]:
-    """The web part, serving for the length of the block."""
+    """The web part, serving for the length of the block; ``works`` says that this process is a worker, too."""
     loaded = parts.load_rules(settings)
+    # Rules live as long as the process: the garbage collector need not look at them again and again.
+    gc.collect()
+    gc.freeze()
     inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
     taker = parts.door(settings, connection, loaded, inbox)
     watching = group.create_task(_watch_fullness(health.Health(connection), inbox))
-    app = web_app.create(taker, checks=parts.checks(connection, loaded.version))
+    app = web_app.create(taker, checks=parts.checks(connection, loaded.version, works=works))
     try:
         async with serving(app, settings.web.host, settings.web.port, group) as address:
             yield Running(settings, address, loaded)
@@ -170,7 +178,11 @@ def named(settings: configuration.Settings, name: str) -> configuration.Settings
 
 
 @contextlib.asynccontextmanager
-async def simulating(port: int, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """The simulated vendors for the length of the block; yields their base URL."""
-    async with simulator_server.running(simulator_options.Options(), host, port) as url:
+async def simulating(port: int, host: str = "127.0.0.1", memory: Path | None = None) -> AsyncIterator[str]:
+    """The simulated vendors for the length of the block; yields their base URL.
+
+    ``memory`` is the folder in which they remember what they hold; without one they begin anew.
+    """
+    file = memory / "simulator.state" if memory else None
+    async with simulator_server.running(simulator_options.Options(), host, port, file) as url:
         yield url

@@ -20,13 +20,16 @@ def started(router: running.Running, simulator: str | None) -> None:
     grid = table.Table.grid(padding=(0, 2))
     for name in router.settings.sources:
         grid.add_row("webhook", f"[bold]{router.address.url}/v1/webhooks/{markup.escape(name)}[/]")
-    grid.add_row("ready?", f"{router.address.url}/readyz   metrics {router.address.url}/metrics")
+    grid.add_row("readiness", f"{router.address.url}/readyz")
+    grid.add_row("metrics", f"{router.address.url}/metrics")
     grid.add_row("rules", f"{markup.escape(str(router.settings.rules))} (version {router.rules.version})")
     if simulator is not None and router.settings.simulated:
         names = ", ".join(sorted(router.settings.simulated))
         grid.add_row("simulated", f"{markup.escape(names)}: no keys are set")
         grid.add_row("status pages", f"[bold]{simulator}/[/]")
     out.print(grid)
+    if simulator is None:
+        return  # Nobody tries things on a router that has real keys, and no log shall hold its token.
     if command := example(router):
         out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
         out.print(command, soft_wrap=True, highlight=False, markup=False)

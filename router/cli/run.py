@@ -55,18 +55,22 @@ async def _run(config: Path, host: str | None, port: int | None, simulator_port:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         simulator = None
         if simulator_port is not None:
-            simulator = await stack.enter_async_context(running.simulating(simulator_port))
+            memory = _data_folder(config)
+            simulator = await stack.enter_async_context(running.simulating(simulator_port, memory=memory))
         settings = starting.settings(config, _stand_in(config, simulator))
         settings = running.listening(settings, host, port)
         url = stack.enter_context(running.redis_url(settings))
         connection = await stack.enter_async_context(running.connected(url))
-        async with running.working(settings, connection, group), running.door(settings, connection, group) as router:
+        async with (
+            running.working(settings, connection, group),
+            running.door(settings, connection, group, works=True) as router,
+        ):
             announce.started(router, simulator)
             await starting.stopped()
 
 
 async def _web(config: Path, host: str | None, port: int | None) -> None:
-    settings = running.listening(starting.settings(config), host, port)
+    settings = running.listening(starting.settings(config, needs={"sources"}), host, port)
     async with (
         asyncio.TaskGroup() as group,
         running.connected(running.outside_redis(settings)) as connection,
@@ -77,7 +81,7 @@ async def _web(config: Path, host: str | None, port: int | None) -> None:
 
 
 async def _worker(config: Path, name: str, health_host: str | None, health_port: int | None) -> None:
-    settings = running.named(starting.settings(config), name)
+    settings = running.named(starting.settings(config, needs={"destinations"}), name)
     host = health_host or settings.worker.health_host
     port = settings.worker.health_port if health_port is None else health_port
     async with (
@@ -90,9 +94,13 @@ async def _worker(config: Path, name: str, health_host: str | None, health_port:
         await starting.stopped()
 
 
+def _data_folder(config: Path) -> Path:
+    """Where a first try keeps what it remembers; the configuration cannot be read without it."""
+    return Path(os.environ.get("INCIDENT_ROUTER_DATA") or config.parent / "data")
+
+
 def _stand_in(config: Path, simulator: str | None) -> configuration.StandIn | None:
     if simulator is None:
         return None
-    folder = Path(os.environ.get("INCIDENT_ROUTER_DATA") or config.parent / "data")
     vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
-    return configuration.StandIn(running.webhook_token(folder), vendors)
+    return configuration.StandIn(running.webhook_token(_data_folder(config)), vendors)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,10 +23,14 @@ Config = Annotated[
 ]
 
 
-def settings(path: Path, stand_in: configuration.StandIn | None = None) -> configuration.Settings:
+def settings(
+    path: Path,
+    stand_in: configuration.StandIn | None = None,
+    needs: Collection[str] = configuration.SECRET_PARTS,
+) -> configuration.Settings:
     """Read the settings and set up the log; where they are refused, say why and end with status 1."""
     try:
-        loaded = configuration.load(path, os.environ, stand_in)
+        loaded = configuration.load(path, os.environ, stand_in, needs)
     except configuration.Refused as refused:
         raise refuse("The configuration cannot be used.", refused.problems) from None
     log.configure(loaded.log.format, loaded.log.level)

@@ -49,12 +49,18 @@ def pack(
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:
-    """The alerts that were not ignored, each with its decision."""
+    """The alerts that matter further on, each with its decision.
+
+    An ignored alert that fires does not. One that resolves may: rules may have changed since it fired, and whatever
+    incident holds it has to hear of its end.
+    """
     return [
         decisions.Routed(
             row.alert,
-            decisions.Decision(row.incident_key, row.severity, delivery.responses[row.response]),
+            decisions.Decision(row.incident_key, row.severity, delivery.responses[row.response])
+            if row.response >= 0
+            else decisions.Decision(ignored=row.ignored),
         )
         for row in delivery.rows
-        if row.response >= 0
+        if row.response >= 0 or row.alert.status == "resolved"
     ]

@@ -11,10 +11,15 @@ from router.simulator.devhelm import vendor as devhelm
 from router.simulator.incident_io import vendor as incident_io
 
 
-def create(options: settings.Options | None = None) -> applications.Starlette:
-    """Put the simulator together. ``app.state`` has its ``vendors``, ``calls`` and ``faults`` for in-process use."""
+def create(
+    options: settings.Options | None = None, remembered: dict[str, vendor.Vendor] | None = None
+) -> applications.Starlette:
+    """Put the simulator together. ``app.state`` has its ``vendors``, ``calls`` and ``faults`` for in-process use.
+
+    ``remembered`` are the vendors of an earlier run, as ``snapshot`` kept them.
+    """
     chosen = options or settings.Options()
-    vendors: dict[str, vendor.Vendor] = {
+    vendors: dict[str, vendor.Vendor] = remembered or {
         one.name: one for one in (incident_io.IncidentIo(chosen), devhelm.DevHelm(chosen))
     }
     log = calls.Calls()

@@ -5,14 +5,16 @@ import contextlib
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Self
 
 import uvicorn
 from starlette import applications
 
-from router.simulator import app, options
+from router.simulator import app, options, snapshot
 
 _POLL_SECONDS = 0.005
+_REMEMBER_SECONDS = 1.0
 
 
 class _Uvicorn(uvicorn.Server):
@@ -26,11 +28,16 @@ class _Uvicorn(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: options.Options | None = None, host: str = "127.0.0.1", port: int = 0
+    settings: options.Options | None = None, host: str = "127.0.0.1", port: int = 0, memory: Path | None = None
 ) -> AsyncIterator[str]:
-    """The simulator for the length of the block; yields its base URL. ``OSError`` where the port is taken."""
+    """The simulator for the length of the block; yields its base URL. ``OSError`` where the port is taken.
+
+    ``memory`` is a file in which the vendors remember from one run to the next what they hold.
+    """
     listener = socket.create_server((host, port))
-    server = _make(app.create(settings))
+    application = app.create(settings, snapshot.load(memory) if memory else None)
+    server = _make(application)
+    remembering = asyncio.create_task(_remember(application, memory)) if memory else None
     # The socket listens already: a call that comes before the server has started waits in its backlog.
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -39,6 +46,20 @@ async def running(
         server.should_exit = True
         await task
         listener.close()
+        if memory and remembering:
+            remembering.cancel()
+            snapshot.save(application.state.vendors, memory)
+
+
+async def _remember(application: applications.Starlette, memory: Path) -> None:
+    """Write down now and then what the vendors hold, if they were called since."""
+    seen = 0
+    while True:
+        await asyncio.sleep(_REMEMBER_SECONDS)
+        calls = len(application.state.calls.all)
+        if calls != seen:
+            seen = calls
+            snapshot.save(application.state.vendors, memory)
 
 
 class Server:

@@ -127,7 +127,9 @@ class Worker:
 
     async def _heartbeat_turn(self) -> None:
         """Tell that this worker lives, and how much waits."""
-        await self._health.beat(self._name, self._clock())
+        now = self._clock()
+        await self._health.beat(self._name, now)
+        metrics.worker_heartbeat_seconds.set(now / 1_000_000)
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
         metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)

@@ -15,6 +15,7 @@ from router.telemetry import log
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
 MOST_DELIVERIES = 5
+_IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
 
 
 class Arrival(NamedTuple):
@@ -114,12 +115,9 @@ class Triage:
 
     async def _route(self, arrivals: list[Arrival]) -> "_Routing":
         """Find the incident of each alert: the one that holds it already, else the one that was decided."""
-        held = await self._store.read({arrival.routed.decision.incident_key for arrival in arrivals})
-        strangers = {
-            arrival.routed.alert.identity
-            for arrival in arrivals
-            if arrival.routed.alert.identity not in held[arrival.routed.decision.incident_key].incident.alerts
-        }
+        decided = {arrival.routed.decision.incident_key for arrival in arrivals} - {_IGNORED}
+        held = await self._store.read(decided)
+        strangers = {arrival.routed.alert.identity for arrival in arrivals if not _holds(held, arrival.routed)}
         homes = await self._store.homes(strangers)
         held |= await self._store.read(set(homes.values()) - held.keys())
         groups: dict[str, list[Arrival]] = {}
@@ -132,7 +130,8 @@ class Triage:
                 key = home
             elif alert.identity in strangers and home != key and alert.status == "firing":
                 moved_in[alert.identity] = key
-            groups.setdefault(key, []).append(arrival)
+            if key != _IGNORED:
+                groups.setdefault(key, []).append(arrival)
         return _Routing(groups, held, moved_in)
 
 
@@ -140,6 +139,11 @@ class _Routing(NamedTuple):
     groups: dict[str, list[Arrival]]
     held: dict[str, incident_store.Held]
     homes: dict[str, str]
+
+
+def _holds(held: dict[str, incident_store.Held], routed: decisions.Routed) -> bool:
+    decided = held.get(routed.decision.incident_key)
+    return decided is not None and routed.alert.identity in decided.incident.alerts
 
 
 def _belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:

@@ -71,6 +71,9 @@ class Stage:
         packed = delivery.pack("d1", "am", 1, [(one, decided) for one in alerts])
         await self.inbox.accept(packed, b"{}")
 
+    async def deliver_decided(self, one: alert.Alert, decided: decision.Decision) -> None:
+        await self.inbox.accept(delivery.pack("d1", "am", 1, [(one, decided)]), b"{}")
+
     async def fold(self) -> None:
         await self.reader.prepare()
         while entries := await self.reader.read(100, None):

@@ -165,6 +165,23 @@ def test_rules_that_changed_neither_move_nor_double_an_open_incident(with_redis)
     playing(with_redis, play, on_call(at))
 
 
+def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redis):
+    at = vendor.Vendor()
+    unwanted = decision.Decision(ignored="no rule matched")
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.turn()
+        await on.deliver_decided(stage.resolved("another"), unwanted)
+        await on.turn()
+        assert at.states() == ["open"]
+        await on.deliver_decided(stage.resolved(), unwanted)
+        await on.turn()
+        assert at.states() == ["resolved"]
+
+    playing(with_redis, play, on_call(at))
+
+
 def test_once_it_is_over_the_new_rules_have_the_alert(with_redis):
     at, elsewhere = vendor.Vendor(), vendor.Vendor()
     renamed = stage.rule(decision.Target("elsewhere"), name="renamed")

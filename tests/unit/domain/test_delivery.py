@@ -26,6 +26,12 @@ def test_ignored_alerts_are_carried_with_the_reason_and_not_handed_on():
     assert [routed.alert.fingerprint for routed in delivery.unpack(packed)] == ["2"]
 
 
+def test_the_end_of_an_ignored_alert_is_handed_on_since_an_incident_may_hold_it():
+    end = msgspec.structs.replace(subject("1"), status="resolved", ends_at=9)
+    (routed,) = delivery.unpack(delivery.pack("d", "am", 5, [(end, IGNORED)]))
+    assert routed.decision == IGNORED
+
+
 def test_what_was_decided_survives_the_store_unchanged():
     packed = delivery.pack("d", "am", 5, [(subject("1"), ROUTED)])
     data = msgspec.msgpack.encode(packed)
