@@ -19,6 +19,7 @@ class Wire:
         self.received: list[bytes] = []
         self.connections = 0
         self.answers: list[bytes | None] = []
+        self.trickles = False  # After an answer's head, a byte of its body every few milliseconds, for ever.
         self.settings: dict[str, Any] = {}
         self.let_go: asyncio.Event
 
@@ -39,6 +40,9 @@ class Wire:
                     await self.let_go.wait()
                     break
                 writer.write(answer)
+                while self.trickles and not self.let_go.is_set():
+                    writer.write(b"1\r\n \r\n")
+                    await asyncio.sleep(0.01)
                 if b"connection: close" in answer or b"HTTP/1.1" not in answer:
                     break
         except asyncio.IncompleteReadError:

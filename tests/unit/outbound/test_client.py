@@ -28,6 +28,11 @@ def test_every_exception_of_httpx_is_mapped():
     assert exceptions == set(client.OUTCOMES)
 
 
+def test_only_where_nothing_was_sent_it_was_surely_not_done():
+    unsent = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError}
+    assert {kind for kind, outcome in client.OUTCOMES.items() if outcome is errors.Temporary} == unsent
+
+
 @pytest.mark.parametrize("kind", client.OUTCOMES, ids=lambda kind: kind.__name__)
 def test_every_exception_of_httpx_is_caught(kind):
     assert issubclass(kind, client._FOREIGN)
@@ -252,8 +257,11 @@ def test_no_answer_in_time_leaves_open_whether_it_was_done(wire):
 def test_the_time_limit_holds_for_the_whole_call(wire):
     """Read time-outs begin again with each byte; the limit does not."""
     wire.settings["timeout_seconds"] = 0.2
-    wire.answers.append(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n")
-    assert type(failure_of(wire)) is errors.Unanswered
+    wire.trickles = True
+    wire.answers.append(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    failure = failure_of(wire)
+    assert type(failure) is errors.Unanswered
+    assert "no answer within 0.2 s" in failure.message
 
 
 def test_a_vendor_that_cannot_be_reached_did_nothing():

@@ -1,0 +1,284 @@
+"""Every kind of destination lives a whole life at a vendor that checks what it is told: opened once, seen, ended."""
+
+import asyncio
+
+import pytest
+
+from router.destinations import registry
+from router.outbound import errors
+from router.simulator import faults, options, server
+from tests.unit.destinations import scripted
+
+VENDORS = {
+    "incident-io": "incident-io",
+    "incident-io-status-page": "incident-io",
+    "devhelm": "devhelm",
+    "devhelm-status-page": "devhelm",
+}
+POST = {"title": "Checkout fails", "message": "Payments may fail.", "components": ["Checkout API", "Payments"]}
+FIELDS = {
+    "incident-io": {"name": "Checkout fails", "summary": "5xx above 20%"},
+    "incident-io-status-page": POST,
+    "devhelm": {"title": "Checkout fails", "body": "5xx above 20%"},
+    "devhelm-status-page": POST,
+}
+PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
+each_kind = pytest.mark.parametrize("kind", registry.KINDS)
+
+
+class World:
+    """Both simulated vendors, and destinations that call them."""
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+
+    def run(self, kind, body, **settings):
+        async def main():
+            url = f"{self.simulator.url}/{VENDORS[kind]}"
+            page = {"page": PAGES[kind]} if kind in PAGES else {}
+            given = {
+                "kind": kind,
+                "api_key": scripted.SECRET,
+                "base_url": url,
+                "timeout_seconds": 2,
+                **page,
+                **settings,
+            }
+            config = registry.KINDS[kind].config(**given)
+            destination = registry.build("there", config, lambda: scripted.OPENED_AT)
+            try:
+                return await body(destination)
+            finally:
+                await destination.aclose()
+
+        return asyncio.run(main())
+
+    def do(self, kind, operation, fields=None, *, at="", severity="major", **settings):
+        """Perform one operation; ``at`` is the publication's id at the vendor."""
+        linked = settings.pop("linked_id", "")
+        said = {**FIELDS[kind], **(fields or {})}
+        asked_for = "open" if operation == "find" else operation
+        asked = scripted.operation(asked_for, said, severity=severity, vendor_id=at, linked_id=linked)
+        return self.run(kind, lambda there: getattr(there, operation)(asked), **settings)
+
+    def observe(self, kind, vendor_id):
+        return self.run(kind, lambda there: there.observe(vendor_id))
+
+    def fault(self, kind, action, method="POST", **others):
+        fault = faults.Fault(action=action, vendor=VENDORS[kind], method=method, **others)
+        self.simulator.app.state.faults.append(fault)
+
+    def state(self, kind):
+        return self.simulator.app.state.vendors[VENDORS[kind]].state()
+
+    def objects(self, kind):
+        """Everything that the vendor holds of what the kind makes."""
+        state = self.state(kind)
+        if kind == "incident-io-status-page":
+            return state["status_page_incidents"]
+        if kind == "devhelm-status-page":
+            return [post for page in state["pages"] if page["name"] == "Acme" for post in page["incidents"]]
+        return state["incidents"]
+
+    def changes(self):
+        return [f"{call.method} {call.path}" for call in self.simulator.app.state.calls.all if call.method != "GET"]
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
+    with server.Server(chosen) as running:
+        yield running
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.calls.all.clear()
+    simulator.app.state.faults.clear()
+    return World(simulator)
+
+
+@each_kind
+def test_a_whole_life(world, kind):
+    opened = world.do(kind, "open")
+    assert opened.state == "open"
+    assert world.observe(kind, opened.vendor_id).state == "open"
+    assert world.do(kind, "update", severity="critical", at=opened.vendor_id).state == "open"
+    assert world.do(kind, "resolve", severity="critical", at=opened.vendor_id).state == "resolved"
+    assert world.observe(kind, opened.vendor_id).state == "resolved"
+    assert len(world.objects(kind)) == 1
+
+
+@each_kind
+def test_an_open_that_acted_in_silence_leaves_one_object(world, kind):
+    """The worker repeats it under the same key, or finds it: whichever the destination says."""
+    world.fault(kind, "act-then-drop")
+    with pytest.raises(errors.Unanswered):
+        world.do(kind, "open")
+    again = "open" if registry.KINDS[kind].make.repeatable_open else "find"
+    seen = world.do(kind, again)
+    assert seen.state == "open"
+    assert len(world.objects(kind)) == 1
+
+
+@each_kind
+def test_an_open_that_did_nothing_is_not_found(world, kind):
+    world.fault(kind, "drop")
+    with pytest.raises(errors.Unanswered):
+        world.do(kind, "open")
+    assert world.do(kind, "find") is None
+    assert world.objects(kind) == []
+
+
+@each_kind
+@pytest.mark.parametrize("operation", ["update", "resolve"])
+def test_a_change_that_acted_in_silence_is_not_made_twice(world, kind, operation):
+    opened = world.do(kind, "open")
+    world.fault(kind, "act-then-drop")
+    with pytest.raises(errors.Unanswered):
+        world.do(kind, operation, severity="critical", at=opened.vendor_id)
+    before = world.state(kind)
+    world.do(kind, operation, severity="critical", at=opened.vendor_id)
+    assert world.state(kind) == before
+
+
+@each_kind
+def test_what_somebody_has_resolved_stays_as_it_is(world, kind):
+    opened = world.do(kind, "open")
+    world.do(kind, "resolve", at=opened.vendor_id)
+    before = world.state(kind)
+    for operation in ("update", "resolve"):
+        assert world.do(kind, operation, severity="critical", at=opened.vendor_id).state == "resolved"
+    assert world.state(kind) == before
+
+
+@each_kind
+def test_what_is_not_there_is_observed_as_none(world, kind):
+    unknown = "11111111-1111-4111-8111-111111111111"
+    assert world.observe(kind, f"{unknown}/{unknown}" if kind == "devhelm-status-page" else unknown) is None
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("429", errors.Temporary),
+        ("500", errors.Unanswered),
+        ("503", errors.Unanswered),
+        ("drop", errors.Unanswered),
+        ("truncate", errors.Unanswered),
+        ("hang", errors.Unanswered),
+    ],
+)
+def test_each_fault_says_what_happens_next(world, kind, action, expected):
+    world.fault(kind, action, retry_after=7, hang_seconds=30)
+    with pytest.raises(errors.Failure) as caught:
+        world.do(kind, "open", **({"timeout_seconds": 0.3} if action == "hang" else {}))
+    assert type(caught.value) is expected
+    assert scripted.SECRET not in str(caught.value)
+    if action == "429":
+        # The simulator's date has whole seconds, and its clock is one second ahead of ours.
+        assert 6 <= caught.value.retry_after <= 9
+
+
+@each_kind
+def test_the_vendors_own_words_are_told_of_a_refusal(world, kind):
+    with pytest.raises(errors.Permanent) as caught:
+        world.do(kind, "open", api_key="another")
+    assert caught.value.status == 401
+    assert caught.value.message.partition("401: ")[2]
+    assert caught.value.request_id
+    assert "another" not in str(caught.value)
+
+
+@each_kind
+def test_the_check_of_an_account_in_order_is_silent(world, kind):
+    assert world.run(kind, lambda there: there.check()) == []
+
+
+def test_the_second_version_of_incident_ios_api_does_the_same(world):
+    fields = {"status": "investigating", "mode": "test", "incident_type": "default"}
+    opened = world.do("incident-io", "open", fields, api="v2")
+    assert world.do("incident-io", "resolve", fields, at=opened.vendor_id, api="v2").state == "resolved"
+
+
+def test_components_at_incident_io_follow_the_severity_and_recover(world):
+    kind = "incident-io-status-page"
+    opened = world.do(kind, "open")
+    assert world.state(kind)["components"]["Payments"] == "partial_outage"
+    world.do(kind, "update", severity="critical", at=opened.vendor_id)
+    assert world.state(kind)["components"]["Payments"] == "full_outage"
+    world.do(kind, "resolve", at=opened.vendor_id)
+    assert set(world.state(kind)["components"].values()) == {"operational"}
+
+
+def test_components_at_devhelm_follow_the_severity_and_recover(world):
+    kind = "devhelm-status-page"
+
+    def shown():
+        return next(page["components"] for page in world.state(kind)["pages"] if page["name"] == "Acme")
+
+    opened = world.do(kind, "open")
+    assert shown()["Payments"] == "PARTIAL_OUTAGE"
+    world.do(kind, "update", severity="critical", at=opened.vendor_id)
+    assert shown()["Payments"] == "MAJOR_OUTAGE"
+    world.do(kind, "resolve", at=opened.vendor_id)
+    assert set(shown().values()) == {"OPERATIONAL"}
+
+
+def test_a_draft_is_adopted_changed_published_and_resolved(world):
+    kind, page = "devhelm-status-page", {"page": "Acme EU", "follows": "devhelm"}
+    linked = world.do("devhelm", "open").vendor_id
+    adopted = world.do(kind, "adopt", linked_id=linked, **page)
+    assert adopted.state == "draft"
+    assert world.do(kind, "update", {"title": "Other"}, at=adopted.vendor_id, **page).state == "draft"
+    assert world.do(kind, "publish", at=adopted.vendor_id, **page).state == "open"
+    assert world.do(kind, "publish", at=adopted.vendor_id, **page).state == "open"
+    assert world.do(kind, "resolve", {"postmortem_body": "Why"}, at=adopted.vendor_id, **page).state == "resolved"
+    (post,) = next(one["incidents"] for one in world.state(kind)["pages"] if one["name"] == "Acme EU")
+    assert (post["title"], post["postmortemBody"], post["incidentId"]) == ("Checkout fails", "Why", linked)
+
+
+def test_a_draft_is_dismissed_and_stays_gone(world):
+    kind, page = "devhelm-status-page", {"page": "Acme EU", "follows": "devhelm"}
+    linked = world.do("devhelm", "open").vendor_id
+    adopted = world.do(kind, "adopt", linked_id=linked, **page)
+    for operation in ("dismiss", "dismiss", "publish", "update"):
+        assert world.do(kind, operation, at=adopted.vendor_id, **page).state == "dismissed"
+    assert world.observe(kind, adopted.vendor_id) is None
+
+
+def test_a_page_that_publishes_by_itself_is_adopted_and_warned_of(world):
+    kind, page = "devhelm-status-page", {"page": "acme-auto"}
+    linked = world.do("devhelm", "open").vendor_id
+    assert world.do(kind, "adopt", linked_id=linked, **page).state == "open"
+    assert world.do(kind, "open", linked_id=linked, **page).state == "open"
+    (post,) = next(one["incidents"] for one in world.state(kind)["pages"] if one["slug"] == "acme-auto")
+    assert post["title"] == "Checkout fails"
+    (problem,) = world.run(kind, lambda there: there.check(), **page)
+    assert "AUTOMATIC" in problem
+
+
+@pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
+def test_of_two_that_came_to_be_the_older_stays(world, kind):
+    world.do(kind, "open")
+    world.do(kind, "open")
+    assert len(world.objects(kind)) == 2
+    found = world.do(kind, "find")
+    assert found.state == "open"
+    assert world.do(kind, "find") == found
+    ended = [one for one in world.objects(kind) if one.get("incident", one)["status"] == "RESOLVED"]
+    assert len(ended) == 1
+
+
+@each_kind
+def test_a_name_that_does_not_exist_is_told_before_anything_is_created(world, kind):
+    wrong = {"severity": "Criticl"} if kind == "incident-io" else {"components": ["Paymnts"]}
+    if kind == "devhelm":
+        wrong = {"severity": "CRITICAL"}
+    with pytest.raises(errors.Permanent) as caught:
+        world.do(kind, "open", wrong)
+    assert caught.value.field in {"severity", "components"}
+    assert world.changes() == []
