@@ -45,7 +45,7 @@ def told(failure):
 
 
 @pytest.mark.parametrize("status", EXPECTED)
-@pytest.mark.parametrize(("kind", "operation"), accounts.OPERATIONS)
+@pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
 def test_a_change_that_is_refused_says_what_happens_next(kind, operation, status):
     vendor = accounts.scripted_account(kind, operation)
     vendor.failing = status

@@ -70,7 +70,7 @@ def changes(kind: str, operation: str, **settings: Any) -> list[tuple[str, Any]]
     return [(f"{call.method} {call.path}", call.body) for call in vendor.calls if call.method != "GET"]
 
 
-@pytest.mark.parametrize(("kind", "operation"), accounts.OPERATIONS)
+@pytest.mark.parametrize(("kind", "operation"), accounts.CHANGES)
 def test_every_body_is_what_the_vendors_sdk_would_send(kind, operation):
     sent = changes(kind, operation)
     assert sent, "the account is scripted so that every operation has something to do"
@@ -86,7 +86,7 @@ def test_the_second_version_of_incident_ios_api_is_spoken_as_well():
 
 def test_all_that_a_destination_may_call_was_called():
     """A request that no operation above makes would not be held to anything."""
-    made = {made for kind, operation in accounts.OPERATIONS for made, _ in changes(kind, operation)}
+    made = {made for kind, operation in accounts.CHANGES for made, _ in changes(kind, operation)}
     made |= {made for made, _ in changes("incident-io", "open", api="v2")}
     patterns = {**DEVHELM, **INCIDENT_IO}
     assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, one) for one in made)] == []

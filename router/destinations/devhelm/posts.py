@@ -64,12 +64,11 @@ class Posts:
 
     async def signed(self, page_id: str, reference: str, opened_at: int) -> list[wire.Post]:
         """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest."""
-        signature = foot(reference)
         found = []
         async for post in self._recent(page_id, opened_at):
             # A list may leave the timelines out.
             full = post if post.updates else await self.show(Place(page_id, post.id))
-            if full is not None and any(update.body.rstrip().endswith(signature) for update in full.updates or ()):
+            if full is not None and is_signed(full, reference):
                 found.append(full)
         return sorted(found, key=lambda post: (post.status == "RESOLVED", post.created_at))
 
@@ -98,6 +97,11 @@ class Posts:
 def foot(reference: str) -> str:
     """The line that a post's first text ends with."""
     return f"Reference: {reference}"
+
+
+def is_signed(post: wire.Post, reference: str) -> bool:
+    """Whether a text in the post's timeline ends with our reference."""
+    return any(update.body.rstrip().endswith(foot(reference)) for update in post.updates or ())
 
 
 def state(post: wire.Post) -> publications.State:

@@ -25,18 +25,14 @@ class StatusPages:
         self._posts = posts.Posts(http)
 
     async def adopt(self, operation: operations.Operation) -> operations.Seen | None:
-        """Take over what the page made of the incident that it follows, and bring it to the content; None if nothing.
+        """Look for what the page, or a person on it, made of the incident that it follows; None if nothing.
 
-        A draft stays a draft. What the page, or a person, has published is open; what is resolved is left alone.
+        Nothing is changed yet: a draft is brought to the rule's words by an update or when it is published.
         """
         wanted = opening.of(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         post = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
-        if post is None:
-            return None
-        if posts.state(post) != "resolved":
-            await self._put(post, operation, wanted, wanted.status if post.published_at is None else None)
-        return posts.seen(post)
+        return posts.seen(post) if post else None
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:
         """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
@@ -78,8 +74,8 @@ class StatusPages:
         if posts.state(post) == "draft":
             await self._put(post, operation, wanted, wanted.status)
         elif posts.state(post) == "open":
-            await self._put(post, operation, wanted, wanted.update_status)
-            await self._add_text(post, wanted)
+            text = self._config.update_message if wanted.update_message is None else wanted.update_message
+            await self._change(post, operation, wanted, text)
         return posts.seen(post)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
@@ -173,7 +169,7 @@ class StatusPages:
         if posts.state(post) == "resolved":
             return posts.seen(post)
         if posts.state(post) == "open":
-            await self._put(post, operation, wanted, None)
+            await self._change(post, operation, wanted, "")
             return posts.seen(post)
         body = wire.PublishPost(
             title=wanted.title,
@@ -202,9 +198,14 @@ class StatusPages:
         if change != wire.PutPost():
             await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
 
-    async def _add_text(self, post: wire.Post, wanted: configs.PostOpening) -> None:
-        """Post the update's text, unless the timeline has it: an unanswered call may have been carried out."""
-        text = self._config.update_message if wanted.update_message is None else wanted.update_message
+    async def _change(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
+    ) -> None:
+        """Change a published post, and say so, unless the timeline has it: an unanswered call may have been made."""
+        await self._put(post, operation, wanted, wanted.update_status)
+        # What the page has published by itself does not have the rule's message yet.
+        if not posts.is_signed(post, operation.reference):
+            text = _signed(wanted, operation)
         status = wanted.update_status or post.status
         if text and not _says(post, status, text):
             update = wire.PostUpdate(status, text, wanted.notify)

@@ -174,6 +174,7 @@ ACCOUNTS = {
 }
 
 OPERATIONS = [(kind, operation) for kind, account in ACCOUNTS.items() for operation in account.kinds]
+CHANGES = [one for one in OPERATIONS if one[1] != "adopt"]  # To adopt is to look.
 # These make sense of a draft only.
 OF_DRAFTS = {"adopt", "publish", "dismiss"}
 

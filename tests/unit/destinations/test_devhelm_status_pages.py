@@ -3,6 +3,7 @@
 import pytest
 
 from router.outbound import errors
+from tests.unit.destinations import scripted
 
 KIND = "devhelm-status-page"
 PAGE = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"
@@ -24,10 +25,16 @@ def page(mode="MANUAL"):
     return {"id": PAGE, "name": "Public", "slug": "public", "incidentMode": mode}
 
 
+def signed(*updates):
+    """A timeline that began with our message."""
+    reference = scripted.operation("open", {}).reference
+    return [*updates, {"status": "INVESTIGATING", "body": f"Payments may fail.\n\nReference: {reference}"}]
+
+
 def post(published=AT, **others):
     shown = {"id": POST, "statusPageId": PAGE, "title": "Checkout is down", "status": "INVESTIGATING"}
     shown |= {"impact": "CRITICAL", "createdAt": AT, "publishedAt": published, "affectedComponents": DOWN}
-    return {**shown, **others}
+    return {**shown, "updates": signed() if published else [], **others}
 
 
 def listed(*entries, more=False):
@@ -94,12 +101,23 @@ def test_a_component_that_is_not_there_stops_the_post(account, operation):
     assert account.changes == []
 
 
-def test_a_draft_of_the_pages_own_is_brought_to_the_rules_words_and_stays_a_draft(account, operation):
+@pytest.mark.parametrize(
+    ("changes", "state"), [({"publishedAt": None}, "draft"), ({}, "open"), ({"status": "RESOLVED"}, "resolved")]
+)
+def test_what_the_page_has_made_of_the_incident_is_found_and_not_changed(account, operation, changes, state):
+    linked = post(incidentId=LINKED, title="HTTP check failed", **{"status": "MONITORING", **changes})
+    account.answer("GET", POSTS, listed(post(incidentId=None), linked))
+    account.answer("GET", ONE, {"data": linked})
+    seen = do(account, operation("adopt", FIELDS, linked_id=LINKED))
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, state)
+    assert account.changes == []
+
+
+def test_an_adopted_draft_is_brought_to_the_rules_words(account, operation):
     draft = post(None, incidentId=LINKED, title="HTTP check failed", impact="MINOR", affectedComponents=None)
-    account.answer("GET", POSTS, listed(post(incidentId=None), draft))
     account.answer("GET", ONE, {"data": draft})
-    seen = do(account, operation("adopt", {**FIELDS, "status": "IDENTIFIED"}, linked_id=LINKED))
-    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "draft")
+    seen = do(account, operation("update", {**FIELDS, "status": "IDENTIFIED"}, vendor_id=VENDOR_ID))
+    assert seen.state == "draft"
     assert account.changes == [PUT]
     assert account.body_of(PUT) == {
         "title": "Checkout is down",
@@ -109,20 +127,15 @@ def test_a_draft_of_the_pages_own_is_brought_to_the_rules_words_and_stays_a_draf
     }
 
 
-def test_what_the_page_has_published_itself_is_adopted_as_open(account, operation):
-    published = post(incidentId=LINKED, title="HTTP check failed", status="MONITORING")
-    account.answer("GET", POSTS, listed(published))
-    account.answer("GET", ONE, {"data": published})
-    assert do(account, operation("adopt", FIELDS, linked_id=LINKED)).state == "open"
-    assert account.body_of(PUT) == {"title": "Checkout is down"}
-
-
-def test_what_is_resolved_is_adopted_without_a_change(account, operation):
-    resolved = post(incidentId=LINKED, title="Other", status="RESOLVED")
-    account.answer("GET", POSTS, listed(resolved))
-    account.answer("GET", ONE, {"data": resolved})
-    assert do(account, operation("adopt", FIELDS, linked_id=LINKED)).state == "resolved"
-    assert account.changes == []
+@pytest.mark.parametrize("kind", ["update", "publish"])
+def test_what_the_page_has_published_by_itself_gets_the_rules_message(account, operation, kind):
+    automatic = [{"status": "INVESTIGATING", "body": "HTTP check failed"}]
+    account.answer("GET", ONE, {"data": post(incidentId=LINKED, title="HTTP check failed", updates=automatic)})
+    wanted = operation(kind, FIELDS, vendor_id=VENDOR_ID)
+    do(account, wanted)
+    message = f"Payments may fail.\n\nReference: {wanted.reference}"
+    assert account.changes == [PUT, UPDATE]
+    assert account.body_of(UPDATE)["body"] == message
 
 
 def test_where_nothing_is_linked_there_is_nothing_to_adopt(account, operation):
@@ -168,7 +181,7 @@ def test_a_draft_is_updated_without_a_word_to_anybody(account, operation):
 
 
 def test_a_published_post_is_changed_and_told(account, operation):
-    account.answer("GET", ONE, {"data": post(impact="MINOR", updates=[{"status": "INVESTIGATING", "body": "x"}])})
+    account.answer("GET", ONE, {"data": post(impact="MINOR")})
     fields = {**FIELDS, "update_message": "It is worse.", "update_status": "IDENTIFIED"}
     do(account, operation("update", fields, vendor_id=VENDOR_ID))
     assert account.changes == [PUT, UPDATE]
@@ -194,7 +207,7 @@ def test_an_update_leaves_the_status_to_people_and_is_not_posted_twice(account, 
     account.calls.clear()
     account.forget("GET", ONE)
     account.answer(
-        "GET", ONE, {"data": post(status="MONITORING", updates=[said, {"status": "MONITORING", "body": "x"}])}
+        "GET", ONE, {"data": post(status="MONITORING", updates=signed(said, {"status": "MONITORING", "body": "x"}))}
     )
     do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []

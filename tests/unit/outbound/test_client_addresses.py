@@ -1,0 +1,36 @@
+"""Promises of where the one HTTP client calls: addresses that will never do, proxies, and this machine."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from router.outbound import client, errors
+
+
+@pytest.mark.parametrize("base_url", ["ftp://127.0.0.1", "http://127.0.0.1:port"])
+def test_an_address_that_will_never_do_is_permanent(base_url):
+    async def main():
+        http = client.Client(name="x", base_url=base_url, headers={}, timeout_seconds=5, now=lambda: 0)
+        try:
+            await http.call("POST", "/v1/things")
+        finally:
+            await http.aclose()
+
+    with pytest.raises((errors.Permanent, httpx.InvalidURL)):
+        asyncio.run(main())
+
+
+def test_the_proxy_of_the_environment_is_not_for_this_machine(wire, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    wire.answer(200, b"{}")
+    assert wire.run(lambda http: http.call("GET", "/v1/things")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [("http://localhost:1", True), ("http://[::1]:1", True), ("http://127.9.9.9", True), ("https://api.test", False)],
+)
+def test_which_addresses_are_this_machine(url, loopback):
+    assert client._is_loopback(url) is loopback
