@@ -1,37 +1,52 @@
 """Connections to Redis or Valkey, and the one place where their failures are mapped."""
 
-import contextlib
-from collections.abc import Iterator
+import asyncio
+from types import TracebackType
 
 import redis.asyncio
 from redis import exceptions
 
 from router.store import errors
 
+PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 
-def connect(url: str, *, timeout_seconds: float = 5.0) -> "redis.asyncio.Redis":
+
+def connect(url: str) -> "redis.asyncio.Redis":
     """Make a client for ``redis://``, ``rediss://`` or ``unix://``; nothing is sent before the first command.
 
-    Bytes stay bytes. ``timeout_seconds`` bounds connecting and every answer but those of blocking reads.
+    Bytes stay bytes. The library's own time-outs are off: they cost a task a command, and before Python 3.12 they
+    can swallow a cancellation. ``failures`` bounds every command instead.
     """
     return redis.asyncio.Redis.from_url(
         url,
         decode_responses=False,
-        socket_connect_timeout=timeout_seconds,
-        socket_timeout=timeout_seconds,
+        socket_connect_timeout=PATIENCE_SECONDS,
+        socket_timeout=None,
         health_check_interval=0,
         retry=None,
     )
 
 
-@contextlib.contextmanager
-def failures() -> Iterator[None]:
-    """Turn the client library's failures into ``errors.Unavailable``."""
-    try:
-        yield
-    except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-        raise errors.Unavailable(f"Redis cannot be reached: {error}") from error
-    except exceptions.OutOfMemoryError as error:
-        raise errors.Unavailable("Redis is out of memory", 30) from error
-    except exceptions.ResponseError as error:
-        raise errors.Unavailable(f"Redis refused the command: {error}") from error
+class failures:  # noqa: N801 - read as a word of the `with` statement that it stands in
+    """Bounds the commands of an ``async with`` block in time, and turns failures into ``errors.Unavailable``."""
+
+    def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:
+        self._seconds = seconds
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise errors.Unavailable(f"Redis did not answer within {self._seconds:g} s") from error
+        if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
+            raise errors.Unavailable(f"Redis cannot be reached: {error}") from error
+        if isinstance(error, exceptions.OutOfMemoryError):
+            raise errors.Unavailable("Redis is out of memory", 30) from error
+        if isinstance(error, exceptions.ResponseError):
+            raise errors.Unavailable(f"Redis refused the command: {error}") from error

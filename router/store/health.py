@@ -15,28 +15,28 @@ class Health:
 
     async def ping(self) -> None:
         """Return where the store answers; ``Unavailable`` where it does not."""
-        with client.failures():
+        async with client.failures():
             await self._connection.ping()
 
     async def fullness(self) -> float:
         """Used memory as a share of ``maxmemory``; 0.0 where no limit is set."""
-        with client.failures():
+        async with client.failures():
             memory = await self._connection.info("memory")
         limit = int(memory.get("maxmemory", 0))
         return int(memory["used_memory"]) / limit if limit else 0.0
 
     async def beat(self, worker: str, now: int) -> None:
         """Say that this worker is alive at ``now`` (microseconds)."""
-        with client.failures():
+        async with client.failures():
             await self._connection.zadd(keys.WORKERS, {worker: now})
 
     async def leave(self, worker: str) -> None:
         """Say that this worker has stopped on purpose."""
-        with client.failures():
+        async with client.failures():
             await self._connection.zrem(keys.WORKERS, worker)
 
     async def last_beat(self) -> int:
         """When the liveliest worker was last heard of, microseconds; 0 where there is none."""
-        with client.failures():
+        async with client.failures():
             newest = await self._connection.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
         return int(newest[0][1]) if newest else 0

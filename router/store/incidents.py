@@ -37,7 +37,7 @@ class Incidents:
         wanted = list(names)
         if not wanted:
             return {}
-        with client.failures():
+        async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             for name in wanted:
                 pipeline.hmget(keys.incident(name), "v", "d")
@@ -53,7 +53,7 @@ class Incidents:
         for change in changes:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
         lost: list[str] = []
-        with client.failures():
+        async with client.failures():
             for number, of_shard in shards.items():
                 positions = await self._commit_shard(number, of_shard)
                 lost.extend(of_shard[position].incident.key for position in positions)
@@ -89,7 +89,7 @@ class Incidents:
         shards: dict[int, list[str]] = {}
         for identity in wanted:
             shards.setdefault(keys.shard(identity), []).append(identity)
-        with client.failures():
+        async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             for of_shard in shards.values():
                 pipeline.mget([keys.home(identity) for identity in of_shard])
@@ -105,7 +105,7 @@ class Incidents:
         """Remember which incident holds each of these alerts."""
         if not homes:
             return
-        with client.failures():
+        async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             for identity, name in homes.items():
                 pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)

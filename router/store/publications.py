@@ -33,7 +33,7 @@ class Publications:
 
     async def claim(self, shard: int, most: int) -> list[Lease]:
         """Take the leases of incidents of the shard that want attention now."""
-        with client.failures():
+        async with client.failures():
             arguments = [keys.prefix(shard), self._lease, most]
             now, *found = await self._scripts.run("claim", [keys.timers(shard)], arguments)
         leases = []
@@ -51,21 +51,21 @@ class Publications:
 
     async def look(self, name: str) -> list[publications.Publication]:
         """What is known of an incident's publications, without a lease: for people, not for acting on."""
-        with client.failures():
+        async with client.failures():
             answer: Any = self._connection.hget(keys.publications(name), "d")
             packed = await answer
         return codec.unpack_publications(packed or b"")
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""
-        with client.failures():
+        async with client.failures():
             found = [key.decode() async for key in self._connection.scan_iter(keys.publications_of_all(), count=1000)]
         return sorted(keys.incident_key(name) for name in found)
 
     async def record(self, lease: Lease, documents: list[publications.Publication]) -> bool:
         """Write the publications and prolong the lease; False where the lease is no longer ours."""
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key))]
-        with client.failures():
+        async with client.failures():
             packed = codec.pack_publications(documents)
             return bool(await self._scripts.run("record", names, [lease.fence, packed, self._lease, lease.key]))
 
@@ -77,6 +77,6 @@ class Publications:
             keys.timers(keys.shard(lease.key)),
         ]
         life = keys.CLOSED_LIFE_MS if finished else 0
-        with client.failures():
+        async with client.failures():
             answer = await self._scripts.run("release", names, [lease.fence, lease.version, due, lease.key, life])
         return bool(answer == 2)

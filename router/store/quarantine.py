@@ -35,13 +35,13 @@ class Quarantine:
             "headers": msgspec.json.encode(dict(headers)),
             "body": body,
         }
-        with client.failures():
+        async with client.failures():
             identity: Any = await self._connection.xadd(keys.QUARANTINE, fields)  # type: ignore[arg-type]
         return str(identity.decode())
 
     async def read(self, most: int = 100) -> list[Quarantined]:
         """The newest bodies first."""
-        with client.failures():
+        async with client.failures():
             entries: Any = await self._connection.xrevrange(keys.QUARANTINE, count=most)
         return [
             Quarantined(

@@ -65,7 +65,7 @@ class Inbox:
         arguments: list[bytes] = []
         for packed, body, _ in group:
             arguments += (packed, body)
-        with client.failures():
+        async with client.failures():
             if not self._replicas:
                 await self._scripts.run("accept", [keys.INBOX], arguments)
                 return
@@ -110,7 +110,7 @@ class Reader:
 
     async def prepare(self) -> None:
         """Make the consumer group where it is missing; it begins at the first entry ever accepted."""
-        with client.failures():
+        async with client.failures():
             try:
                 await self._connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
             except exceptions.ResponseError as error:
@@ -119,7 +119,7 @@ class Reader:
 
     async def read(self, count: int, block_ms: int | None) -> list[Entry]:
         """Read up to ``count`` new entries; wait ``block_ms`` for the first one, or not at all."""
-        with client.failures():
+        async with client.failures(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
             try:
                 answer = await self._connection.xreadgroup(
                     keys.GROUP, self._consumer, {keys.INBOX: ">"}, count=count, block=block_ms
@@ -133,7 +133,7 @@ class Reader:
 
     async def take_over(self, count: int, idle_ms: int) -> list[Entry]:
         """Claim entries that another worker read more than ``idle_ms`` ago and never acknowledged."""
-        with client.failures():
+        async with client.failures():
             answer = await self._connection.xautoclaim(
                 keys.INBOX, keys.GROUP, self._consumer, idle_ms, start_id=self._claim_from, count=count
             )
@@ -142,13 +142,13 @@ class Reader:
 
     async def own_pending(self, count: int) -> list[Entry]:
         """Entries that a consumer of this very name read before a crash and never acknowledged."""
-        with client.failures():
+        async with client.failures():
             answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
         return _entries(answer)
 
     async def times_delivered(self, entries: list[Entry]) -> dict[Entry, int]:
         """How often each of these pending entries has been handed out; those no longer pending are left out."""
-        with client.failures():
+        async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             for entry in entries:
                 pipeline.xpending_range(keys.INBOX, keys.GROUP, entry.id, entry.id, 1)
@@ -160,7 +160,7 @@ class Reader:
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge and delete entries whose alerts are folded in and committed."""
         identities = [entry.id for entry in entries]
-        with client.failures():
+        async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.xack(keys.INBOX, keys.GROUP, *identities)
             pipeline.xdel(keys.INBOX, *identities)
@@ -168,7 +168,7 @@ class Reader:
 
     async def bury(self, entry: Entry, reason: str) -> None:
         """Move an entry that cannot be processed to the dead letters; nothing of it is lost."""
-        with client.failures():
+        async with client.failures():
             await self._scripts.run("bury", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
 
 
@@ -185,7 +185,7 @@ def _entries(answer: Any) -> list[Entry]:
 
 async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     """How many deliveries wait, and when the oldest was accepted (microseconds since the epoch, 0 for none)."""
-    with client.failures():
+    async with client.failures():
         length = await connection.xlen(keys.INBOX)
         oldest: Any = await connection.xrange(keys.INBOX, count=1)
     if not oldest:

@@ -79,6 +79,7 @@ class Worker:
             except errors.Unavailable as error:
                 self._log.warning("store_unavailable", reason=error.reason)
                 pause = max(pause, _AWAY_SECONDS)
+            _heed_cancellation()
             if pause:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
@@ -133,6 +134,13 @@ class Worker:
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
         metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
+
+
+def _heed_cancellation() -> None:
+    """Before Python 3.12 ``asyncio.wait_for`` may swallow a cancellation; here it is noticed all the same."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class Bell:

@@ -97,3 +97,12 @@ class Stage:
 
     async def incident(self, key: str = "down") -> incident.Incident:
         return (await self.incidents.read([key]))[key].incident
+
+
+def playing(with_redis, play, *places, **more) -> None:
+    """Run ``play`` with a stage on an empty server."""
+
+    async def body(connection):
+        await play(Stage(connection, *places, **more))
+
+    with_redis(body)

@@ -3,22 +3,11 @@
 import pytest
 
 from router.domain import decision, severity
-from router.store import keys, stream
+from router.store import stream
 from router.telemetry import metrics
 from tests.integration import stage, vendor
 
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
-
-
-def playing(with_redis, play, *places, **more):
-    async def body(connection):
-        await play(stage.Stage(connection, *places, **more))
-
-    with_redis(body)
-
-
-def on_call(at: vendor.Vendor):
-    return vendor.place("on-call", at)
 
 
 def test_an_alert_opens_one_incident_and_its_end_resolves_it(with_redis):
@@ -33,7 +22,7 @@ def test_an_alert_opens_one_incident_and_its_end_resolves_it(with_redis):
         assert at.states() == ["resolved"]
         assert at.kinds == ["open", "resolve"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_what_is_folded_in_is_acknowledged_and_gone_from_the_inbox(with_redis):
@@ -42,7 +31,7 @@ def test_what_is_folded_in_is_acknowledged_and_gone_from_the_inbox(with_redis):
         await on.turn()
         assert await stream.depth(on.connection) == (0, 0)
 
-    playing(with_redis, play, on_call(vendor.Vendor()))
+    stage.playing(with_redis, play, vendor.on_call(vendor.Vendor()))
 
 
 def test_a_storm_of_repeats_calls_nobody(with_redis):
@@ -56,7 +45,7 @@ def test_a_storm_of_repeats_calls_nobody(with_redis):
         await on.turn()
         assert at.kinds == ["open"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_an_incident_stays_open_while_one_of_its_alerts_fires(with_redis):
@@ -72,7 +61,7 @@ def test_an_incident_stays_open_while_one_of_its_alerts_fires(with_redis):
         await on.turn()
         assert at.states() == ["resolved"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_is_over_before_anybody_looked_opens_nothing(with_redis):
@@ -83,7 +72,7 @@ def test_an_alert_that_is_over_before_anybody_looked_opens_nothing(with_redis):
         await on.turn()
         assert at.calls == []
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_a_higher_severity_updates_the_open_incident_once(with_redis):
@@ -99,7 +88,7 @@ def test_a_higher_severity_updates_the_open_incident_once(with_redis):
         assert at.kinds == ["open", "update"]
         assert at.calls[-1].content.severity == CRITICAL
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_fires_anew_is_a_new_incident_with_other_keys(with_redis):
@@ -115,7 +104,7 @@ def test_an_alert_that_fires_anew_is_a_new_incident_with_other_keys(with_redis):
         assert len({call.key for call in at.calls}) == 4
         assert len({call.reference for call in at.calls}) == 2
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_an_episode_that_ended_unseen_is_still_resolved_when_the_next_has_begun(with_redis):
@@ -131,7 +120,7 @@ def test_an_episode_that_ended_unseen_is_still_resolved_when_the_next_has_begun(
         await on.turn()
         assert sorted(at.states()) == ["open", "resolved"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_the_text_is_that_of_the_alert_that_opened_the_incident(with_redis):
@@ -144,7 +133,7 @@ def test_the_text_is_that_of_the_alert_that_opened_the_incident(with_redis):
         await on.turn()
         assert [call.content.fields["alert"] for call in at.calls] == ["first is down"] * 2
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_rules_that_changed_neither_move_nor_double_an_open_incident(with_redis):
@@ -162,7 +151,7 @@ def test_rules_that_changed_neither_move_nor_double_an_open_incident(with_redis)
         await on.turn()
         assert at.kinds == ["open", "resolve"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redis):
@@ -179,7 +168,7 @@ def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redi
         await on.turn()
         assert at.states() == ["resolved"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_once_it_is_over_the_new_rules_have_the_alert(with_redis):
@@ -194,7 +183,7 @@ def test_once_it_is_over_the_new_rules_have_the_alert(with_redis):
         await on.turn()
         assert elsewhere.kinds == ["open"]
 
-    playing(with_redis, play, on_call(at), vendor.place("elsewhere", elsewhere))
+    stage.playing(with_redis, play, vendor.on_call(at), vendor.place("elsewhere", elsewhere))
 
 
 def test_a_late_message_of_the_old_incident_goes_where_the_alert_was(with_redis):
@@ -208,7 +197,7 @@ def test_a_late_message_of_the_old_incident_goes_where_the_alert_was(with_redis)
         await on.turn()
         assert (await on.incident("renamed")).generation == 0
 
-    playing(with_redis, play, on_call(vendor.Vendor()))
+    stage.playing(with_redis, play, vendor.on_call(vendor.Vendor()))
 
 
 def test_all_targets_of_a_rule_are_served_and_one_failing_holds_up_none(with_redis):
@@ -221,7 +210,7 @@ def test_all_targets_of_a_rule_are_served_and_one_failing_holds_up_none(with_red
         await on.turn()
         assert (good.states(), bad.states()) == (["open"], [])
 
-    playing(with_redis, play, vendor.place("good", good), vendor.place("bad", bad))
+    stage.playing(with_redis, play, vendor.place("good", good), vendor.place("bad", bad))
 
 
 def test_a_destination_that_is_gone_from_the_configuration_holds_up_none(with_redis):
@@ -233,7 +222,7 @@ def test_a_destination_that_is_gone_from_the_configuration_holds_up_none(with_re
         await on.turn()
         assert at.states() == ["open"]
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_many_incidents_are_kept_apart(with_redis):
@@ -249,75 +238,7 @@ def test_many_incidents_are_kept_apart(with_redis):
         await on.turn()
         assert sorted(at.states()) == ["open"] * 20 + ["resolved"] * 20
 
-    playing(with_redis, play, on_call(at))
-
-
-def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on(with_redis):
-    at = vendor.Vendor()
-
-    async def play(on):
-        await on.connection.xadd(keys.INBOX, {"h": b"\xc1", "b": b"body"})
-        await on.deliver(stage.firing())
-        await on.turn()
-        assert at.states() == ["open"]
-        ((_, dead),) = await on.connection.xrange(keys.DEAD)
-        assert dead[b"b"] == b"body"
-        assert b"not a delivery" in dead[b"reason"]
-
-    playing(with_redis, play, on_call(at))
-
-
-def test_an_entry_that_nobody_lived_to_acknowledge_becomes_a_dead_letter(with_redis):
-    async def play(on):
-        await on.deliver(stage.firing())
-        await on.reader.prepare()
-        await on.reader.read(10, None)
-        for _ in range(4):
-            await on.reader.own_pending(10)
-        entries = await on.reader.own_pending(10)
-        await on.triage.handle_again(entries)
-        ((_, dead),) = await on.connection.xrange(keys.DEAD)
-        assert b"delivered 6 times" in dead[b"reason"]
-        assert await stream.depth(on.connection) == (0, 0)
-
-    playing(with_redis, play)
-
-
-def test_an_entry_read_again_is_folded_as_if_for_the_first_time(with_redis):
-    at = vendor.Vendor()
-
-    async def play(on):
-        await on.deliver(stage.firing())
-        await on.reader.prepare()
-        await on.reader.read(10, None)
-        await on.triage.handle_again(await on.reader.own_pending(10))
-        await on.turn()
-        assert at.kinds == ["open"]
-
-    playing(with_redis, play, on_call(at))
-
-
-def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
-    """Both read the incident, one commits first: the other is refused, reads again and folds again."""
-    at = vendor.Vendor()
-
-    async def body(connection):
-        one = stage.Stage(connection, on_call(at), consumer="w1")
-        two = stage.Stage(connection, on_call(at), consumer="w2")
-        await one.reader.prepare()
-        for number in range(30):
-            await one.deliver(stage.firing(str(number)))
-        batches = [await reader.read(3, None) for _ in range(5) for reader in (one.reader, two.reader)]
-        import asyncio
-
-        await asyncio.gather(
-            *((one if number % 2 else two).triage.handle(batch) for number, batch in enumerate(batches))
-        )
-        assert len((await one.incident()).firing) == 30
-        await one.turn()
-        assert at.kinds == ["open"]
-
-    with_redis(body)
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 @pytest.mark.parametrize("kind", ["open", "resolve"])
@@ -335,5 +256,5 @@ def test_operations_are_counted_by_destination_kind_and_result(with_redis, kind)
         await on.deliver(stage.resolved())
         await on.turn()
 
-    playing(with_redis, play, on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
     assert count() == before + 1

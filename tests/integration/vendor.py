@@ -94,6 +94,10 @@ def place(name: str, vendor: Vendor, *, public: bool = False, adopts: bool = Fal
     return bound.Bound(name, kind, vendor, follows, timeout_seconds=10.0)
 
 
+def on_call(vendor: Vendor) -> bound.Bound:
+    return place("on-call", vendor)
+
+
 def temporary(retry_after: float | None = None) -> errors.Temporary:
     return errors.Temporary("429: too many requests", retry_after)
 

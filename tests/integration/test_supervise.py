@@ -1,0 +1,219 @@
+"""The worker's loops: what comes in is worked on at once, a store that is away is waited for, the end is orderly."""
+
+import asyncio
+import itertools
+
+import pytest
+
+from router.store import errors, health, keys, stream
+from router.telemetry import metrics
+from router.worker import supervise
+from tests.integration import stage, vendor
+
+QUICK = supervise.Pace(
+    block_seconds=0.05,
+    poll_seconds=0.05,
+    heartbeat_seconds=0.02,
+    take_over_seconds=0.05,
+    take_over_idle_seconds=0.05,
+    drain_seconds=5.0,
+)
+
+
+class Depth:
+    """Asks how much waits; fails as long as it is told to."""
+
+    def __init__(self, connection) -> None:
+        self._connection = connection
+        self.away = 0
+
+    async def __call__(self) -> tuple[int, int]:
+        if self.away:
+            self.away -= 1
+            raise errors.Unavailable("Redis is away")
+        return await stream.depth(self._connection)
+
+
+def worker(on: stage.Stage, depth=None) -> tuple[supervise.Worker, supervise.Bell]:
+    bell = supervise.Bell()
+    made = supervise.Worker(
+        "w1",
+        on.reader,
+        on.triage,
+        on.reconciler,
+        health.Health(on.connection),
+        depth=depth or Depth(on.connection),
+        clock=itertools.count(1_700_000_000_000_000, 1000).__next__,
+        bell=bell,
+        pace=QUICK,
+    )
+    return made, bell
+
+
+def running(with_redis, play, *places, depth=None):
+    """Run a whole worker beside ``play``, and stop it in order afterwards."""
+
+    async def body(connection):
+        on = stage.Stage(connection, *places)
+        made, _ = worker(on, depth(connection) if depth else None)
+        stop = asyncio.Event()
+        async with asyncio.timeout(20):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(made.run(stop))
+                try:
+                    await play(on)
+                finally:
+                    stop.set()
+
+    with_redis(body)
+
+
+async def until(met) -> None:
+    async with asyncio.timeout(10):
+        while not await met():
+            await asyncio.sleep(0.005)
+
+
+def test_a_delivery_is_folded_and_shown_without_being_asked_for(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing())
+
+        async def opened():
+            return at.states() == ["open"]
+
+        await until(opened)
+        await on.deliver(stage.resolved())
+
+        async def closed():
+            return at.states() == ["resolved"]
+
+        await until(closed)
+
+    running(with_redis, play, vendor.on_call(at))
+
+
+def test_what_another_worker_left_unfinished_is_taken_over(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        other = stream.Reader(on.connection, "died")
+        await other.prepare()
+        await on.connection.xadd(keys.INBOX, await entry(on))
+        await other.read(1, 100)
+
+        async def opened():
+            return at.states() == ["open"]
+
+        await until(opened)
+
+    running(with_redis, play, vendor.on_call(at))
+
+
+async def entry(on) -> dict:
+    """The fields of a delivery as the door writes them."""
+    await on.deliver(stage.firing("template"), key="template")
+    ((identity, fields),) = await on.connection.xrange(keys.INBOX, count=1)
+    await on.connection.xdel(keys.INBOX, identity)
+    return fields
+
+
+def test_a_worker_says_that_it_lives_and_that_it_has_gone(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        made, _ = worker(on)
+        stop = asyncio.Event()
+        task = asyncio.create_task(made.run(stop))
+
+        async def heard():
+            return await health.Health(connection).last_beat() > 0
+
+        await until(heard)
+        assert metrics.worker_heartbeat_seconds._value.get() > 1_600_000_000
+        stop.set()
+        await asyncio.wait_for(task, 5)
+        assert await health.Health(connection).last_beat() == 0
+
+    with_redis(body)
+
+
+def test_a_store_that_is_away_for_a_moment_ends_nothing(with_redis, monkeypatch):
+    monkeypatch.setattr(supervise, "_AWAY_SECONDS", 0.01)
+    at = vendor.Vendor()
+    asked = []
+
+    def away(connection):
+        asked.append(Depth(connection))
+        asked[0].away = 3
+        return asked[0]
+
+    async def play(on):
+        async def back():
+            return asked[0].away == 0
+
+        await until(back)
+        await on.deliver(stage.firing())
+
+        async def opened():
+            return at.states() == ["open"]
+
+        await until(opened)
+
+    running(with_redis, play, vendor.on_call(at), depth=away)
+
+
+def test_an_error_that_nobody_foresaw_ends_the_worker_loudly(with_redis):
+    class Broken(Depth):
+        async def __call__(self):
+            raise RuntimeError("a fault in the program")
+
+    async def body(connection):
+        made, _ = worker(stage.Stage(connection), Broken(connection))
+        with pytest.raises(ExceptionGroup) as raised:
+            await asyncio.wait_for(made.run(asyncio.Event()), 10)
+        assert raised.group_contains(RuntimeError, match="a fault in the program")
+
+    with_redis(body)
+
+
+def test_what_is_under_way_is_finished_before_the_worker_ends(with_redis):
+    class Slow(vendor.Vendor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.entered, self.go_on = asyncio.Event(), asyncio.Event()
+
+        async def open(self, call):
+            self.entered.set()
+            await self.go_on.wait()
+            return await super().open(call)
+
+    async def body(connection):
+        at = Slow()
+        on = stage.Stage(connection, vendor.on_call(at))
+        made, _ = worker(on)
+        stop = asyncio.Event()
+        await on.deliver(stage.firing())
+        task = asyncio.create_task(made.run(stop))
+        await asyncio.wait_for(at.entered.wait(), 10)
+        stop.set()
+        at.go_on.set()
+        await asyncio.wait_for(task, 10)
+        assert at.states() == ["open"]
+        (known,) = await on.publications.look("down")
+        assert (known.state, known.intent) == ("open", None)
+
+    with_redis(body)
+
+
+def test_the_bell_gathers_what_is_rung_and_forgets_it_once_heard():
+    async def main():
+        bell = supervise.Bell()
+        bell.ring({1})
+        bell.ring({2, 3})
+        assert await bell.wait(5) == {1, 2, 3}
+        assert await bell.wait(0.001) == set(range(keys.SHARDS))
+        bell.ring({4})
+        assert await bell.wait(5) == {4}
+
+    asyncio.run(main())

@@ -1,0 +1,72 @@
+"""Entries of the inbox that are read twice, by two, or not at all: nothing is lost and nothing counts double."""
+
+import asyncio
+
+from router.store import keys, stream
+from tests.integration import stage, vendor
+
+
+def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.connection.xadd(keys.INBOX, {"h": b"\xc1", "b": b"body"})
+        await on.deliver(stage.firing())
+        await on.turn()
+        assert at.states() == ["open"]
+        ((_, dead),) = await on.connection.xrange(keys.DEAD)
+        assert dead[b"b"] == b"body"
+        assert b"not a delivery" in dead[b"reason"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_an_entry_that_nobody_lived_to_acknowledge_becomes_a_dead_letter(with_redis):
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.reader.prepare()
+        await on.reader.read(10, None)
+        for _ in range(4):
+            await on.reader.own_pending(10)
+        entries = await on.reader.own_pending(10)
+        await on.triage.handle_again(entries)
+        ((_, dead),) = await on.connection.xrange(keys.DEAD)
+        assert b"delivered 6 times" in dead[b"reason"]
+        assert await stream.depth(on.connection) == (0, 0)
+
+    stage.playing(with_redis, play)
+
+
+def test_an_entry_read_again_is_folded_as_if_for_the_first_time(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.reader.prepare()
+        await on.reader.read(10, None)
+        await on.triage.handle_again(await on.reader.own_pending(10))
+        await on.turn()
+        assert at.kinds == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
+    """Both read the incident, one commits first: the other is refused, reads again and folds again."""
+    at = vendor.Vendor()
+
+    async def body(connection):
+        one = stage.Stage(connection, vendor.on_call(at), consumer="w1")
+        two = stage.Stage(connection, vendor.on_call(at), consumer="w2")
+        await one.reader.prepare()
+        for number in range(30):
+            await one.deliver(stage.firing(str(number)))
+        batches = [await reader.read(3, None) for _ in range(5) for reader in (one.reader, two.reader)]
+        await asyncio.gather(
+            *((one if number % 2 else two).triage.handle(batch) for number, batch in enumerate(batches))
+        )
+        assert len((await one.incident()).firing) == 30
+        await one.turn()
+        assert at.kinds == ["open"]
+
+    with_redis(body)
