@@ -25,17 +25,24 @@ def incident(one: state.Incident) -> dict[str, Any]:
         "title": one.title,
         "triggeredByRule": None,
         "affectedRegions": [],
-        "reopenCount": 0,
+        "reopenCount": one.reopened,
         "createdByUserId": 1,
         "statusPageVisible": True,
+        "suppressDispatch": False,
         "shortlink": f"https://devhelm.example/i/{one.id[:8]}",
         "resolutionReason": "MANUAL" if one.resolved_at else None,
+        "resolutionNote": _note(one) if one.resolved_at else None,
         "startedAt": moment(one.created_at),
         "confirmedAt": moment(one.created_at),
         "resolvedAt": moment(one.resolved_at),
         "createdAt": moment(one.created_at),
         "updatedAt": moment(one.updates[-1].at),
     }
+
+
+def _note(one: state.Incident) -> str | None:
+    said = [update.body for update in one.updates if update.status == "RESOLVED" != update.old_status]
+    return said[-1]
 
 
 def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
@@ -58,6 +65,7 @@ def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
         "statusPageIncidents": [
             {
                 "id": linked.id,
+                "spIncidentId": linked.id,
                 "statusPageId": page.id,
                 "statusPageName": page.name,
                 "statusPageSlug": page.slug,
@@ -66,6 +74,8 @@ def detail(one: state.Incident, pages: list[state.Page]) -> dict[str, Any]:
                 "impact": linked.impact,
                 "scheduled": False,
                 "publishedAt": moment(linked.published_at),
+                "connectionMode": "AUTO" if linked.by_itself else "MANUAL",
+                "pageIncidentMode": page.mode,
             }
             for page in pages
             for linked in page.posts.values()
@@ -89,7 +99,7 @@ def page(one: state.Page) -> dict[str, Any]:
         "incidentMode": one.mode,
         "componentCount": len(one.components),
         "subscriberCount": 12,
-        "overallStatus": "OPERATIONAL",
+        "overallStatus": state.worst(component.status for component in one.components),
         "managedBy": "DASHBOARD",
         "createdAt": "2026-01-01T00:00:00Z",
         "updatedAt": "2026-01-01T00:00:00Z",
@@ -135,7 +145,7 @@ def post(one: state.Post, on: state.Page) -> dict[str, Any]:
         "startedAt": moment(one.created_at),
         "publishedAt": moment(one.published_at),
         "resolvedAt": moment(one.resolved_at),
-        "createdByUserId": None,
+        "createdByUserId": None if one.by_itself else 1,
         "postmortemBody": one.postmortem_body,
         "postmortemUrl": one.postmortem_url,
         "affectedComponents": [
@@ -147,15 +157,15 @@ def post(one: state.Post, on: state.Page) -> dict[str, Any]:
                 "id": update.id,
                 "status": update.status,
                 "body": update.body or "",
-                "createdBy": "USER",
-                "createdByUserId": 1,
+                "createdBy": "SYSTEM" if update.by_itself else "USER",
+                "createdByUserId": None if update.by_itself else 1,
                 "notifySubscribers": update.notify,
                 "createdAt": moment(update.at),
             }
             for update in one.updates
         ],
         "createdAt": moment(one.created_at),
-        "updatedAt": moment(one.updates[-1].at),
+        "updatedAt": moment(max(one.changed_at, one.updates[-1].at)),
     }
 
 

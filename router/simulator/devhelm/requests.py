@@ -1,6 +1,5 @@
 """What DevHelm accepts, after its OpenAPI description: required fields, lengths, enums, formats."""
 
-import datetime as dt
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -55,9 +54,10 @@ class ListIncidents(Request):
     severity: Severity | None = None
     source: Source | None = None
     monitor_id: UUID | None = None
-    started_from: dt.datetime | None = None
-    started_to: dt.datetime | None = None
-    search: str | None = None
+    exclude_id: UUID | None = None
+    started_from: pydantic.AwareDatetime | None = None
+    started_to: pydantic.AwareDatetime | None = None
+    search: Annotated[str, pydantic.StringConstraints(max_length=200)] | None = None
     page: int = pydantic.Field(default=0, ge=0)
     size: int = pydantic.Field(default=10, ge=1, le=200)
 
@@ -65,7 +65,7 @@ class ListIncidents(Request):
 class ListPosts(Request):
     """The query of the lists of a page's incidents, of pages and of components."""
 
-    status: PostStatus | None = None
+    status: list[PostStatus] | None = None
     page: int = pydantic.Field(default=0, ge=0)
     size: int = pydantic.Field(default=20, ge=1, le=200)
 
@@ -85,7 +85,7 @@ class CreatePost(Request):
     body: Text
     status: PostStatus | None = None
     affected_components: list[Affected] | None = None
-    notify_subscribers: bool | None = None
+    notify_subscribers: pydantic.StrictBool | None = None
     monitoring_incident_id: UUID | None = None
 
 
@@ -98,6 +98,7 @@ class PutPost(Request):
     affected_components: list[Affected] | None = None
     postmortem_body: str | None = None
     postmortem_url: Url | None = None
+    published: pydantic.StrictBool | None = None
 
 
 class PublishPost(Request):
@@ -108,7 +109,7 @@ class PublishPost(Request):
     status: ActiveStatus | None = None
     body: str | None = None
     affected_components: list[Affected] | None = None
-    notify_subscribers: bool | None = None
+    notify_subscribers: pydantic.StrictBool | None = None
 
 
 class PostUpdate(Request):
@@ -116,5 +117,5 @@ class PostUpdate(Request):
 
     status: PostStatus
     body: Text
-    notify_subscribers: bool | None = None
+    notify_subscribers: pydantic.StrictBool | None = None
     affected_components: list[Affected] | None = None

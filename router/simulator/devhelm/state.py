@@ -1,26 +1,16 @@
 """What the simulated DevHelm holds, and how its own rules move it: drafts, publication, component states."""
 
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from router.simulator import options as settings
-from router.simulator.devhelm import requests
+from router.simulator.devhelm import refusals, requests
 
 MODES = {"acme": ("Acme", "MANUAL"), "acme-eu": ("Acme EU", "REVIEW"), "acme-auto": ("Acme Auto", "AUTOMATIC")}
 COMPONENTS = ("Checkout API", "Payments", "Web shop", "Search")
 _WORST_FIRST = ["MAJOR_OUTAGE", "PARTIAL_OUTAGE", "DEGRADED_PERFORMANCE", "UNDER_MAINTENANCE", "OPERATIONAL"]
 _IMPACTS = {"DOWN": "CRITICAL", "DEGRADED": "MINOR", "MAINTENANCE": "NONE"}
-
-
-class Refusal(Exception):
-    """A call that DevHelm refuses: its status, its code, and the field at fault."""
-
-    def __init__(self, status: int, code: str, message: str, field_name: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.field_name = field_name
 
 
 @dataclass
@@ -33,6 +23,7 @@ class Update:
     body: str | None
     notify: bool
     old_status: str | None = None
+    by_itself: bool = False
 
 
 @dataclass
@@ -46,6 +37,7 @@ class Incident:
     monitor_id: str | None = None
     status: str = "CONFIRMED"
     resolved_at: int = 0
+    reopened: int = 0
     updates: list[Update] = field(default_factory=list)
 
 
@@ -60,7 +52,7 @@ class Component:
 
 @dataclass
 class Post:
-    """An incident of a page; a draft until ``published_at``."""
+    """An incident of a page; a draft until ``published_at``, ``by_itself`` where no call created it."""
 
     id: str
     page_id: str
@@ -69,8 +61,10 @@ class Post:
     status: str
     created_at: int
     incident_id: str | None = None
+    by_itself: bool = False
     published_at: int = 0
     resolved_at: int = 0
+    changed_at: int = 0
     postmortem_body: str | None = None
     postmortem_url: str | None = None
     affected: dict[str, str] = field(default_factory=dict)
@@ -133,8 +127,11 @@ class State:
 
     def _post_by_itself(self, page: Page, incident: Incident) -> None:
         impact = _IMPACTS[incident.severity]
-        post = Post(self.new_id(), page.id, incident.title, impact, "INVESTIGATING", self.now(), incident.id)
-        post.updates.append(self._update("INVESTIGATING", incident.title, notify=page.mode == "AUTOMATIC"))
+        post = Post(
+            self.new_id(), page.id, incident.title, impact, "INVESTIGATING", self.now(), incident.id, by_itself=True
+        )
+        first = self._update("INVESTIGATING", incident.title, notify=page.mode == "AUTOMATIC")
+        post.updates.append(replace(first, by_itself=True))
         if page.mode == "AUTOMATIC":
             post.published_at = self.now()
         page.posts[post.id] = post
@@ -144,13 +141,16 @@ class State:
         old, new = incident.status, wanted.new_status or incident.status
         incident.updates.append(self._update(new, wanted.body, notify=wanted.notify_subscribers, old=old))
         incident.status = new
-        if new == "RESOLVED":
+        if new == "RESOLVED" and old != "RESOLVED":
             self._end(incident)
+        elif old == "RESOLVED" and new != "RESOLVED":
+            incident.resolved_at = 0
+            incident.reopened += 1
 
     def resolve_incident(self, incident: Incident, body: str | None) -> None:
         """End an incident; one that is over already is refused."""
         if incident.status == "RESOLVED":
-            raise Refusal(409, "CONFLICT", "incident is already resolved")
+            raise refusals.Refusal(409, "incident is already resolved")
         incident.updates.append(self._update("RESOLVED", body, notify=False, old=incident.status))
         incident.status = "RESOLVED"
         self._end(incident)
@@ -159,14 +159,14 @@ class State:
         incident.resolved_at = self.now()
         for page in self.pages.values():
             for post in page.posts.values():
-                if page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.shown:
+                if post.by_itself and page.mode == "AUTOMATIC" and post.incident_id == incident.id and post.shown:
                     self.update_post(page, post, "RESOLVED", "This incident has been resolved.", notify=True)
 
     def create_post(self, page: Page, wanted: requests.CreatePost) -> Post:
         """Create a post; it is published at once."""
         linked = str(wanted.monitoring_incident_id) if wanted.monitoring_incident_id else None
         if linked is not None and linked not in self.incidents:
-            raise Refusal(404, "NOT_FOUND", "monitoring incident not found", "monitoringIncidentId")
+            raise refusals.Refusal(404, "monitoring incident not found")
         status = wanted.status or "INVESTIGATING"
         post = Post(self.new_id(), page.id, wanted.title, wanted.impact, status, self.now(), linked)
         post.affected = self.affected(page, wanted.affected_components) or {}
@@ -188,21 +188,27 @@ class State:
             post.postmortem_body = wanted.postmortem_body or None
         if wanted.postmortem_url is not None:
             post.postmortem_url = wanted.postmortem_url or None
+        if wanted.published is not None:
+            post.published_at = (post.published_at or self.now()) if wanted.published else 0
         if wanted.status is not None:
             self._move(post, wanted.status)
+        post.changed_at = self.now()
         self.settle(page)
 
     def publish(self, page: Page, post: Post, wanted: requests.PublishPost) -> None:
         """Publish a draft; anything else is refused."""
         if post.published_at:
-            raise Refusal(409, "CONFLICT", "only a draft can be published")
+            raise refusals.Refusal(409, "only a draft can be published")
+        status = wanted.status or post.status
+        if status == "RESOLVED":
+            raise refusals.invalid("status", "must be an active status")
         affected = self.affected(page, wanted.affected_components)
         post.title = wanted.title or post.title
         post.impact = wanted.impact or post.impact
-        post.status = wanted.status or post.status
+        self._move(post, status)
         post.affected = post.affected if affected is None else affected
-        body = wanted.body or (post.updates[0].body if post.updates else "")
-        post.updates = [self._update(post.status, body, notify=wanted.notify_subscribers is not False)]
+        body = wanted.body or post.updates[0].body
+        post.updates[:1] = [self._update(post.status, body, notify=wanted.notify_subscribers is not False)]
         post.published_at = self.now()
         self.settle(page)
 
@@ -218,15 +224,14 @@ class State:
     def dismiss(self, page: Page, post: Post) -> None:
         """Delete a draft; what is published is refused."""
         if post.published_at:
-            raise Refusal(409, "CONFLICT", "only a draft can be dismissed")
+            raise refusals.Refusal(409, "only a draft can be dismissed")
         del page.posts[post.id]
 
     def settle(self, page: Page) -> None:
         """Show each component in the worst state that a post which goes on gives it."""
         for component in page.components:
             shown = [post.affected for post in page.posts.values() if post.shown]
-            states = [affected[component.id] for affected in shown if component.id in affected]
-            component.status = min(states, key=_WORST_FIRST.index, default="OPERATIONAL")
+            component.status = worst(affected[component.id] for affected in shown if component.id in affected)
 
     def _move(self, post: Post, status: str) -> None:
         post.status = status
@@ -239,8 +244,13 @@ class State:
         known = {component.id for component in page.components}
         for one in wanted:
             if str(one.component_id) not in known:
-                raise Refusal(400, "VALIDATION_FAILED", "component is not on this page", "affectedComponents")
+                raise refusals.invalid("affectedComponents", f"component {one.component_id} is not on this page")
         return {str(one.component_id): one.status for one in wanted}
 
     def _update(self, status: str, body: str | None, *, notify: bool, old: str | None = None) -> Update:
         return Update(self.new_id(), self.now(), status, body, notify, old)
+
+
+def worst(states: Iterable[str]) -> str:
+    """The worst of some component states; OPERATIONAL where there are none."""
+    return min(states, key=_WORST_FIRST.index, default="OPERATIONAL")

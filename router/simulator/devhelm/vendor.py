@@ -1,5 +1,6 @@
 """The simulated DevHelm's API: each path of its documentation that the router uses, and its error envelope."""
 
+import datetime as dt
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -10,13 +11,16 @@ from starlette import responses, routing
 
 from router.simulator import options as settings
 from router.simulator import vendor
-from router.simulator.devhelm import answers, requests
+from router.simulator.devhelm import answers, refusals, requests
 from router.simulator.devhelm import state as holdings
 
 Shape = TypeVar("Shape", bound=requests.Request)
 Record = TypeVar("Record")
 Answer = tuple[int, Any]
-_CODES = {400: "BAD_REQUEST", 401: "UNAUTHORIZED", 404: "NOT_FOUND", 409: "CONFLICT", 429: "RATE_LIMITED"}
+Handler = Callable[[http.Request], Awaitable[Answer]]
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NO_ID = "00000000-0000-0000-0000-000000000000"
 _ONE_PAGE = "/api/v1/status-pages/{page}"
 _ONE_POST = "/api/v1/status-pages/{page}/incidents/{post}"
 
@@ -49,6 +53,7 @@ class DevHelm:
             self._route("POST", _ONE_POST + "/publish", self._publish_post),
             self._route("POST", _ONE_POST + "/updates", self._update_post),
             self._route("POST", _ONE_POST + "/dismiss", self._dismiss_post),
+            self._route(None, "/{rest:path}", self._unknown),
         ]
 
     def pages(self) -> list[vendor.Page]:
@@ -75,63 +80,38 @@ class DevHelm:
 
     def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
         """An error in DevHelm's envelope."""
-        refusal = holdings.Refusal(status, _CODES.get(status, "INTERNAL_ERROR"), "simulated failure")
-        headers = {}
-        if status == 429:
-            headers = {
-                "retry-after": str(int(retry_after_seconds)),
-                "x-ratelimit-limit": "100",
-                "x-ratelimit-remaining": "0",
-                "x-ratelimit-reset": str(int(self._options.clock() / 1_000_000 + retry_after_seconds)),
-            }
-        return self._envelope(refusal), headers
+        now = self._options.clock()
+        request_id = str(uuid.uuid4())
+        limits = refusals.rate_limit(now, retry_after_seconds) if status == 429 else {}
+        body = refusals.envelope(refusals.Refusal(status, "simulated failure"), now, request_id)
+        return body, {"x-request-id": request_id, **limits}
 
-    def _route(self, method: str, path: str, handler: Callable[[http.Request], Awaitable[Answer]]) -> routing.BaseRoute:
+    def _route(self, method: str | None, path: str, handler: Handler) -> routing.BaseRoute:
         async def answer(request: http.Request) -> responses.Response:
+            request_id = str(uuid.uuid4())
             try:
-                self._let_in(request)
-                status, body = await handler(request)
-            except pydantic.ValidationError as error:
-                return self._invalid(error)
-            except holdings.Refusal as refusal:
-                return self._refused(refusal)
-            headers = {"x-request-id": str(uuid.uuid4())}
+                status, body = await self._answer(request, handler)
+            except refusals.Refusal as refusal:
+                status, body = refusal.status, refusals.envelope(refusal, self._options.clock(), request_id)
+            headers = {"x-request-id": request_id}
             if status == 204:
                 return responses.Response(status_code=status, headers=headers)
             return responses.JSONResponse(body, status, headers)
 
-        return routing.Route(path, answer, methods=[method])
+        return routing.Route(path, answer, methods=[method] if method else _METHODS)
 
-    def _let_in(self, request: http.Request) -> None:
+    async def _answer(self, request: http.Request, handler: Handler) -> Answer:
         if not self._options.allows(request.headers.get("authorization", "")):
-            raise holdings.Refusal(401, "UNAUTHORIZED", "API key is missing or not valid")
+            raise refusals.Refusal(401, "API key is missing or not valid")
+        for name in ("incident", "page", "post"):
+            _check_id(name, request.path_params.get(name))
+        try:
+            return await handler(request)
+        except pydantic.ValidationError as error:
+            raise refusals.of(error) from error
 
-    def _envelope(self, refusal: holdings.Refusal, errors: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-        entry = {"code": refusal.code, "field": refusal.field_name, "message": refusal.message}
-        return {
-            "status": refusal.status,
-            "code": _CODES.get(refusal.status, "INTERNAL_ERROR"),
-            "message": refusal.message,
-            "timestamp": self._options.clock() // 1000,
-            "requestId": str(uuid.uuid4()),
-            "errors": errors or ([entry] if refusal.field_name else None),
-        }
-
-    def _refused(self, refusal: holdings.Refusal) -> responses.Response:
-        body = self._envelope(refusal)
-        return responses.JSONResponse(body, refusal.status, {"x-request-id": body["requestId"]})
-
-    def _invalid(self, error: pydantic.ValidationError) -> responses.Response:
-        entries = [
-            {
-                "code": "REQUIRED" if detail["type"] == "missing" else "INVALID",
-                "field": ".".join(str(part) for part in detail["loc"]) or None,
-                "message": detail["msg"],
-            }
-            for detail in error.errors(include_url=False)
-        ]
-        body = self._envelope(holdings.Refusal(400, "VALIDATION_FAILED", "Validation failed"), entries)
-        return responses.JSONResponse(body, 400, {"x-request-id": body["requestId"]})
+    async def _unknown(self, request: http.Request) -> Answer:
+        raise refusals.Refusal(404, f"No such endpoint: {request.method} /{request.path_params['rest']}")
 
     def _incident(self, request: http.Request) -> holdings.Incident:
         return _found(self._state.incidents, request.path_params["incident"], "incident not found")
@@ -144,7 +124,7 @@ class DevHelm:
         return page, _found(page.posts, request.path_params["post"], "status page incident not found")
 
     async def _list_incidents(self, request: http.Request) -> Answer:
-        wanted = requests.ListIncidents.model_validate(dict(request.query_params))
+        wanted = _listed(request, requests.ListIncidents)
         found = [one for one in reversed(self._state.incidents.values()) if _matches(one, wanted)]
         return 200, answers.listed([answers.incident(one) for one in found], wanted.page, wanted.size)
 
@@ -169,7 +149,7 @@ class DevHelm:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
 
     async def _list_pages(self, request: http.Request) -> Answer:
-        wanted = requests.ListPosts.model_validate(dict(request.query_params))
+        wanted = _listed(request, requests.ListPosts)
         found = [answers.page(page) for page in self._state.pages.values()]
         return 200, answers.listed(found, wanted.page, wanted.size)
 
@@ -178,14 +158,14 @@ class DevHelm:
 
     async def _list_components(self, request: http.Request) -> Answer:
         page = self._of(request)
-        wanted = requests.ListPosts.model_validate(dict(request.query_params))
+        wanted = _listed(request, requests.ListPosts)
         found = [answers.component(one, order, page.id) for order, one in enumerate(page.components)]
         return 200, answers.listed(found, wanted.page, wanted.size)
 
     async def _list_posts(self, request: http.Request) -> Answer:
         page = self._of(request)
-        wanted = requests.ListPosts.model_validate(dict(request.query_params))
-        found = [p for p in reversed(page.posts.values()) if wanted.status in {None, p.status}]
+        wanted = _listed(request, requests.ListPosts)
+        found = [p for p in reversed(page.posts.values()) if not wanted.status or p.status in wanted.status]
         return 200, answers.listed([answers.post(post, page) for post in found], wanted.page, wanted.size)
 
     async def _create_post(self, request: http.Request) -> Answer:
@@ -254,8 +234,15 @@ def words(constant: str) -> str:
 
 def _found(known: dict[str, Record], identity: str, message: str) -> Record:
     if identity not in known:
-        raise holdings.Refusal(404, "NOT_FOUND", message)
+        raise refusals.Refusal(404, message)
     return known[identity]
+
+
+def _check_id(name: str, value: str | None) -> None:
+    try:
+        uuid.UUID(value or _NO_ID)
+    except ValueError as error:
+        raise refusals.invalid("incidentId" if name == "post" else "id", "must be a UUID") from error
 
 
 async def _body(request: http.Request, shape: type[Shape]) -> Shape:
@@ -263,14 +250,28 @@ async def _body(request: http.Request, shape: type[Shape]) -> Shape:
     return shape.model_validate_json(raw or b"{}")
 
 
+def _listed(request: http.Request, shape: type[Shape]) -> Shape:
+    """The query. What is a list may be said with commas or by saying it again."""
+    given: dict[str, Any] = dict(request.query_params)
+    if "status" in given and shape is requests.ListPosts:
+        said = request.query_params.getlist("status")
+        given["status"] = [one for each in said for one in each.split(",") if one]
+    return shape.model_validate(given)
+
+
 def _matches(one: holdings.Incident, wanted: requests.ListIncidents) -> bool:
-    started_from = wanted.started_from.timestamp() * 1_000_000 if wanted.started_from else 0
-    started_to = wanted.started_to.timestamp() * 1_000_000 if wanted.started_to else float("inf")
+    search = (wanted.search or "").lower()
     return (
         wanted.status in {None, one.status}
         and wanted.severity in {None, one.severity}
         and wanted.source in {None, "MANUAL"}
         and (wanted.monitor_id is None or str(wanted.monitor_id) == one.monitor_id)
-        and started_from <= one.created_at <= started_to
-        and (wanted.search or "").lower() in one.title.lower()
+        and (wanted.exclude_id is None or str(wanted.exclude_id) != one.id)
+        and (wanted.started_from is None or _micros(wanted.started_from) <= one.created_at)
+        and (wanted.started_to is None or one.created_at <= _micros(wanted.started_to))
+        and (search in one.title.lower() or search in one.id)
     )
+
+
+def _micros(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1)

@@ -1,0 +1,68 @@
+"""How the simulated DevHelm says no: one envelope for every answer that is not 2xx."""
+
+import math
+from typing import Any
+
+import pydantic
+
+_CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    409: "CONFLICT",
+    429: "RATE_LIMITED",
+    502: "BAD_GATEWAY",
+    503: "SERVICE_UNAVAILABLE",
+}
+_CALLS_A_MINUTE = 100
+
+
+class Refusal(Exception):
+    """A call that DevHelm refuses: its status, its message, and the entries (code, field, message) of what is wrong."""
+
+    def __init__(self, status: int, message: str, entries: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.entries = entries
+
+
+def invalid(field: str, message: str) -> Refusal:
+    """400 about one field."""
+    return Refusal(400, "Validation failed", [{"code": "INVALID", "field": field, "message": message}])
+
+
+def of(error: pydantic.ValidationError) -> Refusal:
+    """400 about everything that a body or a query has wrong."""
+    entries = [
+        {
+            "code": "REQUIRED" if detail["type"] == "missing" else "INVALID",
+            "field": ".".join(str(part) for part in detail["loc"]) or None,
+            "message": detail["msg"],
+        }
+        for detail in error.errors(include_url=False)
+    ]
+    return Refusal(400, "Validation failed", entries)
+
+
+def envelope(refusal: Refusal, now: int, request_id: str) -> dict[str, Any]:
+    """``ErrorResponse``. ``now`` is microseconds since the epoch; the answer has milliseconds."""
+    return {
+        "status": refusal.status,
+        "code": _CODES.get(refusal.status, "INTERNAL_ERROR"),
+        "message": refusal.message,
+        "timestamp": now // 1000,
+        "requestId": request_id,
+        "errors": refusal.entries,
+    }
+
+
+def rate_limit(now: int, retry_after_seconds: float) -> dict[str, str]:
+    """The headers of a 429: whole seconds, never fewer than are to be waited."""
+    return {
+        "retry-after": str(math.ceil(retry_after_seconds)),
+        "x-ratelimit-limit": str(_CALLS_A_MINUTE),
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": str(math.ceil(now / 1_000_000 + retry_after_seconds)),
+    }

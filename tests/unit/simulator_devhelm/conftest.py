@@ -1,0 +1,11 @@
+"""A fresh account for each test."""
+
+import pytest
+
+from tests.unit.simulator_devhelm import account as accounts
+
+
+@pytest.fixture
+def account() -> accounts.Account:
+    """An account that lets every key in."""
+    return accounts.Account()

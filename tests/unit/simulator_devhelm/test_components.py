@@ -1,0 +1,116 @@
+"""Component states: the worst that any post which goes on gives them, and operational where none does."""
+
+import itertools
+
+import pytest
+
+from router.simulator.devhelm import state
+
+WORST_FIRST = ["MAJOR_OUTAGE", "PARTIAL_OUTAGE", "DEGRADED_PERFORMANCE", "UNDER_MAINTENANCE", "OPERATIONAL"]
+OVER = {"status": "RESOLVED", "body": "It is over."}
+
+
+@pytest.mark.parametrize("states", list(itertools.product(WORST_FIRST, repeat=2)))
+def test_the_worse_of_two_states_is_shown(states):
+    assert state.worst(states) == WORST_FIRST[min(WORST_FIRST.index(one) for one in states)]
+
+
+def test_nothing_said_is_operational():
+    assert state.worst([]) == "OPERATIONAL"
+
+
+def test_a_page_begins_with_everything_operational(account):
+    for slug in ("acme", "acme-eu", "acme-auto"):
+        assert set(account.components(slug)) == {"Checkout API", "Payments", "Web shop", "Search"}
+        assert account.shown(slug) == {}
+        assert account.page(slug)["overallStatus"] == "OPERATIONAL"
+
+
+def test_a_post_gives_components_their_states_and_takes_them_back(account):
+    affected = account.affected("acme", Payments="PARTIAL_OUTAGE", Web_shop="DEGRADED_PERFORMANCE")
+    post = account.post(affectedComponents=affected)
+    assert account.shown("acme") == {"Payments": "PARTIAL_OUTAGE", "Web shop": "DEGRADED_PERFORMANCE"}
+    assert account.page("acme")["overallStatus"] == "PARTIAL_OUTAGE"
+    account.expect(201, "POST", f"{account.posts_of('acme')}/{post}/updates", OVER)
+    assert account.shown("acme") == {}
+    assert account.page("acme")["overallStatus"] == "OPERATIONAL"
+
+
+def test_a_post_says_what_it_affected_even_when_it_is_over(account):
+    post = account.post(affectedComponents=account.affected("acme", Payments="PARTIAL_OUTAGE"))
+    over = account.expect(201, "POST", f"{account.posts_of('acme')}/{post}/updates", OVER)
+    assert [one["componentName"] for one in over["affectedComponents"]] == ["Payments"]
+
+
+def test_an_update_may_change_what_is_affected(account):
+    post = account.post(affectedComponents=account.affected("acme", Payments="PARTIAL_OUTAGE"))
+    path = f"{account.posts_of('acme')}/{post}/updates"
+    body = {"status": "IDENTIFIED", "body": "It is the search."}
+    account.expect(201, "POST", path, body)
+    assert account.shown("acme") == {"Payments": "PARTIAL_OUTAGE"}
+    account.expect(201, "POST", path, {**body, "affectedComponents": account.affected("acme", Search="MAJOR_OUTAGE")})
+    assert account.shown("acme") == {"Search": "MAJOR_OUTAGE"}
+    account.expect(201, "POST", path, {**body, "affectedComponents": []})
+    assert account.shown("acme") == {}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_survivors_keep_a_component_down_in_whatever_order_posts_end(account, order):
+    states = ["DEGRADED_PERFORMANCE", "MAJOR_OUTAGE", "UNDER_MAINTENANCE"]
+    posts = [account.post(affectedComponents=account.affected("acme", Payments=one)) for one in states]
+    path = account.posts_of("acme")
+    going_on = dict(enumerate(states))
+    assert account.shown("acme") == {"Payments": "MAJOR_OUTAGE"}
+    for ended in order:
+        account.expect(201, "POST", f"{path}/{posts[ended]}/updates", OVER)
+        del going_on[ended]
+        worst = min(going_on.values(), key=WORST_FIRST.index, default=None)
+        assert account.shown("acme") == ({"Payments": worst} if worst else {})
+
+
+@pytest.mark.parametrize("way", ["update", "put", "delete", "unpublish"])
+def test_each_way_to_end_a_post_gives_back_its_components(account, way):
+    post = account.post(affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE", Search="MAJOR_OUTAGE"))
+    account.post(affectedComponents=account.affected("acme", Search="DEGRADED_PERFORMANCE"))
+    path = f"{account.posts_of('acme')}/{post}"
+    if way == "update":
+        account.expect(201, "POST", f"{path}/updates", OVER)
+    elif way == "put":
+        account.expect(200, "PUT", path, {"status": "RESOLVED"})
+    elif way == "unpublish":
+        account.expect(200, "PUT", path, {"published": False})
+    else:
+        account.expect(204, "DELETE", path)
+        account.expect(404, "GET", path)
+    assert account.shown("acme") == {"Search": "DEGRADED_PERFORMANCE"}
+
+
+def test_a_post_that_is_over_from_the_start_affects_nothing(account):
+    account.post(status="RESOLVED", affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
+    assert account.shown("acme") == {}
+    assert account.posts("acme")[0]["resolvedAt"]
+
+
+def test_pages_do_not_affect_one_another(account):
+    account.post("acme", affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
+    assert account.shown("acme-eu") == {}
+    assert account.shown("acme-auto") == {}
+
+
+def test_customers_see_components_and_posts_in_words(account):
+    post = account.post(affectedComponents=account.affected("acme", Checkout_API="MAJOR_OUTAGE"))
+    body = {"status": "MONITORING", "body": "A fix is out."}
+    account.expect(201, "POST", f"{account.posts_of('acme')}/{post}/updates", body)
+    page = next(page for page in account.vendor.pages() if page.slug == "acme")
+    assert page.name == "Acme"
+    assert ("", "Checkout API", "major outage") in page.components
+    assert ("", "Search", "operational") in page.components
+    (shown,) = page.posts
+    assert (shown.id, shown.title, shown.status, shown.impact) == (post, "Checkout fails", "monitoring", "major")
+    assert not shown.resolved
+    assert shown.components == (("Checkout API", "major outage"),)
+    assert [(update.status, update.text) for update in shown.updates] == [
+        ("monitoring", "A fix is out."),
+        ("investigating", "We are looking into it."),
+    ]
+    assert shown.updates[0].at > shown.updates[1].at

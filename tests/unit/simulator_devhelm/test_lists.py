@@ -1,0 +1,177 @@
+"""Lists of the simulated DevHelm: filters, order, paging; and what stays the same from run to run."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from tests.unit.simulator_devhelm import account as accounts
+
+
+def found(account, **query):
+    """The titles of a list of incidents."""
+    return [one["title"] for one in account.expect(200, "GET", "/incidents", params=query)["data"]]
+
+
+@pytest.fixture
+def three(account):
+    """Three incidents, the second of which is over; their ids are ``three.ids``."""
+    account.ids = [account.open("Checkout is down"), account.open("Search is slow", "DEGRADED"), account.open("Mail")]
+    account.expect(200, "POST", f"/incidents/{account.ids[1]}/resolve", {"body": "Restarted."})
+    return account
+
+
+def test_without_filters_everything_is_listed_newest_first(three):
+    assert found(three) == ["Mail", "Search is slow", "Checkout is down"]
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ({"status": "RESOLVED"}, ["Search is slow"]),
+        ({"status": "CONFIRMED"}, ["Mail", "Checkout is down"]),
+        ({"status": "WATCHING"}, []),
+        ({"severity": "DEGRADED"}, ["Search is slow"]),
+        ({"source": "MANUAL", "severity": "DOWN"}, ["Mail", "Checkout is down"]),
+        ({"source": "MONITORS"}, []),
+        ({"search": "IS "}, ["Search is slow", "Checkout is down"]),
+        ({"search": "nothing like it"}, []),
+        ({"monitorId": "11111111-1111-4111-8111-111111111111"}, []),
+    ],
+)
+def test_filters_of_incidents(three, query, titles):
+    assert found(three, **query) == titles
+
+
+def test_a_search_finds_ids_and_a_filter_leaves_one_out(three):
+    assert found(three, search=three.ids[0][:13]) == ["Checkout is down"]
+    assert found(three, excludeId=three.ids[0]) == ["Mail", "Search is slow"]
+
+
+def test_the_bounds_of_a_time_range_belong_to_it(three):
+    began = three.expect(200, "GET", f"/incidents/{three.ids[1]}")["incident"]["startedAt"]
+    assert found(three, startedFrom=began, startedTo=began) == ["Search is slow"]
+    assert found(three, startedFrom=began) == ["Mail", "Search is slow"]
+    assert found(three, startedTo=began) == ["Search is slow", "Checkout is down"]
+    moment = dt.datetime.fromisoformat(began)
+    assert found(three, startedTo=(moment - dt.timedelta(microseconds=1)).isoformat()) == ["Checkout is down"]
+    assert found(three, startedFrom=(moment + dt.timedelta(microseconds=1)).isoformat()) == ["Mail"]
+    elsewhere = moment.astimezone(dt.timezone(dt.timedelta(hours=5))).isoformat()
+    assert found(three, startedFrom=elsewhere, startedTo=elsewhere) == ["Search is slow"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"status": "OPEN"},
+        {"severity": "critical"},
+        {"source": "HUMAN"},
+        {"startedFrom": "yesterday"},
+        {"startedFrom": "2026-01-01T00:00:00"},
+        {"search": "x" * 201},
+        {"page": -1},
+        {"page": "one"},
+        {"size": 0},
+        {"size": 201},
+        {"monitorId": "checkout"},
+    ],
+)
+def test_a_query_that_is_not_understood_is_refused(account, query):
+    told = account.expect(400, "GET", "/incidents", params=query)
+    assert [entry["field"] for entry in told["errors"]] == list(query)
+
+
+@pytest.mark.parametrize(
+    ("page", "numbers", "before", "after"),
+    [(0, [6, 5, 4], False, True), (1, [3, 2, 1], True, True), (2, [0], True, False), (3, [], True, False)],
+)
+def test_incidents_are_listed_by_pages(account, page, numbers, before, after):
+    for number in range(7):
+        account.open(f"{number}")
+    told = account.expect(200, "GET", "/incidents", params={"page": page, "size": 3})
+    assert [int(one["title"]) for one in told.pop("data")] == numbers
+    assert told == {"hasNext": after, "hasPrev": before, "totalElements": 7, "totalPages": 3}
+
+
+def test_a_page_of_incidents_has_ten_where_nothing_is_said(account):
+    for number in range(11):
+        account.open(f"{number}")
+    assert len(found(account)) == 10
+    assert len(found(account, size=200)) == 11
+
+
+def test_posts_are_filtered_by_any_of_some_statuses(account):
+    for status in ("INVESTIGATING", "IDENTIFIED", "RESOLVED"):
+        account.post(title=status.title(), status=status)
+    path = account.posts_of("acme")
+
+    def titles(query):
+        return [one["title"] for one in account.expect(200, "GET", f"{path}{query}")["data"]]
+
+    assert titles("") == ["Resolved", "Identified", "Investigating"]
+    assert titles("?status=IDENTIFIED") == ["Identified"]
+    assert titles("?status=IDENTIFIED&status=INVESTIGATING") == ["Identified", "Investigating"]
+    assert titles("?status=RESOLVED,IDENTIFIED") == ["Resolved", "Identified"]
+    assert titles("?status=MONITORING") == []
+    assert titles("?size=1&page=1") == ["Identified"]
+    account.expect(400, "GET", f"{path}?status=OPEN")
+
+
+def test_an_incident_keeps_a_timeline_of_its_statuses(account):
+    incident = account.open(body="5xx above 20%")
+    path = f"/incidents/{incident}"
+    account.expect(201, "POST", f"{path}/updates", {"body": "Still looking.", "notifySubscribers": True})
+    account.expect(200, "POST", f"{path}/resolve", {"body": "Restarted."})
+    told = account.expect(200, "GET", path)
+    assert [(one["oldStatus"], one["newStatus"], one["body"]) for one in told["updates"]] == [
+        (None, "CONFIRMED", "5xx above 20%"),
+        ("CONFIRMED", "CONFIRMED", "Still looking."),
+        ("CONFIRMED", "RESOLVED", "Restarted."),
+    ]
+    assert [one["notifySubscribers"] for one in told["updates"]] == [False, True, False]
+    incident = told["incident"]
+    assert (incident["resolutionReason"], incident["resolutionNote"]) == ("MANUAL", "Restarted.")
+    assert incident["resolvedAt"] == incident["updatedAt"] > incident["startedAt"]
+
+
+def test_an_incident_that_comes_back_is_counted_and_open(account):
+    path = f"/incidents/{account.open()}"
+    account.expect(200, "POST", f"{path}/resolve", {"body": "Restarted."})
+    over = account.expect(200, "GET", path)["incident"]
+    note = {"body": "It was the disk.", "notifySubscribers": False}
+    noted = account.expect(201, "POST", f"{path}/updates", note)["incident"]
+    assert (noted["resolvedAt"], noted["resolutionNote"]) == (over["resolvedAt"], "Restarted.")
+    back = account.expect(201, "POST", f"{path}/updates", {**note, "newStatus": "TRIGGERED"})["incident"]
+    assert (back["status"], back["reopenCount"], back["resolvedAt"]) == ("TRIGGERED", 1, None)
+    assert (back["resolutionReason"], back["resolutionNote"]) == (None, None)
+    assert account.expect(200, "POST", f"{path}/resolve")["incident"]["status"] == "RESOLVED"
+
+
+def test_ids_are_the_same_for_the_same_seed():
+    def ids(seed):
+        account = accounts.Account(seed)
+        return [account.components("acme"), account.page("acme-eu")["id"], account.open(), account.post()]
+
+    assert ids(1) == ids(1)
+    assert not [one for one, other in zip(ids(1), ids(2), strict=True) if one == other]
+
+
+def test_a_reset_forgets_what_was_created_and_keeps_the_pages(account):
+    before = json.dumps(account.vendor.state())
+    components = account.components("acme")
+    account.open()
+    account.post(affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
+    assert json.dumps(account.vendor.state()) != before
+    account.vendor.reset()
+    assert json.dumps(account.vendor.state()) == before
+    assert account.components("acme") == components
+
+
+def test_the_state_is_everything_as_plain_data(account):
+    incident = account.open()
+    account.post(affectedComponents=account.affected("acme", Payments="MAJOR_OUTAGE"))
+    told = json.loads(json.dumps(account.vendor.state()))
+    assert [one["incident"]["id"] for one in told["incidents"]] == [incident]
+    pages = {page["slug"]: page for page in told["pages"]}
+    assert pages["acme"]["components"]["Payments"] == "MAJOR_OUTAGE"
+    assert {slug: len(page["incidents"]) for slug, page in pages.items()} == {"acme": 1, "acme-eu": 1, "acme-auto": 1}

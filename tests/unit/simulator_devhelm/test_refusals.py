@@ -1,0 +1,266 @@
+"""What the simulated DevHelm refuses, and in which words: a client of ours must not get away with more than there."""
+
+import json
+
+import pytest
+
+from tests.unit.simulator_devhelm import account as accounts
+
+UNKNOWN = "11111111-1111-4111-8111-111111111111"
+INCIDENT = {"title": "Checkout is down", "severity": "DOWN"}
+POST = {"title": "Checkout fails", "impact": "MAJOR", "body": "We are looking into it."}
+WELL = {"componentId": UNKNOWN, "status": "OPERATIONAL"}
+UPDATE = {"status": "MONITORING", "body": "A fix is out."}
+TOO_LONG_URL = "https://docs.example.com/" + "a" * 2048
+
+
+def without(body, name):
+    return {key: value for key, value in body.items() if key != name}
+
+
+def refused(answer, status, code, *fields):
+    """The envelope is whole, and names these fields and no others."""
+    assert answer.status_code == status, answer.text
+    told = answer.json()
+    assert set(told) == {"status", "code", "message", "timestamp", "requestId", "errors"}
+    assert (told["status"], told["code"]) == (status, code)
+    assert told["message"]
+    assert told["requestId"] == answer.headers["x-request-id"]
+    assert [entry["field"] for entry in told["errors"] or []] == list(fields)
+    for entry in told["errors"] or []:
+        assert set(entry) == {"code", "field", "message"}
+        assert entry["code"]
+        assert entry["message"]
+    return told
+
+
+@pytest.mark.parametrize("key", ["", "another"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/incidents"), ("POST", "/incidents"), ("GET", "/status-pages"), ("GET", "/no-such-thing")],
+)
+def test_nobody_without_a_known_key_is_let_in(key, method, path):
+    account = accounts.Account(api_keys=frozenset({accounts.KEY}))
+    account.key = key
+    refused(account.call(method, path), 401, "UNAUTHORIZED")
+    account.key = accounts.KEY
+    assert account.call("GET", "/incidents").status_code == 200
+
+
+def test_who_is_not_let_in_changes_nothing():
+    account = accounts.Account(api_keys=frozenset({accounts.KEY}))
+    account.key = "another"
+    refused(account.call("POST", "/incidents", INCIDENT), 401, "UNAUTHORIZED")
+    assert account.vendor.state()["incidents"] == []
+
+
+def test_the_time_of_a_refusal_is_in_milliseconds(account):
+    told = refused(account.call("GET", f"/incidents/{UNKNOWN}"), 404, "NOT_FOUND")
+    assert told["timestamp"] == account.now // 1000
+
+
+def test_each_answer_has_a_request_id_of_its_own(account):
+    answers = [account.call("GET", "/incidents"), account.call("POST", "/incidents", INCIDENT)]
+    answers += [account.call("GET", f"/incidents/{UNKNOWN}"), account.call("GET", "/nothing")]
+    draft = account.posts("acme-eu")[0]["id"]
+    answers.append(account.call("POST", f"{account.posts_of('acme-eu')}/{draft}/dismiss"))
+    assert answers[-1].status_code == 204
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        (without(INCIDENT, "title"), "title", "REQUIRED"),
+        (without(INCIDENT, "severity"), "severity", "REQUIRED"),
+        ({**INCIDENT, "title": ""}, "title", "INVALID"),
+        ({**INCIDENT, "title": 5}, "title", "INVALID"),
+        ({**INCIDENT, "severity": "critical"}, "severity", "INVALID"),
+        ({**INCIDENT, "monitorId": "checkout"}, "monitorId", "INVALID"),
+        ({**INCIDENT, "body": ["text"]}, "body", "INVALID"),
+    ],
+)
+def test_an_incident_that_is_not_whole_is_refused(account, body, field, code):
+    told = refused(account.call("POST", "/incidents", body), 400, "BAD_REQUEST", field)
+    assert told["errors"][0]["code"] == code
+    assert account.vendor.state()["incidents"] == []
+
+
+def test_everything_that_is_wrong_is_told_at_once(account):
+    refused(account.call("POST", "/incidents", {"severity": "BAD"}), 400, "BAD_REQUEST", "title", "severity")
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"text"', b"\xff"])
+def test_a_body_that_is_no_object_is_refused(account, raw):
+    answer = account.call("POST", "/incidents", content=raw)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"body": "Still looking."}, "notifySubscribers"),
+        ({"notifySubscribers": "yes"}, "notifySubscribers"),
+        ({"notifySubscribers": None}, "notifySubscribers"),
+        ({"notifySubscribers": True, "newStatus": "OPEN"}, "newStatus"),
+    ],
+)
+def test_an_update_of_an_incident_must_say_whether_to_notify(account, body, field):
+    incident = account.open()
+    refused(account.call("POST", f"/incidents/{incident}/updates", body), 400, "BAD_REQUEST", field)
+    assert len(account.expect(200, "GET", f"/incidents/{incident}")["updates"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (without(POST, "title"), "title"),
+        (without(POST, "impact"), "impact"),
+        (without(POST, "body"), "body"),
+        ({**POST, "title": "x" * 501}, "title"),
+        ({**POST, "body": ""}, "body"),
+        ({**POST, "impact": "major"}, "impact"),
+        ({**POST, "status": "OPEN"}, "status"),
+        ({**POST, "notifySubscribers": "no"}, "notifySubscribers"),
+        ({**POST, "monitoringIncidentId": "IR-1"}, "monitoringIncidentId"),
+        ({**POST, "affectedComponents": [{**WELL, "componentId": "x"}]}, "affectedComponents.0.componentId"),
+        ({**POST, "affectedComponents": [{**WELL, "status": "DOWN"}]}, "affectedComponents.0.status"),
+        ({**POST, "affectedComponents": [{"componentId": UNKNOWN}]}, "affectedComponents.0.status"),
+        ({**POST, "affectedComponents": [WELL]}, "affectedComponents"),
+    ],
+)
+def test_a_page_incident_that_is_not_whole_is_refused(account, body, field):
+    refused(account.call("POST", account.posts_of("acme"), body), 400, "BAD_REQUEST", field)
+    assert account.posts("acme") == []
+
+
+def test_a_title_of_500_characters_is_taken(account):
+    assert account.post(title="x" * 500)
+
+
+def test_a_page_incident_cannot_be_linked_to_an_incident_that_is_not_there(account):
+    body = {**POST, "monitoringIncidentId": UNKNOWN}
+    refused(account.call("POST", account.posts_of("acme"), body), 404, "NOT_FOUND")
+    assert account.posts("acme") == []
+
+
+def test_a_component_of_another_page_is_refused_wherever_it_is_said(account):
+    there = account.affected("acme-eu", Payments="MAJOR_OUTAGE")
+    account.open()
+    path, draft = account.posts_of("acme-eu"), account.posts("acme-eu")[0]["id"]
+    foreign = {"affectedComponents": account.affected("acme", Payments="MAJOR_OUTAGE")}
+    assert foreign["affectedComponents"] != there
+    before = account.vendor.state()
+    for method, tail, body in [
+        ("POST", "", {**POST, **foreign}),
+        ("PUT", f"/{draft}", {"title": "Other", **foreign}),
+        ("POST", f"/{draft}/publish", {"title": "Other", **foreign}),
+        ("POST", f"/{draft}/updates", {**UPDATE, **foreign}),
+    ]:
+        refused(account.call(method, path + tail, body), 400, "BAD_REQUEST", "affectedComponents")
+    assert account.vendor.state() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"title": "x" * 501}, "title"),
+        ({"status": "OPEN"}, "status"),
+        ({"impact": "HUGE"}, "impact"),
+        ({"postmortemUrl": "docs.example.com/why"}, "postmortemUrl"),
+        ({"postmortemUrl": TOO_LONG_URL}, "postmortemUrl"),
+        ({"published": "yes"}, "published"),
+    ],
+)
+def test_a_change_of_a_page_incident_is_checked(account, body, field):
+    path = f"{account.posts_of('acme')}/{account.post()}"
+    before = account.expect(200, "GET", path)
+    refused(account.call("PUT", path, body), 400, "BAD_REQUEST", field)
+    assert account.expect(200, "GET", path) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (without(UPDATE, "status"), "status"),
+        (without(UPDATE, "body"), "body"),
+        ({**UPDATE, "body": ""}, "body"),
+        ({**UPDATE, "status": "FIXED"}, "status"),
+    ],
+)
+def test_an_update_of_a_page_incident_is_checked(account, body, field):
+    path = f"{account.posts_of('acme')}/{account.post()}"
+    refused(account.call("POST", f"{path}/updates", body), 400, "BAD_REQUEST", field)
+    assert len(account.expect(200, "GET", path)["updates"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/incidents/{}", None),
+        ("POST", "/incidents/{}/updates", {"notifySubscribers": False}),
+        ("POST", "/incidents/{}/resolve", None),
+        ("GET", "/status-pages/{}", None),
+        ("GET", "/status-pages/{}/components", None),
+        ("GET", "/status-pages/{}/incidents", None),
+        ("POST", "/status-pages/{}/incidents", POST),
+        ("GET", "{page}/{}", None),
+        ("PUT", "{page}/{}", {}),
+        ("DELETE", "{page}/{}", None),
+        ("POST", "{page}/{}/publish", {}),
+        ("POST", "{page}/{}/updates", UPDATE),
+        ("POST", "{page}/{}/dismiss", None),
+    ],
+)
+def test_an_id_must_be_a_uuid_and_be_known(account, method, path, body):
+    page = account.posts_of("acme")
+    refused(account.call(method, path.format(UNKNOWN, page=page), body), 404, "NOT_FOUND")
+    field = "incidentId" if path.startswith("{page}") else "id"
+    refused(account.call(method, path.format("IR-7", page=page), body), 400, "BAD_REQUEST", field)
+
+
+def test_a_post_of_another_page_is_not_found(account):
+    post = account.post("acme")
+    refused(account.call("GET", f"{account.posts_of('acme-eu')}/{post}"), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_a_path_that_is_not_there_is_refused_in_the_same_words(account, method):
+    refused(account.call(method, "/monitors"), 404, "NOT_FOUND")
+
+
+def test_what_is_resolved_cannot_be_resolved_again(account):
+    incident = account.open()
+    account.expect(200, "POST", f"/incidents/{incident}/resolve")
+    before = account.vendor.state()
+    refused(account.call("POST", f"/incidents/{incident}/resolve", {"body": "Again"}), 409, "CONFLICT")
+    assert account.vendor.state() == before
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "BAD_REQUEST"),
+        (403, "FORBIDDEN"),
+        (429, "RATE_LIMITED"),
+        (500, "INTERNAL_ERROR"),
+        (502, "BAD_GATEWAY"),
+        (503, "SERVICE_UNAVAILABLE"),
+    ],
+)
+def test_a_failure_on_demand_comes_in_the_same_envelope(account, status, code):
+    body, headers = account.vendor.failure(status, 7)
+    assert json.loads(json.dumps(body)) == body
+    assert (body["status"], body["code"], body["timestamp"]) == (status, code, account.now // 1000)
+    assert headers["x-request-id"] == body["requestId"]
+    assert ("retry-after" in headers) == (status == 429)
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (0.2, "1"), (30.5, "31"), (0, "0")])
+def test_a_rate_limit_never_asks_for_less_than_is_to_be_waited(account, seconds, header):
+    _, headers = account.vendor.failure(429, seconds)
+    assert headers["retry-after"] == header
+    assert int(headers["x-ratelimit-limit"]) > 0
+    assert headers["x-ratelimit-remaining"] == "0"
+    assert int(headers["x-ratelimit-reset"]) >= account.now / accounts.SECOND + seconds
