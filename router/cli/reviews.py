@@ -1,13 +1,14 @@
 """``reviews``: what waits for a person before it is shown to customers, and its approval."""
 
 import getpass
+import shlex
+import textwrap
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import console, table
 
 from router import settings as configuration
 from router.assembly import parts, running
@@ -23,15 +24,15 @@ def show(config: starting.Config = configuration.DEFAULT_FILE) -> None:
 
     async def body(reviews: reviewing.Reviews) -> None:
         found = await reviews.waiting()
-        out = console.Console()
         if not found:
-            out.print("nothing waits for review")
-            return
-        grid = table.Table("incident", "page", "severity", "since", "what customers would see")
+            print("nothing waits for review")
         for one in found:
-            since = datetime.fromtimestamp(one.since / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            grid.add_row(one.incident, one.destination, one.severity, since, f"{one.title}\n{one.message}")
-        out.print(grid, markup=False)
+            since = datetime.fromtimestamp(one.since / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            print(f"{one.incident}  {one.severity} since {since}, by rule {one.rule}")
+            print(f"  would be shown at {one.destination}:")
+            print(textwrap.indent(f"{one.title}\n{one.message}", "    "))
+            command = shlex.join(["incident-router", "reviews", "approve", one.incident, one.destination])
+            print(f"  to show it: {command}\n")
 
     _with_reviews(config, body)
 

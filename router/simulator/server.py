@@ -34,7 +34,7 @@ async def running(
 
     ``memory`` is a file in which the vendors remember from one run to the next what they hold.
     """
-    listener = socket.create_server((host, port))
+    listener = _listen(host, port)
     application = app.create(settings, snapshot.load(memory) if memory else None)
     server = _make(application)
     remembering = asyncio.create_task(_remember(application, memory)) if memory else None
@@ -68,7 +68,7 @@ class Server:
     def __init__(self, settings: options.Options | None = None) -> None:
         self.app: applications.Starlette = app.create(settings)
         self._server = _make(self.app)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = _listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
     @property
@@ -99,6 +99,13 @@ class Server:
 
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._listener]))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listener whose answers do not wait for more to send: plain asyncio does not see to that for a given socket."""
+    listener = socket.create_server((host, port))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _make(application: applications.Starlette) -> _Uvicorn:

@@ -1,0 +1,253 @@
+"""The language of the end-to-end tests: a router as a real process, simulated vendors, and waiting with a deadline."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from router.simulator import server
+
+COMMAND = str(Path(sys.executable).parent / "incident-router")
+PATIENCE_SECONDS = 40.0
+TOKEN = "end-to-end"
+SHOWN_BY = {"public-page": "incident-io", "devhelm-page": "devhelm"}
+
+CONFIGURATION = """
+web: {{port: 0}}
+sources:
+  alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}
+  json: {{kind: json, bearer: [{{env: WEBHOOK_TOKEN}}]}}
+destinations:
+  on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: {url}/incident-io, timeout_seconds: {timeout}}}
+  public-page:
+    {{kind: incident-io-status-page, api_key: {{env: KEY}}, base_url: {url}/incident-io, page: Acme Status,
+     timeout_seconds: {timeout}}}
+  devhelm: {{kind: devhelm, api_key: {{env: KEY}}, base_url: {url}/devhelm, timeout_seconds: {timeout}}}
+  devhelm-page:
+    {{kind: devhelm-status-page, api_key: {{env: KEY}}, base_url: {url}/devhelm, page: {page}, follows: devhelm,
+     timeout_seconds: {timeout}}}
+worker: {{lease_seconds: 5, take_over_idle_seconds: 1}}
+rules: rules
+data: data
+"""
+
+RULES = """
+rules:
+  - name: checkout-down
+    when: {{labels.service: checkout}}
+    group_by: [labels.service]
+    open:
+      - {{at: on-call, name: Checkout is down, summary: "{{{{ alert.title }}}}"}}
+      - {{at: devhelm, title: Checkout is down}}
+      - {{at: public-page, publish: {publish}, title: Checkout is unavailable, message: We are investigating.,
+         components: [Checkout API]}}
+      - {{at: devhelm-page, publish: {publish}, title: Checkout is unavailable, message: We are investigating.,
+         components: [Checkout API]}}
+"""
+
+
+def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Ask until it is so; fail, saying what did not come to pass."""
+    deadline = time.monotonic() + seconds
+    while not (found := met()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"within {seconds:g} s it did not come to pass that {what}")
+        time.sleep(0.05)
+    return found
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return listener.getsockname()[1]
+
+
+def ask(url: str, body: Any = None, token: str = "", method: str | None = None) -> tuple[int, Any]:
+    """One request; the status and the answer, as JSON where it is JSON."""
+    headers = {"content-type": "application/json"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            status, raw = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        status, raw = error.code, error.read()
+    with contextlib.suppress(ValueError):
+        return status, json.loads(raw)
+    return status, raw.decode()
+
+
+class Process:
+    """A program that runs beside the test; what it says is kept in a file and shown where something fails."""
+
+    def __init__(self, command: list[str], folder: Path, name: str, **environment: str) -> None:
+        self.log = folder / f"{name}.log"
+        with self.log.open("wb") as output:
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+            )
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def says(self, pattern: str) -> re.Match[str]:
+        """Wait until it has said something that matches."""
+
+        def met() -> re.Match[str] | None:
+            if self._process.poll() is not None:
+                raise AssertionError(f"ended with {self._process.returncode}:\n{self.said}")
+            return re.search(pattern, self.said)
+
+        return eventually(f"{self.log.name} says {pattern!r}; it said:\n{self.said}", met)
+
+    def kill(self) -> None:
+        """SIGKILL: no time for last words."""
+        self._process.kill()
+        self._process.wait()
+
+    def ended(self) -> int:
+        """Wait until it has ended by itself, and return its status."""
+        return self._process.wait(PATIENCE_SECONDS)
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+class Vendors:
+    """The simulated vendors, as the tests ask about them."""
+
+    def __init__(self, simulator: server.Server) -> None:
+        self._simulator = simulator
+        self.url = simulator.url
+        self.page = "Acme"
+
+    def state(self) -> dict[str, Any]:
+        return ask(f"{self.url}/state")[1]
+
+    def calls(self, method: str = "", path: str = "", vendor: str = "") -> list[dict[str, Any]]:
+        found = ask(f"{self.url}/calls?method={method}&vendor={vendor}")[1]["calls"]
+        return [call for call in found if path in call["path"]]
+
+    def fault(self, **fault: Any) -> None:
+        status, answer = ask(f"{self.url}/faults", fault)
+        assert status == 201, answer
+
+    def incidents(self) -> dict[str, list[str]]:
+        """At each destination, what the router has there: one word for each incident or post."""
+        state = self.state()
+        ours, theirs = state["incident-io"], state["devhelm"]
+        return {
+            "on-call": [
+                "resolved" if one["incident_status"]["category"] == "closed" else "open" for one in ours["incidents"]
+            ],
+            "public-page": [
+                "resolved" if one["incident_status"] == "resolved" else "open" for one in ours["status_page_incidents"]
+            ],
+            "devhelm": [
+                "resolved" if one["incident"]["status"] == "RESOLVED" else "open" for one in theirs["incidents"]
+            ],
+            "devhelm-page": [_post(one) for one in self.posts()],
+        }
+
+    def posts(self) -> list[dict[str, Any]]:
+        """The posts of the DevHelm page that the router is configured for, drafts too."""
+        pages = self.state()["devhelm"]["pages"]
+        return [one for page in pages if page["name"] == self.page for one in page["incidents"]]
+
+    def everywhere(self, word: str) -> bool:
+        """Whether there is exactly one at each of the four destinations, in this state."""
+        return all(words == [word] for words in self.incidents().values())
+
+    def component(self, name: str) -> str:
+        """The state of a component on that page."""
+        pages = {page["name"]: page for page in self.state()["devhelm"]["pages"]}
+        return str(pages[self.page]["components"][name])
+
+    def shown(self, vendor: str, slug: str) -> str:
+        """The status page as customers see it."""
+        return str(ask(f"{self.url}/pages/{vendor}/{slug}")[1])
+
+
+def _post(one: dict[str, Any]) -> str:
+    if one["status"] == "RESOLVED":
+        return "resolved"
+    return "open" if one["publishedAt"] else "draft"
+
+
+@contextlib.contextmanager
+def vendors() -> Iterator[Vendors]:
+    with server.Server() as simulator:
+        yield Vendors(simulator)
+
+
+def configure(
+    folder: Path, at: Vendors, *, publish: str = "auto", page: str = "Acme", timeout: float = 5, rules: str = ""
+) -> Path:
+    """Write a configuration and its rules, and return the file."""
+    at.page = page
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "10.yaml").write_text(rules or RULES.format(publish=publish))
+    file = folder / "router.yaml"
+    file.write_text(CONFIGURATION.format(url=at.url, page=page, timeout=timeout))
+    return file
+
+
+class Router:
+    """A running router."""
+
+    def __init__(self, process: Process, file: Path) -> None:
+        self.process = process
+        self.file = file
+        self.url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+
+    def receives(self, *, status: str = "firing", to: str = "json", **alert: Any) -> dict[str, Any]:
+        """Send one alert to the source `json`, and return what the router made of it."""
+        body = {"title": "Checkout answers 5xx", "status": status, "dedup_key": "a", **alert}
+        body["labels"] = {"service": "checkout", **alert.get("labels", {})}
+        code, answer = ask(f"{self.url}/v1/webhooks/{to}", body, TOKEN)
+        assert code == 202, answer
+        return answer
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another command with the same configuration."""
+        return subprocess.run(
+            [COMMAND, *arguments, "--config", str(self.file)],
+            cwd=self.file.parent,
+            env={**os.environ, **SECRETS},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+SECRETS = {"WEBHOOK_TOKEN": TOKEN, "KEY": "any key"}
+
+
+@contextlib.contextmanager
+def router(folder: Path, file: Path, **environment: str) -> Iterator[Router]:
+    """`incident-router run` on an embedded Valkey."""
+    process = Process([COMMAND, "run", "--config", str(file)], folder, "router", **SECRETS, **environment)
+    try:
+        yield Router(process, file)
+    finally:
+        process.stop()

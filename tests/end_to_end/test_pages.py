@@ -1,0 +1,84 @@
+"""Public pages through real processes: reviewed, drafted by the vendor, or published by the vendor itself."""
+
+import subprocess
+from pathlib import Path
+
+from tests.end_to_end import harness
+
+KEY = 'checkout-down{labels.service="checkout"}'
+
+
+def reviewed(folder: Path, at: harness.Vendors) -> Path:
+    return harness.configure(folder, at, publish="review")
+
+
+def waiting(router: harness.Router) -> str:
+    return router.command("reviews", "list").stdout
+
+
+def test_nothing_is_shown_before_a_person_approves(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, reviewed(tmp_path, at)) as router:
+        router.receives(severity="critical")
+        harness.eventually("the people on call know", lambda: at.incidents()["devhelm"] == ["open"])
+        harness.eventually("both pages wait", lambda: waiting(router).count("Checkout is unavailable") == 2)
+        assert at.incidents()["public-page"] == at.incidents()["devhelm-page"] == []
+        approved = router.command("reviews", "approve", KEY, "public-page", "--by", "ann")
+        assert approved.stdout == 'approved by ann: "Checkout is unavailable" is published at "public-page"\n'
+        harness.eventually("one page shows it", lambda: at.incidents()["public-page"] == ["open"])
+        assert at.incidents()["devhelm-page"] == []
+        again = router.command("reviews", "approve", KEY, "public-page")
+        assert again.returncode == 1
+        assert "nothing of incident" in again.stdout
+        router.receives(status="resolved")
+        harness.eventually("it is over", lambda: at.incidents()["public-page"] == ["resolved"])
+        assert at.incidents()["devhelm-page"] == []
+        harness.eventually("nothing waits", lambda: "nothing waits" in waiting(router))
+
+
+def test_a_draft_that_the_page_made_is_adopted_and_published(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at, page="Acme EU", publish="auto")
+        with harness.router(tmp_path, file) as router:
+            router.receives(severity="critical")
+            harness.eventually("the draft is published", lambda: "open" in at.incidents()["devhelm-page"])
+            (post,) = [
+                one for page in at.state()["devhelm"]["pages"] if page["slug"] == "acme-eu" for one in page["incidents"]
+            ]
+            assert post["title"] == "Checkout is unavailable"
+            assert post["incidentId"] == at.state()["devhelm"]["incidents"][0]["incident"]["id"]
+            assert "We are investigating." in at.shown("devhelm", "acme-eu")
+            router.receives(status="resolved")
+            harness.eventually("it is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
+
+
+def test_a_draft_under_review_is_dismissed_when_the_incident_is_over(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at, page="Acme EU", publish="review")
+        with harness.router(tmp_path, file) as router:
+            router.receives(severity="critical")
+            harness.eventually("the draft has our words", lambda: at.calls("PUT", "/incidents/"))
+            assert "Checkout is unavailable" not in at.shown("devhelm", "acme-eu")
+            router.receives(status="resolved")
+            harness.eventually("the draft is gone", lambda: at.posts() == [])
+
+
+def test_a_page_that_publishes_by_itself_is_not_posted_to_twice(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at, page="Acme Auto", publish="auto")
+        with harness.router(tmp_path, file) as router:
+            router.receives(severity="critical")
+            harness.eventually(
+                "our words stand there", lambda: "We are investigating." in at.shown("devhelm", "acme-auto")
+            )
+            assert len(at.posts()) == 1
+            router.receives(status="resolved")
+            harness.eventually("it is resolved", lambda: at.incidents()["devhelm-page"] == ["resolved"])
+
+
+def test_the_demonstration_ends_well_and_sums_up(tmp_path):
+    told = subprocess.run(
+        [harness.COMMAND, "demo", "--no-wait"], cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "incidents out  1" in told.stdout
+    assert "alerts in      540" in told.stdout

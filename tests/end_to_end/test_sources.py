@@ -1,0 +1,194 @@
+"""From what monitoring sends to both vendors, through real processes and real HTTP."""
+
+import contextlib
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end import harness
+
+ALERTMANAGER = """
+route: {{receiver: router, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
+receivers:
+  - name: router
+    webhook_configs:
+      - url: {url}/v1/webhooks/alertmanager
+        send_resolved: true
+        http_config: {{authorization: {{credentials: {token}}}}}
+"""
+PROMETHEUS = """
+global: {{scrape_interval: 500ms, evaluation_interval: 500ms}}
+rule_files: [alerts.yaml]
+scrape_configs:
+  - job_name: shop
+    static_configs: [{{targets: ["127.0.0.1:{exporter}"]}}]
+alerting:
+  alertmanagers:
+    - static_configs: [{{targets: ["127.0.0.1:{alertmanager}"]}}]
+"""
+ALERTS = """
+groups:
+  - name: shop
+    rules:
+      - alert: CheckoutFails
+        expr: shop_errors > 0.5
+        labels: {service: checkout, severity: critical}
+        annotations: {summary: Checkout answers 5xx}
+"""
+
+
+@contextlib.contextmanager
+def alertmanager(folder: Path, router_url: str) -> Iterator[str]:
+    """Debian's Alertmanager with a receiver that is this router; yields its URL."""
+    port = harness.free_port()
+    (folder / "alertmanager.yml").write_text(ALERTMANAGER.format(url=router_url, token=harness.TOKEN))
+    command = ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am-data"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+    process = harness.Process(command, folder, f"alertmanager-{port}")
+    url = f"http://127.0.0.1:{port}"
+    try:
+        process.says("Listening on|TLS is disabled")
+        harness.eventually("Alertmanager is ready", lambda: _answers(f"{url}/-/ready"))
+        yield url
+    finally:
+        process.stop()
+
+
+@contextlib.contextmanager
+def prometheus(folder: Path, exporter: int, alertmanager_port: str) -> Iterator[None]:
+    """Debian's Prometheus, which evaluates one rule twice a second."""
+    port = harness.free_port()
+    settings = PROMETHEUS.format(exporter=exporter, alertmanager=alertmanager_port)
+    (folder / "prometheus.yml").write_text(settings)
+    (folder / "alerts.yaml").write_text(ALERTS)
+    command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
+    process = harness.Process([*command, f"--web.listen-address=127.0.0.1:{port}"], folder, "prometheus")
+    try:
+        process.says("Server is ready to receive web requests")
+        yield
+    finally:
+        process.stop()
+
+
+class Exporter(http.server.BaseHTTPRequestHandler):
+    """The shop's metrics: one number, which the test sets."""
+
+    errors = 0.0
+
+    def do_GET(self) -> None:
+        body = f"shop_errors {Exporter.errors}\n".encode()
+        self.send_response(200)
+        self.send_header("content-type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def exporter() -> Iterator[int]:
+    serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
+    thread = threading.Thread(target=serving.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield serving.server_address[1]
+    finally:
+        serving.shutdown()
+        serving.server_close()
+        thread.join()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return harness.ask(url)[0] == 200
+    except OSError:
+        return False
+
+
+def rfc3339(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+
+
+def post_alert(url: str, ends_at: float | None = None) -> None:
+    """An alert that began long ago, so that its end is after its beginning whenever it comes."""
+    alert = {
+        "startsAt": "2026-01-01T00:00:00Z",
+        "labels": {"alertname": "CheckoutFails", "service": "checkout", "severity": "critical"},
+        "annotations": {"summary": "Checkout answers 5xx"},
+    }
+    if ends_at is not None:
+        alert["endsAt"] = rfc3339(ends_at)
+    status, answer = harness.ask(f"{url}/api/v2/alerts", [alert])
+    assert status == 200, answer
+
+
+@pytest.mark.debian("prometheus-alertmanager")
+def test_what_a_real_alertmanager_sends_is_opened_published_and_resolved_at_both_vendors(tmp_path):
+    with (
+        harness.vendors() as at,
+        harness.router(tmp_path, harness.configure(tmp_path, at)) as router,
+        alertmanager(tmp_path, router.url) as url,
+    ):
+        post_alert(url)
+        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        assert "Checkout is unavailable" in at.shown("incident-io", "acme-status")
+        assert "Checkout is unavailable" in at.shown("devhelm", "acme")
+        assert at.component("Checkout API") != "OPERATIONAL"
+        post_alert(url, ends_at=time.time() - 1)
+        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+        assert at.component("Checkout API") == "OPERATIONAL"
+
+
+@pytest.mark.debian("prometheus-alertmanager")
+@pytest.mark.debian("prometheus")
+def test_what_a_real_prometheus_measures_reaches_both_vendors(tmp_path):
+    Exporter.errors = 0.0
+    with contextlib.ExitStack() as stack:
+        at = stack.enter_context(harness.vendors())
+        router = stack.enter_context(harness.router(tmp_path, harness.configure(tmp_path, at)))
+        url = stack.enter_context(alertmanager(tmp_path, router.url))
+        measured = stack.enter_context(exporter())
+        stack.enter_context(prometheus(tmp_path, measured, url.rsplit(":", 1)[1]))
+        Exporter.errors = 0.9
+        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        Exporter.errors = 0.0
+        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"), 90)
+
+
+@pytest.mark.debian("prometheus-alertmanager")
+def test_two_alertmanagers_that_send_the_same_alert_make_one_incident(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
+        one, two = tmp_path / "one", tmp_path / "two"
+        one.mkdir()
+        two.mkdir()
+        with alertmanager(one, router.url) as first, alertmanager(two, router.url) as second:
+            post_alert(first)
+            post_alert(second)
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            post_alert(first, ends_at=time.time() - 1)
+            post_alert(second, ends_at=time.time() - 1)
+            harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+
+
+def test_mapped_json_is_opened_raised_and_resolved(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
+        answer = router.receives(severity="minor")
+        assert answer["alerts"][0]["rule"] == "checkout-down"
+        assert answer["alerts"][0]["incident_key"] == 'checkout-down{labels.service="checkout"}'
+        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        assert at.component("Checkout API") == "DEGRADED_PERFORMANCE"
+        router.receives(severity="critical", dedup_key="b")
+        harness.eventually("the page shows the worst", lambda: at.component("Checkout API") == "MAJOR_OUTAGE")
+        harness.eventually("the incident is critical", lambda: _severity(at) == "Critical")
+        for key in ("a", "b"):
+            router.receives(status="resolved", dedup_key=key)
+        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+
+
+def _severity(at: harness.Vendors) -> str:
+    return at.state()["incident-io"]["incidents"][0]["severity"]["name"]
