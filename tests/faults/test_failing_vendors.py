@@ -1,0 +1,82 @@
+"""Vendors that fail while a real router talks to them: what it says comes out right, and never twice."""
+
+import email.utils
+import time
+
+import pytest
+
+from tests.end_to_end import harness
+
+CREATES = {
+    "on-call": ("incident-io", "/v1/incidents"),
+    "public-page": ("incident-io", "/v2/status_page_incidents"),
+    "devhelm": ("devhelm", "/api/v1/incidents"),
+    "devhelm-page": ("devhelm", "/api/v1/status-pages/"),
+}
+MICROS = 1_000_000
+
+
+@pytest.fixture
+def stage(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at, timeout=1)
+        with harness.router(tmp_path, file) as router:
+            yield at, router
+
+
+def lives_and_ends(at: harness.Vendors, router: harness.Router) -> None:
+    router.receives(severity="critical")
+    harness.eventually("there is exactly one everywhere", lambda: at.everywhere("open"))
+    router.receives(status="resolved")
+    harness.eventually("exactly that one is resolved", lambda: at.everywhere("resolved"))
+
+
+@pytest.mark.parametrize("action", ["act-then-drop", "drop", "truncate", "act-then-hang", "500"])
+@pytest.mark.parametrize("place", CREATES)
+def test_a_create_that_goes_wrong_leaves_exactly_one(stage, place, action):
+    at, router = stage
+    vendor, path = CREATES[place]
+    at.fault(vendor=vendor, method="POST", path=path, action=action, hang_seconds=3)
+    lives_and_ends(at, router)
+    assert any(call["fault"] == action for call in at.calls("POST", path))
+
+
+@pytest.mark.parametrize("place", CREATES)
+def test_no_call_is_repeated_before_the_time_that_the_vendor_asked_for(stage, place):
+    at, router = stage
+    vendor, path = CREATES[place]
+    at.fault(vendor=vendor, method="POST", path=path, action="429", retry_after=2)
+    lives_and_ends(at, router)
+    refused, *later = [call for call in at.calls("POST", vendor=vendor) if call["path"].startswith(path)]
+    assert refused["status"] == 429
+    # incident.io says a date of whole seconds, which may be up to one second earlier than two seconds from now.
+    assert later[0]["at"] - refused["at"] >= (2 if vendor == "devhelm" else 1) * MICROS
+
+
+def test_one_vendor_that_is_down_holds_up_nothing_at_the_other(stage):
+    at, router = stage
+    at.fault(vendor="devhelm", action="503", count=1000)
+    router.receives(severity="critical")
+    harness.eventually("incident.io has it", lambda: at.incidents()["public-page"] == ["open"])
+    assert at.incidents()["devhelm"] == []
+    harness.ask(f"{at.url}/faults", method="DELETE")
+    harness.eventually("it comes to DevHelm, too", lambda: at.everywhere("open"), 90)
+
+
+def test_what_is_refused_for_good_is_not_tried_again_and_the_rest_goes_on(stage):
+    at, router = stage
+    at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)
+    router.receives(severity="critical")
+    harness.eventually("the page shows it all the same", lambda: at.incidents()["devhelm-page"] == ["open"])
+    router.receives(severity="critical", dedup_key="b")
+    creates = [call for call in at.calls("POST") if call["path"] == "/api/v1/incidents"]
+    assert [call["status"] for call in creates] == [422]
+
+
+def test_the_date_that_incident_io_asks_for_is_in_the_form_that_is_tested(stage):
+    at, _ = stage
+    at.fault(vendor="incident-io", action="429", retry_after=2)
+    status, answer = harness.ask(f"{at.url}/incident-io/v1/severities", token="any key")
+    assert status == 429
+    asked = email.utils.parsedate_to_datetime(answer["rate_limit"]["retry_after"]).timestamp()
+    assert 0 <= asked - time.time() <= 2

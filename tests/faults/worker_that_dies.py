@@ -1,0 +1,78 @@
+"""A worker that kills itself at one point of one operation: ``worker_that_dies.py CONFIG DESTINATION KIND POINT``.
+
+The points are those that ``perform`` passes; ``before-acknowledge`` is the moment between the commit of a batch and
+its acknowledgement.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from router import settings as configuration
+from router.assembly import running
+from router.store import stream
+from router.worker import perform
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(destination: str, kind: str, point: str) -> None:
+    """Make the performer tell the point together with the operation, and die where they are the wanted ones."""
+    original = perform.Performer._carry_out
+    act = perform.Performer.act
+    current: dict[asyncio.Task, tuple[str, str]] = {}
+
+    async def carrying(self, session, place, publication, operation, call):
+        current[asyncio.current_task()] = (place.name, operation.kind)
+        return await original(self, session, place, publication, operation, call)
+
+    async def acting(self, session, place, publication, desired, wanted):
+        current[asyncio.current_task()] = (place.name, wanted.kind)
+        return await act(self, session, place, publication, desired, wanted)
+
+    perform.Performer._carry_out, perform.Performer.act = carrying, acting
+
+    def dying(name: str) -> None:
+        if name == point and current.get(asyncio.current_task()) == (destination, kind):
+            die()
+
+    hooks["passed"] = dying
+
+
+def arm_acknowledgement() -> None:
+    async def done(_self, _entries):
+        die()
+
+    stream.Reader.done = done
+
+
+hooks = {"passed": lambda _: None}
+
+
+def passed(name: str) -> None:
+    """Whatever is armed by the time that the point is passed."""
+    hooks["passed"](name)
+
+
+async def main(file: str) -> None:
+    settings = configuration.load(Path(file), os.environ)
+    async with (
+        asyncio.TaskGroup() as group,
+        running.connected(os.environ["REDIS_URL"]) as connection,
+        running.working(settings, connection, group, passed=passed),
+    ):
+        print("started", flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    _, config, wanted_destination, wanted_kind, wanted_point = sys.argv
+    if wanted_point == "before-acknowledge":
+        arm_acknowledgement()
+    else:
+        arm(wanted_destination, wanted_kind, wanted_point)
+    asyncio.run(main(config))
