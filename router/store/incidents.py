@@ -37,15 +37,17 @@ class Incidents:
         wanted = list(names)
         if not wanted:
             return {}
+        found: dict[str, Held] = {}
         async with client.failures():
-            pipeline = self._connection.pipeline(transaction=False)
-            for name in wanted:
-                pipeline.hmget(keys.incident(name), "v", "d")
-            answers = await pipeline.execute()
-        return {
-            name: Held(codec.unpack_incident(data), int(version)) if data else Held(incidents.Incident(key=name), 0)
-            for name, (version, data) in zip(wanted, answers, strict=True)
-        }
+            for names in _by_shard(wanted):
+                answer = await self._scripts.run("read", [keys.incident(name) for name in names], [])
+                for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
+                    found[name] = (
+                        Held(codec.unpack_incident(data), int(version))
+                        if data
+                        else Held(incidents.Incident(key=name), 0)
+                    )
+        return found
 
     async def commit(self, changes: Iterable[Change]) -> list[str]:
         """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile."""
@@ -86,16 +88,14 @@ class Incidents:
         wanted = list(identities)
         if not wanted:
             return {}
-        shards: dict[int, list[str]] = {}
-        for identity in wanted:
-            shards.setdefault(keys.shard(identity), []).append(identity)
+        shards = _by_shard(wanted)
         async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
-            for of_shard in shards.values():
+            for of_shard in shards:
                 pipeline.mget([keys.home(identity) for identity in of_shard])
             answers = await pipeline.execute()
         found = {}
-        for of_shard, values in zip(shards.values(), answers, strict=True):
+        for of_shard, values in zip(shards, answers, strict=True):
             for identity, value in zip(of_shard, values, strict=True):
                 if value is not None:
                     found[identity] = value.decode()
@@ -106,7 +106,16 @@ class Incidents:
         if not homes:
             return
         async with client.failures():
-            pipeline = self._connection.pipeline(transaction=False)
-            for identity, name in homes.items():
-                pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)
-            await pipeline.execute()
+            for identities in _by_shard(homes):
+                names = [homes[identity] for identity in identities]
+                await self._scripts.run(
+                    "settle", [keys.home(identity) for identity in identities], [keys.HOME_LIFE_MS, *names]
+                )
+
+
+def _by_shard(names: Iterable[str]) -> list[list[str]]:
+    """Names grouped by the shard that they belong to."""
+    shards: dict[int, list[str]] = {}
+    for name in names:
+        shards.setdefault(keys.shard(name), []).append(name)
+    return list(shards.values())

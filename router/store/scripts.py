@@ -7,7 +7,16 @@ import redis.asyncio
 from redis import exceptions
 
 # How many keys each script takes: exactly, or at least where a shard's incidents follow.
-_KEYS = {"accept": (1, 1), "commit": (2, None), "claim": (1, 1), "record": (2, 2), "release": (3, 3), "bury": (2, 2)}
+_KEYS: dict[str, tuple[int, int | None]] = {
+    "accept": (1, 1),
+    "read": (1, None),
+    "settle": (1, None),
+    "commit": (2, None),
+    "claim": (1, 1),
+    "record": (2, 2),
+    "release": (3, 3),
+    "bury": (2, 2),
+}
 
 
 class Scripts:

@@ -10,6 +10,7 @@ from router.domain import delivery as deliveries
 from router.store import client, codec, errors, keys, scripts
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
+LARGE_BYTES = 4096  # Deliveries larger than this cost the server less as commands of their own than as a script's.
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
 
 
@@ -66,20 +67,25 @@ class Inbox:
         for packed, body, _ in group:
             arguments += (packed, body)
         async with client.failures():
-            if not self._replicas:
+            if not self._replicas and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
                 await self._scripts.run("accept", [keys.INBOX], arguments)
                 return
-            confirmed = await self._write_replicated(arguments)
+            confirmed = await self._write_one_by_one(arguments)
         if confirmed < self._replicas:
             raise errors.Unavailable(f"only {confirmed} of {self._replicas} replicas confirmed the delivery", 2)
 
-    async def _write_replicated(self, arguments: list[bytes]) -> int:
-        """WAIT speaks of the writes of its own connection, so both go through one pipeline."""
+    async def _write_one_by_one(self, arguments: list[bytes]) -> int:
+        """A command for each delivery, in one pipeline; returns how many replicas have confirmed all of them.
+
+        WAIT speaks of the writes of its own connection, so it goes through the same pipeline.
+        """
         pipeline = self._connection.pipeline(transaction=False)
         for position in range(0, len(arguments), 2):
             pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
-        pipeline.wait(self._replicas, self._wait_ms)
-        return int((await pipeline.execute())[-1])
+        if self._replicas:
+            pipeline.wait(self._replicas, self._wait_ms)
+        answers = await pipeline.execute()
+        return int(answers[-1]) if self._replicas else 0
 
 
 def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.StoreError | None) -> None:

@@ -1,0 +1,12 @@
+-- Read incidents of one shard.
+--
+-- Called:  read  KEYS[1..n]
+-- KEYS     hash  the incidents' documents: v version, d packed incident
+-- Returns  list  version and packed incident of each in turn; false where there is none
+local result = {}
+for i = 1, #KEYS do
+  local found = redis.call('HMGET', KEYS[i], 'v', 'd')
+  result[2 * i - 1] = found[1]
+  result[2 * i] = found[2]
+end
+return result
