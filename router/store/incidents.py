@@ -83,34 +83,30 @@ class Incidents:
             if not await self.commit([Change(approved, held.version, True)]):
                 return True
 
-    async def homes(self, identities: Iterable[str]) -> dict[str, str]:
-        """Which incident holds each alert, for those alerts that have been seen lately."""
-        wanted = list(identities)
-        if not wanted:
-            return {}
-        shards = _by_shard(wanted)
+    async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
+        """Which incident holds each alert, for those alerts that have been seen lately.
+
+        ``decided`` maps alerts to the incidents that were decided for them: an alert that has no home yet gets that
+        one, unless it is empty. Of two workers that ask at once, one finds what the other has set.
+        """
+        found: dict[str, str] = {}
         async with client.failures():
-            pipeline = self._connection.pipeline(transaction=False)
-            for of_shard in shards:
-                pipeline.mget([keys.home(identity) for identity in of_shard])
-            answers = await pipeline.execute()
-        found = {}
-        for of_shard, values in zip(shards, answers, strict=True):
-            for identity, value in zip(of_shard, values, strict=True):
-                if value is not None:
-                    found[identity] = value.decode()
+            for identities in _by_shard(decided):
+                names = [keys.home(identity) for identity in identities]
+                wanted = [decided[identity] for identity in identities]
+                answer = await self._scripts.run("homes", names, [keys.HOME_LIFE_MS, *wanted])
+                found |= {identity: home.decode() for identity, home in zip(identities, answer, strict=True) if home}
         return found
 
     async def settle(self, homes: Mapping[str, str]) -> None:
-        """Remember which incident holds each of these alerts."""
+        """Give alerts another home than they had: the few that fire anew under changed rules."""
         if not homes:
             return
         async with client.failures():
-            for identities in _by_shard(homes):
-                names = [homes[identity] for identity in identities]
-                await self._scripts.run(
-                    "settle", [keys.home(identity) for identity in identities], [keys.HOME_LIFE_MS, *names]
-                )
+            pipeline = self._connection.pipeline(transaction=False)
+            for identity, name in homes.items():
+                pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)
+            await pipeline.execute()
 
 
 def _by_shard(names: Iterable[str]) -> list[list[str]]:

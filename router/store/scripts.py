@@ -10,7 +10,7 @@ from redis import exceptions
 _KEYS: dict[str, tuple[int, int | None]] = {
     "accept": (1, 1),
     "read": (1, None),
-    "settle": (1, None),
+    "homes": (1, None),
     "commit": (2, None),
     "claim": (1, 1),
     "record": (2, 2),

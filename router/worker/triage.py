@@ -117,9 +117,8 @@ class Triage:
         """Find the incident of each alert: the one that holds it already, else the one that was decided."""
         decided = {arrival.routed.decision.incident_key for arrival in arrivals} - {_IGNORED}
         held = await self._store.read(decided)
-        strangers = {arrival.routed.alert.identity for arrival in arrivals if not _holds(held, arrival.routed)}
-        homes = await self._store.homes(strangers)
-        held |= await self._store.read(set(homes.values()) - held.keys())
+        homes = await self._store.homes(_strangers(arrivals, held))
+        held |= await self._store.read(set(homes.values()) - decided)
         groups: dict[str, list[Arrival]] = {}
         moved_in: dict[str, str] = {}
         for arrival in arrivals:
@@ -128,7 +127,7 @@ class Triage:
             home = homes.get(alert.identity)
             if home is not None and home != key and _belongs(held[home].incident, arrival.routed):
                 key = home
-            elif alert.identity in strangers and home != key and alert.status == "firing":
+            elif home is not None and home != key and alert.status == "firing":
                 moved_in[alert.identity] = key
             if key != _IGNORED:
                 groups.setdefault(key, []).append(arrival)
@@ -139,6 +138,21 @@ class _Routing(NamedTuple):
     groups: dict[str, list[Arrival]]
     held: dict[str, incident_store.Held]
     homes: dict[str, str]
+
+
+def _strangers(arrivals: list[Arrival], held: dict[str, incident_store.Held]) -> dict[str, str]:
+    """The alerts that the incidents decided for them do not know, each with the home it gets if it has none yet.
+
+    Only an alert that fires gets one: what was never seen to fire has no end that anybody waits for.
+    """
+    found: dict[str, str] = {}
+    for arrival in arrivals:
+        alert = arrival.routed.alert
+        if not _holds(held, arrival.routed):
+            firing = alert.status == "firing"
+            identity_of = alert.identity
+            found[identity_of] = arrival.routed.decision.incident_key if firing else found.get(identity_of, _IGNORED)
+    return found
 
 
 def _holds(held: dict[str, incident_store.Held], routed: decisions.Routed) -> bool:

@@ -79,13 +79,34 @@ def test_a_closed_incident_goes_after_a_day_and_an_open_one_never(with_redis):
     with_redis(body)
 
 
-def test_homes_are_remembered_for_alerts_of_many_shards(with_redis):
+def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         wanted = {f"am/{number}": f"incident {number % 3}" for number in range(100)}
-        await store.settle(wanted)
-        assert await store.homes([*wanted, "am/unknown"]) == wanted
+        assert await store.homes(wanted) == {}
+        assert await store.homes({**dict.fromkeys(wanted, "another"), "am/unknown": ""}) == wanted
+        assert await store.homes({"am/unknown": ""}) == {}
         assert 0 < await connection.pttl(keys.home("am/1")) <= keys.HOME_LIFE_MS
+
+    with_redis(body)
+
+
+def test_of_two_workers_that_give_an_alert_a_home_at_once_one_finds_the_others(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        answers = await asyncio.gather(*(store.homes({"am/1": f"incident {number}"}) for number in range(10)))
+        assert answers.count({}) == 1
+        assert len({home for answer in answers for home in answer.values()}) == 1
+
+    with_redis(body)
+
+
+def test_an_alert_that_moves_is_found_where_it_went(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await store.homes({"am/1": "old"})
+        await store.settle({"am/1": "new"})
+        assert await store.homes({"am/1": "other"}) == {"am/1": "new"}
 
     with_redis(body)
 
