@@ -254,7 +254,7 @@ class _Reading:
             if value:
                 return value
             if at[0] in SECRET_PARTS and at[0] not in self._needs:
-                return "not needed by this process"
+                return "not-needed:by-this-process"  # Of the form that every kind of credential has.
             if self._stand_in is not None and at[0] == "sources":
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":

@@ -50,6 +50,8 @@ def until_stopped(main: Coroutine[Any, Any, None]) -> None:
     ending: typer.Exit | None = None
     try:
         uvloop.run(main)
+    except* typer.Exit as group:
+        ending = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
     except* rules.Refused as group:
         ending = refuse("The rules cannot be used.", [p for error in _leaves(group) for p in error.problems])
     except* (embedded.StartFailedError, errors.Unavailable, OSError) as group:

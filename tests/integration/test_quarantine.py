@@ -1,0 +1,47 @@
+"""The quarantine and the store's own condition, on a real server."""
+
+from router.store import health, keys, quarantine
+
+
+def test_a_body_that_could_not_be_parsed_is_kept_as_received(with_redis):
+    async def body(connection):
+        kept = quarantine.Quarantine(connection)
+        first = await kept.keep("am", b"\xff not json", {"content-type": "text/plain"}, "not JSON", 7)
+        second = await kept.keep("json", b"{}", {}, "no title", 8)
+        found = await kept.read()
+        assert [one.id for one in found] == [second, first]
+        assert found[1] == quarantine.Quarantined(
+            first, "am", "not JSON", 7, {"content-type": "text/plain"}, b"\xff not json"
+        )
+        assert len(await kept.read(most=1)) == 1
+
+    with_redis(body)
+
+
+def test_an_empty_quarantine_is_empty(with_redis):
+    async def body(connection):
+        assert await quarantine.Quarantine(connection).read() == []
+
+    with_redis(body)
+
+
+def test_the_liveliest_worker_counts_and_one_that_left_does_not(with_redis):
+    async def body(connection):
+        condition = health.Health(connection)
+        await condition.ping()
+        assert await condition.last_beat() == 0
+        await condition.beat("a", 5)
+        await condition.beat("b", 9)
+        assert await condition.last_beat() == 9
+        await condition.leave("b")
+        assert await condition.last_beat() == 5
+        assert await connection.zcard(keys.WORKERS) == 1
+
+    with_redis(body)
+
+
+def test_a_store_without_a_limit_is_never_full(with_redis):
+    async def body(connection):
+        assert await health.Health(connection).fullness() == 0.0
+
+    with_redis(body)

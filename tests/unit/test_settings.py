@@ -1,0 +1,167 @@
+"""The configuration is read whole: every mistake has its place, and no secret is ever shown."""
+
+import pytest
+
+from router import settings
+
+GOOD = """
+sources:
+  am:
+    kind: alertmanager
+    bearer: [{env: TOKEN}]
+destinations:
+  on-call:
+    kind: incident-io
+    api_key: {env: KEY}
+  devhelm:
+    kind: devhelm
+    api_key: {env: KEY}
+  page:
+    kind: devhelm-status-page
+    api_key: {env: KEY}
+    follows: devhelm
+"""
+SECRETS = {"TOKEN": "very-secret-token", "KEY": "very-secret-key"}
+
+
+def written(tmp_path, text: str):
+    file = tmp_path / "router.yaml"
+    file.write_text(text)
+    return file
+
+
+def refused(tmp_path, text: str, environment=SECRETS, **more) -> list[str]:
+    with pytest.raises(settings.Refused) as error:
+        settings.load(written(tmp_path, text), environment, **more)
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in error.value.problems]
+
+
+def test_a_good_file_is_read_with_its_secrets_and_everything_else_by_default(tmp_path):
+    loaded = settings.load(written(tmp_path, GOOD), SECRETS)
+    assert loaded.sources["am"].bearer[0].get_secret_value() == "very-secret-token"
+    assert loaded.destinations["page"].follows == "devhelm"
+    assert (loaded.web.host, loaded.web.port, loaded.redis.url) == ("127.0.0.1", 8080, None)
+    assert loaded.rules == tmp_path / "rules"
+    assert loaded.data == tmp_path / "data"
+    assert loaded.simulated == frozenset()
+
+
+def test_an_empty_file_is_a_router_without_sources_and_destinations(tmp_path):
+    loaded = settings.load(written(tmp_path, "# nothing yet\n"), {})
+    assert loaded.sources == loaded.destinations == {}
+
+
+def test_no_secret_is_in_what_settings_look_like(tmp_path):
+    loaded = settings.load(written(tmp_path, GOOD + "redis: {url: {env: KEY}}\n"), SECRETS)
+    assert "very-secret" not in repr(loaded)
+    assert "very-secret" not in repr(loaded.sources) + repr(loaded.destinations)
+
+
+def test_secrets_may_stand_in_files(tmp_path):
+    (tmp_path / "key").write_text("from-a-file\n")
+    text = GOOD.replace("api_key: {env: KEY}", f"api_key: {{file: {tmp_path / 'key'}}}")
+    loaded = settings.load(written(tmp_path, text), SECRETS)
+    assert loaded.destinations["on-call"].api_key.get_secret_value() == "from-a-file"
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path):
+    text = GOOD.replace("bearer: [{env: TOKEN}]", "bearer: [{file: /no/such/file}]")
+    (problem,) = refused(tmp_path, text)
+    assert problem == "5:14: the secret file /no/such/file can't be read: No such file or directory"
+
+
+def test_every_secret_that_is_not_set_is_named_with_its_place(tmp_path):
+    found = refused(tmp_path, GOOD, {})
+    assert found[0] == "5:14: the environment variable TOKEN is not set"
+    assert found[1:] == [f"{line}:14: the environment variable KEY is not set" for line in (9, 12, 15)]
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    found = refused(
+        tmp_path,
+        """
+sorces: {}
+sources:
+  a: {kind: alertmanagr, auth: none}
+  b: {auth: none}
+destinations:
+  c: {kind: devhelm, api_key: {env: KEY}, tmeout_seconds: 3}
+web: {port: 99999}
+""",
+    )
+    assert [problem.split(":")[0] for problem in found] == ["2", "4", "5", "7", "8"]
+    assert 'unknown key "sorces"; did you mean "sources"?' in found[0]
+    assert 'unknown kind "alertmanagr"; did you mean "alertmanager"?' in found[1]
+    assert '"b" must say its kind' in found[2]
+    assert 'unknown key "tmeout_seconds"; did you mean "timeout_seconds"?' in found[3]
+    assert '"port"' in found[4]
+
+
+def test_a_page_can_only_follow_a_destination_that_is_there(tmp_path):
+    (problem,) = refused(tmp_path, GOOD.replace("follows: devhelm", "follows: devhlm"))
+    assert problem == '16:14: follows an unknown destination "devhlm"; did you mean "devhelm"?'
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just words\n"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, text):
+    (problem,) = refused(tmp_path, text)
+    assert "must be a mapping" in problem
+
+
+def test_broken_yaml_is_told_with_its_place(tmp_path):
+    (problem,) = refused(tmp_path, "sources: {a: [}\n")
+    assert problem.startswith("1:")
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(settings.Refused, match="can't be read: No such file"):
+        settings.load(tmp_path / "absent.yaml", {})
+
+
+def test_no_secret_is_in_what_a_refusal_says(tmp_path):
+    text = GOOD.replace("kind: incident-io", "kind: incident-oi") + "web: {port: very-secret-port}\n"
+    with pytest.raises(settings.Refused) as error:
+        settings.load(written(tmp_path, text), SECRETS)
+    assert "very-secret-token" not in str(error.value)
+    assert "very-secret-key" not in str(error.value)
+
+
+def test_the_environment_goes_over_the_file(tmp_path):
+    said = {
+        **SECRETS,
+        "REDIS_URL": "redis://elsewhere:6379/1",
+        "INCIDENT_ROUTER_RULES": "/etc/rules",
+        "INCIDENT_ROUTER_DATA": "/var/data",
+        "INCIDENT_ROUTER_LOG_FORMAT": "console",
+        "INCIDENT_ROUTER_LOG_LEVEL": "debug",
+    }
+    loaded = settings.load(written(tmp_path, GOOD + "log: {format: json, level: error}\n"), said)
+    assert loaded.redis.url.get_secret_value() == "redis://elsewhere:6379/1"
+    assert (str(loaded.rules), str(loaded.data)) == ("/etc/rules", "/var/data")
+    assert (loaded.log.format, loaded.log.level) == ("console", "debug")
+
+
+STAND_IN = settings.StandIn("made-up", {"incident-io": "http://s/i", "devhelm": "http://s/d"})
+
+
+def test_in_a_first_try_unset_keys_lead_to_simulated_vendors(tmp_path):
+    loaded = settings.load(written(tmp_path, GOOD), {}, STAND_IN)
+    assert loaded.simulated == {"on-call", "devhelm", "page"}
+    assert loaded.destinations["on-call"].base_url == "http://s/i"
+    assert loaded.destinations["page"].base_url == "http://s/d"
+    assert loaded.sources["am"].bearer[0].get_secret_value() == "made-up"
+
+
+def test_in_a_first_try_a_key_that_is_set_leads_to_the_real_vendor(tmp_path):
+    loaded = settings.load(written(tmp_path, GOOD), {"KEY": "real"}, STAND_IN)
+    assert loaded.simulated == frozenset()
+    assert loaded.destinations["on-call"].base_url == "https://api.incident.io"
+    assert loaded.destinations["on-call"].api_key.get_secret_value() == "real"
+
+
+def test_a_process_asks_for_no_secrets_that_it_does_not_need(tmp_path):
+    file = written(tmp_path, GOOD)
+    assert settings.load(file, {"TOKEN": "t"}, needs={"sources"}).sources["am"].bearer
+    assert settings.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
+    with pytest.raises(settings.Refused, match="KEY is not set"):
+        settings.load(file, {"TOKEN": "t"}, needs={"destinations"})
