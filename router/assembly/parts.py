@@ -13,6 +13,7 @@ from router import settings as configuration
 from router.destinations import registry as destinations
 from router.domain import identity
 from router.domain import incident as incidents
+from router.outbound import errors
 from router.rules import known, ruleset, template
 from router.rules import load as rules
 from router.sources import registry as sources
@@ -67,6 +68,17 @@ def places(settings: configuration.Settings) -> dict[str, bound.Bound]:
         follows = getattr(config, "follows", "")
         made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds)
     return made
+
+
+async def look_at_vendors(at: Mapping[str, bound.Bound]) -> None:
+    """Ask every vendor once whether the configured names are there and fit together; warn of what is not."""
+    for name, place in at.items():
+        try:
+            found = await place.destination.check()
+        except errors.Failure as failure:
+            found = [failure.message]
+        for problem in found:
+            log.get("worker").warning("destination_problem", destination=name, problem=problem)
 
 
 def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:

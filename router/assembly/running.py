@@ -114,11 +114,13 @@ async def working(
     at = parts.places(settings)
     stop = asyncio.Event()
     task = group.create_task(parts.worker(settings, connection, at, passed=passed).run(stop))
+    looking = group.create_task(parts.look_at_vendors(at))
     try:
         yield
     finally:
         stop.set()
-        await asyncio.wait({task})
+        looking.cancel()
+        await asyncio.wait({task, looking})
         for place in at.values():
             await place.destination.aclose()
 

@@ -59,7 +59,9 @@ class Performer:
         await session.record(publication)
         self._passed("after-intent")
         operation = _operation(publication, intent, desired.linked_id)
-        return await self._carry_out(session, place, publication, operation, _call(place, operation))
+        again = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
+        call = _opened_again(place, operation) if again else _call(place, operation)
+        return await self._carry_out(session, place, publication, operation, call)
 
     async def recover(
         self,
@@ -198,6 +200,12 @@ def _call(place: bound.Bound, operation: operations.Operation) -> Awaitable[oper
     return calls[operation.kind](operation)
 
 
+async def _opened_again(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
+    """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
+    seen = await place.destination.open(operation)
+    return await place.destination.find(operation) or seen
+
+
 async def _published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
     seen = await place.destination.observe(operation.vendor_id)
     if seen is not None and seen.state == "draft":
@@ -222,6 +230,6 @@ def _done(
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)
     if operation.kind == "open":
-        # It never happened: the next attempt has the same number and key.
-        return msgspec.structs.replace(settled, number=publication.number - 1)
+        # It never happened: the next attempt has the same number and key, and knows that it is not the first.
+        return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
     return msgspec.structs.replace(settled, state="dismissed", problem="it no longer exists at the vendor")

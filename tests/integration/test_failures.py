@@ -214,3 +214,25 @@ def test_publications_can_be_looked_at_without_a_lease(with_redis):
         assert (known.state, known.vendor_id) == ("open", "v1")
 
     stage.playing(with_redis, play, place(at))
+
+
+def test_should_both_attempts_have_happened_the_older_one_stays(with_redis):
+    """The first answer is lost, a look finds nothing yet, the second attempt acts, and then the first shows up."""
+    at = vendor.Vendor(repeatable_open=False)
+    at.after = [vendor.unanswered()]
+    looked = at.find
+
+    async def late(call):
+        at.finds += 1
+        return await looked(call) if at.finds > 2 else None
+
+    at.find = late
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.until(lambda: at.kinds == ["open", "open"])
+        await on.turn()
+        (known,) = await on.publications.look("down")
+        assert known.vendor_id == "v1"
+
+    stage.playing(with_redis, play, place(at))
