@@ -73,6 +73,8 @@ def _incident(one: state.Incident, of: state.State) -> dict[str, Any]:
         "permalink": f"https://app.incident.example/incidents/{one.number}",
         "created_at": moment(one.created_at),
         "updated_at": moment(one.updated_at),
+        "last_activity_at": moment(one.updated_at),
+        "team_ids": [],
     }
     if one.severity is not None:
         answer["severity"] = named(one.severity)
@@ -117,12 +119,22 @@ def structure(of: state.State) -> dict[str, Any]:
     """The groups and components of the status page."""
     groups = [c for c in of.components if c.group]
     alone = [c for c in of.components if not c.group]
-    group = {"id": of.group_id, "name": "Shop", "components": [_component(c) for c in groups]}
-    return {"items": [{"group": group}, *({"component": _component(c)} for c in alone)]}
+    group = {
+        "id": of.group_id,
+        "name": "Shop",
+        "display_aggregated_uptime": True,
+        "hidden": False,
+        "components": [_component(c) for c in groups],
+    }
+    return {
+        "current_structure": {"items": [{"group": group}, *({"component": _component(c)} for c in alone)]},
+        "display_uptime_mode": "chart_and_percentage",
+        "management_meta": {"annotations": {}, "managed_by": "dashboard"},
+    }
 
 
 def _component(one: state.Named) -> dict[str, Any]:
-    return {"component_id": one.id, "name": one.name}
+    return {"component_id": one.id, "name": one.name, "display_uptime": True, "hidden": False}
 
 
 def page(of: state.State) -> dict[str, Any]:

@@ -169,7 +169,7 @@ class IncidentIo:
     async def _structure(self, request: http.Request) -> Answer:
         if request.path_params["page"] != self._state.page.id:
             raise holdings.Refusal(404, "not_found", "status page not found")
-        return 200, {"current_structure": answers.structure(self._state)}
+        return 200, answers.structure(self._state)
 
     async def _list_posts(self, request: http.Request) -> Answer:
         if request.query_params.get("status_page_id") != self._state.page.id:
