@@ -1,9 +1,10 @@
 """The simulator's application: both vendors' APIs, their public pages, faults on demand, and the log of calls."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
-from starlette import applications, requests, responses, routing
+from starlette import applications, requests, responses, routing, types
 
 from router.simulator import calls, faults, pages, vendor
 from router.simulator import options as settings
@@ -25,15 +26,29 @@ def create(
     log = calls.Calls()
     wanted: list[faults.Fault] = []
     desk = Desk(vendors, log, wanted)
-    mounts = [
-        routing.Mount(f"/{name}", faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted))
-        for name, one in vendors.items()
-    ]
-    app = applications.Starlette(routes=[*desk.routes(), *mounts])
+    gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
+    app = Simulator(desk.routes(), gates)
     app.state.vendors = vendors
     app.state.calls = log
     app.state.faults = wanted
     return app
+
+
+class Simulator(applications.Starlette):
+    """Vendors' calls go past the framework's middleware: a fault has to get at the connection itself."""
+
+    def __init__(self, routes: list[routing.BaseRoute], gates: Mapping[str, faults.Gate]) -> None:
+        super().__init__(routes=routes)
+        self._gates = gates
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        """Answer one request."""
+        name = scope["path"].split("/", 2)[1] if scope["type"] == "http" else ""
+        gate = self._gates.get(name)
+        if gate is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await gate({**scope, "root_path": f"/{name}"}, receive, send)
 
 
 class Desk:

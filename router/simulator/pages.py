@@ -16,7 +16,9 @@ ul { list-style: none; padding: 0; border: 1px solid var(--line); border-radius:
 li { display: flex; justify-content: space-between; gap: 1rem; padding: .6rem 1rem; border-top: 1px solid var(--line) }
 li:first-child { border-top: 0 } article { border-left: 4px solid var(--line); padding-left: 1rem; margin: 1rem 0 }
 .good { color: var(--good) } .bad { color: var(--bad) } .warn { color: var(--warn) } small { opacity: .7 }
-.banner.good { background: var(--good) } .banner.bad { background: var(--bad) } p { margin: .3rem 0 }
+.banner.good { background: var(--good) } .banner.bad { background: var(--bad) }
+.banner.good, .banner.bad { color: #fff; font-weight: 600 } p { margin: .3rem 0 } h3 { margin: .2rem 0 }
+@media (prefers-color-scheme: dark) { .banner.good, .banner.bad { color: #000 } }
 """
 
 

@@ -1,0 +1,48 @@
+"""Status pages in HTML: what customers see, whatever stands in it."""
+
+from router.simulator import pages, vendor
+
+HOSTILE = '<script>alert("x")</script>&'
+
+
+def page(*posts: vendor.Post, components=(("Shop", "Checkout API", "operational"),)) -> vendor.Page:
+    return vendor.Page("acme", "Acme", tuple(components), tuple(posts))
+
+
+def post(title: str = "Checkout is down", *, resolved: bool = False, text: str = "We look.") -> vendor.Post:
+    updates = (vendor.Update(1_750_000_000_000_000, "investigating", text),)
+    return vendor.Post("p1", title, "investigating", "critical", resolved, (("Checkout API", "major outage"),), updates)
+
+
+def test_a_page_on_which_nothing_is_open_says_so():
+    html = pages.page(page(), "devhelm")
+    assert "All systems operational" in html
+    assert "Past incidents" not in html
+
+
+def test_an_open_post_stands_in_the_banner_and_a_resolved_one_below():
+    html = pages.page(page(post("Checkout is down"), post("Search was slow", resolved=True)), "devhelm")
+    assert '<div class="banner bad">Checkout is down</div>' in html
+    assert html.index("Past incidents") < html.index("Search was slow")
+    assert "2025-06-15 15:06:40 UTC" in html
+
+
+def test_nothing_that_stands_on_a_page_becomes_markup():
+    hostile = page(post(HOSTILE, text=HOSTILE), components=[(HOSTILE, HOSTILE, HOSTILE)])
+    for html in (pages.page(hostile, HOSTILE), pages.index({HOSTILE: [hostile]})):
+        assert "<script>" not in html
+
+
+def test_the_index_links_every_page_and_says_what_is_open():
+    html = pages.index({"devhelm": [page(post())], "incident-io": [page()]})
+    assert 'href="/pages/devhelm/acme"' in html
+    assert 'href="/pages/incident-io/acme"' in html
+    assert "1 open" in html
+    assert "operational" in html
+
+
+def test_states_are_told_by_colour_and_by_word():
+    states = [("", "a", "operational"), ("", "b", "partial outage"), ("", "c", "degraded performance")]
+    html = pages.page(page(components=states), "devhelm")
+    for colour, word in [("good", "operational"), ("bad", "partial outage"), ("warn", "degraded performance")]:
+        assert f'<span class="{colour}">{word}</span>' in html
