@@ -1,13 +1,21 @@
-"""A load generator that one core suffices for: prepared HTTP/1.1 requests over kept connections, answers counted."""
+"""A load generator that one core suffices for: HTTP/1.1 requests over kept connections, answers counted and timed.
+
+Closed loop: each connection sends its next request when the answer to the last has come; it finds the most that a
+server can do. Open loop: requests are due at a rate, whether those before are answered or not, and their times count
+from when they were due; so a server that stalls cannot hide how long it let others wait.
+"""
 
 import asyncio
-import itertools
 import os
+import re
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 
 import uvloop
+
+_LENGTH = re.compile(rb"(?i)content-length: *(\d+)")
+_PATIENCE_SECONDS = 60.0
 
 
 def pin(core: int) -> None:
@@ -24,76 +32,183 @@ def request(path: str, body: bytes, token: str = "") -> bytes:
     return head.encode() + b"\r\n" + body
 
 
-class _Connection(asyncio.Protocol):
-    """Sends the next request as soon as the answer to the last has come."""
-
-    def __init__(self, run: "Run") -> None:
-        self._run = run
-        self._sent_at = 0.0
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._next()
-
-    def _next(self) -> None:
-        self._sent_at = time.perf_counter()
-        self._transport.write(next(self._run.requests))  # type: ignore[attr-defined]
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        head = self._buffer[:end].lower()
-        at = head.find(b"content-length:")
-        length = int(head[at + 15 : head.find(b"\r", at) if head.find(b"\r", at) > 0 else None]) if at >= 0 else 0
-        if len(self._buffer) < end + 4 + length:
-            return
-        self._buffer = self._buffer[end + 4 + length :]
-        self._run.statuses[int(head[9:12])] += 1
-        self._run.latencies.append(time.perf_counter() - self._sent_at)
-        if time.perf_counter() < self._run.until:
-            self._next()
-        else:
-            self._run.finished(self._transport)
-
-
-class Run:
-    """One measurement: so many connections for so many seconds."""
-
-    def __init__(self, requests: Iterable[bytes], seconds: float, connections: int) -> None:
-        self.requests = itertools.cycle(requests)
-        self.seconds = seconds
-        self.connections = connections
-        self.statuses: Counter[int] = Counter()
-        self.latencies: list[float] = []
-        self.until = 0.0
-        self._open = connections
-
-    def finished(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-        self._open -= 1
-        if not self._open:
-            self._done.set_result(None)
-
-    async def _drive(self, port: int) -> float:
-        loop = asyncio.get_running_loop()
-        self._done = loop.create_future()
-        began = time.perf_counter()
-        self.until = began + self.seconds
-        for _ in range(self.connections):
-            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", port)
-        await asyncio.wait_for(self._done, self.seconds + 30)
-        return time.perf_counter() - began
-
-    def drive(self, port: int) -> float:
-        """Answers a second."""
-        took = uvloop.run(self._drive(port))
-        return sum(self.statuses.values()) / took
-
-
 def percentile(values: list[float], share: float) -> float:
     """The value that this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+class _Connection(asyncio.Protocol):
+    """Sends one request at a time and tells its run of each answer."""
+
+    def __init__(self, run: "_Run") -> None:
+        self._run = run
+        self._buffer = b""
+        self._since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._write = transport.write  # type: ignore[attr-defined]
+        self.close = transport.close
+        self._run.idle(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._run.lost(error)
+
+    def send(self, data: bytes, since: float) -> None:
+        self._since = since
+        self._write(data)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        length = _LENGTH.search(buffer, 0, end)
+        if len(buffer) < end + 4 + (int(length[1]) if length else 0):
+            return
+        self._buffer = b""
+        self._run.answered(int(buffer[9:12]), time.perf_counter() - self._since)
+        self._run.idle(self)
+
+
+class _Run:
+    """What all runs share: counting answers, and the end."""
+
+    def __init__(self, requests: Iterable[bytes]) -> None:
+        self.requests: Iterator[bytes] = iter(requests)
+        self.statuses: Counter[int] = Counter()
+        self.latencies: list[float] = []
+        self.began = 0.0
+        self.seconds = 0.0
+        self._connections: list[_Connection] = []
+        self._closing = False
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return sum(self.statuses.values()) / self.seconds
+
+    def only(self, *statuses: int) -> None:
+        """Refuse to have measured anything else than answers with these statuses."""
+        wrong = {status: count for status, count in self.statuses.items() if status not in statuses}
+        if wrong or not self.statuses:
+            raise SystemExit(f"answers were not as expected: {wrong or 'there were none'}")
+
+    def answered(self, status: int, seconds: float) -> None:
+        self.statuses[status] += 1
+        self.latencies.append(seconds)
+
+    def idle(self, connection: _Connection) -> None:
+        raise NotImplementedError
+
+    def lost(self, error: Exception | None) -> None:
+        if not self._closing and not self._done.done():
+            self._done.set_exception(ConnectionError(f"the server closed a connection: {error}"))
+
+    def finish(self) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+    async def run(self, port: int) -> None:
+        """Drive the server at this port of the loopback address; afterwards the figures are there."""
+        self._port = port
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.began = time.perf_counter()
+        try:
+            await self._start()
+            await asyncio.wait_for(self._done, max(0.0, self._until() - time.perf_counter()) + _PATIENCE_SECONDS)
+        finally:
+            self.seconds = time.perf_counter() - self.began
+            self._closing = True
+            for connection in self._connections:
+                connection.close()
+
+    async def connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self._port)
+        self._connections.append(connection)
+
+    async def _start(self) -> None:
+        raise NotImplementedError
+
+    def _until(self) -> float:
+        raise NotImplementedError
+
+    def drive(self, port: int) -> float:
+        """As ``run``, in an event loop of its own; returns the answers a second."""
+        uvloop.run(self.run(port))
+        return self.rate
+
+
+class Closed(_Run):
+    """So many connections for so many seconds, or until there are no more requests."""
+
+    def __init__(self, requests: Iterable[bytes], connections: int, seconds: float = 600.0) -> None:
+        super().__init__(requests)
+        self._count = self._busy = connections
+        self._most_seconds = seconds
+
+    def idle(self, connection: _Connection) -> None:
+        now = time.perf_counter()
+        data = next(self.requests, None) if now < self._until() else None
+        if data is not None:
+            connection.send(data, now)
+            return
+        self._busy -= 1
+        if not self._busy:
+            self.finish()
+
+    async def _start(self) -> None:
+        for _ in range(self._count):
+            await self.connect()
+
+    def _until(self) -> float:
+        return self.began + self._most_seconds
+
+
+class Open(_Run):
+    """One request after another at a rate, until there are no more; ``due`` is when each of them had to be sent."""
+
+    def __init__(self, requests: Iterable[bytes], rate: float) -> None:
+        super().__init__(requests)
+        self.due: list[float] = []
+        self._asked_rate = rate
+        self._all_due = False
+        self._idle: list[_Connection] = []
+        self._waiting: deque[tuple[bytes, float]] = deque()
+        self._opening: set[asyncio.Task[None]] = set()
+
+    def idle(self, connection: _Connection) -> None:
+        if self._waiting:
+            connection.send(*self._waiting.popleft())
+        else:
+            self._idle.append(connection)
+
+    def answered(self, status: int, seconds: float) -> None:
+        super().answered(status, seconds)
+        self._finish_if_all_are_answered()
+
+    async def _start(self) -> None:
+        self.began = time.perf_counter()
+        for number, data in enumerate(self.requests):
+            due = self.began + number / self._asked_rate
+            if (wait := due - time.perf_counter()) > 0:
+                await asyncio.sleep(wait)
+            self.due.append(due)
+            self._waiting.append((data, due))
+            if self._idle:
+                self.idle(self._idle.pop())
+            else:
+                task = asyncio.create_task(self.connect())
+                self._opening.add(task)
+                task.add_done_callback(self._opening.discard)
+        self._all_due = True
+        self._finish_if_all_are_answered()
+
+    def _finish_if_all_are_answered(self) -> None:
+        if self._all_due and len(self.latencies) == len(self.due):
+            self.finish()
+
+    def _until(self) -> float:
+        return time.perf_counter()

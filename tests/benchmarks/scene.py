@@ -1,22 +1,28 @@
-"""What every benchmark of processes needs: a store, a router on a core of its own, payloads, and a report."""
+"""What every benchmark of processes needs: a store, a router on a core of its own, and a report."""
 
 import argparse
 import contextlib
 import json
 import os
+import pstats
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+import redis
 from rich import console, table
 
 from router.store import embedded
-from tests.benchmarks import load
+from tests.benchmarks import load, payloads
 from tests.end_to_end import harness
 
+ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
 web: {{port: {port}}}
 sources: {{alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}}}
@@ -28,130 +34,129 @@ data: data
 """
 RULE = """
   - name: rule-{number}
-    when: {{labels.service: service-{number}}}
+    when: {{labels.service: service-{number}, labels.severity: [critical, page]}}
     severity: major
     group_by: [labels.host]
     open: {opens}
 """
-SERVICES = 30
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-def arguments() -> argparse.Namespace:
+def arguments(description: str | None) -> argparse.Namespace:
     """The command line that all benchmarks have."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each measurement takes")
     parser.add_argument("--quick", action="store_true", help="as short as it can be, to see that it works")
+    parser.add_argument("--profile", action="store_true", help="say where the router spends its time; figures suffer")
     given = parser.parse_args()
     if given.quick:
         given.seconds = 0.3
     return given
 
 
-def alert(number: int, hosts: int = 100_000) -> dict[str, Any]:
-    """An alert of Alertmanager's webhook with labels of its own."""
-    service = f"service-{number % SERVICES}"
-    return {
-        "status": "firing",
-        "labels": {
-            "alertname": "HighErrorRate",
-            "service": service,
-            "severity": "critical",
-            "host": f"host-{number % hosts}",
-            "instance": f"10.0.{number % 250}.{number % 199}:{number}",
-        },
-        "annotations": {"summary": f"{service} fails on instance {number}"},
-        "startsAt": "2026-01-10T10:00:00.123456789Z",
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "http://prometheus.example/graph",
-        "fingerprint": f"{number:016x}",
-    }
-
-
-def webhook(alerts: list[dict[str, Any]]) -> bytes:
-    """Alertmanager's webhook, version 4."""
-    body = {
-        "version": "4",
-        "groupKey": '{}:{alertname="HighErrorRate"}',
-        "truncatedAlerts": 0,
-        "status": "firing",
-        "receiver": "router",
-        "groupLabels": {"alertname": "HighErrorRate"},
-        "commonLabels": {"alertname": "HighErrorRate"},
-        "commonAnnotations": {},
-        "externalURL": "http://alertmanager.example",
-        "alerts": alerts,
-    }
-    return json.dumps(body, separators=(",", ":")).encode()
-
-
-def webhooks(count: int, alerts: int, hosts: int = 100_000) -> list[bytes]:
-    """So many bodies, none with an alert of another's."""
-    return [webhook([alert(n * alerts + i, hosts) for i in range(alerts)]) for n in range(count)]
-
-
 class Scene:
     """A Valkey and whatever runs on core 0, beside the load on core 1."""
 
-    def __init__(self, folder: Path, valkey: embedded.Server, stack: contextlib.ExitStack) -> None:
+    def __init__(self, folder: Path, valkey: embedded.Server, stack: contextlib.ExitStack, *, profile: bool) -> None:
         self.folder = folder
         self.valkey = valkey
         self._stack = stack
+        self._profile = profile
+        self.redis = stack.enter_context(contextlib.closing(redis.Redis(unix_socket_path=valkey.socket)))
+        self._processes = {"valkey": int(self.redis.info("server")["process_id"])}
 
     def router(self, command: str, *, vendor: str = "http://127.0.0.1:9", opens: str = "[]") -> int:
         """Start `incident-router COMMAND` on core 0; returns its port."""
         (self.folder / "rules").mkdir(exist_ok=True)
-        rules = "".join(RULE.format(number=number, opens=opens) for number in range(SERVICES))
+        rules = "".join(RULE.format(number=number, opens=opens) for number in range(payloads.SERVICES))
         (self.folder / "rules" / "rules.yaml").write_text(f"rules:{rules}")
         port = harness.free_port()
         (self.folder / "router.yaml").write_text(CONFIGURATION.format(port=port, vendor=vendor))
-        process = self.start([harness.COMMAND, command, "--config", "router.yaml"], command)
+        started = [harness.COMMAND, command, "--config", "router.yaml"]
+        if self._profile:
+            started = [sys.executable, "-m", "cProfile", "-o", f"{command}.profile", *started]
+        process = self.start(started, "router")
+        if self._profile:
+            self._stack.callback(self._tell_profile, process, self.folder / f"{command}.profile")
         process.says("/v1/webhooks")
         return port
 
-    def start(self, command: list[str], name: str, **environment: str) -> harness.Process:
-        """Start a program on core 0."""
-        pinned = ["taskset", "-c", str(min(os.sched_getaffinity(0) | {0})), *command]
-        secrets = {**harness.SECRETS, "REDIS_URL": self.valkey.url, "PYTHONPATH": str(Path.cwd()), **environment}
+    def start(self, command: list[str], name: str, core: int = 0, **environment: str) -> harness.Process:
+        """Start a program on a core."""
+        cores = sorted(os.sched_getaffinity(0) | {0})
+        pinned = ["taskset", "-c", str(cores[core % len(cores)]), *command]
+        secrets = {**harness.SECRETS, "REDIS_URL": self.valkey.url, "PYTHONPATH": str(ROOT), **environment}
         process = harness.Process(pinned, self.folder, name, **secrets)
         self._stack.callback(process.stop)
+        self._processes[name] = process._process.pid
         return process
+
+    @contextlib.contextmanager
+    def busy(self, server: str) -> Iterator[dict[str, str]]:
+        """For the length of the block: how much of a core the server, the load and Valkey took."""
+        watched = {"server": self._processes[server], "load": os.getpid(), "Valkey": self._processes["valkey"]}
+        before = {name: _cpu_seconds(pid) for name, pid in watched.items()}
+        began = time.perf_counter()
+        found: dict[str, str] = {}
+        yield found
+        took = time.perf_counter() - began
+        shares = [f"{(_cpu_seconds(pid) - before[name]) / took:.0%}" for name, pid in watched.items()]
+        found["server, load, Valkey busy"] = " ".join(shares)
+
+    @staticmethod
+    def _tell_profile(process: harness.Process, file: Path) -> None:
+        process.stop()
+        pstats.Stats(str(file)).sort_stats("tottime").print_stats(40)
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
 
 
 @contextlib.contextmanager
-def scene() -> Iterator[Scene]:
-    """Everything that a benchmark starts ends with it."""
+def scene(given: argparse.Namespace) -> Iterator[Scene]:
+    """Everything that a benchmark starts ends with it, also where it is ended with Ctrl-C or SIGTERM."""
+    before = signal.signal(signal.SIGTERM, _end)
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGTERM, before)
         folder = Path(name)
         valkey = stack.enter_context(embedded.running(folder / "valkey"))
-        yield Scene(folder, valkey, stack)
+        yield Scene(folder, valkey, stack, profile=given.profile)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit("ended by SIGTERM")
 
 
 def measure_on_core_1() -> None:
-    """Move the load off the core of what is measured; whatever is started afterwards is moved back."""
+    """Move the load off the core of what is measured; programs that ``Scene.start`` starts have their own."""
     load.pin(1)
 
 
 def report(title: str, rows: list[dict[str, Any]], given: argparse.Namespace) -> None:
     """Print the figures, and write them to the file that was asked for."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    grid = table.Table(*columns, title=title)
+    columns = list(dict.fromkeys(key for row in rows for key in row if not isinstance(row[key], list)))
+    grid = table.Table(*columns, title=title, caption="server on one core, load on the other, Valkey on either")
     for row in rows:
         grid.add_row(*(_shown(row.get(column, "")) for column in columns))
     console.Console(width=140).print(grid)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps({"benchmark": title, "machine": _machine(), "rows": rows}, indent=2))
+        result = {"benchmark": title, "machine": _machine(), "seconds": given.seconds, "rows": rows}
+        given.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def _shown(value: Any) -> str:
-    return (
-        f"{value:,.2f}"
-        if isinstance(value, float) and value < 100
-        else f"{value:,.0f}"
-        if isinstance(value, float)
-        else str(value)
-    )
+def reached(good: bool) -> str:
+    """The word for whether a goal was met."""
+    return "yes" if good else "no"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, float):
+        return str(value)
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def _machine() -> dict[str, Any]:

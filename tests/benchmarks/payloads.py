@@ -1,0 +1,84 @@
+"""Alertmanager's webhooks and its own API's alerts, as many as are asked for, each alert with labels of its own.
+
+Bodies are templates of bytes into which numbers of a fixed width go, so that they are made as they are sent and no
+delivery is like another one.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+
+SERVICES = 30
+_MARK = "<number>"
+_HOST = "<host>"
+
+
+def _alert(service: int) -> dict[str, object]:
+    """An alert of the webhook, with marks where its numbers go."""
+    name = f"service-{service}"
+    return {
+        "status": "firing",
+        "labels": {
+            "alertname": "HighErrorRate",
+            "service": name,
+            "severity": "critical",
+            "host": f"host-{_HOST}",
+            "instance": f"node-{_MARK}.example:9100",
+        },
+        "annotations": {"summary": f"{name} answers with errors on node {_MARK}"},
+        "startsAt": "2026-01-10T10:00:00.123456789Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph?g0.expr=errors",
+        "fingerprint": f"00000000{_MARK}",
+    }
+
+
+def _api_alert(service: int) -> dict[str, object]:
+    """The same alert as Alertmanager itself takes it."""
+    kept = {"labels", "annotations", "startsAt", "generatorURL"}
+    return {name: value for name, value in _alert(service).items() if name in kept}
+
+
+_ENVELOPE = {
+    "version": "4",
+    "groupKey": '{}:{alertname="HighErrorRate"}',
+    "truncatedAlerts": 0,
+    "status": "firing",
+    "receiver": "router",
+    "groupLabels": {"alertname": "HighErrorRate"},
+    "commonLabels": {"alertname": "HighErrorRate"},
+    "commonAnnotations": {},
+    "externalURL": "http://alertmanager.example",
+}
+
+
+def _template(document: object) -> bytes:
+    packed = json.dumps(document, separators=(",", ":")).encode()
+    assert b"%" not in packed
+    return packed.replace(_MARK.encode(), b"%08d").replace(_HOST.encode(), b"%08d")
+
+
+def webhooks(alerts: int, *, numbers: Iterator[int] | None = None, hosts: int = 100_000) -> Iterator[bytes]:
+    """Bodies of webhooks with so many alerts each, for ever or as far as ``numbers`` goes.
+
+    Each number makes one alert; those that are equal modulo ``hosts`` have the same host.
+    """
+    groups = [[_alert((first + i) % SERVICES) for i in range(alerts)] for first in range(SERVICES)]
+    return _bodies([_template({**_ENVELOPE, "alerts": group}) for group in groups], alerts, numbers, hosts)
+
+
+def api_alerts(alerts: int) -> Iterator[bytes]:
+    """Bodies for ``POST /api/v2/alerts`` with so many alerts each, for ever."""
+    groups = [[_api_alert((first + i) % SERVICES) for i in range(alerts)] for first in range(SERVICES)]
+    return _bodies([_template(group) for group in groups], alerts, None, 100_000)
+
+
+def _bodies(templates: list[bytes], alerts: int, numbers: Iterator[int] | None, hosts: int) -> Iterator[bytes]:
+    """Fill the templates: an alert's host comes first, then its number as often as the template has room for it."""
+    room = templates[0].count(b"%08d") // alerts - 1
+    given = itertools.count() if numbers is None else numbers
+    for batch in iter(lambda: list(itertools.islice(given, alerts)), []):
+        if len(batch) < alerts:
+            return
+        filled = [value for number in batch for value in (number % hosts, *(number,) * room)]
+        yield templates[batch[0] % SERVICES] % tuple(filled)
