@@ -10,6 +10,7 @@ from router.domain import delivery as deliveries
 from router.store import client, codec, errors, keys, scripts
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
+COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is made ready.
 LARGE_BYTES = 4096  # Deliveries larger than this cost the server less as commands of their own than as a script's.
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
 
@@ -23,7 +24,7 @@ class Inbox:
         self._replicas = replicas
         self._wait_ms = int(wait_seconds * 1000)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
-        self._commit: asyncio.Task[None] | None = None
+        self._commits: set[asyncio.Task[None]] = set()
         self.refusing = ""  # Why nothing is accepted now; set by whoever watches the store's memory.
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
@@ -34,23 +35,22 @@ class Inbox:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((codec.pack_delivery(delivery), body, future))
-        if self._commit is None:
-            self._commit = asyncio.create_task(self._drain())
+        if len(self._commits) < COMMITS_AT_ONCE:
+            commit = asyncio.create_task(self._drain())
+            self._commits.add(commit)
+            commit.add_done_callback(self._commits.discard)
         await future
 
     async def _drain(self) -> None:
         """Commit group after group until nobody waits."""
-        try:
-            while self._waiting:
-                group = self._take()
-                try:
-                    await self._write(group)
-                except errors.StoreError as error:
-                    _settle(group, error)
-                else:
-                    _settle(group, None)
-        finally:
-            self._commit = None
+        while self._waiting:
+            group = self._take()
+            try:
+                await self._write(group)
+            except errors.StoreError as error:
+                _settle(group, error)
+            else:
+                _settle(group, None)
 
     def _take(self) -> list[tuple[bytes, bytes, "asyncio.Future[None]"]]:
         size = 0

@@ -100,7 +100,7 @@ class _Run:
         self.latencies.append(seconds)
 
     def idle(self, connection: _Connection) -> None:
-        raise NotImplementedError
+        """A connection has nothing to do; each kind of run says what it does next."""
 
     def lost(self, error: Exception | None) -> None:
         if not self._closing and not self._done.done():
