@@ -60,6 +60,7 @@ async def _tell(teller: story.Story, out: console.Console, simulator: str) -> No
     out.print(f"\nThe simulated status pages, to look at meanwhile: [bold]{simulator}/[/]\n")
     with live.Live(teller, console=out, refresh_per_second=8):
         await teller.tell()
+    out.print()
     out.print(teller.summary())
 
 

@@ -39,6 +39,7 @@ RULE = """
     group_by: [labels.host]
     open: {opens}
 """
+BUSY = "busy: server, load, Valkey"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -93,16 +94,17 @@ class Scene:
         return process
 
     @contextlib.contextmanager
-    def busy(self, server: str) -> Iterator[dict[str, str]]:
-        """For the length of the block: how much of a core the server, the load and Valkey took."""
+    def busy(self, server: str) -> Iterator[dict[str, Any]]:
+        """For the length of the block: what share of a core the server, the load and Valkey took."""
         watched = {"server": self._processes[server], "load": os.getpid(), "Valkey": self._processes["valkey"]}
         before = {name: _cpu_seconds(pid) for name, pid in watched.items()}
         began = time.perf_counter()
-        found: dict[str, str] = {}
+        found: dict[str, Any] = {}
         yield found
         took = time.perf_counter() - began
-        shares = [f"{(_cpu_seconds(pid) - before[name]) / took:.0%}" for name, pid in watched.items()]
-        found["server, load, Valkey busy"] = " ".join(shares)
+        shares = {name: (_cpu_seconds(pid) - before[name]) / took for name, pid in watched.items()}
+        found[BUSY] = " ".join(f"{share:.0%}" for share in shares.values())
+        found["shares"] = list(shares.values())
 
     @staticmethod
     def _tell_profile(process: harness.Process, file: Path) -> None:

@@ -4,15 +4,25 @@ from router.domain import decision
 from tests.integration import stage, vendor
 
 
-def test_a_page_waits_for_the_incident_that_it_may_draft_from_and_publishes_the_draft(with_redis):
-    followed, page = vendor.Vendor(), vendor.Vendor()
-    page.incidents["draft"] = {"state": "draft", "content": None, "reference": ""}
-    page.drafts["v1"] = "draft"
-    both = stage.rule(decision.Target("page", {"title": "Down"}, "auto"), decision.Target("followed"))
-    places = [
+def following(page: vendor.Vendor, followed: vendor.Vendor) -> list:
+    """A page, and the destination whose incidents it drafts posts from."""
+    return [
         vendor.place("followed", followed),
         vendor.place("page", page, public=True, adopts=True, follows="followed"),
     ]
+
+
+def draft(page: vendor.Vendor) -> None:
+    """The page has drafted a post by itself, for the first incident of the destination that it follows."""
+    page.incidents["draft"] = {"state": "draft", "content": None, "reference": ""}
+    page.drafts["v1"] = "draft"
+
+
+def test_a_page_waits_for_the_incident_that_it_may_draft_from_and_publishes_the_draft(with_redis):
+    followed, page = vendor.Vendor(), vendor.Vendor()
+    draft(page)
+    both = stage.rule(decision.Target("page", {"title": "Down"}, "auto"), decision.Target("followed"))
+    places = following(page, followed)
 
     async def play(on):
         await on.deliver(stage.firing(), response=both)
@@ -26,13 +36,9 @@ def test_a_page_waits_for_the_incident_that_it_may_draft_from_and_publishes_the_
 
 def test_a_draft_under_review_is_brought_to_the_rules_words_and_waits(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
-    page.incidents["draft"] = {"state": "draft", "content": None, "reference": ""}
-    page.drafts["v1"] = "draft"
+    draft(page)
     both = stage.rule(decision.Target("page", {"title": "Down"}, "review"), decision.Target("followed"))
-    places = [
-        vendor.place("followed", followed),
-        vendor.place("page", page, public=True, adopts=True, follows="followed"),
-    ]
+    places = following(page, followed)
 
     async def play(on):
         await on.deliver(stage.firing(), response=both)
@@ -50,10 +56,7 @@ def test_a_draft_under_review_is_brought_to_the_rules_words_and_waits(with_redis
 def test_a_page_without_a_draft_is_opened_by_the_router(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     both = stage.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
-    places = [
-        vendor.place("followed", followed),
-        vendor.place("page", page, public=True, adopts=True, follows="followed"),
-    ]
+    places = following(page, followed)
 
     async def play(on):
         await on.deliver(stage.firing(), response=both)
@@ -67,10 +70,7 @@ def test_a_page_does_not_wait_for_ever_for_an_incident_that_was_refused(with_red
     followed, page = vendor.Vendor(), vendor.Vendor()
     followed.before = [vendor.permanent()]
     both = stage.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
-    places = [
-        vendor.place("followed", followed),
-        vendor.place("page", page, public=True, adopts=True, follows="followed"),
-    ]
+    places = following(page, followed)
 
     async def play(on):
         await on.deliver(stage.firing(), response=both)
