@@ -28,22 +28,25 @@ def numbers(kind: str, first: int, count: int) -> Iterator[int]:
     return itertools.islice(itertools.cycle(range(KNOWN)), count)
 
 
-def send_and_fold(stage: scene.Scene, port: int, alerts: int, given: Iterator[int]) -> float:
-    """Seconds from the first POST until every accepted delivery has been folded in, committed and acknowledged."""
+def send_and_fold(stage: scene.Scene, port: int, alerts: int, given: Iterator[int]) -> tuple[float, float]:
+    """Seconds from the first POST until every accepted delivery has been folded in, committed and acknowledged.
+
+    Also the 99th percentile of the answers to the POSTs meanwhile, in seconds.
+    """
     bodies = payloads.webhooks(alerts, numbers=given, hosts=HOSTS)
     run = load.Closed((load.request("/v1/webhooks/alertmanager", body, harness.TOKEN) for body in bodies), CONNECTIONS)
     began = time.perf_counter()
     run.drive(port)
     run.only(202)
     harness.eventually("all is folded in", lambda: not stage.redis.xlen(keys.INBOX), 120)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, load.percentile(run.latencies, 0.99)
 
 
 def measure(stage: scene.Scene, port: int, alerts: int, kind: str, count: int) -> dict[str, Any]:
     if kind == "repeats":
         send_and_fold(stage, port, 20, numbers("repeats", 0, min(count, KNOWN)))
     with stage.busy("router") as busy:
-        took = send_and_fold(stage, port, alerts, numbers(kind, KNOWN, count))
+        took, slowest = send_and_fold(stage, port, alerts, numbers(kind, KNOWN, count))
     stage.redis.flushall()
     folded = count / took
     return {
@@ -51,6 +54,7 @@ def measure(stage: scene.Scene, port: int, alerts: int, kind: str, count: int) -
         "alerts": kind,
         "number": count,
         "alerts/s": folded,
+        "99th ms of the answers": slowest * 1000,
         **busy,
         "goal": f"{GOALS[alerts]:,}",
         "reached": scene.reached(folded >= GOALS[alerts]),

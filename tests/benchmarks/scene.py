@@ -39,7 +39,7 @@ RULE = """
     group_by: [labels.host]
     open: {opens}
 """
-BUSY = "busy: server, load, Valkey"
+BUSY = "busy: server, load, Valkey, others"
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -95,16 +95,21 @@ class Scene:
 
     @contextlib.contextmanager
     def busy(self, server: str) -> Iterator[dict[str, Any]]:
-        """For the length of the block: what share of a core the server, the load and Valkey took."""
-        watched = {"server": self._processes[server], "load": os.getpid(), "Valkey": self._processes["valkey"]}
-        before = {name: _cpu_seconds(pid) for name, pid in watched.items()}
-        began = time.perf_counter()
+        """For the length of the block: what share of a core the server, the load, Valkey and all others took.
+
+        Where the server is not busy it waited. If others were busy instead, it waited for them, and the figures are
+        those of a machine that was not quiet.
+        """
+        watched = [self._processes[server], os.getpid(), self._processes["valkey"]]
+        before = [_cpu_seconds(pid) for pid in watched]
+        all_before, began = _all_cpu_seconds(), time.perf_counter()
         found: dict[str, Any] = {}
         yield found
         took = time.perf_counter() - began
-        shares = {name: (_cpu_seconds(pid) - before[name]) / took for name, pid in watched.items()}
-        found[BUSY] = " ".join(f"{share:.0%}" for share in shares.values())
-        found["shares"] = list(shares.values())
+        shares = [(_cpu_seconds(pid) - was) / took for pid, was in zip(watched, before, strict=True)]
+        shares.append(max(0.0, (_all_cpu_seconds() - all_before) / took - sum(shares)))
+        found[BUSY] = " ".join(f"{share:.0%}" for share in shares)
+        found["shares"] = shares
 
     @staticmethod
     def _tell_profile(process: harness.Process, file: Path) -> None:
@@ -115,6 +120,14 @@ class Scene:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+
+def _all_cpu_seconds() -> float:
+    """Seconds that all cores together were busy, or were taken by other machines of the same host."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICKS_A_SECOND
 
 
 @contextlib.contextmanager

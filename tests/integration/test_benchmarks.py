@@ -1,0 +1,113 @@
+"""The benchmarks work: each runs as short as it can be, finds figures that could be, and leaves nothing running."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks import load, payloads
+from tests.end_to_end import harness
+
+ROOT = Path(__file__).parents[2]
+MARK = "INCIDENT_ROUTER_BENCHMARK_TEST"
+
+pytestmark = pytest.mark.xdist_group("benchmarks")  # Two at a time would measure one another.
+
+
+def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, f"tests/benchmarks/{script}.py", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), MARK: str(folder)}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def left_behind(folder: Path) -> list[str]:
+    """The processes that a benchmark of this test has started and not ended."""
+    wanted = f"{MARK}={folder}".encode()
+    return [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit() and wanted in _environment(entry)]
+
+
+def _environment(process: Path) -> list[bytes]:
+    try:
+        return (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def rows(script: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """What the script wrote as JSON, after it has ended well."""
+    file = folder / "out" / f"{script}.json"
+    process = started(script, folder, "--quick", "--json", str(file))
+    said, _ = process.communicate(timeout=110)
+    assert process.returncode == 0, said
+    assert not left_behind(folder)
+    written = json.loads(file.read_text())
+    assert written["machine"]["cores"] == os.cpu_count()
+    yield from written["rows"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.debian("prometheus-alertmanager")
+def test_accepting_is_measured_against_a_bare_endpoint_and_alertmanager(tmp_path: Path) -> None:
+    found = {(row["alerts a delivery"], row["server"]): row for row in rows("accept", tmp_path)}
+    assert set(found) == set(itertools.product((1, 20), ("router", "bare", "alertmanager")))
+    for (_, server), row in found.items():
+        assert row["deliveries/s"] > 10
+        assert (row.get("reached") in {"yes", "no"}) == (server != "router")
+
+
+@pytest.mark.timeout(120)
+def test_latency_is_measured_one_at_a_time_and_at_a_rate(tmp_path: Path) -> None:
+    single, crowd = rows("latency", tmp_path)
+    assert single["incidents"] == 20
+    assert crowd["incidents"] == 150
+    for row in (single, crowd):
+        assert 0 < row["median ms"] <= row["99th ms"] <= row["most ms"]
+
+
+@pytest.mark.timeout(120)
+def test_end_to_end_is_measured_with_new_alerts_and_with_repeats(tmp_path: Path) -> None:
+    found = list(rows("end_to_end", tmp_path))
+    assert [(row["alerts a delivery"], row["alerts"]) for row in found] == [
+        (1, "new"),
+        (1, "repeats"),
+        (20, "new"),
+        (20, "repeats"),
+    ]
+    assert all(row["alerts/s"] > 100 for row in found)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_benchmark_that_is_stopped_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
+    process = started("end_to_end", tmp_path, "--seconds", "60")
+    harness.eventually("router and Valkey have started", lambda: len(left_behind(tmp_path)) >= 4)
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    harness.eventually("all of them have ended", lambda: not left_behind(tmp_path))
+
+
+def test_every_alert_of_the_load_has_labels_of_its_own_and_a_length_that_fits() -> None:
+    found: set[str] = set()
+    for body in itertools.islice(payloads.webhooks(20), 100):
+        request = load.request("/hook", body, "token")
+        head, _, sent = request.partition(b"\r\n\r\n")
+        assert f"content-length: {len(sent)}".encode() in head
+        found |= {json.dumps(alert["labels"], sort_keys=True) for alert in json.loads(sent)["alerts"]}
+    assert len(found) == 2000
+
+
+def test_alerts_belong_to_as_many_hosts_as_were_asked_for() -> None:
+    bodies = payloads.webhooks(5, numbers=iter(range(100)), hosts=7)
+    alerts = [alert for body in bodies for alert in json.loads(body)["alerts"]]
+    assert len(alerts) == 100
+    assert len({alert["labels"]["host"] for alert in alerts}) == 7
