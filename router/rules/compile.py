@@ -1,8 +1,8 @@
 """Builds the index over all rules, so that an alert meets only the rules that can match it.
 
-At each node, a rule stands in the table of one field whose wanted texts it can list. Where a text is common to many
-rules, its place in the table is a node again, which parts them by a further field. Rules that can list no texts but
-want patterns share an RE2 set; what is left over is asked one by one.
+At each node, a rule stands in the table of one field whose wanted texts, or beginnings of texts, it can list. Where one
+is common to many rules, its place in the table is a node again, which parts them by a further field. Rules that can
+list nothing but want patterns share an RE2 set; what is left over is asked one by one.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from router.domain import decision as decisions
 from router.rules import checks, decide, fields, keys, model
-from router.rules.conditions import matches
+from router.rules.conditions import matches, starts_with
 
 _CHAIN = 4  # So many candidates are quicker asked one by one than parted further.
 _TABLES = 8  # More tables than this are not asked one by one; the alert's own labels say which matter.
@@ -22,10 +22,31 @@ _SET = 256  # Patterns in one RE2 set at most.
 
 
 class _Entry(NamedTuple):
-    """A rule on its way into the index, with the conditions that the way has not yet settled."""
+    """A rule on its way into the index.
+
+    ``left`` are the conditions that the way has not yet settled, ``kept`` those that it has used and that still have
+    to be asked.
+    """
 
     candidate: decide.Candidate
     left: tuple[checks.Asked, ...]
+    kept: tuple[checks.Asked, ...] = ()
+
+
+class _Place(NamedTuple):
+    """One table of a node: of the texts of a field, or of their beginnings of ``length`` characters (0: whole)."""
+
+    field: fields.Field
+    length: int
+
+
+class _Way(NamedTuple):
+    """One way into the index: a table, the texts in it, and the condition, which the table may settle or not."""
+
+    place: _Place
+    texts: frozenset[str]
+    asked: checks.Asked
+    settled: bool
 
 
 def compile_rules(rules: Sequence[model.Rule], version: str) -> decide.Node:
@@ -43,26 +64,26 @@ def _candidate(number: int, rule: model.Rule, version: str) -> decide.Candidate:
 class _Compiler:
     def __init__(self) -> None:
         self._checks = checks.Checks()
-        self._readers: dict[fields.Field, fields.Reader] = {}
+        self._readers: dict[_Place, fields.Reader] = {}
 
     def node(self, entries: list[_Entry], level: int) -> decide.Node:
         """Part the entries into tables, sets and the rest."""
-        tables: dict[fields.Field, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
+        tables: dict[_Place, dict[str, list[_Entry]]] = defaultdict(lambda: defaultdict(list))
         loose: list[_Entry] = []
-        for entry, chosen in zip(entries, _choose(entries, level), strict=True):
-            if chosen is None:
+        for entry, way in zip(entries, _choose(entries, level), strict=True):
+            if way is None:
                 loose.append(entry)
                 continue
-            field, condition = chosen
-            left = tuple(asked for asked in entry.left if asked != chosen)
-            for text in condition.values or ():
-                tables[field][text].append(_Entry(entry.candidate, left))
-        built = {field: self._table(table, level) for field, table in tables.items()}
+            left = tuple(asked for asked in entry.left if asked != way.asked)
+            kept = entry.kept if way.settled else (*entry.kept, way.asked)
+            for text in way.texts:
+                tables[way.place][text].append(_Entry(entry.candidate, left, kept))
+        built = {place: self._table(table, level) for place, table in tables.items()}
         sets, rest = self._sets(loose)
-        labels = [field for field in built if field.part == "labels"]
-        wide = {field.key: built.pop(field) for field in labels} if len(built) > _TABLES else None
+        labels = [place for place in built if place.field.part == "labels" and not place.length]
+        wide = {place.field.key: built.pop(place) for place in labels} if len(built) > _TABLES else None
         return decide.Node(
-            tuple((self._reader(field), table) for field, table in built.items()),
+            tuple((self._reader(*place), table) for place, table in built.items()),
             wide,
             sets,
             self._chain(rest) if rest else None,
@@ -93,7 +114,7 @@ class _Compiler:
         return chain
 
     def _candidate(self, entry: _Entry, after: decide.Candidate | None) -> decide.Candidate:
-        return dataclasses.replace(entry.candidate, check=self._checks.of(entry.left), after=after)
+        return dataclasses.replace(entry.candidate, check=self._checks.of((*entry.left, *entry.kept)), after=after)
 
     def _sets(self, loose: list[_Entry]) -> tuple[tuple[decide.PatternSet, ...], list[_Entry]]:
         """Put the rules with patterns in the same field together; the second part is what is left over."""
@@ -116,35 +137,49 @@ class _Compiler:
     def _set(self, field: fields.Field, wanting: list[tuple[_Entry, checks.Asked]]) -> decide.PatternSet:
         patterns = [asked[1] for _, asked in wanting if isinstance(asked[1], matches.Matches)]
         candidates = [
-            dataclasses.replace(entry.candidate, check=self._checks.of(one for one in entry.left if one != asked))
+            self._candidate(entry._replace(left=tuple(one for one in entry.left if one != asked)), None)
             for entry, asked in wanting
         ]
         return decide.PatternSet(self._reader(field), patterns, candidates)
 
-    def _reader(self, field: fields.Field) -> fields.Reader:
-        return self._readers.setdefault(field, field.reader())
+    def _reader(self, field: fields.Field, length: int = 0) -> fields.Reader:
+        place = _Place(field, length)
+        if place not in self._readers:
+            self._readers[place] = field.beginning(length) if length else field.reader()
+        return self._readers[place]
 
 
-def _choose(entries: list[_Entry], level: int) -> list[checks.Asked | None]:
-    """Choose for each entry the condition that it is indexed by: one whose texts few rules want.
+def _choose(entries: list[_Entry], level: int) -> list[_Way | None]:
+    """Choose for each entry its way into the index: by a condition whose texts few rules want.
 
-    Fields that most rules ask about are preferred while their texts part the rules well: few tables are quick.
+    Tables that most rules could stand in are preferred while their texts part the rules well: few tables are quick.
     """
-    listed = [[asked for asked in entry.left if _listable(asked, level)] for entry in entries]
-    coverage = Counter(asked[0] for options in listed for asked in options)
-    common: Counter[tuple[fields.Field, str]] = Counter(
-        (field, text) for options in listed for field, condition in options for text in condition.values or ()
+    offered = [[way for asked in entry.left if (way := _way(asked, level)) is not None] for entry in entries]
+    coverage = Counter(way.place for ways in offered for way in ways)
+    common: Counter[tuple[_Place, str]] = Counter(
+        (way.place, text) for ways in offered for way in ways for text in way.texts
     )
 
-    def cost(asked: checks.Asked) -> tuple[int, int, str]:
-        field, condition = asked
-        crowd = max(common[field, text] for text in condition.values or ())
-        return (0 if crowd <= _CHAIN else crowd, -coverage[field], field.name)
+    def cost(way: _Way) -> tuple[int, int, str, int]:
+        crowd = max(common[way.place, text] for text in way.texts)
+        return (0 if crowd <= _CHAIN else crowd, -coverage[way.place], way.place.field.name, -way.place.length)
 
-    return [min(options, key=cost, default=None) for options in listed]
+    return [min(ways, key=cost, default=None) for ways in offered]
 
 
-def _listable(asked: checks.Asked, level: int) -> bool:
-    """Tell whether a rule can be indexed by the condition. The empty text is that of absent labels: no key."""
-    values = asked[1].values
-    return values is not None and "" not in values and (level == 0 or len(values) <= _LISTED)
+def _way(asked: checks.Asked, level: int) -> _Way | None:
+    """The way that a condition offers, if any. The empty text is that of absent labels: no key."""
+    field, condition = asked
+    if isinstance(condition, starts_with.StartsWith):
+        # Of several beginnings the shortest sets the length, so that a rule stands in one table.
+        length = min(map(len, condition.wanted))
+        texts = frozenset(text[:length] for text in condition.wanted)
+        return _Way(_Place(field, length), texts, asked, texts == set(condition.wanted)) if _few(texts, level) else None
+    values = condition.values
+    if values is None or "" in values or not _few(values, level):
+        return None
+    return _Way(_Place(field, 0), values, asked, True)
+
+
+def _few(texts: frozenset[str], level: int) -> bool:
+    return level == 0 or len(texts) <= _LISTED

@@ -40,6 +40,11 @@ class Field:
             return lambda alert: alert.annotations.get(key, "")
         return operator.attrgetter(key)
 
+    def beginning(self, length: int) -> Reader:
+        """Make the function that reads the field's first ``length`` characters, or all where there are fewer."""
+        read = self.reader()
+        return lambda alert: read(alert)[:length]
+
 
 def parse(name: str) -> Field:
     """Read a field's name; ``Unknown`` where there is no such field."""

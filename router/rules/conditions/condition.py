@@ -1,6 +1,7 @@
 """What every condition offers the compiler: it reads itself from a rule file, and holds for a text or does not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
 
@@ -27,7 +28,7 @@ class Condition(Protocol):
     summary: ClassVar[str]
 
     @classmethod
-    def read(cls, value: Any, nested: "Nested") -> Self:
+    def read(cls, value: Any, scope: "Scope") -> Self:
         """Read the condition from what stands in the rule; ``Unreadable`` where it is written wrongly."""
         ...
 
@@ -41,8 +42,16 @@ class Condition(Protocol):
         ...
 
 
-Nested = Callable[[Any], "tuple[Condition, ...]"]
-"""Reads the conditions that stand inside another one."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a condition may need beside its own words: how others are read, and the file's named lists."""
+
+    read: "Callable[[Any, Scope], tuple[Condition, ...]]"
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def nested(self, value: Any) -> tuple[Condition, ...]:
+        """Read the conditions that stand inside another one."""
+        return self.read(value, self)
 
 
 def text(value: Any) -> str:
@@ -52,3 +61,25 @@ def text(value: Any) -> str:
     if value is None:
         raise Unreadable('there is no value; an absent label is the empty text, written ""')
     raise Unreadable("expected a text")
+
+
+def parts(value: Any) -> tuple[str, ...]:
+    """One text or several that are looked for inside another; the empty text would be found everywhere."""
+    if not isinstance(value, list):
+        return (_part(value),)
+    if not value:
+        raise Unreadable("an empty list never matches")
+    found = []
+    for index, item in enumerate(value):
+        try:
+            found.append(_part(item))
+        except Unreadable as error:
+            raise Unreadable(error.problem, (index,)) from error
+    return tuple(dict.fromkeys(found))
+
+
+def _part(value: Any) -> str:
+    found = text(value)
+    if not found:
+        raise Unreadable("an empty text matches everything; leave the condition out")
+    return found

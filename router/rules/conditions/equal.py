@@ -15,7 +15,7 @@ class Equal:
     wanted: str
 
     @classmethod
-    def read(cls, value: Any, nested: condition.Nested) -> Self:  # noqa: ARG003 - every condition takes the same
+    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - every condition takes the same
         """Read one text."""
         return cls(condition.text(value))
 

@@ -23,7 +23,7 @@ class Matches:
     _compiled: _Compiled = field(repr=False, compare=False)
 
     @classmethod
-    def read(cls, value: Any, nested: condition.Nested) -> Self:  # noqa: ARG003 - every condition takes the same
+    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - every condition takes the same
         """Read a pattern; ``Unreadable`` with RE2's own words where it is none."""
         pattern = condition.text(value)
         if not pattern:

@@ -15,9 +15,9 @@ class Not:
     inside: tuple[condition.Condition, ...]
 
     @classmethod
-    def read(cls, value: Any, nested: condition.Nested) -> Self:
+    def read(cls, value: Any, scope: condition.Scope) -> Self:
         """Read whatever a field's condition can be."""
-        return cls(nested(value))
+        return cls(scope.nested(value))
 
     @property
     def values(self) -> None:

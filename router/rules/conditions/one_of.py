@@ -15,7 +15,7 @@ class OneOf:
     wanted: frozenset[str]
 
     @classmethod
-    def read(cls, value: Any, nested: condition.Nested) -> Self:  # noqa: ARG003 - every condition takes the same
+    def read(cls, value: Any, scope: condition.Scope) -> Self:  # noqa: ARG003 - every condition takes the same
         """Read a list of texts; an empty one could never hold."""
         if not isinstance(value, list):
             raise condition.Unreadable("expected a list of texts")

@@ -54,7 +54,53 @@ def test_not_turns_round_whatever_stands_inside():
     assert [both.holds(text) for text in ("a", "ab", "b")] == [False, True, True]
 
 
+@pytest.mark.parametrize(
+    ("word", "wanted", "holding", "others"),
+    [
+        ("starts_with", "web-", ["web-", "web-1"], ["", "Web-1", "a web-1", "web"]),
+        ("starts_with", ["web-", "db"], ["web-1", "db1", "db"], ["", "d", "api"]),
+        ("ends_with", ".eu", ["x.eu", ".eu"], ["", "x.EU", "x.eu."]),
+        ("ends_with", [".eu", "us"], ["x.eu", "us"], ["", "e"]),
+        ("contains", "5xx", ["5xx", "many 5xx again"], ["", "5XX", "5x x"]),
+        ("contains", ["5xx", "503"], ["503s", "5xx"], ["", "5"]),
+        ("exists", "true", ["a", " ", "0", "false"], [""]),
+        ("exists", "false", [""], ["a", "false"]),
+        ("gt", "5", ["5.1", "6", " 6 ", "1e3"], ["5", "4", "-6", "", "six", "6%"]),
+        ("gte", "0.2", ["0.2", ".2", "20e-2", "+1"], ["0.19", "", "0,3"]),
+        ("lt", "-1", ["-1.5", "-2"], ["-1", "0", "", "x"]),
+        ("lte", "7", ["7", "007", "7.0", "-8"], ["7.01", "", "x"]),
+        (
+            "cidr",
+            "10.0.0.0/8",
+            ["10.0.0.5", "10.0.0.5:9100", "::ffff:10.1.2.3"],
+            ["", "11.0.0.1", "10.0.0", "w:1"],
+        ),
+        (
+            "cidr",
+            ["127.0.0.1", "2001:db8::/32"],
+            ["127.0.0.1", "2001:db8::5", "[2001:db8::5]:80"],
+            ["127.0.0.2", "::1"],
+        ),
+    ],
+)
+def test_each_condition_holds_for_these_and_not_for_those(word, wanted, holding, others):
+    asked = one({word: wanted})
+    assert [text for text in (*holding, *others) if asked.holds(text)] == holding
+    turned = one({"not": {word: wanted}})
+    assert [text for text in (*holding, *others) if turned.holds(text)] == others
+
+
+@pytest.mark.parametrize("word", ["gt", "gte", "lt", "lte"])
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "1_0", "٣", "0x10", "", "\ud800", "9" * 100_000 + "x"])
+def test_a_text_that_is_no_plain_number_is_compared_with_none(word, text):
+    assert not one({word: "0"}).holds(text)
+    assert not one({word: "5"}).holds(text)
+
+
 def test_only_what_can_be_listed_is_listed():
+    assert one({"exists": "false"}).values == {""}
+    assert one({"exists": "true"}).values is None
+    assert one({"starts_with": "a"}).values is None
     assert one("a").values == {"a"}
     assert one(["a", "b"]).values == {"a", "b"}
     assert one({"matches": "a"}).values is None
@@ -74,7 +120,11 @@ def test_several_conditions_on_one_field_all_count():
         (None, 'there is no value; an absent label is the empty text, written ""', ()),
         ({"not": {"one_of": ["a", None]}}, "there is no value", ("not", "one_of", 1)),
         ({"matches": ["a"]}, "expected a text", ("matches",)),
-        ({"gte": 5}, 'unknown condition "gte"; valid here: equal, matches, not, one_of', ("gte",)),
+        ({"atleast": "5"}, 'unknown condition "atleast"', ("atleast",)),
+        ({"start_with": "5"}, 'unknown condition "start_with"; did you mean "starts_with"?', ("start_with",)),
+        ({"gte": "five"}, "a number is needed here", ("gte",)),
+        ({"cidr": ["10.0.0.0/8", "10.0.0.1/33"]}, "not a network", ("cidr", 1)),
+        ({"contains": ["a", ""]}, "an empty text matches everything", ("contains", 1)),
         ({"not": {}}, "there is no condition inside", ("not",)),
     ],
 )

@@ -1,131 +1,13 @@
-"""The index is an optimisation: whatever the rules, it decides as a reader would who goes through them in order."""
+"""How the index finds rules: each alert meets only those that can match it."""
 
-import re
-
-import hypothesis
 import pytest
-from hypothesis import strategies as st
 
-from router.domain import alert as alerts
-from router.domain import severity as severities
 from router.rules import compile as compiling
-from router.rules import decide, load
+from router.rules import decide
+from router.rules.conditions import condition as conditions
 from router.rules.conditions import matches
 
-TEXTS = ["", "a", "b", "c", "ab", "abc"]
-PATTERNS = ["a", "^b", "c$", "^$", "a.c", "b|c"]
-FIELDS = ["labels.x", "labels.y", "labels.z", "annotations.n", "title", "severity", "source"]
-
-text = st.sampled_from(TEXTS)
-simple = st.one_of(text, st.lists(text, min_size=1, max_size=3), st.fixed_dictionaries({"equal": text}))
-pattern = st.fixed_dictionaries({"matches": st.sampled_from(PATTERNS)})
-negated = st.fixed_dictionaries({"not": st.one_of(simple, pattern)})
-several = st.fixed_dictionaries({"matches": st.sampled_from(PATTERNS), "not": simple})
-condition = st.one_of(simple, simple, pattern, negated, several)
-whens = st.one_of(
-    st.dictionaries(st.sampled_from(FIELDS), condition, max_size=3),
-    # Often enough several rules that share a set, and an equality that finds its rule before the set is asked.
-    st.fixed_dictionaries({"title": pattern}),
-    st.fixed_dictionaries({"labels.x": text}),
-)
-rule = st.fixed_dictionaries(
-    {
-        "when": whens,
-        "continue": st.sampled_from([False, False, True]),
-        "severity": st.sampled_from([None, "info", "minor", "major", "critical"]),
-        "group_by": st.lists(st.sampled_from(FIELDS), max_size=2, unique=True),
-        "open": st.lists(st.sampled_from(["on-call", "second"]), max_size=2, unique=True),
-    }
-)
-labels = st.dictionaries(st.sampled_from(["x", "y", "z"]), text)
-alert = st.builds(
-    alerts.Alert,
-    source=text,
-    fingerprint=st.just("f"),
-    status=st.sampled_from(["firing", "resolved"]),
-    starts_at=st.just(1),
-    ends_at=st.just(0),
-    title=text,
-    labels=labels,
-    annotations=st.dictionaries(st.just("n"), text),
-    severity=text,
-)
-
-
-def field_of(one, field):
-    part, _, key = field.partition(".")
-    return getattr(one, part).get(key, "") if key else getattr(one, part)
-
-
-def holds(wanted, value):
-    """The meaning of a condition, said a second time and without any of the program's own code."""
-    if isinstance(wanted, str):
-        return value == wanted
-    if isinstance(wanted, list):
-        return value in wanted
-    results = {
-        "equal": lambda inner: value == inner,
-        "matches": lambda inner: re.search(inner, value) is not None,
-        "not": lambda inner: not holds(inner, value),
-    }
-    return all(results[name](inner) for name, inner in wanted.items())
-
-
-def naive(rules, one):
-    """Every rule in order: (names of those that decide, severity, destinations with the rule each comes from)."""
-    chain = []
-    for entry in rules:
-        if all(holds(wanted, field_of(one, field)) for field, wanted in entry["when"].items()):
-            chain.append(entry)
-            if not entry["continue"]:
-                break
-    targets = {}
-    for entry in chain:
-        for name in entry["open"]:
-            targets.setdefault(name, entry["name"])
-    words = [entry["severity"] or "minor" for entry in chain]
-    return chain, max((severities.parse(word) for word in words), default=None), targets
-
-
-def made(rules, destinations):
-    """Rules as data; each target carries the name of its rule, so that it can be told where it came from."""
-    data = []
-    for number, entry in enumerate(rules):
-        name = f"r{number}"
-        entry["name"] = name
-        data.append({**entry, "open": [{"at": at, "summary": name} for at in entry["open"]]})
-    return load.build(data, destinations)
-
-
-@hypothesis.settings(
-    max_examples=400, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
-)
-@hypothesis.given(rules=st.lists(rule, max_size=25), given=st.lists(alert, min_size=1, max_size=8))
-def test_the_index_decides_as_a_reader_would_who_goes_through_the_rules_in_order(rules, given, destinations):
-    ruleset = made(rules, destinations)
-    for one in given:
-        decision = ruleset.decide(one)
-        chain, severity, targets = naive(rules, one)
-        if not chain:
-            assert decision.ignored
-            continue
-        assert decision.response.rule == chain[0]["name"]
-        assert decision.severity is severity
-        assert {target.destination: target.fields["summary"] for target in decision.response.targets} == targets
-        pairs = [f'{field}="{field_of(one, field)}"' for field in chain[0]["group_by"]]
-        assert decision.incident_key == chain[0]["name"] + (f"{{{','.join(pairs)}}}" if pairs else "")
-
-
-@hypothesis.settings(
-    max_examples=50, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
-)
-@hypothesis.given(rules=st.lists(rule, max_size=15), given=st.lists(alert, min_size=2, max_size=6))
-def test_the_same_alert_gets_the_same_decision_whatever_came_before_it(rules, given, destinations):
-    ruleset = made(rules, destinations)
-    forwards = [ruleset.decide(one) for one in given]
-    backwards = [ruleset.decide(one) for one in reversed(given)]
-    assert forwards == backwards[::-1]
-    assert forwards == [made(rules, destinations).decide(one) for one in given]
+SCOPE = conditions.Scope(lambda _, __: ())
 
 
 def candidates_met(ruleset, one):
@@ -198,6 +80,47 @@ def test_patterns_below_a_common_text_share_sets_as_well(build, make_alert):
     assert ruleset.decide(make_alert({"service": "other"}, title="error 63 again")).ignored
 
 
+def test_rules_with_nothing_but_beginnings_are_found_by_them(build, make_alert):
+    ruleset = build(*({"when": {"title": {"starts_with": f"[{n:04}] disk"}}} for n in range(2000)))
+    one = make_alert(title="[1234] disk full")
+    assert ruleset.decide(one).response.rule == "r1234"
+    assert candidates_met(ruleset, one) == 1
+    assert ruleset.decide(make_alert(title="[1234] dis")).ignored
+    assert ruleset._root.rest is None
+
+
+def test_beginnings_of_many_lengths_are_each_found_and_the_first_rule_wins(build, make_alert):
+    ruleset = build(*({"when": {"title": {"starts_with": "x" * (50 - n)}}} for n in range(50)))
+    for length in (1, 7, 50, 90):
+        assert ruleset.decide(make_alert(title="x" * length)).response.rule == f"r{max(50 - length, 0)}"
+    assert ruleset.decide(make_alert(title="y")).ignored
+
+
+def test_a_rule_with_several_beginnings_is_found_once(build, make_alert):
+    ruleset = build(
+        {"when": {"title": {"starts_with": ["a", "ab", "cde"]}}, "continue": True, "open": [{"at": "on-call"}]},
+        {"when": {"title": {"starts_with": ["ab", "cd"]}}, "open": [{"at": "second"}]},
+    )
+    found = {
+        title: [target.destination for target in decision.response.targets]
+        for title in ("abc", "ac", "cde", "cdx")
+        if (decision := ruleset.decide(make_alert(title=title))).response
+    }
+    assert found == {"abc": ["on-call", "second"], "ac": ["on-call"], "cde": ["on-call", "second"], "cdx": ["second"]}
+
+
+def test_a_beginning_common_to_many_rules_is_parted_by_a_second_field(build, make_alert):
+    ruleset = build(
+        *({"when": {"title": {"starts_with": "[shop]"}, "labels.service": f"s{n}"}} for n in range(1000)),
+        *({"when": {"title": {"starts_with": "[shop]"}, "labels.host": {"starts_with": f"h{n}-"}}} for n in range(500)),
+    )
+    one = make_alert({"service": "s77"}, title="[shop] down")
+    assert ruleset.decide(one).response.rule == "r77"
+    assert candidates_met(ruleset, one) == 1
+    assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop] down")).response.rule == "r1499"
+    assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop")).ignored
+
+
 def test_long_lists_in_many_rules_do_not_multiply(build, make_alert):
     wanted = {f"labels.l{field}": [f"v{n}" for n in range(200)] for field in range(4)}
     ruleset = build(*({"when": {**wanted, "labels.n": {"not": str(n)}}} for n in range(200)))
@@ -205,7 +128,7 @@ def test_long_lists_in_many_rules_do_not_multiply(build, make_alert):
 
 
 def test_a_set_that_runs_out_of_memory_is_asked_pattern_by_pattern(monkeypatch):
-    patterns = [matches.Matches.read(f"(?i)service{n}.*timed? ?out", lambda _: ()) for n in range(40)]
+    patterns = [matches.Matches.read(f"(?i)service{n}.*timed? ?out", SCOPE) for n in range(40)]
     monkeypatch.setattr(matches.Combined, "_MEMORY", 20_000)
     assert matches.Combined(patterns).found("Service17 timed out, service3 too: time out") == [1, 3, 17]
 
@@ -215,7 +138,7 @@ def test_a_set_that_finds_nothing_at_all_is_not_believed():
         def Match(self, _):  # noqa: N802 - as RE2 calls it
             return None
 
-    combined = matches.Combined([matches.Matches.read("b", lambda _: ())])
+    combined = matches.Combined([matches.Matches.read("b", SCOPE)])
     assert combined.found("abc") == [0]
     combined._set = OutOfMemory()
     assert combined.found("abc") == [0]

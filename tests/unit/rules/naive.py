@@ -1,0 +1,71 @@
+"""What rules mean, said a second time: in the plainest way, and without any of the program's own code."""
+
+import ipaddress
+import re
+
+from router.domain import severity as severities
+
+
+def field_of(one, field):
+    part, _, key = field.partition(".")
+    return getattr(one, part).get(key, "") if key else getattr(one, part)
+
+
+def number(value):
+    return float(value) if re.fullmatch(r"-?[0-9.]+", str(value)) and str(value).count(".") < 2 else None
+
+
+def compare(wanted, value, ordered):
+    return number(value) is not None and ordered(number(value), float(wanted))
+
+
+def within(wanted, value):
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network) for network in listed(wanted))
+
+
+def listed(wanted):
+    return wanted if isinstance(wanted, list) else [wanted]
+
+
+def holds(wanted, value):
+    """Tell whether a condition, as it is written in a rule, holds for a text."""
+    if isinstance(wanted, str):
+        return value == wanted
+    if isinstance(wanted, list):
+        return value in wanted
+    results = {
+        "equal": lambda inner: value == inner,
+        "one_of": lambda inner: value in inner,
+        "matches": lambda inner: re.search(inner, value) is not None,
+        "not": lambda inner: not holds(inner, value),
+        "starts_with": lambda inner: any(value[: len(one)] == one for one in listed(inner)),
+        "ends_with": lambda inner: any(value[-len(one) :] == one for one in listed(inner)),
+        "contains": lambda inner: any(value.find(one) >= 0 for one in listed(inner)),
+        "exists": lambda inner: bool(value) == inner,
+        "gt": lambda inner: compare(inner, value, lambda found, limit: found > limit),
+        "gte": lambda inner: compare(inner, value, lambda found, limit: not found < limit),
+        "lt": lambda inner: compare(inner, value, lambda found, limit: found < limit),
+        "lte": lambda inner: compare(inner, value, lambda found, limit: not found > limit),
+        "cidr": lambda inner: within(inner, value),
+    }
+    return all(results[name](inner) for name, inner in wanted.items())
+
+
+def decide(rules, one):
+    """Every rule in order: (names of those that decide, severity, destinations with the rule each comes from)."""
+    chain = []
+    for entry in rules:
+        if all(holds(wanted, field_of(one, field)) for field, wanted in entry["when"].items()):
+            chain.append(entry)
+            if not entry["continue"]:
+                break
+    targets = {}
+    for entry in chain:
+        for name in entry["open"]:
+            targets.setdefault(name, entry["name"])
+    words = [entry["severity"] or "minor" for entry in chain]
+    return chain, max((severities.parse(word) for word in words), default=None), targets
