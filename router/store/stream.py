@@ -25,6 +25,7 @@ class Inbox:
         self._wait_ms = int(wait_seconds * 1000)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
+        self._committing = 0
         self.refusing = ""  # Why nothing is accepted now; set by whoever watches the store's memory.
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
@@ -35,22 +36,32 @@ class Inbox:
             raise errors.Unavailable("too many deliveries wait for Redis", 1)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((codec.pack_delivery(delivery), body, future))
-        if len(self._commits) < COMMITS_AT_ONCE:
+        if self._committing < COMMITS_AT_ONCE:
+            # Counted here and not by the tasks: a task that is over takes nobody else along, though it is still known.
+            self._committing += 1
             commit = asyncio.create_task(self._drain())
             self._commits.add(commit)
             commit.add_done_callback(self._commits.discard)
         await future
 
     async def _drain(self) -> None:
-        """Commit group after group until nobody waits."""
-        while self._waiting:
-            group = self._take()
-            try:
-                await self._write(group)
-            except errors.StoreError as error:
-                _settle(group, error)
-            else:
-                _settle(group, None)
+        """Commit group after group until nobody waits. However a commit ends, everybody who waits for it is told."""
+        try:
+            while self._waiting:
+                await self._commit(self._take())
+        finally:
+            self._committing -= 1
+
+    async def _commit(self, group: list[tuple[bytes, bytes, "asyncio.Future[None]"]]) -> None:
+        failure = errors.Unavailable("the commit was broken off")
+        try:
+            await self._write(group)
+        except errors.Unavailable as error:
+            failure = error
+        else:
+            _settle(group, None)
+        finally:
+            _settle(group, failure)  # Whoever has been told already is left alone.
 
     def _take(self) -> list[tuple[bytes, bytes, "asyncio.Future[None]"]]:
         size = 0
@@ -88,14 +99,14 @@ class Inbox:
         return int(answers[-1]) if self._replicas else 0
 
 
-def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.StoreError | None) -> None:
+def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:
     for _, _, future in group:
         if future.done():  # The sender hung up meanwhile; the delivery is kept all the same.
             continue
         if error is None:
             future.set_result(None)
         else:
-            future.set_exception(errors.Unavailable(str(error), getattr(error, "retry_after_seconds", 5)))
+            future.set_exception(errors.Unavailable(error.reason, error.retry_after_seconds))
 
 
 class Entry(NamedTuple):

@@ -126,7 +126,7 @@ class Process:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(20)
+            return self._process.wait(40)  # Requests in flight have 20 s, the worker 8 s more.
         except subprocess.TimeoutExpired:
             self.kill()
             raise

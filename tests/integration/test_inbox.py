@@ -59,6 +59,34 @@ def test_a_group_larger_than_one_commit_is_cut_and_nothing_is_left_behind(with_r
     with_redis(body)
 
 
+def test_a_delivery_that_comes_just_as_the_last_commit_ends_does_not_wait_for_the_next_one(with_redis, monkeypatch):
+    monkeypatch.setattr(stream, "COMMITS_AT_ONCE", 1)
+
+    async def scenario(connection):
+        inbox = stream.Inbox(connection)
+
+        async def one_after_the_other():
+            for name in ("one", "two", "three"):
+                await inbox.accept(packed(name), b"{}")
+
+        await asyncio.wait_for(one_after_the_other(), 5)
+        assert await connection.xlen(keys.INBOX) == 3
+
+    with_redis(scenario)
+
+
+def test_whoever_waits_for_a_commit_that_breaks_off_is_told_and_the_next_is_taken(with_redis):
+    async def scenario(connection):
+        inbox = stream.Inbox(connection)
+        broken = inbox.accept(packed("one"), [])  # Not bytes: redis-py refuses to send it.
+        with pytest.raises(errors.Unavailable, match="broken off"):
+            await asyncio.wait_for(broken, 5)
+        await asyncio.wait_for(inbox.accept(packed("two"), b"{}"), 5)
+        assert await connection.xlen(keys.INBOX) == 1
+
+    with_redis(scenario)
+
+
 def test_a_sender_is_told_when_too_many_wait(with_redis, monkeypatch):
     monkeypatch.setattr(stream, "MOST_IN_FLIGHT", 2)
 
