@@ -1,0 +1,59 @@
+"""Amounts as people write them in rule files and the configuration: ``90s``, ``1h30m``, ``256MiB``."""
+
+import re
+from typing import Annotated, Any
+
+import pydantic
+
+_SECOND = 1_000_000
+_TIMES = {
+    "ms": 1000,
+    "s": _SECOND,
+    "m": 60 * _SECOND,
+    "h": 3600 * _SECOND,
+    "d": 86_400 * _SECOND,
+    "w": 7 * 86_400 * _SECOND,
+}
+_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_TIME = re.compile(r"([0-9]{1,9})(ms|[smhdw])")
+_SIZE = re.compile(rf"([0-9]{{1,12}}) ?({'|'.join(_BYTES)})")
+
+
+def duration(value: Any) -> int:
+    """Read a duration as microseconds; ``0`` needs no unit. ``ValueError`` for anything else."""
+    text = str(value)
+    if text == "0":
+        return 0
+    parts = _TIME.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError("a duration is needed here, as 90s, 5m, 1h30m or 2d")
+    return sum(int(number) * _TIMES[unit] for number, unit in parts)
+
+
+def size(value: Any) -> int:
+    """Read a size as bytes; a number alone is bytes, too. ``ValueError`` for anything else."""
+    text = str(value)
+    if text.isdigit() and text.isascii():
+        return int(text)
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ValueError("a size is needed here, as 500kB, 256MiB or 1GiB")
+    return int(found[1]) * _BYTES[found[2]]
+
+
+def shown(duration: int) -> str:
+    """A duration in microseconds the way it would be written; ``0s`` for none."""
+    left = duration
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, left = divmod(left, _TIMES[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+Duration = Annotated[int, pydantic.BeforeValidator(duration, json_schema_input_type=str)]
+"""A field of a model that is written as a duration and read as microseconds."""
+
+Size = Annotated[int, pydantic.BeforeValidator(size, json_schema_input_type=str | int)]
+"""A field of a model that is written as a size and read as bytes."""

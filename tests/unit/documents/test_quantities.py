@@ -1,0 +1,52 @@
+import hypothesis
+import pydantic
+import pytest
+from hypothesis import strategies as st
+
+from router.documents import quantities
+
+SECOND = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), (0, 0), ("90s", 90), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("1w", 604_800), ("250ms", 0.25)],
+)
+def test_a_duration_is_read_as_microseconds(text, seconds):
+    assert quantities.duration(text) == seconds * SECOND
+
+
+@pytest.mark.parametrize("text", ["", "90", 90, "s", "-5m", "5 m", "5m!", "1.5h", "five", True, None, "٣s"])
+def test_anything_else_is_no_duration(text):
+    with pytest.raises(ValueError, match="as 90s, 5m, 1h30m or 2d"):
+        quantities.duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("17", 17), (17, 17), ("500kB", 500_000), ("256MiB", 256 * 2**20), ("1 GiB", 2**30)]
+)
+def test_a_size_is_read_as_bytes(text, count):
+    assert quantities.size(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "many", "1.5MiB", "-1", "5mb", True, "٣"])
+def test_anything_else_is_no_size(text):
+    with pytest.raises(ValueError, match="as 500kB, 256MiB or 1GiB"):
+        quantities.size(text)
+
+
+@hypothesis.given(milliseconds=st.integers(min_value=0, max_value=10**9))
+def test_what_is_shown_is_read_as_the_same(milliseconds):
+    shown = quantities.shown(milliseconds * 1000)
+    assert quantities.duration(shown) == milliseconds * 1000
+
+
+def test_models_say_what_is_wrong_in_the_same_words():
+    class Model(pydantic.BaseModel):
+        after: quantities.Duration = 0
+        most: quantities.Size = 0
+
+    made = Model.model_validate({"after": "1m", "most": "1KiB"})
+    assert (made.after, made.most) == (60 * SECOND, 1024)
+    with pytest.raises(pydantic.ValidationError, match="as 90s, 5m"):
+        Model.model_validate({"after": "soon"})
