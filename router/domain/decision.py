@@ -22,16 +22,37 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     publish: Publish = "review"
 
 
+class Timing(msgspec.Struct, frozen=True, array_like=True):
+    """When an incident opens, ends, and is the same again: durations in microseconds, 0 where there is none.
+
+    ``hold``: it opens only once it has fired for so long. ``resolve_after``: it ends only once all was quiet for so
+    long. ``reopen_within``: firing again within this is a follow-up. ``stale_after``: an alert that was not heard of
+    for so long has ended.
+    """
+
+    hold: int = 0
+    resolve_after: int = 0
+    reopen_within: int = 0
+    stale_after: int = 0
+
+
 class Response(msgspec.Struct, frozen=True, array_like=True):
     """What follows once a rule has matched: shared by every alert that matched the same rules.
 
-    ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set.
+    ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set. ``labels``
+    are set on the alert, ``copied`` get the text of the field that they name; texts may use them. ``owner`` and
+    ``runbook`` are the rule's.
     """
 
     rule: str
     place: str
     version: str
     targets: tuple[Target, ...] = ()
+    timing: Timing = Timing()
+    labels: dict[str, str] = {}
+    copied: dict[str, str] = {}
+    owner: str = ""
+    runbook: str = ""
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):
