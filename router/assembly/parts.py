@@ -91,11 +91,13 @@ def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:
 
 def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
     """Render a target's templates with what is known of the incident."""
-    assert incident.opening_alert is not None  # noqa: S101 - an incident with targets was opened by an alert
+    alert, response = incident.opening_alert, incident.response
+    assert alert is not None and response is not None  # noqa: S101, PT018 - what has targets was opened by an alert
     return template.render(
         fields,
         template.context(
-            incident.opening_alert,
+            alert,
+            response,
             key=incident.key,
             severity=incident.severity,
             reference=identity.reference(incident.episode),

@@ -28,14 +28,17 @@ def problems_of(
     at: load.Where = (),
     model: type[pydantic.BaseModel] | None = None,
     about: str = "",
+    ignored: str = "",
 ) -> list[problems.Problem]:
     """Make a problem of each of pydantic's errors.
 
     ``at`` leads to the part of the document that was validated; ``model`` is what it was validated against and
-    gives the valid names for unknown keys. ``about`` is put before each message. No value of the document gets
+    gives the valid names for unknown keys. ``about`` is put before each message; errors of pydantic's kind ``ignored``
+    are left out. No value of the document gets
     into a message, so that no secret can.
     """
-    found = [_problem(detail, document, at, model, about) for detail in error.errors(include_input=False)]
+    details = [detail for detail in error.errors(include_input=False) if detail["type"] != ignored]
+    found = [_problem(detail, document, at, model, about) for detail in details]
     # A union complains once for each of its branches, often in the same words.
     return list(dict.fromkeys(found))
 

@@ -4,41 +4,66 @@ import functools
 from collections.abc import Callable, Iterable
 
 from router.domain import alert as alerts
-from router.rules import fields
+from router.rules import expression, fields, groups, intervals
 from router.rules.conditions import condition
 
-Check = Callable[[alerts.Alert], bool]
-Asked = tuple[fields.Field, condition.Condition]
-"""One condition and the field that it asks about."""
+Check = Callable[[alerts.Alert, int], bool]
+"""Takes the alert, and the time (microseconds since the epoch) for rules that hold at certain times only."""
 
 
 class Checks:
     """Makes checks, the same function for the same conditions: rules are alike, and what is shared stays cached."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Asked, ...], Check | None] = {(): None}
+        self._known: dict[tuple[tuple[groups.Asked, ...], groups.Beside], Check | None] = {}
 
-    def of(self, asked: Iterable[Asked]) -> Check | None:
-        """One function for all the conditions, the cheap ones first; None where there are none."""
+    def of(self, asked: Iterable[groups.Asked], beside: groups.Beside) -> Check | None:
+        """One function for all that has to hold, the cheap things first; None where there is nothing."""
         ordered = tuple(sorted(asked, key=lambda one: (one[1].values is None, one[0].name)))
-        if ordered not in self._known:
-            self._known[ordered] = functools.reduce(_both, (_check(*one) for one in ordered))
-        return self._known[ordered]
+        known = (ordered, beside)
+        if known not in self._known:
+            checks = [
+                *(_check(*one) for one in ordered),
+                *(_timed(schedule) for schedule in beside.schedules),
+                *(self._group(one) for one in beside.grouped),
+                *(_told(one) for one in beside.expressions),
+            ]
+            self._known[known] = functools.reduce(_both, checks) if checks else None
+        return self._known[known]
+
+    def _group(self, group: groups.Group) -> Check:
+        members = [self.of(member.asked, groups.Beside(member.groups)) or _always for member in group.members]
+        if group.word == "none":
+            return lambda alert, now: not any(check(alert, now) for check in members)
+        return lambda alert, now: any(check(alert, now) for check in members)
+
+
+def _always(_: alerts.Alert, __: int) -> bool:
+    return True
 
 
 def _both(first: Check, second: Check) -> Check:
-    return lambda alert: first(alert) and second(alert)
+    return lambda alert, now: first(alert, now) and second(alert, now)
+
+
+def _timed(schedule: intervals.Schedule) -> Check:
+    return lambda _, now: schedule(now)
+
+
+def _told(asked: expression.Expression) -> Check:
+    holds = asked.holds
+    return lambda alert, _: holds(alert)
 
 
 def _check(field: fields.Field, asked: condition.Condition) -> Check:
     values = asked.values
     if values is not None and field.part == "labels":
         key = field.key
-        return lambda alert: alert.labels.get(key, "") in values
+        return lambda alert, _: alert.labels.get(key, "") in values
     if field.name == "severity" and values is not None:
-        return lambda alert: alert.severity in values
+        return lambda alert, _: alert.severity in values
     read = field.reader()
     if values is not None:
-        return lambda alert: read(alert) in values
+        return lambda alert, _: read(alert) in values
     holds = asked.holds
-    return lambda alert: holds(read(alert))
+    return lambda alert, _: holds(read(alert))

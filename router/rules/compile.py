@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from router.domain import decision as decisions
-from router.rules import checks, decide, fields, keys, model
+from router.domain import severity as severities
+from router.rules import checks, decide, fields, groups, keys, model, rating, words
 from router.rules.conditions import matches, starts_with
 
 _CHAIN = 4  # So many candidates are quicker asked one by one than parted further.
@@ -25,12 +26,13 @@ class _Entry(NamedTuple):
     """A rule on its way into the index.
 
     ``left`` are the conditions that the way has not yet settled, ``kept`` those that it has used and that still have
-    to be asked.
+    to be asked; what stands ``beside`` them offers no way.
     """
 
     candidate: decide.Candidate
-    left: tuple[checks.Asked, ...]
-    kept: tuple[checks.Asked, ...] = ()
+    left: tuple[groups.Asked, ...]
+    beside: groups.Beside
+    kept: tuple[groups.Asked, ...] = ()
 
 
 class _Place(NamedTuple):
@@ -45,20 +47,46 @@ class _Way(NamedTuple):
 
     place: _Place
     texts: frozenset[str]
-    asked: checks.Asked
+    asked: groups.Asked
     settled: bool
 
 
 def compile_rules(rules: Sequence[model.Rule], version: str) -> decide.Node:
     """Build the index; the rules are given in the order in which they decide."""
-    entries = [_Entry(_candidate(number, rule, version), rule.conditions) for number, rule in enumerate(rules)]
+    entries = [
+        _Entry(_candidate(number, rule, version), rule.conditions, rule.beside) for number, rule in enumerate(rules)
+    ]
     return _Compiler().node(entries, 0)
 
 
 def _candidate(number: int, rule: model.Rule, version: str) -> decide.Candidate:
     key, group = keys.of(rule)
-    response = decisions.Response(rule.name, rule.place, version, rule.targets)
-    return decide.Candidate(number, None, None, rule.continues, rule.severity, key, group, response)
+    severity = rule.shared.severity if isinstance(rule.shared.severity, severities.Severity) else None
+    response = _response(rule, version)
+    return decide.Candidate(number, None, None, rule.continues, severity, key, group, response, _unusual(rule))
+
+
+def _response(rule: model.Rule, version: str) -> decisions.Response:
+    shared = rule.shared
+    return decisions.Response(
+        rule.name,
+        rule.place,
+        version,
+        rule.targets,
+        timing=decisions.Timing(**shared.timing),
+        labels={name: text for name, text in shared.labels.items() if isinstance(text, str)},
+        copied={name: source.name for name, source in shared.labels.items() if isinstance(source, fields.Field)},
+        owner=shared.owner,
+        runbook=shared.runbook,
+    )
+
+
+def _unusual(rule: model.Rule) -> decide.Unusual | None:
+    ignored = decisions.Decision(ignored=rule.ignored) if rule.ignored else None
+    severity = rule.shared.severity
+    rate = severity.severity if isinstance(severity, rating.Mapped) else words.severity
+    made = decide.Unusual(ignored, rate)
+    return None if made == decide.Unusual() else made
 
 
 class _Compiler:
@@ -77,7 +105,7 @@ class _Compiler:
             left = tuple(asked for asked in entry.left if asked != way.asked)
             kept = entry.kept if way.settled else (*entry.kept, way.asked)
             for text in way.texts:
-                tables[way.place][text].append(_Entry(entry.candidate, left, kept))
+                tables[way.place][text].append(entry._replace(left=left, kept=kept))
         built = {place: self._table(table, level) for place, table in tables.items()}
         sets, rest = self._sets(loose)
         labels = [place for place in built if place.field.part == "labels" and not place.length]
@@ -114,11 +142,12 @@ class _Compiler:
         return chain
 
     def _candidate(self, entry: _Entry, after: decide.Candidate | None) -> decide.Candidate:
-        return dataclasses.replace(entry.candidate, check=self._checks.of((*entry.left, *entry.kept)), after=after)
+        check = self._checks.of((*entry.left, *entry.kept), entry.beside)
+        return dataclasses.replace(entry.candidate, check=check, after=after)
 
     def _sets(self, loose: list[_Entry]) -> tuple[tuple[decide.PatternSet, ...], list[_Entry]]:
         """Put the rules with patterns in the same field together; the second part is what is left over."""
-        by_field: dict[fields.Field, list[tuple[_Entry, checks.Asked]]] = defaultdict(list)
+        by_field: dict[fields.Field, list[tuple[_Entry, groups.Asked]]] = defaultdict(list)
         rest = []
         for entry in loose:
             wanted = next((asked for asked in entry.left if isinstance(asked[1], matches.Matches)), None)
@@ -134,7 +163,7 @@ class _Compiler:
             sets += [self._set(field, wanting[start : start + _SET]) for start in range(0, len(wanting), _SET)]
         return tuple(sets), rest
 
-    def _set(self, field: fields.Field, wanting: list[tuple[_Entry, checks.Asked]]) -> decide.PatternSet:
+    def _set(self, field: fields.Field, wanting: list[tuple[_Entry, groups.Asked]]) -> decide.PatternSet:
         patterns = [asked[1] for _, asked in wanting if isinstance(asked[1], matches.Matches)]
         candidates = [
             self._candidate(entry._replace(left=tuple(one for one in entry.left if one != asked)), None)
@@ -167,7 +196,7 @@ def _choose(entries: list[_Entry], level: int) -> list[_Way | None]:
     return [min(ways, key=cost, default=None) for ways in offered]
 
 
-def _way(asked: checks.Asked, level: int) -> _Way | None:
+def _way(asked: groups.Asked, level: int) -> _Way | None:
     """The way that a condition offers, if any. The empty text is that of absent labels: no key."""
     field, condition = asked
     if isinstance(condition, starts_with.StartsWith):

@@ -6,16 +6,30 @@ This is the one place of the program that is written for nanoseconds: every acce
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import severity as severities
-from router.rules import fields, words
+from router.rules import checks, fields, words
 from router.rules.conditions import matches
 
-Check = Callable[[alerts.Alert], bool]
 Group = Callable[[str, alerts.Alert], str]
+Rate = Callable[[alerts.Alert], severities.Severity]
 
 IGNORED = decisions.Decision(ignored="no rule matched")
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """What few rules say, kept apart so that the others don't pay for it.
+
+    ``ignored`` is the decision of a rule whose alerts are ignored, ``rate`` tells the severity where it depends on
+    the alert.
+    """
+
+    ignored: decisions.Decision | None = None
+    rate: Rate = words.severity
 
 
 @dataclass(slots=True)
@@ -25,17 +39,19 @@ class Candidate:
     Candidates are chained by ``after`` in the order of the rules, whose places in that order are their
     ``number``. All that a match leads to is kept here and not one step further: with many rules each step is a
     miss of the processor's caches, and those are what then costs. ``key`` is the whole incident key, or its
-    beginning where ``group`` completes it.
+    beginning where ``group`` completes it. ``unusual`` is None for most rules; ``severity`` then is None where the
+    sender's word decides.
     """
 
     number: int
-    check: Check | None
+    check: checks.Check | None
     after: "Candidate | None"
     continues: bool
     severity: severities.Severity | None
     key: str
     group: Group | None
     response: decisions.Response
+    unusual: Unusual | None = None
 
 
 Found = list[Candidate]
@@ -63,32 +79,38 @@ class Node:
         self.sets = sets
         self.rest = rest
 
-    def search(self, alert: alerts.Alert, best: Candidate | None, found: Found) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Found) -> Candidate | None:
         """Return the first rule that ends the search, ``best`` being the one to beat."""
         for read, table in self.tables:
             hit = table.get(read(alert))
-            if hit is not None:
-                best = hit.search(alert, best, found) if isinstance(hit, Node) else walk(hit, alert, best, found)
+            if isinstance(hit, Node):
+                best = hit.search(alert, now, best, found)
+            elif hit is not None:
+                best = walk(hit, alert, now, best, found)
         if self.wide is not None:
             for label, text in alert.labels.items():
                 table_of_label = self.wide.get(label)
                 hit = table_of_label.get(text) if table_of_label is not None else None
-                if hit is not None:
-                    best = hit.search(alert, best, found) if isinstance(hit, Node) else walk(hit, alert, best, found)
+                if isinstance(hit, Node):
+                    best = hit.search(alert, now, best, found)
+                elif hit is not None:
+                    best = walk(hit, alert, now, best, found)
         for patterns in self.sets:
-            best = patterns.search(alert, best, found)
+            best = patterns.search(alert, now, best, found)
         if self.rest is not None:
-            best = walk(self.rest, alert, best, found)
+            best = walk(self.rest, alert, now, best, found)
         return best
 
 
-def walk(candidate: Candidate | None, alert: alerts.Alert, best: Candidate | None, found: Found) -> Candidate | None:
+def walk(
+    candidate: Candidate | None, alert: alerts.Alert, now: int, best: Candidate | None, found: Found
+) -> Candidate | None:
     """Go through a chain of candidates until one ends the search, or ``best`` comes before all that is left."""
     while candidate is not None:
         if best is not None and candidate.number > best.number:
             return best
         check = candidate.check
-        if check is None or check(alert):
+        if check is None or check(alert, now):
             if not candidate.continues:
                 return candidate
             found.append(candidate)
@@ -108,12 +130,12 @@ class PatternSet:
         self._candidates = candidates
         self._first = candidates[0].number
 
-    def search(self, alert: alerts.Alert, best: Candidate | None, found: Found) -> Candidate | None:
+    def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Found) -> Candidate | None:
         """As ``Node.search``."""
         if best is not None and best.number < self._first:
             return best
         for index in self._patterns.found(self._read(alert)):
-            ended = walk(self._candidates[index], alert, best, found)
+            ended = walk(self._candidates[index], alert, now, best, found)
             if ended is not best:
                 return ended
         return best
@@ -140,12 +162,17 @@ class Combined:
 
 
 def _combine(responses: list[decisions.Response]) -> decisions.Response:
-    first = responses[0]
-    targets: dict[str, decisions.Target] = {}
-    for response in responses:
+    """Everything is the first rule's, but for the destinations and labels that the later ones add."""
+    first, *others = responses
+    targets = {target.destination: target for target in first.targets}
+    labels, copied = dict(first.labels), dict(first.copied)
+    for response in others:
         for target in response.targets:
             targets.setdefault(target.destination, target)
-    return decisions.Response(first.rule, first.place, first.version, tuple(targets.values()))
+        taken = labels.keys() | copied.keys()
+        labels.update((name, text) for name, text in response.labels.items() if name not in taken)
+        copied.update((name, source) for name, source in response.copied.items() if name not in taken)
+    return msgspec.structs.replace(first, targets=tuple(targets.values()), labels=labels, copied=copied)
 
 
 def chained(best: Candidate | None, found: Found) -> list[Candidate]:
@@ -156,9 +183,22 @@ def chained(best: Candidate | None, found: Found) -> list[Candidate]:
 
 
 def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Response) -> decisions.Decision:
-    """Name and key are the first rule's; the severity is the highest that any of the rules gives."""
+    """Name and key are the first rule's; the severity is the highest that any of the rules gives.
+
+    A rule that ignores its alerts takes nothing back: where an earlier one has opened something, it only ends the
+    search.
+    """
+    last = chain[-1].unusual
+    if last is not None and last.ignored is not None:
+        if not response.targets:
+            return last.ignored
+        chain = chain[:-1]
     first = chain[0]
     key = first.key if first.group is None else first.group(first.key, alert)
-    # An IntEnum's max is an IntEnum again.
-    highest = max(words.severity(alert) if candidate.severity is None else candidate.severity for candidate in chain)
-    return decisions.Decision(key, highest, response)
+    return decisions.Decision(key, max(_severity(candidate, alert) for candidate in chain), response)
+
+
+def _severity(candidate: Candidate, alert: alerts.Alert) -> severities.Severity:
+    if candidate.severity is not None:
+        return candidate.severity
+    return words.severity(alert) if candidate.unusual is None else candidate.unusual.rate(alert)

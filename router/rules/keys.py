@@ -18,33 +18,39 @@ quoted: Callable[[str], str] = encoder.encode_basestring
 
 def of(rule: model.Rule) -> tuple[str, Group | None]:
     """The whole key, or its beginning and the function that completes it for an alert."""
-    if not rule.group_by:
+    group_by = rule.shared.group_by
+    if not group_by:
         return rule.name, None
-    fixed = _fixed(rule)
-    if fixed is not None:
-        pairs = ",".join(f"{field.name}={quoted(text)}" for field, text in zip(rule.group_by, fixed, strict=True))
+    settled = _settled(rule)
+    values = [settled.get(field, field) for field in group_by]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) == len(values):
+        pairs = ",".join(f"{field.name}={quoted(text)}" for field, text in zip(group_by, texts, strict=True))
         return f"{rule.name}{{{pairs}}}", None
-    return f"{rule.name}{{{rule.group_by[0].name}=", _group(rule.group_by)
+    readers = [_reader(value) for value in values]
+    return f"{rule.name}{{{group_by[0].name}=", _group(group_by, readers)
 
 
-def _fixed(rule: model.Rule) -> list[str] | None:
-    """The values of all group fields where the rule's own conditions leave only one each."""
-    wanted = {
+def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
+    """The fields that have only one value in every alert of the rule, by its conditions or by what it sets."""
+    found: dict[fields.Field, str | fields.Field] = {
         field: next(iter(condition.values))
         for field, condition in rule.conditions
         if condition.values is not None and len(condition.values) == 1
     }
-    if any(field not in wanted for field in rule.group_by):
-        return None
-    return [wanted[field] for field in rule.group_by]
+    # What a rule sets stands over what the sender sent.
+    return found | {fields.parse(f"labels.{name}"): value for name, value in rule.shared.labels.items()}
 
 
-def _group(group_by: tuple[fields.Field, ...]) -> Group:
-    first, *others = group_by
-    read = first.reader()
+def _reader(value: str | fields.Field) -> fields.Reader:
+    return (lambda _: value) if isinstance(value, str) else value.reader()
+
+
+def _group(group_by: tuple[fields.Field, ...], readers: list[fields.Reader]) -> Group:
+    read, *others = readers
     if not others:
         return lambda beginning, alert: f"{beginning}{quoted(read(alert))}}}"
-    rest = [(f",{field.name}=", field.reader()) for field in others]
+    rest = [(f",{field.name}=", reader) for field, reader in zip(group_by[1:], others, strict=True)]
 
     def group(beginning: str, alert: alerts.Alert) -> str:
         pairs = "".join([name + quoted(read_one(alert)) for name, read_one in rest])

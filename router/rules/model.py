@@ -1,15 +1,18 @@
 """The shape of a rule file as it is written, and a rule as it is once everything about it has been checked."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import pydantic
 
+from router.documents import quantities
 from router.domain import decision as decisions
 from router.domain import severity as severities
-from router.rules import fields
-from router.rules.conditions import condition
+from router.rules import fields, groups, rating, template
 
+Word = Literal["critical", "major", "minor", "info"]
+Publish = Literal["shadow", "review", "auto"]
 Name = Annotated[str, pydantic.Field(min_length=1, max_length=100)]
 
 
@@ -19,22 +22,93 @@ class OpenShape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
 
     at: str
-    publish: Literal["shadow", "review", "auto"] = "review"
+    publish: Publish | None = None
 
 
-class RuleShape(pydantic.BaseModel):
-    """One entry of ``rules``."""
+class MappedShape(pydantic.BaseModel):
+    """A severity that follows a field of the alert."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    name: Name
-    when: dict[str, Any]
-    severity: Literal["critical", "major", "minor", "info"] | None = None
-    group_by: list[str] = []
-    continue_: bool = pydantic.Field(default=False, alias="continue")
-    open: list[OpenShape]
+    from_: str = pydantic.Field(alias="from")
+    map: dict[str, Word] = pydantic.Field(min_length=1)
+    default: Word | None = None
+
+
+def _kind_of_severity(value: Any) -> str:
+    return "mapped" if isinstance(value, dict | MappedShape) else "word"
+
+
+Severity = Annotated[
+    Annotated[Word, pydantic.Tag("word")] | Annotated[MappedShape, pydantic.Tag("mapped")],
+    pydantic.Discriminator(_kind_of_severity),
+]
+"""A word of the ladder, or a mapping onto it."""
+
+
+class TimingShape(pydantic.BaseModel):
+    """When an incident opens, ends, and is the same again."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    hold: quantities.Duration = pydantic.Field(0, description="open only once it has fired for so long")
+    resolve_after: quantities.Duration = pydantic.Field(0, description="end only once all was quiet for so long")
+    reopen_within: quantities.Duration = pydantic.Field(0, description="firing again within this is a follow-up")
+    stale_after: quantities.Duration = pydantic.Field(0, description="an alert not heard of for so long has ended")
+
+
+class CopiedShape(pydantic.BaseModel):
+    """A label that gets the text of a field."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    from_: str = pydantic.Field(alias="from")
+
+
+def _kind_of_label(value: Any) -> str:
+    return "copied" if isinstance(value, dict | CopiedShape) else "text"
+
+
+LabelShape = Annotated[
+    Annotated[str, pydantic.Tag("text")] | Annotated[CopiedShape, pydantic.Tag("copied")],
+    pydantic.Discriminator(_kind_of_label),
+]
+"""The text of a label, or where it comes from."""
+
+
+class SharedShape(pydantic.BaseModel):
+    """What a rule says of its incidents, and what ``defaults`` may say for many rules."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    severity: Severity | None = None
+    group_by: list[str] | None = None
+    timing: TimingShape | None = None
+    labels: dict[str, LabelShape] = {}
+    public: list[str] = []
     owner: str = ""
     runbook: str = ""
+
+
+class DefaultsShape(SharedShape):
+    """``defaults``; ``open`` is by destination here: it opens nothing, and fills in what a rule leaves out there."""
+
+    publish: Publish | None = None
+    open: dict[str, dict[str, Any]] = {}
+
+
+class RuleShape(SharedShape):
+    """One entry of ``rules``."""
+
+    name: Name
+    when: dict[str, Any]
+    unless: dict[str, Any] = {}
+    expr: str | None = None
+    during: Any = None
+    except_during: Any = None
+    continue_: bool = pydantic.Field(default=False, alias="continue")
+    ignore: str | None = pydantic.Field(default=None, min_length=1)
+    open: list[OpenShape] = []
 
     @pydantic.field_validator("name")
     @classmethod
@@ -50,20 +124,59 @@ class FileShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
+    defaults: Any = None
+    lists: Any = None
+    time_intervals: Any = None
     rules: list[Any] = []
     tests: list[Any] = []
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What a rule says of its incidents, checked; what is None or empty was not said.
+
+    ``labels`` are set or copied onto the alert where a rule matches; ``public`` are the variables that customers may
+    see.
+    """
+
+    severity: severities.Severity | rating.Mapped | None = None
+    group_by: tuple[fields.Field, ...] | None = None
+    timing: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, str | fields.Field] = field(default_factory=dict)
+    public: frozenset[template.Variable] = frozenset()
+    owner: str = ""
+    runbook: str = ""
+
+    def over(self, other: "Shared") -> "Shared":
+        """What is said here, and what the other says where nothing is said here."""
+        return Shared(
+            other.severity if self.severity is None else self.severity,
+            other.group_by if self.group_by is None else self.group_by,
+            {**other.timing, **self.timing},
+            {**other.labels, **self.labels},
+            self.public | other.public,
+            self.owner or other.owner,
+            self.runbook or other.runbook,
+        )
+
+
+UNSAID = Shared()
+"""Nothing said at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that is right in itself. ``place`` is ``file:line``; every condition has to hold."""
+    """A rule that is right in itself. ``place`` is ``file:line``; every condition and all that stands ``beside`` holds.
+
+    ``severity`` of what is ``shared`` is None where the sender's word decides. ``ignored`` is the reason where the
+    rule's alerts are ignored.
+    """
 
     name: str
     place: str
-    conditions: tuple[tuple[fields.Field, condition.Condition], ...]
+    conditions: tuple[groups.Asked, ...]
+    beside: groups.Beside = groups.NOTHING
     targets: tuple[decisions.Target, ...] = ()
-    severity: severities.Severity | None = None
-    group_by: tuple[fields.Field, ...] = ()
+    shared: Shared = UNSAID
+    ignored: str = ""
     continues: bool = False
-    owner: str = ""
-    runbook: str = ""

@@ -21,15 +21,20 @@ class RuleSet:
         self._root = compiling.compile_rules(self.rules, version)
         self._combined = decide.Combined()
 
-    def decide(self, alert: alerts.Alert) -> decisions.Decision:
-        """Decide what an alert means. The same alert always gets the same decision."""
+    def decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
+        """Decide what an alert means at a time, in microseconds since the epoch, which rules with ``during`` heed.
+
+        The same alert at the same time always gets the same decision.
+        """
         found: decide.Found = []
-        best = self._root.search(alert, None, found)
+        best = self._root.search(alert, now, None, found)
         if found:
             chain = decide.chained(best, found)
             return decide.decision(alert, chain, self._combined.response(chain))
         if best is None:
             return decide.IGNORED
+        if best.unusual is not None:
+            return decide.decision(alert, [best], best.response)
         severity = best.severity
         if severity is None:
             severity = words.severity(alert)

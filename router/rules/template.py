@@ -15,7 +15,9 @@ from liquid.filter import liquid_filter
 
 from router.documents import nearest
 from router.domain import alert as alerts
+from router.domain import decision as decisions
 from router.domain import severity as severities
+from router.rules import fields
 
 NAMES: Mapping[str, Mapping[str, str]] = {
     "alert": {
@@ -31,6 +33,11 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "severity": "the incident's severity now: critical, major, minor or info",
         "reference": "the incident's short name, for example IR-7F3K2QXM",
         "opened_at": "when it opened, for example 2031-05-01T09:30:00Z",
+    },
+    "rule": {
+        "name": "the name of the rule that opened the incident",
+        "owner": "who answers for that rule",
+        "runbook": "what to do, or where it is written",
     },
 }
 """Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""
@@ -105,6 +112,48 @@ def problems(text: str) -> tuple[str, ...]:
     return tuple(found or _trial(template))
 
 
+Variable = tuple[str, ...]
+"""The way to a variable: ``("alert", "labels", "region")``."""
+
+
+class Unknown(Exception):
+    """A name that is no variable; the text says what is wrong with it."""
+
+
+def variable(name: str) -> Variable:
+    """Read a variable's name as it would stand in a template; ``Unknown``."""
+    try:
+        found = _variables("{{ " + name + " }}")
+    except liquid_errors.LiquidError:
+        found = []
+    if len(found) != 1 or "}}" in name or "|" in name:
+        raise Unknown(f'"{name}" is not the name of a variable; write one as alert.labels.region')
+    said = _unknown(list(found[0]))
+    if said:
+        known = _as_field(name)
+        raise Unknown(known or said.replace(" in a template", ""))
+    if found[0][1:] in {(part,) for part in _OPEN}:
+        raise Unknown(f'"{name}" is all of them; name each: {name}.region')
+    return found[0]
+
+
+def _as_field(name: str) -> str:
+    """What to say of a field's name where a variable's is wanted: the two differ by ``alert.``; empty otherwise."""
+    first = name.partition(".")[0]
+    return f'unknown name "{name}"; did you mean "alert.{name}"?' if first in NAMES["alert"] else ""
+
+
+def variables(text: str) -> list[Variable]:
+    """The variables that a right template uses, in order; a name that is itself looked up is shown as ``[…]``."""
+    return _variables(text) if is_template(text) else []
+
+
+def _variables(text: str) -> list[Variable]:
+    analysis = _compiled(text).analyze()
+    found = [variable for variables in analysis.globals.values() for variable in variables]
+    return [tuple(part if isinstance(part, str) else "[…]" for part in one.segments) for one in found]
+
+
 def _unknown(segments: list[Any]) -> str | None:
     """Say what is wrong with the way to a variable, if anything is."""
     path = [segment if isinstance(segment, str) else "[…]" for segment in segments]
@@ -125,7 +174,8 @@ def _unknown(segments: list[Any]) -> str | None:
 def sample() -> dict[str, Any]:
     """What templates see of an alert that carries nothing but a title."""
     nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
-    return context(nothing, key="key", severity=severities.Severity.INFO, reference="", opened_at=0)
+    nowhere = decisions.Response("rule", "", "")
+    return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="", opened_at=0)
 
 
 def _trial(template: liquid.BoundTemplate) -> list[str]:
@@ -142,11 +192,18 @@ def _first_line(error: Exception) -> str:
 
 
 def context(
-    alert: alerts.Alert, *, key: str, severity: severities.Severity, reference: str, opened_at: int
+    alert: alerts.Alert,
+    response: decisions.Response,
+    *,
+    key: str,
+    severity: severities.Severity,
+    reference: str,
+    opened_at: int,
 ) -> dict[str, Any]:
     """Put together what templates see. ``opened_at`` is microseconds since the epoch.
 
-    An alert without a title is called by the incident key, so that a title made of it is never empty.
+    The labels that the rules set stand over those of the alert. An alert without a title is called by the incident
+    key, so that a title made of it is never empty.
     """
     opened = _EPOCH + timedelta(microseconds=opened_at)
     return {
@@ -155,7 +212,7 @@ def context(
             "source": alert.source,
             "severity": alert.severity,
             "link": alert.link,
-            "labels": alert.labels,
+            "labels": labelled(alert, response),
             "annotations": alert.annotations,
         },
         "incident": {
@@ -164,7 +221,14 @@ def context(
             "reference": reference,
             "opened_at": opened.strftime("%Y-%m-%dT%H:%M:%SZ"),
         },
+        "rule": {"name": response.rule, "owner": response.owner, "runbook": response.runbook},
     }
+
+
+def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str]:
+    """The alert's labels with those that the rules set or copy; a text that is not there is not copied."""
+    copied = {name: fields.parse(source).reader()(alert) for name, source in response.copied.items()}
+    return alert.labels | response.labels | {name: text for name, text in copied.items() if text}
 
 
 def render(fields: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 
-Decide = Callable[[alerts.Alert], decisions.Decision]
+Decide = Callable[[alerts.Alert, int], decisions.Decision]  # At a time, microseconds since the Unix epoch.
 Clock = Callable[[], int]  # Microseconds since the Unix epoch.
 
 

@@ -121,7 +121,7 @@ class Door:
     ) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
         parsed = desk.parse(body, headers, now)
         decide = self.decide
-        return parsed, [(alert, decide(alert)) for alert in parsed.alerts]
+        return parsed, [(alert, decide(alert, now)) for alert in parsed.alerts]
 
     async def _set_aside(self, desk: _Desk, body: bytes, headers: Headers, problem: str, now: int) -> str:
         """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""

@@ -129,7 +129,7 @@ def services_of(count, kind):
 def check(ruleset, naive, count):
     """Refuse to measure two things that do not answer the same."""
     for alert in fresh(range(count + 2), random.Random(5), 0):
-        indexed, plain = ruleset.decide(alert), naive.decide(alert)
+        indexed, plain = ruleset.decide(alert, 0), naive.decide(alert)
         if (indexed.incident_key, indexed.severity) != (plain.incident_key, plain.severity):
             raise SystemExit(f"the index and the naive matcher disagree about {alert}")
 

@@ -62,7 +62,7 @@ def test_the_readme_s_webhook_opens_an_incident_under_the_example_rules():
     configured = settings.load(tree.ROOT / "incident-router.yaml", {}, stand_in)
     source, body = readme_webhook()
     read = sources.build(source, configured.sources[source]).source.parse(body, {}, 1)
-    decided = [parts.load_rules(configured).decide(alert) for alert in read.alerts]
+    decided = [parts.load_rules(configured).decide(alert, 0) for alert in read.alerts]
     assert [decision.ignored for decision in decided] == [""]
     assert all(decision.response and decision.response.targets for decision in decided)
 

@@ -14,6 +14,7 @@ from router.rules.conditions import (
     equal,
     exists,
     greater,
+    in_list,
     less,
     matches,
     negation,
@@ -24,6 +25,7 @@ from router.rules.conditions import (
 CONDITIONS: Mapping[str, type[condition.Condition]] = {
     "equal": equal.Equal,
     "one_of": one_of.OneOf,
+    "in": in_list.InList,
     "not": negation.Not,
     "exists": exists.Exists,
     "starts_with": starts_with.StartsWith,

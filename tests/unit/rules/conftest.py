@@ -58,6 +58,7 @@ def build(destinations):
 
     def make(*rules):
         filled = [{"name": f"r{number}", "when": {}, "open": [], **rule} for number, rule in enumerate(rules)]
+        filled = [{key: value for key, value in rule.items() if value is not ...} for rule in filled]
         return load.build(filled, destinations, "v1")
 
     return make

@@ -50,16 +50,35 @@ def holds(wanted, value):
         "gte": lambda inner: compare(inner, value, lambda found, limit: not found < limit),
         "lt": lambda inner: compare(inner, value, lambda found, limit: found < limit),
         "lte": lambda inner: compare(inner, value, lambda found, limit: not found > limit),
+        "in": lambda inner: value in inner,
         "cidr": lambda inner: within(inner, value),
     }
     return all(results[name](inner) for name, inner in wanted.items())
+
+
+GROUPS = {
+    "any": any,
+    "all": all,
+    "none": lambda results: not any(results),
+}
+
+
+def asked(when, one):
+    """Tell whether everything under a `when`, groups and all, holds for an alert."""
+    return all(
+        GROUPS[name]([asked(member, one) for member in wanted])
+        if name in GROUPS
+        else holds(wanted, field_of(one, name))
+        for name, wanted in when.items()
+    )
 
 
 def decide(rules, one):
     """Every rule in order: (names of those that decide, severity, destinations with the rule each comes from)."""
     chain = []
     for entry in rules:
-        if all(holds(wanted, field_of(one, field)) for field, wanted in entry["when"].items()):
+        left_out = entry["unless"] is not None and asked(entry["unless"], one)
+        if asked(entry["when"], one) and not left_out:
             chain.append(entry)
             if not entry["continue"]:
                 break

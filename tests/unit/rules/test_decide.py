@@ -6,7 +6,7 @@ OPEN = [{"at": "on-call"}]
 
 
 def rule_of(ruleset, alert):
-    decision = ruleset.decide(alert)
+    decision = ruleset.decide(alert, 0)
     return decision.response.rule if decision.response else None
 
 
@@ -23,13 +23,13 @@ def test_an_earlier_rule_of_another_field_comes_before_a_later_one(build, make_a
 
 
 def test_an_alert_that_no_rule_matches_is_ignored_and_says_why(build, make_alert):
-    decision = build({"when": {"labels.a": "1"}}).decide(make_alert({"a": "2"}))
+    decision = build({"when": {"labels.a": "1"}}).decide(make_alert({"a": "2"}), 0)
     assert decision.response is None
     assert decision.ignored == "no rule matched"
 
 
 def test_no_rules_at_all_ignore_everything(build, make_alert):
-    assert build().decide(make_alert()).ignored == "no rule matched"
+    assert build().decide(make_alert(), 0).ignored == "no rule matched"
 
 
 def test_a_rule_without_conditions_matches_everything(build, make_alert):
@@ -78,14 +78,14 @@ def test_a_list_may_hold_the_empty_text(build, make_alert):
 
 def test_the_response_is_the_same_object_for_every_alert(build, make_alert):
     ruleset = build({"open": OPEN})
-    first, second = (ruleset.decide(make_alert(title=title)).response for title in ("a", "b"))
+    first, second = (ruleset.decide(make_alert(title=title), 0).response for title in ("a", "b"))
     assert first is second
     assert (first.rule, first.version, first.targets[0].destination) == ("r0", "v1", "on-call")
 
 
 def test_a_decision_tells_what_its_target_is_to_say(build, make_alert):
     ruleset = build({"open": [{"at": "page", "publish": "auto", "title": "Down"}, {"at": "on-call", "name": "n"}]})
-    page, on_call = ruleset.decide(make_alert()).response.targets
+    page, on_call = ruleset.decide(make_alert(), 0).response.targets
     assert (page.publish, page.fields) == ("auto", {"title": "Down"})
     assert (on_call.publish, on_call.fields) == ("review", {"name": "n"})
 
@@ -95,7 +95,7 @@ def test_a_rule_that_continues_lets_later_ones_add_targets(build, make_alert):
         {"continue": True, "open": [{"at": "on-call", "name": "first"}]},
         {"when": {"labels.a": "1"}, "open": [{"at": "on-call", "name": "later"}, {"at": "second"}]},
     )
-    decision = ruleset.decide(make_alert({"a": "1"}))
+    decision = ruleset.decide(make_alert({"a": "1"}), 0)
     assert decision.response.rule == "r0"
     assert decision.incident_key == "r0"
     assert [(target.destination, target.fields) for target in decision.response.targets] == [
@@ -108,14 +108,14 @@ def test_the_first_match_that_does_not_continue_ends_the_chain(build, make_alert
     ruleset = build(
         {"continue": True, "open": OPEN}, {"open": []}, {"open": [{"at": "second"}], "severity": "critical"}
     )
-    decision = ruleset.decide(make_alert())
+    decision = ruleset.decide(make_alert(), 0)
     assert [target.destination for target in decision.response.targets] == ["on-call"]
     assert decision.severity < severities.Severity.CRITICAL
 
 
 def test_a_rule_that_continues_into_nothing_decides_alone(build, make_alert):
     ruleset = build({"continue": True, "open": OPEN}, {"when": {"labels.a": "1"}})
-    assert ruleset.decide(make_alert()).response.rule == "r0"
+    assert ruleset.decide(make_alert(), 0).response.rule == "r0"
 
 
 def test_the_order_of_the_rules_holds_whatever_they_are_indexed_by(build, make_alert):
@@ -125,7 +125,7 @@ def test_the_order_of_the_rules_holds_whatever_they_are_indexed_by(build, make_a
         {"when": {"labels.b": "1"}, "continue": True, "open": [{"at": "second", "name": "2"}]},
         {"when": {"title": {"matches": "t"}}, "open": [{"at": "page", "title": "3"}]},
     )
-    decision = ruleset.decide(make_alert({"a": "1", "b": "1"}, title="t"))
+    decision = ruleset.decide(make_alert({"a": "1", "b": "1"}, title="t"), 0)
     assert [list(target.fields.values()) for target in decision.response.targets] == [["0"], ["1"], ["3"]]
 
 
@@ -135,26 +135,26 @@ def test_the_order_of_the_rules_holds_whatever_they_are_indexed_by(build, make_a
 )
 def test_later_rules_may_raise_the_severity_and_never_lower_it(build, make_alert, first, second, highest):
     ruleset = build({"continue": True, "severity": first}, {"severity": second} if second else {})
-    decision = ruleset.decide(make_alert(severity="error"))
+    decision = ruleset.decide(make_alert(severity="error"), 0)
     assert decision.severity is severities.parse(highest)
 
 
 def test_combined_responses_are_shared_too(build, make_alert):
     ruleset = build({"continue": True, "open": OPEN}, {"open": [{"at": "second"}]})
-    first, second = (ruleset.decide(make_alert(title=title)).response for title in ("a", "b"))
+    first, second = (ruleset.decide(make_alert(title=title), 0).response for title in ("a", "b"))
     assert first is second
 
 
 def test_the_severity_is_the_rule_s_or_else_what_the_sender_s_word_means(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "severity": "info"}, {})
-    assert ruleset.decide(make_alert({"a": "1"}, severity="page")).severity is severities.Severity.INFO
-    assert ruleset.decide(make_alert(severity="page")).severity is severities.Severity.CRITICAL
+    assert ruleset.decide(make_alert({"a": "1"}, severity="page"), 0).severity is severities.Severity.INFO
+    assert ruleset.decide(make_alert(severity="page"), 0).severity is severities.Severity.CRITICAL
 
 
 def test_a_resolved_alert_gets_the_decision_of_the_firing_one(build, make_alert):
     ruleset = build({"when": {"labels.a": "1"}, "group_by": ["labels.a"], "open": OPEN})
-    firing = ruleset.decide(make_alert({"a": "1"}))
-    resolved = ruleset.decide(make_alert({"a": "1"}, status="resolved", ends_at=5))
+    firing = ruleset.decide(make_alert({"a": "1"}), 0)
+    resolved = ruleset.decide(make_alert({"a": "1"}, status="resolved", ends_at=5), 0)
     assert firing == resolved
 
 

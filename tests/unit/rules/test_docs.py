@@ -7,7 +7,7 @@ import pytest
 
 from router.destinations import registry as kinds
 from router.domain import severity as severities
-from router.rules import fields, known, load, model, template, words
+from router.rules import asking, fields, known, load, model, template, words
 from router.rules.conditions import registry
 
 TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "rules.md").read_text()
@@ -33,6 +33,17 @@ def test_there_is_an_example_of_every_key_of_a_rule():
         key = field.alias or name
         assert any(f"{key}:" in example for example in EXAMPLES), key
         assert f"`{key}`" in TEXT, key
+
+
+def test_there_is_an_example_of_every_key_of_a_file_and_of_its_defaults():
+    for key in [*model.FileShape.model_fields, *model.DefaultsShape.model_fields, *model.TimingShape.model_fields]:
+        assert key == "tests" or any(f"{key}:" in example for example in EXAMPLES), key
+        assert f"`{key}`" in TEXT, key
+
+
+def test_every_group_stands_in_the_table():
+    for word, meaning in asking.GROUPS.items():
+        assert f"| `{word}` | {meaning} |" in TEXT
 
 
 def test_every_condition_stands_in_the_table():

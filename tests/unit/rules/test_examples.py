@@ -30,7 +30,7 @@ def targets(decision):
 
 
 def test_a_failing_checkout_opens_everywhere_and_is_published_at_once(ruleset, make_alert):
-    decision = ruleset.decide(make_alert({"service": "checkout", "region": "eu"}, severity="page", title="5xx"))
+    decision = ruleset.decide(make_alert({"service": "checkout", "region": "eu"}, severity="page", title="5xx"), 0)
     assert decision.response.rule == "checkout-down"
     assert decision.severity is severities.Severity.CRITICAL
     assert decision.incident_key == 'checkout-down{labels.service="checkout",labels.region="eu"}'
@@ -42,7 +42,7 @@ def test_a_failing_checkout_opens_everywhere_and_is_published_at_once(ruleset, m
 
 
 def test_a_slow_checkout_waits_for_a_person(ruleset, make_alert):
-    decision = ruleset.decide(make_alert({"service": "checkout"}, severity="warning", title="Checkout is slow"))
+    decision = ruleset.decide(make_alert({"service": "checkout"}, severity="warning", title="Checkout is slow"), 0)
     assert decision.response.rule == "checkout-slow"
     assert targets(decision)["public-page"] == "review"
 
@@ -58,11 +58,11 @@ def test_a_slow_checkout_waits_for_a_person(ruleset, make_alert):
     ],
 )
 def test_each_alert_finds_its_rule(ruleset, make_alert, labels, others, rule):
-    assert ruleset.decide(make_alert(labels, **others)).response.rule == rule
+    assert ruleset.decide(make_alert(labels, **others), 0).response.rule == rule
 
 
 def test_staging_opens_nothing_anywhere(ruleset, make_alert):
-    assert targets(ruleset.decide(make_alert({"env": "staging"}))) == {}
+    assert targets(ruleset.decide(make_alert({"env": "staging"}), 0)) == {}
 
 
 def test_every_text_of_every_rule_comes_to_something_for_an_alert_that_carries_nothing(ruleset):

@@ -25,7 +25,7 @@ def candidates_met(ruleset, one):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide, "walk", counted)
-        ruleset.decide(one)
+        ruleset.decide(one, 0)
     return met
 
 
@@ -42,23 +42,23 @@ def test_a_text_common_to_many_rules_is_parted_by_a_second_field_and_a_third(bui
     ]
     ruleset = build(*rules)
     one = make_alert({"team": "t", "service": "s42", "region": "r7"})
-    assert ruleset.decide(one).response.rule == "r742"
+    assert ruleset.decide(one, 0).response.rule == "r742"
     assert candidates_met(ruleset, one) == 1
 
 
 def test_rules_over_very_many_labels_are_found_by_the_alert_s_own_labels(build, make_alert):
     ruleset = build(*({"when": {f"labels.l{n}": "x"}} for n in range(500)), {"when": {"labels.other": ""}})
     one = make_alert({"l321": "x", "l400": "x"})
-    assert ruleset.decide(one).response.rule == "r321"
-    assert ruleset.decide(make_alert({"l1": "y"})).response.rule == "r500"
+    assert ruleset.decide(one, 0).response.rule == "r321"
+    assert ruleset.decide(make_alert({"l1": "y"}), 0).response.rule == "r500"
     assert candidates_met(ruleset, one) <= 3
     assert ruleset._root.wide is not None
 
 
 def test_rules_with_nothing_but_patterns_share_sets(build, make_alert):
     ruleset = build(*({"when": {"title": {"matches": f"number {n}$"}}} for n in range(1000)))
-    assert ruleset.decide(make_alert(title="this is number 777")).response.rule == "r777"
-    assert ruleset.decide(make_alert(title="this is number 7777")).ignored
+    assert ruleset.decide(make_alert(title="this is number 777"), 0).response.rule == "r777"
+    assert ruleset.decide(make_alert(title="this is number 7777"), 0).ignored
     assert ruleset._root.rest is None
     assert len(ruleset._root.sets) == 4
 
@@ -69,31 +69,33 @@ def test_patterns_come_before_and_behind_an_equality_as_the_rules_stand(build, m
         {"when": {"labels.a": "1"}},
         {"when": {"title": {"matches": "second"}}},
     )
-    named = {title: ruleset.decide(make_alert({"a": "1"}, title=title)).response.rule for title in ("first", "second")}
+    named = {
+        title: ruleset.decide(make_alert({"a": "1"}, title=title), 0).response.rule for title in ("first", "second")
+    }
     assert named == {"first": "r0", "second": "r1"}
-    assert ruleset.decide(make_alert(title="second")).response.rule == "r2"
+    assert ruleset.decide(make_alert(title="second"), 0).response.rule == "r2"
 
 
 def test_patterns_below_a_common_text_share_sets_as_well(build, make_alert):
     ruleset = build(*({"when": {"labels.service": "shop", "title": {"matches": f"^error {n} "}}} for n in range(100)))
-    assert ruleset.decide(make_alert({"service": "shop"}, title="error 63 again")).response.rule == "r63"
-    assert ruleset.decide(make_alert({"service": "other"}, title="error 63 again")).ignored
+    assert ruleset.decide(make_alert({"service": "shop"}, title="error 63 again"), 0).response.rule == "r63"
+    assert ruleset.decide(make_alert({"service": "other"}, title="error 63 again"), 0).ignored
 
 
 def test_rules_with_nothing_but_beginnings_are_found_by_them(build, make_alert):
     ruleset = build(*({"when": {"title": {"starts_with": f"[{n:04}] disk"}}} for n in range(2000)))
     one = make_alert(title="[1234] disk full")
-    assert ruleset.decide(one).response.rule == "r1234"
+    assert ruleset.decide(one, 0).response.rule == "r1234"
     assert candidates_met(ruleset, one) == 1
-    assert ruleset.decide(make_alert(title="[1234] dis")).ignored
+    assert ruleset.decide(make_alert(title="[1234] dis"), 0).ignored
     assert ruleset._root.rest is None
 
 
 def test_beginnings_of_many_lengths_are_each_found_and_the_first_rule_wins(build, make_alert):
     ruleset = build(*({"when": {"title": {"starts_with": "x" * (50 - n)}}} for n in range(50)))
     for length in (1, 7, 50, 90):
-        assert ruleset.decide(make_alert(title="x" * length)).response.rule == f"r{max(50 - length, 0)}"
-    assert ruleset.decide(make_alert(title="y")).ignored
+        assert ruleset.decide(make_alert(title="x" * length), 0).response.rule == f"r{max(50 - length, 0)}"
+    assert ruleset.decide(make_alert(title="y"), 0).ignored
 
 
 def test_a_rule_with_several_beginnings_is_found_once(build, make_alert):
@@ -104,7 +106,7 @@ def test_a_rule_with_several_beginnings_is_found_once(build, make_alert):
     found = {
         title: [target.destination for target in decision.response.targets]
         for title in ("abc", "ac", "cde", "cdx")
-        if (decision := ruleset.decide(make_alert(title=title))).response
+        if (decision := ruleset.decide(make_alert(title=title), 0)).response
     }
     assert found == {"abc": ["on-call", "second"], "ac": ["on-call"], "cde": ["on-call", "second"], "cdx": ["second"]}
 
@@ -115,16 +117,16 @@ def test_a_beginning_common_to_many_rules_is_parted_by_a_second_field(build, mak
         *({"when": {"title": {"starts_with": "[shop]"}, "labels.host": {"starts_with": f"h{n}-"}}} for n in range(500)),
     )
     one = make_alert({"service": "s77"}, title="[shop] down")
-    assert ruleset.decide(one).response.rule == "r77"
+    assert ruleset.decide(one, 0).response.rule == "r77"
     assert candidates_met(ruleset, one) == 1
-    assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop] down")).response.rule == "r1499"
-    assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop")).ignored
+    assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop] down"), 0).response.rule == "r1499"
+    assert ruleset.decide(make_alert({"host": "h499-a"}, title="[shop"), 0).ignored
 
 
 def test_long_lists_in_many_rules_do_not_multiply(build, make_alert):
     wanted = {f"labels.l{field}": [f"v{n}" for n in range(200)] for field in range(4)}
     ruleset = build(*({"when": {**wanted, "labels.n": {"not": str(n)}}} for n in range(200)))
-    assert ruleset.decide(make_alert({f"l{field}": "v5" for field in range(4)} | {"n": "0"})).response.rule == "r1"
+    assert ruleset.decide(make_alert({f"l{field}": "v5" for field in range(4)} | {"n": "0"}), 0).response.rule == "r1"
 
 
 def test_a_set_that_runs_out_of_memory_is_asked_pattern_by_pattern(monkeypatch):

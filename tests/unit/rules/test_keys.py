@@ -6,7 +6,8 @@ from router.rules import fields, keys, model
 
 
 def key(labels, *group_by, conditions=()):
-    rule = model.Rule("rule", "f:1", tuple(conditions), group_by=tuple(fields.parse(name) for name in group_by))
+    shared = model.Shared(group_by=tuple(fields.parse(name) for name in group_by))
+    rule = model.Rule("rule", "f:1", tuple(conditions), shared=shared)
     beginning, group = keys.of(rule)
     alert = alerts.Alert("am", "f", "firing", 1, 0, title="t", labels=labels)
     return beginning if group is None else group(beginning, alert)
@@ -44,6 +45,15 @@ def test_a_key_that_the_rule_itself_settles_is_the_same_as_one_made_for_the_aler
         {"name": "rule", "when": {"labels.service": 'a"b', "labels.region": ["eu"]},
          "group_by": ["labels.service", "labels.region"]}
     )  # fmt: skip
-    assert settled.decide(make_alert(labels)).incident_key == key(labels, "labels.service", "labels.region")
+    assert settled.decide(make_alert(labels), 0).incident_key == key(labels, "labels.service", "labels.region")
     half = build({"name": "rule", "when": {"labels.service": 'a"b'}, "group_by": ["labels.service", "labels.region"]})
-    assert half.decide(make_alert(labels)).incident_key == key(labels, "labels.service", "labels.region")
+    assert half.decide(make_alert(labels), 0).incident_key == key(labels, "labels.service", "labels.region")
+
+
+def test_a_label_that_the_rule_sets_or_copies_is_what_the_incident_is_told_apart_by(build, make_alert):
+    made = build(
+        {"name": "rule", "labels": {"team": "payments", "zone": {"from": "labels.aws_zone"}},
+         "group_by": ["labels.team", "labels.zone", "title"]}
+    )  # fmt: skip
+    decision = made.decide(make_alert({"team": "theirs", "aws_zone": "eu-1"}, title="t"), 0)
+    assert decision.incident_key == 'rule{labels.team="payments",labels.zone="eu-1",title="t"}'

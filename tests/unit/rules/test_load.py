@@ -40,7 +40,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path, destinations):
 
 
 def test_a_folder_without_rules_ignores_every_alert(folder, destinations, make_alert):
-    assert load.load(folder(), destinations).decide(make_alert()).ignored
+    assert load.load(folder(), destinations).decide(make_alert(), 0).ignored
     assert load.load(folder(a="", b="tests: []\n"), destinations).rules == ()
 
 
@@ -92,7 +92,7 @@ def test_defaults_of_a_destination_count_as_set(folder, destinations):
 
 def test_a_rule_carries_its_owner_and_its_runbook(build):
     rule = build({"owner": "team", "runbook": "look there"}).rules[0]
-    assert (rule.owner, rule.runbook) == ("team", "look there")
+    assert (rule.shared.owner, rule.shared.runbook) == ("team", "look there")
 
 
 def test_rules_as_data_are_checked_just_the_same(destinations):
@@ -103,8 +103,8 @@ def test_rules_as_data_are_checked_just_the_same(destinations):
 
 def test_numbers_in_data_are_texts_as_in_files(destinations, make_alert):
     ruleset = load.build([{"name": "x", "when": {"labels.a": [5, True]}, "open": []}], destinations)
-    assert ruleset.decide(make_alert({"a": "5"})).response
-    assert ruleset.decide(make_alert({"a": "true"})).response
+    assert ruleset.decide(make_alert({"a": "5"}), 0).response
+    assert ruleset.decide(make_alert({"a": "true"}), 0).response
 
 
 def test_nothing_wrong_means_no_problems(folder, destinations):

@@ -1,8 +1,11 @@
+import re
+
 import hypothesis
 import pytest
 from hypothesis import strategies as st
 
 from router.domain import alert as alerts
+from router.domain import decision as decisions
 from router.domain import severity as severities
 from router.rules import template
 
@@ -18,8 +21,13 @@ ALERT = alerts.Alert(
     severity="page",
     link="http://prometheus/graph",
 )
+RESPONSE = decisions.Response(
+    "checkout-down", "f:1", "v", labels={"team": "shop", "a.b": "set"},
+    copied={"copy": "labels.service", "none": "labels.no"}, owner="team-shop", runbook="https://wiki/shop",
+)  # fmt: skip
 CONTEXT = template.context(
     ALERT,
+    RESPONSE,
     key="rule{x}",
     severity=severities.Severity.MAJOR,
     reference="IR-7F3K2QXM",
@@ -37,13 +45,18 @@ def rendered(text):
         ("{{ alert.title }}", "5xx"),
         ("{{ alert.source }} {{ alert.severity }} {{ alert.link }}", "am page http://prometheus/graph"),
         ("{{ alert.labels.service }}: {{ alert.annotations.summary }}", "checkout: many errors"),
-        ("{{ alert.labels['a.b'] }}", "dotted"),
+        ("{{ alert.labels['a.b'] }}", "set"),
+        ("{{ alert.labels.team }}, {{ alert.labels.copy }}{{ alert.labels.none }}", "shop, checkout"),
+        ("{{ rule.name }} {{ rule.owner }} {{ rule.runbook }}", "checkout-down team-shop https://wiki/shop"),
         ("{{ incident.key }} {{ incident.severity }} {{ incident.reference }}", "rule{x} major IR-7F3K2QXM"),
         ("{{ incident.opened_at }}", "2031-05-02T09:30:00Z"),
         ("{{ incident.opened_at | date: '%H:%M' }}", "09:30"),
         ("{{ alert.labels.missing | default: alert.title | upcase }}", "5XX"),
         ("{% if alert.labels.service == 'checkout' %}yes{% else %}no{% endif %}", "yes"),
-        ("{% for label in alert.labels %}{{ label[0] }}={{ label[1] }};{% endfor %}", "service=checkout;a.b=dotted;"),
+        (
+            "{% for label in alert.labels %}{{ label[0] }}={{ label[1] }};{% endfor %}",
+            "service=checkout;a.b=set;team=shop;copy=checkout;",
+        ),
         ("{% assign x = alert.title %}{{ x }}", "5xx"),
         ("no variables at all", "no variables at all"),
         ("{% raw %}{{ literal }}{% endraw %}", "{{ literal }}"),
@@ -119,7 +132,7 @@ def test_no_code_can_be_reached(text):
 def test_an_alert_without_a_title_is_called_by_the_incident_key():
     nameless = alerts.Alert("am", "f", "firing", 1, 0)
     context = template.context(
-        nameless, key="the-key", severity=severities.Severity.INFO, reference="IR-1", opened_at=0
+        nameless, RESPONSE, key="the-key", severity=severities.Severity.INFO, reference="IR-1", opened_at=0
     )
     assert template.render({"name": "{{ alert.title }}"}, context) == {"name": "the-key"}
 
@@ -132,6 +145,46 @@ def test_an_alert_without_a_title_is_called_by_the_incident_key():
 )
 def test_no_filter_can_stop_a_text_from_being_rendered(text, name, argument):
     odd = alerts.Alert("am", "f", "firing", 1, 0, title="title", labels={"x": text})
-    context = template.context(odd, key="k", severity=severities.Severity.INFO, reference="", opened_at=0)
+    context = template.context(odd, RESPONSE, key="k", severity=severities.Severity.INFO, reference="", opened_at=0)
     for given in ("alert.labels.x", "alert.labels", "alert.labels.none"):
         assert isinstance(template.render({"t": f"{{{{ {given} | {name}{argument} }}}}"}, context)["t"], str)
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("alert.title", ("alert", "title")),
+        ("alert.labels.region", ("alert", "labels", "region")),
+        ("alert.labels['a.b']", ("alert", "labels", "a.b")),
+        ("incident.reference", ("incident", "reference")),
+    ],
+)
+def test_a_variable_is_named_as_in_a_template(name, way):
+    assert template.variable(name) == way
+    assert template.variables(f"x {{{{ {name} | upcase }}}} y") == [way]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("labels.region", 'did you mean "alert.labels.region"?'),
+        ("alert.titel", 'did you mean "title"?'),
+        ("alert.labels", "name each: alert.labels.region"),
+        ("alert", "is not a text"),
+        ("alert.title | upcase", "not the name of a variable"),
+        ("}} {{", "not the name of a variable"),
+        ("", "not the name of a variable"),
+    ],
+)
+def test_what_is_no_variable_is_told(name, said):
+    with pytest.raises(template.Unknown, match=re.escape(said)):
+        template.variable(name)
+
+
+def test_every_variable_of_a_text_is_found_wherever_it_stands():
+    text = "{% if alert.labels.x %}{{ alert.title | append: alert.link }}{% endif %}{{ alert.labels[alert.source] }}"
+    assert set(template.variables(text)) == {
+        ("alert", "labels", "x"), ("alert", "title"), ("alert", "link"), ("alert", "labels", "[…]"),
+        ("alert", "source"),
+    }  # fmt: skip
+    assert template.variables("no variable { here }") == []

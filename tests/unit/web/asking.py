@@ -45,7 +45,7 @@ class Recording:
         return f"kept-{len(self.kept)}"
 
 
-def decide(alert: Any) -> decision.Decision:
+def decide(alert: Any, _: int) -> decision.Decision:
     if alert.labels.get("env") == "staging":
         return decision.Decision(ignored="no rule matches")
     return decision.Decision(f"checkout/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE)

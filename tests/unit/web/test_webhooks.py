@@ -103,7 +103,7 @@ def test_a_delivery_without_alerts_is_accepted_and_needs_no_entry():
 def test_rules_may_be_replaced_between_two_deliveries():
     store = asking.Recording()
     door = asking.door(store)
-    door.decide = lambda alert: asking.decide(alert).__class__(ignored="new rules")
+    door.decide = lambda alert, now: asking.decide(alert, now).__class__(ignored="new rules")
     answer = asking.ask(door, PROD, chunks=(group(alert()),))
     assert answer.json["alerts"] == [{"fingerprint": "f1", "ignored": "new rules"}]
 

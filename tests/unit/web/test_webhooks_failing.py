@@ -80,7 +80,7 @@ def test_a_body_that_could_not_even_be_kept_is_503(path):
 
 
 def test_a_failing_rule_is_500_and_the_body_is_kept_for_a_fix(written):
-    def broken(_alert):
+    def broken(_alert, _now):
         raise ZeroDivisionError("a secret detail")
 
     store = asking.Recording()

@@ -1,0 +1,102 @@
+"""``expr``: what conditions cannot say, in CEL, checked against the alert's shape when rules load.
+
+Google's implementation evaluates it; see https://cel.dev for the language.
+"""
+
+import re
+
+from cel_expr_python import cel
+
+from router.documents import nearest
+from router.domain import alert as alerts
+
+VARIABLES = {
+    "alert.title": "string",
+    "alert.source": "string",
+    "alert.severity": "string",
+    "alert.labels": "map(string, string)",
+    "alert.annotations": "map(string, string)",
+}
+"""What an expression sees, with the types in CEL's words."""
+
+_TEXTS = cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
+_TYPES = {"string": cel.Type.STRING, "map(string, string)": _TEXTS}
+_ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in VARIABLES.items()})
+_FUNCTIONS = ("size", "has", "matches", "startsWith", "endsWith", "contains", "all", "exists", "exists_one", "int")
+_COMPLAINT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'.*")
+
+
+class Unreadable(Exception):
+    """An expression that is wrong: what is wrong with it, and the line and column within it, from 1."""
+
+    def __init__(self, problem: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.line = line
+        self.column = column
+
+
+class Expression:
+    """One expression, compiled; equal where the text is the same."""
+
+    __slots__ = ("_compiled", "text")
+
+    def __init__(self, text: str) -> None:
+        """Compile and check it; ``Unreadable``."""
+        self.text = text
+        try:
+            self._compiled = _ENVIRONMENT.compile(text)
+        except RuntimeError as error:  # The library raises nothing more telling.
+            raise _unreadable(str(error), text) from error
+        kind = self._compiled.return_type()
+        if kind != cel.Type.BOOL:
+            raise Unreadable(f"the expression is a {kind.name().lower()}; it has to be true or false")
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the texts."""
+        return isinstance(other, Expression) and self.text == other.text
+
+    def __hash__(self) -> int:
+        """Follow the text."""
+        return hash(self.text)
+
+    def holds(self, alert: alerts.Alert) -> bool:
+        """Tell whether it is true of an alert; one that fails, as for a label that is not there, is not."""
+        return self.explain(alert) is True
+
+    def explain(self, alert: alerts.Alert) -> bool | str:
+        """True, false, or why it could not be told."""
+        try:
+            found = self._compiled.eval(
+                data={
+                    "alert.title": alert.title,
+                    "alert.source": alert.source,
+                    "alert.severity": alert.severity,
+                    "alert.labels": alert.labels,
+                    "alert.annotations": alert.annotations,
+                }
+            )
+        except (RuntimeError, UnicodeError) as error:  # A text that no UTF-8 holds can't be handed over.
+            return str(error).partition("\n")[0]
+        value = found.value()
+        return value if isinstance(value, bool) else str(value).partition("\n")[0]
+
+
+def _unreadable(said: str, text: str) -> Unreadable:
+    found = _COMPLAINT.search(said)
+    if found is None:
+        return Unreadable(said.partition("\n")[0])
+    line, column, problem = int(found[1]), int(found[2]), found[3]
+    undeclared = _UNDECLARED.fullmatch(problem)
+    if undeclared is None:
+        return Unreadable(problem, line, column)
+    name = undeclared[1]
+    # CEL points at the last dot of a name, and behind the name of a function.
+    if said_of_function := text.splitlines()[line - 1][column - 1 : column] == "(":
+        close = nearest.nearest(name, _FUNCTIONS)
+        hint = f'; did you mean "{close}"?' if close else ""
+    else:
+        hint = nearest.hint(name, VARIABLES)
+    before = name.rfind(".") if "." in name else len(name) if said_of_function else 0
+    return Unreadable(f'unknown name "{name}"{hint}', line, column - before)

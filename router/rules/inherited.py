@@ -1,0 +1,19 @@
+"""What a file, or the folder it stands in, says for all of its rules: ``defaults``, ``lists``, ``time_intervals``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from router.domain import decision as decisions
+from router.rules import intervals, model
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What rules inherit. ``fields`` are by destination what a rule does not set there itself."""
+
+    shared: model.Shared = model.UNSAID
+    publish: decisions.Publish = "review"
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    times: Mapping[str, tuple[intervals.Interval, ...]] = field(default_factory=dict)

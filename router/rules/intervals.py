@@ -1,0 +1,199 @@
+"""When a rule holds: weekly times in a time zone, in the words of Alertmanager's ``time_intervals``.
+
+Months, days of the month and years may narrow them down. A time that ends before it begins goes over midnight and
+belongs to the day on which it begins.
+"""
+
+import calendar
+import re
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+import pydantic
+
+from router.documents import nearest
+
+_MINUTE = 60_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
+_WEEKDAYS = [name.lower() for name in calendar.day_name]
+_MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, so that they count from 1.
+
+Range = tuple[int, int]
+
+
+def _minutes(value: Any) -> int:
+    text = str(value)
+    if _TIME.fullmatch(text) is None:
+        raise ValueError("a time is needed here, as 09:00; put it in quotes")
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+def _named(text: str, names: Sequence[str], what: str) -> int:
+    """The position of a name; its first three letters are enough."""
+    word = text.strip().lower()
+    for position, name in enumerate(names):
+        if name and word in {name, name[:3]}:
+            return position
+    raise ValueError(f'"{text}" is no {what}{nearest.hint(word, [name for name in names if name])}')
+
+
+def _ends(text: str) -> tuple[str, str]:
+    first, colon, last = text.partition(":")
+    return first, last if colon else first
+
+
+def _weekdays(value: Any) -> Range:
+    first, last = (_named(end, _WEEKDAYS, "day of the week") for end in _ends(str(value)))
+    return first, last
+
+
+def _months(value: Any) -> Range:
+    ends = _ends(str(value))
+    first, last = (int(end) if end.isdigit() else _named(end, _MONTHS, "month") for end in ends)
+    return _in_order(first, last, 1, 12)
+
+
+def _years(value: Any) -> Range:
+    first, last = (_number(end, "year") for end in _ends(str(value)))
+    return _in_order(first, last, 1970, 9999)
+
+
+def _days_of_month(value: Any) -> Range:
+    first, last = (_number(end, "day of the month") for end in _ends(str(value)))
+    if 0 in {first, last} or (first > 0) != (last > 0):
+        raise ValueError("days of the month are 1:31 counted from its beginning, or -31:-1 from its end")
+    return _in_order(first, last, -31, 31)
+
+
+def _number(text: str, what: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f'"{text}" is no {what}') from None
+
+
+def _in_order(first: int, last: int, least: int, most: int) -> Range:
+    if not least <= first <= last <= most:
+        raise ValueError(f"a range from {least} to {most} is needed here, the smaller end first")
+    return first, last
+
+
+def _zone(value: Any) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(str(value))
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        hint = nearest.hint(str(value), zoneinfo.available_timezones())
+        raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
+
+
+class TimeShape(pydantic.BaseModel):
+    """One span of a day; ``start_time`` belongs to it, ``end_time`` does not."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    start_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)]
+    end_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)]
+
+    @pydantic.model_validator(mode="after")
+    def _not_nothing(self) -> "TimeShape":
+        if self.start_time == self.end_time:
+            raise ValueError("a time that ends when it begins is nothing; a whole day is 00:00 to 24:00")
+        return self
+
+
+class Shape(pydantic.BaseModel):
+    """One interval as it is written; what is left out does not narrow it down."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    times: list[TimeShape] = []
+    weekdays: list[Annotated[Range, pydantic.BeforeValidator(_weekdays, json_schema_input_type=str)]] = []
+    days_of_month: list[Annotated[Range, pydantic.BeforeValidator(_days_of_month, json_schema_input_type=str)]] = []
+    months: list[Annotated[Range, pydantic.BeforeValidator(_months, json_schema_input_type=str)]] = []
+    years: list[Annotated[Range, pydantic.BeforeValidator(_years, json_schema_input_type=str)]] = []
+    location: Annotated[Any, pydantic.BeforeValidator(_zone, json_schema_input_type=str)] = zoneinfo.ZoneInfo("UTC")
+
+    def interval(self) -> "Interval":
+        """What it comes to."""
+        return Interval(
+            tuple((time.start_time, time.end_time) for time in self.times),
+            tuple(self.weekdays),
+            tuple(self.days_of_month),
+            tuple(self.months),
+            tuple(self.years),
+            self.location,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One interval; a ``Range`` includes both its ends, ``times`` are minutes of the day without their ends."""
+
+    times: tuple[Range, ...]
+    weekdays: tuple[Range, ...]
+    days_of_month: tuple[Range, ...]
+    months: tuple[Range, ...]
+    years: tuple[Range, ...]
+    zone: zoneinfo.ZoneInfo
+
+    def holds(self, now: int) -> bool:
+        """Tell whether a time, microseconds since the epoch, lies within."""
+        local = (_EPOCH + timedelta(microseconds=now)).astimezone(self.zone)
+        today, minute = local.date(), local.hour * 60 + local.minute
+        if not self.times:
+            return self._has(today)
+        return any(
+            (start <= minute < end and self._has(today))
+            if start < end
+            else (minute >= start and self._has(today)) or (minute < end and self._has(today - timedelta(days=1)))
+            for start, end in self.times
+        )
+
+    def _has(self, day: date) -> bool:
+        length = calendar.monthrange(day.year, day.month)[1]
+        from_end = day.day - length - 1
+        return (
+            _within(day.month, self.months)
+            and _within(day.year, self.years)
+            and (not self.weekdays or any(_on(day.weekday(), ends) for ends in self.weekdays))
+            and (not self.days_of_month or any(_is(day.day, from_end, ends) for ends in self.days_of_month))
+        )
+
+
+def _within(value: int, ranges: tuple[Range, ...]) -> bool:
+    return not ranges or any(first <= value <= last for first, last in ranges)
+
+
+def _on(weekday: int, ends: Range) -> bool:
+    first, last = ends
+    return first <= weekday <= last if first <= last else weekday >= first or weekday <= last
+
+
+def _is(day: int, from_end: int, ends: Range) -> bool:
+    first, last = ends
+    return first <= (day if first > 0 else from_end) <= last
+
+
+class Schedule:
+    """Holds within one of the intervals, or, ``outside``, within none; asked for a minute once, it remembers."""
+
+    __slots__ = ("_holds", "_minute", "intervals", "outside")
+
+    def __init__(self, intervals: tuple[Interval, ...], *, outside: bool = False) -> None:
+        """Take the intervals."""
+        self.intervals = intervals
+        self.outside = outside
+        self._minute = -1
+        self._holds = False
+
+    def __call__(self, now: int) -> bool:
+        """Tell whether it holds at a time, microseconds since the epoch."""
+        minute = now // _MINUTE
+        if minute != self._minute:
+            self._holds = any(interval.holds(now) for interval in self.intervals) != self.outside
+            self._minute = minute
+        return self._holds

@@ -1,0 +1,130 @@
+"""Reads where a rule opens incidents, and what it says there: destinations, their fields, and the texts in them."""
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import pydantic
+
+from router.documents import nearest, validation
+from router.domain import decision as decisions
+from router.rules import inherited, known, model, part, template
+
+_EMPTY = (
+    ", for an alert without the labels and annotations that the template names; "
+    'give it a default: "{{ alert.labels.x | default: alert.title }}"'
+)
+_OWN_KEYS = frozenset(model.OpenShape.model_fields)
+_LATER = "missing"  # What defaults lack may still come from the rule.
+
+
+class Openings:
+    """Reads the entries of ``open`` in one rule, over what the rule inherits."""
+
+    def __init__(
+        self,
+        at: part.Part,
+        destinations: known.Destinations,
+        inherits: inherited.Inherited,
+        public: Collection[template.Variable],
+    ) -> None:
+        """Take the rule that is read, the destinations there are, and the variables that customers may see."""
+        self._at = at
+        self._destinations = destinations
+        self._inherits = inherits
+        self._public = public
+
+    def targets(self, entries: Any) -> Iterator[decisions.Target]:
+        """Read each entry; what is wrong with it is told."""
+        seen = set()
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if not isinstance(entry, dict) or not isinstance(entry.get("at"), str):
+                continue
+            name = entry["at"]
+            if name in seen:
+                self._at.say(f'opens at "{name}" twice', "open", index, "at")
+            seen.add(name)
+            destination = self._destinations.get(name)
+            if destination is None:
+                unknown(self._at, name, self._destinations, "open", index, "at")
+                continue
+            own = {key: value for key, value in entry.items() if key not in _OWN_KEYS}
+            at = self._at.inside("open", index)
+            before = len(at.found)
+            check_texts(at, own, destination, name, self._public)
+            merged = {**self._inherits.fields.get(name, {}), **own}
+            check_opening(at, merged, destination)
+            # A text that is right as it stands may still come to nothing for an alert without the labels it names.
+            if len(at.found) == before:
+                check_opening(at, template.render(merged, template.sample()), destination, _EMPTY)
+            yield decisions.Target(name, merged, entry.get("publish") or self._inherits.publish)
+
+
+def unknown(at: part.Part, name: str, destinations: known.Destinations, *path: str | int, key: bool = False) -> None:
+    """Tell that there is no such destination."""
+    at.say(f'there is no destination "{name}"{nearest.hint(name, destinations)}', *path, key=key)
+
+
+def defaults(
+    at: part.Part,
+    entries: Any,
+    destinations: known.Destinations,
+    public: Collection[template.Variable],
+) -> dict[str, dict[str, Any]]:
+    """Read ``open`` of ``defaults``: fields by destination, of which a rule may still set others."""
+    found = {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if not isinstance(entry, dict):
+            continue
+        destination = destinations.get(name)
+        if destination is None:
+            unknown(at, name, destinations, "open", name, key=True)
+            continue
+        inside = at.inside("open", name)
+        check_texts(inside, entry, destination, name, public)
+        check_opening(inside, entry, destination, ignored=_LATER)
+        found[name] = entry
+    return found
+
+
+def check_opening(
+    at: part.Part, own: Mapping[str, Any], destination: known.Known, note: str = "", ignored: str = ""
+) -> None:
+    """Check fields as the destination will; an error of the kind ``ignored`` is left out."""
+    try:
+        destination.opening.model_validate({**destination.defaults, **own}, context=destination.context)
+    except pydantic.ValidationError as error:
+        found = validation.problems_of(
+            error, at.document, at=at.at, model=destination.opening, about=at.about, ignored=ignored
+        )
+        at.found.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
+
+
+def check_texts(
+    at: part.Part, value: Any, destination: known.Known, name: str, public: Collection[template.Variable]
+) -> None:
+    """Templates have to be right; at destinations that customers see they use what is marked as public, and no more."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            check_texts(at.inside(key), inner, destination, name, public)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            check_texts(at.inside(index), inner, destination, name, public)
+    elif isinstance(value, str) and template.is_template(value):
+        wrong = template.problems(value)
+        for said in wrong:
+            at.say(said)
+        if destination.public and not wrong:
+            _check_public(at, value, name, public)
+
+
+def _check_public(at: part.Part, text: str, name: str, public: Collection[template.Variable]) -> None:
+    private = [".".join(one) for one in template.variables(text) if one not in public]
+    for variable in dict.fromkeys(private):
+        if "[…]" in variable:
+            at.say(f'customers see what is at "{name}": a name that is looked up can\'t be marked as public')
+        else:
+            at.say(
+                f'customers see what is at "{name}", and {variable} is not marked as public; '
+                f"if they may see it, the rule says so with public: [{variable}]"
+            )

@@ -1,0 +1,49 @@
+"""Reads ``during`` and ``except_during``, and the named intervals that they may use."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from router.documents import nearest
+from router.rules import intervals, part
+
+Named = Mapping[str, tuple[intervals.Interval, ...]]
+"""The intervals of each name."""
+
+
+def read(at: part.Part, data: dict[str, Any], named: Named) -> Iterator[intervals.Schedule]:
+    """Read when a rule holds; what is wrong is told."""
+    for key in ("during", "except_during"):
+        if data.get(key) is not None:
+            found = tuple(_listed(at.inside(key), data[key], named))
+            yield intervals.Schedule(found, outside=key == "except_during")
+
+
+def names(at: part.Part, data: Any) -> dict[str, tuple[intervals.Interval, ...]]:
+    """Read ``time_intervals``: one interval or a list of them for each name."""
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        at.say('"time_intervals": a mapping of names to intervals is needed here')
+        return {}
+    return {name: tuple(_listed(at.inside(name), value, {})) for name, value in data.items()}
+
+
+def _listed(at: part.Part, value: Any, named: Named) -> Iterator[intervals.Interval]:
+    if not isinstance(value, list):
+        yield from _one(at, value, named)
+        return
+    if not value:
+        at.say("an empty list of times is never; leave it out")
+    for index, inner in enumerate(value):
+        yield from _one(at.inside(index), inner, named)
+
+
+def _one(at: part.Part, value: Any, named: Named) -> Iterator[intervals.Interval]:
+    if isinstance(value, str):
+        if value not in named:
+            at.say(f'there is no time interval "{value}"{nearest.hint(value, named)}')
+        yield from named.get(value, ())
+        return
+    shape = at.shaped(intervals.Shape, value)
+    if shape is not None:
+        yield shape.interval()

@@ -1,0 +1,80 @@
+"""Reads what rules and ``defaults`` have in common: severity, group_by, timing, labels, owner, runbook."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from router.domain import severity as severities
+from router.rules import asking, fields, model, part, rating, template
+
+
+def read(at: part.Part, data: Any, shape: model.SharedShape | None) -> model.Shared:
+    """Read all of it from ``data``, which stands at ``at``; ``shape`` is the same, or None where it is wrong."""
+    if not isinstance(data, dict):
+        return model.Shared()
+    labels = dict(_labels(at, data.get("labels")))
+    group_by = tuple(_group_by(at, data.get("group_by")))
+    public = frozenset(_public(at, data.get("public")))
+    severity = _severity(at, data, shape)
+    if shape is None:
+        return model.Shared(labels=labels, public=public)
+    return model.Shared(
+        severity,
+        None if shape.group_by is None else group_by,
+        shape.timing.model_dump(exclude_unset=True) if shape.timing is not None else {},
+        labels,
+        public,
+        shape.owner,
+        shape.runbook,
+    )
+
+
+def _severity(
+    at: part.Part, data: dict[str, Any], shape: model.SharedShape | None
+) -> severities.Severity | rating.Mapped | None:
+    written = data.get("severity")
+    name = written.get("from") if isinstance(written, dict) else None
+    source = asking.field(at, name, "severity", "from") if isinstance(name, str) else None
+    if shape is None or shape.severity is None:
+        return None
+    if isinstance(shape.severity, str):
+        return severities.parse(shape.severity)
+    if source is None:
+        return None
+    ladder = {text: severities.parse(word) for text, word in shape.severity.map.items()}
+    default = shape.severity.default
+    return rating.Mapped(source, ladder, severities.parse(default) if default else None)
+
+
+def _group_by(at: part.Part, names: Any) -> Iterator[fields.Field]:
+    seen = set()
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            at.say(f'group_by names "{name}" twice', "group_by", index)
+        seen.add(name)
+        field = asking.field(at, name, "group_by", index)
+        if field is not None:
+            yield field
+
+
+def _labels(at: part.Part, labels: Any) -> Iterator[tuple[str, str | fields.Field]]:
+    for name, value in labels.items() if isinstance(labels, dict) else ():
+        if asking.field(at, f"labels.{name}", "labels", name, key=True) is None:
+            continue
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, dict) and isinstance(value.get("from"), str):
+            source = asking.field(at, value["from"], "labels", name, "from")
+            if source is not None:
+                yield name, source
+
+
+def _public(at: part.Part, names: Any) -> Iterator[template.Variable]:
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        if not isinstance(name, str):
+            continue
+        try:
+            yield template.variable(name)
+        except template.Unknown as error:
+            at.say(str(error), "public", index)
