@@ -4,6 +4,7 @@ import random
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -53,9 +54,14 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
     }
 
 
-def load_rules(settings: configuration.Settings) -> ruleset.RuleSet:
-    """Load the rule folder; ``rules.Refused`` with every problem."""
-    return rules.load(settings.rules, known_destinations(settings))
+def public_destinations(settings: configuration.Settings) -> set[str]:
+    """The names of the configured destinations that customers see."""
+    return {name for name, config in settings.destinations.items() if destinations.KINDS[config.kind].public}
+
+
+def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
+    """Load the rule folder, or another one; ``rules.Refused`` with every problem."""
+    return rules.load(folder or settings.rules, known_destinations(settings))
 
 
 def places(settings: configuration.Settings) -> dict[str, bound.Bound]:
@@ -147,7 +153,7 @@ def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis")
     return reviewing.Reviews(
         publication_store.Publications(connection, lease_seconds=settings.worker.lease_seconds),
         incident_store.Incidents(connection),
-        {name for name, config in settings.destinations.items() if destinations.KINDS[config.kind].public},
+        public_destinations(settings),
     )
 
 

@@ -31,6 +31,11 @@ def show(config: starting.Config = configuration.DEFAULT_FILE) -> None:
             print(f"{one.incident}  {one.severity} since {since}, by rule {one.rule}")
             print(f"  would be shown at {one.destination}:")
             print(textwrap.indent(f"{one.title}\n{one.message}", "    "))
+            for line in one.because:
+                print(f"  because {line}")
+            for name, said in (("owner", one.owner), ("runbook", one.runbook)):
+                if said:
+                    print(f"  {name}: {said}")
             command = shlex.join(["incident-router", "reviews", "approve", one.incident, one.destination])
             print(f"  to show it: {command}\n")
 

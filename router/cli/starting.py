@@ -12,8 +12,10 @@ import typer
 import uvloop
 
 from router import settings as configuration
+from router.assembly import parts
 from router.documents import problem as problems
-from router.rules import load as rules
+from router.rules import load as loading
+from router.rules import ruleset
 from router.store import embedded, errors
 from router.telemetry import log
 
@@ -37,6 +39,20 @@ def settings(
     return loaded
 
 
+def rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
+    """Load the rules of the settings, or of another folder; where they are refused, say why and end with status 1."""
+    try:
+        return parts.load_rules(settings, folder)
+    except loading.Refused as refused:
+        raise refuse("The rules cannot be used.", refused.problems) from None
+
+
+def usage(problem: str) -> typer.Exit:
+    """Say how a command was used wrongly, and make the exit to raise: status 2."""
+    print(f"incident-router: {problem}", file=sys.stderr)
+    return typer.Exit(2)
+
+
 def refuse(headline: str, found: list[problems.Problem]) -> typer.Exit:
     """Print every problem and make the exit to raise."""
     print(headline, file=sys.stderr)
@@ -52,7 +68,7 @@ def until_stopped(main: Coroutine[Any, Any, None]) -> None:
         uvloop.run(main)
     except* typer.Exit as group:
         ending = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
-    except* rules.Refused as group:
+    except* loading.Refused as group:
         ending = refuse("The rules cannot be used.", [p for error in _leaves(group) for p in error.problems])
     except* (embedded.StartFailedError, errors.Unavailable, OSError) as group:
         for error in _leaves(group):

@@ -36,12 +36,20 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     stale_after: int = 0
 
 
+class Because(msgspec.Struct, frozen=True, array_like=True):
+    """One rule that matched, and what it asked: pairs of a field (empty for what asks more) and words about it."""
+
+    rule: str
+    place: str
+    asked: tuple[tuple[str, str], ...] = ()
+
+
 class Response(msgspec.Struct, frozen=True, array_like=True):
     """What follows once a rule has matched: shared by every alert that matched the same rules.
 
     ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set. ``labels``
     are set on the alert, ``copied`` get the text of the field that they name; texts may use them. ``owner`` and
-    ``runbook`` are the rule's.
+    ``runbook`` are the rule's; ``because`` are all rules that decided, in their order.
     """
 
     rule: str
@@ -53,6 +61,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
     copied: dict[str, str] = {}
     owner: str = ""
     runbook: str = ""
+    because: tuple[Because, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):

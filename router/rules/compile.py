@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from router.domain import decision as decisions
 from router.domain import severity as severities
-from router.rules import checks, decide, fields, groups, keys, model, rating, words
+from router.rules import checks, decide, fields, groups, keys, model, rating, saying, words
 from router.rules.conditions import matches, starts_with
 
 _CHAIN = 4  # So many candidates are quicker asked one by one than parted further.
@@ -78,6 +78,7 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
         copied={name: source.name for name, source in shared.labels.items() if isinstance(source, fields.Field)},
         owner=shared.owner,
         runbook=shared.runbook,
+        because=(decisions.Because(rule.name, rule.place, saying.rule_words(rule)),),
     )
 
 

@@ -172,7 +172,10 @@ def _combine(responses: list[decisions.Response]) -> decisions.Response:
         taken = labels.keys() | copied.keys()
         labels.update((name, text) for name, text in response.labels.items() if name not in taken)
         copied.update((name, source) for name, source in response.copied.items() if name not in taken)
-    return msgspec.structs.replace(first, targets=tuple(targets.values()), labels=labels, copied=copied)
+    because = tuple(one for response in responses for one in response.because)
+    return msgspec.structs.replace(
+        first, targets=tuple(targets.values()), labels=labels, copied=copied, because=because
+    )
 
 
 def chained(best: Candidate | None, found: Found) -> list[Candidate]:

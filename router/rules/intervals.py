@@ -19,8 +19,8 @@ from router.documents import nearest
 _MINUTE = 60_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
-_WEEKDAYS = [name.lower() for name in calendar.day_name]
-_MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, so that they count from 1.
+WEEKDAYS = [name.lower() for name in calendar.day_name]
+MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, so that they count from 1.
 
 Range = tuple[int, int]
 
@@ -47,13 +47,13 @@ def _ends(text: str) -> tuple[str, str]:
 
 
 def _weekdays(value: Any) -> Range:
-    first, last = (_named(end, _WEEKDAYS, "day of the week") for end in _ends(str(value)))
+    first, last = (_named(end, WEEKDAYS, "day of the week") for end in _ends(str(value)))
     return first, last
 
 
 def _months(value: Any) -> Range:
     ends = _ends(str(value))
-    first, last = (int(end) if end.isdigit() else _named(end, _MONTHS, "month") for end in ends)
+    first, last = (int(end) if end.isdigit() else _named(end, MONTHS, "month") for end in ends)
     return _in_order(first, last, 1, 12)
 
 

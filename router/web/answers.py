@@ -83,5 +83,9 @@ def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row) -> dict[s
         "place": response.place,
         "rules_version": response.version,
         "severity": row.severity.word,
+        "because": [
+            {"rule": one.rule, "place": one.place, "asked": [f"{field} {words}".lstrip() for field, words in one.asked]}
+            for one in response.because
+        ],
         "targets": [{"destination": target.destination, "publish": target.publish} for target in response.targets],
     }

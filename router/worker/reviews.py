@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from router.domain import alert as alerts
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.store import incidents as incident_store
@@ -10,7 +11,10 @@ from router.store import publications as publication_store
 
 
 class Review(NamedTuple):
-    """One publication that waits. ``title`` and ``message`` are what would be shown; ``since`` is microseconds."""
+    """One publication that waits. ``title`` and ``message`` are what would be shown; ``since`` is microseconds.
+
+    ``because`` says for each rule that decided what it asked, and the value that the alert had there.
+    """
 
     incident: str
     episode: str
@@ -20,6 +24,9 @@ class Review(NamedTuple):
     title: str
     message: str
     since: int
+    owner: str = ""
+    runbook: str = ""
+    because: tuple[str, ...] = ()
 
 
 class Reviews:
@@ -69,6 +76,9 @@ def waiting(
             str(targets[one.destination].fields.get("title", "")),
             str(targets[one.destination].fields.get("message", "")),
             incident.opened_at,
+            incident.response.owner,
+            incident.response.runbook,
+            because(incident),
         )
         for one in known
         if one.episode == incident.episode
@@ -78,3 +88,24 @@ def waiting(
         and one.state in {"absent", "draft"}
         and not one.dead
     ]
+
+
+def because(incident: incidents.Incident) -> tuple[str, ...]:
+    """Why the incident was opened: a line for each rule that decided, as it is kept with the incident."""
+    response, alert = incident.response, incident.opening_alert
+    if response is None or alert is None:
+        return ()
+    lines = []
+    for one in response.because:
+        asked = [f"{field} {words}{_value(field, words, alert)}".strip() for field, words in one.asked]
+        lines.append(f"rule {one.rule} ({one.place}): {'; '.join(asked) or 'matches every alert'}")
+    return tuple(lines)
+
+
+def _value(field: str, words: str, alert: alerts.Alert) -> str:
+    """The value that was found, where the words do not say it already."""
+    if not field or words.startswith("= "):
+        return ""
+    part, _, key = field.partition(".")
+    value = getattr(alert, part).get(key, "") if key else getattr(alert, part)
+    return f', it was "{value}"'

@@ -12,7 +12,10 @@ from router.store import errors
 from router.web import webhooks
 
 NOW = 1_772_450_000_000_000
-RESPONSE = decision.Response("checkout-down", "a.yaml:3", "v7", (decision.Target("on-call", publish="auto"),))
+BECAUSE = decision.Because("checkout-down", "a.yaml:3", (("labels.service", '= "checkout"'), ("", "expr true")))
+RESPONSE = decision.Response(
+    "checkout-down", "a.yaml:3", "v7", (decision.Target("on-call", publish="auto"),), because=(BECAUSE,)
+)
 
 
 class Answer(NamedTuple):

@@ -1,0 +1,145 @@
+"""Explains a decision: every rule that was looked at, each of its conditions, true or false, with the value found.
+
+It goes through the rules in their order, as a reader would; the index finds the same, only faster.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import identity
+from router.domain import severity as severities
+from router.rules import groups, model, ruleset, saying, template
+
+_EPISODE = "0" * 32  # Stands for the random id that the incident would get.
+
+
+class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One condition: what it asks, whether it holds, and the value found (None where there is no single one).
+
+    ``inside`` are the parts of a group.
+    """
+
+    asks: str
+    holds: bool
+    field: str = ""
+    value: str | None = None
+    inside: "tuple[Told, ...]" = ()
+
+
+class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One rule that was looked at. ``result`` is ``decides``, ``adds`` or ``does not match``."""
+
+    rule: str
+    place: str
+    matches: bool
+    result: str
+    conditions: tuple[Told, ...]
+    owner: str = ""
+    runbook: str = ""
+
+
+class Post(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What would be sent to one destination, with every text rendered.
+
+    ``publish`` matters where customers see it, and is empty elsewhere.
+    """
+
+    destination: str
+    fields: dict[str, Any]
+    publish: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why an alert means what it does. ``not_reached`` counts the rules behind the one that ended the search."""
+
+    alert: alerts.Alert
+    version: str
+    looked_at: tuple[Looked, ...]
+    not_reached: int
+    ignored: str = ""
+    rule: str = ""
+    incident_key: str = ""
+    severity: str = ""
+    timing: decisions.Timing = decisions.Timing()
+    posts: tuple[Post, ...] = ()
+
+
+def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
+    """Explain what the rules say of an alert at a time (microseconds); ``public`` are the public destinations."""
+    looked = tuple(_look(rules.rules, alert, now))
+    decision = rules.decide(alert, now)
+    response = decision.response
+    if response is None:
+        return Explanation(alert, rules.version, looked, len(rules.rules) - len(looked), ignored=decision.ignored)
+    return Explanation(
+        alert,
+        rules.version,
+        looked,
+        len(rules.rules) - len(looked),
+        rule=response.rule,
+        incident_key=decision.incident_key,
+        severity=decision.severity.word,
+        timing=response.timing,
+        posts=tuple(_posts(alert, decision, response, now, frozenset(public))),
+    )
+
+
+def told(when: groups.When, beside: groups.Beside, alert: alerts.Alert, now: int) -> tuple[Told, ...]:
+    """Each condition of a rule as it is for an alert at a time."""
+    return (
+        *_fields(when.asked, alert),
+        *(Told(saying.schedule_words(one), one(now)) for one in beside.schedules),
+        *(_group(one, alert) for one in (*when.groups, *beside.grouped)),
+        *(_expression(one.text, one.explain(alert)) for one in beside.expressions),
+    )
+
+
+def _look(rules: Iterable[model.Rule], alert: alerts.Alert, now: int) -> Iterator[Looked]:
+    for rule in rules:
+        found = told(groups.When(rule.conditions), rule.beside, alert, now)
+        matches = all(one.holds for one in found)
+        result = "does not match" if not matches else "adds" if rule.continues else "decides"
+        yield Looked(rule.name, rule.place, matches, result, found, rule.shared.owner, rule.shared.runbook)
+        if matches and not rule.continues:
+            return
+
+
+def _fields(asked: Iterable[groups.Asked], alert: alerts.Alert) -> Iterator[Told]:
+    for field, condition in asked:
+        value = field.reader()(alert)
+        yield Told(saying.condition_words(condition), condition.holds(value), field.name, value)
+
+
+def _group(group: groups.Group, alert: alerts.Alert) -> Told:
+    members = [_member(member, alert) for member in group.members]
+    held = any(member.holds for member in members)
+    return Told(group.word, held != (group.word == "none"), inside=tuple(members))
+
+
+def _member(when: groups.When, alert: alerts.Alert) -> Told:
+    inside = (*_fields(when.asked, alert), *(_group(group, alert) for group in when.groups))
+    return inside[0] if len(inside) == 1 else Told("all", all(one.holds for one in inside), inside=inside)
+
+
+def _expression(text: str, found: bool | str) -> Told:
+    return Told(f"expr {text.strip()}", found is True, value=None if isinstance(found, bool) else found)
+
+
+def _posts(
+    alert: alerts.Alert, decision: decisions.Decision, response: decisions.Response, now: int, public: frozenset[str]
+) -> Iterator[Post]:
+    context = template.context(
+        alert,
+        response,
+        key=decision.incident_key,
+        severity=severities.Severity(decision.severity),
+        reference=identity.reference(_EPISODE),
+        opened_at=now,
+    )
+    for target in response.targets:
+        publish = target.publish if target.destination in public else ""
+        yield Post(target.destination, template.render(target.fields, context), publish)
