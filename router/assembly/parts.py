@@ -107,6 +107,7 @@ def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str,
             key=incident.key,
             severity=incident.severity,
             reference=identity.reference(incident.episode),
+            follows=identity.reference(incident.follows) if incident.follows else "",
             opened_at=incident.opened_at,
         ),
     )
@@ -126,16 +127,19 @@ def worker(
     lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
     bell = supervise.Bell()
     reader = stream.Reader(connection, name)
+    store = incident_store.Incidents(connection)
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(reader, incident_store.Incidents(connection), clock=clock, randomness=randomness, wake=bell.ring),
+        triage.Triage(reader, store, clock=clock, randomness=randomness, wake=bell.ring),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds),
+            store,
             at,
             perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed),
             render,
             ticks=ticks,
+            randomness=randomness,
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),

@@ -6,7 +6,7 @@ import msgspec
 
 from router.domain import decision as decisions
 from router.domain import incident as incidents
-from router.domain import severity as severities
+from router.domain import timing
 
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
 
@@ -34,8 +34,8 @@ def fold(
         if not state.resolved:
             firing.append(routed)
         before = changed.get(identity) or known.get(identity)
-        if before is None or state.order > before.order:
-            changed[identity] = state
+        if before is None or state.order > before.order or timing.heard_again(incident, before, now):
+            changed[identity] = max(state, before or state, key=_newest)
     if not changed:
         return incident
     return _settle(incident, {**known, **changed}, firing, now, (episode, accepted_at or now))
@@ -49,6 +49,10 @@ def _state(routed: decisions.Routed, now: int) -> incidents.AlertState:
     )
 
 
+def _newest(state: incidents.AlertState) -> tuple[object, ...]:
+    return (state.order, state.learned_at)
+
+
 def _settle(
     incident: incidents.Incident,
     states: dict[str, incidents.AlertState],
@@ -57,52 +61,41 @@ def _settle(
     birth: tuple[str, int],
 ) -> incidents.Incident:
     """Decide from the alerts' newest states whether the incident opens, stays, rises or closes."""
+    held = msgspec.structs.replace(incident, alerts=_without_old_tombstones(states, now))
     worst = max((state.severity for state in states.values() if not state.resolved), default=None)
     if worst is None:
-        closes = incident.status == "open"
-        return msgspec.structs.replace(
-            incident,
-            alerts=_without_old_tombstones(states, now),
-            status="closed",
-            closed_at=now if closes else incident.closed_at,
-            changed_at=now,
-        )
-    if incident.status == "open":
-        return msgspec.structs.replace(
-            incident,
-            alerts=_without_old_tombstones(states, now),
-            severity=max(incident.severity, worst),
-            changed_at=now,
-        )
-    return _open(incident, states, firing, worst, now, birth)
+        return timing.quiet(held, now)
+    if incident.status != "closed":
+        return msgspec.structs.replace(held, severity=max(incident.severity, worst), quiet_since=0, changed_at=now)
+    return _begin(held, firing, now, birth)
 
 
-def _open(  # noqa: PLR0917 - private, and each argument is a different kind of thing
-    incident: incidents.Incident,
-    states: dict[str, incidents.AlertState],
-    firing: list[decisions.Routed],
-    worst: severities.Severity,
-    now: int,
-    birth: tuple[str, int],
+def _begin(
+    incident: incidents.Incident, firing: list[decisions.Routed], now: int, birth: tuple[str, int]
 ) -> incidents.Incident:
-    """Begin a new episode with the oldest alert that fires; its decision is the one that finishes it."""
-    still = [routed for routed in firing if not states[routed.alert.identity].resolved]
+    """Begin with the oldest alert that fires; its decision is the one that finishes the incident.
+
+    It opens at once, unless the decision says to hold it. One that fires again soon enough after its end follows the
+    episode before, and was held already.
+    """
+    still = [routed for routed in firing if not incident.alerts[routed.alert.identity].resolved]
     first = min(still, key=lambda routed: (routed.alert.starts_at, routed.alert.identity))
     episode, accepted_at = birth
-    return msgspec.structs.replace(
+    again = incident.closed_at > 0 and now - incident.closed_at < timing.of(incident).reopen_within
+    begun = msgspec.structs.replace(
         incident,
-        alerts=_without_old_tombstones(states, now),
-        status="open",
-        generation=incident.generation + 1,
-        episode=episode,
-        severity=worst,
-        opened_at=now,
+        status="pending",
+        severity=first.decision.severity,
         changed_at=now,
         accepted_at=accepted_at,
         response=first.decision.response,
         opening_alert=first.alert,
-        approvals={},
+        pending_since=now,
+        follows=incident.episode if again else "",
     )
+    if again or not timing.of(begun).hold:
+        return timing.opened(begun, now=now, episode=episode)
+    return begun
 
 
 def _without_old_tombstones(states: dict[str, incidents.AlertState], now: int) -> dict[str, incidents.AlertState]:

@@ -8,7 +8,7 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import severity as severities
 
-Status = Literal["open", "closed"]
+Status = Literal["open", "closed", "pending"]
 
 
 class AlertState(msgspec.Struct, frozen=True, array_like=True):
@@ -37,6 +37,10 @@ class Incident(msgspec.Struct, frozen=True):
     the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are
     those that opened the episode: an incident is finished by the decision that opened it. ``approvals`` are the
     destinations where a person has approved this episode, each with who it was.
+
+    A ``pending`` incident fires and is held back since ``pending_since``; it has no episode yet. An open one of which
+    nothing fires any more is quiet since ``quiet_since``. ``follows`` is the episode that the current one took up
+    again soon after its end (empty: none).
     """
 
     key: str
@@ -52,6 +56,9 @@ class Incident(msgspec.Struct, frozen=True):
     opening_alert: alerts.Alert | None = None
     alerts: dict[str, AlertState] = {}
     approvals: dict[str, str] = {}
+    pending_since: int = 0
+    quiet_since: int = 0
+    follows: str = ""
 
     @property
     def firing(self) -> list[str]:

@@ -32,6 +32,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "key": "the incident key",
         "severity": "the incident's severity now: critical, major, minor or info",
         "reference": "the incident's short name, for example IR-7F3K2QXM",
+        "follows": "the short name of the incident that it takes up again soon after its end, else empty",
         "opened_at": "when it opened, for example 2031-05-01T09:30:00Z",
     },
     "rule": {
@@ -199,6 +200,7 @@ def context(
     severity: severities.Severity,
     reference: str,
     opened_at: int,
+    follows: str = "",
 ) -> dict[str, Any]:
     """Put together what templates see. ``opened_at`` is microseconds since the epoch.
 
@@ -219,6 +221,7 @@ def context(
             "key": key,
             "severity": severity.word,
             "reference": reference,
+            "follows": follows,
             "opened_at": opened.strftime("%Y-%m-%dT%H:%M:%SZ"),
         },
         "rule": {"name": response.rule, "owner": response.owner, "runbook": response.runbook},

@@ -7,6 +7,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import incident as incidents
+from router.domain import timing
 from router.store import client, codec, keys, scripts
 
 
@@ -67,7 +68,7 @@ class Incidents:
         for change in changes:
             incident = change.incident
             names.append(keys.incident(incident.key))
-            life = keys.CLOSED_LIFE_MS if incident.status == "closed" else 0
+            life = _life(incident)
             packed = codec.pack_incident(incident)
             arguments += (incident.key, change.version, packed, life, int(change.wake))
         return [int(position) for position in await self._scripts.run("commit", names, arguments)]
@@ -107,6 +108,13 @@ class Incidents:
             for identity, name in homes.items():
                 pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)
             await pipeline.execute()
+
+
+def _life(incident: incidents.Incident) -> int:
+    """Milliseconds that a document lives: for ever, but for a closed incident that nothing follows any more."""
+    if incident.status != "closed":
+        return 0
+    return max(keys.CLOSED_LIFE_MS, timing.of(incident).reopen_within // 1000)
 
 
 def _by_shard(names: Iterable[str]) -> list[list[str]]:

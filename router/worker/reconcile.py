@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from router.domain import plan
+from router.domain import identity, plan, timing
 from router.domain import publication as publications
 from router.store import errors
+from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
 from router.worker import bound, desire, perform
@@ -49,13 +50,17 @@ class Reconciler:
     def __init__(
         self,
         store: publication_store.Publications,
+        incidents: incident_store.Incidents,
         places: Mapping[str, bound.Bound],
         performer: perform.Performer,
         render: desire.Render,
         *,
         ticks: Callable[[], int],
+        randomness: identity.Randomness,
     ) -> None:
         self._store = store
+        self._incidents = incidents
+        self._randomness = randomness
         self._places = places
         self._performer = performer
         self._render = render
@@ -70,13 +75,28 @@ class Reconciler:
         """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
         session = Session(lease, self._store, self._ticks)
         try:
+            session = await self._settled(session)
+            lease = session.lease
             due = await self._rounds(session)
-            return await self._store.release(lease, due=due, finished=_finished(session))
+            moments = [moment for moment in (due, timing.due(lease.incident)) if moment]
+            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
+
+    async def _settled(self, session: Session) -> Session:
+        """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
+        lease = session.lease
+        now = session.now()
+        after = timing.settle(lease.incident, now=now, episode=identity.new_id(self._randomness))
+        if after is lease.incident:
+            return session
+        if await self._incidents.commit([incident_store.Change(after, lease.version, wake=False)]):
+            return session
+        self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
+        return Session(lease._replace(incident=after, version=lease.version + 1), self._store, self._ticks)
 
     async def _rounds(self, session: Session) -> int:
         """Work on all publications at once; go round again while one that another waits for has got on."""
@@ -126,6 +146,6 @@ class Reconciler:
 
 def _finished(session: Session) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
-    if session.lease.incident.status == "open":
+    if session.lease.incident.status != "closed":
         return False
     return all(p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
-from router.domain import fold, identity
+from router.domain import fold, identity, timing
 from router.domain import incident as incidents
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
@@ -180,5 +180,6 @@ def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
 
 
 def _visible(before: incidents.Incident, after: incidents.Incident) -> bool:
-    """Whether any destination could have to show something else now."""
-    return (before.status, before.episode, before.severity) != (after.status, after.episode, after.severity)
+    """Whether any destination could have to show something else now, or at another time than was known."""
+    told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
+    return told[0] != told[1]

@@ -8,6 +8,8 @@ from router.domain import alert, decision, delivery, incident, severity
 from router.store import incidents, keys, publications, stream
 from router.worker import bound, perform, reconcile, triage
 
+LONG_AGO = 1_700_000_000_000_000
+
 
 class NoJitter(random.Random):
     """Randomness that makes different ids, and waits that are as short as they may be."""
@@ -37,7 +39,9 @@ def render(fields, of: incident.Incident) -> dict:
 class Stage:
     """One worker's stages and the door's inbox, on one connection."""
 
-    def __init__(self, connection, *places: bound.Bound, consumer: str = "w1", passed=lambda _: None) -> None:
+    def __init__(
+        self, connection, *places: bound.Bound, consumer: str = "w1", passed=lambda _: None, clock=lambda: LONG_AGO
+    ) -> None:
         self.connection = connection
         self.inbox = stream.Inbox(connection)
         self.reader = stream.Reader(connection, consumer)
@@ -47,17 +51,19 @@ class Stage:
         self.triage = triage.Triage(
             self.reader,
             self.incidents,
-            clock=lambda: 1_700_000_000_000_000,
+            clock=clock,
             randomness=NoJitter(),
             wake=self.rung.update,
         )
         performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed)
         self.reconciler = reconcile.Reconciler(
             self.publications,
+            self.incidents,
             {place.name: place for place in places},
             performer,
             render,
             ticks=itertools.count().__next__,
+            randomness=NoJitter(),
         )
 
     async def deliver(

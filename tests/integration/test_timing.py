@@ -1,0 +1,80 @@
+"""Timers on a real server: an incident opens, ends and goes stale though nothing arrives any more."""
+
+from router.assembly import parts
+from router.domain import decision
+from tests.integration import stage, vendor
+
+SHORT = 300_000  # Microseconds: long enough to be seen, short enough to wait for.
+
+
+def timed(**durations: int) -> decision.Response:
+    return decision.Response(
+        "down",
+        "rules/a.yaml:3",
+        "v1",
+        (decision.Target("on-call", {"name": "Down"}),),
+        timing=decision.Timing(**durations),
+    )
+
+
+def test_what_is_held_opens_once_it_has_fired_long_enough(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        began = parts.clock()
+        await on.deliver(stage.firing(), response=timed(hold=SHORT))
+        await on.turn()
+        assert at.states() == []
+        assert (await on.incident()).status == "pending"
+        await on.until(lambda: at.states() == ["open"])
+        assert parts.clock() - began >= SHORT
+        assert at.kinds == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+
+
+def test_what_is_over_while_it_is_held_calls_nobody(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing(), response=timed(hold=SHORT))
+        await on.turn()
+        await on.deliver(stage.resolved(), response=timed(hold=SHORT))
+        await on.turn()
+        assert (await on.incident()).status == "closed"
+        assert await on.due() == []
+        assert at.kinds == []
+
+    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+
+
+def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_not(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        response = timed(resolve_after=SHORT)
+        await on.deliver(stage.firing(), response=response)
+        await on.deliver(stage.resolved(), response=response)
+        await on.turn()
+        await on.deliver(stage.firing(starts_at=200), response=response)
+        await on.turn()
+        assert at.states() == ["open"]
+        await on.deliver(stage.resolved(starts_at=200), response=response)
+        await on.turn()
+        assert at.states() == ["open"]
+        await on.until(lambda: at.states() == ["resolved"])
+        assert at.kinds == ["open", "resolve"]
+
+    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+
+
+def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing(), response=timed(stale_after=SHORT))
+        await on.turn()
+        assert at.states() == ["open"]
+        await on.until(lambda: at.states() == ["resolved"])
+
+    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
