@@ -1,8 +1,8 @@
-"""The commands: ``incident-router run | web | worker | simulate | demo | check | explain``. One module a command."""
+"""The commands of ``incident-router``; one module a command."""
 
 import typer
 
-from router.cli import check, demo, explain, reviews, run, simulate
+from router.cli import check, demo, explain, reviews, run, simulate, trials
 
 app = typer.Typer(
     name="incident-router",
@@ -17,6 +17,7 @@ app.command("worker")(run.worker)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("test")(trials.trials)
 app.command("explain")(explain.explain)
 app.add_typer(reviews.app, name="reviews")
 

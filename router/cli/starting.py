@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 import uvloop
@@ -23,6 +23,8 @@ Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="INCIDENT_ROUTER_CONFIG", help="The configuration file."),
 ]
+
+Loaded = TypeVar("Loaded")
 
 
 def settings(
@@ -41,8 +43,13 @@ def settings(
 
 def rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
     """Load the rules of the settings, or of another folder; where they are refused, say why and end with status 1."""
+    return unless_refused(lambda: parts.load_rules(settings, folder))
+
+
+def unless_refused(load: Callable[[], Loaded]) -> Loaded:
+    """Load something made of rules; where they are refused, say why and end with status 1."""
     try:
-        return parts.load_rules(settings, folder)
+        return load()
     except loading.Refused as refused:
         raise refuse("The rules cannot be used.", refused.problems) from None
 

@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
+from router.documents import load as documents
 from router.documents import problem as problems
-from router.rules import known, load
+from router.rules import cases, known, load
 
 
 def check(folder: Path, destinations: known.Destinations) -> list[problems.Problem]:
     """Every problem, in the order of files and lines; empty where the rules can be used."""
+    found: list[problems.Problem] = []
     try:
         load.load(folder, destinations)
     except load.Refused as refused:
-        return refused.problems
-    return []
+        found += refused.problems
+    for path in load.files(folder, []):
+        for _ in cases.read(documents.read(path), destinations, found):
+            pass
+    return sorted(found, key=lambda problem: problem.order)

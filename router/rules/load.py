@@ -29,7 +29,7 @@ def load(folder: Path, destinations: known.Destinations) -> ruleset.RuleSet:
     hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
     reader = reading.Reader(destinations)
     rules: list[model.Rule] = []
-    for path in _files(folder, reader.problems):
+    for path in files(folder, reader.problems):
         document = documents.read(path)
         # The length keeps two files apart from one file that holds both.
         hashed.update(f"{path.name}\0{len(document.content)}\0".encode() + document.content)
@@ -52,7 +52,8 @@ def _made(rules: list[model.Rule], reader: reading.Reader, version: str) -> rule
     return ruleset.RuleSet(rules, version)
 
 
-def _files(folder: Path, found: list[problems.Problem]) -> list[Path]:
+def files(folder: Path, found: list[problems.Problem]) -> list[Path]:
+    """The rule files of a folder in their order; what is wrong with the folder is added to the problems found."""
     try:
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:

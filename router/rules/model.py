@@ -51,10 +51,16 @@ class TimingShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    hold: quantities.Duration = pydantic.Field(0, description="open only once it has fired for so long")
-    resolve_after: quantities.Duration = pydantic.Field(0, description="end only once all was quiet for so long")
-    reopen_within: quantities.Duration = pydantic.Field(0, description="firing again within this is a follow-up")
-    stale_after: quantities.Duration = pydantic.Field(0, description="an alert not heard of for so long has ended")
+    hold: quantities.Duration = pydantic.Field(default=0, description="open only once it has fired for so long")
+    resolve_after: quantities.Duration = pydantic.Field(
+        default=0, description="end only once all was quiet for so long"
+    )
+    reopen_within: quantities.Duration = pydantic.Field(
+        default=0, description="firing again within this is a follow-up"
+    )
+    stale_after: quantities.Duration = pydantic.Field(
+        default=0, description="an alert not heard of for so long has ended"
+    )
 
 
 class CopiedShape(pydantic.BaseModel):

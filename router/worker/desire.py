@@ -1,13 +1,27 @@
 """What each publication of an incident should be now: read off the incident, never off events."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from router.destinations import base
 from router.domain import incident as incidents
 from router.domain import publication as publications
-from router.worker import bound
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
+
+
+class Place(Protocol):
+    """What matters of a destination here: its kind, and the destination whose incidents it may draft posts from."""
+
+    @property
+    def kind(self) -> base.Kind:
+        """The line of the registry."""
+        ...
+
+    @property
+    def follows(self) -> str:
+        """The name of the other destination; empty where there is none."""
+        ...
 
 
 def with_missing(incident: incidents.Incident, known: list[publications.Publication]) -> list[publications.Publication]:
@@ -26,7 +40,7 @@ def desired(
     incident: incidents.Incident,
     publication: publications.Publication,
     siblings: list[publications.Publication],
-    place: bound.Bound,
+    place: Place,
     render: Render,
 ) -> publications.Desired:
     """Say what the publication should be: open as the incident says, or closed where its episode is over."""

@@ -58,7 +58,7 @@ class Performer:
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
-        operation = _operation(publication, intent, desired.linked_id)
+        operation = operation_of(publication, intent, desired.linked_id)
         again = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
         call = _opened_again(place, operation) if again else _call(place, operation)
         return await self._carry_out(session, place, publication, operation, call)
@@ -72,7 +72,7 @@ class Performer:
         intent: publications.Intent,
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
-        operation = _operation(publication, intent, desired.linked_id)
+        operation = operation_of(publication, intent, desired.linked_id)
         if intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
             return await self._carry_out(
@@ -107,7 +107,7 @@ class Performer:
             async with asyncio.timeout(self._most_seconds):
                 seen = await call
             self._passed("after-call")
-            after = _done(publication, operation, seen)
+            after = done(publication, operation, seen)
         except TimeoutError:
             problem = errors.Unanswered("the operation took too long")
         except errors.Failure as failure:
@@ -173,9 +173,10 @@ class Performer:
         )
 
 
-def _operation(
+def operation_of(
     publication: publications.Publication, intent: publications.Intent, linked_id: str
 ) -> operations.Operation:
+    """The operation that an intent of the publication amounts to."""
     return operations.Operation(
         kind=intent.kind,
         episode=publication.episode,
@@ -213,7 +214,7 @@ async def _published(place: bound.Bound, operation: operations.Operation) -> ope
     return seen
 
 
-def _done(
+def done(
     publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None
 ) -> publications.Publication:
     """What stands after an answer. 'Nothing there' means different things to different operations."""

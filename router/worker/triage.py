@@ -96,7 +96,7 @@ class Triage:
             held = routing.held[key]
             after = self._fold(held.incident, group)
             if after is not held.incident:
-                changes.append(incident_store.Change(after, held.version, _visible(held.incident, after)))
+                changes.append(incident_store.Change(after, held.version, visible(held.incident, after)))
         await self._store.settle(routing.homes)
         lost = set(await self._store.commit(changes)) if changes else set()
         written = {keys.shard(change.incident.key) for change in changes if change.wake}
@@ -125,7 +125,7 @@ class Triage:
             alert = arrival.routed.alert
             key = arrival.routed.decision.incident_key
             home = homes.get(alert.identity)
-            if home is not None and home != key and _belongs(held[home].incident, arrival.routed):
+            if home is not None and home != key and belongs(held[home].incident, arrival.routed):
                 key = home
             elif home is not None and home != key and alert.status == "firing":
                 moved_in[alert.identity] = key
@@ -160,7 +160,7 @@ def _holds(held: dict[str, incident_store.Held], routed: decisions.Routed) -> bo
     return decided is not None and routed.alert.identity in decided.incident.alerts
 
 
-def _belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
+def belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
     """Whether an incident is the one that this message is about, though rules have changed since.
 
     It is, while the alert fires there, and for a message that is no newer than what is known there.
@@ -179,7 +179,7 @@ def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
     )
 
 
-def _visible(before: incidents.Incident, after: incidents.Incident) -> bool:
+def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Whether any destination could have to show something else now, or at another time than was known."""
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
     return told[0] != told[1]

@@ -1,0 +1,66 @@
+"""Puts rules to the test: their folder loaded, their tests read, and worlds to play them in."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from router import settings as configuration
+from router.assembly import parts
+from router.destinations import base
+from router.destinations import registry as destinations
+from router.documents import load as documents
+from router.documents import problem as problems
+from router.rehearsal import trial, world
+from router.rules import cases, ruleset
+from router.rules import load as rules
+
+
+@dataclass(frozen=True)
+class Place:
+    """A configured destination, as far as it matters without its vendor."""
+
+    kind: base.Kind
+    follows: str
+
+
+def places(settings: configuration.Settings) -> dict[str, Place]:
+    """The configured destinations."""
+    return {
+        name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""))
+        for name, config in settings.destinations.items()
+    }
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tests of a rule folder, and the rules that they are run against."""
+
+    folder: Path
+    listed: list[cases.Case]
+    rules: ruleset.RuleSet
+    places: dict[str, Place]
+
+    def run(self, case: cases.Case) -> trial.Result:
+        """Run one test."""
+        return trial.run(case, self.world)
+
+    def world(self, now: int) -> world.World:
+        """An empty world under these rules."""
+        return world.World(self.rules.decide, self.places, parts.render, now=now)
+
+
+def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
+    """Load rules and tests; ``rules.Refused`` where anything about either is wrong."""
+    chosen = folder or settings.rules
+    loaded = parts.load_rules(settings, chosen)
+    found: list[problems.Problem] = []
+    read = list(_read(settings, chosen, found))
+    if found:
+        raise rules.Refused(found)
+    return Suite(chosen, read, loaded, places(settings))
+
+
+def _read(settings: configuration.Settings, folder: Path, found: list[problems.Problem]) -> Iterator[cases.Case]:
+    known = parts.known_destinations(settings)
+    for path in rules.files(folder, found):
+        yield from cases.read(documents.read(path), known, found)

@@ -1,0 +1,114 @@
+"""``test``: the tests of rule files, told the way pytest tells its own."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+from xml.etree import ElementTree as ET
+
+import typer
+from rich import console, markup, text
+
+from router import settings as configuration
+from router.assembly import rehearsing
+from router.cli import starting
+from router.documents import problem as problems
+from router.documents import quantities
+from router.rehearsal import trial
+
+
+def trials(
+    rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
+    *,
+    only: Annotated[str, typer.Option("-k", help="Run only the tests whose names contain this.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name each test, with every operation.")] = False,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML, too.")] = None,
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Run the tests of the rule files. Status 1 where one fails, 2 where there is none to run."""
+    settings = starting.settings(config, configuration.StandIn("not-used", {}))
+    began = time.perf_counter()
+    suite = starting.unless_refused(lambda: rehearsing.suite(settings, rules))
+    chosen = [case for case in suite.listed if only in case.shape.name]
+    if not chosen:
+        raise starting.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
+    out = console.Console(highlight=False, soft_wrap=True)
+    results = list(_told(out, (suite.run(case) for case in chosen), verbose=verbose))
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        _show_failure(out, result)
+    seconds = time.perf_counter() - began
+    if junit is not None:
+        _write_junit(junit, results, seconds)
+    passed = len(results) - len(failed)
+    counts = [f"{len(failed)} failed"] * bool(failed) + [f"{passed} passed"] * bool(passed)
+    deselected = len(suite.listed) - len(chosen)
+    counts += [f"{deselected} deselected"] * bool(deselected)
+    line = f"{', '.join(counts)} in {seconds:.2f}s"
+    out.print(text.Text(f" {line} ".center(min(out.width, 80), "="), style="bold red" if failed else "bold green"))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _told(out: console.Console, results: Iterator[trial.Result], *, verbose: bool) -> Iterator[trial.Result]:
+    """Tell of each test as soon as it has run: a line for each file, or for each test."""
+    file = ""
+    for result in results:
+        if verbose:
+            _show_result(out, result)
+        else:
+            if result.case.document.file != file:
+                out.print(("\n" if file else "") + markup.escape(result.case.document.file), end=" ")
+                file = result.case.document.file
+            out.print("[green].[/]" if result.passed else "[red]F[/]", end="")
+        yield result
+    if not verbose:
+        out.print()
+
+
+def _show_result(out: console.Console, result: trial.Result) -> None:
+    word = "[green]PASSED[/]" if result.passed else "[red]FAILED[/]"
+    out.print(f"{markup.escape(result.case.place)} {markup.escape(result.case.shape.name)} {word}")
+    for call in result.calls:
+        after = quantities.shown(call.at - result.started_at)
+        out.print(f"    {after:>8}  {call.kind} at {markup.escape(call.destination)}", style="dim")
+
+
+def _show_failure(out: console.Console, result: trial.Result) -> None:
+    out.print()
+    out.print(text.Text(f" {result.case.shape.name} ".center(min(out.width, 80), "_"), style="red"))
+    for problem in result.problems:
+        out.print(text.Text(str(problem)))
+    if result.calls:
+        out.print("operations:", style="dim")
+        for said in trial.told(result.calls, result.started_at):
+            out.print(text.Text(f"    - {said}", style="dim"))
+
+
+def _write_junit(file: Path, results: list[trial.Result], seconds: float) -> None:
+    """The format that continuous integration reads: a suite, a case for each test, a failure for each problem."""
+    failed = sum(not result.passed for result in results)
+    suite = ET.Element(
+        "testsuite",
+        name="incident-router rules",
+        tests=str(len(results)),
+        failures=str(failed),
+        errors="0",
+        time=f"{seconds:.3f}",
+    )
+    for result in results:
+        shape, document = result.case.shape, result.case.document
+        line = str(document.place(result.case.at)[0])
+        case = ET.SubElement(suite, "testcase", classname=document.name, name=shape.name, file=document.file, line=line)
+        for problem in result.problems:
+            ET.SubElement(case, "failure", message=_first_line(problem)).text = str(problem)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    try:
+        ET.ElementTree(root).write(file, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise starting.usage(f"{file} can't be written: {error.strerror}") from error
+
+
+def _first_line(problem: problems.Problem) -> str:
+    return f"{problem.place}: {problem.message}"

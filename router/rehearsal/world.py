@@ -1,0 +1,177 @@
+"""A world for rules to be tried in: alerts come in, time passes, people approve, and every operation is written down.
+
+Rules, folding, timing and the plan are the router's own; only the store is a dictionary, and vendors do what they are
+asked. The clock is moved by whoever plays.
+"""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import fold, plan, timing
+from router.domain import incident as incidents
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.worker import desire, perform, triage
+
+Decide = Callable[[alerts.Alert, int], decisions.Decision]
+
+_STATES: Mapping[publications.Kind, publications.State] = {
+    "open": "open",
+    "publish": "open",
+    "update": "open",
+    "resolve": "resolved",
+    "dismiss": "dismissed",
+}
+_MOST_STEPS = 12  # As many as a worker does in a row.
+
+
+class Called(msgspec.Struct, frozen=True):
+    """One operation at a destination: when (microseconds), what, of which incident and rule, and what it said."""
+
+    at: int
+    kind: publications.Kind
+    destination: str
+    incident: str
+    episode: str
+    rule: str
+    content: publications.Content
+
+
+class World:
+    """Everything that is there. ``now`` is microseconds since the epoch, and never goes back."""
+
+    def __init__(
+        self, decide: Decide, places: Mapping[str, desire.Place], render: desire.Render, *, now: int = 0
+    ) -> None:
+        """Take the rules, the destinations there are, and how texts are rendered."""
+        self.now = now
+        self.incidents: dict[str, incidents.Incident] = {}
+        self.calls: list[Called] = []
+        self._decide = decide
+        self._places = places
+        self._render = render
+        self._publications: dict[str, list[publications.Publication]] = {}
+        self._homes: dict[str, str] = {}
+        self._timers: list[tuple[int, str]] = []
+        self._numbers = itertools.count(1)
+
+    def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
+        """Take one delivery in; returns what was decided of each of its alerts."""
+        routed = [decisions.Routed(alert, self._decide(alert, self.now)) for alert in arrived]
+        groups: dict[str, list[decisions.Routed]] = {}
+        for one in routed:
+            key = self._home(one)
+            if key:
+                groups.setdefault(key, []).append(one)
+        for key, group in groups.items():
+            before = self.incidents.get(key) or incidents.Incident(key=key)
+            self._becomes(before, fold.fold(before, group, now=self.now, episode=self._episode()))
+        return [one.decision for one in routed]
+
+    def move_to(self, moment: int) -> None:
+        """Let time pass until a moment; what falls due meanwhile happens when it falls due."""
+        while self._timers and self._timers[0][0] <= moment:
+            due, key = heapq.heappop(self._timers)
+            before = self.incidents[key]
+            if timing.due(before) != due:
+                continue  # It was put off, or is over: another timer stands for it, or none.
+            self.now = max(self.now, due)
+            self._becomes(before, timing.settle(before, now=self.now, episode=self._episode()))
+        self.now = max(self.now, moment)
+
+    def approve(self, destination: str) -> int:
+        """Let everything be shown that waits for a person there; returns how much waited."""
+        waited = 0
+        if not self._places[destination].kind.public:
+            return waited
+        for incident in list(self.incidents.values()):
+            target = _target(incident, destination)
+            if target is None or target.publish != "review" or destination in incident.approvals:
+                continue
+            waited += 1
+            approvals = {**incident.approvals, destination: "somebody"}
+            self._becomes(incident, msgspec.structs.replace(incident, approvals=approvals))
+        return waited
+
+    def _home(self, routed: decisions.Routed) -> str:
+        """The incident that an alert belongs to: the one that holds it already, else the one that was decided."""
+        identity, key = routed.alert.identity, routed.decision.incident_key
+        home = self._homes.get(identity)
+        if home is not None and home != key and triage.belongs(self.incidents[home], routed):
+            return home
+        if routed.alert.status == "firing" and key:
+            self._homes[identity] = key
+        return key
+
+    def _episode(self) -> str:
+        return f"{next(self._numbers):032x}"
+
+    def _becomes(self, before: incidents.Incident, after: incidents.Incident) -> None:
+        if after is before:
+            return
+        self.incidents[after.key] = after
+        due = timing.due(after)
+        if due and due != timing.due(before):
+            heapq.heappush(self._timers, (due, after.key))
+        if triage.visible(before, after) or after.approvals != before.approvals:
+            self._reconcile(after)
+
+    def _reconcile(self, incident: incidents.Incident) -> None:
+        known = desire.with_missing(incident, self._publications.get(incident.key, []))
+        for _ in range(len(known) + 1):
+            before = list(known)
+            rests = [self._advance(incident, known, position) for position in range(len(known))]
+            if known == before or not any(rest.waits_for == "sibling" for rest in rests):
+                break
+        self._publications[incident.key] = [one for one in known if not one.settled]
+
+    def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Rest:
+        """Every step that the plan wants of one publication, which is written back into the list."""
+        for _ in range(_MOST_STEPS):
+            publication = known[position]
+            place = self._places[publication.destination]
+            desired = desire.desired(incident, publication, known, place, self._render)
+            step = plan.plan(desired, publication, now=self.now)
+            if not isinstance(step, plan.Act):
+                break
+            known[position] = self._perform(incident, publication, step.kind, desired)
+        return step if isinstance(step, plan.Rest) else plan.Rest("too many steps in a row")
+
+    def _perform(
+        self,
+        incident: incidents.Incident,
+        publication: publications.Publication,
+        kind: publications.Kind,
+        desired: publications.Desired,
+    ) -> publications.Publication:
+        number = publication.number + 1
+        begun = msgspec.structs.replace(publication, number=number)
+        intent = publications.Intent(kind, number, self.now, desired.content)
+        operation = perform.operation_of(begun, intent, desired.linked_id)
+        if kind == "adopt":
+            return perform.done(begun, operation, None)  # No page here drafts anything by itself.
+        response = incident.response
+        self.calls.append(
+            Called(
+                self.now,
+                kind,
+                publication.destination,
+                incident.key,
+                publication.episode,
+                response.rule if response is not None else "",
+                desired.content,
+            )
+        )
+        identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
+        return perform.done(begun, operation, operations.Seen(identity, _STATES[kind]))
+
+
+def _target(incident: incidents.Incident, destination: str) -> decisions.Target | None:
+    if incident.status != "open" or incident.response is None:
+        return None
+    return next((one for one in incident.response.targets if one.destination == destination), None)

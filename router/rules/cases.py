@@ -1,0 +1,173 @@
+"""Reads the ``tests:`` of rule files: alerts on a clock, what people do meanwhile, what is expected of the rules."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pydantic
+
+from router.documents import load as documents
+from router.documents import nearest, quantities
+from router.documents import problem as problems
+from router.domain import publication as publications
+from router.rules import known, part
+
+Severity = Literal["critical", "major", "minor", "info"]
+_START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon: what a test does not say should not surprise.
+_KINDS: tuple[publications.Kind, ...] = ("open", "update", "publish", "resolve", "dismiss")
+_STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Decided(pydantic.BaseModel):
+    """What is expected of a decision; what is left out may be anything."""
+
+    model_config = _STRICT
+
+    rule: str | None = pydantic.Field(
+        default=None, description="the rule that decides; none for an alert that is ignored"
+    )
+    severity: Severity | None = pydantic.Field(default=None, description="how bad it is")
+    key: str | None = pydantic.Field(default=None, description="the incident key")
+    ignored: str | None = pydantic.Field(default=None, description="a part of the reason why it is ignored")
+    at: list[str] | None = pydantic.Field(default=None, description="where the incident appears, in any order")
+
+
+class Arrival(pydantic.BaseModel):
+    """One alert that arrives: when, counted from the test's start, and what it carries."""
+
+    model_config = _STRICT
+
+    at: quantities.Duration = pydantic.Field(default=0, description="when it arrives, counted from the start")
+    status: Literal["firing", "resolved"] = pydantic.Field(
+        default="firing", description="whether it fires or has resolved"
+    )
+    title: str = pydantic.Field(default="", description="its title")
+    source: str = pydantic.Field(default="test", description="the source it comes from")
+    severity: str = pydantic.Field(default="", description="the sender's own word for how bad it is")
+    link: str = pydantic.Field(default="", description="where the sender links to")
+    labels: dict[str, str] = pydantic.Field(default={}, description="its labels")
+    annotations: dict[str, str] = pydantic.Field(default={}, description="its annotations")
+    fingerprint: str = pydantic.Field(
+        default="", description="what tells it from others; made of source and labels if absent"
+    )
+    expect: Decided | None = pydantic.Field(default=None, description="what is expected of this alert's decision")
+
+
+class Approval(pydantic.BaseModel):
+    """What a person does."""
+
+    model_config = _STRICT
+
+    at: quantities.Duration = pydantic.Field(default=0, description="when, counted from the start")
+    approve: str = pydantic.Field(description="the destination where everything that waits is approved")
+
+
+class Operation(pydantic.BaseModel):
+    """One expected operation; every further key is a field that it must have, with every text rendered."""
+
+    model_config = pydantic.ConfigDict(extra="allow", frozen=True)
+
+    at: quantities.Duration | None = pydantic.Field(default=None, description="when, counted from the start")
+    open: str | None = pydantic.Field(default=None, description="the destination where an incident or a post is opened")
+    update: str | None = pydantic.Field(default=None, description="the destination where it is updated")
+    publish: str | None = pydantic.Field(default=None, description="the destination where a draft is published")
+    resolve: str | None = pydantic.Field(default=None, description="the destination where it is resolved")
+    dismiss: str | None = pydantic.Field(default=None, description="the destination where a draft is dismissed")
+
+    @pydantic.model_validator(mode="after")
+    def _just_one(self) -> "Operation":
+        if len(self._named()) != 1:
+            raise ValueError(f"an operation names one destination with one of {', '.join(_KINDS)}")
+        return self
+
+    def _named(self) -> list[tuple[publications.Kind, str]]:
+        found = [(kind, getattr(self, kind)) for kind in _KINDS]
+        return [(kind, name) for kind, name in found if name is not None]
+
+    @property
+    def what(self) -> tuple[publications.Kind, str]:
+        """The kind and the destination."""
+        return self._named()[0]
+
+
+class Expected(Decided):
+    """What is expected of the whole test; what is expected of a decision holds for each alert that fires."""
+
+    incidents: int | None = pydantic.Field(default=None, ge=0, description="how many incidents are opened")
+    operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in their order")
+
+
+class CaseShape(pydantic.BaseModel):
+    """One entry of ``tests``."""
+
+    model_config = _STRICT
+
+    name: str = pydantic.Field(min_length=1, description="what the test shows")
+    starts: datetime = pydantic.Field(
+        default=_START, description="when the clock begins; a Monday at noon UTC if absent"
+    )
+    alerts: list[Arrival] = pydantic.Field(min_length=1, description="the alerts, in any order")
+    people: list[Approval] = pydantic.Field(default=[], description="what people do meanwhile")
+    until: quantities.Duration = pydantic.Field(default=0, description="let the time pass until then")
+    expect: Expected = pydantic.Field(default=Expected(), description="what is expected")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test with its place, for what it has to say: ``at`` leads to it in its document."""
+
+    shape: CaseShape
+    document: documents.Document
+    at: tuple[str | int, ...]
+
+    @property
+    def place(self) -> str:
+        """``file:line``."""
+        return f"{self.document.file}:{self.document.place(self.at)[0]}"
+
+    def problem(self, message: str, *path: str | int) -> problems.Problem:
+        """What is wrong, at a place within the test."""
+        return self.document.problem(message, (*self.at, *path))
+
+
+def read(
+    document: documents.Document, destinations: known.Destinations, found: list[problems.Problem]
+) -> Iterator[Case]:
+    """Read the tests of a file; what is wrong with them is added to the problems found."""
+    listed = document.data.get("tests") if isinstance(document.data, dict) and not document.problems else None
+    for index, data in enumerate(listed if isinstance(listed, list) else ()):
+        name = data.get("name") if isinstance(data, dict) else None
+        at = part.Part(document, ("tests", index), found, f'test "{name}": ' if isinstance(name, str) else "")
+        # Numbers and truth values are the texts that they are written as: labels and fields are compared as such.
+        shape = at.shaped(CaseShape, at.written())
+        if shape is not None and _destinations_exist(at, shape, destinations):
+            yield Case(shape, document, at.at)
+
+
+def _destinations_exist(at: part.Part, shape: CaseShape, destinations: known.Destinations) -> bool:
+    before = len(at.found)
+    for path, name in _named(shape):
+        if name not in destinations:
+            at.say(f'there is no destination "{name}"{nearest.hint(name, destinations)}', *path)
+    return len(at.found) == before
+
+
+def _named(shape: CaseShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, person in enumerate(shape.people):
+        yield ("people", index, "approve"), person.approve
+    expected: Mapping[tuple[str | int, ...], Decided | None] = {
+        ("expect",): shape.expect,
+        **{("alerts", index, "expect"): alert.expect for index, alert in enumerate(shape.alerts)},
+    }
+    for path, decided in expected.items():
+        for position, name in enumerate((decided.at if decided is not None else None) or ()):
+            yield (*path, "at", position), name
+    for index, operation in enumerate(shape.expect.operations or ()):
+        kind, name = operation.what
+        yield ("expect", "operations", index, kind), name
+
+
+def as_text(value: Any) -> Any:
+    """A value as it is compared with what a test expects: numbers and truth values as they would be written."""
+    return documents.from_data(value).written()

@@ -1,0 +1,51 @@
+"""A rehearsal does what the worker does: the same alerts lead to the same operations in both."""
+
+import random
+
+import pytest
+
+from router.domain import decision, severity
+from router.rehearsal import world
+from tests.integration import stage, vendor
+
+RESPONSES = {
+    "one": stage.rule(decision.Target("on-call", {"name": "One"}), name="one"),
+    "two": stage.rule(
+        decision.Target("on-call", {"name": "Two"}),
+        decision.Target("page", {"title": "Two"}, publish="auto"),
+        name="two",
+    ),
+}
+
+
+def decided(alert, _now):
+    name = "one" if alert.fingerprint in {"a", "b"} else "two"
+    return decision.Decision(name, list(severity.Severity)[alert.starts_at % 4], RESPONSES[name])
+
+
+def moves(seed):
+    chance = random.Random(seed)
+    for number in range(60):
+        make = chance.choice([stage.firing, stage.firing, stage.resolved])
+        yield [make(chance.choice("abcd"), 100 + number // 4) for _ in range(chance.randint(1, 3))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_rehearsal_and_the_worker_make_the_same_calls(with_redis, seed):
+    at = vendor.Vendor()
+    places = [vendor.on_call(at), vendor.place("page", at, public=True)]
+    played = world.World(decided, {place.name: place for place in places}, stage.render, now=stage.LONG_AGO)
+    for arrived in moves(seed):
+        played.arrive(arrived)
+
+    async def play(on):
+        for arrived in moves(seed):
+            for one in arrived:
+                await on.deliver_decided(one, decided(one, 0))
+            await on.turn()
+
+    stage.playing(with_redis, play, *places)
+    rehearsed = [(call.kind, call.destination, call.content) for call in played.calls]
+    really = [(call.kind, call.destination, call.content) for call in at.calls]
+    assert sorted(map(repr, rehearsed)) == sorted(map(repr, really))
+    assert len(rehearsed) > 10

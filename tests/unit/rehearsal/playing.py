@@ -1,0 +1,48 @@
+"""Rules from data, a world of them, and tests from the YAML that people write."""
+
+from router.assembly import parts
+from router.destinations import base
+from router.documents import load as documents
+from router.rehearsal import trial, world
+from router.rules import cases, load
+from tests.unit.rules import conftest
+
+START = 1_893_456_000_000_000
+SECOND = 1_000_000
+
+
+class Place:
+    """A destination without a vendor."""
+
+    def __init__(self, name, *, public):
+        self.kind = base.Kind(name, base.Config, base.Opening, public, adopts=False, connect=None, make=None)
+        self.follows = ""
+
+
+PLACES = {name: Place(name, public=known.public) for name, known in conftest.DESTINATIONS.items()}
+
+
+def rules(text):
+    """The rules and the tests of one file."""
+    document = documents.parse(text.encode(), "r.yaml")
+    found = []
+    read = list(cases.read(document, conftest.DESTINATIONS, found))
+    made = load.build(document.data["rules"], conftest.DESTINATIONS)
+    return made, read, found
+
+
+def a_world(ruleset, now=START):
+    return world.World(ruleset.decide, PLACES, parts.render, now=now)
+
+
+def results(text):
+    """What came of each test of a file."""
+    ruleset, read, found = rules(text)
+    assert found == []
+    return [trial.run(case, lambda now: a_world(ruleset, now)) for case in read]
+
+
+def complaints(text):
+    """Everything that the only test of a file complains about, by place."""
+    (result,) = results(text)
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in result.problems]
