@@ -72,8 +72,8 @@ def test_every_condition_stands_in_the_table():
 
 
 def test_every_variable_stands_in_the_table():
-    for root, parts in template.NAMES.items():
-        for part, meaning in parts.items():
+    for root, inner in template.NAMES.items():
+        for part, meaning in inner.items():
             assert f"| `{root}.{part}` | {meaning} |" in TEXT
 
 
