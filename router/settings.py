@@ -15,7 +15,7 @@ import pydantic_settings
 from router.destinations import base as destination_base
 from router.destinations import registry as destinations
 from router.documents import load as documents
-from router.documents import nearest, validation
+from router.documents import nearest, quantities, validation
 from router.documents import problem as problems
 from router.sources import base as source_base
 from router.sources import registry as sources
@@ -65,6 +65,18 @@ class Worker(Section):
     health_port: int = pydantic.Field(default=8081, ge=0, le=65535)
 
 
+class Archive(Section):
+    """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
+
+    keep: quantities.Duration = pydantic.Field(default=quantities.duration("24h"))
+    most: quantities.Size = pydantic.Field(default=quantities.size("256MiB"))
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is kept at all."""
+        return bool(self.keep and self.most)
+
+
 class Log(Section):
     """How the log is written."""
 
@@ -77,6 +89,7 @@ class _File(Section):
     web: Web = Web()
     worker: Worker = Worker()
     log: Log = Log()
+    archive: Archive = Archive()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}
@@ -104,6 +117,7 @@ class Settings:
     web: Web
     worker: Worker
     log: Log
+    archive: Archive
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -177,6 +191,7 @@ class _Reading:
                 file.web,
                 file.worker,
                 file.log,
+                file.archive,
                 _beside(path, file.rules),
                 _beside(path, file.data),
                 found_sources,

@@ -18,6 +18,7 @@ from router.outbound import errors
 from router.rules import known, ruleset, template
 from router.rules import load as rules
 from router.sources import registry as sources
+from router.store import archive as archives
 from router.store import health, quarantine, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -126,7 +127,7 @@ def worker(
     longest = max((place.timeout_seconds for place in at.values()), default=10.0)
     lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
     bell = supervise.Bell()
-    reader = stream.Reader(connection, name)
+    reader = stream.Reader(connection, name, archives=settings.archive.enabled)
     store = incident_store.Incidents(connection)
     return supervise.Worker(
         name,
@@ -145,11 +146,17 @@ def worker(
         depth=lambda: stream.depth(connection),
         clock=clock,
         bell=bell,
+        kept=archive(settings, connection),
         pace=supervise.Pace(
             incidents_at_once=settings.worker.incidents_at_once,
             take_over_idle_seconds=settings.worker.take_over_idle_seconds,
         ),
     )
+
+
+def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
+    """The deliveries that were processed lately."""
+    return archives.Archive(connection, keep=settings.archive.keep, most=settings.archive.most)
 
 
 def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> reviewing.Reviews:

@@ -9,12 +9,13 @@ import typer
 from rich import console, markup, tree
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import parts, running
 from router.cli import starting
 from router.documents import nearest, quantities
 from router.domain import alert as alerts
 from router.rules import explain as explaining
 from router.sources import base
+from router.store import archive
 
 Format = Literal["text", "json"]
 _LONGEST = 200  # Characters of a value that are shown; the JSON has all of them.
@@ -24,6 +25,7 @@ def explain(
     payload: Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")] = "-",
     *,
     source: Annotated[str, typer.Option("--source", "-s", help="The source whose format the payload has.")] = "",
+    delivery: Annotated[str, typer.Option("--delivery", help="Explain a delivery that is kept, by its id.")] = "",
     folder: Annotated[Path | None, typer.Option("--rules", help="The rule folder, if not the configured one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show each condition of the rules that do not match.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "text",
@@ -32,7 +34,10 @@ def explain(
     """Explain what the rules say of a payload. Nothing is sent anywhere."""
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     now = parts.clock()
-    read = _parsed(settings, source, payload, now)
+    if delivery:
+        read, now = _kept(settings, delivery)
+    else:
+        read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
     public = parts.public_destinations(settings)
     found = [explaining.explain(rules, alert, now, public) for alert in read]
@@ -42,6 +47,22 @@ def explain(
     out = console.Console()
     for one in found:
         out.print(_tree(one, every=every))
+
+
+def _kept(settings: configuration.Settings, delivery: str) -> tuple[list[alerts.Alert], int]:
+    """The alerts of a delivery, and when it was received."""
+    found: list[archive.Recorded] = []
+
+    async def main() -> None:
+        async with running.connected(running.outside_redis(settings)) as connection:
+            recorded = await parts.archive(settings, connection).find(delivery)
+            if recorded is None:
+                raise starting.not_kept(delivery)
+            found.append(recorded)
+
+    starting.until_stopped(main())
+    one = found[0].delivery
+    return [row.alert for row in one.rows], one.received_at
 
 
 def _parsed(settings: configuration.Settings, source: str, payload: str, now: int) -> list[alerts.Alert]:

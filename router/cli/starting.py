@@ -60,6 +60,12 @@ def usage(problem: str) -> typer.Exit:
     return typer.Exit(2)
 
 
+def not_kept(delivery: str) -> typer.Exit:
+    """Say that the archive has no such delivery, and make the exit to raise: status 1."""
+    print(f"incident-router: delivery {delivery} is not kept (any more)", file=sys.stderr)
+    return typer.Exit(1)
+
+
 def refuse(headline: str, found: list[problems.Problem]) -> typer.Exit:
     """Print every problem and make the exit to raise."""
     print(headline, file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import Protocol
 _NAMESPACE = uuid.UUID("6f1d7c0e-5a0b-5d3c-9d6e-0c2b8f4a7e11")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread.
 _REFERENCE_LENGTH = 8
+_ID_LENGTH = 32
 
 
 class Randomness(Protocol):
@@ -18,8 +19,23 @@ class Randomness(Protocol):
 
 
 def new_id(randomness: Randomness) -> str:
-    """Make a random id of 128 bits, 32 hexadecimal digits: an episode's or a delivery's."""
+    """Make a random id of 128 bits, 32 hexadecimal digits: an episode's."""
     return f"{randomness.getrandbits(128):032x}"
+
+
+def new_delivery_id(now: int, randomness: Randomness) -> str:
+    """Make a delivery's id: a UUID of version 7 (RFC 9562), so that ids sort by their time and tell it."""
+    milliseconds = (now // 1000) & (1 << 48) - 1
+    number = milliseconds << 80 | 7 << 76 | randomness.getrandbits(12) << 64 | 2 << 62 | randomness.getrandbits(62)
+    return f"{number:032x}"
+
+
+def made_at(delivery_id: str) -> int:
+    """When a delivery's id was made, in microseconds; 0 for what is no such id."""
+    try:
+        return (int(delivery_id, 16) >> 80) * 1000 if len(delivery_id) == _ID_LENGTH else 0
+    except ValueError:
+        return 0
 
 
 def reference(episode: str) -> str:

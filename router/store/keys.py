@@ -3,6 +3,7 @@
 | key                              | type   | holds                                             | life            |
 | -------------------------------- | ------ | ------------------------------------------------- | --------------- |
 | ``ir:{inbox}:stream``            | stream | accepted deliveries, ``h`` packed, ``b`` the body | until processed |
+| ``ir:{inbox}:archive``           | stream | deliveries that were processed, as in the inbox   | as configured   |
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
@@ -21,6 +22,7 @@ import zlib
 SHARDS = 16
 
 INBOX = "ir:{inbox}:stream"
+ARCHIVE = "ir:{inbox}:archive"
 DEAD = "ir:{inbox}:dead"
 QUARANTINE = "ir:{inbox}:quarantine"
 WORKERS = "ir:{inbox}:workers"

@@ -16,6 +16,8 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "record": (2, 2),
     "release": (3, 3),
     "bury": (2, 2),
+    "done": (2, 2),
+    "trim": (1, 1),
 }
 
 

@@ -119,8 +119,10 @@ class Entry(NamedTuple):
 class Reader:
     """The worker's side: read in batches, fold, and only then acknowledge."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", consumer: str) -> None:
+    def __init__(self, connection: "redis.asyncio.Redis", consumer: str, *, archives: bool = False) -> None:
+        """``archives``: what is done moves to the archive, and is not deleted."""
         self._connection = connection
+        self._archives = archives
         self._scripts = scripts.Scripts(connection)
         self._consumer = consumer
         self._claim_from: Any = "0-0"
@@ -175,9 +177,12 @@ class Reader:
         }
 
     async def done(self, entries: list[Entry]) -> None:
-        """Acknowledge and delete entries whose alerts are folded in and committed."""
+        """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
         identities = [entry.id for entry in entries]
         async with client.failures():
+            if self._archives:
+                await self._scripts.run("done", [keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities])
+                return
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.xack(keys.INBOX, keys.GROUP, *identities)
             pipeline.xdel(keys.INBOX, *identities)

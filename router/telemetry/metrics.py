@@ -62,6 +62,18 @@ inbox_entries = prometheus_client.Gauge(
     registry=REGISTRY,
 )
 
+archive_entries = prometheus_client.Gauge(
+    "incident_router_archive_entries",
+    "Deliveries that are kept after they were processed.",
+    registry=REGISTRY,
+)
+
+archive_bytes = prometheus_client.Gauge(
+    "incident_router_archive_bytes",
+    "Memory that they take in Redis, by its own estimate.",
+    registry=REGISTRY,
+)
+
 inbox_oldest_seconds = prometheus_client.Gauge(
     "incident_router_inbox_oldest_seconds",
     "Age of the oldest delivery in the inbox, in seconds; 0 where it is empty.",

@@ -108,7 +108,7 @@ class Door:
             raise problems.Problem(
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
             ) from error
-        delivery = deliveries.pack(identity.new_id(self._randomness), desk.name, now, routed)
+        delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), desk.name, now, routed)
         if routed:
             await self._inbox.accept(delivery, body)
         desk.counts.accepted(delivery, parsed.truncated)

@@ -1,11 +1,11 @@
-"""The worker's loops: triage, reconcile, take over from the dead, tell that we are alive; and their ordered end."""
+"""The worker's loops: triage, reconcile, take over from the dead, tell that we live, tidy up; and their ordered end."""
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from router.store import errors, health, keys, stream
+from router.store import archive, errors, health, keys, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
 from router.worker import reconcile, triage
@@ -23,6 +23,7 @@ class Pace:
     heartbeat_seconds: float = 1.0
     take_over_seconds: float = 5.0
     take_over_idle_seconds: float = 15.0
+    tidy_seconds: float = 5.0
     incidents_at_once: int = 64
     drain_seconds: float = 8.0
 
@@ -41,6 +42,7 @@ class Worker:
         depth: Callable[[], Awaitable[tuple[int, int]]],
         clock: Callable[[], int],
         bell: "Bell",
+        kept: archive.Archive,
         pace: Pace = Pace(),
     ) -> None:
         self._name = name
@@ -51,6 +53,7 @@ class Worker:
         self._depth = depth
         self._clock = clock
         self._bell = bell
+        self._archive = kept
         self._pace = pace
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
@@ -65,6 +68,7 @@ class Worker:
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._heartbeat_turn, pace.heartbeat_seconds))
+            group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
         if self._running:
             await asyncio.wait(self._running, timeout=pace.drain_seconds)
         with contextlib.suppress(errors.Unavailable):
@@ -134,6 +138,12 @@ class Worker:
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
         metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
+
+    async def _tidy_turn(self) -> None:
+        """Keep the archive within its bounds."""
+        size = await self._archive.trim(await self._health.fullness())
+        metrics.archive_entries.set(size.entries)
+        metrics.archive_bytes.set(size.bytes)
 
 
 def _heed_cancellation() -> None:

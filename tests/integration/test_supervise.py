@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from router.store import errors, health, keys, stream
+from router.store import archive, errors, health, keys, stream
 from router.telemetry import metrics
 from router.worker import supervise
 from tests.integration import stage, vendor
@@ -45,6 +45,7 @@ def worker(on: stage.Stage, depth=None) -> tuple[supervise.Worker, supervise.Bel
         depth=depth or Depth(on.connection),
         clock=itertools.count(1_700_000_000_000_000, 1000).__next__,
         bell=bell,
+        kept=archive.Archive(on.connection, keep=0, most=0),
         pace=QUICK,
     )
     return made, bell

@@ -40,3 +40,18 @@ def test_a_key_is_a_uuid_that_depends_on_episode_destination_and_number():
         identity.idempotency_key("e", "page", 2),
     }
     assert len(others | {key}) == 4
+
+
+@given(st.integers(0, 2**47), st.integers(0, 2**47))
+def test_a_delivery_s_id_tells_its_time_and_sorts_by_it(first, second):
+    source = random.Random(1)
+    one, other = (identity.new_delivery_id(moment * 1000, source) for moment in (first, second))
+    assert identity.made_at(one) == first * 1000
+    assert uuid.UUID(one).version == 7
+    assert uuid.UUID(one).variant == uuid.RFC_4122
+    if first < second:
+        assert one < other
+
+
+def test_what_is_no_delivery_s_id_has_no_time():
+    assert [identity.made_at(text) for text in ("", "x" * 32, "1234", "d1")] == [0, 0, 0, 0]

@@ -1,0 +1,132 @@
+"""What was processed is kept with its body, found by its id, and goes when it is too old or too much."""
+
+import random
+
+from router.assembly import parts
+from router.domain import delivery, identity
+from router.store import archive, keys, stream
+from tests.integration import stage
+
+HOUR = 3_600_000_000
+
+
+def packed(name: str, now: int | None = None) -> delivery.Delivery:
+    moment = parts.clock() if now is None else now
+    made = identity.new_delivery_id(moment, random.Random(name))
+    return delivery.pack(made, name, moment, [(stage.firing(name), stage.decision.Decision(ignored="no rule"))])
+
+
+async def processed(connection, *wanted: delivery.Delivery, body: bytes = b"{}") -> stream.Reader:
+    inbox, reader = stream.Inbox(connection), stream.Reader(connection, "w1", archives=True)
+    await reader.prepare()
+    for one in wanted:
+        await inbox.accept(one, body)
+    while entries := await reader.read(100, None):
+        await reader.done(entries)
+    return reader
+
+
+def kept(connection, keep: int = HOUR, most: int = 10**9) -> archive.Archive:
+    return archive.Archive(connection, keep=keep, most=most)
+
+
+def test_what_is_done_leaves_the_inbox_and_is_kept_with_its_body(with_redis):
+    async def play(connection):
+        one = packed("a")
+        await processed(connection, one, body=b'{"as": "received"}')
+        assert await connection.xlen(keys.INBOX) == 0
+        assert await stream.depth(connection) == (0, 0)
+        found = await kept(connection).find(one.id)
+        assert (found.delivery, found.body) == (one, b'{"as": "received"}')
+        assert await kept(connection).find("0" * 32) is None
+        assert await kept(connection).find("what is this") is None
+
+    with_redis(play)
+
+
+def test_a_delivery_that_was_processed_long_after_it_came_is_found_as_well(with_redis):
+    async def play(connection):
+        late = packed("late", parts.clock() - 24 * HOUR)
+        await processed(connection, late, *(packed(str(number)) for number in range(10)))
+        assert (await kept(connection).find(late.id)).delivery == late
+
+    with_redis(play)
+
+
+def test_the_newest_come_first_and_all_of_them_the_oldest_first(with_redis):
+    async def play(connection):
+        await processed(connection, *(packed(str(number)) for number in range(1203)))
+        newest = await kept(connection).newest(3)
+        assert [recorded.delivery.source for recorded in newest] == ["1202", "1201", "1200"]
+        found = [recorded.delivery.source async for recorded in kept(connection).since(0)]
+        assert found == [str(number) for number in range(1203)]
+        assert [recorded async for recorded in kept(connection).since(parts.clock() + HOUR)] == []
+
+    with_redis(play)
+
+
+def test_what_is_too_old_goes(with_redis):
+    async def play(connection):
+        await connection.xadd(keys.ARCHIVE, {"h": b"old", "b": b""}, id="1-1")
+        await processed(connection, packed("new"))
+        assert (await kept(connection).trim(0.0)).entries == 1
+        assert [recorded.delivery.source for recorded in await kept(connection).newest(9)] == ["new"]
+
+    with_redis(play)
+
+
+def test_what_is_too_much_goes_the_oldest_first(with_redis):
+    async def play(connection):
+        await processed(connection, *(packed(str(number)) for number in range(500)), body=b"x" * 2000)
+        most = 300_000
+        for _ in range(5):
+            size = await kept(connection, most=most).trim(0.0)
+        assert 0 < size.bytes <= most
+        assert 50 < size.entries < 150
+        assert (await kept(connection).newest(1))[0].delivery.source == "499"
+
+    with_redis(play)
+
+
+def test_the_archive_gives_way_where_the_server_is_short_of_memory(with_redis):
+    async def play(connection):
+        await processed(connection, *(packed(str(number)) for number in range(400)), body=b"x" * 2000)
+        before = (await kept(connection).trim(0.5)).entries
+        after = (await kept(connection).trim(0.7)).entries
+        assert before == 400
+        assert after <= 220
+
+    with_redis(play)
+
+
+def test_an_entry_of_another_version_is_passed_over(with_redis):
+    async def play(connection):
+        await connection.xadd(keys.ARCHIVE, {"h": b"\xc1", "b": b""})
+        await connection.xadd(keys.ARCHIVE, {"x": b"y"})
+        await processed(connection, packed("a"))
+        assert [recorded.delivery.source async for recorded in kept(connection).since(0)] == ["a"]
+
+    with_redis(play)
+
+
+def test_an_empty_archive_is_empty(with_redis):
+    async def play(connection):
+        assert await kept(connection).newest(5) == []
+        assert await kept(connection).trim(0.9) == (0, 0)
+
+    with_redis(play)
+
+
+def test_what_nobody_has_acknowledged_stays_in_the_inbox(with_redis):
+    async def play(connection):
+        reader = stream.Reader(connection, "w1", archives=True)
+        await reader.prepare()
+        await stream.Inbox(connection).accept(packed("a"), b"{}")
+        await stream.Inbox(connection).accept(packed("b"), b"{}")
+        first, _ = await reader.read(10, None)
+        await reader.done([first])
+        await kept(connection, keep=0, most=0).trim(0.9)
+        assert await connection.xlen(keys.INBOX) == 1
+        assert (await stream.depth(connection))[0] == 1
+
+    with_redis(play)

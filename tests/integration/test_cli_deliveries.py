@@ -1,0 +1,65 @@
+"""``deliveries`` and ``explain --delivery`` beside a running router."""
+
+import gzip
+import json
+
+import pytest
+
+from router.domain import recording
+from tests.end_to_end import harness
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deliveries")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def delivery(router):
+    accepted = router.receives(labels={"service": "checkout", "password": "[bold]"})
+    harness.eventually(
+        "the delivery is processed", lambda: accepted["delivery"] in router.command("deliveries", "list").stdout
+    )
+    return accepted["delivery"]
+
+
+def test_the_newest_are_listed_with_their_rules(router, delivery):
+    (line,) = [line for line in router.command("deliveries", "list", "-n", "5").stdout.splitlines() if delivery in line]
+    assert " json " in line
+
+
+def test_one_is_shown_with_what_was_decided(router, delivery):
+    said = router.command("deliveries", "show", delivery).stdout
+    assert f"delivery {delivery} from json, received 20" in said
+    assert "Checkout answers 5xx  firing" in said
+    assert "password=[bold] service=checkout" in said
+    assert ", by rule " in said
+
+
+def test_the_body_is_as_it_was_received(router, delivery):
+    body = json.loads(router.command("deliveries", "show", delivery, "--body").stdout)
+    assert body["title"] == "Checkout answers 5xx"
+
+
+def test_what_is_not_kept_is_said(router, delivery):
+    for command in (("deliveries", "show", "0" * 32), ("explain", "--delivery", "0" * 32)):
+        done = router.command(*command)
+        assert (done.returncode, "is not kept (any more)" in done.stderr) == (1, True)
+
+
+def test_a_delivery_is_explained_by_its_id(router, delivery):
+    said = router.command("explain", "--delivery", delivery).stdout
+    assert "Checkout answers 5xx  firing, from json" in said
+    assert "✓ rule " in said
+
+
+def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path):
+    for name, opened in (("all.jsonl", open), ("all.jsonl.gz", gzip.open)):
+        done = router.command("deliveries", "save", str(tmp_path / name), "--since", "1h")
+        assert done.returncode == 0, done.stderr
+        with opened(tmp_path / name, "rb") as file:
+            assert delivery in {recording.decode(line).id for line in file}
+    assert router.command("deliveries", "save", str(tmp_path / "no" / "x")).returncode == 2
+    assert router.command("deliveries", "save", str(tmp_path / "x"), "--since", "soon").returncode == 2
