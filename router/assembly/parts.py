@@ -3,7 +3,7 @@
 import random
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from router.destinations import registry as destinations
 from router.domain import identity
 from router.domain import incident as incidents
 from router.outbound import errors
-from router.rules import known, ruleset, template
+from router.rules import known, reload, ruleset, template
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.store import archive as archives
@@ -58,6 +58,11 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
 def public_destinations(settings: configuration.Settings) -> set[str]:
     """The names of the configured destinations that customers see."""
     return {name for name, config in settings.destinations.items() if destinations.KINDS[config.kind].public}
+
+
+def rules_in_force(settings: configuration.Settings, changed: Callable[[ruleset.RuleSet], None]) -> reload.Rules:
+    """The rules of the settings, ready to be followed as they change; ``rules.Refused``."""
+    return reload.Rules(settings.rules, known_destinations(settings), changed=changed)
 
 
 def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
@@ -168,7 +173,9 @@ def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis")
     )
 
 
-def checks(connection: "redis.asyncio.Redis", version: str = "", *, works: bool = True) -> dict[str, web_health.Check]:
+def checks(
+    connection: "redis.asyncio.Redis", in_force: reload.Rules | None = None, *, works: bool = True
+) -> dict[str, web_health.Check]:
     """What ``/readyz`` asks: the store, that a worker was heard of lately, and which rules are in force.
 
     A process that ``works`` is not ready without a worker. One that only takes deliveries in says so and stays
@@ -186,11 +193,16 @@ def checks(connection: "redis.asyncio.Redis", version: str = "", *, works: bool 
             return web_health.State(not works, "no worker has been heard of lately; deliveries are kept until one is")
         return web_health.State(True, "alive")
 
-    async def rules_in_force() -> web_health.State:
-        return web_health.State(True, f"version {version}")
+    async def rules_are_there() -> web_health.State:
+        assert in_force is not None  # noqa: S101 - asked only where there are rules
+        said = f"version {in_force.in_force.version}"
+        if in_force.problems:
+            first = in_force.problems[0]
+            said += f"; refused on the disk: {first.place}: {first.message}"
+        return web_health.State(True, said)
 
     asked: dict[str, web_health.Check] = {"redis": redis_answers, "worker": worker_lives}
-    return asked | ({"rules": rules_in_force} if version else {})
+    return asked | ({"rules": rules_are_there} if in_force is not None else {})
 
 
 def health_app(connection: "redis.asyncio.Redis") -> applications.Starlette:

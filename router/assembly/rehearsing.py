@@ -8,7 +8,6 @@ from router import settings as configuration
 from router.assembly import parts
 from router.destinations import base
 from router.destinations import registry as destinations
-from router.documents import load as documents
 from router.documents import problem as problems
 from router.rehearsal import trial, world
 from router.rules import cases, ruleset
@@ -62,5 +61,5 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
 
 def _read(settings: configuration.Settings, folder: Path, found: list[problems.Problem]) -> Iterator[cases.Case]:
     known = parts.known_destinations(settings)
-    for path in rules.files(folder, found):
-        yield from cases.read(documents.read(path), known, found)
+    for document in rules.files(folder, found):
+        yield from cases.read(document, known, found)

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import gc
 import secrets
+import signal
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from router.simulator import server as simulator_server
 from router.store import client, embedded, health, stream
 from router.store import errors as store_errors
 from router.web import app as web_app
-from router.web import serve
+from router.web import serve, webhooks
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
@@ -87,19 +88,32 @@ async def door(
     works: bool = False,
 ) -> AsyncIterator[Running]:
     """The web part, serving for the length of the block; ``works`` says that this process is a worker, too."""
-    loaded = parts.load_rules(settings)
-    # Rules live as long as the process: the garbage collector need not look at them again and again.
+    in_force = parts.rules_in_force(settings, lambda loaded: _put_in_force(taker, loaded))
+    # Rules live long: the garbage collector need not look at them again and again.
     gc.collect()
     gc.freeze()
     inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
-    taker = parts.door(settings, connection, loaded, inbox)
-    watching = group.create_task(_watch_fullness(health.Health(connection), inbox))
-    app = web_app.create(taker, checks=parts.checks(connection, loaded.version, works=works))
+    taker = parts.door(settings, connection, in_force.in_force, inbox)
+    hangup = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+    watching = [
+        group.create_task(_watch_fullness(health.Health(connection), inbox)),
+        group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
+    ]
+    app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
     try:
         async with serving(app, settings.web.host, settings.web.port, group) as address:
-            yield Running(settings, address, loaded)
+            yield Running(settings, address, in_force.in_force)
     finally:
-        watching.cancel()
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+        for task in watching:
+            task.cancel()
+
+
+def _put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
+    """Let the door decide by other rules: a delivery is decided as a whole by those before or by these."""
+    taker.decide = loaded.decide
+    gc.freeze()
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from router.documents import load as documents
 from router.documents import problem as problems
 from router.rules import cases, known, load
 
@@ -14,7 +13,7 @@ def check(folder: Path, destinations: known.Destinations) -> list[problems.Probl
         load.load(folder, destinations)
     except load.Refused as refused:
         found += refused.problems
-    for path in load.files(folder, []):
-        for _ in cases.read(documents.read(path), destinations, found):
+    for document in load.files(folder, []):
+        for _ in cases.read(document, destinations, found):
             pass
     return sorted(found, key=lambda problem: problem.order)

@@ -1,15 +1,13 @@
-"""Loads a folder of rule files whole or not at all: either everything in it is right, or every mistake is told."""
+"""Loads a folder of rule files whole or not at all, but for subfolders that stand apart: each of those alone."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from router.documents import load as documents
 from router.documents import problem as problems
-from router.rules import known, model, reading, ruleset
-
-_VERSION_BYTES = 6
+from router.rules import folders, heading, inherited, known, model, part, reading, ruleset
 
 
 class Refused(Exception):
@@ -20,21 +18,60 @@ class Refused(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+class Good(NamedTuple):
+    """What a folder that stands apart amounted to when it was last right: its rules by folder, and their version."""
+
+    rules: Mapping[str, tuple[model.Rule, ...]]
+    version: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Rules that can be used. ``refused`` tells of the folders that stand apart and are not as they are on the disk.
+
+    ``good`` is to be handed in the next time.
+    """
+
+    rules: ruleset.RuleSet
+    refused: Mapping[str, list[problems.Problem]]
+    good: Mapping[str, Good]
+
+
 def load(folder: Path, destinations: known.Destinations) -> ruleset.RuleSet:
-    """Load all ``*.yaml`` files of the folder, in the order of their names; raises ``Refused``.
+    """Load all ``*.yaml`` files of the folder and its subfolders; ``Refused`` where anything at all is wrong.
 
     Files whose names begin with a dot are left alone; a file named ``*.yml`` is refused, since it is surely meant.
     A folder without rules is a rule set that ignores every alert.
     """
-    hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
-    reader = reading.Reader(destinations)
-    rules: list[model.Rule] = []
-    for path in files(folder, reader.problems):
-        document = documents.read(path)
-        # The length keeps two files apart from one file that holds both.
-        hashed.update(f"{path.name}\0{len(document.content)}\0".encode() + document.content)
-        rules += reader.read(document)
-    return _made(rules, reader, hashed.hexdigest())
+    loaded = load_apart(folder, destinations)
+    if loaded.refused:
+        raise Refused(problem for found in loaded.refused.values() for problem in found)
+    return loaded.rules
+
+
+def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str, Good] | None = None) -> Loaded:
+    """Load the folder for use; ``Refused`` where what belongs to all is wrong.
+
+    Of a subfolder that stands apart and is wrong, the rules of ``last`` stay, or it is left out.
+    """
+    last = last or {}
+    found: list[problems.Problem] = []
+    read = folders.read(folder, found, frozenset(last))
+    units = _units(read, destinations)
+    shared = [*found, *units[""].problems]
+    if shared:
+        raise Refused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
+    refused = {name: unit.problems for name, unit in units.items() if unit.problems}
+    nothing = Good({}, "")
+    good = {
+        name: last.get(name, nothing)
+        if name in refused
+        else Good(unit.rules, folders.version([one for one in read if one.unit == name]))
+        for name, unit in units.items()
+    }
+    rules = [rule for one in read for rule in good[one.unit].rules.get(one.name, ())]
+    version = good[""].version if len(good) == 1 else folders.joined([good[name].version for name in sorted(good)])
+    return Loaded(ruleset.RuleSet(rules, version), refused, {name: one for name, one in good.items() if name})
 
 
 def build(
@@ -43,25 +80,54 @@ def build(
     """Make a rule set from rules as data, as they would stand under ``rules:``; raises ``Refused``."""
     reader = reading.Reader(destinations)
     made = reader.read(documents.from_data({"rules": list(rules)}, "rules"))
-    return _made(made, reader, version)
-
-
-def _made(rules: list[model.Rule], reader: reading.Reader, version: str) -> ruleset.RuleSet:
     if reader.problems:
         raise Refused(reader.problems)
-    return ruleset.RuleSet(rules, version)
+    return ruleset.RuleSet(made, version)
 
 
-def files(folder: Path, found: list[problems.Problem]) -> list[Path]:
-    """The rule files of a folder in their order; what is wrong with the folder is added to the problems found."""
-    try:
-        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        found.append(problems.Problem(str(folder), 0, 0, f"can't be read: {error.strerror or error}"))
-        return []
-    found.extend(
-        problems.Problem(str(folder / name), 0, 0, "would not be read; name it .yaml")
-        for name in names
-        if name.endswith(".yml")
-    )
-    return [folder / name for name in names if name.endswith(".yaml")]
+def files(folder: Path, found: list[problems.Problem]) -> list[documents.Document]:
+    """The rule files in their order; what is wrong with the folder is added to the problems found."""
+    return [document for one in folders.read(folder, found) for document in one.files]
+
+
+@dataclass
+class _Unit:
+    """What belongs together: everything that does not stand apart, or one folder that does with all below it."""
+
+    problems: list[problems.Problem]
+    rules: dict[str, tuple[model.Rule, ...]]
+
+
+def _units(read: list[folders.Folder], destinations: known.Destinations) -> dict[str, _Unit]:
+    """Read what belongs to all first: where a name is taken twice, the folder that stands apart is at fault."""
+    places: dict[str, reading.Place] = {}
+    inherits = _headings(read, destinations)
+    units = {"": _Unit([], {})}
+    for one in sorted(read, key=lambda one: bool(one.unit)):
+        unit = units.setdefault(one.unit, _Unit([], {}))
+        reader = reading.Reader(destinations, places)
+        made = [rule for document in one.files for rule in reader.read(document, inherits[one.name][0])]
+        unit.problems += [*inherits[one.name][1], *reader.problems]
+        unit.rules[one.name] = tuple(made)
+    return units
+
+
+def _headings(
+    read: list[folders.Folder], destinations: known.Destinations
+) -> dict[str, tuple[inherited.Inherited, list[problems.Problem]]]:
+    """What each folder's files inherit, and what is wrong with the ``folder.yaml`` that says so."""
+    found: dict[str, tuple[inherited.Inherited, list[problems.Problem]]] = {}
+    for one in read:
+        outer = found[one.parent][0] if one.name else inherited.Inherited()
+        wrong: list[problems.Problem] = []
+        document = one.heading
+        if document is not None:
+            wrong += document.problems
+            whole = part.Part(document, (), wrong)
+            if not wrong and document.data is not None:
+                whole.shaped(model.FolderShape, document.data)
+                outer = heading.read(whole, document.data, destinations, outer)
+            if not one.name and isinstance(document.data, dict) and document.data.get("isolate"):
+                whole.say("what belongs to all can't stand apart", "isolate")
+        found[one.name] = (outer, wrong)
+    return found

@@ -137,6 +137,17 @@ class FileShape(pydantic.BaseModel):
     tests: list[Any] = []
 
 
+class FolderShape(pydantic.BaseModel):
+    """``folder.yaml``: what holds for all files of its folder and of those below."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    isolate: bool = False
+    defaults: Any = None
+    lists: Any = None
+    time_intervals: Any = None
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What a rule says of its incidents, checked; what is None or empty was not said.

@@ -18,6 +18,9 @@ from router.rules import (
     sharing,
 )
 
+Place = tuple[str, tuple[str | int, ...], str]
+"""Where a rule's name stands: file, position, and what is told of it."""
+
 _NOTHING = inherited.Inherited()
 _SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "open")
 """None of these means anything to an alert that is ignored."""
@@ -26,11 +29,11 @@ _SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "ope
 class Reader:
     """Reads files one after the other. ``problems`` is everything that is wrong with any of them."""
 
-    def __init__(self, destinations: known.Destinations) -> None:
-        """Take the destinations that rules may open at."""
+    def __init__(self, destinations: known.Destinations, places: dict[str, Place] | None = None) -> None:
+        """Take the destinations that rules may open at, and where the names of rules are taken already."""
         self.destinations = destinations
         self.problems: list[problems.Problem] = []
-        self.places: dict[str, tuple[str, tuple[str | int, ...], str]] = {}
+        self.places = {} if places is None else places
 
     def read(self, document: documents.Document, inherits: inherited.Inherited = _NOTHING) -> list[model.Rule]:
         """Return the rules of a file that are right; they inherit what the file says, and beyond it ``inherits``."""

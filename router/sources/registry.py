@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.sources import alertmanager, authentication, base, json
+from router.sources import alertmanager, authentication, base, grafana, json
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
     for kind in (
         alertmanager.KIND,
+        grafana.KIND,
         json.KIND,
     )
 }

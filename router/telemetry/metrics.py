@@ -62,6 +62,45 @@ inbox_entries = prometheus_client.Gauge(
     registry=REGISTRY,
 )
 
+rules = prometheus_client.Gauge(
+    "incident_router_rules",
+    "Rules in force.",
+    registry=REGISTRY,
+)
+
+rules_info = prometheus_client.Gauge(
+    "incident_router_rules_info",
+    "1 for the version of the rules in force.",
+    ["version"],
+    registry=REGISTRY,
+)
+
+rules_reloads = prometheus_client.Counter(
+    "incident_router_rules_reloads",
+    "Times that changed rules were read, by result: loaded, unchanged or refused.",
+    ["result"],
+    registry=REGISTRY,
+)
+
+rules_last_reload_success = prometheus_client.Gauge(
+    "incident_router_rules_last_reload_success",
+    "1 where the rules on the disk are all in force, 0 where some were refused.",
+    registry=REGISTRY,
+)
+
+rules_last_reload_seconds = prometheus_client.Gauge(
+    "incident_router_rules_last_reload_seconds",
+    "When rules were last taken over after the start, in seconds since the epoch.",
+    registry=REGISTRY,
+)
+
+rules_folder_refused = prometheus_client.Gauge(
+    "incident_router_rules_folder_refused",
+    "1 for a folder that stands apart and is not in force as it is on the disk.",
+    ["folder"],
+    registry=REGISTRY,
+)
+
 archive_entries = prometheus_client.Gauge(
     "incident_router_archive_entries",
     "Deliveries that are kept after they were processed.",

@@ -1,0 +1,119 @@
+"""Finds rule files: those of a folder in the order of their names, then those of its subfolders, each the same way.
+
+A file ``folder.yaml`` says what holds for its folder and all below: defaults, lists, times. It may let it stand apart.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.documents import load as documents
+from router.documents import problem as problems
+
+HEADING = "folder.yaml"
+_VERSION_BYTES = 6
+
+
+@dataclass(frozen=True)
+class Folder:
+    """One folder: its name relative to the top (empty: the top itself), and its files as they were read.
+
+    ``unit`` is the name of the folder that stands apart and holds this one; empty for what belongs to all.
+    """
+
+    name: str
+    parent: str
+    unit: str
+    heading: documents.Document | None
+    files: tuple[documents.Document, ...]
+
+    @property
+    def isolated(self) -> bool:
+        """Whether this very folder stands apart."""
+        return bool(self.unit) and self.unit == self.name
+
+
+def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = frozenset()) -> list[Folder]:
+    """Read every folder; what is wrong with names and folders is added to the problems found.
+
+    ``apart`` are folders that stood apart when they could last be read: a broken ``folder.yaml`` does not change that.
+    """
+    return list(_read(top, Path(), "", found, apart))
+
+
+def version(folders: list[Folder]) -> str:
+    """A short hash that follows every byte and every name."""
+    hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
+    for folder in folders:
+        for document in (*((folder.heading,) if folder.heading is not None else ()), *folder.files):
+            # The length keeps two files apart from one file that holds both.
+            hashed.update(f"{document.name}\0{len(document.content)}\0".encode() + document.content)
+    return hashed.hexdigest()
+
+
+def joined(versions: list[str]) -> str:
+    """One version for several."""
+    return hashlib.blake2b("\0".join(versions).encode(), digest_size=_VERSION_BYTES).hexdigest()
+
+
+def fingerprint(top: Path) -> str:
+    """What changes whenever any of the files might have: cheap, for whoever watches them."""
+    hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
+    for path in _below(top):
+        try:
+            hashed.update(f"{path.relative_to(top)}\0".encode() + path.read_bytes() + b"\0")
+        except OSError as error:
+            hashed.update(f"{path.relative_to(top)}\0{error.errno}\0".encode())
+    return hashed.hexdigest()
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError:
+        return
+    for path in entries:
+        if path.is_dir():
+            yield from _below(path)
+        elif path.suffix in {".yaml", ".yml"}:
+            yield path
+
+
+def _read(top: Path, below: Path, unit: str, found: list[problems.Problem], apart: frozenset[str]) -> Iterator[Folder]:
+    name = "" if below == Path() else below.as_posix()
+    entries = _entries(top / below, found)
+    heading = None
+    files = []
+    for entry in entries:
+        if entry.name == HEADING and entry.is_file():
+            heading = _document(entry, top)
+        elif entry.suffix == ".yml" and entry.is_file():
+            found.append(problems.Problem(str(entry), 0, 0, "would not be read; name it .yaml"))
+        elif entry.suffix == ".yaml":
+            files.append(_document(entry, top))
+    if name and (_stands_apart(heading) or (name in apart and heading is not None and heading.problems)):
+        unit = unit or name
+    yield Folder(name, "" if below.parent == Path() else below.parent.as_posix(), unit, heading, tuple(files))
+    for entry in entries:
+        if entry.is_dir() and entry.suffix != ".yaml":
+            yield from _read(top, below / entry.name, unit, found, apart)
+
+
+def _stands_apart(heading: documents.Document | None) -> bool:
+    return heading is not None and isinstance(heading.data, dict) and heading.data.get("isolate") is True
+
+
+def _document(path: Path, top: Path) -> documents.Document:
+    document = documents.read(path)
+    document.name = path.relative_to(top).as_posix()
+    return document
+
+
+def _entries(folder: Path, found: list[problems.Problem]) -> list[Path]:
+    """What the folder holds, in the order of names; what begins with a dot is left alone."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        found.append(problems.Problem(str(folder), 0, 0, f"can't be read: {error.strerror or error}"))
+        return []

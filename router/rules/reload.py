@@ -1,0 +1,137 @@
+"""Keeps the rules in force: loads the folder again when it changes, and keeps what was good where it cannot be used."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import watchfiles
+
+from router.documents import problem as problems
+from router.rules import folders, known, load, ruleset
+from router.telemetry import log, metrics
+
+_LOOK_MS = 5000  # Where nothing tells of changes (some network file systems), they are looked for this often.
+_SETTLE_MS = 300  # Changes that come together are one.
+
+_log = log.get("rules")
+
+
+class Rules:
+    """The rules in force, and what is wrong with those on the disk. ``Refused`` where the first can't be loaded."""
+
+    def __init__(
+        self, folder: Path, destinations: known.Destinations, *, changed: Callable[[ruleset.RuleSet], None]
+    ) -> None:
+        """Load the folder. ``changed`` is told of every set of rules that comes into force later."""
+        self.folder = folder
+        self._destinations = destinations
+        self._changed = changed
+        self._seen = folders.fingerprint(folder)
+        loaded = load.load_apart(folder, destinations)
+        self.problems: list[problems.Problem] = []
+        self._take(loaded)
+
+    @property
+    def in_force(self) -> ruleset.RuleSet:
+        """What decides now."""
+        return self._loaded.rules
+
+    async def watch(self, clock: Callable[[], float], hangup: asyncio.Event) -> None:
+        """Follow the folder for ever; ``hangup`` asks for a look at once. ``clock`` gives Unix seconds."""
+        async for _ in self._changes(hangup):
+            seen = await asyncio.to_thread(folders.fingerprint, self.folder)
+            if seen == self._seen and not hangup.is_set():
+                continue
+            hangup.clear()
+            self._seen = seen
+            await self._reload(clock)
+
+    async def _changes(self, hangup: asyncio.Event) -> AsyncIterator[None]:
+        """Yield whenever the folder may have changed. A link that is swapped for another one is a change, too."""
+        watching = _Watching(self.folder)
+        told: asyncio.Task[None] | None = None
+        try:
+            while True:
+                told = told or asyncio.create_task(watching.next())
+                asked = asyncio.create_task(hangup.wait())
+                await asyncio.wait({asked, told}, return_when=asyncio.FIRST_COMPLETED)
+                asked.cancel()
+                if told.done():
+                    told.result()
+                    told = None
+                yield
+        finally:
+            watching.close()
+            if told is not None:
+                told.cancel()
+
+    async def _reload(self, clock: Callable[[], float]) -> None:
+        """Load in a thread: the door goes on deciding by what is in force."""
+        before = self.in_force.version
+        try:
+            loaded = await asyncio.to_thread(load.load_apart, self.folder, self._destinations, self._loaded.good)
+        except load.Refused as refused:
+            self.problems = refused.problems
+            metrics.rules_reloads.labels("refused").inc()
+            metrics.rules_last_reload_success.set(0)
+            _log.error(
+                "rules_refused",
+                version_in_force=before,
+                problems=[f"{problem.place}: {problem.message}" for problem in refused.problems],
+            )
+            return
+        self._take(loaded)
+        metrics.rules_reloads.labels("unchanged" if loaded.rules.version == before else "loaded").inc()
+        metrics.rules_last_reload_seconds.set(clock())
+        if loaded.rules.version != before:
+            _log.info("rules_loaded", version=loaded.rules.version, before=before, rules=len(loaded.rules.rules))
+            self._changed(loaded.rules)
+
+    def _take(self, loaded: load.Loaded) -> None:
+        self._loaded = loaded
+        self.problems = [problem for found in loaded.refused.values() for problem in found]
+        metrics.rules_last_reload_success.set(0 if loaded.refused else 1)
+        metrics.rules.set(len(loaded.rules.rules))
+        metrics.rules_info.clear()
+        metrics.rules_info.labels(loaded.rules.version).set(1)
+        metrics.rules_folder_refused.clear()
+        for name, found in loaded.refused.items():
+            metrics.rules_folder_refused.labels(name).set(1)
+            _log.error(
+                "rules_folder_refused",
+                folder=name,
+                kept=name in loaded.good and bool(loaded.good[name].rules),
+                problems=[f"{problem.place}: {problem.message}" for problem in found],
+            )
+
+
+class _Watching:
+    """Changes of a folder and all below it, as the operating system tells them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stop = asyncio.Event()
+        self._changes: AsyncIterator[object] | None = None
+
+    async def next(self) -> None:
+        """Return when something has changed, or after a while in any case."""
+        try:
+            if self._changes is None:
+                self._changes = watchfiles.awatch(
+                    self._folder,
+                    watch_filter=None,
+                    step=_SETTLE_MS,
+                    debounce=4 * _SETTLE_MS,
+                    stop_event=self._stop,
+                    rust_timeout=_LOOK_MS,
+                    yield_on_timeout=True,
+                )
+            await anext(self._changes)
+        except (OSError, RuntimeError, StopAsyncIteration):
+            # The folder is not there, or went away: look again later.
+            self._changes = None
+            await asyncio.sleep(_LOOK_MS / 1000)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._stop.set()

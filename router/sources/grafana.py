@@ -1,0 +1,116 @@
+"""Grafana's unified alerting webhook, version 1: from its body to alerts in the normal form.
+
+It is Alertmanager's shape with Grafana's own links, values and reasons. A rule without data, or whose query fails,
+sends an alert of its own (``DatasourceNoData``, ``DatasourceError``) with a fingerprint of its own.
+"""
+
+from typing import Any, Literal
+
+from router.domain import alert as alerts
+from router.sources import alertmanager, base, objects
+
+_STATUSES: dict[Any, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
+_LINKS = {
+    "silence_url": "silenceURL",
+    "dashboard_url": "dashboardURL",
+    "panel_url": "panelURL",
+    "image_url": "imageURL",
+    "values": "valueString",
+}
+
+
+class Config(base.Config):
+    """A Grafana that posts to us."""
+
+    kind: Literal["grafana"] = "grafana"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """Every alert of the group; each has its own status, whatever the group's says."""
+    _hold_version(body)
+    group = body.get("alerts")
+    if not isinstance(group, list):
+        raise base.Unparsable("alerts", "a list of alerts is expected here")
+    fallback = objects.scalar(body.get("externalURL"))
+    found = [_alert(source, item, f"alerts[{position}]", (fallback, now)) for position, item in enumerate(group)]
+    left_out = body.get("truncatedAlerts")
+    return base.Parsed(found, max(left_out, 0) if isinstance(left_out, int) else 0, _about(body))
+
+
+def _alert(source: str, item: Any, where: str, defaults: tuple[str, int]) -> alerts.Alert:
+    external_url, now = defaults
+    alert = objects.members(item, where)
+    status = _STATUSES.get(objects.scalar(alert.get("status")))
+    if status is None:
+        raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
+    labels = objects.texts(objects.members(alert.get("labels"), f"{where}.labels"))
+    annotations = _annotations(alert)
+    starts_at = objects.moment(alert.get("startsAt"), f"{where}.startsAt")
+    ends_at = objects.moment(alert.get("endsAt"), f"{where}.endsAt")
+    # Grafana hashes labels that it does not send, so its own fingerprint is the one to trust.
+    fingerprint = objects.scalar(alert.get("fingerprint")) or alertmanager.fingerprint(labels)
+    rule = objects.scalar(alert.get("ruleUID"))
+    if rule:
+        labels.setdefault("rule_uid", rule)
+    return alerts.Alert(
+        source,
+        fingerprint,
+        status,
+        starts_at or now,
+        0 if status == "firing" else ends_at or now,
+        _title(labels, annotations),
+        labels,
+        annotations,
+        labels.get("severity", ""),
+        _link(alert) or external_url,
+    )
+
+
+def _annotations(alert: objects.Members) -> dict[str, str]:
+    annotations = objects.texts(objects.optional(alert.get("annotations")))
+    links = {name: objects.scalar(alert.get(key)) for name, key in _LINKS.items()}
+    return {**{name: link for name, link in links.items() if link}, **annotations}
+
+
+def _title(labels: dict[str, str], annotations: dict[str, str]) -> str:
+    named = labels.get("rulename") or labels.get("alertname", "")
+    title = annotations.get("summary") or annotations.get("title") or named or annotations.get("description", "")
+    reason = annotations.get("grafana_state_reason", "")
+    return f"{title} ({reason})" if reason and labels.get("alertname", "").startswith("Datasource") else title
+
+
+def _link(alert: objects.Members) -> str:
+    candidates = (objects.scalar(alert.get(key)) for key in ("generatorURL", "panelURL", "dashboardURL"))
+    return next(filter(None, candidates), "")
+
+
+def _hold_version(body: objects.Members) -> None:
+    """Refuse the formats that are mistaken for this one, each with what to do."""
+    version = objects.scalar(body.get("version"))
+    if version == "1":
+        return
+    if version == "4":
+        raise base.Unparsable("version", "'4' is Alertmanager's webhook: use a source of kind alertmanager")
+    if "ruleId" in body or "evalMatches" in body:
+        raise base.Unparsable(
+            "version", "missing: this is Grafana's legacy alerting (version 8 and before); use unified alerting"
+        )
+    said = f"{version[:40]!r} is not Grafana's, which is '1'" if version else "missing: this is not Grafana's webhook"
+    raise base.Unparsable(
+        "version", f"{said}; for a custom payload of the contact point use a source of kind json, or remove it there"
+    )
+
+
+def _about(body: objects.Members) -> dict[str, str]:
+    said = {"receiver": "receiver", "group_key": "groupKey", "org": "orgId"}
+    return {name: text for name, key in said.items() if (text := objects.scalar(body.get(key)))}
+
+
+KIND = base.Kind(
+    name="grafana",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="Grafana alerting, webhook contact point",
+    # Grafana sends what got a 4xx again at every group_interval, for ever.
+    unparsable_status=202,
+)

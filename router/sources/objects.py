@@ -1,0 +1,100 @@
+"""Bodies that are one JSON object of a vendor's: decoded here, then read by one pure function a kind.
+
+Vendors add, empty and retype fields without notice. What an alert can do without is read leniently; what it cannot do
+without is asked for by name, so that the sender is told which field is missing.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from router.sources import base, body, paths, times
+
+Members = dict[str, Any]
+Read = Callable[[str, Members, int], base.Parsed]
+
+_LONGEST_TIME = 40  # RFC 3339 with nanoseconds and an offset takes 35 characters.
+
+_decode = msgspec.json.Decoder(Members).decode
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Source:
+    """A source whose bodies are one JSON object. ``read`` gets the source's name, the object, and the time of receipt."""
+
+    def __init__(self, name: str, read: Read) -> None:
+        self.name = name
+        self._read = read
+
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
+        """Turn a delivery into alerts; ``base.Unparsable`` names the field that is missing or wrong."""
+        whole = decode(body)
+        try:
+            return self._read(self.name, whole, now)
+        except RecursionError as error:
+            raise base.Unparsable("", "the JSON is nested too deeply") from error
+
+
+def decode(raw: bytes) -> Members:
+    """Decode a body that has to be one JSON object; ``base.Unparsable`` where it is not."""
+    return body.decode(_decode, raw)
+
+
+def no_alert(reason: str, **about: str) -> base.Parsed:
+    """What is read from an authentic delivery that speaks of no alert (a test, a note): nothing, and why."""
+    return base.Parsed([], about={**about, "no_alert": reason})
+
+
+def members(value: Any, where: str, remedy: str = "") -> Members:
+    """The object that has to be here; ``base.Unparsable`` with what to do about it where there is none."""
+    if isinstance(value, dict):
+        return value
+    problem = "missing" if value is None else "an object is expected here"
+    raise base.Unparsable(where, f"{problem}: {remedy}" if remedy else problem)
+
+
+def optional(value: Any) -> Members:
+    """The object that may be here; an empty one where there is none, or something else."""
+    return value if isinstance(value, dict) else {}
+
+
+def required(value: Any, where: str, remedy: str = "") -> str:
+    """The text or number that has to be here, as text; ``base.Unparsable`` where there is none."""
+    found = scalar(value)
+    if found:
+        return found
+    raise base.Unparsable(where, f"missing or empty: {remedy}" if remedy else "missing or empty")
+
+
+def scalar(value: Any) -> str:
+    """Text or a number as text; empty where there is nothing, or an object or a list in its place."""
+    return "" if isinstance(value, dict | list) else paths.text(value)
+
+
+def texts(found: Mapping[str, Any]) -> dict[str, str]:
+    """All members that say something, as text; objects and lists as JSON."""
+    return {name: text for name, value in found.items() if (text := paths.text(value))}
+
+
+def moment(value: Any, where: str) -> int:
+    """A time in any of the forms that ``times`` knows, in microseconds; 0 where there is none.
+
+    ``base.Unparsable`` where something is here that is no time.
+    """
+    try:
+        if isinstance(value, str) and len(value) <= _LONGEST_TIME:
+            return times.from_text(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return times.from_number(value)
+    except (ValueError, OverflowError) as error:
+        raise base.Unparsable(where, str(error)) from error
+    if value is None:
+        return 0
+    raise base.Unparsable(where, "a time is expected here")
+
+
+def digest(*parts: Any) -> str:
+    """A fingerprint for an alert whose sender names none: the same for the same parts, 16 hex digits."""
+    return hashlib.blake2b(_pack(parts), digest_size=8).hexdigest()

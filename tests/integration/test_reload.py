@@ -1,0 +1,163 @@
+"""Rules are followed as they change on the disk: good ones come into force, broken ones leave those before."""
+
+import asyncio
+import os
+import signal
+import time
+
+import pytest
+
+from router.rules import load, reload
+from router.telemetry import metrics
+from tests.end_to_end import harness
+from tests.unit.rules import conftest
+
+RULE = "rules: [{{name: {}, when: {{}}, open: []}}]\n"
+
+
+def reloads(result: str) -> float:
+    return metrics.REGISTRY.get_sample_value("incident_router_rules_reloads_total", {"result": result}) or 0.0
+
+
+def followed(folder, play) -> None:
+    """Follow the folder beside ``play``, which gets the rules and a list of those that came into force."""
+
+    async def main() -> None:
+        changed = []
+        rules = reload.Rules(folder, conftest.DESTINATIONS, changed=changed.append)
+        hangup = asyncio.Event()
+        watching = asyncio.create_task(rules.watch(lambda: 17.0, hangup))
+
+        async def until(met) -> None:
+            async with asyncio.timeout(20):
+                while not met():
+                    assert not watching.done(), watching.exception()
+                    await asyncio.sleep(0.01)
+
+        try:
+            await play(rules, changed, hangup, until)
+        finally:
+            watching.cancel()
+            await asyncio.wait({watching})
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def rules_folder(tmp_path):
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(RULE.format("first"))
+    return folder
+
+
+def names(ruleset) -> list[str]:
+    return [rule.name for rule in ruleset.rules]
+
+
+def test_a_changed_file_comes_into_force(rules_folder):
+    async def play(rules, changed, _hangup, until):
+        before = reloads("loaded")
+        (rules_folder / "a.yaml").write_text(RULE.format("second"))
+        await until(lambda: changed)
+        assert names(rules.in_force) == names(changed[-1]) == ["second"]
+        assert reloads("loaded") == before + 1
+        assert (
+            metrics.REGISTRY.get_sample_value("incident_router_rules_info", {"version": rules.in_force.version}) == 1.0
+        )
+
+    followed(rules_folder, play)
+
+
+def test_a_broken_set_is_refused_whole_and_what_was_good_stays_until_it_is_mended(rules_folder):
+    async def play(rules, changed, _hangup, until):
+        (rules_folder / "b.yaml").write_text("rules: [{name: broken}]")
+        await until(lambda: rules.problems)
+        assert names(rules.in_force) == ["first"]
+        assert changed == []
+        assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_success") == 0.0
+        (rules_folder / "b.yaml").write_text(RULE.format("mended"))
+        await until(lambda: changed)
+        assert names(rules.in_force) == ["first", "mended"]
+        assert rules.problems == []
+        assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_success") == 1.0
+
+    followed(rules_folder, play)
+
+
+def test_a_swapped_link_is_a_change_as_a_mounted_config_map_makes_it(tmp_path):
+    folder = tmp_path / "mounted"
+    for name, text in (("..1", RULE.format("old")), ("..2", RULE.format("new"))):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "a.yaml").write_text(text)
+    (folder / "..data").symlink_to("..1")
+    (folder / "a.yaml").symlink_to("..data/a.yaml")
+
+    async def play(rules, changed, _hangup, until):
+        assert names(rules.in_force) == ["old"]
+        (folder / "..data_tmp").symlink_to("..2")
+        os.replace(folder / "..data_tmp", folder / "..data")
+        await until(lambda: changed)
+        assert names(rules.in_force) == ["new"]
+
+    followed(folder, play)
+
+
+def test_a_hangup_asks_at_once_and_finds_nothing_new(rules_folder):
+    async def play(rules, changed, hangup, until):
+        before = reloads("unchanged")
+        hangup.set()
+        await until(lambda: reloads("unchanged") == before + 1)
+        assert changed == []
+
+    followed(rules_folder, play)
+
+
+def test_a_folder_that_goes_away_is_refused_and_one_that_comes_back_is_followed_again(rules_folder):
+    async def play(rules, changed, hangup, until):
+        os.rename(rules_folder, rules_folder.with_name("away"))
+        hangup.set()
+        await until(lambda: rules.problems)
+        assert names(rules.in_force) == ["first"]
+        os.rename(rules_folder.with_name("away"), rules_folder)
+        (rules_folder / "b.yaml").write_text(RULE.format("back"))
+        await until(lambda: changed)
+        assert names(rules.in_force) == ["first", "back"]
+
+    followed(rules_folder, play)
+
+
+def test_the_first_rules_have_to_be_right(rules_folder):
+    (rules_folder / "a.yaml").write_text("rules: 5")
+    with pytest.raises(load.Refused):
+        reload.Rules(rules_folder, conftest.DESTINATIONS, changed=lambda _: None)
+
+
+def test_the_door_decides_by_new_rules_and_says_which_and_what_was_refused(tmp_path):
+    rules = tmp_path / "rules" / "10.yaml"
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
+        ready = lambda: harness.ask(f"{router.url}/readyz")[1]["checks"]["rules"]  # noqa: E731
+        version = ready()
+        rules.write_text(RULE.format("renamed"))
+        harness.eventually("new rules decide", lambda: router.receives()["alerts"][0].get("rule") == "renamed")
+        assert ready() != version
+        rules.write_text("rules: [{name: broken}]")
+        router.process._process.send_signal(signal.SIGHUP)
+        said = harness.eventually("the refusal is told", lambda: "refused on the disk" in ready() and ready())
+        assert '10.yaml:1:9: rule "broken":' in said
+        assert router.receives()["alerts"][0]["rule"] == "renamed"
+        assert "rules_refused" in router.process.said
+
+
+def test_deliveries_are_answered_while_a_large_set_is_loaded(tmp_path):
+    rules = tmp_path / "rules" / "20.yaml"
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
+        entries = "".join(f"  - {{name: r{n}, when: {{labels.x: '{n}'}}, open: []}}\n" for n in range(3000))
+        rules.write_text(f"rules:\n{entries}")
+        waits = []
+        while "rules_loaded" not in router.process.said:
+            began = time.monotonic()
+            router.receives()
+            waits.append(time.monotonic() - began)
+            assert len(waits) < 5000
+        assert max(waits) < 1.0

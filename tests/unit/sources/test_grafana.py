@@ -1,0 +1,112 @@
+"""Grafana's webhook: what the contract's cases do not say."""
+
+import json
+
+import pytest
+
+from router.sources import alertmanager, base, grafana
+
+NOW = 1_772_450_000_000_000
+
+
+def parse(*alerts: dict, **top) -> base.Parsed:
+    return grafana.read("here", json.loads(json.dumps({"version": "1", "alerts": alerts, **top})), NOW)
+
+
+def one(**fields):
+    return parse({"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "f", **fields}).alerts[0]
+
+
+def refused(**top) -> base.Unparsable:
+    with pytest.raises(base.Unparsable) as caught:
+        grafana.read("here", top, NOW)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({"version": "4", "alerts": []}, "version", "use a source of kind alertmanager"),
+        ({"ruleId": 7, "state": "alerting"}, "version", "use unified alerting"),
+        ({"evalMatches": [], "state": "ok"}, "version", "use unified alerting"),
+        ({"text": "x"}, "version", "use a source of kind json"),
+        ({"version": "2"}, "version", "'2' is not Grafana's"),
+        ({"version": "1"}, "alerts", "a list of alerts"),
+        ({"version": "1", "alerts": {}}, "alerts", "a list of alerts"),
+        ({"version": "1", "alerts": [7]}, "alerts[0]", "an object"),
+        ({"version": "1", "alerts": [{"status": "pending"}]}, "alerts[0].status", "firing or resolved"),
+        ({"version": "1", "alerts": [{"status": "firing"}]}, "alerts[0].labels", "missing"),
+        ({"version": "1", "alerts": [{"status": "firing", "labels": {}, "startsAt": "now"}]}, "alerts[0].startsAt", ""),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    error = refused(**body)
+    assert error.where == where
+    assert problem in error.problem
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "title"),
+    [
+        ({"alertname": "a"}, {"summary": "s", "title": "t"}, "s"),
+        ({"alertname": "a"}, {"title": "t"}, "t"),
+        ({"alertname": "a"}, {"description": "d"}, "a"),
+        ({}, {"description": "d"}, "d"),
+        ({"alertname": "DatasourceNoData", "rulename": "r"}, {"grafana_state_reason": "NoData"}, "r (NoData)"),
+        ({"alertname": "DatasourceError"}, {"summary": "s", "grafana_state_reason": "Error"}, "s (Error)"),
+        ({"alertname": "a"}, {"summary": "s", "grafana_state_reason": "Paused"}, "s"),
+    ],
+)
+def test_the_title_says_what_it_is_and_whether_only_data_is_missing(labels, annotations, title):
+    assert one(labels=labels, annotations=annotations).title == title
+
+
+def test_the_alert_of_missing_data_is_another_one_than_the_rule_s_own():
+    rule = one(labels={"alertname": "A"}, fingerprint="")
+    missing = one(labels={"alertname": "DatasourceNoData", "rulename": "A"}, fingerprint="")
+    assert rule.fingerprint != missing.fingerprint
+
+
+def test_the_rule_s_uid_joins_both_and_takes_no_part_in_a_derived_fingerprint():
+    alert = one(ruleUID="u1", fingerprint="")
+    assert alert.labels == {"alertname": "A", "rule_uid": "u1"}
+    assert alert.fingerprint == alertmanager.fingerprint({"alertname": "A"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "link"),
+    [
+        ({"generatorURL": "g", "panelURL": "p", "dashboardURL": "d"}, "g"),
+        ({"generatorURL": "", "panelURL": "p", "dashboardURL": "d"}, "p"),
+        ({"dashboardURL": "d"}, "d"),
+        ({}, "e"),
+    ],
+)
+def test_the_link_is_the_nearest_there_is(fields, link):
+    parsed = parse({"status": "firing", "labels": {"a": "b"}, **fields}, externalURL="e")
+    assert parsed.alerts[0].link == link
+
+
+def test_the_links_and_values_are_annotations_unless_the_rule_has_its_own_of_that_name():
+    alert = one(silenceURL="s", dashboardURL="d", valueString="v", annotations={"dashboard_url": "mine"})
+    assert alert.annotations == {"silence_url": "s", "dashboard_url": "mine", "values": "v"}
+
+
+def test_values_without_data_and_annotations_without_any_are_nothing():
+    alert = one(values=None, valueString="", annotations=None, dashboardURL=None)
+    assert alert.annotations == {}
+
+
+def test_an_alert_that_fires_has_no_end_and_one_that_is_over_has_one():
+    assert one(endsAt="2030-01-01T00:00:00Z").ends_at == 0
+    assert one(status="resolved", endsAt="0001-01-01T00:00:00Z").ends_at == NOW
+    assert one(status="resolved").starts_at == NOW
+
+
+@pytest.mark.parametrize(("sent", "truncated"), [(41, 41), (0, 0), (-3, 0), ("7", 0), (None, 0)])
+def test_what_grafana_left_out_is_counted(sent, truncated):
+    assert parse(truncatedAlerts=sent).truncated == truncated
+
+
+def test_what_the_sender_says_of_the_delivery_is_kept():
+    assert parse(receiver="r", groupKey="g", orgId=3).about == {"receiver": "r", "group_key": "g", "org": "3"}
