@@ -22,7 +22,7 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class Source:
-    """A source whose bodies are one JSON object. ``read`` gets the source's name, the object, and the time of receipt."""
+    """A source whose bodies are one JSON object; ``read`` gets its name, the object, and when it was received."""
 
     def __init__(self, name: str, read: Read) -> None:
         self.name = name
