@@ -64,7 +64,7 @@ inbox_entries = prometheus_client.Gauge(
 
 rules = prometheus_client.Gauge(
     "incident_router_rules",
-    "Rules in force.",
+    "Rules that are in force now, of all files together.",
     registry=REGISTRY,
 )
 
