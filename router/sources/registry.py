@@ -4,13 +4,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.sources import alertmanager, authentication, base, grafana, json
+from router.sources import alertmanager, authentication, base, datadog, grafana, json, pagerduty_events
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
     for kind in (
         alertmanager.KIND,
         grafana.KIND,
+        pagerduty_events.KIND,
+        datadog.KIND,
         json.KIND,
     )
 }

@@ -1,0 +1,139 @@
+"""Datadog's webhooks: the payload that our manual says to paste, or the one that Datadog sends by default.
+
+Datadog sends whatever its user typed, with variables replaced. A variable that it does not know, or has no value for,
+stays in the text as ``$NAME`` or becomes ``null``: both are absent values here.
+"""
+
+import re
+from typing import Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_UNREPLACED = re.compile(r"\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?")
+_PREFIX = re.compile(r"\s*\[([^\]]*)\]")
+_TRANSITION = re.compile(
+    r"(?P<word>(?:Re-)?(?:Triggered|No Data|Warn)|(?:Warn |No Data )?Recovered|Renotify)(?: on (?P<scope>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_LABELS = {"monitor_id": "alert_id", "scope": "alert_scope", "hostname": "hostname", "metric": "alert_metric"}
+_ANNOTATIONS = {
+    "transition": "alert_transition",
+    "status": "alert_status",
+    "query": "alert_query",
+    "snapshot": "snapshot",
+    "event_id": "id",
+}
+
+
+class Config(base.Config):
+    """A Datadog that posts to us."""
+
+    kind: Literal["datadog"] = "datadog"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """The one alert of a webhook; none where Datadog was only asked to try the webhook out."""
+    found = _present(body)
+    said = _Title(found.get("title", ""))
+    transition = found.get("alert_transition") or said.transition
+    if not transition:
+        return _without_transition(body, found)
+    firing = "recovered" not in transition.casefold()
+    at = objects.moment(found.get("date") or found.get("last_updated"), "date") or now
+    alert = alerts.Alert(
+        source,
+        _fingerprint(found, said),
+        "firing" if firing else "resolved",
+        at,
+        0 if firing else at,
+        _title(found, said, transition),
+        _labels(found),
+        _annotations(found, transition),
+        _severity(found, transition),
+        found.get("link", ""),
+    )
+    return base.Parsed([alert])
+
+
+class _Title:
+    """An event's title taken apart: ``[P2] [Triggered on {host:web-1}] CPU high``."""
+
+    def __init__(self, title: str) -> None:
+        self.transition = ""
+        self.scope = ""
+        end = 0
+        while prefix := _PREFIX.match(title, end):
+            end = prefix.end()
+            told = _TRANSITION.fullmatch(prefix[1].strip())
+            if told:
+                self.transition, self.scope = told["word"], told["scope"] or ""
+        self.rest = title[end:].strip() or title
+
+
+def _present(body: objects.Members) -> dict[str, str]:
+    """The values that Datadog did put in, as text; objects (``org`` of the default payload) are not read."""
+    found = {name: objects.scalar(value).strip() for name, value in body.items()}
+    return {name: text for name, text in found.items() if text not in {"", "null"} and not _UNREPLACED.fullmatch(text)}
+
+
+def _without_transition(body: objects.Members, found: dict[str, str]) -> base.Parsed:
+    unreplaced = [name for name in body if name not in found and _UNREPLACED.fullmatch(objects.scalar(body[name]))]
+    if "alert_transition" in unreplaced and not found.get("alert_cycle_key"):
+        return objects.no_alert("a test: Datadog has put no values in")
+    raise base.Unparsable(
+        "alert_transition",
+        "missing, and the title does not say it either: paste the payload of the manual into the webhook, and mention "
+        "the webhook in the message of a monitor",
+    )
+
+
+def _fingerprint(found: dict[str, str], said: _Title) -> str:
+    if found.get("alert_cycle_key"):
+        return found["alert_cycle_key"]
+    if found.get("alert_id"):
+        return f"{found['alert_id']}/{found.get('alert_scope', '')}"
+    if said.rest:
+        return objects.digest(said.rest, said.scope)
+    raise base.Unparsable("alert_cycle_key", "missing, and so are alert_id and title: paste the payload of the manual")
+
+
+def _title(found: dict[str, str], said: _Title, transition: str) -> str:
+    title = found.get("alert_title") or said.rest
+    return f"{title} (No Data)" if transition.casefold() in {"no data", "re-no data"} else title
+
+
+def _severity(found: dict[str, str], transition: str) -> str:
+    if found.get("alert_priority"):
+        return found["alert_priority"]
+    if "warn" in transition.casefold():
+        return "warning"
+    kind = found.get("alert_type", "")
+    return "" if kind == "success" else kind
+
+
+def _labels(found: dict[str, str]) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for tag in dict.fromkeys(tag.strip() for tag in found.get("tags", "").split(",") if tag.strip()):
+        name, colon, value = tag.partition(":")
+        name, value = (name, value) if colon and name else (tag, "true")
+        # A tag may be there several times with different values.
+        labels[name] = f"{labels[name]},{value}" if name in labels else value
+    return labels | {name: found[key] for name, key in _LABELS.items() if key in found}
+
+
+def _annotations(found: dict[str, str], transition: str) -> dict[str, str]:
+    annotations = {name: found[key] for name, key in _ANNOTATIONS.items() if key in found}
+    annotations["transition"] = transition
+    text = found.get("text") or found.get("body")
+    return {**annotations, "description": text} if text else annotations
+
+
+KIND = base.Kind(
+    name="datadog",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="Datadog monitors, webhook integration",
+    # Datadog does not send again what got a 4xx.
+    unparsable_status=202,
+)

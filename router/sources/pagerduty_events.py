@@ -1,0 +1,80 @@
+"""PagerDuty's Events API v2 as an inbound format: whatever can page PagerDuty can be pointed here instead.
+
+As there, order of arrival decides: a trigger after a resolve begins anew, whatever time the event itself speaks of.
+"""
+
+from typing import Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_PAYLOAD_LABELS = ("source", "component", "group", "class")
+
+
+class Config(base.Config):
+    """A sender of PagerDuty events that posts to us."""
+
+    kind: Literal["pagerduty-events"] = "pagerduty-events"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """One event: a trigger fires, a resolve resolves, an acknowledgement changes nothing.
+
+    ``about`` has the ``dedup_key`` that the sender is answered.
+    """
+    action = objects.scalar(body.get("event_action"))
+    key = objects.scalar(body.get("dedup_key"))
+    if action == "trigger":
+        alert = _triggered(source, body, key, now)
+        return base.Parsed([alert], about={"dedup_key": alert.fingerprint})
+    if action not in {"resolve", "acknowledge"}:
+        problem = f"{action[:40]!r} is none of" if action else "missing: send one of"
+        raise base.Unparsable("event_action", f"{problem} trigger, acknowledge and resolve")
+    key = objects.required(key, "dedup_key", f"{action} has to name what it is about")
+    if action == "acknowledge":
+        return objects.no_alert("an acknowledgement changes nothing here", dedup_key=key)
+    return base.Parsed([alerts.Alert(source, key, "resolved", now, now)], about={"dedup_key": key})
+
+
+def _triggered(source: str, body: objects.Members, key: str, now: int) -> alerts.Alert:
+    payload = objects.members(body.get("payload"), "payload", "a trigger has to have one")
+    title = objects.required(payload.get("summary"), "payload.summary")
+    labels = {name: text for name in _PAYLOAD_LABELS if (text := objects.scalar(payload.get(name)))}
+    client = objects.scalar(body.get("client"))
+    if client:
+        labels["client"] = client
+    return alerts.Alert(
+        source,
+        # The same event sent twice, for example again because the answer was lost, is the same alert.
+        key or objects.digest(title, labels),
+        "firing",
+        now,
+        0,
+        title,
+        labels,
+        _annotations(payload),
+        objects.scalar(payload.get("severity")),
+        _link(body),
+    )
+
+
+def _annotations(payload: objects.Members) -> dict[str, str]:
+    details = payload.get("custom_details")
+    found = objects.texts(details if isinstance(details, dict) else {"details": details})
+    return objects.texts({"timestamp": payload.get("timestamp")}) | found
+
+
+def _link(body: objects.Members) -> str:
+    links = body.get("links")
+    first = objects.optional(links[0]) if isinstance(links, list) and links else {}
+    return objects.scalar(first.get("href")) or objects.scalar(body.get("client_url"))
+
+
+KIND = base.Kind(
+    name="pagerduty-events",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="PagerDuty Events API v2, as an inbound format",
+    # Clients of that API drop an event that got a 4xx, and some of them send it again for ever.
+    unparsable_status=202,
+)

@@ -1,0 +1,170 @@
+"""Datadog's webhook: what the contract's cases do not say."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from router.sources import base, datadog
+
+NOW = 1_772_450_000_000_000
+PAGE = Path(__file__).parents[3] / "docs" / "sources" / "datadog.md"
+
+
+def parse(**body) -> base.Parsed:
+    return datadog.read("here", body, NOW)
+
+
+def one(**body):
+    return parse(**{"alert_transition": "Triggered", "alert_cycle_key": "c", "title": "t", **body}).alerts[0]
+
+
+def refused(**body) -> base.Unparsable:
+    with pytest.raises(base.Unparsable) as caught:
+        parse(**body)
+    return caught.value
+
+
+def template() -> dict[str, str]:
+    [block] = re.findall(r"^```text\n(\{.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return json.loads(block)
+
+
+def test_the_payload_to_paste_has_every_field_that_is_read():
+    read = {"title", "alert_transition", "alert_cycle_key", "alert_title", "alert_priority", "alert_type", "tags"}
+    read |= (
+        {"date", "last_updated", "link", "text"} | set(datadog._LABELS.values()) | set(datadog._ANNOTATIONS.values())
+    )
+    assert read <= template().keys()
+
+
+def test_the_payload_to_paste_is_an_alert_once_datadog_has_put_values_in():
+    values = {
+        "$ALERT_TRANSITION": "Recovered",
+        "$ALERT_CYCLE_KEY": "c",
+        "$ALERT_TITLE": "Too hot",
+        "$DATE": "1772442930000",
+    }
+    alert = parse(**{name: values.get(text, text) for name, text in template().items()}).alerts[0]
+    assert (alert.fingerprint, alert.status, alert.title) == ("c", "resolved", "Too hot")
+    assert alert.ends_at == 1_772_442_930_000_000
+    assert "$" not in repr(alert)
+
+
+def test_the_payload_to_paste_without_any_value_is_a_test():
+    parsed = parse(**template())
+    assert parsed.alerts == []
+    assert "a test" in parsed.about["no_alert"]
+
+
+@pytest.mark.parametrize(
+    ("transition", "status"),
+    [
+        ("Triggered", "firing"),
+        ("Re-Triggered", "firing"),
+        ("No Data", "firing"),
+        ("Re-No Data", "firing"),
+        ("Warn", "firing"),
+        ("Re-Warn", "firing"),
+        ("Renotify", "firing"),
+        ("Recovered", "resolved"),
+        ("Warn Recovered", "resolved"),
+        ("No Data Recovered", "resolved"),
+        ("recovered", "resolved"),
+        ("a word of next year's", "firing"),
+    ],
+)
+def test_a_transition_fires_unless_it_is_a_recovery(transition, status):
+    assert one(alert_transition=transition).status == status
+
+
+@pytest.mark.parametrize(
+    ("title", "status", "rest"),
+    [
+        ("[P2] [Triggered on {host:web-1}] CPU high", "firing", "CPU high"),
+        ("[Recovered on {host:web-1}] CPU high", "resolved", "CPU high"),
+        ("[Recovered] [db] slow", "resolved", "slow"),
+        ("[No Data on {host:web-1}] CPU high", "firing", "CPU high (No Data)"),
+        ("[Warn] CPU high", "firing", "CPU high"),
+        ("[Triggered]", "firing", "[Triggered]"),
+    ],
+)
+def test_without_a_transition_the_title_tells_it(title, status, rest):
+    alert = parse(title=title).alerts[0]
+    assert (alert.status, alert.title) == (status, rest)
+
+
+def test_a_word_in_the_monitor_s_own_name_is_no_transition():
+    assert refused(title="CPU of [Recovered] hosts").where == "alert_transition"
+
+
+def test_without_any_key_the_title_identifies_and_its_group_with_it():
+    def fingerprint(title):
+        return parse(title=title).alerts[0].fingerprint
+
+    assert fingerprint("[P2] [Triggered on {host:a}] hot") == fingerprint("[Recovered on {host:a}] hot")
+    assert fingerprint("[Triggered on {host:a}] hot") != fingerprint("[Triggered on {host:b}] hot")
+
+
+def test_the_cycle_identifies_before_the_monitor_and_its_group():
+    assert one(alert_id="7", alert_scope="a:b").fingerprint == "c"
+    assert one(alert_cycle_key="$ALERT_CYCLE_KEY", alert_id="7", alert_scope="a:b").fingerprint == "7/a:b"
+    assert one(alert_cycle_key="", alert_id="7", alert_scope="").fingerprint == "7/"
+
+
+@pytest.mark.parametrize("absent", ["", " ", "null", "$ALERT_PRIORITY", "$TAGS[env]", None])
+def test_a_variable_without_a_value_is_absent(absent):
+    alert = one(alert_priority=absent, alert_type="info", tags=absent, link=absent, hostname=absent)
+    assert (alert.severity, alert.labels, alert.link) == ("info", {}, "")
+
+
+@pytest.mark.parametrize("text", ["$5 are missing", "$HOME is full", "costs $USD"])
+def test_a_text_that_has_a_dollar_in_it_is_a_text(text):
+    assert one(alert_title=text).title == text
+
+
+@pytest.mark.parametrize(
+    ("body", "severity"),
+    [
+        ({"alert_priority": "P3", "alert_type": "error"}, "P3"),
+        ({"alert_transition": "Warn", "alert_type": "error"}, "warning"),
+        ({"alert_type": "error"}, "error"),
+        ({"alert_type": "success", "alert_transition": "Recovered"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_severity_is_the_priority_or_what_datadog_says_instead(body, severity):
+    assert one(**body).severity == severity
+
+
+def test_tags_are_labels_and_what_datadog_knows_itself_comes_before_them():
+    labels = one(tags="env:prod, team:a,team:b,team:a,lonely,url:http://x,:odd", hostname="h", alert_id="7").labels
+    assert labels == {
+        "env": "prod",
+        "team": "a,b",
+        "lonely": "true",
+        "url": "http://x",
+        ":odd": "true",
+        "hostname": "h",
+        "monitor_id": "7",
+    }
+    assert one(tags="hostname:mine", hostname="datadog-s").labels == {"hostname": "datadog-s"}
+
+
+def test_a_time_that_is_missing_is_that_of_receipt_and_a_wrong_one_is_told():
+    assert one(date="$DATE").starts_at == NOW
+    assert one(date="", last_updated="1772442930000").starts_at == 1_772_442_930_000_000
+    assert refused(title="[Triggered] t", date="soon").where == "date"
+
+
+def test_what_is_no_payload_of_datadog_s_is_told_what_to_paste():
+    assert "paste the payload of the manual" in refused(text="hello").problem
+    assert refused(alert_transition="Triggered").where == "alert_cycle_key"
+
+
+def test_a_title_of_nothing_but_brackets_is_read_in_no_time():
+    began = time.monotonic()
+    parse(title="[]" * 200_000 + "[Triggered] t", alert_transition="Triggered")
+    assert time.monotonic() - began < 5

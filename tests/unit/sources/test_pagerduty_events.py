@@ -1,0 +1,114 @@
+"""Events as PagerDuty takes them: what the contract's cases do not say."""
+
+import pytest
+
+from router.sources import base, pagerduty_events
+
+NOW = 1_772_450_000_000_000
+
+
+def parse(now: int = NOW, **body) -> base.Parsed:
+    return pagerduty_events.read("here", body, now)
+
+
+def triggered(payload: dict | None = None, **body):
+    whole = {"summary": "s", "source": "h", "severity": "error", **(payload or {})}
+    return parse(event_action="trigger", payload=whole, **body).alerts[0]
+
+
+def refused(**body) -> base.Unparsable:
+    with pytest.raises(base.Unparsable) as caught:
+        parse(**body)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({}, "event_action", "missing: send one of trigger, acknowledge and resolve"),
+        ({"event_action": "escalate"}, "event_action", "'escalate' is none of trigger"),
+        ({"event_action": "trigger"}, "payload", "missing: a trigger has to have one"),
+        ({"event_action": "trigger", "payload": "x"}, "payload", "an object is expected"),
+        ({"event_action": "trigger", "payload": {"source": "h"}}, "payload.summary", "missing or empty"),
+        ({"event_action": "resolve"}, "dedup_key", "resolve has to name what it is about"),
+        ({"event_action": "acknowledge", "dedup_key": ""}, "dedup_key", "acknowledge has to name"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    error = refused(**body)
+    assert error.where == where
+    assert problem in error.problem
+
+
+def test_a_word_in_the_action_s_place_is_not_repeated_at_length():
+    assert len(refused(event_action="x" * 5000).problem) < 200
+
+
+def test_every_event_names_the_key_that_the_sender_is_answered():
+    payload = {"summary": "s", "source": "h", "severity": "info"}
+    assert parse(event_action="trigger", dedup_key="k", payload=payload).about == {"dedup_key": "k"}
+    assert parse(event_action="resolve", dedup_key="k").about == {"dedup_key": "k"}
+    assert parse(event_action="acknowledge", dedup_key="k").about["dedup_key"] == "k"
+    derived = parse(event_action="trigger", payload=payload)
+    assert derived.about == {"dedup_key": derived.alerts[0].fingerprint}
+
+
+def test_an_acknowledgement_changes_nothing():
+    parsed = parse(event_action="acknowledge", dedup_key="k")
+    assert parsed.alerts == []
+    assert "acknowledgement" in parsed.about["no_alert"]
+
+
+def test_the_same_event_without_a_key_is_the_same_alert_and_another_is_another():
+    assert triggered().fingerprint == triggered(routing_key="changed").fingerprint
+    others = {triggered(payload).fingerprint for payload in ({}, {"summary": "t"}, {"source": "i"}, {"class": "c"})}
+    assert len(others) == 4
+
+
+def test_a_derived_key_resolves_what_it_was_answered_for():
+    key = parse(event_action="trigger", payload={"summary": "s", "source": "h"}).about["dedup_key"]
+    assert parse(event_action="resolve", dedup_key=key).alerts[0].fingerprint == key
+
+
+def test_order_of_arrival_decides_whatever_time_the_event_speaks_of():
+    late = triggered({"timestamp": "2030-01-01T00:00:00Z"}, dedup_key="k")
+    assert late.starts_at == NOW
+    assert late.annotations["timestamp"] == "2030-01-01T00:00:00Z"
+    over = parse(now=NOW + 1, event_action="resolve", dedup_key="k").alerts[0]
+    assert (over.starts_at, over.ends_at) == (NOW + 1, NOW + 1)
+
+
+@pytest.mark.parametrize(
+    ("details", "annotations"),
+    [
+        ({"a": 1, "b": {"c": 2}}, {"a": "1", "b": '{"c":2}'}),
+        ("all is lost", {"details": "all is lost"}),
+        (["x"], {"details": '["x"]'}),
+        (None, {}),
+    ],
+)
+def test_custom_details_are_annotations_in_whatever_form_they_come(details, annotations):
+    assert triggered({"custom_details": details}).annotations == annotations
+
+
+@pytest.mark.parametrize(
+    ("body", "link"),
+    [
+        ({"links": [{"href": "a"}, {"href": "b"}], "client_url": "c"}, "a"),
+        ({"links": [], "client_url": "c"}, "c"),
+        ({"links": ["a"], "client_url": "c"}, "c"),
+        ({"links": {"href": "a"}}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_link_is_the_event_s_first_or_its_client_s(body, link):
+    assert triggered(**body).link == link
+
+
+def test_a_trigger_without_severity_or_source_is_taken_as_it_is():
+    alert = parse(event_action="trigger", dedup_key="k", payload={"summary": "s"}).alerts[0]
+    assert (alert.severity, alert.labels) == ("", {})
+
+
+def test_the_routing_key_is_nowhere_in_an_alert():
+    assert "r0ut1ng" not in repr(triggered(routing_key="r0ut1ng"))
