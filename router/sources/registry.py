@@ -4,7 +4,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from router.sources import alertmanager, authentication, base, datadog, grafana, json, pagerduty_events
+from router.sources import (
+    alertmanager,
+    authentication,
+    base,
+    cloudwatch,
+    datadog,
+    eventbridge,
+    grafana,
+    json,
+    pagerduty_events,
+)
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
@@ -13,6 +23,8 @@ KINDS: Mapping[str, base.Kind] = {
         grafana.KIND,
         pagerduty_events.KIND,
         datadog.KIND,
+        cloudwatch.KIND,
+        eventbridge.KIND,
         json.KIND,
     )
 }

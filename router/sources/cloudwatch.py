@@ -1,0 +1,103 @@
+"""CloudWatch alarms by SNS: the alarm is JSON in a text field of the message that SNS posts.
+
+Read as well: a message's bare body, which SNS posts where raw delivery is on, and EventBridge's event where a rule
+there leads to the topic.
+"""
+
+from typing import Any, Literal
+
+from router.sources import alarms, base, eventbridge, objects
+
+_CONTROL = {"SubscriptionConfirmation", "UnsubscribeConfirmation"}
+
+
+class Config(base.Config):
+    """An SNS topic that posts to us."""
+
+    kind: Literal["cloudwatch"] = "cloudwatch"
+    insufficient_data: alarms.InsufficientData = "ignore"
+    other_messages: Literal["quarantine", "ignore"] = "quarantine"
+
+
+class CloudWatch:
+    """Reads what one topic sends."""
+
+    def __init__(self, config: Config) -> None:
+        self._insufficient_data = config.insufficient_data
+        self._ignores_others = config.other_messages == "ignore"
+
+    def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
+        """The one alarm of a message; none where SNS speaks of the subscription itself."""
+        kind = objects.scalar(body.get("Type"))
+        if kind in _CONTROL:
+            return objects.no_alert(
+                f"{kind}, which is about the subscription", topic=objects.scalar(body.get("TopicArn"))
+            )
+        if kind != "Notification":
+            return self._message(source, body, "", now)
+        text = objects.scalar(body.get("Message"))
+        try:
+            message = objects.decode(text.encode())
+        except base.Unparsable:
+            return self._other("Message", "plain text, not an alarm", topic=objects.scalar(body.get("TopicArn")))
+        return self._message(source, message, "Message.", now)
+
+    def _message(self, source: str, message: objects.Members, where: str, now: int) -> base.Parsed:
+        if "AlarmName" in message and "NewStateValue" in message:
+            alarm = _alarm(message, where)
+        elif message.get("detail-type") == eventbridge.DETAIL_TYPE:
+            alarm = eventbridge.alarm(message)
+        else:
+            return self._other(where.rstrip("."), "JSON, but no alarm: AlarmName or NewStateValue is missing")
+        return alarms.parsed(source, alarm, self._insufficient_data, now)
+
+    def _other(self, where: str, said: str, **about: str) -> base.Parsed:
+        if self._ignores_others:
+            return objects.no_alert(said, **about)
+        raise base.Unparsable(where, f"{said}; send alarms alone to this topic, or set other_messages: ignore")
+
+
+def _alarm(message: objects.Members, where: str) -> alarms.Alarm:
+    trigger = objects.optional(message.get("Trigger"))
+    several = [_metric(found) for found in alarms.metrics(trigger.get("Metrics"))]
+    return alarms.Alarm(
+        name=objects.required(message.get("AlarmName"), f"{where}AlarmName"),
+        state=objects.required(message.get("NewStateValue"), f"{where}NewStateValue"),
+        arn=objects.scalar(message.get("AlarmArn")),
+        account=objects.scalar(message.get("AWSAccountId")),
+        region=objects.scalar(message.get("Region")),
+        changed_at=objects.moment(message.get("StateChangeTime"), f"{where}StateChangeTime"),
+        metrics=several or ([_metric(trigger)] if trigger else []),
+        annotations=objects.texts(
+            {
+                "description": message.get("AlarmDescription"),
+                "reason": message.get("NewStateReason"),
+                "alarm_rule": message.get("AlarmRule"),
+            }
+        ),
+    )
+
+
+def _metric(found: objects.Members) -> alarms.Metric:
+    return alarms.Metric(
+        objects.scalar(found.get("Namespace")),
+        objects.scalar(found.get("MetricName")),
+        _dimensions(found.get("Dimensions")),
+    )
+
+
+def _dimensions(found: Any) -> dict[str, str]:
+    """CloudWatch lists them here as pairs of name and value."""
+    pairs = [objects.optional(item) for item in found] if isinstance(found, list) else []
+    named = {objects.scalar(pair.get("name")): pair.get("value") for pair in pairs}
+    return objects.texts({name: value for name, value in named.items() if name})
+
+
+KIND = base.Kind(
+    name="cloudwatch",
+    config=Config,
+    make=lambda name, config: objects.Source(name, CloudWatch(config).read),
+    summary="AWS CloudWatch alarms by SNS",
+    # SNS takes a 4xx for the end of the matter: the message would be lost.
+    unparsable_status=202,
+)

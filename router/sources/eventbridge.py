@@ -1,0 +1,75 @@
+"""CloudWatch alarms by EventBridge: an API destination posts the event "CloudWatch Alarm State Change" as it is.
+
+EventBridge passes every transition on, whether or not the alarm has actions for it.
+"""
+
+from typing import Literal
+
+from router.sources import alarms, base, objects
+
+DETAIL_TYPE = "CloudWatch Alarm State Change"
+
+
+class Config(base.Config):
+    """An EventBridge API destination that posts to us."""
+
+    kind: Literal["eventbridge"] = "eventbridge"
+    insufficient_data: alarms.InsufficientData = "ignore"
+
+
+class EventBridge:
+    """Reads the events of one API destination."""
+
+    def __init__(self, config: Config) -> None:
+        self._insufficient_data = config.insufficient_data
+
+    def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
+        """The one alarm of an event."""
+        return alarms.parsed(source, alarm(body), self._insufficient_data, now)
+
+
+def alarm(event: objects.Members) -> alarms.Alarm:
+    """Read an event; ``base.Unparsable`` where it is not an alarm's change of state."""
+    kind = objects.scalar(event.get("detail-type"))
+    if kind != DETAIL_TYPE:
+        problem = f"{kind[:60]!r} is no alarm" if kind else "missing: an input transformer may have taken it away"
+        raise base.Unparsable("detail-type", f"{problem}; let the rule match only {DETAIL_TYPE!r} and send it whole")
+    detail = objects.members(event.get("detail"), "detail")
+    state = objects.members(detail.get("state"), "detail.state")
+    configuration = objects.optional(detail.get("configuration"))
+    resources = event.get("resources")
+    return alarms.Alarm(
+        name=objects.required(detail.get("alarmName"), "detail.alarmName"),
+        state=objects.required(state.get("value"), "detail.state.value"),
+        arn=objects.scalar(resources[0]) if isinstance(resources, list) and resources else "",
+        account=objects.scalar(event.get("account")),
+        region=objects.scalar(event.get("region")),
+        changed_at=objects.moment(state.get("timestamp"), "detail.state.timestamp")
+        or objects.moment(event.get("time"), "time"),
+        metrics=[_metric(found) for found in alarms.metrics(configuration.get("metrics"))],
+        annotations=objects.texts(
+            {
+                "description": configuration.get("description"),
+                "reason": state.get("reason"),
+                "alarm_rule": configuration.get("alarmRule"),
+            }
+        ),
+    )
+
+
+def _metric(found: objects.Members) -> alarms.Metric:
+    return alarms.Metric(
+        objects.scalar(found.get("namespace")),
+        objects.scalar(found.get("name")),
+        objects.texts(objects.optional(found.get("dimensions"))),
+    )
+
+
+KIND = base.Kind(
+    name="eventbridge",
+    config=Config,
+    make=lambda name, config: objects.Source(name, EventBridge(config).read),
+    summary="AWS CloudWatch alarms by EventBridge",
+    # Whether EventBridge sends again what got a 4xx is not documented, and it would fail again.
+    unparsable_status=202,
+)

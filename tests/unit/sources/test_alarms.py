@@ -1,0 +1,166 @@
+"""CloudWatch alarms, by either envelope: what the contract's cases do not say."""
+
+import json
+from typing import Any
+
+import pytest
+
+from router.sources import alarms, base, cloudwatch, eventbridge
+
+NOW = 1_772_450_000_000_000
+ARN = "arn:aws:cloudwatch:eu-north-1:1:alarm:a name"
+MESSAGE = {"AlarmName": "a name", "NewStateValue": "ALARM", "AWSAccountId": "1", "Region": "EU (Stockholm)"}
+EVENT = {"detail-type": eventbridge.DETAIL_TYPE, "resources": [ARN], "detail": {"alarmName": "a name"}}
+
+
+def by_sns(body: dict, **settings) -> base.Parsed:
+    source = cloudwatch.CloudWatch(cloudwatch.Config(auth="none", **settings))
+    return source.read("here", body, NOW)
+
+
+def envelope(message: Any, **fields) -> dict:
+    text = message if isinstance(message, str) else json.dumps(message)
+    return {"Type": "Notification", "TopicArn": "t", "Message": text, **fields}
+
+
+def by_eventbridge(state: Any, **settings) -> base.Parsed:
+    source = eventbridge.EventBridge(eventbridge.Config(auth="none", **settings))
+    return source.read("here", {**EVENT, "detail": {"alarmName": "a name", "state": state}}, NOW)
+
+
+def refused(call, *arguments, **settings) -> base.Unparsable:
+    with pytest.raises(base.Unparsable) as caught:
+        call(*arguments, **settings)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({}, "", "no alarm"),
+        (envelope("the deploy is done"), "Message", "plain text"),
+        (envelope("[1]"), "Message", "plain text"),
+        (envelope({"ok": True}), "Message", "no alarm"),
+        (envelope({**MESSAGE, "NewStateValue": "BROKEN"}), "state", "'BROKEN' is none of ALARM, OK"),
+        (envelope({**MESSAGE, "NewStateValue": None}), "Message.NewStateValue", "missing or empty"),
+        (envelope({**MESSAGE, "AlarmName": ""}), "Message.AlarmName", "missing or empty"),
+        (envelope({**MESSAGE, "StateChangeTime": "soon"}), "Message.StateChangeTime", "'soon'"),
+        ({**MESSAGE, "StateChangeTime": "soon"}, "StateChangeTime", "'soon'"),
+        ({"Type": "Notification"}, "Message", "plain text"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    error = refused(by_sns, body)
+    assert error.where == where
+    assert problem in error.problem
+
+
+def test_a_message_that_is_no_alarm_is_kept_unless_it_is_to_be_ignored():
+    assert "other_messages: ignore" in refused(by_sns, envelope("the deploy is done")).problem
+    parsed = by_sns(envelope("the deploy is done"), other_messages="ignore")
+    assert (parsed.alerts, parsed.about["topic"]) == ([], "t")
+    assert by_sns({"anything": 1}, other_messages="ignore").alerts == []
+
+
+@pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation"])
+def test_what_sns_says_of_the_subscription_is_no_alert(kind):
+    parsed = by_sns(envelope("You have chosen to", Type=kind))
+    assert parsed.alerts == []
+    assert kind in parsed.about["no_alert"]
+
+
+def test_all_ways_of_one_alarm_are_one_alert():
+    ways = [
+        by_sns(envelope({**MESSAGE, "AlarmArn": ARN})),
+        by_sns({**MESSAGE, "AlarmArn": ARN}),
+        by_sns(envelope({**EVENT, "detail": {"alarmName": "a name", "state": {"value": "OK"}}})),
+        by_eventbridge({"value": "OK"}),
+    ]
+    assert {way.alerts[0].identity for way in ways} == {f"here/{ARN}"}
+
+
+def test_without_an_arn_account_region_and_name_identify_and_there_is_no_link():
+    alert = by_sns(envelope(MESSAGE)).alerts[0]
+    assert alert.fingerprint == "1/EU (Stockholm)/a name"
+    assert alert.labels["region"] == "EU (Stockholm)"
+    assert alert.link == ""
+
+
+def test_the_link_leads_to_the_alarm_in_the_console_of_the_partition_that_has_it():
+    alert = by_sns(envelope({**MESSAGE, "AlarmArn": ARN})).alerts[0]
+    expected = "eu-north-1.console.aws.amazon.com/cloudwatch/home?region=eu-north-1#alarmsV2:alarm/a%20name"
+    assert alert.link == f"https://{expected}"
+    elsewhere = by_sns(envelope({**MESSAGE, "AlarmArn": ARN.replace("arn:aws:", "arn:aws-cn:")})).alerts[0]
+    assert (elsewhere.link, elsewhere.labels["region"]) == ("", "eu-north-1")
+
+
+@pytest.mark.parametrize(("setting", "statuses"), [("ignore", []), ("firing", ["firing"]), ("resolved", ["resolved"])])
+def test_insufficient_data_means_what_the_source_s_settings_say(setting, statuses):
+    found = by_eventbridge({"value": "INSUFFICIENT_DATA"}, insufficient_data=setting)
+    assert [alert.status for alert in found.alerts] == statuses
+    message = {**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"}
+    found = by_sns(envelope(message), insufficient_data=setting)
+    assert [alert.status for alert in found.alerts] == statuses
+    assert all(alert.title == "a name (insufficient data)" for alert in found.alerts)
+
+
+def test_insufficient_data_changes_nothing_unless_it_is_set():
+    assert by_eventbridge({"value": "INSUFFICIENT_DATA"}).alerts == []
+    assert by_sns(envelope({**MESSAGE, "NewStateValue": "INSUFFICIENT_DATA"})).alerts == []
+
+
+def test_an_alarm_is_in_order_by_its_own_times_whichever_arrives_first():
+    fired = by_eventbridge({"value": "ALARM", "timestamp": "2026-03-02T12:00:00.000+0000"}).alerts[0]
+    over = by_eventbridge({"value": "OK", "timestamp": "2026-03-02T12:00:01.000+0000"}).alerts[0]
+    assert fired.starts_at < over.starts_at == over.ends_at
+    assert by_eventbridge({"value": "OK"}).alerts[0].ends_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("event", "where", "problem"),
+    [
+        ({}, "detail-type", "missing: an input transformer"),
+        ({"detail-type": "EC2 Instance State-change Notification"}, "detail-type", "is no alarm"),
+        ({"detail-type": eventbridge.DETAIL_TYPE}, "detail", "missing"),
+        (EVENT, "detail.state", "missing"),
+        ({**EVENT, "detail": {"state": {"value": "OK"}}}, "detail.alarmName", "missing or empty"),
+        ({**EVENT, "detail": {"alarmName": "a", "state": {}}}, "detail.state.value", "missing or empty"),
+        ({**EVENT, "detail": {"alarmName": "a", "state": {"value": "OK"}}, "time": "x"}, "time", "'x'"),
+    ],
+)
+def test_an_event_that_is_no_alarm_is_told_with_its_place(event, where, problem):
+    error = refused(eventbridge.alarm, event)
+    assert error.where == where
+    assert problem in error.problem
+
+
+def labels(*metrics: alarms.Metric) -> dict[str, str]:
+    alarm = alarms.Alarm("n", "OK", ARN, metrics=list(metrics))
+    return alarms.parsed("here", alarm, "ignore", NOW).alerts[0].labels
+
+
+def test_labels_are_what_all_metrics_agree_on():
+    first = alarms.Metric("ns", "m", {"Host": "a", "Zone": "z"})
+    assert labels(first) == {
+        "Host": "a",
+        "Zone": "z",
+        "namespace": "ns",
+        "metric": "m",
+        "alarm": "n",
+        "region": "eu-north-1",
+    }
+    second = alarms.Metric("ns", "n", {"Host": "b", "Zone": "z"})
+    assert labels(first, second) == {"Zone": "z", "namespace": "ns", "alarm": "n", "region": "eu-north-1"}
+    third = alarms.Metric("ns", "m", {"Host": "a", "Zone": "z"})
+    assert labels(first, second, third) == labels(first, second)
+    assert labels() == {"alarm": "n", "region": "eu-north-1"}
+
+
+def test_a_dimension_does_not_take_the_place_of_what_names_the_alarm():
+    assert labels(alarms.Metric(dimensions={"alarm": "x", "region": "y"})) == {"alarm": "n", "region": "eu-north-1"}
+
+
+@pytest.mark.parametrize("odd", [None, "x", 7, [], [None], ["x"], [{"Expression": "a-b"}], [{"MetricStat": "x"}]])
+def test_metrics_in_any_other_form_are_none(odd):
+    assert list(alarms.metrics(odd)) == []
+    assert by_sns(envelope({**MESSAGE, "Trigger": {"Metrics": odd, "Dimensions": odd}})).alerts
