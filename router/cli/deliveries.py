@@ -14,19 +14,11 @@ from rich import console, markup, progress, table
 from router import settings as configuration
 from router.assembly import parts, running
 from router.cli import starting
-from router.documents import quantities
 from router.domain import delivery as deliveries
 from router.domain import recording
 from router.store import archive
 
 app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
-
-
-def _duration(value: str) -> int:
-    try:
-        return quantities.duration(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 Since = Annotated[str, typer.Option("--since", help="Only what is newer than this, as 30m or 2d.")]
@@ -99,7 +91,7 @@ def save(
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Write deliveries into a file, one a line, for `replay` on another machine."""
-    begin = parts.clock() - _duration(since) if since else 0
+    begin = parts.clock() - starting.duration(since) if since else 0
 
     async def body(kept: archive.Archive) -> None:
         count = 0

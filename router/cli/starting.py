@@ -14,6 +14,7 @@ import uvloop
 from router import settings as configuration
 from router.assembly import parts
 from router.documents import problem as problems
+from router.documents import quantities
 from router.rules import load as loading
 from router.rules import ruleset
 from router.store import embedded, errors
@@ -52,6 +53,14 @@ def unless_refused(load: Callable[[], Loaded]) -> Loaded:
         return load()
     except loading.Refused as refused:
         raise refuse("The rules cannot be used.", refused.problems) from None
+
+
+def duration(text: str) -> int:
+    """Read an option's duration; what is none is a usage error."""
+    try:
+        return quantities.duration(text)
+    except ValueError as error:
+        raise usage(f'"{text}": {error}') from error
 
 
 def usage(problem: str) -> typer.Exit:

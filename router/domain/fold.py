@@ -18,11 +18,13 @@ def fold(
     now: int,
     episode: str,
     accepted_at: int = 0,
+    reuse: bool = False,
 ) -> incidents.Incident:
     """Fold the alerts that arrived into the incident and return what it has become.
 
     ``episode`` is the random id that an episode opened by this fold gets. The very same object is returned where
-    nothing changed, so that a storm of repeats costs no write.
+    nothing changed, so that a storm of repeats costs no write. ``reuse`` lets the new incident take over the
+    dictionary of the old one, for whoever has no use for the old one any more.
     """
     known = incident.alerts
     changed: dict[str, incidents.AlertState] = {}
@@ -38,7 +40,30 @@ def fold(
             changed[identity] = max(state, before or state, key=_newest)
     if not changed:
         return incident
-    return _settle(incident, {**known, **changed}, firing, now, (episode, accepted_at or now))
+    held = _with(incident, changed, now, reuse=reuse)
+    return _settle(held, changed, firing, now, (episode, accepted_at or now))
+
+
+def _with(
+    incident: incidents.Incident, changed: dict[str, incidents.AlertState], now: int, *, reuse: bool
+) -> incidents.Incident:
+    """The incident with the newest states of its alerts; nothing else is decided yet."""
+    known = incident.alerts
+    fires = incident.still_fires
+    for identity, state in changed.items():
+        before = known.get(identity)
+        fires += (not state.resolved) - (before is not None and not before.resolved)
+    buried = any(state.resolved for state in changed.values())
+    if reuse:
+        known.update(changed)
+    held = msgspec.structs.replace(
+        incident,
+        alerts=known if reuse else {**known, **changed},
+        fires=fires,
+        heard_since=0 if not fires else incident.heard_since or now,
+        tombstones_since=incident.tombstones_since or (now if buried else 0),
+    )
+    return _without_old_tombstones(held, now)
 
 
 def _state(routed: decisions.Routed, now: int) -> incidents.AlertState:
@@ -54,19 +79,18 @@ def _newest(state: incidents.AlertState) -> tuple[object, ...]:
 
 
 def _settle(
-    incident: incidents.Incident,
-    states: dict[str, incidents.AlertState],
+    held: incidents.Incident,
+    changed: dict[str, incidents.AlertState],
     firing: list[decisions.Routed],
     now: int,
     birth: tuple[str, int],
 ) -> incidents.Incident:
     """Decide from the alerts' newest states whether the incident opens, stays, rises or closes."""
-    held = msgspec.structs.replace(incident, alerts=_without_old_tombstones(states, now))
-    worst = max((state.severity for state in states.values() if not state.resolved), default=None)
-    if worst is None:
+    if not held.fires:
         return timing.quiet(held, now)
-    if incident.status != "closed":
-        return msgspec.structs.replace(held, severity=max(incident.severity, worst), quiet_since=0, changed_at=now)
+    if held.status != "closed":
+        worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
+        return msgspec.structs.replace(held, severity=max(held.severity, worst), quiet_since=0, changed_at=now)
     return _begin(held, firing, now, birth)
 
 
@@ -98,8 +122,11 @@ def _begin(
     return begun
 
 
-def _without_old_tombstones(states: dict[str, incidents.AlertState], now: int) -> dict[str, incidents.AlertState]:
+def _without_old_tombstones(incident: incidents.Incident, now: int) -> incidents.Incident:
     horizon = now - TOMBSTONE_LIFE
-    if not any(state.resolved and state.learned_at < horizon for state in states.values()):
-        return states
-    return {key: state for key, state in states.items() if not state.resolved or state.learned_at >= horizon}
+    # Looking at every alert is dear where there are many: it is done once in a life-time of tombstones.
+    if not 0 < incident.tombstones_since < horizon - TOMBSTONE_LIFE:
+        return incident
+    kept = {key: state for key, state in incident.alerts.items() if not state.resolved or state.learned_at >= horizon}
+    oldest = min((state.learned_at for state in kept.values() if state.resolved), default=0)
+    return msgspec.structs.replace(incident, alerts=kept, tombstones_since=oldest)

@@ -41,6 +41,9 @@ class Incident(msgspec.Struct, frozen=True):
     A ``pending`` incident fires and is held back since ``pending_since``; it has no episode yet. An open one of which
     nothing fires any more is quiet since ``quiet_since``. ``follows`` is the episode that the current one took up
     again soon after its end (empty: none).
+
+    Three fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
+    of those was last heard of before ``heard_since``, and no tombstone is older than ``tombstones_since`` (0: none).
     """
 
     key: str
@@ -59,6 +62,14 @@ class Incident(msgspec.Struct, frozen=True):
     pending_since: int = 0
     quiet_since: int = 0
     follows: str = ""
+    fires: int = -1
+    heard_since: int = 0
+    tombstones_since: int = 0
+
+    @property
+    def still_fires(self) -> int:
+        """How many alerts fire now."""
+        return self.fires if self.fires >= 0 else sum(not state.resolved for state in self.alerts.values())
 
     @property
     def firing(self) -> list[str]:

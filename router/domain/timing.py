@@ -25,8 +25,8 @@ def due(incident: incidents.Incident) -> int:
         moments.append(incident.pending_since + timing.hold)
     elif incident.quiet_since:
         moments.append(incident.quiet_since + timing.resolve_after)
-    if timing.stale_after:
-        moments += [state.learned_at + timing.stale_after for state in incident.alerts.values() if not state.resolved]
+    if timing.stale_after and incident.heard_since:
+        moments.append(incident.heard_since + timing.stale_after)
     return min(moments, default=0)
 
 
@@ -38,7 +38,7 @@ def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents
     if not 0 < due(incident) <= now:
         return incident
     incident = _without_stale(incident, now)
-    if not any(not state.resolved for state in incident.alerts.values()):
+    if not incident.still_fires:
         return _quiet(incident, now)
     if incident.status == "pending" and now >= incident.pending_since + of(incident).hold:
         return opened(incident, now=now, episode=episode)
@@ -83,8 +83,11 @@ def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident
     if not stale_after:
         return incident
     horizon = now - stale_after
+    if not 0 < incident.heard_since <= horizon:
+        return incident
     kept = {key: state for key, state in incident.alerts.items() if state.resolved or state.learned_at > horizon}
-    return msgspec.structs.replace(incident, alerts=kept, changed_at=now)
+    heard = [state.learned_at for state in kept.values() if not state.resolved]
+    return msgspec.structs.replace(incident, alerts=kept, fires=len(heard), heard_since=min(heard, default=0))
 
 
 def heard_again(incident: incidents.Incident, state: incidents.AlertState, now: int) -> bool:

@@ -16,6 +16,7 @@ from router.domain import fold, plan, timing
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain import severity as severities
 from router.worker import desire, perform, triage
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
@@ -40,16 +41,42 @@ class Called(msgspec.Struct, frozen=True):
     episode: str
     rule: str
     content: publications.Content
+    publish: str = ""
+
+
+class Episode(msgspec.Struct):
+    """One life of an incident: which alert it began with and when, when it opened and closed (0: not yet)."""
+
+    key: str
+    episode: str
+    alert: str
+    title: str
+    rule: str
+    severity: severities.Severity
+    began_at: int
+    opened_at: int
+    closed_at: int = 0
 
 
 class World:
     """Everything that is there. ``now`` is microseconds since the epoch, and never goes back."""
 
     def __init__(
-        self, decide: Decide, places: Mapping[str, desire.Place], render: desire.Render, *, now: int = 0
+        self,
+        decide: Decide,
+        places: Mapping[str, desire.Place],
+        render: desire.Render,
+        *,
+        now: int = 0,
+        approves: bool = False,
     ) -> None:
-        """Take the rules, the destinations there are, and how texts are rendered."""
+        """Take the rules, the destinations there are, and how texts are rendered.
+
+        ``approves``: whatever would wait for a person is approved at once.
+        """
         self.now = now
+        self.episodes: dict[str, Episode] = {}
+        self._approves = approves
         self.incidents: dict[str, incidents.Incident] = {}
         self.calls: list[Called] = []
         self._decide = decide
@@ -70,7 +97,8 @@ class World:
                 groups.setdefault(key, []).append(one)
         for key, group in groups.items():
             before = self.incidents.get(key) or incidents.Incident(key=key)
-            self._becomes(before, fold.fold(before, group, now=self.now, episode=self._episode()))
+            folded = fold.fold(before, group, now=self.now, episode=self._episode(), accepted_at=self.now, reuse=True)
+            self._becomes(before, folded)
         return [one.decision for one in routed]
 
     def move_to(self, moment: int) -> None:
@@ -114,12 +142,40 @@ class World:
     def _becomes(self, before: incidents.Incident, after: incidents.Incident) -> None:
         if after is before:
             return
+        if (after.episode, after.status, after.severity) != (before.episode, before.status, before.severity):
+            after = self._lives(after)
         self.incidents[after.key] = after
         due = timing.due(after)
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
         if triage.visible(before, after) or after.approvals != before.approvals:
             self._reconcile(after)
+
+    def _lives(self, incident: incidents.Incident) -> incidents.Incident:
+        """Write down what becomes of an episode, and approve it where that is what is played."""
+        alert, response = incident.opening_alert, incident.response
+        if not incident.episode or alert is None or response is None:
+            return incident
+        known = self.episodes.get(incident.episode)
+        if known is None:
+            began_at = incident.accepted_at or incident.opened_at
+            known = self.episodes[incident.episode] = Episode(
+                incident.key,
+                incident.episode,
+                alert.identity,
+                alert.title,
+                response.rule,
+                incident.severity,
+                began_at,
+                incident.opened_at,
+            )
+            if self._approves:
+                approvals = {one.destination: "somebody" for one in response.targets if one.publish == "review"}
+                incident = msgspec.structs.replace(incident, approvals=approvals)
+        known.severity = max(known.severity, incident.severity)
+        if incident.status == "closed":
+            known.closed_at = incident.closed_at
+        return incident
 
     def _reconcile(self, incident: incidents.Incident) -> None:
         known = desire.with_missing(incident, self._publications.get(incident.key, []))
@@ -165,6 +221,7 @@ class World:
                 publication.episode,
                 response.rule if response is not None else "",
                 desired.content,
+                desired.publish if desired.public else "",
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"

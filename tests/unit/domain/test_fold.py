@@ -148,10 +148,40 @@ def test_a_new_episode_begins_with_the_severity_of_what_fires_now():
 
 def test_tombstones_go_once_no_message_can_still_be_pending():
     closed = folded(routed("a"), routed("a", status="resolved", ends_at=9))
-    soon = folded(routed("b"), start=closed, now=NOW + fold.TOMBSTONE_LIFE)
+    soon = folded(routed("b"), start=closed, now=NOW + 2 * fold.TOMBSTONE_LIFE)
     assert "am/a" in soon.alerts
-    late = folded(routed("b"), start=closed, now=NOW + fold.TOMBSTONE_LIFE + 1)
+    late = folded(routed("b"), start=closed, now=NOW + 2 * fold.TOMBSTONE_LIFE + 1)
     assert "am/a" not in late.alerts
+
+
+def test_tombstones_that_are_younger_stay_when_older_ones_go():
+    closed = folded(routed("a"), routed("a", status="resolved", ends_at=9))
+    both = folded(routed("b", status="resolved", ends_at=9), start=closed, now=NOW + 2 * fold.TOMBSTONE_LIFE)
+    late = folded(routed("c"), start=both, now=NOW + 2 * fold.TOMBSTONE_LIFE + 1)
+    assert set(late.alerts) == {"am/b", "am/c"}
+    assert late.tombstones_since == NOW + 2 * fold.TOMBSTONE_LIFE
+
+
+@given(st.lists(st.lists(arrivals, max_size=3), max_size=6), st.booleans())
+def test_what_is_counted_is_what_a_look_at_every_alert_would_find(batches, reuse):
+    result = incident.Incident(key="key")
+    for number, batch in enumerate(batches):
+        result = fold.fold(result, batch, now=NOW + number, episode=f"e{number}", reuse=reuse)
+        assert result.still_fires == len(result.firing)
+        assert bool(result.heard_since) == bool(result.firing)
+        for resolved, since in ((True, result.tombstones_since), (False, result.heard_since)):
+            learned = [state.learned_at for state in result.alerts.values() if state.resolved == resolved]
+            assert not learned or 0 < since <= min(learned)
+        assert msgspec.structs.replace(result, fires=-1).still_fires == len(result.firing)
+
+
+def test_only_who_asks_for_it_gives_the_dictionary_away():
+    before = folded(routed("a"))
+    alerts = dict(before.alerts)
+    folded(routed("b"), start=before)
+    assert before.alerts == alerts
+    reused = fold.fold(before, [routed("b")], now=NOW, episode="e2", reuse=True)
+    assert reused.alerts is before.alerts
 
 
 def test_a_tombstone_lives_from_when_it_was_learned_not_from_when_the_alert_ended():

@@ -1,0 +1,193 @@
+"""``replay``: recorded deliveries under two rule folders, and what would differ: fit for a pull request."""
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import typer
+from rich import console, progress, text
+
+from router import settings as configuration
+from router.assembly import parts, replaying, running
+from router.cli import starting
+from router.documents import quantities
+from router.domain import recording
+from router.rehearsal import replay as replays
+
+Format = Literal["text", "json", "markdown"]
+_SHOWN = 50
+_DIFFERS = 3
+
+
+def replay(
+    before: Annotated[Path, typer.Argument(help="The rule folder as it is.")],
+    after: Annotated[Path, typer.Argument(help="The rule folder as it would be.")],
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Recordings, as `deliveries save` writes them.")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
+    tail: Annotated[str, typer.Option("--tail", help="Let so much time pass after the last delivery.")] = "1h",
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "text",
+    every: Annotated[
+        bool, typer.Option("--all", help=f"Show all incidents, not only the first {_SHOWN} of a kind.")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help=f"End with status {_DIFFERS} where anything differs.")
+    ] = False,
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Play recorded deliveries under two sets of rules; show the incidents and posts that appear, vanish or change."""
+    settings = starting.settings(config, configuration.StandIn("not-used", {}))
+    for folder in (before, after):
+        starting.rules(settings, folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", starting.duration(since))
+        works = [replaying.Work(settings, folder, recordings, starting.duration(tail)) for folder in (before, after)]
+        with progress.Progress(console=console.Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("replaying", total=1.0)
+            try:
+                played = replaying.both((works[0], works[1]), lambda share: bar.update(task, completed=share))
+            except replaying.Broken as error:
+                raise starting.usage(str(error)) from error
+    difference = replays.compare(*played)
+    most = None if every else _SHOWN
+    match format_:
+        case "json":
+            print(_json(difference))
+        case "markdown":
+            print("\n".join(_markdown(difference, most)))
+        case _:
+            _print(difference, most)
+    if exit_code and difference.any:
+        raise typer.Exit(_DIFFERS)
+
+
+def _fetched(settings: configuration.Settings, file: Path, since: int) -> Path:
+    """The deliveries that Redis keeps, in a file that both processes can read."""
+
+    async def main() -> None:
+        async with running.connected(running.outside_redis(settings)) as connection:
+            with file.open("wb") as output:
+                async for one in parts.archive(settings, connection).since(parts.clock() - since):
+                    output.write(recording.encode(recording.of(one.delivery)) + b"\n")
+
+    starting.until_stopped(main())
+    return file
+
+
+def _summary(difference: replays.Difference) -> list[tuple[str, int, int]]:
+    """What is counted of both, by name."""
+    before, after = _counted(difference.before), _counted(difference.after)
+    return [(name, before[name], after[name]) for name in before]
+
+
+def _counted(played: replays.Played) -> dict[str, int]:
+    return {
+        "alerts ignored": played.ignored,
+        "incidents": len(played.lives),
+        "vendor calls": sum(len(life.calls) for life in played.lives),
+        "public posts": _posts(played, ("auto", "review")),
+        "of which after review": _posts(played, ("review",)),
+    }
+
+
+def _posts(played: replays.Played, publish: tuple[str, ...]) -> int:
+    return sum(
+        call.publish in publish and call.kind in {"open", "publish"} for life in played.lives for call in life.calls
+    )
+
+
+def _print(difference: replays.Difference, most: int | None) -> None:
+    out = console.Console(highlight=False, soft_wrap=True)
+    for sign, line in _lines(difference, most):
+        out.print(text.Text(line, style={"-": "red", "+": "green", "~": "yellow"}.get(sign, "")))
+    played = difference.before
+    out.print(f"\n{played.deliveries:,} deliveries with {played.alerts:,} alerts")
+    for name, before, after in _summary(difference):
+        change = f"  ({after - before:+,})" if after != before else ""
+        out.print(f"  {name:<22} {before:>9,} → {after:>9,}{change}")
+    out.print(f"  {_counts(difference)}", style="bold")
+
+
+def _counts(difference: replays.Difference) -> str:
+    return (
+        f"{len(difference.appear):,} incidents appear, {len(difference.vanish):,} vanish, "
+        f"{len(difference.change):,} change, {difference.same:,} stay the same"
+    )
+
+
+def _lines(difference: replays.Difference, most: int | None) -> list[tuple[str, str]]:
+    """The incidents that differ, a sign and a line each."""
+    found: list[tuple[str, str]] = []
+    for sign, lives in (("-", difference.vanish), ("+", difference.appear)):
+        for life in lives[:most]:
+            found.append((sign, f"{sign} {_life(life)}"))
+            found += [(sign, f"{sign}     {_shown(call)}") for call in life.calls if call.kind in {"open", "publish"}]
+        found += _more(len(lives), most)
+    for change in difference.change[:most]:
+        found.append(("~", f"~ {_life(change.after)}"))
+        for what, before, after in replays.differences(change):
+            found += [("-", f"-     {what}: {before}")] * bool(before) + [("+", f"+     {what}: {after}")] * bool(after)
+    return found + _more(len(difference.change), most)
+
+
+def _more(count: int, most: int | None) -> list[tuple[str, str]]:
+    return [("", f"  … and {count - most:,} more (--all shows them)")] if most is not None and count > most else []
+
+
+def _life(life: replays.Life) -> str:
+    began = datetime.fromtimestamp(life.began_at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return f"{began}  {life.severity:<8} {life.key}  by rule {life.rule}"
+
+
+def _shown(call: replays.Call) -> str:
+    how = {"auto": ", posted", "review": ", after review", "shadow": ", in the shadow"}.get(call.publish, "")
+    return f"{call.kind} at {call.destination} after {quantities.shown(call.after)}{how}: {replays.told(call)}"
+
+
+def _markdown(difference: replays.Difference, most: int | None) -> list[str]:
+    """A comment for a pull request: the counts, and the rest to fold out."""
+    lines = [
+        "### What these rules would change",
+        "",
+        f"**{_counts(difference)}**",
+        "",
+        "| | before | after |",
+        "| --- | ---: | ---: |",
+    ]
+    lines += [f"| {name} | {before:,} | {after:,} |" for name, before, after in _summary(difference)]
+    shown = _lines(difference, most)
+    if shown:
+        fence = "`" * max(3, *(_longest_fence(line) + 1 for _, line in shown))
+        diff = [line if sign in "+-" and sign else f"! {line}" if sign == "~" else line for sign, line in shown]
+        lines += [
+            "",
+            "<details><summary>Incidents and posts</summary>",
+            "",
+            f"{fence}diff",
+            *diff,
+            fence,
+            "",
+            "</details>",
+        ]
+    return lines
+
+
+def _longest_fence(line: str) -> int:
+    return max(map(len, "".join(letter if letter == "`" else " " for letter in line).split()), default=0)
+
+
+def _json(difference: replays.Difference) -> str:
+    whole: dict[str, Any] = {
+        "deliveries": difference.before.deliveries,
+        "alerts": difference.before.alerts,
+        "versions": {"before": difference.before.version, "after": difference.after.version},
+        "counts": {name: {"before": before, "after": after} for name, before, after in _summary(difference)},
+        "same": difference.same,
+        **{name: msgspec.to_builtins(getattr(difference, name)) for name in ("appear", "vanish", "change")},
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)

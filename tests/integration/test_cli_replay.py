@@ -1,0 +1,109 @@
+"""``replay`` as people and pull requests run it: text, Markdown, JSON, statuses, and recordings from Redis."""
+
+import gzip
+import json
+
+import pytest
+
+from router.domain import alert, recording
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+RULES = """rules:
+  - name: shop
+    when: {labels.service: shop}
+    severity: major
+    open: [{at: on-call, name: Shop}, {at: public-page, publish: auto, title: Down, message: "`We` look."}]
+  - {name: rest, when: {}, open: [{at: on-call, name: "{{ alert.title }}"}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    with harness.vendors() as at:
+        made = harness.configure(tmp_path_factory.mktemp("replay"), at, rules=RULES)
+        other = made.parent / "other"
+        other.mkdir()
+        (other / "10.yaml").write_text(
+            RULES.replace("title: Down", "title: Unavailable").replace("when: {},", "when: {labels.a: b},")
+        )
+        labels = [{"service": "shop"}, {"service": "x"}, {"service": "shop"}]
+        alerts = [alert.Alert("am", f"f{n}", "firing", 1, 0, f"t{n}", one) for n, one in enumerate(labels)]
+        lines = [
+            recording.encode(recording.Recording(f"d{n}", "am", 10**15 + n * 10**6, [one]))
+            for n, one in enumerate(alerts)
+        ]
+        (made.parent / "all.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+        (made.parent / "all.jsonl.gz").write_bytes(gzip.compress(b"\n".join(lines)))
+        yield made
+
+
+def replayed(file, *arguments, folders=("rules", "other"), name="all.jsonl"):
+    given = [*folders, "--file", name, "--config", "router.yaml", *arguments]
+    return run("replay", *given, cwd=file.parent, WEBHOOK_TOKEN="", KEY="")
+
+
+def test_what_differs_is_told_with_its_texts_and_counted(file):
+    done = replayed(file)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "- 2001-09-09 01:46:41  minor    rest  by rule rest",
+        "-     open at on-call after 0s: t1",
+        "~ 2001-09-09 01:46:40  major    shop  by rule shop",
+        "-     open at public-page: title: Down",
+        "+     open at public-page: title: Unavailable",
+        "3 deliveries with 3 alerts",
+        "0 incidents appear, 1 vanish, 1 change, 0 stay the same",
+    ):
+        assert line in done.stdout
+    assert replayed(file, name="all.jsonl.gz").stdout == done.stdout
+
+
+def test_scripts_learn_from_the_status_whether_anything_differs(file):
+    assert replayed(file, "--exit-code").returncode == 3
+    same = replayed(file, "--exit-code", folders=("rules", "rules"))
+    assert same.returncode == 0
+    assert "0 incidents appear, 0 vanish, 0 change, 2 stay the same" in same.stdout
+
+
+def test_json_has_both_sides_of_everything(file):
+    said = json.loads(replayed(file, "--format", "json").stdout)
+    assert said["counts"]["incidents"] == {"before": 2, "after": 1}
+    assert said["vanish"][0]["key"] == "rest"
+    assert said["change"][0]["after"]["calls"][1]["fields"]["title"] == "Unavailable"
+    assert said["versions"]["before"] != said["versions"]["after"]
+
+
+def test_markdown_is_a_comment_whose_fence_holds(file):
+    said = replayed(file, "--format", "markdown").stdout
+    assert said.startswith("### What these rules would change\n")
+    assert "| incidents | 2 | 1 |" in said
+    assert "```diff\n" in said
+    assert "+     open at public-page: title: Unavailable" in said
+    (file.parent / "fence").mkdir(exist_ok=True)
+    (file.parent / "fence" / "10.yaml").write_text(RULES.replace("title: Down", "title: '```` out'"))
+    fenced = replayed(file, "--format", "markdown", folders=("rules", "fence")).stdout
+    assert "\n`````diff\n" in fenced
+    assert fenced.rstrip().endswith("</details>")
+
+
+def test_what_can_not_be_replayed_is_said(file):
+    (file.parent / "bad.jsonl").write_text('{"id": 5}\n')
+    for arguments, status, said in (
+        ({"name": "none.jsonl"}, 2, "none.jsonl: can't be read"),
+        ({"name": "bad.jsonl"}, 2, "bad.jsonl:1: not a recorded delivery"),
+        ({"folders": ("rules", "nowhere")}, 1, "can't be read"),
+    ):
+        done = replayed(file, **arguments)
+        assert (done.returncode, said in done.stderr) == (status, True), done.stderr
+    assert replayed(file, "--tail", "soon").returncode == 2
+
+
+def test_what_redis_keeps_is_replayed(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
+        identity = router.receives()["delivery"]
+        harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
+        (tmp_path / "none").mkdir()
+        done = router.command("replay", "rules", "none", "--since", "1h")
+        assert "1 deliveries with 1 alerts" in done.stdout, done.stderr
+        assert "0 incidents appear, 1 vanish" in done.stdout
