@@ -7,13 +7,16 @@ import msgspec
 from router.sources import (
     alertmanager,
     authentication,
+    azure,
     base,
     cloudwatch,
     datadog,
     eventbridge,
+    google,
     grafana,
     json,
     pagerduty_events,
+    sentry,
 )
 
 KINDS: Mapping[str, base.Kind] = {
@@ -25,6 +28,9 @@ KINDS: Mapping[str, base.Kind] = {
         datadog.KIND,
         cloudwatch.KIND,
         eventbridge.KIND,
+        sentry.KIND,
+        azure.KIND,
+        google.KIND,
         json.KIND,
     )
 }

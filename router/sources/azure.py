@@ -1,0 +1,108 @@
+"""Azure Monitor's common alert schema: what is essential is the same for every kind of alert, and is what is read.
+
+Of the context, whose shape depends on the monitoring service, only the dimensions and values of conditions are read.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_SCHEMA = "azureMonitorCommonAlertSchema"
+_STATUSES: dict[str, alerts.Status] = {"fired": "firing", "resolved": "resolved"}
+_LABELS = {
+    "rule": "alertRule",
+    "signal_type": "signalType",
+    "monitoring_service": "monitoringService",
+    "resource_type": "resourceType",
+    "resource_group": "resourceGroupName",
+}
+_VALUES = {"metric": "metricName", "operator": "operator", "threshold": "threshold", "value": "metricValue"}
+
+
+class Config(base.Config):
+    """An Azure Monitor action group that posts to us."""
+
+    kind: Literal["azure"] = "azure"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """The one alert of a call."""
+    if body.get("schemaId") != _SCHEMA:
+        raise base.Unparsable(
+            "schemaId", f"{_SCHEMA} is expected: enable the common alert schema in the action of the action group"
+        )
+    data = objects.members(body.get("data"), "data")
+    essentials = objects.members(data.get("essentials"), "data.essentials")
+    condition = objects.scalar(essentials.get("monitorCondition"))
+    status = _STATUSES.get(condition.casefold())
+    if status is None:
+        raise base.Unparsable("data.essentials.monitorCondition", f"{condition[:40]!r} is neither Fired nor Resolved")
+    conditions = list(_conditions(data.get("alertContext")))
+    alert = alerts.Alert(
+        source,
+        # Azure writes the same id now in one case, now in another.
+        objects.required(essentials.get("alertId"), "data.essentials.alertId").casefold(),
+        status,
+        objects.moment(essentials.get("firedDateTime"), "data.essentials.firedDateTime") or now,
+        0 if status == "firing" else _ended(essentials) or now,
+        objects.scalar(essentials.get("alertRule")),
+        _labels(data, essentials, conditions),
+        _annotations(essentials, conditions),
+        objects.scalar(essentials.get("severity")),
+        _link(essentials, conditions),
+    )
+    return base.Parsed([alert])
+
+
+def _ended(essentials: objects.Members) -> int:
+    return objects.moment(essentials.get("resolvedDateTime"), "data.essentials.resolvedDateTime")
+
+
+def _conditions(context: Any) -> Iterator[objects.Members]:
+    all_of = objects.optional(objects.optional(context).get("condition")).get("allOf")
+    yield from (objects.optional(item) for item in (all_of if isinstance(all_of, list) else []))
+
+
+def _labels(data: objects.Members, essentials: objects.Members, conditions: list[objects.Members]) -> dict[str, str]:
+    labels = objects.texts(objects.optional(data.get("customProperties")))
+    for condition in conditions:
+        dimensions = condition.get("dimensions")
+        for item in dimensions if isinstance(dimensions, list) else []:
+            dimension = objects.optional(item)
+            name, value = objects.scalar(dimension.get("name")), objects.scalar(dimension.get("value"))
+            if name and value:
+                labels[name] = value
+    labels |= {name: text for name, key in _LABELS.items() if (text := objects.scalar(essentials.get(key)))}
+    targets = essentials.get("alertTargetIDs")
+    target = objects.scalar(targets[0]) if isinstance(targets, list) and targets else ""
+    return {**labels, "target": target.casefold()} if target else labels
+
+
+def _annotations(essentials: objects.Members, conditions: list[objects.Members]) -> dict[str, str]:
+    first = conditions[0] if conditions else {}
+    return objects.texts(
+        {
+            "description": essentials.get("description"),
+            **{name: first.get(key) for name, key in _VALUES.items()},
+            "origin_alert_id": essentials.get("originAlertId"),
+        }
+    )
+
+
+def _link(essentials: objects.Members, conditions: list[objects.Members]) -> str:
+    found = [essentials.get("investigationLink")]
+    for condition in conditions:
+        found += [condition.get("linkToFilteredSearchResultsUI"), condition.get("linkToSearchResultsUI")]
+    return next(filter(None, map(objects.scalar, found)), "")
+
+
+KIND = base.Kind(
+    name="azure",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="Azure Monitor, common alert schema",
+    # After a 4xx Azure drops the alert and does not call the endpoint at all for 15 minutes.
+    unparsable_status=202,
+)

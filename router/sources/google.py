@@ -1,0 +1,83 @@
+"""Google Cloud Monitoring's webhook channel: one incident of an alerting policy, when it opens and when it closes."""
+
+from typing import Any, Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_STATUSES: dict[str, alerts.Status] = {"open": "firing", "closed": "resolved"}
+_LABELS = {
+    "project": "scoping_project_id",
+    "policy": "policy_name",
+    "condition": "condition_name",
+    "resource": "resource_display_name",
+}
+_ANNOTATIONS = {"summary": "summary", "threshold": "threshold_value", "value": "observed_value"}
+
+
+class Config(base.Config):
+    """A webhook channel of Google Cloud Monitoring that posts to us."""
+
+    kind: Literal["google"] = "google"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """The one incident of a notification; none for the notification of a test."""
+    incident = objects.members(body.get("incident"), "incident", "this is no notification of Google Cloud Monitoring")
+    if body.get("version") == "test":
+        return objects.no_alert("a test of the notification channel")
+    state = objects.scalar(incident.get("state"))
+    status = _STATUSES.get(state.casefold())
+    if status is None:
+        raise base.Unparsable("incident.state", f"{state[:40]!r} is neither open nor closed")
+    severity = objects.scalar(incident.get("severity"))
+    alert = alerts.Alert(
+        source,
+        objects.required(incident.get("incident_id"), "incident.incident_id"),
+        status,
+        objects.moment(incident.get("started_at"), "incident.started_at") or now,
+        0 if status == "firing" else objects.moment(incident.get("ended_at"), "incident.ended_at") or now,
+        objects.scalar(incident.get("policy_name")) or objects.scalar(incident.get("condition_name")),
+        _labels(incident),
+        _annotations(incident),
+        "" if severity.casefold() == "no severity" else severity,
+        objects.scalar(incident.get("url")),
+    )
+    return base.Parsed([alert])
+
+
+def _labels(incident: objects.Members) -> dict[str, str]:
+    """From the most general to the most particular: a later one takes the place of an earlier one of its name."""
+    resource, metric = objects.optional(incident.get("resource")), objects.optional(incident.get("metric"))
+    metadata = objects.optional(incident.get("metadata"))
+    named = {name: incident.get(key) for name, key in _LABELS.items()}
+    return {
+        **_texts(metadata.get("user_labels")),
+        **_texts(resource.get("labels")),
+        **_texts(metric.get("labels")),
+        **_texts(incident.get("policy_user_labels")),
+        **_texts({**named, "resource_type": resource.get("type"), "metric": metric.get("type")}),
+    }
+
+
+def _annotations(incident: objects.Members) -> dict[str, str]:
+    documentation = incident.get("documentation")
+    # The text alone in old versions; else an object that has it in a field of its own.
+    content = documentation.get("content") if isinstance(documentation, dict) else documentation
+    subject = objects.optional(documentation).get("subject")
+    found = {name: incident.get(key) for name, key in _ANNOTATIONS.items()}
+    return _texts({**found, "description": objects.scalar(content), "subject": subject})
+
+
+def _texts(found: Any) -> dict[str, str]:
+    return objects.texts(objects.optional(found))
+
+
+KIND = base.Kind(
+    name="google",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="Google Cloud Monitoring, webhook channel",
+    # What Google does after a 4xx is not documented; the body would be the same the next time.
+    unparsable_status=202,
+)

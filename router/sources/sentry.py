@@ -1,0 +1,173 @@
+"""Sentry's integration platform: metric alerts, alerts on events, and issues, told apart by what their data holds.
+
+An alert on an event never ends by itself: the end of its issue is its end, so both have the issue's fingerprint.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_PROJECT = re.compile(r"/projects/[^/]+/([^/]+)/")
+_METRIC_STATUSES: dict[str, alerts.Status] = {
+    "critical": "firing",
+    "warning": "firing",
+    "open": "firing",
+    "resolved": "resolved",
+}
+_ISSUE_STATUSES: dict[str, alerts.Status] = {
+    "created": "firing",
+    "unresolved": "firing",
+    "resolved": "resolved",
+    "archived": "resolved",
+    "ignored": "resolved",
+}
+_UNHEARD = ("comment", "comment_id", "error", "installation")
+
+
+class Config(base.Config):
+    """A Sentry integration that posts to us."""
+
+    kind: Literal["sentry"] = "sentry"
+    new_issues: Literal["firing", "ignore"] = "firing"
+
+
+class Sentry:
+    """Reads the webhooks of one integration."""
+
+    def __init__(self, config: Config) -> None:
+        self._ignores_new_issues = config.new_issues == "ignore"
+
+    def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
+        """The one alert of a webhook; none where it is about something else, such as a comment."""
+        data = objects.members(body.get("data"), "data", "this is no webhook of Sentry's integration platform")
+        action = objects.scalar(body.get("action"))
+        if self._ignores_new_issues and action == "created" and "issue" in data:
+            return objects.no_alert("a new issue, which the source's settings ignore")
+        for name, reader in _READERS.items():
+            if name in data:
+                return reader(source, data, action, now)
+        if any(name in data for name in _UNHEARD):
+            return objects.no_alert(f"{action}: neither an alert nor an issue")
+        raise base.Unparsable("data", "neither metric_alert nor event nor issue is in it")
+
+
+def _metric_alert(source: str, data: objects.Members, action: str, now: int) -> base.Parsed:
+    status = _METRIC_STATUSES.get(action)
+    if status is None:
+        raise base.Unparsable("action", f"{action[:40]!r} is none of {', '.join(_METRIC_STATUSES)}")
+    found = objects.members(data.get("metric_alert"), "data.metric_alert")
+    rule = objects.optional(found.get("alert_rule"))
+    projects = found.get("projects")
+    named = [objects.scalar(project) for project in projects] if isinstance(projects, list) else []
+    about = {"description": "description_text", "title": "description_title"}
+    alert = alerts.Alert(
+        source,
+        "metric/" + objects.required(found.get("id"), "data.metric_alert.id"),
+        status,
+        _first(found, "data.metric_alert", "date_started", "date_detected") or now,
+        0 if status == "firing" else objects.moment(found.get("date_closed"), "data.metric_alert.date_closed") or now,
+        objects.scalar(rule.get("name")) or objects.scalar(found.get("title")),
+        _labels(
+            resource="metric_alert",
+            rule=rule.get("name"),
+            project=",".join(filter(None, named)),
+            environment=rule.get("environment"),
+        ),
+        objects.texts({name: data.get(key) for name, key in about.items()})
+        | objects.texts({name: rule.get(name) for name in ("aggregate", "query", "dataset")}),
+        action if status == "firing" and action != "open" else "",
+        objects.scalar(data.get("web_url")),
+    )
+    return base.Parsed([alert])
+
+
+def _event_alert(source: str, data: objects.Members, action: str, now: int) -> base.Parsed:
+    if action != "triggered":
+        raise base.Unparsable("action", f"{action[:40]!r} is not what an alert on an event does, which is triggered")
+    event = objects.members(data.get("event"), "data.event")
+    tags = _tags(event.get("tags"))
+    alert = alerts.Alert(
+        source,
+        "issue/" + objects.required(event.get("issue_id"), "data.event.issue_id"),
+        "firing",
+        # The clock of whatever program reported the event may be wrong; received is by Sentry's own.
+        min(_first(event, "data.event", "received", "timestamp", "datetime") or now, now),
+        0,
+        objects.scalar(event.get("title")),
+        _labels(
+            resource="event_alert",
+            rule=data.get("triggered_rule"),
+            project=_project(event),
+            environment=event.get("environment") or tags.get("environment"),
+            platform=event.get("platform"),
+        ),
+        objects.texts({"culprit": event.get("culprit"), "event_id": event.get("event_id")})
+        | {f"tag.{name}": value for name, value in tags.items()},
+        objects.scalar(event.get("level")),
+        objects.scalar(event.get("web_url")) or objects.scalar(event.get("issue_url")),
+    )
+    return base.Parsed([alert])
+
+
+def _issue(source: str, data: objects.Members, action: str, now: int) -> base.Parsed:
+    status = _ISSUE_STATUSES.get(action)
+    if status is None:
+        return objects.no_alert(f"{action}: changes nothing about whether the issue is over")
+    issue = objects.members(data.get("issue"), "data.issue")
+    project = objects.optional(issue.get("project"))
+    alert = alerts.Alert(
+        source,
+        "issue/" + objects.required(issue.get("id"), "data.issue.id"),
+        status,
+        # No field says when an issue was resolved or came back, so these are put in order as they arrive.
+        now,
+        0 if status == "firing" else now,
+        objects.scalar(issue.get("title")),
+        _labels(resource="issue", project=project.get("slug"), platform=issue.get("platform")),
+        objects.texts({name: issue.get(name) for name in ("culprit", "shortId", "substatus")}),
+        objects.scalar(issue.get("level")),
+        objects.scalar(issue.get("web_url")) or objects.scalar(issue.get("permalink")),
+    )
+    return base.Parsed([alert])
+
+
+_READERS: dict[str, Callable[[str, objects.Members, str, int], base.Parsed]] = {
+    "metric_alert": _metric_alert,
+    "event": _event_alert,
+    "issue": _issue,
+}
+
+
+def _project(event: objects.Members) -> str:
+    """The project's short name, as an issue has it; the event itself has a number, and the name in its address."""
+    named = _PROJECT.search(objects.scalar(event.get("url")))
+    return named[1] if named else objects.scalar(event.get("project"))
+
+
+def _labels(**found: Any) -> dict[str, str]:
+    return {name: text for name, value in found.items() if (text := objects.scalar(value))}
+
+
+def _first(found: objects.Members, where: str, *names: str) -> int:
+    times = (objects.moment(found.get(name), f"{where}.{name}") for name in names)
+    return next(filter(None, times), 0)
+
+
+def _tags(found: Any) -> dict[str, str]:
+    """Pairs of name and value. Who it happened to is left out: an alert goes to many places."""
+    pairs = [pair for pair in found if isinstance(pair, list) and len(pair) == 2] if isinstance(found, list) else []
+    named = {objects.scalar(name): value for name, value in pairs}
+    return objects.texts({name: value for name, value in named.items() if name not in {"", "user"}})
+
+
+KIND = base.Kind(
+    name="sentry",
+    config=Config,
+    make=lambda name, config: objects.Source(name, Sentry(config).read),
+    summary="Sentry, integration platform webhooks",
+    # Sentry does not send again what got a 4xx.
+    unparsable_status=202,
+)

@@ -1,0 +1,112 @@
+"""Azure's common alert schema: what the contract's cases do not say."""
+
+import pytest
+
+from router.sources import azure, base
+
+NOW = 1_772_450_000_000_000
+
+
+def parse(context: object = None, custom: object = None, **essentials) -> base.Parsed:
+    whole = {"alertId": "/A/1", "alertRule": "r", "monitorCondition": "Fired", **essentials}
+    data = {"essentials": whole, "alertContext": context, "customProperties": custom}
+    return azure.read("here", {"schemaId": "azureMonitorCommonAlertSchema", "data": data}, NOW)
+
+
+def one(*arguments, **essentials):
+    return parse(*arguments, **essentials).alerts[0]
+
+
+def condition(**fields) -> dict:
+    return {"condition": {"allOf": [fields]}}
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({}, "schemaId", "enable the common alert schema"),
+        ({"schemaId": "AzureMonitorMetricAlert", "data": {}}, "schemaId", "enable the common alert schema"),
+        ({"schemaId": "azureMonitorCommonAlertSchema"}, "data", "missing"),
+        ({"schemaId": "azureMonitorCommonAlertSchema", "data": {}}, "data.essentials", "missing"),
+    ],
+)
+def test_another_shape_is_told_what_to_do(body, where, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        azure.read("here", body, NOW)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("essentials", "field", "problem"),
+    [
+        ({"monitorCondition": "Paused"}, "monitorCondition", "'Paused' is neither Fired nor Resolved"),
+        ({"monitorCondition": None}, "monitorCondition", "'' is neither"),
+        ({"alertId": ""}, "alertId", "missing or empty"),
+        ({"firedDateTime": "x"}, "firedDateTime", "'x'"),
+        ({"monitorCondition": "Resolved", "resolvedDateTime": "x"}, "resolvedDateTime", "'x'"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(essentials, field, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        parse(**essentials)
+    assert caught.value.where == f"data.essentials.{field}"
+    assert problem in caught.value.problem
+
+
+def test_an_alert_is_the_same_in_whatever_case_its_id_is_written():
+    assert one(alertId="/Sub/A/Microsoft.X/1").identity == one(alertId="/sub/a/microsoft.x/1").identity
+
+
+def test_an_alert_that_does_not_say_when_it_ended_ends_now():
+    alert = one(monitorCondition="resolved", firedDateTime="2026-03-02T09:15:30.0000001Z")
+    assert (alert.starts_at, alert.ends_at) == (1_772_442_930_000_000, NOW)
+    assert one().starts_at == NOW
+
+
+def test_labels_are_what_the_user_set_the_dimensions_and_what_azure_says():
+    context = condition(dimensions=[{"name": "Motor", "value": "left"}, {"name": "rule", "value": "x"}])
+    assert one(context, {"team": "a", "Motor": "y"}, signalType="Metric").labels == {
+        "team": "a",
+        "Motor": "left",
+        "rule": "r",
+        "signal_type": "Metric",
+    }
+
+
+def test_the_target_is_the_first_resource_in_lower_case():
+    assert one(alertTargetIDs=["/Sub/VM", "/Sub/Other"]).labels["target"] == "/sub/vm"
+    for odd in (None, [], "x", [None], {}):
+        assert "target" not in one(alertTargetIDs=odd).labels
+
+
+@pytest.mark.parametrize(
+    "context",
+    [None, "x", [], {}, {"condition": None}, {"condition": {"allOf": None}}, {"condition": {"allOf": [7, None]}}]
+    + [condition(dimensions=odd) for odd in (None, "x", [None], [{}], [{"name": "a"}], [{"value": "b"}])],
+)
+def test_a_context_of_another_service_is_left_alone(context):
+    assert one(context).labels == {"rule": "r"}
+
+
+def test_values_are_those_of_the_first_condition():
+    context = {"condition": {"allOf": [{"metricName": "m", "threshold": "1", "metricValue": 2}, {"metricName": "n"}]}}
+    assert one(context, description="d").annotations == {
+        "description": "d",
+        "metric": "m",
+        "threshold": "1",
+        "value": "2",
+    }
+
+
+def test_the_link_is_azure_s_own_or_that_to_the_search():
+    context = condition(linkToSearchResultsUI="s", linkToFilteredSearchResultsUI="f")
+    assert one(context, investigationLink="i").link == "i"
+    assert one(context).link == "f"
+    assert one(condition(linkToSearchResultsUI="s")).link == "s"
+    assert one().link == ""
+
+
+@pytest.mark.parametrize("severity", ["Sev0", "Sev1", "Sev2", "Sev3", "Sev4"])
+def test_the_severity_is_azure_s_own_word(severity):
+    assert one(severity=severity).severity == severity

@@ -1,0 +1,89 @@
+"""Google's notifications: what the contract's cases do not say."""
+
+import pytest
+
+from router.sources import base, google
+
+NOW = 1_772_450_000_000_000
+
+
+def parse(version: str = "1.2", **incident) -> base.Parsed:
+    return google.read("here", {"version": version, "incident": {"incident_id": "i", "state": "open", **incident}}, NOW)
+
+
+def one(**incident):
+    return parse(**incident).alerts[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({}, "incident", "no notification of Google Cloud Monitoring"),
+        ({"incident": []}, "incident", "an object"),
+        ({"incident": {}}, "incident.state", "'' is neither open nor closed"),
+        ({"incident": {"state": "ajar"}}, "incident.state", "'ajar' is neither"),
+        ({"incident": {"state": "open"}}, "incident.incident_id", "missing or empty"),
+        ({"incident": {"state": "open", "incident_id": "i", "started_at": []}}, "incident.started_at", "a time"),
+        ({"incident": {"state": "closed", "incident_id": "i", "ended_at": "x"}}, "incident.ended_at", "'x'"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        google.read("here", body, NOW)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+def test_a_test_of_the_channel_makes_no_alert():
+    parsed = parse(version="test", state="OPEN")
+    assert parsed.alerts == []
+    assert "a test" in parsed.about["no_alert"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "severity"),
+    [("Critical", "Critical"), ("warning", "warning"), ("No severity", ""), ("no severity", ""), (None, ""), ([], "")],
+)
+def test_the_severity_is_google_s_own_word_and_none_where_it_says_so(sent, severity):
+    assert one(severity=sent).severity == severity
+
+
+@pytest.mark.parametrize("end", [None, 0])
+def test_an_incident_without_an_end_ends_now_if_it_is_closed(end):
+    assert one(ended_at=end).ends_at == 0
+    assert one(ended_at=end, state="CLOSED").ends_at == NOW
+    assert one(started_at=end).starts_at == NOW
+
+
+def test_the_more_particular_label_takes_the_place_of_the_more_general():
+    def labels(**incident):
+        return one(**incident).labels
+
+    metadata, resource = {"user_labels": {"a": "1", "b": "1"}}, {"labels": {"b": "2", "c": "2"}, "type": "t"}
+    metric, policy = {"labels": {"c": "3", "d": "3"}, "type": "m"}, {"d": "4", "policy": "mine"}
+    found = labels(metadata=metadata, resource=resource, metric=metric, policy_user_labels=policy, policy_name="p")
+    assert found == {"a": "1", "b": "2", "c": "3", "d": "4", "policy": "p", "resource_type": "t", "metric": "m"}
+
+
+@pytest.mark.parametrize("odd", [None, "x", 7, [], ["x"]])
+def test_what_is_no_object_has_no_labels(odd):
+    assert one(metadata=odd, resource=odd, metric=odd, policy_user_labels=odd).labels == {}
+
+
+@pytest.mark.parametrize(
+    ("documentation", "annotations"),
+    [
+        ("text", {"description": "text"}),
+        ({"content": "text", "subject": "s", "links": [{"url": "u"}]}, {"description": "text", "subject": "s"}),
+        ({}, {}),
+        ([], {}),
+        (None, {}),
+    ],
+)
+def test_the_documentation_is_a_text_or_has_one(documentation, annotations):
+    assert one(documentation=documentation).annotations == annotations
+
+
+def test_the_title_is_the_policy_s_name_or_the_condition_s():
+    assert one(policy_name="p", condition_name="c").title == "p"
+    assert one(condition_name="c").title == "c"

@@ -1,0 +1,143 @@
+"""Sentry's webhooks: what the contract's cases do not say."""
+
+import pytest
+
+from router.sources import base, sentry
+
+NOW = 1_772_450_000_000_000
+BEFORE = 1_772_442_930
+
+
+def parse(action: str, data: object, **settings) -> base.Parsed:
+    source = sentry.Sentry(sentry.Config(auth="none", **settings))
+    return source.read("here", {"action": action, "data": data}, NOW)
+
+
+def event(**fields):
+    return parse("triggered", {"event": {"issue_id": "7", "title": "t", **fields}}).alerts[0]
+
+
+def issue(action: str, **fields) -> base.Parsed:
+    return parse(action, {"issue": {"id": "7", "title": "t", **fields}})
+
+
+def metric(action: str, **fields):
+    return parse(action, {"metric_alert": {"id": "4", "title": "t", **fields}}).alerts[0]
+
+
+@pytest.mark.parametrize(
+    ("action", "data", "where", "problem"),
+    [
+        ("triggered", None, "data", "this is no webhook of Sentry's"),
+        ("triggered", {}, "data", "neither metric_alert nor event nor issue"),
+        ("exploded", {"metric_alert": {"id": "1"}}, "action", "'exploded' is none of critical, warning"),
+        ("critical", {"metric_alert": 7}, "data.metric_alert", "an object"),
+        ("critical", {"metric_alert": {}}, "data.metric_alert.id", "missing or empty"),
+        ("critical", {"metric_alert": {"id": 1, "date_started": "x"}}, "data.metric_alert.date_started", "'x'"),
+        ("resolved", {"metric_alert": {"id": 1, "date_closed": "x"}}, "data.metric_alert.date_closed", "'x'"),
+        ("created", {"event": {}}, "action", "which is triggered"),
+        ("triggered", {"event": {"title": "t"}}, "data.event.issue_id", "missing or empty"),
+        ("triggered", {"event": {"issue_id": 1, "received": "x"}}, "data.event.received", "'x'"),
+        ("resolved", {"issue": None}, "data.issue", "missing"),
+        ("resolved", {"issue": {"title": "t"}}, "data.issue.id", "missing or empty"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(action, data, where, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        parse(action, data)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+def test_the_end_of_an_issue_is_the_end_of_the_alert_on_its_event():
+    [over] = issue("resolved").alerts
+    assert event().identity == over.identity == "here/issue/7"
+    assert over.starts_at > event(received=BEFORE).starts_at
+
+
+@pytest.mark.parametrize(
+    ("action", "statuses"),
+    [
+        ("created", ["firing"]),
+        ("unresolved", ["firing"]),
+        ("resolved", ["resolved"]),
+        ("archived", ["resolved"]),
+        ("ignored", ["resolved"]),
+        ("assigned", []),
+        ("a word of next year's", []),
+    ],
+)
+def test_an_issue_fires_and_resolves_by_what_was_done_with_it(action, statuses):
+    assert [alert.status for alert in issue(action).alerts] == statuses
+
+
+def test_new_issues_can_be_left_to_the_alert_rules_but_their_end_is_heard():
+    assert parse("created", {"issue": {"id": "7"}}, new_issues="ignore").alerts == []
+    assert parse("resolved", {"issue": {"id": "7"}}, new_issues="ignore").alerts
+    assert parse("unresolved", {"issue": {"id": "7"}}, new_issues="ignore").alerts
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "severity"),
+    [
+        ("critical", "firing", "critical"),
+        ("warning", "firing", "warning"),
+        ("open", "firing", ""),
+        ("resolved", "resolved", ""),
+    ],
+)
+def test_a_metric_alert_is_what_the_action_says_whatever_number_its_status_is(action, status, severity):
+    alert = metric(action, status=2)
+    assert (alert.status, alert.severity, alert.fingerprint) == (status, severity, "metric/4")
+
+
+def test_a_metric_alert_keeps_its_start_and_ends_when_it_was_closed_or_now():
+    assert metric("warning", date_started="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
+    assert metric("warning", date_detected="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
+    assert metric("resolved", date_closed=None).ends_at == NOW
+    assert metric("resolved", date_closed="2026-03-02T09:15:30Z").ends_at == BEFORE * 1_000_000
+
+
+def test_a_metric_alert_is_named_by_its_rule():
+    assert metric("warning", alert_rule={"name": "r"}).title == "r"
+    assert metric("warning", alert_rule=None).title == "t"
+
+
+def test_a_program_whose_clock_is_ahead_does_not_outlast_the_end_of_its_issue():
+    assert event(timestamp=4_000_000_000).starts_at == NOW
+    assert event(received=BEFORE, timestamp=4_000_000_000).starts_at == BEFORE * 1_000_000
+    assert event(datetime="2026-03-02T09:15:30Z").starts_at == BEFORE * 1_000_000
+    assert event().starts_at == NOW
+
+
+def test_tags_are_annotations_without_the_person_it_happened_to():
+    tags = [["env", "prod"], ["user", "id:7"], ["empty", None], ["three", "of", "them"], "odd", [["x"], "y"]]
+    assert event(tags=tags).annotations == {"tag.env": "prod"}
+    assert event(tags={"env": "prod"}).annotations == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "labels"),
+    [
+        ({"project": 3, "url": "https://s.example/api/0/projects/org/oven/events/e/"}, {"project": "oven"}),
+        ({"project": 3, "url": "https://s.example/e/"}, {"project": "3"}),
+        ({"environment": "prod"}, {"environment": "prod"}),
+        ({"tags": [["environment", "prod"]]}, {"environment": "prod"}),
+        ({"platform": "python"}, {"platform": "python"}),
+    ],
+)
+def test_labels_are_what_does_not_change_from_event_to_event(fields, labels):
+    assert event(**fields).labels == {"resource": "event_alert", **labels}
+
+
+@pytest.mark.parametrize("name", ["comment", "error", "installation"])
+def test_what_is_neither_alert_nor_issue_is_taken_and_makes_none(name):
+    parsed = parse("created", {name: "x"})
+    assert parsed.alerts == []
+    assert "neither an alert nor an issue" in parsed.about["no_alert"]
+
+
+def test_the_link_leads_to_the_event_or_the_issue():
+    assert event(web_url="w", issue_url="i").link == "w"
+    assert event(issue_url="i").link == "i"
+    assert issue("resolved", permalink="p").alerts[0].link == "p"
