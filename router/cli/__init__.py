@@ -2,7 +2,7 @@
 
 import typer
 
-from router.cli import check, deliveries, demo, explain, replay, reviews, run, simulate, trials
+from router.cli import check, deliveries, demo, explain, replay, reviews, run, schema, simulate, trials
 
 app = typer.Typer(
     name="incident-router",
@@ -20,6 +20,7 @@ app.command("check")(check.check)
 app.command("test")(trials.trials)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
+app.command("schema")(schema.schema)
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(reviews.app, name="reviews")
 

@@ -95,8 +95,12 @@ class TimeShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    start_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)]
-    end_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)]
+    start_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)] = pydantic.Field(
+        description="when it begins, as 09:00"
+    )
+    end_time: Annotated[int, pydantic.BeforeValidator(_minutes, json_schema_input_type=str)] = pydantic.Field(
+        description="when it ends, as 17:30 or 24:00; before its beginning: on the next day"
+    )
 
     @pydantic.model_validator(mode="after")
     def _not_nothing(self) -> "TimeShape":
@@ -110,12 +114,22 @@ class Shape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
-    times: list[TimeShape] = []
-    weekdays: list[Annotated[Range, pydantic.BeforeValidator(_weekdays, json_schema_input_type=str)]] = []
-    days_of_month: list[Annotated[Range, pydantic.BeforeValidator(_days_of_month, json_schema_input_type=str)]] = []
-    months: list[Annotated[Range, pydantic.BeforeValidator(_months, json_schema_input_type=str)]] = []
-    years: list[Annotated[Range, pydantic.BeforeValidator(_years, json_schema_input_type=str)]] = []
-    location: Annotated[Any, pydantic.BeforeValidator(_zone, json_schema_input_type=str)] = zoneinfo.ZoneInfo("UTC")
+    times: list[TimeShape] = pydantic.Field(default=[], description="times of the day")
+    weekdays: list[Annotated[Range, pydantic.BeforeValidator(_weekdays, json_schema_input_type=str)]] = pydantic.Field(
+        default=[], description="days of the week: monday, or monday:friday"
+    )
+    days_of_month: list[Annotated[Range, pydantic.BeforeValidator(_days_of_month, json_schema_input_type=str)]] = (
+        pydantic.Field(default=[], description="days of the month: 1:5, or -3:-1 from its end")
+    )
+    months: list[Annotated[Range, pydantic.BeforeValidator(_months, json_schema_input_type=str)]] = pydantic.Field(
+        default=[], description="months: march, or 6:9"
+    )
+    years: list[Annotated[Range, pydantic.BeforeValidator(_years, json_schema_input_type=str)]] = pydantic.Field(
+        default=[], description="years: 2030, or 2030:2032"
+    )
+    location: Annotated[Any, pydantic.BeforeValidator(_zone, json_schema_input_type=str)] = pydantic.Field(
+        default=zoneinfo.ZoneInfo("UTC"), description="the time zone, as Europe/Zurich; UTC if absent"
+    )
 
     def interval(self) -> "Interval":
         """What it comes to."""

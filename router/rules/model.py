@@ -21,8 +21,10 @@ class OpenShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", frozen=True)
 
-    at: str
-    publish: Publish | None = None
+    at: str = pydantic.Field(description="the destination, by its name in the configuration")
+    publish: Publish | None = pydantic.Field(
+        default=None, description="where customers see it: written down only, after a person has approved, or at once"
+    )
 
 
 class MappedShape(pydantic.BaseModel):
@@ -30,9 +32,11 @@ class MappedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    from_: str = pydantic.Field(alias="from")
-    map: dict[str, Word] = pydantic.Field(min_length=1)
-    default: Word | None = None
+    from_: str = pydantic.Field(alias="from", description="the field whose text decides")
+    map: dict[str, Word] = pydantic.Field(min_length=1, description="its texts, each with the severity it means")
+    default: Word | None = pydantic.Field(
+        default=None, description="for any other text; else the sender's word decides"
+    )
 
 
 def _kind_of_severity(value: Any) -> str:
@@ -68,7 +72,7 @@ class CopiedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    from_: str = pydantic.Field(alias="from")
+    from_: str = pydantic.Field(alias="from", description="the field whose text the label gets")
 
 
 def _kind_of_label(value: Any) -> str:
@@ -87,34 +91,50 @@ class SharedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    severity: Severity | None = None
-    group_by: list[str] | None = None
-    timing: TimingShape | None = None
-    labels: dict[str, LabelShape] = {}
-    public: list[str] = []
-    owner: str = ""
-    runbook: str = ""
+    severity: Severity | None = pydantic.Field(
+        default=None, description="how bad it is: a word, or a mapping of a field's texts onto them"
+    )
+    group_by: list[str] | None = pydantic.Field(
+        default=None, description="the fields that tell one incident of a rule from another"
+    )
+    timing: TimingShape | None = pydantic.Field(
+        default=None, description="when the incident opens, ends, and is the same again"
+    )
+    labels: dict[str, LabelShape] = pydantic.Field(
+        default={}, description="labels to set on the alert, or to copy from another field"
+    )
+    public: list[str] = pydantic.Field(default=[], description="the variables that customers may see in texts")
+    owner: str = pydantic.Field(default="", description="who answers for the rule")
+    runbook: str = pydantic.Field(default="", description="what to do, or where it is written")
 
 
 class DefaultsShape(SharedShape):
     """``defaults``; ``open`` is by destination here: it opens nothing, and fills in what a rule leaves out there."""
 
-    publish: Publish | None = None
-    open: dict[str, dict[str, Any]] = {}
+    publish: Publish | None = pydantic.Field(default=None, description="what rules do that don't say it themselves")
+    open: dict[str, dict[str, Any]] = pydantic.Field(
+        default={}, description="by destination: what rules leave out where they open there"
+    )
 
 
 class RuleShape(SharedShape):
     """One entry of ``rules``."""
 
-    name: Name
-    when: dict[str, Any]
-    unless: dict[str, Any] = {}
-    expr: str | None = None
-    during: Any = None
-    except_during: Any = None
-    continue_: bool = pydantic.Field(default=False, alias="continue")
-    ignore: str | None = pydantic.Field(default=None, min_length=1)
-    open: list[OpenShape] = []
+    name: Name = pydantic.Field(description="what the rule is called, once over all files")
+    when: dict[str, Any] = pydantic.Field(description="the conditions, all of which have to hold; {} is every alert")
+    unless: dict[str, Any] = pydantic.Field(
+        default={}, description="conditions as under when: where all of them hold, the rule does not match"
+    )
+    expr: str | None = pydantic.Field(default=None, description="an expression in CEL, for what conditions can't say")
+    during: Any = pydantic.Field(default=None, description="the times at which the rule holds")
+    except_during: Any = pydantic.Field(default=None, description="the times at which the rule does not hold")
+    continue_: bool = pydantic.Field(
+        default=False, alias="continue", description="true: later rules may add to what this one says"
+    )
+    ignore: str | None = pydantic.Field(
+        default=None, min_length=1, description="why the rule's alerts are ignored; instead of open"
+    )
+    open: list[OpenShape] = pydantic.Field(default=[], description="where the incident appears; [] is nowhere")
 
     @pydantic.field_validator("name")
     @classmethod
@@ -130,11 +150,11 @@ class FileShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    defaults: Any = None
-    lists: Any = None
-    time_intervals: Any = None
-    rules: list[Any] = []
-    tests: list[Any] = []
+    defaults: Any = pydantic.Field(default=None, description="what holds for rules that don't say it themselves")
+    lists: Any = pydantic.Field(default=None, description="named lists of texts, for the condition in")
+    time_intervals: Any = pydantic.Field(default=None, description="named times, for during and except_during")
+    rules: list[Any] = pydantic.Field(default=[], description="the rules, in their order")
+    tests: list[Any] = pydantic.Field(default=[], description="what the rules are expected to do")
 
 
 class FolderShape(pydantic.BaseModel):
@@ -142,10 +162,10 @@ class FolderShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    isolate: bool = False
-    defaults: Any = None
-    lists: Any = None
-    time_intervals: Any = None
+    isolate: bool = pydantic.Field(default=False, description="true: a mistake below leaves out this folder alone")
+    defaults: Any = pydantic.Field(default=None, description="what holds for rules that don't say it themselves")
+    lists: Any = pydantic.Field(default=None, description="named lists of texts, for the condition in")
+    time_intervals: Any = pydantic.Field(default=None, description="named times, for during and except_during")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,159 @@
+"""The JSON Schema (draft 2020-12) of rule files, for editors: completion, and what each key is for.
+
+It is made of the models that check the files, the conditions' registry and the configured destinations. It promises a
+little less than ``check``: what a schema can't say, such as a template's names, is left to it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from router.rules import asking, cases, intervals, known, model
+from router.rules.conditions import registry
+
+Schema = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_SCALAR: Schema = {"type": ["string", "number", "boolean"]}
+_NUMBER: Schema = {"type": ["number", "string"]}
+_SCALARS: Schema = {"type": "array", "items": _SCALAR, "minItems": 1}
+_ONE_OR_MORE: Schema = {"anyOf": [_SCALAR, _SCALARS]}
+_CONDITION = {"$ref": "#/$defs/condition"}
+_WHEN = {"$ref": "#/$defs/when"}
+_FIELDS = {
+    "title": "the alert's title",
+    "source": "the name of the source that it came from",
+    "severity": "the sender's own word for how bad it is",
+}
+_ASKED: Mapping[str, Schema] = {
+    "equal": _SCALAR,
+    "one_of": _SCALARS,
+    "not": _CONDITION,
+    "exists": {"type": "boolean"},
+    "matches": {"type": "string"},
+    **dict.fromkeys(("gt", "gte", "lt", "lte"), _NUMBER),
+}
+"""What stands behind each condition's word; behind the others, one text or several."""
+
+
+def schema(destinations: known.Destinations) -> Schema:
+    """Make the schema of a rule file; rules may open at these destinations."""
+    definitions: dict[str, Schema] = {"condition": _condition(), "when": _when(), "interval": _interval()}
+    opens = [_opening(name, destination, definitions) for name, destination in destinations.items()]
+    definitions["rule"] = _rule(opens, definitions)
+    definitions["defaults"] = _defaults(destinations, definitions)
+    definitions["test"] = _test(definitions)
+    file = _of(model.FileShape, "", definitions)
+    file["properties"] |= {
+        "defaults": _with(file, "defaults", {"$ref": "#/$defs/defaults"}),
+        "lists": _with(file, "lists", {"type": "object", "additionalProperties": _SCALARS}),
+        "time_intervals": _with(file, "time_intervals", _named_intervals()),
+        "rules": _with(file, "rules", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
+        "tests": _with(file, "tests", {"type": "array", "items": {"$ref": "#/$defs/test"}}),
+    }
+    return {"$schema": _DIALECT, "title": "incident-router rule file", **file, "$defs": definitions}
+
+
+def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:
+    rule = _of(model.RuleShape, "rule.", definitions)
+    rule["properties"] |= {
+        "when": _with(rule, "when", _WHEN),
+        "unless": _with(rule, "unless", _WHEN),
+        "during": _with(rule, "during", _times()),
+        "except_during": _with(rule, "except_during", _times()),
+        "open": _with(rule, "open", {"type": "array", "items": {"anyOf": opens} if opens else {"type": "object"}}),
+    }
+    rule["oneOf"] = [{"required": ["open"]}, {"required": ["ignore"]}]
+    return rule
+
+
+def _defaults(destinations: known.Destinations, definitions: dict[str, Schema]) -> Schema:
+    defaults = _of(model.DefaultsShape, "defaults.", definitions)
+    fields = {name: _fields(name, destination, definitions) for name, destination in destinations.items()}
+    inner = {"type": "object", "properties": fields, "additionalProperties": not fields}
+    defaults["properties"]["open"] = _with(defaults, "open", inner)
+    return defaults
+
+
+def _opening(name: str, destination: known.Known, definitions: dict[str, Schema]) -> Schema:
+    """One entry of ``open``: what it must have may stand in defaults, so only ``at`` is needed."""
+    shape = _fields(name, destination, definitions)
+    own = _of(model.OpenShape, "open.", definitions)["properties"]
+    at = {"const": name, "description": f"a destination of kind {destination.kind}"}
+    return {**shape, "properties": {"at": at, "publish": own["publish"], **shape["properties"]}, "required": ["at"]}
+
+
+def _fields(name: str, destination: known.Known, definitions: dict[str, Schema]) -> Schema:
+    shape = _of(destination.opening, f"{name}.", definitions)
+    shape.pop("required", None)
+    return shape
+
+
+def _test(definitions: dict[str, Schema]) -> Schema:
+    """Labels and annotations of tests are texts as they are written, so that numbers may stand there."""
+    test = _of(cases.CaseShape, "test.", definitions)
+    arrival = definitions["test.Arrival"]["properties"]
+    for name in ("labels", "annotations"):
+        arrival[name]["additionalProperties"] = _SCALAR
+    return test
+
+
+def _condition() -> Schema:
+    words = {
+        word: {**_ASKED.get(word, _ONE_OR_MORE), "description": kind.summary}
+        for word, kind in registry.CONDITIONS.items()
+    }
+    mapping = {"type": "object", "properties": words, "additionalProperties": False, "minProperties": 1}
+    return {"anyOf": [_SCALAR, _SCALARS, mapping]}
+
+
+def _when() -> Schema:
+    fields = {name: {**_CONDITION, "description": meaning} for name, meaning in _FIELDS.items()}
+    groups = {
+        word: {"type": "array", "items": _WHEN, "minItems": 1, "description": meaning}
+        for word, meaning in asking.GROUPS.items()
+    }
+    return {
+        "type": "object",
+        "properties": {**fields, **groups},
+        "patternProperties": {
+            r"^labels\..+": {**_CONDITION, "description": "one label; absent is the empty text"},
+            r"^annotations\..+": {**_CONDITION, "description": "one annotation; absent is the empty text"},
+        },
+        "additionalProperties": False,
+    }
+
+
+def _interval() -> Schema:
+    shape = intervals.Shape.model_json_schema()
+    time = shape.pop("$defs")["TimeShape"]
+    shape["properties"]["times"]["items"] = time
+    for name in ("days_of_month", "months", "years"):
+        shape["properties"][name]["items"] = {"type": ["string", "integer"]}
+    return shape
+
+
+def _times() -> Schema:
+    one = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/interval"}]}
+    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]}
+
+
+def _named_intervals() -> Schema:
+    one = {"$ref": "#/$defs/interval"}
+    return {
+        "type": "object",
+        "additionalProperties": {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]},
+    }
+
+
+def _of(shape: type[pydantic.BaseModel], prefix: str, definitions: dict[str, Schema]) -> Schema:
+    """A model's schema; the models within it go to the definitions under names of their own."""
+    made = shape.model_json_schema(by_alias=True, ref_template=f"#/$defs/{prefix}{{model}}")
+    definitions |= {f"{prefix}{name}": inner for name, inner in made.pop("$defs", {}).items()}
+    return made
+
+
+def _with(shape: Schema, name: str, inner: Schema) -> Schema:
+    """A key's own schema with the description that the model gives it."""
+    return {**inner, "description": shape["properties"][name]["description"]}

@@ -1,0 +1,27 @@
+"""``schema`` as an editor's settings would call it."""
+
+import json
+
+import jsonschema
+
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+
+def test_the_schema_is_printed_with_the_configured_destinations_and_without_keys(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at)
+    done = run("schema", "--config", str(file), WEBHOOK_TOKEN="", KEY="")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    jsonschema.Draft202012Validator.check_schema(made)
+    opens = made["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
+    assert {entry["properties"]["at"]["const"] for entry in opens} == {
+        "on-call", "public-page", "devhelm", "devhelm-page",
+    }  # fmt: skip
+    assert "\n" not in run("schema", "--indent", "0", "--config", str(file)).stdout.strip()
+
+
+def test_a_configuration_that_is_not_there_is_said(tmp_path):
+    done = run("schema", "--config", str(tmp_path / "none.yaml"))
+    assert (done.returncode, done.stdout) == (1, "")

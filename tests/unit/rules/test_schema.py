@@ -1,0 +1,138 @@
+"""The schema for editors says what the loader says: what is right validates, what is wrong in shape does not."""
+
+import json
+import pathlib
+import re
+
+import jsonschema
+import pytest
+
+from router.destinations import registry
+from router.documents import load as documents
+from router.rules import asking, cases, intervals, known, model, schema
+from router.rules.conditions import registry as conditions
+from tests.unit.rules import conftest
+
+ROOT = pathlib.Path(__file__).parents[3]
+CASES = ROOT / "tests" / "data" / "rules"
+TEXT = (ROOT / "docs" / "rules.md").read_text()
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]
+REAL = {
+    name: known.Known(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
+    for name, kind in {name: config["kind"] for name, config in CONFIGURED.items()}.items()
+}
+
+
+def validator(destinations):
+    made = schema.schema(destinations)
+    jsonschema.Draft202012Validator.check_schema(made)
+    return jsonschema.Draft202012Validator(made)
+
+
+TESTED = validator(conftest.DESTINATIONS)
+SHOP = validator(REAL)
+
+
+def complaints(found, data):
+    return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in found.iter_errors(data)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rules").glob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_rule_file_validates(path):
+    assert complaints(SHOP, documents.read(path).data) == []
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.good.yaml")), ids=lambda path: path.name)
+def test_every_good_case_validates(path):
+    assert complaints(TESTED, documents.read(path).data) == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda text: text.split("name: ")[-1].split("\n")[0])
+def test_every_example_of_the_manual_validates(example):
+    names = {"on-call": "incident-io", "public-page": "incident-io-status-page", "devhelm": "devhelm"}
+    kinds = {**names, "devhelm-page": "devhelm-status-page"}
+    destinations = {
+        name: known.Known(registry.KINDS[kind].opening, registry.KINDS[kind].public, kind)
+        for name, kind in kinds.items()
+    }
+    assert complaints(validator(destinations), documents.parse(example.encode(), "x").data) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["shape", "defaults", "ignore", "timing", "during", "severity", "gt", "exists", "open"]
+)
+def test_bad_cases_that_are_wrong_in_shape_do_not_validate(name):
+    data = documents.read(CASES / f"{name}.bad.yaml").data
+    assert data is not None
+    if name == "gt":  # What a number is in a text, a schema can't say; a list is none.
+        data["rules"][0]["when"] = {"labels.d": data["rules"][0]["when"]["labels.d"]}
+    assert complaints(TESTED, data)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rule": []},
+        {"rules": [{"name": "x", "when": {}}]},
+        {"rules": [{"name": "x", "when": {}, "open": [], "ignore": "both"}]},
+        {"rules": [{"name": "x", "when": {"label.a": "b"}, "open": []}]},
+        {"rules": [{"name": "x", "when": {"labels.a": {"begins": "b"}}, "open": []}]},
+        {"rules": [{"name": "x", "when": {"labels.a": {}}, "open": []}]},
+        {"rules": [{"name": "x", "when": {"any": []}, "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "open": [{"at": "nowhere"}]}]},
+        {"rules": [{"name": "x", "when": {}, "open": [{"at": "on-call", "nmae": "y"}]}]},
+        {"rules": [{"name": "x", "when": {}, "open": [{"at": "page", "publish": "always"}]}]},
+        {"rules": [{"name": "x", "when": {}, "open": [], "during": {"weekday": ["monday"]}}]},
+        {"tests": [{"name": "t", "alerts": [{"lables": {}}]}]},
+        {"tests": [{"name": "t", "alerts": [{}], "expect": {"severity": "bad"}}]},
+        {"defaults": {"open": {"nowhere": {}}}},
+        {"lists": {"a": "b"}},
+    ],
+)
+def test_what_is_wrong_in_shape_does_not_validate(wrong):
+    assert complaints(TESTED, wrong)
+
+
+def test_every_condition_and_every_group_is_offered_with_what_it_means():
+    made = schema.schema(conftest.DESTINATIONS)["$defs"]
+    words = made["condition"]["anyOf"][2]["properties"]
+    assert {word: inner["description"] for word, inner in words.items()} == {
+        word: kind.summary for word, kind in conditions.CONDITIONS.items()
+    }
+    assert made["when"]["properties"].keys() >= asking.GROUPS.keys()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        model.FileShape, model.FolderShape, model.RuleShape, model.DefaultsShape, model.OpenShape, model.MappedShape,
+        model.CopiedShape, model.TimingShape, intervals.Shape, intervals.TimeShape, cases.CaseShape, cases.Arrival,
+        cases.Approval, cases.Expected, cases.Operation,
+    ],
+)  # fmt: skip
+def test_every_key_says_what_it_is_for(shape):
+    assert all(field.description for field in shape.model_fields.values())
+    assert all(not field.description.endswith(".") for field in shape.model_fields.values())
+
+
+def test_a_destination_offers_its_own_fields_and_needs_none_of_them():
+    (page,) = [
+        entry
+        for entry in schema.schema(REAL)["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
+        if entry["properties"]["at"]["const"] == "public-page"
+    ]
+    assert {"at", "publish", "title", "message", "components"} <= page["properties"].keys()
+    assert page["required"] == ["at"]
+
+
+def test_without_destinations_anything_may_be_opened():
+    made = validator({})
+    assert complaints(made, {"rules": [{"name": "x", "when": {}, "open": [{"at": "y", "z": 1}]}]}) == []
+
+
+def test_references_lead_somewhere():
+    for destinations in (REAL, conftest.DESTINATIONS, {}):
+        made = schema.schema(destinations)
+        wanted = set(re.findall(r'"\$ref": "#/\$defs/([^"]+)"', json.dumps(made)))
+        assert wanted <= made["$defs"].keys()
