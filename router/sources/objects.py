@@ -14,6 +14,7 @@ from router.sources import base, body, paths, times
 
 Members = dict[str, Any]
 Read = Callable[[str, Members, int], base.Parsed]
+Unwrap = Callable[[bytes, Mapping[bytes, bytes]], Members]
 
 _LONGEST_TIME = 40  # RFC 3339 with nanoseconds and an offset takes 35 characters.
 
@@ -22,15 +23,19 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class Source:
-    """A source whose bodies are one JSON object; ``read`` gets its name, the object, and when it was received."""
+    """A source whose bodies are one JSON object; ``read`` gets its name, the object, and when it was received.
 
-    def __init__(self, name: str, read: Read) -> None:
+    ``unwrap`` takes the object out of the body where that is more than JSON.
+    """
+
+    def __init__(self, name: str, read: Read, unwrap: Unwrap | None = None) -> None:
         self.name = name
         self._read = read
+        self._unwrap = unwrap
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the field that is missing or wrong."""
-        whole = decode(body)
+        whole = self._unwrap(body, headers) if self._unwrap else decode(body)
         try:
             return self._read(self.name, whole, now)
         except RecursionError as error:

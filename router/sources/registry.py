@@ -15,8 +15,11 @@ from router.sources import (
     google,
     grafana,
     json,
+    newrelic,
+    pagerduty,
     pagerduty_events,
     sentry,
+    uptime_kuma,
 )
 
 KINDS: Mapping[str, base.Kind] = {
@@ -31,6 +34,9 @@ KINDS: Mapping[str, base.Kind] = {
         sentry.KIND,
         azure.KIND,
         google.KIND,
+        newrelic.KIND,
+        uptime_kuma.KIND,
+        pagerduty.KIND,
         json.KIND,
     )
 }

@@ -1,0 +1,68 @@
+"""New Relic's workflow webhook, in its default template: one issue, whenever something about it changes.
+
+A closed incident within an issue is not the end of the issue: only the issue's own state is.
+"""
+
+from typing import Any, Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_CLOSED = "closed"
+
+
+class Config(base.Config):
+    """A New Relic workflow that posts to us."""
+
+    kind: Literal["newrelic"] = "newrelic"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """The one issue of a notification."""
+    if "current_state" in body and "state" not in body:
+        raise base.Unparsable(
+            "state", "missing: this is the format of the old notification channels; use a workflow with its template"
+        )
+    state = objects.required(body.get("state"), "state", "use the template that New Relic offers for the payload")
+    firing = state.casefold() != _CLOSED
+    alert = alerts.Alert(
+        source,
+        objects.required(body.get("id"), "id", "the issue's id has to be in the payload"),
+        "firing" if firing else "resolved",
+        objects.moment(body.get("createdAt"), "createdAt") or now,
+        0 if firing else objects.moment(body.get("updatedAt"), "updatedAt") or now,
+        _joined(body.get("title")),
+        _named(body, {"policy": "alertPolicyNames", "condition": "alertConditionNames", "workflow": "workflowName"}),
+        _named(
+            body,
+            {
+                "state": "state",
+                "trigger": "trigger",
+                "entities": "impactedEntities",
+                "incidents": "totalIncidents",
+                "sources": "sources",
+            },
+        ),
+        objects.scalar(body.get("priority")),
+        objects.scalar(body.get("issueUrl")),
+    )
+    return base.Parsed([alert])
+
+
+def _named(body: objects.Members, fields: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, key in fields.items() if (text := _joined(body.get(key)))}
+
+
+def _joined(value: Any) -> str:
+    """Text as it is; of a list its texts, with commas between them."""
+    return ", ".join(filter(None, map(objects.scalar, value))) if isinstance(value, list) else objects.scalar(value)
+
+
+KIND = base.Kind(
+    name="newrelic",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="New Relic, workflow webhook",
+    # What New Relic does after a 4xx is not documented; the body would be the same the next time.
+    unparsable_status=202,
+)

@@ -1,0 +1,82 @@
+"""PagerDuty's own webhooks, version 3: what happens to incidents there, one event a delivery.
+
+For events that would be sent to PagerDuty, see the kind ``pagerduty-events``.
+"""
+
+from typing import Literal
+
+from router.domain import alert as alerts
+from router.sources import base, objects
+
+_ANNOTATIONS = ("status", "number", "incident_key", "urgency", "resolve_reason")
+
+
+class Config(base.Config):
+    """A PagerDuty webhook subscription that posts to us."""
+
+    kind: Literal["pagerduty"] = "pagerduty"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """The incident of an event; none for a ping, and for what is about something else than an incident's state."""
+    if "messages" in body:
+        raise base.Unparsable("event", "missing: this is an old version; make a webhook subscription of version 3")
+    event = objects.members(body.get("event"), "event", "this is no webhook of PagerDuty")
+    kind = objects.required(event.get("event_type"), "event.event_type")
+    if kind == "pagey.ping":
+        return objects.no_alert("a test of the subscription")
+    incident = objects.members(event.get("data"), "event.data")
+    if not kind.startswith("incident.") or incident.get("type") != "incident":
+        return objects.no_alert(f"{kind} is not about the state of an incident")
+    firing = kind != "incident.resolved" and objects.scalar(incident.get("status")) != "resolved"
+    # Each event has its own time, and a repeated delivery the same one: they are in order, whichever arrives first.
+    at = objects.moment(event.get("occurred_at"), "event.occurred_at") or now
+    alert = alerts.Alert(
+        source,
+        objects.required(incident.get("id"), "event.data.id"),
+        "firing" if firing else "resolved",
+        at,
+        0 if firing else at,
+        objects.scalar(incident.get("title")),
+        _labels(incident),
+        _annotations(incident, kind),
+        _severity(incident),
+        objects.scalar(incident.get("html_url")),
+    )
+    return base.Parsed([alert])
+
+
+def _labels(incident: objects.Members) -> dict[str, str]:
+    service = objects.optional(incident.get("service"))
+    labels = {"service": objects.scalar(service.get("summary")), "service_id": objects.scalar(service.get("id"))}
+    teams = incident.get("teams")
+    named = [
+        objects.scalar(objects.optional(team).get("summary")) for team in (teams if isinstance(teams, list) else [])
+    ]
+    labels["team"] = ", ".join(filter(None, named))
+    return {name: value for name, value in labels.items() if value}
+
+
+def _annotations(incident: objects.Members, kind: str) -> dict[str, str]:
+    said = {name: incident.get(name) for name in _ANNOTATIONS}
+    policy = _summary(incident, "escalation_policy")
+    return objects.texts({"event_type": kind, "escalation_policy": policy, **said})
+
+
+def _severity(incident: objects.Members) -> str:
+    """The priority, whose names each account chooses for itself; the urgency where there is none."""
+    return _summary(incident, "priority") or objects.scalar(incident.get("urgency"))
+
+
+def _summary(incident: objects.Members, name: str) -> str:
+    return objects.scalar(objects.optional(incident.get(name)).get("summary"))
+
+
+KIND = base.Kind(
+    name="pagerduty",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="PagerDuty, webhook subscription version 3",
+    # PagerDuty drops what got a 4xx, and after three in a row disables the subscription.
+    unparsable_status=202,
+)

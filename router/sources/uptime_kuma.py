@@ -1,0 +1,104 @@
+"""Uptime Kuma's webhook notification, in the encodings that its settings offer: JSON, or JSON in a field of a form.
+
+A heartbeat says how its monitor is. Messages without one (a test, a certificate that expires) are no alerts.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from router.domain import alert as alerts
+from router.sources import base, forms, objects
+
+_STATUSES: dict[str, alerts.Status | None] = {"0": "firing", "1": "resolved", "2": None, "3": None}
+_NO_ADDRESS = {"", "https://", "http://"}
+
+
+class Config(base.Config):
+    """An Uptime Kuma that posts to us."""
+
+    kind: Literal["uptime-kuma"] = "uptime-kuma"
+
+
+def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+    """The one monitor of a notification; none where it has no heartbeat, or one that is neither up nor down."""
+    message = objects.scalar(body.get("msg"))
+    if "heartbeat" not in body:
+        raise base.Unparsable(
+            "heartbeat", "missing: this is not Uptime Kuma's own body; set the preset application/json"
+        )
+    if body["heartbeat"] is None:
+        return objects.no_alert("a test, or a message that is about no heartbeat", message=message)
+    heartbeat = objects.members(body["heartbeat"], "heartbeat")
+    monitor = objects.optional(body.get("monitor"))
+    word = objects.scalar(heartbeat.get("status"))
+    if word not in _STATUSES:
+        raise base.Unparsable("heartbeat.status", f"{word[:40]!r} is none of 0 (down), 1 (up), 2 and 3")
+    status = _STATUSES[word]
+    if status is None:
+        return objects.no_alert("pending, or under maintenance: neither up nor down", message=message)
+    key = objects.scalar(monitor.get("id")) or objects.scalar(heartbeat.get("monitorID"))
+    at = objects.moment(heartbeat.get("time"), "heartbeat.time") or now
+    labels = _labels(monitor)
+    alert = alerts.Alert(
+        source,
+        objects.required(key, "monitor.id"),
+        status,
+        at,
+        0 if status == "firing" else at,
+        objects.scalar(monitor.get("name")) or message,
+        labels,
+        objects.texts({"message": heartbeat.get("msg"), "description": monitor.get("description")}),
+        labels.get("severity", ""),
+        _link(monitor),
+    )
+    return base.Parsed([alert])
+
+
+def _unwrap(body: bytes, headers: Mapping[bytes, bytes]) -> objects.Members:
+    """The object in the body, or in a form; what the body begins with tells which, whatever its type says.
+
+    A form has all of it in one field, or each of its members in a field of its own.
+    """
+    if body.lstrip()[:1] in {b"{", b"["}:
+        return objects.decode(body)
+    fields = forms.fields(body, headers)
+    if "data" in fields:
+        return objects.decode(fields["data"].encode())
+    if "heartbeat" not in fields:
+        raise base.Unparsable("", "neither JSON, nor a form with a field data, or with heartbeat and monitor")
+    return {
+        "msg": fields.get("msg"),
+        **{name: _nothing_or_object(fields.get(name, "")) for name in ("heartbeat", "monitor")},
+    }
+
+
+def _nothing_or_object(text: str) -> objects.Members | None:
+    return None if text in {"", "null"} else objects.decode(text.encode())
+
+
+def _labels(monitor: objects.Members) -> dict[str, str]:
+    """Tags by their own names; the same tag with several values has them joined."""
+    tags = monitor.get("tags")
+    labels: dict[str, str] = {}
+    for item in tags if isinstance(tags, list) else []:
+        tag = objects.optional(item)
+        name, value = objects.scalar(tag.get("name")), objects.scalar(tag.get("value")) or "true"
+        if name:
+            labels[name] = f"{labels[name]},{value}" if name in labels else value
+    named = {"monitor": "name", "path": "pathName", "type": "type", "hostname": "hostname"}
+    return labels | {name: text for name, key in named.items() if (text := objects.scalar(monitor.get(key)))}
+
+
+def _link(monitor: objects.Members) -> str:
+    address = objects.scalar(monitor.get("url"))
+    return "" if address in _NO_ADDRESS else address
+
+
+KIND = base.Kind(
+    name="uptime-kuma",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read, _unwrap),
+    summary="Uptime Kuma, webhook notification",
+    # Uptime Kuma never sends anything again.
+    unparsable_status=202,
+)

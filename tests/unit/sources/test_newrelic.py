@@ -1,0 +1,67 @@
+"""New Relic's workflow webhook: what the contract's cases do not say."""
+
+import pytest
+
+from router.sources import base, newrelic
+
+NOW = 1_772_450_000_000_000
+
+
+def one(**body):
+    return newrelic.read("here", {"id": "i", "state": "ACTIVATED", **body}, NOW).alerts[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({}, "state", "use the template that New Relic offers"),
+        ({"current_state": "open", "incident_id": 1}, "state", "the old notification channels"),
+        ({"state": "CLOSED"}, "id", "the issue's id has to be in the payload"),
+        ({"state": "CLOSED", "id": "i", "createdAt": "x"}, "createdAt", "'x'"),
+        ({"state": "CLOSED", "id": "i", "updatedAt": {}}, "updatedAt", "a time"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        newrelic.read("here", body, NOW)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("CREATED", "firing"),
+        ("ACTIVATED", "firing"),
+        ("ACKNOWLEDGED", "firing"),
+        ("a word of next year's", "firing"),
+        ("CLOSED", "resolved"),
+        ("closed", "resolved"),
+    ],
+)
+def test_an_issue_fires_until_it_is_closed(state, status):
+    assert one(state=state).status == status
+
+
+def test_a_closed_incident_is_not_the_end_of_its_issue():
+    alert = one(trigger="INCIDENT_CLOSED", updatedAt=1_772_442_930_000)
+    assert (alert.status, alert.ends_at) == ("firing", 0)
+
+
+def test_an_issue_begins_when_it_was_made_and_ends_when_it_was_last_changed():
+    alert = one(state="CLOSED", createdAt=1_772_442_930_000, updatedAt="1772444730000")
+    assert (alert.starts_at, alert.ends_at) == (1_772_442_930_000_000, 1_772_444_730_000_000)
+    assert (one(state="CLOSED").starts_at, one(state="CLOSED").ends_at) == (NOW, NOW)
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [(["a", "b"], "a, b"), (["a", None, ""], "a"), ("a", "a"), ([], None), (None, None), ([{"x": 1}], None)],
+)
+def test_several_policies_are_one_label(names, label):
+    assert one(alertPolicyNames=names).labels.get("policy") == label
+
+
+def test_the_priority_is_the_severity_and_the_issue_the_link():
+    alert = one(priority="HIGH", issueUrl="u", title=["t"])
+    assert (alert.severity, alert.link, alert.title) == ("HIGH", "u", "t")

@@ -1,0 +1,103 @@
+"""PagerDuty's webhooks: what the contract's cases do not say."""
+
+import pytest
+
+from router.sources import base, pagerduty
+
+NOW = 1_772_450_000_000_000
+
+
+def parse(kind: str = "incident.triggered", at: str = "", **incident) -> base.Parsed:
+    data = {"id": "Q", "type": "incident", "status": "triggered", **incident}
+    return pagerduty.read("here", {"event": {"event_type": kind, "occurred_at": at, "data": data}}, NOW)
+
+
+def one(*arguments, **incident):
+    return parse(*arguments, **incident).alerts[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({}, "event", "this is no webhook of PagerDuty"),
+        ({"messages": []}, "event", "make a webhook subscription of version 3"),
+        ({"event": {}}, "event.event_type", "missing or empty"),
+        ({"event": {"event_type": "incident.resolved"}}, "event.data", "missing"),
+        ({"event": {"event_type": "incident.resolved", "data": {"type": "incident"}}}, "event.data.id", "missing"),
+        (
+            {"event": {"event_type": "incident.x", "occurred_at": "x", "data": {"type": "incident", "id": "Q"}}},
+            "event.occurred_at",
+            "'x'",
+        ),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        pagerduty.read("here", body, NOW)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "expected"),
+    [
+        ("incident.triggered", "triggered", "firing"),
+        ("incident.acknowledged", "acknowledged", "firing"),
+        ("incident.reopened", "triggered", "firing"),
+        ("incident.priority_updated", "triggered", "firing"),
+        ("incident.priority_updated", "resolved", "resolved"),
+        ("incident.resolved", "resolved", "resolved"),
+        ("incident.resolved", None, "resolved"),
+        ("incident.of_next_year", "acknowledged", "firing"),
+    ],
+)
+def test_an_incident_fires_until_it_is_resolved(kind, status, expected):
+    assert one(kind, status=status).status == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_"),
+    [("incident.annotated", "incident_note"), ("service.updated", "service"), ("incident.annotated", None)],
+)
+def test_what_is_about_something_else_makes_no_alert(kind, type_):
+    parsed = parse(kind, type=type_)
+    assert parsed.alerts == []
+    assert kind in parsed.about["no_alert"]
+
+
+def test_events_are_in_order_by_their_own_times_whichever_arrives_first():
+    fired, over = one(at="2026-03-02T09:15:30Z"), one("incident.resolved", at="2026-03-02T09:15:31Z")
+    again = one("incident.reopened", at="2026-03-02T09:15:32Z")
+    assert fired.starts_at < over.starts_at == over.ends_at < again.starts_at
+    assert one().starts_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("incident", "severity"),
+    [
+        ({"priority": {"summary": "P2"}, "urgency": "high"}, "P2"),
+        ({"priority": None, "urgency": "low"}, "low"),
+        ({"priority": "P2", "urgency": "low"}, "low"),
+        ({}, ""),
+    ],
+)
+def test_the_severity_is_the_priority_or_else_the_urgency(incident, severity):
+    assert one(**incident).severity == severity
+
+
+def test_labels_are_the_service_and_the_teams():
+    assert one(service={"id": "P", "summary": "s"}, teams=[{"summary": "a"}, {"summary": "b"}, None]).labels == {
+        "service": "s",
+        "service_id": "P",
+        "team": "a, b",
+    }
+    assert one(service=None, teams={"summary": "a"}).labels == {}
+
+
+def test_what_may_change_while_it_lasts_is_an_annotation():
+    assert one("incident.resolved", escalation_policy={"summary": "e"}, number=7, resolve_reason=None).annotations == {
+        "event_type": "incident.resolved",
+        "escalation_policy": "e",
+        "status": "triggered",
+        "number": "7",
+    }

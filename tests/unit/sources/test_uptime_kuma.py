@@ -1,0 +1,133 @@
+"""Uptime Kuma's notifications, in each of their encodings: what the contract's cases do not say."""
+
+import json
+import urllib.parse
+
+import pytest
+
+from router.sources import base, registry, uptime_kuma
+
+NOW = 1_772_450_000_000_000
+SOURCE = registry.build("here", uptime_kuma.Config(auth="none")).source
+BODY = {"heartbeat": {"monitorID": 7, "status": 0}, "monitor": {"id": 7, "name": "m"}, "msg": 'it is "down" \u2013 🔴'}
+
+
+def one(monitor: dict | None = None, **heartbeat):
+    whole = {"heartbeat": {"status": 0, **heartbeat}, "monitor": {"id": 7, **(monitor or {})}, "msg": "g"}
+    return uptime_kuma.read("here", whole, NOW).alerts[0]
+
+
+def multipart(**fields: str) -> tuple[bytes, dict[bytes, bytes]]:
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in fields.items()]
+    return ("".join(parts) + "--b--\r\n").encode(), {b"content-type": b"multipart/form-data; boundary=b"}
+
+
+def form(**fields: str) -> tuple[bytes, dict[bytes, bytes]]:
+    return urllib.parse.urlencode(fields).encode(), {b"content-type": b"application/x-www-form-urlencoded"}
+
+
+def as_members() -> dict[str, str]:
+    return {"msg": BODY["msg"], "heartbeat": json.dumps(BODY["heartbeat"]), "monitor": json.dumps(BODY["monitor"])}
+
+
+ENCODINGS = {
+    "json": (json.dumps(BODY).encode(), {b"content-type": b"application/json"}),
+    "json without a type": (b" \n" + json.dumps(BODY).encode(), {}),
+    "json that is called a form": (json.dumps(BODY).encode(), form()[1]),
+    "a field of a multipart form": multipart(data=json.dumps(BODY)),
+    "a field of a form": form(data=json.dumps(BODY)),
+    "a form of members": form(**as_members()),
+    "a multipart form of members": multipart(**as_members()),
+}
+
+
+@pytest.mark.parametrize("encoded", ENCODINGS.values(), ids=ENCODINGS)
+def test_every_encoding_is_the_same_alert(encoded):
+    assert SOURCE.parse(*encoded, NOW) == uptime_kuma.read("here", BODY, NOW)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        form(msg="t", heartbeat="null", monitor="null"),
+        form(msg="t", heartbeat="", monitor=""),
+        multipart(data='{"heartbeat":null,"monitor":null,"msg":"t"}'),
+    ],
+)
+def test_a_test_makes_no_alert_in_any_encoding(encoded):
+    parsed = SOURCE.parse(*encoded, NOW)
+    assert parsed.alerts == []
+    assert parsed.about["message"] == "t"
+
+
+@pytest.mark.parametrize(
+    ("encoded", "problem"),
+    [
+        (form(text="x"), "neither JSON, nor a form"),
+        ((b"hello", {}), "neither JSON, nor a form"),
+        (multipart(text="x"), "neither JSON, nor a form"),
+        (multipart(data="x"), "the body has to be JSON"),
+        (form(heartbeat="[]", monitor="{}"), "Expected `object`, got `array`"),
+        ((b"[]", {}), "Expected `object`, got `array`"),
+        ((multipart(data="{}")[0], {b"content-type": b"multipart/form-data"}), "names no boundary"),
+        ((b"--x", multipart()[1]), "the form is malformed"),
+    ],
+)
+def test_what_is_in_no_encoding_is_told_so(encoded, problem):
+    with pytest.raises(base.Unparsable, match=problem.replace("[", "\\[")):
+        SOURCE.parse(*encoded, NOW)
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "problem"),
+    [
+        ({"msg": "x"}, "heartbeat", "set the preset application/json"),
+        ({"heartbeat": 7}, "heartbeat", "an object"),
+        ({"heartbeat": {"status": 4}}, "heartbeat.status", "'4' is none of 0"),
+        ({"heartbeat": {}}, "heartbeat.status", "'' is none of 0"),
+        ({"heartbeat": {"status": 0}}, "monitor.id", "missing or empty"),
+        ({"heartbeat": {"status": 0, "monitorID": 1, "time": "x"}}, "heartbeat.time", "'x'"),
+    ],
+)
+def test_a_misfit_is_told_with_its_place(body, where, problem):
+    with pytest.raises(base.Unparsable) as caught:
+        uptime_kuma.read("here", body, NOW)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(0, ["firing"]), ("0", ["firing"]), (1, ["resolved"]), (2, []), (3, [])]
+)
+def test_down_fires_up_resolves_and_all_else_changes_nothing(status, expected):
+    body = {"heartbeat": {"status": status, "monitorID": 7}}
+    assert [alert.status for alert in uptime_kuma.read("here", body, NOW).alerts] == expected
+
+
+def test_times_are_utc_though_they_do_not_say_so_whatever_zone_the_server_is_in():
+    alert = one(time="2026-03-02 09:15:30.500", timezone="Asia/Tokyo", localDateTime="2026-03-02 18:15:30")
+    assert alert.starts_at == 1_772_442_930_500_000
+
+
+def test_a_repeat_while_it_is_down_does_not_outlast_the_end():
+    repeat = one(time="2026-03-02 09:20:00.000")
+    over = one(status=1, time="2026-03-02 09:30:00.000", lastDownTime="2026-03-02 09:15:00.000")
+    assert over.starts_at > repeat.starts_at
+
+
+def test_tags_are_labels_and_one_of_them_the_severity():
+    tags = [{"name": "severity", "value": "p1"}, {"name": "public", "value": ""}, {"name": "a", "value": "1"}]
+    labels = one({"tags": [*tags, {"name": "a", "value": "2"}, {"value": "x"}, None], "name": "n", "type": "port"})
+    assert labels.labels == {"severity": "p1", "public": "true", "a": "1,2", "monitor": "n", "type": "port"}
+    assert labels.severity == "p1"
+
+
+@pytest.mark.parametrize(
+    ("url", "link"), [("https://", ""), ("", ""), (None, ""), ("https://x.example", "https://x.example")]
+)
+def test_the_address_that_kuma_fills_in_by_itself_is_no_link(url, link):
+    assert one({"url": url}).link == link
+
+
+def test_a_monitor_without_a_name_is_called_by_the_message():
+    assert (one().title, one({"name": "n"}).title) == ("g", "n")
