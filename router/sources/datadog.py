@@ -5,10 +5,11 @@ stays in the text as ``$NAME`` or becomes ``null``: both are absent values here.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, forms, objects
 
 _UNREPLACED = re.compile(r"\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?")
 _PREFIX = re.compile(r"\s*\[([^\]]*)\]")
@@ -54,6 +55,11 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
         found.get("link", ""),
     )
     return base.Parsed([alert])
+
+
+def _unwrap(body: bytes, headers: Mapping[bytes, bytes]) -> objects.Members:
+    """The payload, which Datadog sends as a form with a field for each member where it is told to."""
+    return objects.decode(body) if forms.is_json(body) else {**forms.fields(body, headers)}
 
 
 class _Title:
@@ -132,7 +138,7 @@ def _annotations(found: dict[str, str], transition: str) -> dict[str, str]:
 KIND = base.Kind(
     name="datadog",
     config=Config,
-    make=lambda name, _config: objects.Source(name, read),
+    make=lambda name, _config: objects.Source(name, read, _unwrap),
     summary="Datadog monitors, webhook integration",
     # Datadog does not send again what got a 4xx.
     unparsable_status=202,

@@ -11,6 +11,11 @@ from router.sources import base
 MOST_FIELDS = 100
 
 
+def is_json(body: bytes) -> bool:
+    """Whether a body is to be read as JSON: by what it begins with, for senders name any type; an empty one is."""
+    return body.lstrip()[:1] in {b"{", b"[", b""}
+
+
 def fields(body: bytes, headers: Mapping[bytes, bytes]) -> dict[str, str]:
     """The fields of a multipart or an urlencoded form, the last of each name.
 

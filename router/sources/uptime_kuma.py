@@ -59,7 +59,7 @@ def _unwrap(body: bytes, headers: Mapping[bytes, bytes]) -> objects.Members:
 
     A form has all of it in one field, or each of its members in a field of its own.
     """
-    if body.lstrip()[:1] in {b"{", b"["}:
+    if forms.is_json(body):
         return objects.decode(body)
     fields = forms.fields(body, headers)
     if "data" in fields:

@@ -3,11 +3,12 @@
 import json
 import re
 import time
+import urllib.parse
 from pathlib import Path
 
 import pytest
 
-from router.sources import base, datadog
+from router.sources import base, datadog, registry
 
 NOW = 1_772_450_000_000_000
 PAGE = Path(__file__).parents[3] / "docs" / "sources" / "datadog.md"
@@ -162,6 +163,19 @@ def test_a_time_that_is_missing_is_that_of_receipt_and_a_wrong_one_is_told():
 def test_what_is_no_payload_of_datadog_s_is_told_what_to_paste():
     assert "paste the payload of the manual" in refused(text="hello").problem
     assert refused(alert_transition="Triggered").where == "alert_cycle_key"
+
+
+def test_a_payload_that_is_encoded_as_a_form_is_the_same_alert():
+    source = registry.build("here", datadog.Config(auth="none")).source
+    body = {"alert_transition": "Recovered", "alert_cycle_key": "c", "title": "é & co", "tags": "env:prod", "date": ""}
+    form = urllib.parse.urlencode(body).encode()
+    assert source.parse(form, {}, NOW) == source.parse(json.dumps(body).encode(), {}, NOW) == parse(**body)
+
+
+@pytest.mark.parametrize("raw", [b"", b" ", b"hello", b"a=%FF", b"[]", b"&" * 200])
+def test_a_body_that_is_neither_json_nor_a_payload_s_form_is_unparsable(raw):
+    with pytest.raises(base.Unparsable):
+        registry.build("here", datadog.Config(auth="none")).source.parse(raw, {}, NOW)
 
 
 def test_a_title_of_nothing_but_brackets_is_read_in_no_time():

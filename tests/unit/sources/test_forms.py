@@ -50,6 +50,13 @@ def test_what_is_no_form_is_told(raw, kind, problem):
         forms.fields(raw, kind)
 
 
+@pytest.mark.parametrize(
+    ("raw", "json"), [(b"", True), (b" \n{", True), (b"[1]", True), (b"a=1", False), (b"--b", False), (b"%7B", False)]
+)
+def test_what_a_body_begins_with_tells_whether_it_is_json(raw, json):
+    assert forms.is_json(raw) == json
+
+
 @given(
     raw=st.binary(max_size=200) | st.builds(lambda text: b"--b\r\n" + text, st.binary(max_size=100)),
     kind=st.sampled_from([b"", b"multipart/form-data; boundary=b", b"multipart/form-data;=;boundary", b"\xff"]),

@@ -1,0 +1,68 @@
+"""Of every kind, an alert's end is the newer of the two, in whatever order a firing and a resolved delivery arrive."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from router.domain import alert as alerts
+from router.domain import incident as incidents
+from router.domain import severity as severities
+from router.sources import registry
+
+DATA = Path(__file__).parent.parent / "data" / "sources"
+NOW = 1_772_450_000_000_000
+LATER = NOW + 60_000_000
+KINDS = sorted(registry.KINDS)
+
+# These give no time of their own to what happened, so they are put in order as they arrive.
+BY_ARRIVAL = {"json", "pagerduty-events"}
+
+
+def read(kind: str, now: int) -> list[alerts.Alert]:
+    found = []
+    for path in sorted((DATA / kind).glob("*.json")):
+        case = json.loads(path.read_text())
+        config = registry.KINDS[kind].config(auth="none", **case.get("settings", {}))
+        source = registry.build("here", config).source
+        found += source.parse(json.dumps(case["body"]).encode(), {}, now).alerts
+    return found
+
+
+def order(alert: alerts.Alert) -> tuple[object, ...]:
+    """What decides between two states of one alert."""
+    resolved = alert.status == "resolved"
+    return incidents.AlertState(
+        alert.starts_at, resolved, alert.ends_at, severities.Severity.MAJOR, learned_at=NOW
+    ).order
+
+
+def pairs(firing: list[alerts.Alert], resolved: list[alerts.Alert]) -> list[tuple[alerts.Alert, alerts.Alert]]:
+    """The first state of each alert that fires, with its last that is resolved."""
+    ends = {alert.fingerprint: alert for alert in sorted(resolved, key=order) if alert.status == "resolved"}
+    starts = {alert.fingerprint: alert for alert in sorted(firing, key=order, reverse=True) if alert.status == "firing"}
+    return [(starts[fingerprint], ends[fingerprint]) for fingerprint in starts.keys() & ends.keys()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_end_that_arrives_after_its_beginning_ends_it(kind):
+    found = pairs(read(kind, NOW), read(kind, LATER))
+    assert found
+    for fired, over in found:
+        assert order(over) > order(fired)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in BY_ARRIVAL])
+def test_an_end_that_arrives_before_its_beginning_ends_it_all_the_same(kind):
+    overtaken = pairs(read(kind, LATER), read(kind, NOW))
+    assert overtaken
+    for fired, over in overtaken:
+        assert order(over) > order(fired)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_delivery_that_arrives_again_says_nothing_older(kind):
+    once, again = read(kind, NOW), read(kind, LATER)
+    assert [alert.identity for alert in once] == [alert.identity for alert in again]
+    for alert, repeated in zip(once, again, strict=True):
+        assert order(repeated) >= order(alert)
