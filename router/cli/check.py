@@ -1,14 +1,22 @@
-"""``check``: whether the configuration and the rules can be used, and every reason why not."""
+"""``check``: whether the configuration and the rules can be used, every reason why not, and what is doubtful."""
 
+import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
+from rich import console, text
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import checking, parts, replaying, running
 from router.cli import starting
-from router.rules import check as rule_check
+from router.documents import problem as problems
+from router.rules import check as checks
+from router.rules import doubts, load
+
+Format = Literal["text", "json", "github"]
+_NEWEST = 10_000  # Deliveries that are looked through for labels.
 
 
 def check(
@@ -16,13 +24,117 @@ def check(
     *,
     config: starting.Config = configuration.DEFAULT_FILE,
     simulate: Annotated[bool, typer.Option("--simulate", help="Do not ask for vendors' keys.")] = False,
+    online: Annotated[bool, typer.Option("--online", help="Ask the vendors whether what is named exists.")] = False,
+    recorded: Annotated[bool, typer.Option("--recorded", help="Hold labels against the deliveries in Redis.")] = False,
+    recordings: Annotated[Path | None, typer.Option("--recordings", help="Or against those of a file.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="How to print what is found.")] = "text",
 ) -> None:
-    """Check the configuration and the rules; print every problem as file:line:column. Status 1 if there are any."""
+    """Check the configuration and the rules: every problem as file:line:column. Status 1 if there are errors."""
+    if online and simulate:
+        raise starting.usage("--online needs the vendors' keys; leave --simulate out")
     stand_in = configuration.StandIn("not-used", {}) if simulate else None
     settings = starting.settings(config, stand_in)
-    found = rule_check.check(rules or settings.rules, parts.known_destinations(settings))
-    if found:
-        raise starting.refuse(f"{len(found)} problem{'s' if len(found) > 1 else ''} in the rules.", found)
-    loaded = parts.load_rules(settings) if rules is None else None
-    count = f": {len(loaded.rules)} rules, version {loaded.version}" if loaded else ""
-    print(f"no problems found{count}")
+    folder = rules or settings.rules
+    world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
+    report = checks.check(folder, parts.known_destinations(settings), world)
+    found = list(report.problems)
+    if online and report.rules is not None:
+        found += _asked(settings, folder, report)
+    _tell(found, report, format_)
+    if any(problem.level == "error" or strict for problem in found):
+        raise typer.Exit(1)
+
+
+def _labels(settings: configuration.Settings, recordings: Path | None, *, recorded: bool) -> set[str]:
+    """The labels that recorded alerts carry; none where nobody asked."""
+    if recordings is not None:
+        try:
+            return {
+                name
+                for one in replaying.read(recordings, lambda _: None)
+                for alert in one.alerts
+                for name in alert.labels
+            }
+        except replaying.Broken as error:
+            raise starting.usage(str(error)) from error
+    found: set[str] = set()
+    if recorded:
+
+        async def main() -> None:
+            async with running.connected(running.outside_redis(settings)) as connection:
+                found.update(await checking.labels_of(parts.archive(settings, connection), _NEWEST))
+
+        starting.until_stopped(main())
+    return found
+
+
+def _asked(settings: configuration.Settings, folder: Path, report: checks.Report) -> list[problems.Problem]:
+    """What the vendors do not know: errors at the rules that name it, or at the configuration."""
+    said: list[problems.Problem] = []
+
+    async def main() -> None:
+        assert report.rules is not None  # noqa: S101 - asked only where there are rules
+        for rule, problem in await checking.ask_vendors(settings, report.rules):
+            if rule is None:
+                said.append(problems.Problem(settings.file, 0, 0, problem))
+            else:
+                said.extend(_placed(doubts.Doubt(rule, problem, ("open",)), folder))
+
+    starting.until_stopped(main())
+    return said
+
+
+def _placed(doubt: doubts.Doubt, folder: Path) -> list[problems.Problem]:
+    placed = checks.warnings([doubt], load.files(folder, []))
+    return [problems.Problem(one.file, one.line, one.column, one.message, one.text) for one in placed]
+
+
+def _tell(found: list[problems.Problem], report: checks.Report, format_: Format) -> None:
+    errors = sum(problem.level == "error" for problem in found)
+    warnings = len(found) - errors
+    if format_ == "json":
+        print(
+            json.dumps({"problems": [_plain(one) for one in found], "errors": errors, "warnings": warnings}, indent=2)
+        )
+        return
+    if format_ == "github":
+        for problem in found:
+            print(_github(problem))
+        return
+    out = console.Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    for problem in found:
+        head, newline, rest = str(problem).partition("\n")
+        style = "bold red" if problem.level == "error" else "bold yellow"
+        out.print(text.Text(head, style=style) + text.Text(f"{newline}{rest}\n"))
+    rules = report.rules
+    seen = [f"{report.files} files", f"{len(rules.rules)} rules" if rules else "", f"{report.tests} tests"]
+    counts = ", ".join(part for part in seen if part)
+    if not found:
+        print(f"no problems found: {counts}{f', version {rules.version}' if rules else ''}")
+        return
+    said = [f"{errors} error{'s' * (errors != 1)}"] * bool(errors)
+    said += [f"{warnings} warning{'s' * (warnings != 1)}"] * bool(warnings)
+    print(f"{' and '.join(said)} in {counts}")
+
+
+def _plain(problem: problems.Problem) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "level": problem.level,
+        "message": problem.message,
+    }
+
+
+def _github(problem: problems.Problem) -> str:
+    """A workflow command, by which GitHub shows the problem at its line: its own escapes, and no more."""
+    place = f"file={_escaped(problem.file)}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
+    message = problem.message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{problem.level} {place}::{message}"
+
+
+def _escaped(value: str) -> str:
+    escapes = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
+    return "".join(escapes.get(letter, letter) for letter in value)

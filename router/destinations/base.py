@@ -9,6 +9,9 @@ import pydantic
 from router.domain import operation as operations
 from router.outbound import client
 
+NOTHING: Mapping[str, Any] = {}
+"""No fields."""
+
 Clock = Callable[[], int]
 """Gives the time in microseconds since the Unix epoch."""
 
@@ -87,8 +90,11 @@ class Destination(Protocol):
         """Read what is there now; None where the vendor knows no such thing (any more)."""
         ...
 
-    async def check(self) -> list[str]:
-        """Ask the vendor whether the configured names exist and fit together; every problem, in words for people."""
+    async def check(self, fields: Mapping[str, Any] = NOTHING) -> list[str]:
+        """Ask the vendor whether the configured names exist and fit together; every problem, in words for people.
+
+        ``fields`` are what a rule sets over the defaults; names in them are looked up, too.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -1,6 +1,7 @@
 """One mistake in a file, with its place: what people read when a rule file or the configuration is refused."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 _WIDTH = 160  # Longer lines are cut around the column, so that the caret stays in sight.
 
@@ -10,7 +11,8 @@ class Problem:
     """What is wrong, and where.
 
     ``line`` and ``column`` count from 1; a ``line`` of 0 means the file as a whole. ``text`` is the offending line
-    with its secrets already masked. Sorted, problems stand in the order in which the file is read.
+    with its secrets already masked. A warning keeps nothing from being used. Sorted, problems stand in the order in
+    which the file is read.
     """
 
     file: str
@@ -18,6 +20,7 @@ class Problem:
     column: int
     message: str
     text: str = ""
+    level: Literal["error", "warning"] = "error"
 
     @property
     def place(self) -> str:
@@ -31,7 +34,7 @@ class Problem:
 
     def __str__(self) -> str:
         """The problem for a terminal: place and message, the offending line, a caret under the column."""
-        head = f"{self.place}: {self.message}"
+        head = f"{self.place}: {'warning: ' if self.level == 'warning' else ''}{self.message}"
         if not self.line or not self.text.strip():
             return head
         text, column = _window(self.text, self.column)

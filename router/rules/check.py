@@ -1,19 +1,54 @@
-"""Tells what is wrong with a folder of rules: what a command prints before a change goes live."""
+"""Tells what is wrong with a folder of rules, and what is probably not meant: before a change goes live."""
 
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from router.documents import load as documents
 from router.documents import problem as problems
-from router.rules import cases, known, load
+from router.rules import cases, doubts, known, load, ruleset
 
 
-def check(folder: Path, destinations: known.Destinations) -> list[problems.Problem]:
-    """Every problem, in the order of files and lines; empty where the rules can be used."""
+@dataclass(frozen=True)
+class Report:
+    """What was found, in the order of files and lines. ``rules`` is None where they can't be used."""
+
+    problems: list[problems.Problem]
+    files: int
+    tests: int
+    rules: ruleset.RuleSet | None
+
+    def count(self, level: str) -> int:
+        """How many problems are errors, or warnings."""
+        return sum(problem.level == level for problem in self.problems)
+
+
+def check(folder: Path, destinations: known.Destinations, world: doubts.Known = doubts.NOTHING) -> Report:
+    """Look at everything; warnings are given only for rules that could be used."""
     found: list[problems.Problem] = []
+    rules = None
     try:
-        load.load(folder, destinations)
+        rules = load.load(folder, destinations)
     except load.Refused as refused:
         found += refused.problems
-    for document in load.files(folder, []):
-        for _ in cases.read(document, destinations, found):
-            pass
-    return sorted(found, key=lambda problem: problem.order)
+    read = load.files(folder, [])
+    tests = sum(1 for document in read for _ in cases.read(document, destinations, found))
+    if rules is not None:
+        found += warnings(doubts.of(rules.rules, world), read)
+    return Report(sorted(found, key=lambda problem: problem.order), len(read), tests, rules)
+
+
+def warnings(found: Iterable[doubts.Doubt], read: Iterable[documents.Document]) -> list[problems.Problem]:
+    """Doubts with their places in the files."""
+    places = {
+        data["name"]: (document, ("rules", index))
+        for document in read
+        for index, data in enumerate((document.data or {}).get("rules") or ())
+    }
+    made = []
+    for doubt in found:
+        document, at = places[doubt.rule.name]
+        problem = document.problem(f'rule "{doubt.rule.name}": {doubt.message}', (*at, *doubt.path))
+        made.append(dataclasses.replace(problem, level="warning"))
+    return made

@@ -82,7 +82,7 @@ class Vendor:
         incident = self.incidents.get(vendor_id)
         return operation.Seen(vendor_id, incident["state"]) if incident else None
 
-    async def check(self) -> list[str]:
+    async def check(self, fields=None) -> list[str]:  # noqa: ARG002 - as destinations take it
         return []
 
     async def aclose(self) -> None:

@@ -4,8 +4,10 @@ The vendor takes no idempotency keys, so every incident carries our reference in
 """
 
 import datetime as dt
+from collections.abc import Mapping
+from typing import Any
 
-from router.destinations import ladder, opening
+from router.destinations import base, ladder, opening
 from router.destinations.devhelm import account, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operation as operations
@@ -96,7 +98,7 @@ class Incidents:
                 return None
             raise
 
-    async def check(self) -> list[str]:
+    async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:  # noqa: ARG002 - no field names anything
         """See whether the key may read incidents; there are no names to look up."""
         try:
             await self._http.read(_PATH, wire.Listed[wire.Incident], query={"page": 0, "size": 1})

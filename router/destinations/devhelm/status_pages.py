@@ -5,7 +5,10 @@ published, instead of a second post being opened. The vendor takes no idempotenc
 before it is repeated.
 """
 
-from router.destinations import components, directory, ladder, opening
+from collections.abc import Mapping
+from typing import Any
+
+from router.destinations import base, components, directory, ladder, opening
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import names, posts, wire
 from router.domain import operation as operations
@@ -125,9 +128,10 @@ class StatusPages:
         post = await self._posts.show(posts.Place.of(vendor_id))
         return posts.seen(post) if post else None
 
-    async def check(self) -> list[str]:
+    async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the page and the defaults' components, and see whether the page's mode fits."""
-        called = self._config.defaults.get("page") or self._config.page
+        defaults = {**self._config.defaults, **fields}
+        called = defaults.get("page") or self._config.page
         if not called:
             return []
         try:
@@ -135,7 +139,7 @@ class StatusPages:
         except errors.Failure as problem:
             return [problem.message]
         problems = _mode_problems(page, self._config.follows)
-        for component in self._config.defaults.get("components") or ():
+        for component in defaults.get("components") or ():
             problems += await directory.problems_of(self._names.component_id(page.id, component))
         return problems
 

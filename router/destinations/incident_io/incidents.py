@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from router.destinations import directory, ladder, opening
+from router.destinations import base, directory, ladder, opening
 from router.destinations.incident_io import config as configs
 from router.destinations.incident_io import names, wire
 from router.domain import operation as operations
@@ -85,9 +85,9 @@ class Incidents:
                 return None
             raise
 
-    async def check(self) -> list[str]:
+    async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up every severity of the mapping, the closing status, and what the defaults name."""
-        defaults = self._config.defaults
+        defaults = {**self._config.defaults, **fields}
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
         lookups += [self._names.severities.find(called, field="severity") for called in sorted(severities_named)]

@@ -1,6 +1,9 @@
 """The kind ``incident-io-status-page``: the last stage of an alert that customers may see, a post at incident.io."""
 
-from router.destinations import components, directory, opening
+from collections.abc import Mapping
+from typing import Any
+
+from router.destinations import base, components, directory, opening
 from router.destinations.incident_io import config as configs
 from router.destinations.incident_io import names, wire
 from router.domain import operation as operations
@@ -95,15 +98,16 @@ class StatusPages:
             raise
         return operations.Seen(post.id, _state(post))
 
-    async def check(self) -> list[str]:
+    async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the configured page, and the components that the defaults name on it."""
-        page = self._config.defaults.get("page") or self._config.page
+        defaults = {**self._config.defaults, **fields}
+        page = defaults.get("page") or self._config.page
         if not page:
             return []
         problems = await directory.problems_of(self._names.pages.find(page, field="page"))
         if not problems:
             page_id = (await self._names.page(page)).id
-            for component in self._config.defaults.get("components") or ():
+            for component in defaults.get("components") or ():
                 problems += await directory.problems_of(self._names.component_id(page_id, component))
         return problems
 

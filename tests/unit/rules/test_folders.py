@@ -34,7 +34,9 @@ def names(rules):
 
 
 def told(path, destinations):
-    return [str(problem).splitlines()[0].removeprefix(f"{path}/") for problem in check.check(path, destinations)]
+    return [
+        str(problem).splitlines()[0].removeprefix(f"{path}/") for problem in check.check(path, destinations).problems
+    ]
 
 
 def test_the_files_of_a_folder_come_first_and_then_its_subfolders(tree, destinations):

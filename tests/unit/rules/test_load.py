@@ -7,7 +7,9 @@ TWO = "rules:\n  - name: two\n    when: {labels.a: x}\n    open: [{at: on-call}]
 
 
 def told(path, destinations):
-    return [str(problem).splitlines()[0].removeprefix(str(path)) for problem in check.check(path, destinations)]
+    return [
+        str(problem).splitlines()[0].removeprefix(str(path)) for problem in check.check(path, destinations).problems
+    ]
 
 
 def test_files_are_read_in_the_order_of_their_names(folder, destinations):
@@ -108,4 +110,5 @@ def test_numbers_in_data_are_texts_as_in_files(destinations, make_alert):
 
 
 def test_nothing_wrong_means_no_problems(folder, destinations):
-    assert check.check(folder(a=ONE), destinations) == []
+    report = check.check(folder(a=ONE), destinations)
+    assert (report.problems, report.files, len(report.rules.rules)) == ([], 1, 1)

@@ -1,0 +1,67 @@
+"""Asks the vendors about what rules name, and recordings about which labels are sent."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from router import settings as configuration
+from router.assembly import parts
+from router.outbound import errors
+from router.rules import doubts, model, ruleset, template
+from router.store import archive
+from router.worker import bound
+
+_NAMING = ("page", "components", "severity", "incident_type", "status")
+"""The fields that name something at a vendor."""
+
+
+async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[tuple[model.Rule | None, str]]:
+    """Look up every name of the configuration and of the rules; what is not there, with the rule that names it."""
+    at = parts.places(settings)
+    try:
+        found: list[tuple[model.Rule | None, str]] = []
+        for name, place in at.items():
+            known = await _asked(place, {})
+            found += [(None, f"{name}: {problem}") for problem in known]
+            seen: dict[bytes, list[str]] = {}
+            for rule, fields in _naming(rules, name):
+                key = msgspec.json.encode(fields, order="sorted")
+                if key not in seen:
+                    seen[key] = [problem for problem in await _asked(place, fields) if problem not in known]
+                found += [(rule, f"{name}: {problem}") for problem in seen[key]]
+        return found
+    finally:
+        for place in at.values():
+            await place.destination.aclose()
+
+
+async def _asked(place: bound.Bound, fields: Mapping[str, Any]) -> list[str]:
+    try:
+        return await place.destination.check(fields)
+    except errors.Failure as failure:
+        return [failure.message]
+
+
+def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Rule, dict[str, Any]]]:
+    """The rules that name something there. What a template will name can't be known before."""
+    for rule in rules.rules:
+        for target in rule.targets:
+            named = {key: value for key, value in target.fields.items() if key in _NAMING}
+            literal = {
+                key: value
+                for key, value in named.items()
+                if not (isinstance(value, str) and template.is_template(value))
+            }
+            if target.destination == destination and literal:
+                yield rule, literal
+
+
+async def labels_of(kept: archive.Archive, most: int) -> set[str]:
+    """The names of all labels that the newest deliveries carried."""
+    return {name for recorded in await kept.newest(most) for row in recorded.delivery.rows for name in row.alert.labels}
+
+
+def world(settings: configuration.Settings, labels: set[str]) -> doubts.Known:
+    """What rules can be held against."""
+    return doubts.Known(tuple(settings.sources), frozenset(labels))

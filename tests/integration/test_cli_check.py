@@ -1,0 +1,104 @@
+"""``check`` as people and continuous integration run it: formats, statuses, warnings, and the vendors' answers."""
+
+import json
+
+import pytest
+
+from router.domain import alert, recording
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+GOOD = """rules:
+  - name: shop
+    when: {labels.service: shop}
+    open: [{at: public-page, title: Down, message: We look., components: {Checkout API: major_outage}}]
+tests:
+  - {name: t, alerts: [{labels: {service: shop}}], expect: {rule: shop}}
+"""
+DOUBTFUL = GOOD.replace("tests:", "  - {name: again, when: {labels.service: shop}, open: []}\ntests:")
+WRONG = GOOD.replace("when:", "wen:")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    with harness.vendors() as at:
+        yield harness.configure(tmp_path_factory.mktemp("check"), at, rules=GOOD)
+
+
+def checked(file, text, *arguments):
+    (file.parent / "rules" / "10.yaml").write_text(text)
+    return run("check", "--config", "router.yaml", *arguments, cwd=file.parent, **harness.SECRETS)
+
+
+def test_what_is_right_is_counted(file):
+    done = checked(file, GOOD)
+    assert done.returncode == 0
+    assert done.stdout.startswith("no problems found: 1 files, 1 rules, 1 tests, version ")
+
+
+def test_a_warning_is_told_and_lets_the_rules_pass_unless_strict(file):
+    done = checked(file, DOUBTFUL)
+    assert (done.returncode, done.stdout) == (0, "1 warning in 1 files, 2 rules, 1 tests\n")
+    assert 'rules/10.yaml:5:5: warning: rule "again": can\'t be reached' in done.stderr
+    assert checked(file, DOUBTFUL, "--strict").returncode == 1
+
+
+def test_an_error_ends_with_status_1_and_a_wrong_option_with_2(file):
+    done = checked(file, WRONG)
+    assert done.returncode == 1
+    assert done.stdout == "2 errors in 1 files, 1 tests\n"
+    assert checked(file, GOOD, "--format", "xml").returncode == 2
+    assert checked(file, GOOD, "--simulate", "--online").returncode == 2
+
+
+def test_json_is_for_programs(file):
+    said = json.loads(checked(file, WRONG, "--format", "json").stdout)
+    assert (said["errors"], said["warnings"]) == (2, 0)
+    assert said["problems"][1] == {
+        "file": "rules/10.yaml",
+        "line": 3,
+        "column": 5,
+        "level": "error",
+        "message": 'rule "shop": unknown key "wen"; did you mean "when"?',
+    }
+
+
+def test_github_shows_problems_at_their_lines(file):
+    said = checked(file, WRONG, "--format", "github").stdout.splitlines()
+    assert said[1] == '::error file=rules/10.yaml,line=3,col=5::rule "shop": unknown key "wen"; did you mean "when"?'
+    assert checked(file, DOUBTFUL, "--format", "github").stdout.startswith(
+        "::warning file=rules/10.yaml,line=5,col=5::"
+    )
+
+
+def test_the_vendors_are_asked_for_what_rules_name(file):
+    assert checked(file, GOOD, "--online").returncode == 0
+    done = checked(file, GOOD.replace("Checkout API", "Chekout API"), "--online")
+    assert done.returncode == 1
+    assert 'rules/10.yaml:4:11: rule "shop": public-page: ' in done.stderr
+    assert "Checkout API" in done.stderr.split("Chekout API", 1)[1]
+
+
+def test_labels_are_held_against_recordings(file, tmp_path):
+    one = alert.Alert("am", "f", "firing", 1, 0, labels={"servce": "shop"})
+    (tmp_path / "r.jsonl").write_bytes(recording.encode(recording.Recording("d", "am", 1, [one])) + b"\n")
+    done = checked(file, GOOD, "--recordings", str(tmp_path / "r.jsonl"))
+    assert 'no recorded alert carries the label service; did you mean "labels.servce"?' in done.stderr
+    assert checked(file, GOOD, "--recordings", str(tmp_path / "none")).returncode == 2
+
+
+def test_labels_are_held_against_what_redis_keeps(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
+        identity = router.receives()["delivery"]
+        harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
+        (tmp_path / "rules" / "20.yaml").write_text("rules: [{name: x, when: {labels.serviec: y}, open: []}]")
+        assert "the label serviec" in router.command("check", "--recorded").stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rules: !!python/object:os.system []", "a: &a [x]\nrules: [*a]", "x: " + "y" * 1024 * 1024],
+    ids=["tag", "alias", "large"],
+)
+def test_yaml_that_could_do_harm_is_refused(file, text):
+    assert checked(file, text).returncode == 1
