@@ -43,15 +43,27 @@ def _environment(process: Path) -> list[bytes]:
 
 
 def rows(script: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """What a script that measures processes wrote as JSON, after it has ended well."""
+    found = written_whole(script, folder)
+    assert found["machine"]["cores"] == os.cpu_count()
+    yield from found["rows"]
+
+
+def written(script: str, folder: Path) -> list[dict[str, Any]]:
+    """The rows that the script wrote."""
+    found: list[dict[str, Any]] = written_whole(script, folder)["rows"]
+    return found
+
+
+def written_whole(script: str, folder: Path) -> dict[str, Any]:
     """What the script wrote as JSON, after it has ended well."""
     file = folder / "out" / f"{script}.json"
     process = started(script, folder, "--quick", "--json", str(file))
     said, _ = process.communicate(timeout=110)
     assert process.returncode == 0, said
     assert not left_behind(folder)
-    written = json.loads(file.read_text())
-    assert written["machine"]["cores"] == os.cpu_count()
-    yield from written["rows"]
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
 
 
 @pytest.mark.timeout(120)
@@ -83,6 +95,28 @@ def test_end_to_end_is_measured_with_new_alerts_and_with_repeats(tmp_path: Path)
         (20, "repeats"),
     ]
     assert all(row["alerts/s"] > 100 for row in found)
+
+
+@pytest.mark.timeout(120)
+def test_finding_rules_is_measured_in_every_shape_and_against_asking_each_in_turn(tmp_path: Path) -> None:
+    found = written("match", tmp_path)
+    assert [(row["shape"], row["rules"]) for row in found] == list(
+        itertools.product(("beside", "storm", "only", "skewed"), (10, 1000))
+    )
+    for row in found:
+        assert 0 < row["us an alert"] < row["naive us"]
+        assert row["load s"] >= 0
+        assert row["from YAML s"] > 0
+    assert max(row["naive to indexed"] for row in found) > 20
+
+
+@pytest.mark.timeout(120)
+def test_a_replay_is_measured_against_reading_alone(tmp_path: Path) -> None:
+    (row,) = written("replay", tmp_path)
+    assert row["alerts"] == 20_000
+    assert row["incidents"] > 10
+    assert row["changed"] > 0
+    assert row["seconds"] > row["reading alone"] > 0
 
 
 @pytest.mark.timeout(120)

@@ -115,6 +115,30 @@ def test_the_cycle_identifies_before_the_monitor_and_its_group():
     assert one(alert_cycle_key="", alert_id="7", alert_scope="").fingerprint == "7/"
 
 
+@pytest.mark.parametrize("transition", ["No Data", "Re-No Data", "re-no data"])
+def test_missing_data_is_told_in_the_title(transition):
+    assert one(alert_transition=transition).title == "t (No Data)"
+    assert one(alert_transition="No Data Recovered").title == "t"
+
+
+def test_an_alert_whose_transition_alone_is_missing_is_no_test():
+    assert refused(alert_transition="$ALERT_TRANSITION", alert_cycle_key="c").where == "alert_transition"
+    assert parse(alert_transition="$ALERT_TRANSITION", alert_cycle_key="$ALERT_CYCLE_KEY").alerts == []
+
+
+def test_what_datadog_says_of_the_monitor_is_an_annotation():
+    said = {"alert_status": "s", "alert_query": "q", "snapshot": "p", "id": "7", "text": "x", "body": "y"}
+    assert one(**said).annotations == {
+        "transition": "Triggered",
+        "status": "s",
+        "query": "q",
+        "snapshot": "p",
+        "event_id": "7",
+        "description": "x",
+    }
+    assert one(body="y").annotations["description"] == "y"
+
+
 @pytest.mark.parametrize("absent", ["", " ", "null", "$ALERT_PRIORITY", "$TAGS[env]", None])
 def test_a_variable_without_a_value_is_absent(absent):
     alert = one(alert_priority=absent, alert_type="info", tags=absent, link=absent, hostname=absent)

@@ -103,6 +103,16 @@ def test_a_metric_alert_is_named_by_its_rule():
     assert metric("warning", alert_rule=None).title == "t"
 
 
+def test_a_metric_alert_of_several_projects_names_them_all():
+    assert metric("warning", projects=["a", None, "b"]).labels["project"] == "a,b"
+    assert metric("warning", projects="a").labels == {"resource": "metric_alert"}
+
+
+def test_what_sentry_says_of_an_issue_beside_its_state_is_an_annotation():
+    said = {"culprit": "c", "shortId": "OVEN-7", "substatus": "regressed"}
+    assert issue("unresolved", **said).alerts[0].annotations == said
+
+
 def test_a_program_whose_clock_is_ahead_does_not_outlast_the_end_of_its_issue():
     assert event(timestamp=4_000_000_000).starts_at == NOW
     assert event(received=BEFORE, timestamp=4_000_000_000).starts_at == BEFORE * 1_000_000
