@@ -74,6 +74,17 @@ def test_labels_are_what_the_user_set_the_dimensions_and_what_azure_says():
     }
 
 
+def test_what_azure_says_of_the_resource_is_in_labels():
+    found = one(resourceType="vm", resourceGroupName="g", monitoringService="Platform", signalType="Log").labels
+    assert found == {
+        "rule": "r",
+        "resource_type": "vm",
+        "resource_group": "g",
+        "monitoring_service": "Platform",
+        "signal_type": "Log",
+    }
+
+
 def test_the_target_is_the_first_resource_in_lower_case():
     assert one(alertTargetIDs=["/Sub/VM", "/Sub/Other"]).labels["target"] == "/sub/vm"
     for odd in (None, [], "x", [None], {}):

@@ -88,8 +88,14 @@ def test_the_link_is_the_nearest_there_is(fields, link):
 
 
 def test_the_links_and_values_are_annotations_unless_the_rule_has_its_own_of_that_name():
-    alert = one(silenceURL="s", dashboardURL="d", valueString="v", annotations={"dashboard_url": "mine"})
-    assert alert.annotations == {"silence_url": "s", "dashboard_url": "mine", "values": "v"}
+    sent = {"silenceURL": "s", "dashboardURL": "d", "panelURL": "p", "imageURL": "i", "valueString": "v"}
+    assert one(**sent, annotations={"dashboard_url": "mine"}).annotations == {
+        "silence_url": "s",
+        "dashboard_url": "mine",
+        "panel_url": "p",
+        "image_url": "i",
+        "values": "v",
+    }
 
 
 def test_values_without_data_and_annotations_without_any_are_nothing():
