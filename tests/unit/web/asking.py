@@ -55,7 +55,7 @@ def decide(alert: Any, _: int) -> decision.Decision:
 
 
 def door(store: Recording, **settings: Any) -> webhooks.Door:
-    endpoints = {
+    endpoints = settings.pop("endpoints", None) or {
         "prod": registry.build("prod", registry.KINDS["alertmanager"].config(bearer=["token"], basic=["ann:word"])),
         "any": registry.build("any", registry.KINDS["json"].config(bearer=["token"])),
         "open": registry.build("open", registry.KINDS["json"].config(auth="none")),

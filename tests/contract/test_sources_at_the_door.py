@@ -1,0 +1,54 @@
+"""Deliveries of every kind at the door itself: taken in or kept aside, and never an error of the router's."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from router.sources import registry
+from tests.unit.web import asking
+
+DATA = Path(__file__).parent.parent / "data" / "sources"
+CASES = sorted(DATA.glob("*/*.json"))
+KINDS = sorted(registry.KINDS)
+
+
+def post(kind: str, body: bytes, settings: dict | None = None) -> tuple[asking.Answer, asking.Recording]:
+    store = asking.Recording()
+    config = registry.KINDS[kind].config(auth="none", **(settings or {}))
+    door = asking.door(store, endpoints={"here": registry.build("here", config)})
+    answer = asking.ask(door, "/v1/webhooks/here", chunks=(body,), headers=(), query=b"explain=true")
+    assert answer is not None
+    return answer, store
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_delivery_is_taken_in_and_each_of_its_alerts_reaches_the_inbox(path):
+    case = json.loads(path.read_text())
+    answer, store = post(path.parent.name, json.dumps(case["body"]).encode(), case.get("settings"))
+    assert answer.status == 202
+    assert store.kept == []
+    arrived = [row.alert.fingerprint for entry, _ in store.accepted for row in entry.rows]
+    assert arrived == [alert["fingerprint"] for alert in case["alerts"]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_read_is_kept_with_its_bytes_and_answered_as_the_kind_has_it(kind):
+    answer, store = post(kind, b'{"cannot": ["be", "read"]}')
+    assert answer.status == registry.KINDS[kind].unparsable_status
+    assert answer.json["quarantined"] == "kept-1"
+    assert answer.json["problem"]
+    ((source, body, *_),) = store.kept
+    assert (source, body) == ("here", b'{"cannot": ["be", "read"]}')
+    assert store.accepted == []
+
+
+WITHOUT_ALERTS = [path for path in CASES if not json.loads(path.read_text())["alerts"]]
+
+
+@pytest.mark.parametrize("path", WITHOUT_ALERTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_delivery_that_makes_no_alert_is_answered_with_the_reason(path):
+    case = json.loads(path.read_text())
+    answer, store = post(path.parent.name, json.dumps(case["body"]).encode(), case.get("settings"))
+    assert answer.json["about"]["no_alert"]
+    assert store.accepted == []
