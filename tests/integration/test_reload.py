@@ -161,3 +161,29 @@ def test_deliveries_are_answered_while_a_large_set_is_loaded(tmp_path):
             waits.append(time.monotonic() - began)
             assert len(waits) < 5000
         assert max(waits) < 1.0
+
+
+def test_a_folder_that_stands_apart_keeps_its_last_good_rules_while_the_others_go_on(rules_folder):
+    team = rules_folder / "team"
+    team.mkdir()
+    (team / "folder.yaml").write_text("isolate: true\n")
+    (team / "t.yaml").write_text(RULE.format("team"))
+
+    def refused() -> float | None:
+        return metrics.REGISTRY.get_sample_value("incident_router_rules_folder_refused", {"folder": "team"})
+
+    async def play(rules, changed, hangup, until):
+        assert names(rules.in_force) == ["first", "team"]
+        (team / "t.yaml").write_text("rules: [")
+        await until(refused)
+        assert names(rules.in_force) == ["first", "team"]
+        assert rules.problems
+        (rules_folder / "a.yaml").write_text(RULE.format("newer"))
+        await until(lambda: changed)
+        assert names(rules.in_force) == ["newer", "team"]
+        (team / "t.yaml").write_text(RULE.format("mended"))
+        await until(lambda: names(rules.in_force) == ["newer", "mended"])
+        assert not refused()
+        assert rules.problems == []
+
+    followed(rules_folder, play)
