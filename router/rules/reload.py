@@ -30,6 +30,7 @@ class Rules:
         loaded = load.load_apart(folder, destinations)
         self.problems: list[problems.Problem] = []
         self._take(loaded)
+        _log.info("rules_loaded", version=loaded.rules.version, before="", rules=len(loaded.rules.rules))
 
     @property
     def in_force(self) -> ruleset.RuleSet:

@@ -82,6 +82,8 @@ def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row) -> dict[s
         "rule": response.rule,
         "place": response.place,
         "rules_version": response.version,
+        "owner": response.owner,
+        "runbook": response.runbook,
         "severity": row.severity.word,
         "because": [
             {"rule": one.rule, "place": one.place, "asked": [f"{field} {words}".lstrip() for field, words in one.asked]}

@@ -14,8 +14,9 @@ from router.web import webhooks
 NOW = 1_772_450_000_000_000
 BECAUSE = decision.Because("checkout-down", "a.yaml:3", (("labels.service", '= "checkout"'), ("", "expr true")))
 RESPONSE = decision.Response(
-    "checkout-down", "a.yaml:3", "v7", (decision.Target("on-call", publish="auto"),), because=(BECAUSE,)
-)
+    "checkout-down", "a.yaml:3", "v7", (decision.Target("on-call", publish="auto"),),
+    owner="team-checkout", runbook="look at the provider", because=(BECAUSE,),
+)  # fmt: skip
 
 
 class Answer(NamedTuple):

@@ -78,6 +78,7 @@ def test_an_explanation_adds_severity_targets_and_the_rule_s_place():
     assert first["severity"] == "major"
     assert first["place"] == "a.yaml:3"
     assert first["rules_version"] == "v7"
+    assert (first["owner"], first["runbook"]) == ("team-checkout", "look at the provider")
     assert first["targets"] == [{"destination": "on-call", "publish": "auto"}]
     assert first["because"] == [
         {"rule": "checkout-down", "place": "a.yaml:3", "asked": ['labels.service = "checkout"', "expr true"]}
