@@ -72,14 +72,11 @@ class Rules:
         try:
             loaded = await asyncio.to_thread(load.load_apart, self.folder, self._destinations, self._loaded.good)
         except load.Refused as refused:
-            self.problems = refused.problems
-            metrics.rules_reloads.labels("refused").inc()
-            metrics.rules_last_reload_success.set(0)
-            _log.error(
-                "rules_refused",
-                version_in_force=before,
-                problems=[f"{problem.place}: {problem.message}" for problem in refused.problems],
-            )
+            self._refuse(refused.problems)
+            return
+        except Exception as error:  # noqa: BLE001 - logged; whatever a file brings about, the door goes on deciding
+            _log.exception("rules_unreadable")
+            self._refuse([problems.Problem(str(self.folder), 0, 0, f"reading it failed: {type(error).__name__}")])
             return
         self._take(loaded)
         metrics.rules_reloads.labels("unchanged" if loaded.rules.version == before else "loaded").inc()
@@ -87,6 +84,16 @@ class Rules:
         if loaded.rules.version != before:
             _log.info("rules_loaded", version=loaded.rules.version, before=before, rules=len(loaded.rules.rules))
             self._changed(loaded.rules)
+
+    def _refuse(self, found: list[problems.Problem]) -> None:
+        self.problems = found
+        metrics.rules_reloads.labels("refused").inc()
+        metrics.rules_last_reload_success.set(0)
+        _log.error(
+            "rules_refused",
+            version_in_force=self.in_force.version,
+            problems=[f"{problem.place}: {problem.message}" for problem in found],
+        )
 
     def _take(self, loaded: load.Loaded) -> None:
         self._loaded = loaded

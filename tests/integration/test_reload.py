@@ -187,3 +187,21 @@ def test_a_folder_that_stands_apart_keeps_its_last_good_rules_while_the_others_g
         assert rules.problems == []
 
     followed(rules_folder, play)
+
+
+def test_whatever_goes_wrong_while_reading_the_rules_in_force_stay(rules_folder, monkeypatch):
+    async def play(rules, changed, hangup, until):
+        def broken(*_):
+            raise ZeroDivisionError("a fault of our own")
+
+        with monkeypatch.context() as broken_for_now:
+            broken_for_now.setattr(reload.load, "load_apart", broken)
+            hangup.set()
+            await until(lambda: rules.problems)
+        assert "reading it failed: ZeroDivisionError" in rules.problems[0].message
+        assert names(rules.in_force) == ["first"]
+        (rules_folder / "a.yaml").write_text(RULE.format("second"))
+        await until(lambda: changed)
+        assert names(rules.in_force) == ["second"]
+
+    followed(rules_folder, play)
