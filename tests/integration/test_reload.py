@@ -155,7 +155,7 @@ def test_deliveries_are_answered_while_a_large_set_is_loaded(tmp_path):
         entries = "".join(f"  - {{name: r{n}, when: {{labels.x: '{n}'}}, open: []}}\n" for n in range(3000))
         rules.write_text(f"rules:\n{entries}")
         waits = []
-        while "rules_loaded" not in router.process.said:
+        while router.process.said.count("rules_loaded") < 2:  # The first is that of the start.
             began = time.monotonic()
             router.receives()
             waits.append(time.monotonic() - began)

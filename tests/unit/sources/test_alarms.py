@@ -134,6 +134,30 @@ def test_an_event_that_is_no_alarm_is_told_with_its_place(event, where, problem)
     assert problem in error.problem
 
 
+@pytest.mark.parametrize("resources", [None, [], {}, {"0": ARN}, "x", [None]])
+def test_an_event_without_an_arn_has_its_region_and_its_account(resources):
+    state = {"value": "OK"}
+    event = {**EVENT, "resources": resources, "account": "1", "region": "eu-north-1"}
+    alarm = eventbridge.alarm({**event, "detail": {"alarmName": "a", "state": state}})
+    assert (alarm.arn, alarm.region, alarm.account) == ("", "eu-north-1", "1")
+    alert = alarms.parsed("here", alarm, "ignore", NOW).alerts[0]
+    assert (alert.fingerprint, alert.labels["region"], alert.link) == ("1/eu-north-1/a", "eu-north-1", "")
+
+
+def test_what_an_event_says_of_the_alarm_is_an_annotation():
+    configuration = {"description": "d", "alarmRule": "ALARM(b)"}
+    detail = {"alarmName": "a", "state": {"value": "OK", "reason": "r"}, "configuration": configuration}
+    alarm = eventbridge.alarm({**EVENT, "detail": detail, "time": "2026-03-02T12:00:00Z"})
+    assert alarm.annotations == {"description": "d", "reason": "r", "alarm_rule": "ALARM(b)"}
+    assert alarm.changed_at == 1_772_452_800_000_000
+
+
+def test_a_wrong_time_of_a_state_is_told_with_its_place():
+    state = {"value": "OK", "timestamp": "soon"}
+    error = refused(eventbridge.alarm, {**EVENT, "detail": {"alarmName": "a", "state": state}})
+    assert (error.where, "soon" in error.problem) == ("detail.state.timestamp", True)
+
+
 def labels(*metrics: alarms.Metric) -> dict[str, str]:
     alarm = alarms.Alarm("n", "OK", ARN, metrics=list(metrics))
     return alarms.parsed("here", alarm, "ignore", NOW).alerts[0].labels
