@@ -76,6 +76,7 @@ class Kind:
 
     ``make`` builds a source from its name and its configuration. ``unparsable_status`` is what a sender is answered
     whose body was kept in the quarantine: 202 where the sender would drop, disable or loop at a 4xx, else 422.
+    ``answer`` makes the body of a success where the sender's clients look into it; None is the router's own.
     """
 
     name: str
@@ -83,3 +84,4 @@ class Kind:
     make: Callable[[str, Any], Source]
     summary: str
     unparsable_status: Literal[202, 422] = 422
+    answer: Callable[[Parsed], Mapping[str, str]] | None = None

@@ -70,6 +70,11 @@ def _link(body: objects.Members) -> str:
     return objects.scalar(first.get("href")) or objects.scalar(body.get("client_url"))
 
 
+def answer(parsed: base.Parsed) -> dict[str, str]:
+    """What PagerDuty answers, which its clients look into: some take nothing else for a success."""
+    return {"status": "success", "message": "Event processed", "dedup_key": parsed.about["dedup_key"]}
+
+
 KIND = base.Kind(
     name="pagerduty-events",
     config=Config,
@@ -77,4 +82,5 @@ KIND = base.Kind(
     summary="PagerDuty Events API v2, as an inbound format",
     # Clients of that API drop an event that got a 4xx, and some of them send it again for ever.
     unparsable_status=202,
+    answer=answer,
 )

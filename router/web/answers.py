@@ -1,5 +1,6 @@
 """What a sender is told of a delivery that was taken: which incident and which rule each of its alerts went to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -47,6 +48,11 @@ async def accepted(
         ]
         body = _encode(_Accepted(delivery.id, rows, parsed.truncated))
     await _send(send, body)
+
+
+async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, str]) -> None:
+    """Answer 202 with what the sender's clients look for in a success."""
+    await _send(send, _encode(body))
 
 
 async def quarantined(send: problems.Send, identity: str, error: base.Unparsable) -> None:

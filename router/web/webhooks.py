@@ -29,7 +29,7 @@ Headers = Mapping[bytes, bytes]
 class _Desk:
     """One source, with what the handler needs of it at hand."""
 
-    __slots__ = ("accepts", "counts", "name", "parse", "unparsable_status", "verifier")
+    __slots__ = ("accepts", "answer", "counts", "name", "parse", "unparsable_status", "verifier")
 
     def __init__(self, endpoint: registry.Endpoint) -> None:
         self.name = endpoint.name
@@ -37,6 +37,7 @@ class _Desk:
         self.verifier = endpoint.verifier
         self.accepts = endpoint.verifier.accepts
         self.parse = endpoint.source.parse
+        self.answer = endpoint.kind.answer
         self.counts = counts.Counts(endpoint.name)
 
 
@@ -114,7 +115,11 @@ class Door:
         desk.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
             _log.warning("alerts_left_out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
-        await answers.accepted(send, delivery, parsed, explain=_wants_explanation(scope))
+        explain = _wants_explanation(scope)
+        if desk.answer is None or explain:
+            await answers.accepted(send, delivery, parsed, explain=explain)
+        else:
+            await answers.as_the_kind_has_it(send, desk.answer(parsed))
 
     def _decide(
         self, desk: _Desk, body: bytes, headers: Headers, now: int

@@ -13,11 +13,13 @@ CASES = sorted(DATA.glob("*/*.json"))
 KINDS = sorted(registry.KINDS)
 
 
-def post(kind: str, body: bytes, settings: dict | None = None) -> tuple[asking.Answer, asking.Recording]:
+def post(
+    kind: str, body: bytes, settings: dict | None = None, query: bytes = b"explain=true"
+) -> tuple[asking.Answer, asking.Recording]:
     store = asking.Recording()
     config = registry.KINDS[kind].config(auth="none", **(settings or {}))
     door = asking.door(store, endpoints={"here": registry.build("here", config)})
-    answer = asking.ask(door, "/v1/webhooks/here", chunks=(body,), headers=(), query=b"explain=true")
+    answer = asking.ask(door, "/v1/webhooks/here", chunks=(body,), headers=(), query=query)
     assert answer is not None
     return answer, store
 
@@ -52,3 +54,25 @@ def test_a_delivery_that_makes_no_alert_is_answered_with_the_reason(path):
     answer, store = post(path.parent.name, json.dumps(case["body"]).encode(), case.get("settings"))
     assert answer.json["about"]["no_alert"]
     assert store.accepted == []
+
+
+@pytest.mark.parametrize("action", ["trigger", "acknowledge", "resolve"])
+def test_a_client_of_pagerduty_s_is_answered_as_by_pagerduty(action):
+    event = {"event_action": action, "dedup_key": "k", "payload": {"summary": "s", "source": "h", "severity": "info"}}
+    answer, _ = post("pagerduty-events", json.dumps(event).encode(), query=b"")
+    assert answer.status == 202
+    assert answer.headers[b"content-type"] == b"application/json"
+    assert answer.json == {"status": "success", "message": "Event processed", "dedup_key": "k"}
+
+
+def test_a_client_of_pagerduty_s_that_names_no_key_is_answered_with_the_one_that_resolves_it():
+    event = {"event_action": "trigger", "payload": {"summary": "s", "source": "h", "severity": "info"}}
+    answer, store = post("pagerduty-events", json.dumps(event).encode(), query=b"")
+    ((entry, _),) = store.accepted
+    assert answer.json["dedup_key"] == entry.rows[0].alert.fingerprint
+
+
+def test_who_asks_for_an_explanation_gets_one_instead_of_the_kind_s_own_answer():
+    event = {"event_action": "resolve", "dedup_key": "k"}
+    answer, _ = post("pagerduty-events", json.dumps(event).encode())
+    assert [alert["fingerprint"] for alert in answer.json["alerts"]] == ["k"]
