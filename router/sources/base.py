@@ -45,9 +45,22 @@ class Config(pydantic.BaseModel):
         return self
 
 
+class Rejected(msgspec.Struct, frozen=True):
+    """Those alerts of a delivery that could not be read, while others beside them could.
+
+    ``body`` is a delivery of them alone, so that it can be run again after a fix; ``where`` and ``problem`` are of the
+    first one.
+    """
+
+    where: str
+    problem: str
+    body: bytes
+
+
 class Parsed(msgspec.Struct, frozen=True):
     """What one body holds.
 
+    ``rejected`` is what of it could not be read; a body of which nothing can be read is ``Unparsable``.
     ``truncated`` counts the alerts that the sender says it left out: their absence means nothing. ``about`` are the
     sender's own words on the delivery as a whole (its receiver, its reason), for logs and explanations.
     """
@@ -55,6 +68,7 @@ class Parsed(msgspec.Struct, frozen=True):
     alerts: list[alerts.Alert]
     truncated: int = 0
     about: dict[str, str] = {}
+    rejected: Rejected | None = None
 
 
 class Source(Protocol):

@@ -32,9 +32,15 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     if not isinstance(group, list):
         raise base.Unparsable("alerts", "a list of alerts is expected here")
     fallback = objects.scalar(body.get("externalURL"))
-    found = [_alert(source, item, f"alerts[{position}]", (fallback, now)) for position, item in enumerate(group)]
+    found, rejected = objects.several(
+        group,
+        "alerts",
+        lambda item, where: _alert(source, item, where, (fallback, now)),
+        lambda bad: {**body, "alerts": bad, "truncatedAlerts": 0},
+    )
     left_out = body.get("truncatedAlerts")
-    return base.Parsed(found, max(left_out, 0) if isinstance(left_out, int) else 0, _about(body))
+    truncated = max(left_out, 0) if isinstance(left_out, int) else 0
+    return base.Parsed(found, truncated, _about(body), rejected)
 
 
 def _alert(source: str, item: Any, where: str, defaults: tuple[str, int]) -> alerts.Alert:

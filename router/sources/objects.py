@@ -5,11 +5,12 @@ without is asked for by name, so that the sender is told which field is missing.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from router.domain import alert as alerts
 from router.sources import base, body, paths, times
 
 Members = dict[str, Any]
@@ -45,6 +46,32 @@ class Source:
 def decode(raw: bytes) -> Members:
     """Decode a body that has to be one JSON object; ``base.Unparsable`` where it is not."""
     return body.decode(_decode, raw)
+
+
+def several(
+    items: Sequence[Any], where: str, read: Callable[[Any, str], alerts.Alert], alone: Callable[[list[Any]], Any]
+) -> tuple[list[alerts.Alert], base.Rejected | None]:
+    """Read each alert of a delivery by itself, so that a bad one does not hold up the good ones beside it.
+
+    ``read`` gets an item and its place, ``alone`` makes a delivery of the bad ones. ``base.Unparsable`` where there is
+    not one good alert, but a bad one.
+    """
+    found: list[alerts.Alert] = []
+    bad: list[Any] = []
+    errors: list[base.Unparsable] = []
+    for position, item in enumerate(items):
+        try:
+            found.append(read(item, f"{where}[{position}]"))
+        except base.Unparsable as error:
+            bad.append(item)
+            errors.append(error)
+    if not errors:
+        return found, None
+    first = errors[0]
+    if not found:
+        raise first
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return found, base.Rejected(first.where, f"{first.problem}{more}", msgspec.json.encode(alone(bad)))
 
 
 def no_alert(reason: str, **about: str) -> base.Parsed:

@@ -30,14 +30,21 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
     delivery: str
     alerts: list[Any]
     truncated: int = 0
+    quarantined: str = ""
+    where: str = ""
+    problem: str = ""
 
 
 async def accepted(
-    send: problems.Send, delivery: deliveries.Delivery, parsed: base.Parsed, *, explain: bool = False
+    send: problems.Send, delivery: deliveries.Delivery, parsed: base.Parsed, *, explain: bool = False, kept: str = ""
 ) -> None:
-    """Answer 202 with what was decided; ``explain`` adds severities, targets and the place of the rule."""
+    """Answer 202 with what was decided; ``explain`` adds severities, targets and the place of the rule.
+
+    ``kept`` is what the alerts that could not be read are called in the quarantine.
+    """
+    told = _rejected(parsed, kept)
     if explain:
-        body = _encode(_explained(delivery, parsed))
+        body = _encode(_explained(delivery, parsed) | told)
     else:
         responses = delivery.responses
         rows = [
@@ -46,7 +53,7 @@ async def accepted(
             else _Ignored(row.alert.fingerprint, row.ignored)
             for row in delivery.rows
         ]
-        body = _encode(_Accepted(delivery.id, rows, parsed.truncated))
+        body = _encode(_Accepted(delivery.id, rows, parsed.truncated, **told))
     await _send(send, body)
 
 
@@ -64,6 +71,11 @@ async def _send(send: problems.Send, body: bytes) -> None:
     headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body))]
     await send({"type": _START, "status": STATUS, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _rejected(parsed: base.Parsed, kept: str) -> dict[str, str]:
+    rejected = parsed.rejected
+    return {} if rejected is None else {"quarantined": kept, "where": rejected.where, "problem": rejected.problem}
 
 
 def _explained(delivery: deliveries.Delivery, parsed: base.Parsed) -> dict[str, Any]:

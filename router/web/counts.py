@@ -56,8 +56,7 @@ class Counts:
             self._ignored.inc(ignored)
 
     def quarantined(self) -> None:
-        """Count a delivery whose body was set aside."""
-        self.outcome("quarantined")
+        """Count a body that was set aside: a whole delivery, or what of one could not be read."""
         self._quarantined.inc()
 
     def outcome(self, name: str) -> None:

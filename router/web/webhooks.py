@@ -101,11 +101,13 @@ class Door:
             parsed, routed = self._decide(desk, body, headers, now)
         except base.Unparsable as error:
             kept = await self._set_aside(desk, body, headers, str(error), now)
+            desk.counts.outcome("quarantined")
             await _answer_unparsable(desk, error, kept, send)
             return
         except Exception as error:
             _log.exception("delivery_undecided", source=desk.name)
             kept = await self._set_aside(desk, body, headers, f"the router failed: {type(error).__name__}", now)
+            desk.counts.outcome("quarantined")
             raise problems.Problem(
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
             ) from error
@@ -115,9 +117,14 @@ class Door:
         desk.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
             _log.warning("alerts_left_out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
+        kept = ""
+        if parsed.rejected is not None:
+            # Only now: were the quarantine not to take it, the sender would send all of it again, which is harmless.
+            problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
+            kept = await self._set_aside(desk, parsed.rejected.body, headers, problem, now)
         explain = _wants_explanation(scope)
         if desk.answer is None or explain:
-            await answers.accepted(send, delivery, parsed, explain=explain)
+            await answers.accepted(send, delivery, parsed, explain=explain, kept=kept)
         else:
             await answers.as_the_kind_has_it(send, desk.answer(parsed))
 

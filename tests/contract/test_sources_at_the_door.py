@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 
 from router.sources import registry
+from router.store import errors
+from router.telemetry import metrics
 from tests.unit.web import asking
 
 DATA = Path(__file__).parent.parent / "data" / "sources"
 CASES = sorted(DATA.glob("*/*.json"))
 KINDS = sorted(registry.KINDS)
+SEVERAL = ["grafana"]  # These put several alerts into one delivery.
+
+
+def quarantined() -> float:
+    return metrics.REGISTRY.get_sample_value("incident_router_quarantined_total", {"source": "here"}) or 0.0
 
 
 def post(
@@ -76,3 +83,48 @@ def test_who_asks_for_an_explanation_gets_one_instead_of_the_kind_s_own_answer()
     event = {"event_action": "resolve", "dedup_key": "k"}
     answer, _ = post("pagerduty-events", json.dumps(event).encode())
     assert [alert["fingerprint"] for alert in answer.json["alerts"]] == ["k"]
+
+
+def mixed(kind: str) -> bytes:
+    """A good delivery of the kind with an alert in it that cannot be read."""
+    body = json.loads((DATA / kind / "firing.json").read_text())["body"]
+    return json.dumps({**body, "alerts": [{"status": "neither"}, *body["alerts"]]}).encode()
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_good_alerts_are_taken_in_and_the_bad_one_beside_them_is_kept(kind):
+    before = quarantined()
+    answer, store = post(kind, mixed(kind), query=b"")
+    ((entry, _),) = store.accepted
+    ((source, body, _, problem, _),) = store.kept
+    assert (answer.status, answer.json["quarantined"]) == (202, "kept-1")
+    assert (answer.json["where"], source) == ("alerts[0].status", "here")
+    assert answer.json["problem"] in problem
+    assert [row["fingerprint"] for row in answer.json["alerts"]] == [row.alert.fingerprint for row in entry.rows]
+    assert json.loads(body)["alerts"] == [{"status": "neither"}]
+    assert quarantined() == before + 1
+    explained, _ = post(kind, mixed(kind))
+    assert explained.json["quarantined"] == "kept-1"
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_a_bad_alert_that_is_run_again_by_itself_says_the_same(kind):
+    _, store = post(kind, mixed(kind), query=b"")
+    again, kept = post(kind, store.kept[0][1], query=b"")
+    assert (again.status, again.json["where"]) == (202, "alerts[0].status")
+    assert len(kept.kept) == 1
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_a_bad_alert_that_the_quarantine_does_not_take_is_asked_for_again(kind):
+    class Full(asking.Recording):
+        async def keep(self, *_: object) -> str:
+            raise errors.Unavailable("the quarantine is full", 5)
+
+    store = Full()
+    config = registry.KINDS[kind].config(auth="none")
+    door = asking.door(store, endpoints={"here": registry.build("here", config)})
+    answer = asking.ask(door, "/v1/webhooks/here", chunks=(mixed(kind),), headers=())
+    assert answer is not None
+    assert answer.status == 503
+    assert b"retry-after" in answer.headers

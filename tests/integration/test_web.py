@@ -39,7 +39,7 @@ def application(connection: Any) -> app.App:
     settings = {"prod": ("alertmanager", {"bearer": ["token"]}), "any": ("json", {"bearer": ["token"]})}
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
-        lambda alert: decision.Decision(f"k/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE),
+        lambda alert, _: decision.Decision(f"k/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE),
         inbox=stream.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,

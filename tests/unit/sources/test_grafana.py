@@ -109,6 +109,19 @@ def test_an_alert_that_fires_has_no_end_and_one_that_is_over_has_one():
     assert one(status="resolved").starts_at == NOW
 
 
+def test_a_bad_alert_is_set_aside_by_itself_and_the_good_ones_beside_it_are_read():
+    good = {"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "good"}
+    bad = {"status": "broken", "labels": {"alertname": "B"}}
+    parsed = parse(good, bad, {**good, "startsAt": "x"}, receiver="r", truncatedAlerts=2)
+    assert [alert.fingerprint for alert in parsed.alerts] == ["good"]
+    assert (parsed.rejected.where, parsed.truncated) == ("alerts[1].status", 2)
+    assert parsed.rejected.problem.endswith("is expected here (and 1 more)")
+    alone = json.loads(parsed.rejected.body)
+    assert (alone["alerts"], alone["receiver"]) == ([bad, {**good, "startsAt": "x"}], "r")
+    assert refused(**alone).where == "alerts[0].status"
+    assert parse(good).rejected is None
+
+
 @pytest.mark.parametrize(("sent", "truncated"), [(41, 41), (0, 0), (-3, 0), ("7", 0), (None, 0)])
 def test_what_grafana_left_out_is_counted(sent, truncated):
     assert parse(truncatedAlerts=sent).truncated == truncated

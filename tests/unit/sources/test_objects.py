@@ -107,3 +107,23 @@ def test_a_digest_is_the_same_for_the_same_parts_alone():
     assert objects.digest("a", {"b": 1}) == objects.digest("a", {"b": 1})
     assert len({objects.digest(*parts) for parts in (("a", "b"), ("ab",), ("b", "a"), ("a", "b", ""))}) == 4
     assert len(objects.digest()) == 16
+
+
+def even(item, where):
+    return alerts.Alert("here", objects.required(item, where), "firing", NOW, 0)
+
+
+def test_each_alert_of_several_is_read_by_itself():
+    found, rejected = objects.several([1, None, 2, []], "all", even, lambda bad: {"bad": bad})
+    assert [alert.fingerprint for alert in found] == ["1", "2"]
+    assert rejected == base.Rejected("all[1]", "missing or empty (and 1 more)", b'{"bad":[null,[]]}')
+
+
+def test_a_single_bad_one_among_several_is_told_alone():
+    assert objects.several([1, None], "all", even, list)[1] == base.Rejected("all[1]", "missing or empty", b"[null]")
+
+
+def test_several_good_ones_leave_nothing_over_and_bad_ones_alone_are_unparsable():
+    assert objects.several([], "all", even, list) == ([], None)
+    assert objects.several([1], "all", even, list)[1] is None
+    assert said(objects.several, [None, None], "all", even, list) == ("all[0]", "missing or empty")
