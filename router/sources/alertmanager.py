@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, body, times
+from router.sources import base, body, objects, times
 
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
@@ -59,6 +59,9 @@ class _Version(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Body).decode
 _decode_version = msgspec.json.Decoder(_Version).decode
+_decode_alert = msgspec.json.Decoder(_Alert).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Alertmanager:
@@ -73,28 +76,44 @@ class Alertmanager:
         A group may hold firing and resolved alerts, whatever its own status says. ``now`` stands in for a missing
         start, and for the missing end of a resolved alert.
         """
-        read = _read(body)
-        source, route_labels, external_url = self.name, read.route_labels, read.external_url
-        found = []
-        for alert in read.alerts:
-            labels = {**route_labels, **alert.labels} if route_labels else alert.labels
-            annotations = alert.annotations or {}
-            firing = alert.status == "firing"
-            found.append(
-                alerts.Alert(
-                    source,
-                    alert.fingerprint or fingerprint(alert.labels),
-                    alert.status,
-                    (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
-                    0 if firing else (times.micros(alert.ends_at) if alert.ends_at else 0) or now,
-                    annotations.get("summary") or _title(labels, annotations),
-                    labels,
-                    annotations,
-                    labels.get("severity", ""),
-                    alert.link or external_url,
-                )
-            )
-        return base.Parsed(found, read.truncated_alerts, _about(read))
+        try:
+            group = _read(body)
+        except base.Unparsable as error:
+            if not error.where.removeprefix("key in ").startswith("alerts["):
+                raise
+            return self._one_by_one(body, now)
+        found = [self._alert(alert, group, now) for alert in group.alerts]
+        return base.Parsed(found, group.truncated_alerts, _about(group))
+
+    def _alert(self, alert: _Alert, group: _Body, now: int) -> alerts.Alert:
+        labels = {**group.route_labels, **alert.labels} if group.route_labels else alert.labels
+        annotations = alert.annotations or {}
+        firing = alert.status == "firing"
+        return alerts.Alert(
+            self.name,
+            alert.fingerprint or fingerprint(alert.labels),
+            alert.status,
+            (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
+            0 if firing else (times.micros(alert.ends_at) if alert.ends_at else 0) or now,
+            annotations.get("summary") or _title(labels, annotations),
+            labels,
+            annotations,
+            labels.get("severity", ""),
+            alert.link or group.external_url,
+        )
+
+    def _one_by_one(self, raw: bytes, now: int) -> base.Parsed:
+        """Read a group that cannot be read as a whole because of some of its alerts."""
+        fields = body.decode(_decode_fields, raw)
+        items = body.decode(_decode_items, fields.pop("alerts"))
+        group = _read(msgspec.json.encode({**fields, "alerts": []}))
+        found, rejected = objects.several(
+            items,
+            "alerts",
+            lambda item, where: self._alert(_read_alert(item, where), group, now),
+            lambda bad: {**fields, "alerts": bad},
+        )
+        return base.Parsed(found, group.truncated_alerts, _about(group), rejected)
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
@@ -117,6 +136,13 @@ def _read(raw: bytes) -> _Body:
     if read.version != "4":
         raise _unknown_version(read.version)
     return read
+
+
+def _read_alert(raw: bytes, where: str) -> _Alert:
+    try:
+        return body.decode(_decode_alert, raw)
+    except base.Unparsable as error:
+        raise base.Unparsable(f"{where}.{error.where}".rstrip("."), error.problem) from error
 
 
 def _wrong_version(raw: bytes) -> base.Unparsable | None:

@@ -13,7 +13,7 @@ from tests.unit.web import asking
 DATA = Path(__file__).parent.parent / "data" / "sources"
 CASES = sorted(DATA.glob("*/*.json"))
 KINDS = sorted(registry.KINDS)
-SEVERAL = ["grafana"]  # These put several alerts into one delivery.
+SEVERAL = ["alertmanager", "grafana"]  # These put several alerts into one delivery.
 
 
 def quarantined() -> float:

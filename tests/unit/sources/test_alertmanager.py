@@ -40,7 +40,8 @@ def refused(raw: bytes) -> base.Unparsable:
         (b'{"version":"4"}', "", "missing required field `alerts`"),
         (b"[]", "", "Expected `object`, got `array`"),
         (body(alerts={}), "alerts", "Expected `array`, got `object`"),
-        (body(alert(), alert(status="pending")), "alerts[1].status", "'pending'"),
+        (body(alert(status="pending"), alert(labels=7)), "alerts[0].status", "'pending'"),
+        (body(alert(), 7, routeLabels=[]), "routeLabels", "Expected `object | null`"),
         (body({"status": "firing"}), "alerts[0]", "missing required field `labels`"),
         (body(alert(labels={"a": 1})), "alerts[0].labels[...]", "Expected `str`, got `int`"),
         (body(alert(startsAt="soon")), "alerts[0].startsAt", "Invalid RFC3339"),
@@ -58,6 +59,39 @@ def test_a_misfit_is_told_with_its_place(raw, where, problem):
     error = refused(raw)
     assert error.where == where
     assert problem in error.problem
+
+
+@pytest.mark.parametrize(
+    ("bad", "where", "problem"),
+    [
+        (alert(status="pending"), "alerts[1].status", "'pending'"),
+        ({"status": "firing"}, "alerts[1]", "missing required field `labels`"),
+        (alert(labels={"a": 1}), "alerts[1].labels[...]", "Expected `str`, got `int`"),
+        (7, "alerts[1]", "Expected `object`, got `int`"),
+    ],
+)
+def test_a_bad_alert_is_set_aside_by_itself_and_the_good_ones_beside_it_are_read(bad, where, problem):
+    parsed = SOURCE.parse(body(alert(), bad, alert(fingerprint="g"), receiver="r", truncatedAlerts=3), {}, NOW)
+    assert [found.fingerprint for found in parsed.alerts] == ["f", "g"]
+    assert parsed.about["receiver"] == "r"
+    assert parsed.truncated == 3
+    assert parsed.rejected.where == where
+    assert problem in parsed.rejected.problem
+    alone = json.loads(parsed.rejected.body)
+    assert (alone["alerts"], alone["receiver"]) == ([bad], "r")
+    assert refused(parsed.rejected.body).where == where.replace("[1]", "[0]")
+
+
+def test_good_alerts_beside_a_bad_one_are_what_they_are_without_it():
+    group = {"routeLabels": {"tier": "gold"}, "externalURL": "https://am.example"}
+    alone = SOURCE.parse(body(alert(endsAt="2030-01-01T00:00:00Z"), **group), {}, NOW)
+    beside = SOURCE.parse(body(7, alert(endsAt="2030-01-01T00:00:00Z"), **group), {}, NOW)
+    assert beside.alerts == alone.alerts
+    assert alone.rejected is None
+
+
+def test_several_bad_alerts_are_counted():
+    assert SOURCE.parse(body(1, alert(), 2, 3), {}, NOW).rejected.problem.endswith("(and 2 more)")
 
 
 def test_a_word_in_the_version_s_place_is_not_repeated_at_length():
