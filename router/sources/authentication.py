@@ -42,17 +42,24 @@ class Verifier:
         return found
 
 
-def verifier(bearer: Iterable[pydantic.SecretStr], basic: Iterable[pydantic.SecretStr], auth: str) -> Verifier:
-    """Build the verifier of a source's settings; ``ValueError`` says what to set instead."""
+def verifier(
+    bearer: Iterable[pydantic.SecretStr], basic: Iterable[pydantic.SecretStr], auth: str, *, otherwise: bool = False
+) -> Verifier:
+    """Build the verifier of a source's settings; ``ValueError`` says what to set instead.
+
+    ``otherwise``: something else says who may post, a signature or a token, so no credentials have to be there.
+    """
     tokens = [_token(secret) for secret in bearer]
     pairs = [_pair(secret) for secret in basic]
     if auth == "none":
-        if tokens or pairs:
-            raise ValueError("auth is none, yet there are credentials: remove `auth: none`, or bearer and basic")
+        if tokens or pairs or otherwise:
+            raise ValueError("auth is none, yet there are credentials: remove `auth: none`, or the credentials")
+        return Verifier((), anyone=True)
+    if not tokens and not pairs and otherwise:
         return Verifier((), anyone=True)
     if not tokens and not pairs:
         raise ValueError(
-            "no credentials: set bearer (a list of tokens) or basic (a list of user:password), "
+            "no credentials: set bearer (a list of tokens), basic (a list of user:password), token or signature, "
             "or say `auth: none` to let anyone post"
         )
     accepted = [b"Bearer " + token for token in tokens]

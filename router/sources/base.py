@@ -8,7 +8,7 @@ import msgspec
 import pydantic
 
 from router.domain import alert as alerts
-from router.sources import authentication
+from router.sources import authentication, signatures, tokens
 
 
 class Unparsable(Exception):
@@ -27,8 +27,9 @@ class Unparsable(Exception):
 class Config(pydantic.BaseModel):
     """One configured source; a kind's own settings are added by its subclass.
 
-    Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; or
-    ``auth: none`` said in so many words.
+    Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; a ``token``
+    in another header or in the address; a ``signature`` of the body. All that is set has to be right, but of bearer
+    and basic one is enough. Or ``auth: none``, said in so many words.
     """
 
     # A message about a wrong setting must not repeat what was set: it may be a secret.
@@ -37,12 +38,19 @@ class Config(pydantic.BaseModel):
     kind: str
     bearer: tuple[pydantic.SecretStr, ...] = ()
     basic: tuple[pydantic.SecretStr, ...] = ()
+    token: tokens.Config | None = None
+    signature: signatures.Config | None = None
     auth: Literal["required", "none"] = "required"
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:
-        authentication.verifier(self.bearer, self.basic, self.auth)
+        authentication.verifier(self.bearer, self.basic, self.auth, otherwise=self.proves)
         return self
+
+    @property
+    def proves(self) -> bool:
+        """Whether something else than the Authorization header says who may post."""
+        return self.token is not None or self.signature is not None
 
 
 class Rejected(msgspec.Struct, frozen=True):

@@ -19,6 +19,8 @@ from router.sources import (
     pagerduty,
     pagerduty_events,
     sentry,
+    signatures,
+    tokens,
     uptime_kuma,
 )
 
@@ -49,10 +51,14 @@ class Endpoint(msgspec.Struct, frozen=True):
     kind: base.Kind
     source: base.Source
     verifier: authentication.Verifier
+    token: tokens.Token | None = None
+    signature: signatures.Signature | None = None
 
 
 def build(name: str, config: base.Config) -> Endpoint:
     """Make the endpoint of one configured source; ``KeyError`` where its kind is not registered."""
     kind = KINDS[config.kind]
-    verifier = authentication.verifier(config.bearer, config.basic, config.auth)
-    return Endpoint(name, kind, kind.make(name, config), verifier)
+    verifier = authentication.verifier(config.bearer, config.basic, config.auth, otherwise=config.proves)
+    token = tokens.Token(config.token) if config.token is not None else None
+    signature = signatures.Signature(config.signature) if config.signature is not None else None
+    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature)

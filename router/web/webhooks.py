@@ -29,16 +29,36 @@ Headers = Mapping[bytes, bytes]
 class _Desk:
     """One source, with what the handler needs of it at hand."""
 
-    __slots__ = ("accepts", "answer", "counts", "name", "parse", "unparsable_status", "verifier")
+    __slots__ = ("accepts", "answer", "counts", "name", "parse", "signature", "token", "unparsable_status", "verifier")
 
     def __init__(self, endpoint: registry.Endpoint) -> None:
         self.name = endpoint.name
         self.unparsable_status = endpoint.kind.unparsable_status
         self.verifier = endpoint.verifier
         self.accepts = endpoint.verifier.accepts
+        self.token = endpoint.token
+        self.signature = endpoint.signature
         self.parse = endpoint.source.parse
         self.answer = endpoint.kind.answer
         self.counts = counts.Counts(endpoint.name)
+
+    def let_in(self, headers: Headers, query: bytes) -> None:
+        """Ask for credentials, before the body is read; a ``problems.Problem`` (401) where they are not right."""
+        if not self.accepts(headers.get(b"authorization")):
+            raise _unauthorized(self, headers)
+        if self.token is not None and not self.token.accepts(headers, query):
+            raise problems.Problem(401, "unauthorized", f"the {self.token.place} does not carry an accepted token")
+
+    def shown(self, headers: Headers) -> dict[str, str]:
+        """The headers that may be written down."""
+        secret = self.token.header if self.token is not None else b""
+        return requests.without_secrets({name: value for name, value in headers.items() if name != secret})
+
+    def check_signature(self, headers: Headers, body: bytes, now: int) -> None:
+        """Ask for a signature of the body; a ``problems.Problem`` (401) where it is not right."""
+        wrong = self.signature.problem(headers, body, now) if self.signature is not None else ""
+        if wrong:
+            raise problems.Problem(401, "unauthorized", wrong)
 
 
 class Door:
@@ -93,10 +113,11 @@ class Door:
         if scope["method"] != "POST":
             raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", b"POST")])
         headers = dict(scope["headers"])
-        if not desk.accepts(headers.get(b"authorization")):
-            raise _unauthorized(desk, headers)
+        desk.let_in(headers, scope["query_string"])
         body = await requests.read(receive, headers, self._limit)
         now = self._clock()
+        if desk.signature is not None:
+            desk.check_signature(headers, body, now)
         try:
             parsed, routed = self._decide(desk, body, headers, now)
         except base.Unparsable as error:
@@ -137,7 +158,7 @@ class Door:
 
     async def _set_aside(self, desk: _Desk, body: bytes, headers: Headers, problem: str, now: int) -> str:
         """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""
-        kept = await self._quarantine.keep(desk.name, body, requests.without_secrets(headers), problem, now)
+        kept = await self._quarantine.keep(desk.name, body, desk.shown(headers), problem, now)
         desk.counts.quarantined()
         _log.warning("delivery_quarantined", source=desk.name, quarantined=kept, problem=problem)
         return kept

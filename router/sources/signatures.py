@@ -1,0 +1,155 @@
+"""Signatures of bodies: an HMAC-SHA256 in a header, in the ways that monitoring systems write it.
+
+The schemes are their senders' own: Grafana's webhook contact points, Sentry's integrations, PagerDuty's webhooks v3,
+GitHub's and Checkly's webhooks, Splunk Observability, DevHelm, and https://www.standardwebhooks.com (Svix as well).
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import pydantic
+
+from router.documents import quantities
+
+Headers = Mapping[bytes, bytes]
+Name = Literal["checkly", "devhelm", "github", "grafana", "pagerduty", "sentry", "splunk", "standard-webhooks", "svix"]
+
+_SECOND = 1_000_000
+_MARK = "whsec_"
+
+
+class Scheme(NamedTuple):
+    """How one sender signs.
+
+    ``prefix`` stands before each signature, ``separator`` between several. ``time`` and ``id`` are the headers of what
+    is signed before the body, with ``joint`` between them. ``encoded``: the secret is base64 behind ``whsec_``.
+    """
+
+    header: str
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    separator: str = ""
+    time: str = ""
+    id: str = ""
+    joint: str = "."
+    encoded: bool = False
+
+
+def _standard(name: str) -> Scheme:
+    return Scheme(f"{name}-signature", "base64", "v1,", " ", time=f"{name}-timestamp", id=f"{name}-id", encoded=True)
+
+
+SCHEMES: Mapping[Name, Scheme] = {
+    "checkly": Scheme("x-checkly-signature"),
+    "devhelm": Scheme("x-devhelm-signature", time="x-devhelm-timestamp"),
+    "github": Scheme("x-hub-signature-256", prefix="sha256="),
+    "grafana": Scheme("x-grafana-alerting-signature", joint=":"),
+    "pagerduty": Scheme("x-pagerduty-signature", prefix="v1=", separator=","),
+    "sentry": Scheme("sentry-hook-signature"),
+    "splunk": Scheme("x-sfx-signature", "base64"),
+    "standard-webhooks": _standard("webhook"),
+    "svix": _standard("svix"),
+}
+
+
+class Config(pydantic.BaseModel):
+    """A source's ``signature``: its scheme, and secrets, several of them at once for rotation.
+
+    ``header`` and ``time_header`` are for senders that let them be chosen, as Grafana does; a signed time may be
+    ``tolerance`` away from ours.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    scheme: Name
+    secrets: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1)
+    header: str = ""
+    time_header: str = ""
+    tolerance: quantities.Duration = 300 * _SECOND
+
+    @pydantic.model_validator(mode="after")
+    def _keys_can_be_read(self) -> "Config":
+        for secret in self.secrets:
+            _key(secret, SCHEMES[self.scheme])
+        return self
+
+
+class Signature:
+    """Checks the signatures of one source's bodies."""
+
+    __slots__ = ("_encode", "_header", "_id", "_keys", "_scheme", "_time", "_tolerance")
+
+    def __init__(self, config: Config) -> None:
+        """Take checked settings."""
+        scheme = SCHEMES[config.scheme]
+        self._scheme = scheme
+        self._header = (config.header or scheme.header).lower().encode()
+        self._time = (config.time_header or scheme.time).lower().encode()
+        self._id = scheme.id.encode()
+        self._keys = tuple(_key(secret, scheme) for secret in config.secrets)
+        self._tolerance = config.tolerance
+        self._encode: Callable[[bytes], bytes] = base64.b64encode if scheme.encoding == "base64" else binascii.hexlify
+
+    def __repr__(self) -> str:
+        return f"Signature({self._header.decode()}, {len(self._keys)} secrets)"
+
+    def problem(self, headers: Headers, body: bytes, now: int) -> str:
+        """Why the body is not the sender's, in words that help nobody to forge one; empty where it is.
+
+        Every signature is compared with that of every secret, in constant time.
+        """
+        written = headers.get(self._header)
+        if written is None:
+            return f"there is no header {self._header.decode()} with a signature"
+        before = []
+        for name in (self._id, self._time):
+            if not name:
+                continue
+            if name not in headers:
+                return f"there is no header {name.decode()}, which is part of what is signed"
+            before.append(headers[name])
+        offered = self._offered(written)
+        joint = self._scheme.joint.encode()
+        signed = joint.join([*before, body]) if before else body
+        right = False
+        for key in self._keys:
+            wanted = self._encode(hmac.digest(key, signed, "sha256"))
+            for one in offered:
+                right |= hmac.compare_digest(one, wanted)
+        if not right:
+            return "the signature is not accepted"
+        # Only a time that is signed says anything.
+        return self._lateness(headers[self._time], now) if self._time else ""
+
+    def _offered(self, written: bytes) -> list[bytes]:
+        scheme = self._scheme
+        parts = written.split(scheme.separator.encode()) if scheme.separator else [written]
+        prefix = scheme.prefix.encode()
+        found = [part.strip() for part in parts]
+        kept = [part[len(prefix) :] for part in found if part.startswith(prefix)]
+        return [part.lower() for part in kept] if scheme.encoding == "hex" else kept
+
+    def _lateness(self, written: bytes, now: int) -> str:
+        try:
+            at = int(written) * _SECOND
+        except ValueError:
+            return f"the header {self._time.decode()} is no time in seconds"
+        if abs(now - at) > self._tolerance:
+            most = quantities.shown(self._tolerance)
+            return f"the signed time is more than {most} away: a replay, or a clock that is wrong"
+        return ""
+
+
+def _key(secret: pydantic.SecretStr, scheme: Scheme) -> bytes:
+    text = secret.get_secret_value().strip()
+    if not text:
+        raise ValueError("a signature's secret is empty")
+    if not scheme.encoded:
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix(_MARK), validate=True)
+    except binascii.Error:
+        raise ValueError(f"a secret of this scheme is base64, as it was given out: {_MARK}…") from None

@@ -1,0 +1,166 @@
+"""Signatures: right, wrong, missing, old, rotated, for every scheme; each byte of a body counts."""
+
+import base64
+import hashlib
+import hmac
+from datetime import UTC, datetime
+
+import pydantic
+import pytest
+import standardwebhooks
+
+from router.sources import signatures
+
+SECRET = "a secret that nobody guesses"
+ENCODED = "whsec_" + base64.b64encode(SECRET.encode()).decode()
+BODY = '{"status": "firing", "title": "Zürich 5xx"}'.encode()
+NOW = 1_893_456_000_000_000
+SECONDS = str(NOW // 1_000_000)
+
+
+def digest(signed: bytes, secret: str = SECRET) -> bytes:
+    return hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+
+
+def plain(header, written=lambda mac: mac.hex()):
+    return lambda body, secret=SECRET: {header: written(digest(body, secret))}
+
+
+def standard(name):
+    def sign(body, secret=SECRET):
+        mac = digest(f"msg_1.{SECONDS}.".encode() + body, secret)
+        return {
+            f"{name}-id": "msg_1",
+            f"{name}-timestamp": SECONDS,
+            f"{name}-signature": "v1," + base64.b64encode(mac).decode(),
+        }
+
+    return sign
+
+
+def devhelm(body, secret=SECRET):
+    mac = digest(f"{SECONDS}.".encode() + body, secret)
+    return {"x-devhelm-timestamp": SECONDS, "x-devhelm-signature": mac.hex()}
+
+
+SIGN = {
+    "checkly": plain("x-checkly-signature"),
+    "devhelm": devhelm,
+    "github": plain("x-hub-signature-256", lambda mac: "sha256=" + mac.hex()),
+    "grafana": plain("x-grafana-alerting-signature"),
+    "pagerduty": plain("x-pagerduty-signature", lambda mac: "v1=" + mac.hex()),
+    "sentry": plain("sentry-hook-signature"),
+    "splunk": plain("x-sfx-signature", lambda mac: base64.b64encode(mac).decode()),
+    "standard-webhooks": standard("webhook"),
+    "svix": standard("svix"),
+}
+ENCODING = {"standard-webhooks", "svix"}
+TIMED = {"devhelm", "standard-webhooks", "svix"}
+
+
+def made(scheme, *secrets, **more):
+    given = secrets or (SECRET,)
+    if scheme in ENCODING:
+        given = tuple("whsec_" + base64.b64encode(one.encode()).decode() for one in given)
+    return signatures.Signature(signatures.Config(scheme=scheme, secrets=given, **more))
+
+
+def headers(written):
+    return {name.encode(): value.encode() for name, value in written.items()}
+
+
+def test_every_scheme_is_tested():
+    assert SIGN.keys() == signatures.SCHEMES.keys()
+
+
+@pytest.mark.parametrize("scheme", SIGN)
+def test_a_right_signature_is_accepted_and_every_changed_byte_is_not(scheme):
+    signature = made(scheme)
+    signed = headers(SIGN[scheme](BODY))
+    assert signature.problem(signed, BODY, NOW) == ""
+    for position in range(len(BODY)):
+        changed = BODY[:position] + bytes([BODY[position] ^ 1]) + BODY[position + 1 :]
+        assert signature.problem(signed, changed, NOW) == "the signature is not accepted"
+    assert signature.problem(signed, BODY + b" ", NOW)
+
+
+@pytest.mark.parametrize("scheme", SIGN)
+def test_another_secret_is_not_accepted_and_a_rotated_one_is(scheme):
+    other = headers(SIGN[scheme](BODY, "another secret"))
+    assert made(scheme).problem(other, BODY, NOW) == "the signature is not accepted"
+    assert made(scheme, SECRET, "another secret").problem(other, BODY, NOW) == ""
+    assert made(scheme, "another secret", SECRET).problem(headers(SIGN[scheme](BODY)), BODY, NOW) == ""
+
+
+@pytest.mark.parametrize("scheme", SIGN)
+def test_whatever_is_missing_or_mangled_is_refused_and_nothing_is_raised(scheme):
+    signature = made(scheme)
+    whole = SIGN[scheme](BODY)
+    for name in whole:
+        left = {key: value for key, value in whole.items() if key != name}
+        assert "there is no header" in signature.problem(headers(left), BODY, NOW)
+        for odd in ("", " ", "v1=", "sha256=", "v1,", "\xff", "0" * 64, whole[name][:-1]):
+            assert signature.problem(headers({**whole, name: odd}), BODY, NOW)
+
+
+@pytest.mark.parametrize("scheme", sorted(TIMED))
+def test_a_signed_time_that_is_too_far_away_is_a_replay(scheme):
+    signed = headers(SIGN[scheme](BODY))
+    for seconds, accepted in ((0, True), (300, True), (-300, True), (301, False), (-301, False)):
+        said = made(scheme).problem(signed, BODY, NOW + seconds * 1_000_000)
+        assert (said == "") is accepted
+        assert accepted or "a replay, or a clock that is wrong" in said
+    assert made(scheme, tolerance="10m").problem(signed, BODY, NOW + 599 * 1_000_000) == ""
+
+
+def test_grafana_signs_a_time_where_a_header_is_named_for_it():
+    mac = digest(f"{SECONDS}:".encode() + BODY).hex()
+    signed = headers({"x-time": SECONDS, "x-mine": mac})
+    signature = made("grafana", header="X-Mine", time_header="X-Time")
+    assert signature.problem(signed, BODY, NOW) == ""
+    assert "a replay" in signature.problem(signed, BODY, NOW + 10**9)
+    assert signature.problem(headers({"x-mine": digest(BODY).hex()}), BODY, NOW)
+
+
+def test_pagerduty_may_send_several_signatures():
+    right = digest(BODY).hex()
+    for written in (f"v1={'0' * 64},v1={right}", f"v1={right}, v1={'0' * 64}", f"v0=x,v1={right.upper()}"):
+        assert made("pagerduty").problem(headers({"x-pagerduty-signature": written}), BODY, NOW) == ""
+    assert made("pagerduty").problem(headers({"x-pagerduty-signature": f"v2={right}"}), BODY, NOW)
+
+
+def test_what_the_standard_s_own_library_signs_is_accepted():
+    at = datetime.fromtimestamp(NOW / 1_000_000, UTC)
+    written = standardwebhooks.Webhook(ENCODED).sign("msg_7", at, BODY.decode())
+    sent = {"webhook-id": "msg_7", "webhook-timestamp": SECONDS, "webhook-signature": f"v1a,xx {written}"}
+    assert made("standard-webhooks").problem(headers(sent), BODY, NOW) == ""
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scheme": "github", "secrets": []},
+        {"scheme": "github", "secrets": [" "]},
+        {"scheme": "svix", "secrets": ["not base64!"]},
+        {"scheme": "gitub", "secrets": ["x"]},
+        {"scheme": "github", "secrets": ["x"], "headr": "x"},
+    ],
+)
+def test_settings_that_can_not_be_are_refused_without_the_secret(wrong):
+    with pytest.raises(pydantic.ValidationError) as refused:
+        signatures.Config.model_validate(wrong)
+    assert "not base64!" not in str(refused.value)
+
+
+def test_no_secret_is_shown():
+    assert repr(made("github", "hunter2")) == "Signature(x-hub-signature-256, 1 secrets)"
+
+
+def test_every_signature_is_compared_whatever_came_before(monkeypatch):
+    compared = []
+    real = hmac.compare_digest
+    monkeypatch.setattr(
+        signatures.hmac, "compare_digest", lambda one, other: compared.append(other) or real(one, other)
+    )
+    assert made("github", SECRET, "second", "third").problem(headers(SIGN["github"](BODY)), BODY, NOW) == ""
+    assert len(compared) == 3

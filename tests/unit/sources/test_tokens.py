@@ -1,0 +1,45 @@
+"""Static tokens in a header or in the address."""
+
+import pydantic
+import pytest
+
+from router.sources import tokens
+
+
+def made(*values, **place):
+    return tokens.Token(tokens.Config(values=values, **place))
+
+
+def test_a_token_in_a_header_is_accepted_and_no_other():
+    token = made("old", "new", header="X-Api-Key")
+    assert token.accepts({b"x-api-key": b"old"}, b"")
+    assert token.accepts({b"x-api-key": b"new"}, b"")
+    for headers in ({}, {b"x-api-key": b""}, {b"x-api-key": b"ne"}, {b"x-other": b"new"}):
+        assert not token.accepts(headers, b"x-api-key=new")
+
+
+def test_a_token_in_the_query_is_accepted_and_no_other():
+    token = made("se cret&ü", query="auth_token")
+    assert token.accepts({}, b"a=b&auth_token=se%20cret%26%C3%BC")
+    assert token.accepts({}, b"auth_token=wrong&auth_token=se+cret%26%C3%BC")
+    for query in (b"", b"auth_token", b"auth_token=", b"auth_token=se", b"token=se%20cret%26%C3%BC", b"%ff=\xff"):
+        assert not token.accepts({b"auth_token": b"se cret"}, query)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"values": ["x"]},
+        {"values": ["x"], "header": "a", "query": "b"},
+        {"values": [], "header": "a"},
+        {"values": [" "], "header": "a"},
+    ],
+)
+def test_settings_that_can_not_be_are_refused(wrong):
+    with pytest.raises(pydantic.ValidationError):
+        tokens.Config.model_validate(wrong)
+
+
+def test_no_secret_is_shown_and_the_place_is():
+    assert repr(made("hunter2", header="X-Api-Key")) == "Token(header x-api-key, 1 secrets)"
+    assert made("hunter2", query="t").place == "query parameter t"

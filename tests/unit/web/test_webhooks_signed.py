@@ -1,0 +1,91 @@
+"""Who may send, at the door itself: tokens and signatures, and 401 that says what is missing and nothing more."""
+
+import hashlib
+import hmac
+import json
+
+import pytest
+
+from router.sources import registry
+from router.web import webhooks
+from tests.unit.web import asking
+
+BODY = json.dumps({"status": "firing", "title": "t"}).encode()
+SECRET = "shared"
+
+
+def door(store, **settings):
+    config = registry.KINDS["json"].config(**settings)
+    return webhooks.Door(
+        {"any": registry.build("any", config)},
+        asking.decide,
+        inbox=store,
+        quarantine=store,
+        clock=lambda: asking.NOW,
+        randomness=asking.random.Random(1),
+    )
+
+
+def sent(given, body=BODY, *, query=b"", **headers):
+    store = asking.Recording()
+    pairs = tuple((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items())
+    answer = asking.ask(door(store, **given), "/v1/webhooks/any", chunks=(body,), headers=pairs, query=query)
+    return answer, store
+
+
+SIGNED = {"signature": {"scheme": "github", "secrets": [SECRET]}}
+RIGHT = "sha256=" + hmac.new(SECRET.encode(), BODY, hashlib.sha256).hexdigest()
+
+
+def test_a_signed_body_is_taken_in():
+    answer, store = sent(SIGNED, x_hub_signature_256=RIGHT)
+    assert (answer.status, len(store.accepted)) == (202, 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({}, "there is no header x-hub-signature-256"),
+        ({"x_hub_signature_256": RIGHT[:-1] + ("0" if RIGHT[-1] != "0" else "1")}, "the signature is not accepted"),
+    ],
+)
+def test_what_is_not_signed_is_401_and_nothing_is_kept(headers, said):
+    answer, store = sent(SIGNED, **headers)
+    assert (answer.status, store.accepted, store.kept) == (401, [], [])
+    assert said in answer.json["detail"]
+    assert SECRET not in answer.body.decode()
+
+
+def test_a_body_that_is_no_json_is_not_even_looked_at_without_its_signature():
+    answer, store = sent(SIGNED, b"{", x_hub_signature_256=RIGHT)
+    assert (answer.status, store.kept) == (401, [])
+
+
+def test_a_token_may_stand_in_the_address():
+    given = {"token": {"query": "auth_token", "values": ["t0k"]}}
+    assert sent(given, query=b"auth_token=t0k")[0].status == 202
+    answer, store = sent(given, query=b"auth_token=t0")
+    assert (answer.status, store.accepted) == (401, [])
+    assert "query parameter auth_token" in answer.json["detail"]
+    assert "t0k" not in answer.body.decode()
+
+
+def test_all_that_is_set_has_to_be_right():
+    given = {**SIGNED, "bearer": ["b"], "token": {"header": "x-key", "values": ["k"]}}
+    whole = {"x_hub_signature_256": RIGHT, "authorization": "Bearer b", "x_key": "k"}
+    assert sent(given, **whole)[0].status == 202
+    for name in whole:
+        assert sent(given, **{key: value for key, value in whole.items() if key != name})[0].status == 401
+
+
+def test_nobody_is_let_in_by_auth_none_beside_a_signature():
+    with pytest.raises(ValueError, match="auth is none, yet there are credentials"):
+        registry.KINDS["json"].config(auth="none", **SIGNED)
+
+
+def test_the_header_that_carries_the_token_is_not_kept_with_a_body_that_can_not_be_read():
+    given = {"token": {"header": "x-pass", "values": ["k"]}}
+    answer, store = sent(given, b"{", x_pass="k", x_other="seen")
+    assert answer.status == 422
+    ((_, _, headers, _, _),) = store.kept
+    assert headers == {"x-other": "seen"}
