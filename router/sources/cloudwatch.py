@@ -4,11 +4,16 @@ Read as well: a message's bare body, which SNS posts where raw delivery is on, a
 there leads to the topic.
 """
 
+import re
 from typing import Any, Literal
 
 from router.sources import alarms, base, eventbridge, objects
 
-_CONTROL = {"SubscriptionConfirmation", "UnsubscribeConfirmation"}
+_SUBSCRIBE_URL = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?[!-~]{1,2000}")
+_TO_DO = {
+    "SubscriptionConfirmation": "SNS waits for this subscription to be confirmed",
+    "UnsubscribeConfirmation": "this subscription has been ended; to have it back",
+}
 
 
 class Config(base.Config):
@@ -27,12 +32,10 @@ class CloudWatch:
         self._ignores_others = config.other_messages == "ignore"
 
     def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
-        """The one alarm of a message; none where SNS speaks of the subscription itself."""
+        """The one alarm of a message; ``base.Unparsable``, too, where SNS asks for what a person has to do."""
         kind = objects.scalar(body.get("Type"))
-        if kind in _CONTROL:
-            return objects.no_alert(
-                f"{kind}, which is about the subscription", topic=objects.scalar(body.get("TopicArn"))
-            )
+        if kind in _TO_DO:
+            raise _to_do(kind, body)
         if kind != "Notification":
             return self._message(source, body, "", now)
         text = objects.scalar(body.get("Message"))
@@ -55,6 +58,13 @@ class CloudWatch:
         if self._ignores_others:
             return objects.no_alert(said, **about)
         raise base.Unparsable(where, f"{said}; send alarms alone to this topic, or set other_messages: ignore")
+
+
+def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
+    """What SNS says of the subscription itself: kept, and logged, because without a person no alarm will come."""
+    url = objects.scalar(body.get("SubscribeURL"))
+    where = url if _SUBSCRIBE_URL.fullmatch(url) else "the address in SubscribeURL, if it is SNS's"
+    return base.Unparsable("Type", f"{_TO_DO[kind]}: open {where}")
 
 
 def _alarm(message: objects.Members, where: str) -> alarms.Alarm:

@@ -160,7 +160,7 @@ def test_a_kind_is_whole(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_without_credentials_is_refused_with_what_to_do(kind):
-    with pytest.raises(ValueError, match=r"set bearer .* or basic .* or say `auth: none`"):
+    with pytest.raises(ValueError, match=r"set bearer .*, basic .*, token or signature, or say `auth: none`"):
         registry.KINDS[kind].config()
 
 

@@ -62,11 +62,37 @@ def test_a_message_that_is_no_alarm_is_kept_unless_it_is_to_be_ignored():
     assert by_sns({"anything": 1}, other_messages="ignore").alerts == []
 
 
-@pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation"])
-def test_what_sns_says_of_the_subscription_is_no_alert(kind):
-    parsed = by_sns(envelope("You have chosen to", Type=kind))
-    assert parsed.alerts == []
-    assert kind in parsed.about["no_alert"]
+URL = "https://sns.eu-north-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=t&Token=00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [("SubscriptionConfirmation", "waits for this subscription"), ("UnsubscribeConfirmation", "has been ended")],
+)
+def test_what_a_person_has_to_do_at_sns_is_told_with_the_address(kind, what):
+    for settings in ({}, {"other_messages": "ignore"}):
+        error = refused(by_sns, envelope("You have chosen to", Type=kind, SubscribeURL=URL), **settings)
+        assert error.where == "Type"
+        assert what in error.problem
+        assert error.problem.endswith(f": open {URL}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        None,
+        "",
+        "http://sns.eu-north-1.amazonaws.com/?a",
+        "https://sns.eu-north-1.amazonaws.com.evil.example/?a",
+        "https://evil.example/?sns.eu-north-1.amazonaws.com/",
+        "https://sns.eu-north-1.amazonaws.com@evil.example/?a",
+        "https://sns.eu-north-1.amazonaws.com/?a\nb",
+        "https://sns.eu-north-1.amazonaws.com/?" + "a" * 2001,
+    ],
+)
+def test_an_address_that_is_not_sns_s_is_not_repeated(url):
+    error = refused(by_sns, envelope("x", Type="SubscriptionConfirmation", SubscribeURL=url))
+    assert error.problem.endswith("open the address in SubscribeURL, if it is SNS's")
 
 
 def test_all_ways_of_one_alarm_are_one_alert():
