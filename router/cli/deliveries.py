@@ -133,7 +133,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
 
 def _with_archive(config: Path, body: Callable[[archive.Archive], Awaitable[None]]) -> None:
     async def main() -> None:
-        settings = starting.settings(config, configuration.StandIn("", {}))
+        settings = starting.settings(config, configuration.StandIn("not-used", {}))
         async with running.connected(running.outside_redis(settings)) as connection:
             await body(parts.archive(settings, connection))
 

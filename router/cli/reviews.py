@@ -65,7 +65,7 @@ def approve(
 
 def _with_reviews(config: Path, body: Callable[[reviewing.Reviews], Awaitable[None]]) -> None:
     async def main() -> None:
-        settings = starting.settings(config, configuration.StandIn("", {}))
+        settings = starting.settings(config, configuration.StandIn("not-used", {}))
         async with running.connected(running.outside_redis(settings)) as connection:
             await body(parts.reviews(settings, connection))
 

@@ -52,7 +52,8 @@ def schema(destinations: known.Destinations) -> Schema:
         "rules": _with(file, "rules", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
         "tests": _with(file, "tests", {"type": "array", "items": {"$ref": "#/$defs/test"}}),
     }
-    return {"$schema": _DIALECT, "title": "incident-router rule file", **file, "$defs": definitions}
+    about = {"title": "incident-router rule file", "description": "What alerts mean, and where incidents appear."}
+    return {"$schema": _DIALECT, **file, **about, "$defs": definitions}
 
 
 def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:

@@ -7,6 +7,7 @@ import pytest
 
 from router.domain import recording
 from tests.end_to_end import harness
+from tests.integration.test_cli import run
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +64,11 @@ def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path)
             assert delivery in {recording.decode(line).id for line in file}
     assert router.command("deliveries", "save", str(tmp_path / "no" / "x")).returncode == 2
     assert router.command("deliveries", "save", str(tmp_path / "x"), "--since", "soon").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("deliveries", "list"), ("reviews", "list"), ("check", "--simulate", "--recorded")]
+)
+def test_whoever_only_looks_needs_no_secrets(router, delivery, command):
+    done = run(*command, "--config", str(router.file), WEBHOOK_TOKEN="", KEY="")
+    assert done.returncode == 0, done.stderr

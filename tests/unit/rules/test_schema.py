@@ -131,6 +131,14 @@ def test_without_destinations_anything_may_be_opened():
     assert complaints(made, {"rules": [{"name": "x", "when": {}, "open": [{"at": "y", "z": 1}]}]}) == []
 
 
+def test_the_schema_says_what_it_is_of():
+    made = schema.schema({})
+    assert (made["title"], made["$schema"]) == (
+        "incident-router rule file",
+        "https://json-schema.org/draft/2020-12/schema",
+    )
+
+
 def test_references_lead_somewhere():
     for destinations in (REAL, conftest.DESTINATIONS, {}):
         made = schema.schema(destinations)
