@@ -12,6 +12,7 @@ from starlette import applications
 
 from router import settings as configuration
 from router.destinations import registry as destinations
+from router.domain import delivery as deliveries
 from router.domain import identity
 from router.domain import incident as incidents
 from router.outbound import errors
@@ -162,6 +163,28 @@ def worker(
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
     """The deliveries that were processed lately."""
     return archives.Archive(connection, keep=settings.archive.keep, most=settings.archive.most)
+
+
+async def run_again(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", one: quarantine.Quarantined
+) -> deliveries.Delivery:
+    """Read a body of the quarantine again and hand it in by the rules of now; ``Unparsable``, or ``KeyError``.
+
+    It leaves the quarantine only once the inbox has it: should that fail in between, it is folded in twice, which
+    changes nothing.
+    """
+    source = endpoints(settings)[one.source].source
+    decide = load_rules(settings).decide
+    headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
+    parsed = source.parse(one.body, headers, one.kept_at)
+    now = clock()
+    routed = [(alert, decide(alert, now)) for alert in parsed.alerts]
+    delivery = deliveries.pack(identity.new_delivery_id(now, random.SystemRandom()), one.source, now, routed)
+    if routed:
+        inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
+        await inbox.accept(delivery, one.body)
+    await quarantine.Quarantine(connection).drop(one.id)
+    return delivery
 
 
 def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> reviewing.Reviews:

@@ -2,7 +2,7 @@
 
 import typer
 
-from router.cli import check, deliveries, demo, explain, replay, reviews, run, schema, simulate, trials
+from router.cli import check, deliveries, demo, explain, quarantine, replay, reviews, run, schema, simulate, trials
 
 app = typer.Typer(
     name="incident-router",
@@ -22,6 +22,7 @@ app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reviews.app, name="reviews")
 
 

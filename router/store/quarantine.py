@@ -5,8 +5,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 import redis.asyncio
+from redis import exceptions
 
 from router.store import client, keys
+from router.telemetry import log, metrics
+
+MOST = 10_000  # Bodies; the oldest go beyond it, which is logged and counted.
+
+_log = log.get("store")
 
 
 class Quarantined(NamedTuple):
@@ -37,20 +43,40 @@ class Quarantine:
         }
         async with client.failures():
             identity: Any = await self._connection.xadd(keys.QUARANTINE, fields)  # type: ignore[arg-type]
+            length: int = await self._connection.xlen(keys.QUARANTINE)
+            if length > MOST:
+                dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MOST, approximate=False)
+                metrics.quarantine_dropped.inc(int(dropped))
+                _log.error("quarantine_full", most=MOST, dropped=int(dropped))
         return str(identity.decode())
+
+    async def find(self, identity: str) -> Quarantined | None:
+        """The body of this id, or None where there is none (any more)."""
+        async with client.failures():
+            try:
+                entries: Any = await self._connection.xrange(keys.QUARANTINE, identity, identity)
+            except exceptions.ResponseError:  # What is no id of a stream is the id of nothing.
+                return None
+        return _read(*entries[0]) if entries else None
+
+    async def drop(self, identity: str) -> None:
+        """Let a body go: it was run again, or a person has looked at it."""
+        async with client.failures():
+            await self._connection.xdel(keys.QUARANTINE, identity)
 
     async def read(self, most: int = 100) -> list[Quarantined]:
         """The newest bodies first."""
         async with client.failures():
             entries: Any = await self._connection.xrevrange(keys.QUARANTINE, count=most)
-        return [
-            Quarantined(
-                identity.decode(),
-                fields[b"source"].decode(),
-                fields[b"problem"].decode(),
-                int(fields[b"at"]),
-                msgspec.json.decode(fields[b"headers"]),
-                fields[b"body"],
-            )
-            for identity, fields in entries
-        ]
+        return [_read(identity, fields) for identity, fields in entries]
+
+
+def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined:
+    return Quarantined(
+        identity.decode(),
+        fields[b"source"].decode(),
+        fields[b"problem"].decode(),
+        int(fields[b"at"]),
+        msgspec.json.decode(fields[b"headers"]),
+        fields[b"body"],
+    )

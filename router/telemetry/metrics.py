@@ -101,6 +101,12 @@ rules_folder_refused = prometheus_client.Gauge(
     registry=REGISTRY,
 )
 
+quarantine_dropped = prometheus_client.Counter(
+    "incident_router_quarantine_dropped",
+    "Bodies that had to leave a full quarantine before a person has looked at them.",
+    registry=REGISTRY,
+)
+
 archive_entries = prometheus_client.Gauge(
     "incident_router_archive_entries",
     "Deliveries that are kept after they were processed.",

@@ -15,6 +15,7 @@ LABELS = {
     "incident_router_operations": ("destination", "operation", "result"),
     "incident_router_inbox_entries": (),
     "incident_router_inbox_oldest_seconds": (),
+    "incident_router_quarantine_dropped": (),
     "incident_router_archive_entries": (),
     "incident_router_archive_bytes": (),
     "incident_router_rules": (),

@@ -1,0 +1,119 @@
+"""``quarantine``: authentic bodies that could not be read: look at them, hand them in again, or let them go."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import redis.asyncio
+import typer
+from rich import console, markup, table
+
+from router import settings as configuration
+from router.assembly import parts, running
+from router.cli import starting
+from router.sources import base
+from router.store import quarantine
+
+app = typer.Typer(help="Authentic bodies that could not be read.", no_args_is_help=True)
+
+Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine list` shows it.")]
+Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
+
+
+@app.command("list")
+def show_all(
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """List the newest bodies with what is wrong with them."""
+
+    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        found = await quarantine.Quarantine(connection).read(limit)
+        grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
+        for one in found:
+            grid.add_row(one.id, _time(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
+        if found:
+            console.Console(soft_wrap=True).print(grid)
+        else:
+            print("nothing is in quarantine")
+
+    _run(config, body)
+
+
+@app.command("show")
+def show(
+    identity: Identity,
+    *,
+    payload: Annotated[bool, typer.Option("--body", help="Print the body as it was received, nothing else.")] = False,
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Show one body, its headers without secrets, and what is wrong. Status 1 where there is none of this id."""
+
+    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        one = await _found(connection, identity)
+        if not payload:
+            out = console.Console(soft_wrap=True, highlight=False)
+            out.print(f"{one.id} from {markup.escape(one.source)}, kept {_time(one.kept_at)}")
+            out.print(f"[red]{markup.escape(one.problem)}[/]\n")
+            for name, value in one.headers.items():
+                out.print(markup.escape(f"{name}: {value}"), style="dim")
+            out.print()
+        sys.stdout.flush()
+        sys.stdout.buffer.write(one.body)
+
+    _run(config, body)
+
+
+@app.command("run")
+def run(identity: Identity, *, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+    """Hand a body in again, by the configuration and the rules of now. Status 1 where it still can't be read."""
+
+    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        one = await _found(connection, identity)
+        try:
+            delivery = await parts.run_again(settings, connection, one)
+        except KeyError:
+            print(f"incident-router: source {one.source} is not configured any more", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except base.Unparsable as error:
+            print(f"incident-router: it still can't be read: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        print(f"handed in as delivery {delivery.id} with {len(delivery.rows)} alerts")
+
+    _run(config, body)
+
+
+@app.command("discard")
+def discard(identity: Identity, *, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+    """Let a body go for good."""
+
+    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        one = await _found(connection, identity)
+        await quarantine.Quarantine(connection).drop(one.id)
+        print(f"discarded {one.id}")
+
+    _run(config, body)
+
+
+async def _found(connection: "redis.asyncio.Redis", identity: str) -> quarantine.Quarantined:
+    one = await quarantine.Quarantine(connection).find(identity)
+    if one is None:
+        print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)
+        raise typer.Exit(1)
+    return one
+
+
+def _time(moment: int) -> str:
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _run(config: Path, body: Body) -> None:
+    async def main() -> None:
+        settings = starting.settings(config, configuration.StandIn("not-used", {}))
+        async with running.connected(running.outside_redis(settings)) as connection:
+            await body(settings, connection)
+
+    starting.until_stopped(main())

@@ -1,0 +1,79 @@
+"""``quarantine`` beside a running router: nothing authentic is refused and forgotten."""
+
+import json
+
+import pytest
+
+from router.store import keys, quarantine
+from router.telemetry import metrics
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quarantine")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
+        yield running
+
+
+@pytest.fixture
+def kept(router):
+    """A body of the mapped source that has no title: authentic, and not to be read."""
+    sent = {"title": "t", "status": "odd", "labels": {"service": "x"}}
+    code, answer = harness.ask(f"{router.url}/v1/webhooks/json", sent, harness.TOKEN)
+    assert code == 422, answer
+    return answer["quarantined"]
+
+
+def test_what_could_not_be_read_is_listed_and_shown_with_its_problem(router, kept):
+    listed = router.command("quarantine", "list").stdout
+    assert kept in listed
+    assert " json " in listed
+    shown = router.command("quarantine", "show", kept).stdout
+    assert f"{kept} from json, kept 20" in shown
+    assert "status" in shown
+    assert harness.TOKEN not in shown
+    body = json.loads(router.command("quarantine", "show", kept, "--body").stdout)
+    assert body["status"] == "odd"
+
+
+def test_it_still_can_not_be_read_until_something_is_fixed(router, kept):
+    done = router.command("quarantine", "run", kept)
+    assert (done.returncode, "it still can't be read" in done.stderr) == (1, True)
+    assert kept in router.command("quarantine", "list").stdout
+
+
+def test_after_a_fix_it_is_handed_in_and_has_left(router, kept):
+    fixed = router.file.with_name("fixed.yaml")
+    fixed.write_text(
+        router.file.read_text().replace("json: {kind: json,", "json: {kind: json, status: {firing: [odd]},")
+    )
+    done = run("quarantine", "run", kept, "--config", str(fixed), **harness.SECRETS)
+    assert done.returncode == 0, done.stderr
+    assert "with 1 alerts" in done.stdout
+    assert kept not in router.command("quarantine", "list").stdout
+
+
+def test_what_a_person_has_looked_at_may_go(router, kept):
+    assert router.command("quarantine", "discard", kept).stdout == f"discarded {kept}\n"
+    for command in ("show", "run", "discard"):
+        done = router.command("quarantine", command, kept)
+        assert (done.returncode, "is in quarantine (any more)" in done.stderr) == (1, True)
+    assert router.command("quarantine", "show", "no id at all").returncode == 1
+
+
+def test_a_full_quarantine_lets_the_oldest_go_and_says_so(with_redis, monkeypatch):
+    monkeypatch.setattr(quarantine, "MOST", 5)
+    dropped = "incident_router_quarantine_dropped_total"
+    before = metrics.REGISTRY.get_sample_value(dropped)
+
+    async def body(connection):
+        store = quarantine.Quarantine(connection)
+        for number in range(8):
+            await store.keep("json", str(number).encode(), {}, "no title", number)
+        assert await connection.xlen(keys.QUARANTINE) == 5
+        assert [one.body for one in await store.read()] == [b"7", b"6", b"5", b"4", b"3"]
+
+    with_redis(body)
+    assert metrics.REGISTRY.get_sample_value(dropped) == before + 3
