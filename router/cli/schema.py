@@ -1,6 +1,7 @@
 """``schema``: the JSON Schema of rule files, for editors."""
 
 import json
+import sys
 from typing import Annotated
 
 import typer
@@ -8,14 +9,25 @@ import typer
 from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
+from router.rules import known
 from router.rules import schema as schemas
 
 
 def schema(
+    context: typer.Context,
     config: starting.Config = configuration.DEFAULT_FILE,
     *,
     indent: Annotated[int, typer.Option("--indent", min=0, help="Spaces to indent by.")] = 2,
 ) -> None:
-    """Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations and their fields."""
-    settings = starting.settings(config, configuration.StandIn("not-used", {}))
-    print(json.dumps(schemas.schema(parts.known_destinations(settings)), indent=indent or None, ensure_ascii=False))
+    """Print the JSON Schema (draft 2020-12) of rule files, with the configured destinations and their fields.
+
+    Where there is no configuration and none is named, rules may open anything anywhere.
+    """
+    source = context.get_parameter_source("config")
+    destinations: known.Destinations = {}
+    if config.exists() or (source is not None and source.name != "DEFAULT"):
+        settings = starting.settings(config, configuration.StandIn("not-used", {}))
+        destinations = parts.known_destinations(settings)
+    else:
+        print(f"There is no {config} here: the schema leaves open where incidents appear.", file=sys.stderr)
+    print(json.dumps(schemas.schema(destinations), indent=indent or None, ensure_ascii=False))

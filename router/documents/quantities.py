@@ -1,7 +1,7 @@
 """Amounts as people write them in rule files and the configuration: ``90s``, ``1h30m``, ``256MiB``."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -52,7 +52,9 @@ def shown(duration: int) -> str:
     return "".join(parts) or "0s"
 
 
-Duration = Annotated[int, pydantic.BeforeValidator(duration, json_schema_input_type=str)]
+_Written = Literal[0] | Annotated[str, pydantic.StringConstraints(pattern=rf"^(0|({_TIME.pattern})+)$")]
+
+Duration = Annotated[int, pydantic.BeforeValidator(duration, json_schema_input_type=_Written)]
 """A field of a model that is written as a duration and read as microseconds."""
 
 Size = Annotated[int, pydantic.BeforeValidator(size, json_schema_input_type=str | int)]

@@ -10,10 +10,27 @@ from router.domain import alert as alerts
 
 Reader = Callable[[alerts.Alert], str]
 
-_PLAIN = ("title", "source", "severity")
-_SPOKEN = (*_PLAIN, "labels.<name>", "annotations.<name>")
-# These have a meaning in an incident key, so a name that holds one could make two keys look the same.
-_AMBIGUOUS = re.compile(r'[\s"={},]')
+PLAIN = {
+    "title": "the alert's title",
+    "source": "the name of the source that it came from",
+    "severity": "the sender's own word for how bad it is",
+}
+"""The fields that every alert has, with what they are."""
+
+NAMED = {
+    "labels": "one label; absent is the empty text",
+    "annotations": "one annotation; absent is the empty text",
+}
+"""Those that lead a name, as in ``labels.service``, with what they are."""
+
+# What is left out has a meaning in an incident key, so a name that holds one could make two keys look the same.
+NAME = r'[^\s"={},]+'
+"""What may follow, as a regular expression."""
+
+PATTERN = rf"^({'|'.join(PLAIN)}|({'|'.join(NAMED)})\.{NAME})$"
+"""Every field's name, as a regular expression."""
+
+_SPOKEN = (*PLAIN, *(f"{part}.<name>" for part in NAMED))
 
 
 class Unknown(Exception):
@@ -48,22 +65,22 @@ class Field:
 
 def parse(name: str) -> Field:
     """Read a field's name; ``Unknown`` where there is no such field."""
-    if name in _PLAIN:
+    if name in PLAIN:
         return Field(name, "", name)
     part, dot, key = name.partition(".")
-    if part in {"labels", "annotations"}:
+    if part in NAMED:
         if not dot or not key:
             raise Unknown(f'"{name}" needs a name: {part}.<name>')
-        if _AMBIGUOUS.search(key):
+        if re.fullmatch(NAME, key) is None:
             raise Unknown(f'"{name}": a name of {part} has no spaces, quotes, commas, braces or equals signs')
         return Field(name, part, key)
     if name == "status":
         raise Unknown("rules can't ask for the status: a resolved alert has to reach the incident that it opened")
     if dot:
-        close = nearest.nearest(part, ("labels", "annotations"))
+        close = nearest.nearest(part, NAMED)
         said = f'; did you mean "{close}.{key}"?' if close else ""
     else:
         # Most likely it is a label, unless it is nearly one of the plain fields: "service" is not "source".
-        close = nearest.nearest(name, _PLAIN, likeness=0.79)
+        close = nearest.nearest(name, PLAIN, likeness=0.79)
         said = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
     raise Unknown(f'unknown field "{name}"{said} Fields are: {", ".join(_SPOKEN)}')

@@ -13,7 +13,11 @@ from router.rules import fields, groups, rating, template
 
 Word = Literal["critical", "major", "minor", "info"]
 Publish = Literal["shadow", "review", "auto"]
-Name = Annotated[str, pydantic.Field(min_length=1, max_length=100)]
+Name = Annotated[
+    str, pydantic.Field(min_length=1, max_length=100, json_schema_extra={"pattern": r"^[A-Za-z0-9_.\-]*$"})
+]
+FieldName = Annotated[str, pydantic.Field(json_schema_extra={"pattern": fields.PATTERN})]
+"""A field's name; what is wrong with it is told where it is read, the pattern is for editors."""
 
 
 class OpenShape(pydantic.BaseModel):
@@ -32,7 +36,7 @@ class MappedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    from_: str = pydantic.Field(alias="from", description="the field whose text decides")
+    from_: FieldName = pydantic.Field(alias="from", description="the field whose text decides")
     map: dict[str, Word] = pydantic.Field(min_length=1, description="its texts, each with the severity it means")
     default: Word | None = pydantic.Field(
         default=None, description="for any other text; else the sender's word decides"
@@ -72,7 +76,7 @@ class CopiedShape(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
-    from_: str = pydantic.Field(alias="from", description="the field whose text the label gets")
+    from_: FieldName = pydantic.Field(alias="from", description="the field whose text the label gets")
 
 
 def _kind_of_label(value: Any) -> str:
@@ -94,7 +98,7 @@ class SharedShape(pydantic.BaseModel):
     severity: Severity | None = pydantic.Field(
         default=None, description="how bad it is: a word, or a mapping of a field's texts onto them"
     )
-    group_by: list[str] | None = pydantic.Field(
+    group_by: list[FieldName] | None = pydantic.Field(
         default=None, description="the fields that tell one incident of a rule from another"
     )
     timing: TimingShape | None = pydantic.Field(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-from router.rules import asking, cases, intervals, known, model
+from router.rules import asking, cases, fields, intervals, known, model
 from router.rules.conditions import registry
 
 Schema = dict[str, Any]
@@ -21,17 +21,14 @@ _SCALARS: Schema = {"type": "array", "items": _SCALAR, "minItems": 1}
 _ONE_OR_MORE: Schema = {"anyOf": [_SCALAR, _SCALARS]}
 _CONDITION = {"$ref": "#/$defs/condition"}
 _WHEN = {"$ref": "#/$defs/when"}
-_FIELDS = {
-    "title": "the alert's title",
-    "source": "the name of the source that it came from",
-    "severity": "the sender's own word for how bad it is",
-}
+_WHEN_ANY: Schema = {**_WHEN, "minProperties": 1}
+_NULL: Schema = {"type": "null"}
 _ASKED: Mapping[str, Schema] = {
     "equal": _SCALAR,
     "one_of": _SCALARS,
     "not": _CONDITION,
     "exists": {"type": "boolean"},
-    "matches": {"type": "string"},
+    "matches": _SCALAR,
     **dict.fromkeys(("gt", "gte", "lt", "lte"), _NUMBER),
 }
 """What stands behind each condition's word; behind the others, one text or several."""
@@ -46,8 +43,8 @@ def schema(destinations: known.Destinations) -> Schema:
     definitions["test"] = _test(definitions)
     file = _of(model.FileShape, "", definitions)
     file["properties"] |= {
-        "defaults": _with(file, "defaults", {"$ref": "#/$defs/defaults"}),
-        "lists": _with(file, "lists", {"type": "object", "additionalProperties": _SCALARS}),
+        "defaults": _with(file, "defaults", {"anyOf": [{"$ref": "#/$defs/defaults"}, _NULL]}),
+        "lists": _with(file, "lists", {"type": ["object", "null"], "additionalProperties": _SCALARS}),
         "time_intervals": _with(file, "time_intervals", _named_intervals()),
         "rules": _with(file, "rules", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
         "tests": _with(file, "tests", {"type": "array", "items": {"$ref": "#/$defs/test"}}),
@@ -60,7 +57,7 @@ def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:
     rule = _of(model.RuleShape, "rule.", definitions)
     rule["properties"] |= {
         "when": _with(rule, "when", _WHEN),
-        "unless": _with(rule, "unless", _WHEN),
+        "unless": _with(rule, "unless", _WHEN_ANY),
         "during": _with(rule, "during", _times()),
         "except_during": _with(rule, "except_during", _times()),
         "open": _with(rule, "open", {"type": "array", "items": {"anyOf": opens} if opens else {"type": "object"}}),
@@ -71,8 +68,11 @@ def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:
 
 def _defaults(destinations: known.Destinations, definitions: dict[str, Schema]) -> Schema:
     defaults = _of(model.DefaultsShape, "defaults.", definitions)
-    fields = {name: _fields(name, destination, definitions) for name, destination in destinations.items()}
-    inner = {"type": "object", "properties": fields, "additionalProperties": not fields}
+    by_name = {
+        name: {**_fields(name, destination, definitions), "description": f"at every {name}"}
+        for name, destination in destinations.items()
+    }
+    inner = {"type": "object", "properties": by_name, "additionalProperties": not by_name}
     defaults["properties"]["open"] = _with(defaults, "open", inner)
     return defaults
 
@@ -92,12 +92,22 @@ def _fields(name: str, destination: known.Known, definitions: dict[str, Schema])
 
 
 def _test(definitions: dict[str, Schema]) -> Schema:
-    """Labels and annotations of tests are texts as they are written, so that numbers may stand there."""
-    test = _of(cases.CaseShape, "test.", definitions)
-    arrival = definitions["test.Arrival"]["properties"]
-    for name in ("labels", "annotations"):
-        arrival[name]["additionalProperties"] = _SCALAR
-    return test
+    """Texts of tests are read as they are written, so that numbers and truth values may stand there."""
+    inner: dict[str, Schema] = {}
+    test = _of(cases.CaseShape, "test.", inner)
+    definitions |= {name: _as_written(one) for name, one in inner.items()}
+    made: Schema = _as_written(test)
+    return made
+
+
+def _as_written(part: Any) -> Any:
+    """The same schema, with a number or a truth value wherever any text may stand."""
+    if isinstance(part, list):
+        return [_as_written(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    plain = part.get("type") == "string" and not part.keys() & {"enum", "format", "pattern"}
+    return {name: _as_written(inner) for name, inner in part.items()} | (_SCALAR if plain else {})
 
 
 def _condition() -> Schema:
@@ -110,18 +120,18 @@ def _condition() -> Schema:
 
 
 def _when() -> Schema:
-    fields = {name: {**_CONDITION, "description": meaning} for name, meaning in _FIELDS.items()}
+    plain = {name: {**_CONDITION, "description": meaning} for name, meaning in fields.PLAIN.items()}
+    named = {
+        rf"^{part}\.{fields.NAME}$": {**_CONDITION, "description": meaning} for part, meaning in fields.NAMED.items()
+    }
     groups = {
-        word: {"type": "array", "items": _WHEN, "minItems": 1, "description": meaning}
+        word: {"type": "array", "items": _WHEN_ANY, "minItems": 1, "description": meaning}
         for word, meaning in asking.GROUPS.items()
     }
     return {
         "type": "object",
-        "properties": {**fields, **groups},
-        "patternProperties": {
-            r"^labels\..+": {**_CONDITION, "description": "one label; absent is the empty text"},
-            r"^annotations\..+": {**_CONDITION, "description": "one annotation; absent is the empty text"},
-        },
+        "properties": {**plain, **groups},
+        "patternProperties": named,
         "additionalProperties": False,
     }
 
@@ -137,13 +147,13 @@ def _interval() -> Schema:
 
 def _times() -> Schema:
     one = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/interval"}]}
-    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]}
+    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}, _NULL]}
 
 
 def _named_intervals() -> Schema:
     one = {"$ref": "#/$defs/interval"}
     return {
-        "type": "object",
+        "type": ["object", "null"],
         "additionalProperties": {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]},
     }
 

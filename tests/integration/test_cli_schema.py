@@ -22,6 +22,18 @@ def test_the_schema_is_printed_with_the_configured_destinations_and_without_keys
     assert "\n" not in run("schema", "--indent", "0", "--config", str(file)).stdout.strip()
 
 
-def test_a_configuration_that_is_not_there_is_said(tmp_path):
-    done = run("schema", "--config", str(tmp_path / "none.yaml"))
-    assert (done.returncode, done.stdout) == (1, "")
+def test_a_configuration_that_is_named_and_not_there_is_said(tmp_path):
+    named = run("schema", "--config", str(tmp_path / "none.yaml"))
+    assert (named.returncode, named.stdout) == (1, "")
+    by_environment = run("schema", cwd=tmp_path, INCIDENT_ROUTER_CONFIG="incident-router.yaml")
+    assert (by_environment.returncode, by_environment.stdout) == (1, "")
+
+
+def test_where_there_is_no_configuration_anything_may_be_opened(tmp_path, monkeypatch):
+    monkeypatch.delenv("INCIDENT_ROUTER_CONFIG", raising=False)
+    done = run("schema", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "There is no incident-router.yaml here" in done.stderr
+    made = jsonschema.Draft202012Validator(json.loads(done.stdout))
+    assert made.is_valid({"rules": [{"name": "x", "when": {}, "open": [{"at": "anywhere", "z": 1}]}]})
+    assert not made.is_valid({"rules": [{"name": "x", "when": {}, "opens": []}]})

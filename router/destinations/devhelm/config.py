@@ -29,6 +29,7 @@ DEFAULT_IMPACTS: Mapping[ladder.Word, Impact] = {
 }
 
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
+Address = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
 Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 
 
@@ -47,14 +48,22 @@ class IncidentOpening(base.Opening):
     without it they leave the status alone. ``notify`` tells subscribers of updates.
     """
 
-    title: Text
-    body: str | None = None
-    severity: Severity | None = None
-    monitor_id: Uuid | None = None
-    update_message: str | None = None
-    update_status: Literal["WATCHING", "TRIGGERED", "CONFIRMED"] | None = None
-    resolve_message: str | None = None
-    notify: bool = False
+    title: Text = pydantic.Field(description="the incident's title; the router's reference is added at its end")
+    body: str | None = pydantic.Field(default=None, description="its description")
+    severity: Severity | None = pydantic.Field(
+        default=None, description="the vendor's severity, whatever the router's is"
+    )
+    monitor_id: Uuid | None = pydantic.Field(
+        default=None, description="the id of a monitor that the incident belongs to"
+    )
+    update_message: str | None = pydantic.Field(default=None, description="what updates say before the severity")
+    update_status: Literal["WATCHING", "TRIGGERED", "CONFIRMED"] | None = pydantic.Field(
+        default=None, description="the status that updates set; unchanged if absent"
+    )
+    resolve_message: str | None = pydantic.Field(
+        default=None, description="what the resolution says; the account's if absent"
+    )
+    notify: bool = pydantic.Field(default=False, description="whether subscribers are told of updates")
 
 
 class IncidentConfig(_Account):
@@ -81,20 +90,34 @@ class PostOpening(base.Opening):
     page's subscribers.
     """
 
-    title: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=500)]
-    message: Text
-    status: ActiveStatus = "INVESTIGATING"
-    impact: Impact | None = None
-    components: Components = ()
-    update_message: str | None = None
-    update_status: ActiveStatus | None = None
-    resolve_message: Text | None = None
-    postmortem_body: str | None = None
-    postmortem_url: Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")] | None = (
-        None
+    title: str = pydantic.Field(min_length=1, max_length=500, description="the post's title")
+    message: Text = pydantic.Field(
+        description="its first text, Markdown; the router's reference is added as the last line"
     )
-    notify: bool = True
-    page: str | None = None
+    status: ActiveStatus = pydantic.Field(default="INVESTIGATING", description="the first status")
+    impact: Impact | None = pydantic.Field(
+        default=None, description="the vendor's impact, whatever the router's severity is"
+    )
+    components: Components = pydantic.Field(
+        default=(), description="a status for each component, or a list of components whose status follows the severity"
+    )
+    update_message: str | None = pydantic.Field(
+        default=None, description="the text of updates; the account's if absent"
+    )
+    update_status: ActiveStatus | None = pydantic.Field(
+        default=None, description="the status that updates set; unchanged if absent"
+    )
+    resolve_message: Text | None = pydantic.Field(
+        default=None, description="the text of the resolution; the account's if absent"
+    )
+    postmortem_body: str | None = pydantic.Field(
+        default=None, description="set once the post is resolved; empty clears what is there"
+    )
+    postmortem_url: Address | None = pydantic.Field(
+        default=None, description="set once the post is resolved; empty clears what is there"
+    )
+    notify: bool = pydantic.Field(default=True, description="whether subscribers are told")
+    page: str | None = pydantic.Field(default=None, description="name, slug or id of the page; the account's if absent")
 
 
 class PostConfig(_Account):

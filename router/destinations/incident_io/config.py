@@ -34,28 +34,28 @@ class _Part(pydantic.BaseModel):
 class CustomFieldValue(_Part):
     """One value of a custom field; which key holds it depends on the field's type."""
 
-    id: str | None = None
-    value_catalog_entry_id: str | None = None
-    value_link: str | None = None
-    value_numeric: str | None = None
-    value_option_id: str | None = None
-    value_text: str | None = None
-    value_timestamp: str | None = None
+    id: str | None = pydantic.Field(default=None, description="the id of the value itself")
+    value_catalog_entry_id: str | None = pydantic.Field(default=None, description="the id of an entry of the catalog")
+    value_link: str | None = pydantic.Field(default=None, description="a link")
+    value_numeric: str | None = pydantic.Field(default=None, description="a number, written as a text")
+    value_option_id: str | None = pydantic.Field(default=None, description="the id of one of the field's options")
+    value_text: str | None = pydantic.Field(default=None, description="a text")
+    value_timestamp: str | None = pydantic.Field(default=None, description="a time")
 
 
 class CustomFieldEntry(_Part):
     """The values of one custom field."""
 
-    custom_field_id: str
-    values: tuple[CustomFieldValue, ...]
+    custom_field_id: str = pydantic.Field(description="the id of the custom field")
+    values: tuple[CustomFieldValue, ...] = pydantic.Field(description="its values")
 
 
 class Assignee(_Part):
     """A person, by any one of these."""
 
-    id: str | None = None
-    email: str | None = None
-    slack_user_id: str | None = None
+    id: str | None = pydantic.Field(default=None, description="the person's id at incident.io")
+    email: str | None = pydantic.Field(default=None, description="the person's address")
+    slack_user_id: str | None = pydantic.Field(default=None, description="the person's id in Slack")
 
     @pydantic.model_validator(mode="after")
     def _somebody(self) -> Self:
@@ -67,8 +67,8 @@ class Assignee(_Part):
 class RoleAssignment(_Part):
     """Who takes an incident role."""
 
-    incident_role_id: str
-    assignee: Assignee
+    incident_role_id: str = pydantic.Field(description="the id of the role")
+    assignee: Assignee = pydantic.Field(description="who takes it")
 
 
 class IncidentOpening(base.Opening):
@@ -78,18 +78,36 @@ class IncidentOpening(base.Opening):
     the name or id of any incident status. ``source_message_…`` exist in V1 alone and are left out under V2.
     """
 
-    name: str = pydantic.Field(min_length=1)
-    summary: str = ""
-    severity: str | None = None
-    visibility: Literal["public", "private"] = "public"
-    mode: Literal["real", "test"] = "real"
-    incident_type: str | None = None
-    status: str | None = None
-    custom_field_entries: tuple[CustomFieldEntry, ...] = ()
-    incident_role_assignments: tuple[RoleAssignment, ...] = ()
-    slack_team_id: str | None = None
-    source_message_channel_id: str | None = None
-    source_message_timestamp: str | None = None
+    name: str = pydantic.Field(min_length=1, description="the incident's name")
+    summary: str = pydantic.Field(
+        default="", description="its summary; the router's reference is added as the last line"
+    )
+    severity: str | None = pydantic.Field(
+        default=None, description="name or id of a severity, whatever the router's severity is"
+    )
+    visibility: Literal["public", "private"] = pydantic.Field(
+        default="public", description="within the organisation, public or private"
+    )
+    mode: Literal["real", "test"] = pydantic.Field(
+        default="real", description="whether it is a real incident or a test"
+    )
+    incident_type: str | None = pydantic.Field(default=None, description="name or id of an incident type")
+    status: str | None = pydantic.Field(
+        default=None, description="its first status; with api: v2 the name or id of any incident status"
+    )
+    custom_field_entries: tuple[CustomFieldEntry, ...] = pydantic.Field(
+        default=(), description="custom fields, as in the vendor's API"
+    )
+    incident_role_assignments: tuple[RoleAssignment, ...] = pydantic.Field(
+        default=(), description="who takes which role, as in the vendor's API"
+    )
+    slack_team_id: str | None = pydantic.Field(default=None, description="the Slack workspace, in an Enterprise Grid")
+    source_message_channel_id: str | None = pydantic.Field(
+        default=None, description="the channel of the Slack message that it came from; for api: v1"
+    )
+    source_message_timestamp: str | None = pydantic.Field(
+        default=None, description="the Slack message that it came from; for api: v1"
+    )
 
     @pydantic.field_validator("status")
     @classmethod
@@ -131,15 +149,23 @@ class PostOpening(base.Opening):
     page's subscribers.
     """
 
-    title: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)]
-    message: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=4096)]
-    status: PostStatus = "investigating"
-    components: Components = ()
-    update_message: Message | None = None
-    update_status: PostStatus | None = None
-    resolve_message: Message | None = None
-    notify: bool = True
-    page: str | None = None
+    title: str = pydantic.Field(min_length=1, max_length=200, description="the post's title")
+    message: str = pydantic.Field(min_length=1, max_length=4096, description="its first text, Markdown")
+    status: PostStatus = pydantic.Field(default="investigating", description="the first status")
+    components: Components = pydantic.Field(
+        default=(), description="a status for each component, or a list of components whose status follows the severity"
+    )
+    update_message: Message | None = pydantic.Field(
+        default=None, description="the text of updates; the account's if absent"
+    )
+    update_status: PostStatus | None = pydantic.Field(
+        default=None, description="the status that updates set; unchanged if absent"
+    )
+    resolve_message: Message | None = pydantic.Field(
+        default=None, description="the text of the resolution; the account's if absent"
+    )
+    notify: bool = pydantic.Field(default=True, description="whether subscribers are told")
+    page: str | None = pydantic.Field(default=None, description="name or id of the page; the account's if absent")
 
 
 class PostConfig(base.Config):

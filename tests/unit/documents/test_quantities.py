@@ -1,3 +1,5 @@
+import re
+
 import hypothesis
 import pydantic
 import pytest
@@ -20,6 +22,15 @@ def test_a_duration_is_read_as_microseconds(text, seconds):
 def test_anything_else_is_no_duration(text):
     with pytest.raises(ValueError, match="as 90s, 5m, 1h30m or 2d"):
         quantities.duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [("0", True), ("90s", True), ("1h30m", True), ("90", False), ("5m!", False)]
+)
+def test_the_schema_of_a_duration_allows_what_is_read_as_one(text, right):
+    zero, written = pydantic.TypeAdapter(quantities.Duration).json_schema()["anyOf"]
+    assert zero["const"] == 0
+    assert bool(re.search(written["pattern"], text)) is right
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from router.destinations import registry
 from router.documents import load as documents
-from router.rules import asking, cases, intervals, known, model, schema
+from router.rules import asking, cases, fields, intervals, known, model, reading, schema
 from router.rules.conditions import registry as conditions
 from tests.unit.rules import conftest
 
@@ -88,10 +88,69 @@ def test_bad_cases_that_are_wrong_in_shape_do_not_validate(name):
         {"tests": [{"name": "t", "alerts": [{}], "expect": {"severity": "bad"}}]},
         {"defaults": {"open": {"nowhere": {}}}},
         {"lists": {"a": "b"}},
+        {"rules": [{"name": "a b", "when": {}, "open": []}]},
+        {"rules": [{"name": "x", "when": {"labels.a b": "c"}, "open": []}]},
+        {"rules": [{"name": "x", "when": {"any": [{}]}, "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "unless": {}, "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "group_by": ["service"], "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "severity": {"from": "x", "map": {"a": "minor"}}, "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "labels": {"a": {"from": "label.b"}}, "open": []}]},
+        {"rules": [{"name": "x", "when": {}, "timing": {"hold": 90}, "open": []}]},
+        {"tests": [{"name": "t", "alerts": [{"at": "soon"}]}]},
     ],
 )
 def test_what_is_wrong_in_shape_does_not_validate(wrong):
     assert complaints(TESTED, wrong)
+
+
+RIGHT = """
+defaults:
+lists:
+time_intervals:
+rules:
+  - name: x
+    when: {labels.build: 7, labels.canary: true, labels.version: {matches: 5}}
+    timing: {hold: 0, resolve_after: 1h30m}
+    group_by: [title, labels.service]
+    during:
+    open: []
+tests:
+  - name: 5
+    until: 0
+    alerts:
+      - {at: 0, title: 5, severity: 1, labels: {build: 7, canary: true}}
+"""
+
+
+def test_whatever_the_loader_takes_for_a_text_or_for_nothing_validates():
+    document = documents.parse(RIGHT.encode(), "right.yaml")
+    reader = reading.Reader(conftest.DESTINATIONS)
+    assert len(reader.read(document)) == 1
+    assert len(list(cases.read(document, conftest.DESTINATIONS, reader.problems))) == 1
+    assert reader.problems == []
+    assert complaints(TESTED, document.data) == []
+
+
+@pytest.mark.parametrize("name", [*fields.PLAIN, *(f"{part}.a-b.c/d" for part in fields.NAMED)])
+def test_every_field_is_known_to_the_loader_and_offered_by_the_schema(name):
+    assert fields.parse(name).name == name
+    assert complaints(TESTED, {"rules": [{"name": "x", "when": {name: "y"}, "group_by": [name], "open": []}]}) == []
+
+
+def keys(part, path=""):
+    """Every key that the schema offers, with its own schema."""
+    for index, inner in enumerate(part if isinstance(part, list) else ()):
+        yield from keys(inner, f"{path}/{index}")
+    for name, inner in part.items() if isinstance(part, dict) else ():
+        if name in {"properties", "patternProperties"}:
+            yield from ((f"{path}/{key}", one) for key, one in inner.items())
+        yield from keys(inner, f"{path}/{name}")
+
+
+def test_every_key_that_is_offered_says_what_it_is_for():
+    offered = list(keys(schema.schema(REAL)))
+    assert len(offered) > 100
+    assert [path for path, one in offered if not one.get("description")] == []
 
 
 def test_every_condition_and_every_group_is_offered_with_what_it_means():
