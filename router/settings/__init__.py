@@ -15,8 +15,9 @@ import pydantic_settings
 from router.destinations import base as destination_base
 from router.destinations import registry as destinations
 from router.documents import load as documents
-from router.documents import nearest, quantities, validation
+from router.documents import nearest, validation
 from router.documents import problem as problems
+from router.settings import sections
 from router.sources import base as source_base
 from router.sources import registry as sources
 
@@ -30,70 +31,6 @@ class Refused(Exception):
     def __init__(self, found: list[problems.Problem]) -> None:
         self.problems = sorted(found, key=lambda problem: problem.order)
         super().__init__("\n".join(str(problem) for problem in self.problems))
-
-
-class Section(pydantic.BaseModel):
-    """What every part of the configuration has in common: unknown keys are errors, nothing changes later."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Redis(Section):
-    """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
-
-    url: pydantic.SecretStr | None = None
-    replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
-    wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
-
-
-class Web(Section):
-    """The door for webhooks."""
-
-    host: str = "127.0.0.1"
-    port: int = pydantic.Field(default=8080, ge=0, le=65535)
-    max_body_bytes: int = pydantic.Field(default=1024 * 1024, ge=1024)
-
-
-class Worker(Section):
-    """The worker's own settings. ``name`` should stay the same over a restart; the host's name where it is left out."""
-
-    name: str = ""
-    lease_seconds: float = pydantic.Field(default=30.0, ge=5, le=600)
-    incidents_at_once: int = pydantic.Field(default=64, ge=1, le=4096)
-    take_over_idle_seconds: float = pydantic.Field(default=15.0, ge=1)
-    health_host: str = "127.0.0.1"
-    health_port: int = pydantic.Field(default=8081, ge=0, le=65535)
-
-
-class Archive(Section):
-    """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
-
-    keep: quantities.Duration = pydantic.Field(default=quantities.duration("24h"))
-    most: quantities.Size = pydantic.Field(default=quantities.size("256MiB"))
-
-    @property
-    def enabled(self) -> bool:
-        """Whether anything is kept at all."""
-        return bool(self.keep and self.most)
-
-
-class Log(Section):
-    """How the log is written."""
-
-    format: Literal["json", "console"] = "json"
-    level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-class _File(Section):
-    redis: Redis = Redis()
-    web: Web = Web()
-    worker: Worker = Worker()
-    log: Log = Log()
-    archive: Archive = Archive()
-    rules: Path = Path("rules")
-    data: Path = Path("data")
-    sources: dict[str, Any] = {}
-    destinations: dict[str, Any] = {}
 
 
 class _Environment(pydantic_settings.BaseSettings):
@@ -113,11 +50,11 @@ class Settings:
     """Everything that the program is told before it starts. ``simulated`` names destinations that are stand-ins."""
 
     file: str
-    redis: Redis
-    web: Web
-    worker: Worker
-    log: Log
-    archive: Archive
+    redis: sections.Redis
+    web: sections.Web
+    worker: sections.Worker
+    log: sections.Log
+    archive: sections.Archive
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -179,7 +116,7 @@ class _Reading:
             self.problems.append(self._document.problem("the configuration must be a mapping of settings"))
             return None
         data = self._with_secrets(data, ())
-        file = self._validated(_File, data, ())
+        file = self._validated(sections.File, data, ())
         found_sources = self._sources(data)
         found_destinations = self._destinations(data)
         if self.problems or file is None:

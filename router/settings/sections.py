@@ -1,0 +1,74 @@
+"""The sections of the configuration file, a model each: what may be set, its bounds, and what holds where it is not."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+
+from router.documents import quantities
+
+
+class Section(pydantic.BaseModel):
+    """What every part of the configuration has in common: unknown keys are errors, nothing changes later."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Redis(Section):
+    """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
+
+    url: pydantic.SecretStr | None = None
+    replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
+    wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
+
+
+class Web(Section):
+    """The door for webhooks."""
+
+    host: str = "127.0.0.1"
+    port: int = pydantic.Field(default=8080, ge=0, le=65535)
+    max_body_bytes: int = pydantic.Field(default=1024 * 1024, ge=1024)
+
+
+class Worker(Section):
+    """The worker's own settings. ``name`` should stay the same over a restart; the host's name where it is left out."""
+
+    name: str = ""
+    lease_seconds: float = pydantic.Field(default=30.0, ge=5, le=600)
+    incidents_at_once: int = pydantic.Field(default=64, ge=1, le=4096)
+    take_over_idle_seconds: float = pydantic.Field(default=15.0, ge=1)
+    health_host: str = "127.0.0.1"
+    health_port: int = pydantic.Field(default=8081, ge=0, le=65535)
+
+
+class Archive(Section):
+    """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
+
+    keep: quantities.Duration = pydantic.Field(default=quantities.duration("24h"))
+    most: quantities.Size = pydantic.Field(default=quantities.size("256MiB"))
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is kept at all."""
+        return bool(self.keep and self.most)
+
+
+class Log(Section):
+    """How the log is written."""
+
+    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class File(Section):
+    """The whole file. Each entry of ``sources`` and ``destinations`` is read by the model of its kind."""
+
+    redis: Redis = Redis()
+    web: Web = Web()
+    worker: Worker = Worker()
+    log: Log = Log()
+    archive: Archive = Archive()
+    rules: Path = Path("rules")
+    data: Path = Path("data")
+    sources: dict[str, Any] = {}
+    destinations: dict[str, Any] = {}
