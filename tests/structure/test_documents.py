@@ -9,6 +9,7 @@ import pytest
 
 from router import settings
 from router.destinations import registry as destinations
+from router.settings import sections
 from router.sources import registry as sources
 from router.telemetry import metrics
 from tests.structure import tree
@@ -93,7 +94,7 @@ def test_every_outcome_of_a_delivery_is_explained(operations):
 
 
 def test_every_setting_is_explained(operations):
-    names = setting_names(settings._File)
+    names = setting_names(sections.File)
     assert "web.port" in names
     assert [name for name in names if f"`{name}`" not in operations] == []
 
@@ -102,7 +103,7 @@ def test_no_setting_is_explained_that_is_not_there(operations):
     rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", operations, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
-    assert settings_of_file == set(setting_names(settings._File))
+    assert settings_of_file == set(setting_names(sections.File))
 
 
 def test_the_environment_s_settings_are_explained(operations):
