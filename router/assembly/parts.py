@@ -138,7 +138,7 @@ def worker(
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(reader, store, clock=clock, randomness=randomness, wake=bell.ring),
+        triage.Triage(reader, store, randomness=randomness, wake=bell.ring),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds),
             store,

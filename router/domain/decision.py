@@ -27,13 +27,20 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     ``hold``: it opens only once it has fired for so long. ``resolve_after``: it ends only once all was quiet for so
     long. ``reopen_within``: firing again within this is a follow-up. ``stale_after``: an alert that was not heard of
-    for so long has ended.
+    for so long has ended. ``hold_at_most``: what comes and goes while it is held opens all the same after so long.
+
+    An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_within`` is
+    flapping: it ends only once all was quiet for ``flap_quiet``.
     """
 
     hold: int = 0
     resolve_after: int = 0
     reopen_within: int = 0
     stale_after: int = 0
+    hold_at_most: int = 0
+    flap_changes: int = 0
+    flap_within: int = 0
+    flap_quiet: int = 0
 
 
 class Because(msgspec.Struct, frozen=True, array_like=True):
@@ -49,7 +56,8 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
 
     ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set. ``labels``
     are set on the alert, ``copied`` get the text of the field that they name; texts may use them. ``owner`` and
-    ``runbook`` are the rule's; ``because`` are all rules that decided, in their order.
+    ``runbook`` are the rule's; ``because`` are all rules that decided, in their order. ``follows_severity``: the
+    incident's severity is that of the worst alert that fires now, and not the highest there was.
     """
 
     rule: str
@@ -62,6 +70,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
     owner: str = ""
     runbook: str = ""
     because: tuple[Because, ...] = ()
+    follows_severity: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, array_like=True):

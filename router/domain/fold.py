@@ -90,7 +90,9 @@ def _settle(
         return timing.quiet(held, now)
     if held.status != "closed":
         worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
-        return msgspec.structs.replace(held, severity=max(held.severity, worst), quiet_since=0, changed_at=now)
+        if held.quiet_since:
+            held = timing.changed(held, now)
+        return msgspec.structs.replace(held, severity=timing.severity_of(held, worst), quiet_since=0, changed_at=now)
     return _begin(held, firing, now, birth)
 
 
@@ -108,18 +110,19 @@ def _begin(
     again = incident.closed_at > 0 and now - incident.closed_at < timing.of(incident).reopen_within
     begun = msgspec.structs.replace(
         incident,
-        status="pending",
         severity=first.decision.severity,
         changed_at=now,
         accepted_at=accepted_at,
         response=first.decision.response,
         opening_alert=first.alert,
-        pending_since=now,
         follows=incident.episode if again else "",
     )
-    if again or not timing.of(begun).hold:
-        return timing.opened(begun, now=now, episode=episode)
-    return begun
+    begun = timing.held(begun, now)
+    if not again and not timing.opens_now(begun, now):
+        return begun
+    if incident.generation:
+        begun = timing.changed(begun, now)
+    return timing.opened(begun, now=now, episode=episode)
 
 
 def _without_old_tombstones(incident: incidents.Incident, now: int) -> incidents.Incident:

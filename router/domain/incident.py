@@ -40,7 +40,9 @@ class Incident(msgspec.Struct, frozen=True):
 
     A ``pending`` incident fires and is held back since ``pending_since``; it has no episode yet. An open one of which
     nothing fires any more is quiet since ``quiet_since``. ``follows`` is the episode that the current one took up
-    again soon after its end (empty: none).
+    again soon after its end (empty: none). ``held_since`` is when the first of several short fires in a row was held
+    back, ``unheld_at`` when the last of them went out. ``changes`` are the latest moments at which an incident that
+    was opened went quiet or fired again, no more of them than its decision counts.
 
     Three fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since``, and no tombstone is older than ``tombstones_since`` (0: none).
@@ -65,6 +67,9 @@ class Incident(msgspec.Struct, frozen=True):
     fires: int = -1
     heard_since: int = 0
     tombstones_since: int = 0
+    held_since: int = 0
+    unheld_at: int = 0
+    changes: tuple[int, ...] = ()
 
     @property
     def still_fires(self) -> int:

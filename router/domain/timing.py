@@ -6,6 +6,7 @@ import msgspec
 
 from router.domain import decision as decisions
 from router.domain import incident as incidents
+from router.domain import severity as severities
 
 _NONE = decisions.Timing()
 
@@ -22,9 +23,9 @@ def due(incident: incidents.Incident) -> int:
         return 0
     moments = []
     if incident.status == "pending":
-        moments.append(incident.pending_since + timing.hold)
+        moments.append(_opens_at(incident))
     elif incident.quiet_since:
-        moments.append(incident.quiet_since + timing.resolve_after)
+        moments.append(incident.quiet_since + patience(incident))
     if timing.stale_after and incident.heard_since:
         moments.append(incident.heard_since + timing.stale_after)
     return min(moments, default=0)
@@ -40,7 +41,9 @@ def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents
     incident = _without_stale(incident, now)
     if not incident.still_fires:
         return _quiet(incident, now)
-    if incident.status == "pending" and now >= incident.pending_since + of(incident).hold:
+    if incident.status == "open":
+        return msgspec.structs.replace(incident, severity=severity_of(incident, incident.severity))
+    if incident.status == "pending" and now >= _opens_at(incident):
         return opened(incident, now=now, episode=episode)
     return incident
 
@@ -58,8 +61,64 @@ def opened(incident: incidents.Incident, *, now: int, episode: str) -> incidents
         changed_at=now,
         pending_since=0,
         quiet_since=0,
+        held_since=0,
         approvals={},
     )
+
+
+def held(incident: incidents.Incident, now: int) -> incidents.Incident:
+    """Hold an incident that begins to fire; what went out a moment ago goes on being held, if there is a most to it.
+
+    An outage that flaps is an outage: nothing is held longer than ``hold_at_most`` for firing in pieces.
+    """
+    timing = of(incident)
+    goes_on = incident.held_since and timing.hold_at_most and now - incident.unheld_at <= timing.hold
+    return msgspec.structs.replace(
+        incident, status="pending", pending_since=now, held_since=incident.held_since if goes_on else now
+    )
+
+
+def _opens_at(incident: incidents.Incident) -> int:
+    timing = of(incident)
+    opens_at = incident.pending_since + timing.hold
+    if timing.hold_at_most and incident.held_since:
+        return min(opens_at, incident.held_since + timing.hold_at_most)
+    return opens_at
+
+
+def opens_now(incident: incidents.Incident, now: int) -> bool:
+    """Whether an incident that is held opens by ``now``."""
+    return now >= _opens_at(incident)
+
+
+def patience(incident: incidents.Incident) -> int:
+    """How long all has to be quiet before the incident ends, in microseconds."""
+    timing = of(incident)
+    return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
+
+
+def flaps(incident: incidents.Incident) -> bool:
+    """Whether an incident has changed between firing and quiet so often lately that a further change means little."""
+    timing = of(incident)
+    changes = incident.changes
+    if not timing.flap_changes or len(changes) < timing.flap_changes:
+        return False
+    return changes[-1] - changes[-timing.flap_changes] <= timing.flap_within
+
+
+def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
+    """Write down that an incident goes quiet, or fires again."""
+    most = of(incident).flap_changes
+    if not most:
+        return incident
+    return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-most:])
+
+
+def severity_of(incident: incidents.Incident, worst: severities.Severity) -> severities.Severity:
+    """The severity of an open incident after alerts of at most ``worst`` came: it falls only where the rule says so."""
+    if incident.response is None or not incident.response.follows_severity:
+        return max(incident.severity, worst)
+    return max((one.severity for one in incident.alerts.values() if not one.resolved), default=incident.severity)
 
 
 def quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
@@ -70,9 +129,11 @@ def quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
 def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     if incident.status != "open":
         # Over before it was held long enough: nothing was ever opened.
-        return msgspec.structs.replace(incident, status="closed", pending_since=0)
+        return msgspec.structs.replace(incident, status="closed", pending_since=0, unheld_at=now)
+    if not incident.quiet_since:
+        incident = changed(incident, now)
     since = incident.quiet_since or now
-    if now < since + of(incident).resolve_after:
+    if now < since + patience(incident):
         return msgspec.structs.replace(incident, quiet_since=since)
     return msgspec.structs.replace(incident, status="closed", quiet_since=0, closed_at=now, changed_at=now)
 

@@ -54,6 +54,16 @@ Severity = Annotated[
 """A word of the ladder, or a mapping onto it."""
 
 
+class FlappingShape(pydantic.BaseModel):
+    """When an incident goes back and forth so often that it stays open until there is quiet."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    changes: int = pydantic.Field(ge=2, le=100, description="how often it went quiet or fired again")
+    within: quantities.Duration = pydantic.Field(description="in how long")
+    quiet: quantities.Duration = pydantic.Field(description="how long all has to be quiet then before it ends")
+
+
 class TimingShape(pydantic.BaseModel):
     """When an incident opens, ends, and is the same again."""
 
@@ -69,6 +79,19 @@ class TimingShape(pydantic.BaseModel):
     stale_after: quantities.Duration = pydantic.Field(
         default=0, description="an alert not heard of for so long has ended"
     )
+    hold_at_most: quantities.Duration = pydantic.Field(
+        default=0, description="what comes and goes while it is held opens after so long all the same"
+    )
+    flapping: FlappingShape | None = pydantic.Field(
+        default=None, description="when it goes back and forth so often that it stays open until there is quiet"
+    )
+
+    def durations(self) -> dict[str, int]:
+        """What was said, by the names of ``decisions.Timing``."""
+        said: dict[str, int] = self.model_dump(exclude_unset=True, exclude={"flapping"})
+        if self.flapping is not None:
+            said |= {f"flap_{name}": value for name, value in self.flapping.model_dump().items()}
+        return said
 
 
 class CopiedShape(pydantic.BaseModel):
@@ -100,6 +123,9 @@ class SharedShape(pydantic.BaseModel):
     )
     group_by: list[FieldName] | None = pydantic.Field(
         default=None, description="the fields that tell one incident of a rule from another"
+    )
+    follow: bool | None = pydantic.Field(
+        default=None, description="true: the severity falls again as the worst alerts resolve"
     )
     timing: TimingShape | None = pydantic.Field(
         default=None, description="when the incident opens, ends, and is the same again"
@@ -187,6 +213,7 @@ class Shared:
     public: frozenset[template.Variable] = frozenset()
     owner: str = ""
     runbook: str = ""
+    follow: bool | None = None
 
     def over(self, other: "Shared") -> "Shared":
         """What is said here, and what the other says where nothing is said here."""
@@ -198,6 +225,7 @@ class Shared:
             self.public | other.public,
             self.owner or other.owner,
             self.runbook or other.runbook,
+            other.follow if self.follow is None else self.follow,
         )
 
 

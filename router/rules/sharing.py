@@ -20,11 +20,12 @@ def read(at: part.Part, data: Any, shape: model.SharedShape | None) -> model.Sha
     return model.Shared(
         severity,
         None if shape.group_by is None else group_by,
-        shape.timing.model_dump(exclude_unset=True) if shape.timing is not None else {},
+        shape.timing.durations() if shape.timing is not None else {},
         labels,
         public,
         shape.owner,
         shape.runbook,
+        shape.follow,
     )
 
 

@@ -12,10 +12,11 @@ from router.store import client, codec, keys, scripts
 
 
 class Held(NamedTuple):
-    """An incident as read, and the version that it was read at (0: there was none)."""
+    """An incident as read, the version that it was read at (0: there was none), and when, by Redis' clock."""
 
     incident: incidents.Incident
     version: int
+    read_at: int
 
 
 class Change(NamedTuple):
@@ -42,11 +43,12 @@ class Incidents:
         async with client.failures():
             for names in _by_shard(wanted):
                 answer = await self._scripts.run("read", [keys.incident(name) for name in names], [])
-                for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
+                now = int(answer[0])
+                for name, version, data in zip(names, answer[1::2], answer[2::2], strict=True):
                     found[name] = (
-                        Held(codec.unpack_incident(data), int(version))
+                        Held(codec.unpack_incident(data), int(version), now)
                         if data
-                        else Held(incidents.Incident(key=name), 0)
+                        else Held(incidents.Incident(key=name), 0, now)
                     )
         return found
 

@@ -33,13 +33,11 @@ class Triage:
         reader: stream.Reader,
         store: incident_store.Incidents,
         *,
-        clock: Callable[[], int],
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
     ) -> None:
         self._reader = reader
         self._store = store
-        self._clock = clock
         self._randomness = randomness
         self._wake = wake
         self._log = log.get("triage")
@@ -94,7 +92,7 @@ class Triage:
         changes = []
         for key, group in routing.groups.items():
             held = routing.held[key]
-            after = self._fold(held.incident, group)
+            after = self._fold(held, group)
             if after is not held.incident:
                 changes.append(incident_store.Change(after, held.version, visible(held.incident, after)))
         await self._store.settle(routing.homes)
@@ -104,11 +102,11 @@ class Triage:
             self._wake(written)
         return {arrival.routed.alert.identity for key in lost for arrival in routing.groups[key]}
 
-    def _fold(self, incident: incidents.Incident, group: list[Arrival]) -> incidents.Incident:
+    def _fold(self, held: incident_store.Held, group: list[Arrival]) -> incidents.Incident:
         return fold.fold(
-            incident,
+            held.incident,
             [arrival.routed for arrival in group],
-            now=self._clock(),
+            now=held.read_at,
             episode=identity.new_id(self._randomness),
             accepted_at=min(arrival.received_at for arrival in group),
         )

@@ -39,9 +39,7 @@ def render(fields, of: incident.Incident) -> dict:
 class Stage:
     """One worker's stages and the door's inbox, on one connection."""
 
-    def __init__(
-        self, connection, *places: bound.Bound, consumer: str = "w1", passed=lambda _: None, clock=lambda: LONG_AGO
-    ) -> None:
+    def __init__(self, connection, *places: bound.Bound, consumer: str = "w1", passed=lambda _: None) -> None:
         self.connection = connection
         self.inbox = stream.Inbox(connection)
         self.reader = stream.Reader(connection, consumer)
@@ -51,7 +49,6 @@ class Stage:
         self.triage = triage.Triage(
             self.reader,
             self.incidents,
-            clock=clock,
             randomness=NoJitter(),
             wake=self.rung.update,
         )

@@ -22,8 +22,10 @@ async def write(connection, *held: incident.Incident, wake: bool = True) -> None
 
 def test_an_incident_that_nobody_has_written_is_a_closed_one_of_version_nought(with_redis):
     async def body(connection):
-        held = await incidents.Incidents(connection).read([KEY])
-        assert held == {KEY: incidents.Held(incident.Incident(key=KEY), 0)}
+        held = (await incidents.Incidents(connection).read([KEY]))[KEY]
+        assert (held.incident, held.version) == (incident.Incident(key=KEY), 0)
+        seconds, micros = await connection.time()
+        assert 0 <= seconds * 1_000_000 + micros - held.read_at < 10_000_000
 
     with_redis(body)
 

@@ -30,7 +30,7 @@ def test_what_is_held_opens_once_it_has_fired_long_enough(with_redis):
         assert parts.clock() - began >= SHORT
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_what_is_over_while_it_is_held_calls_nobody(with_redis):
@@ -45,7 +45,7 @@ def test_what_is_over_while_it_is_held_calls_nobody(with_redis):
         assert await on.due() == []
         assert at.kinds == []
 
-    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_not(with_redis):
@@ -65,7 +65,7 @@ def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_no
         await on.until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "resolve"]
 
-    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
@@ -77,4 +77,4 @@ def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
         assert at.states() == ["open"]
         await on.until(lambda: at.states() == ["resolved"])
 
-    stage.playing(with_redis, play, vendor.on_call(at), clock=parts.clock)
+    stage.playing(with_redis, play, vendor.on_call(at))

@@ -16,7 +16,7 @@ class Life:
     """One incident and a clock; what is not said fires and resolves the alert ``a``."""
 
     def __init__(self, **seconds: float) -> None:
-        durations = {name: int(value * SECOND) for name, value in seconds.items()}
+        durations = {name: value if name == "flap_changes" else int(value * SECOND) for name, value in seconds.items()}
         self.response = decision.Response("r", "f:1", "v", timing=decision.Timing(**durations))
         self.incident = incident.Incident(key="key")
         self.now = START
@@ -155,6 +155,95 @@ def test_nothing_due_leaves_the_very_same_incident(status):
     assert timing.settle(life.incident, now=life.now + 10**12, episode="x") is life.incident
 
 
+def test_what_comes_and_goes_while_it_is_held_opens_after_so_long_all_the_same():
+    life = Life(hold=90, hold_at_most=300)
+    for _ in range(4):
+        life.fires().after(60)
+        assert life.status == "pending"
+        life.resolves().after(10)
+        assert life.status == "closed"
+    life.fires().after(19)
+    assert life.status == "pending"
+    assert life.after(1).status == "open"
+    assert life.incident.generation == 1
+
+
+def test_without_a_most_what_comes_and_goes_is_never_held_long_enough():
+    life = Life(hold=90)
+    for _ in range(100):
+        life.fires().after(60).resolves().after(10)
+    assert life.incident.generation == 0
+
+
+def test_what_was_well_for_longer_than_hold_is_held_from_the_beginning():
+    life = Life(hold=90, hold_at_most=300)
+    for _ in range(10):
+        life.fires().after(60).resolves().after(91)
+    assert life.incident.generation == 0
+    assert life.fires().after(89).status == "pending"
+
+
+def flapping(**more) -> Life:
+    return Life(flap_changes=4, flap_within=600, flap_quiet=300, **more)
+
+
+def test_an_incident_that_flaps_stays_open_until_there_is_quiet():
+    life = flapping(resolve_after=5).fires()
+    for _ in range(2):
+        life.resolves().after(4).fires()
+    assert timing.flaps(life.incident)
+    life.resolves().after(299)
+    assert life.status == "open"
+    life.fires().resolves().after(299)
+    assert life.status == "open"
+    assert life.after(1).status == "closed"
+    assert life.incident.generation == 1
+
+
+def test_one_that_ends_at_once_flaps_by_its_re_openings():
+    life = flapping().fires().resolves().fires()
+    assert life.incident.generation == 2
+    assert life.resolves().status == "closed"
+    assert life.fires().resolves().status == "open"
+    assert life.after(300).status == "closed"
+
+
+def test_changes_that_are_far_apart_are_no_flapping():
+    life = flapping(resolve_after=5).fires()
+    for _ in range(10):
+        life.after(700).resolves().after(4).fires()
+    assert not timing.flaps(life.incident)
+    assert life.resolves().after(5).status == "closed"
+
+
+def test_no_more_moments_are_kept_than_are_counted():
+    life = flapping(resolve_after=5).fires()
+    for _ in range(50):
+        life.resolves().fires()
+    assert len(life.incident.changes) == 4
+    assert Life().fires().resolves().fires().incident.changes == ()
+
+
+def test_a_severity_falls_only_where_the_rule_follows_it():
+    bad, mild = severity.Severity.CRITICAL, severity.Severity.MINOR
+    life = Life()
+    assert life.fires("a", mild).fires("b", bad).resolves("b").incident.severity is bad
+    life = Life()
+    life.response = decision.Response("r", "f:1", "v", follows_severity=True)
+    assert life.fires("a", mild).fires("b", bad).incident.severity is bad
+    assert life.resolves("b").incident.severity is mild
+    assert life.fires("b", severity.Severity.MAJOR).incident.severity is severity.Severity.MAJOR
+
+
+def test_a_severity_that_is_followed_falls_when_the_worst_alert_goes_stale():
+    life = Life(stale_after=3600)
+    life.response = decision.Response(
+        "r", "f:1", "v", timing=decision.Timing(stale_after=3600 * SECOND), follows_severity=True
+    )
+    life.fires("b", severity.Severity.CRITICAL).after(1800).fires("a").after(1800)
+    assert (life.status, life.incident.severity) == ("open", severity.Severity.MINOR)
+
+
 durations = st.sampled_from([0, 1, 5, 30])
 moves = st.one_of(
     st.tuples(st.just("after"), st.floats(0.5, 20)),
@@ -165,7 +254,16 @@ moves = st.one_of(
 
 @given(
     st.fixed_dictionaries(
-        {"hold": durations, "resolve_after": durations, "reopen_within": durations, "stale_after": durations}
+        {
+            "hold": durations,
+            "resolve_after": durations,
+            "reopen_within": durations,
+            "stale_after": durations,
+            "hold_at_most": durations,
+            "flap_changes": st.sampled_from([0, 2, 3]),
+            "flap_within": durations,
+            "flap_quiet": durations,
+        }
     ),
     st.lists(moves, max_size=20),
 )
