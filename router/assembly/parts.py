@@ -5,18 +5,17 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import redis.asyncio
 from starlette import applications
 
 from router import settings as configuration
+from router.assembly import pages
 from router.destinations import registry as destinations
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.domain import incident as incidents
 from router.outbound import errors
-from router.rules import known, reload, ruleset, template
+from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.store import archive as archives
@@ -27,7 +26,6 @@ from router.telemetry import log
 from router.web import health as web_health
 from router.web import webhooks
 from router.worker import bound, perform, reconcile, supervise, triage
-from router.worker import reviews as reviewing
 
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
@@ -51,14 +49,10 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
             config.kind,
             config.defaults,
             {"config": config},
+            settings.pages.allowed_hosts,
         )
         for name, config in settings.destinations.items()
     }
-
-
-def public_destinations(settings: configuration.Settings) -> set[str]:
-    """The names of the configured destinations that customers see."""
-    return {name for name, config in settings.destinations.items() if destinations.KINDS[config.kind].public}
 
 
 def rules_in_force(settings: configuration.Settings, changed: Callable[[ruleset.RuleSet], None]) -> reload.Rules:
@@ -102,24 +96,6 @@ def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:
     return {name: sources.build(name, config) for name, config in settings.sources.items()}
 
 
-def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
-    """Render a target's templates with what is known of the incident."""
-    alert, response = incident.opening_alert, incident.response
-    assert alert is not None and response is not None  # noqa: S101, PT018 - what has targets was opened by an alert
-    return template.render(
-        fields,
-        template.context(
-            alert,
-            response,
-            key=incident.key,
-            severity=incident.severity,
-            reference=identity.reference(incident.episode),
-            follows=identity.reference(incident.follows) if incident.follows else "",
-            opened_at=incident.opened_at,
-        ),
-    )
-
-
 def worker(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
@@ -144,7 +120,7 @@ def worker(
             store,
             at,
             perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed),
-            render,
+            pages.pages(settings, connection),
             ticks=ticks,
             randomness=randomness,
         ),
@@ -185,15 +161,6 @@ async def run_again(
         await inbox.accept(delivery, one.body)
     await quarantine.Quarantine(connection).drop(one.id)
     return delivery
-
-
-def reviews(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> reviewing.Reviews:
-    """What waits for a person at the configured public pages."""
-    return reviewing.Reviews(
-        publication_store.Publications(connection, lease_seconds=settings.worker.lease_seconds),
-        incident_store.Incidents(connection),
-        public_destinations(settings),
-    )
 
 
 def checks(

@@ -5,29 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router import settings as configuration
-from router.assembly import parts
-from router.destinations import base
-from router.destinations import registry as destinations
+from router.assembly import pages, parts
 from router.documents import problem as problems
 from router.rehearsal import trial, world
 from router.rules import cases, ruleset
 from router.rules import load as rules
-
-
-@dataclass(frozen=True)
-class Place:
-    """A configured destination, as far as it matters without its vendor."""
-
-    kind: base.Kind
-    follows: str
-
-
-def places(settings: configuration.Settings) -> dict[str, Place]:
-    """The configured destinations."""
-    return {
-        name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""))
-        for name, config in settings.destinations.items()
-    }
 
 
 @dataclass(frozen=True)
@@ -37,7 +19,7 @@ class Suite:
     folder: Path
     listed: list[cases.Case]
     rules: ruleset.RuleSet
-    places: dict[str, Place]
+    places: dict[str, pages.Place]
 
     def run(self, case: cases.Case) -> trial.Result:
         """Run one test."""
@@ -45,7 +27,7 @@ class Suite:
 
     def world(self, now: int) -> world.World:
         """An empty world under these rules."""
-        return world.World(self.rules.decide, self.places, parts.render, now=now)
+        return world.World(self.rules.decide, self.places, pages.render, now=now)
 
 
 def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
@@ -56,7 +38,7 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     read = list(_read(settings, chosen, found))
     if found:
         raise rules.Refused(found)
-    return Suite(chosen, read, loaded, places(settings))
+    return Suite(chosen, read, loaded, pages.kinds(settings))
 
 
 def _read(settings: configuration.Settings, folder: Path, found: list[problems.Problem]) -> Iterator[cases.Case]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from router import settings as configuration
-from router.assembly import parts, rehearsing
+from router.assembly import pages, parts
 from router.domain import recording
 from router.rehearsal import replay, world
 
@@ -48,7 +48,7 @@ def read(file: Path, told: Callable[[float], None]) -> Iterator[recording.Record
 def play(work: Work, told: Callable[[float], None]) -> replay.Played:
     """Play in this very process."""
     rules = parts.load_rules(work.settings, work.folder)
-    playing = world.World(rules.decide, rehearsing.places(work.settings), parts.render, approves=True)
+    playing = world.World(rules.decide, pages.kinds(work.settings), pages.render, approves=True)
     return replay.play(read(work.file, told), playing, rules.version, tail=work.tail)
 
 

@@ -2,7 +2,23 @@
 
 import typer
 
-from router.cli import check, deliveries, demo, explain, quarantine, replay, reviews, run, schema, simulate, trials
+from router.cli import (
+    check,
+    dead_letters,
+    deliveries,
+    demo,
+    explain,
+    gates,
+    incidents,
+    quarantine,
+    replay,
+    reviews,
+    run,
+    schema,
+    simulate,
+    statistics,
+    trials,
+)
 
 app = typer.Typer(
     name="incident-router",
@@ -21,6 +37,12 @@ app.command("test")(trials.trials)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
+app.command("freeze")(gates.freeze)
+app.command("thaw")(gates.thaw)
+app.add_typer(gates.app, name="breaker")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(incidents.app, name="incidents")
+app.add_typer(statistics.app, name="rules")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reviews.app, name="reviews")

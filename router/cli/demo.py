@@ -9,7 +9,7 @@ import typer
 from rich import console, live
 
 from router import settings as configuration
-from router.assembly import parts, running
+from router.assembly import pages, parts, running
 from router.cli import starting, story
 from router.outbound import client
 from router.store import incidents as incident_store
@@ -48,7 +48,7 @@ async def _demo(wait: bool) -> None:
                         vendors=_caller("simulator", simulator, {}),
                         store=incident_store.Incidents(connection),
                         documents=publication_store.Publications(connection, lease_seconds=30.0),
-                        reviews=parts.reviews(settings, connection),
+                        reviews=pages.reviews(settings, connection, parts.clock),
                         clock=parts.clock,
                         pace=1.0 if wait else 0.0,
                     )

@@ -9,7 +9,7 @@ import typer
 from rich import console, markup, tree
 
 from router import settings as configuration
-from router.assembly import parts, running
+from router.assembly import pages, parts, running
 from router.cli import starting
 from router.documents import nearest, quantities
 from router.domain import alert as alerts
@@ -39,7 +39,7 @@ def explain(
     else:
         read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
-    public = parts.public_destinations(settings)
+    public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
     found = [explaining.explain(rules, alert, now, public) for alert in read]
     if format_ == "json":
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode([_plain(one) for one in found])) + b"\n")

@@ -1,17 +1,14 @@
 """``quarantine``: authentic bodies that could not be read: look at them, hand them in again, or let them go."""
 
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import redis.asyncio
 import typer
-from rich import console, markup, table
+from rich import markup, table
 
 from router import settings as configuration
-from router.assembly import parts, running
+from router.assembly import parts
 from router.cli import starting
 from router.sources import base
 from router.store import quarantine
@@ -19,7 +16,6 @@ from router.store import quarantine
 app = typer.Typer(help="Authentic bodies that could not be read.", no_args_is_help=True)
 
 Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine list` shows it.")]
-Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
 
 
 @app.command("list")
@@ -34,13 +30,13 @@ def show_all(
         found = await quarantine.Quarantine(connection).read(limit)
         grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
         for one in found:
-            grid.add_row(one.id, _time(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
+            grid.add_row(one.id, starting.moment(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
         if found:
-            console.Console(soft_wrap=True).print(grid)
+            starting.printer().print(grid)
         else:
             print("nothing is in quarantine")
 
-    _run(config, body)
+    starting.with_store(config, body)
 
 
 @app.command("show")
@@ -55,8 +51,8 @@ def show(
     async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         one = await _found(connection, identity)
         if not payload:
-            out = console.Console(soft_wrap=True, highlight=False)
-            out.print(f"{one.id} from {markup.escape(one.source)}, kept {_time(one.kept_at)}")
+            out = starting.printer()
+            out.print(f"{one.id} from {markup.escape(one.source)}, kept {starting.moment(one.kept_at)}")
             out.print(f"[red]{markup.escape(one.problem)}[/]\n")
             for name, value in one.headers.items():
                 out.print(markup.escape(f"{name}: {value}"), style="dim")
@@ -64,7 +60,7 @@ def show(
         sys.stdout.flush()
         sys.stdout.buffer.write(one.body)
 
-    _run(config, body)
+    starting.with_store(config, body)
 
 
 @app.command("run")
@@ -83,7 +79,7 @@ def run(identity: Identity, *, config: starting.Config = configuration.DEFAULT_F
             raise typer.Exit(1) from None
         print(f"handed in as delivery {delivery.id} with {len(delivery.rows)} alerts")
 
-    _run(config, body)
+    starting.with_store(config, body)
 
 
 @app.command("discard")
@@ -95,7 +91,7 @@ def discard(identity: Identity, *, config: starting.Config = configuration.DEFAU
         await quarantine.Quarantine(connection).drop(one.id)
         print(f"discarded {one.id}")
 
-    _run(config, body)
+    starting.with_store(config, body)
 
 
 async def _found(connection: "redis.asyncio.Redis", identity: str) -> quarantine.Quarantined:
@@ -104,16 +100,3 @@ async def _found(connection: "redis.asyncio.Redis", identity: str) -> quarantine
         print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)
         raise typer.Exit(1)
     return one
-
-
-def _time(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _run(config: Path, body: Body) -> None:
-    async def main() -> None:
-        settings = starting.settings(config, configuration.StandIn("not-used", {}))
-        async with running.connected(running.outside_redis(settings)) as connection:
-            await body(settings, connection)
-
-    starting.until_stopped(main())

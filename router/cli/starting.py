@@ -4,15 +4,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import redis.asyncio
 import typer
 import uvloop
+from rich import console
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import parts, running
 from router.documents import problem as problems
 from router.documents import quantities
 from router.rules import load as loading
@@ -24,6 +27,10 @@ Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="INCIDENT_ROUTER_CONFIG", help="The configuration file."),
 ]
+
+By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
+Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
+Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
 
 Loaded = TypeVar("Loaded")
 
@@ -81,6 +88,27 @@ def refuse(headline: str, found: list[problems.Problem]) -> typer.Exit:
     for problem in found:
         print(f"\n{problem}", file=sys.stderr)
     return typer.Exit(1)
+
+
+def with_store(config: Path, body: Body) -> None:
+    """Run what needs the store and no vendor: with the settings of the file and a connection."""
+
+    async def main() -> None:
+        loaded = settings(config, configuration.StandIn("not-used", {}))
+        async with running.connected(running.outside_redis(loaded)) as connection:
+            await body(loaded, connection)
+
+    until_stopped(main())
+
+
+def printer() -> console.Console:
+    """What prints tables and marked-up text: as wide as the terminal, and never cut short where there is none."""
+    return console.Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 400)
+
+
+def moment(at: int) -> str:
+    """A time in microseconds since the epoch, as people read it."""
+    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def until_stopped(main: Coroutine[Any, Any, None]) -> None:

@@ -86,8 +86,11 @@ class Destination(Protocol):
         """Throw an unpublished draft away."""
         ...
 
-    async def observe(self, vendor_id: str) -> operations.Seen | None:
-        """Read what is there now; None where the vendor knows no such thing (any more)."""
+    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
+        """Read what is there now, and whether a person has changed what ``operation.before`` said.
+
+        None where the vendor knows no such thing (any more).
+        """
         ...
 
     async def check(self, fields: Mapping[str, Any] = NOTHING) -> list[str]:

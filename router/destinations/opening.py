@@ -30,6 +30,16 @@ def of(shape: type[Shape], config: base.Config, operation: operations.Operation)
         raise errors.Permanent(message, field=listed[0][0]) from problem
 
 
+def before(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape | None:
+    """Read the fields that were last sent; None where nothing was, or the configuration has changed too much since."""
+    if operation.before is None:
+        return None
+    try:
+        return read(shape, config, operation.before.fields)
+    except pydantic.ValidationError:
+        return None
+
+
 def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
     """Refuse (``ValueError``) defaults that no rule could mend; what is missing may still come from the rule."""
     try:

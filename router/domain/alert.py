@@ -6,6 +6,8 @@ import msgspec
 
 Status = Literal["firing", "resolved"]
 
+_YES = frozenset({"true", "yes", "1"})
+
 
 class Alert(msgspec.Struct, frozen=True, array_like=True):
     """One firing or resolved condition.
@@ -26,6 +28,11 @@ class Alert(msgspec.Struct, frozen=True, array_like=True):
     annotations: dict[str, str] = {}
     severity: str = ""
     link: str = ""
+
+    @property
+    def is_test(self) -> bool:
+        """Whether somebody tries something out: the label ``test`` says ``true``, ``yes`` or ``1``."""
+        return self.labels.get("test", "").strip().lower() in _YES
 
     @property
     def identity(self) -> str:

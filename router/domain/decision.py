@@ -8,18 +8,24 @@ from router.domain import alert as alerts
 from router.domain import severity as severities
 
 Publish = Literal["shadow", "review", "auto"]
+AtDeadline = Literal["publish", "dismiss"]
 
 
 class Target(msgspec.Struct, frozen=True, array_like=True):
     """One destination that an incident appears at.
 
     ``fields`` are the destination's own settings for this incident, as the rule gives them: already validated,
-    templates not yet rendered. ``publish`` matters at public destinations only.
+    templates not yet rendered. ``publish`` matters at public destinations only, and so does the rest: a review is over
+    after ``deadline`` microseconds (0: never), and what waited is then published or dismissed; ``fallback`` are fields
+    that take the place of texts which must not be shown.
     """
 
     destination: str
     fields: dict[str, Any] = {}
     publish: Publish = "review"
+    deadline: int = 0
+    at_deadline: AtDeadline = "dismiss"
+    fallback: dict[str, Any] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True):

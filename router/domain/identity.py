@@ -51,6 +51,11 @@ def reference(episode: str) -> str:
     return "IR-" + "".join(letters)
 
 
+def mark(text: str) -> str:
+    """What a posted text is known again by."""
+    return hashlib.blake2b(text.strip().encode(), digest_size=6).hexdigest()
+
+
 def idempotency_key(episode: str, destination: str, number: int) -> str:
     """The key of one vendor call: a UUIDv5 of (episode, destination, operation number)."""
     return str(uuid.uuid5(_NAMESPACE, f"{episode}/{destination}/{number}"))

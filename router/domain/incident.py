@@ -6,6 +6,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
+from router.domain import review
 from router.domain import severity as severities
 
 Status = Literal["open", "closed", "pending"]
@@ -35,8 +36,9 @@ class Incident(msgspec.Struct, frozen=True):
     ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
     a late firing message is recognised as old. ``generation`` counts the openings, ``episode`` is the random id of
     the current or latest one. ``severity`` is the highest of the episode. ``response`` and ``opening_alert`` are
-    those that opened the episode: an incident is finished by the decision that opened it. ``approvals`` are the
-    destinations where a person has approved this episode, each with who it was.
+    those that opened the episode: an incident is finished by the decision that opened it. ``verdicts`` are what people
+    have decided of this episode, by destination. ``pardons`` are when people have said last that what a vendor had
+    refused is to be tried again, ``abandoned`` that it is not; both by ``EPISODE/DESTINATION``.
 
     A ``pending`` incident fires and is held back since ``pending_since``; it has no episode yet. An open one of which
     nothing fires any more is quiet since ``quiet_since``. ``follows`` is the episode that the current one took up
@@ -60,7 +62,9 @@ class Incident(msgspec.Struct, frozen=True):
     response: decisions.Response | None = None
     opening_alert: alerts.Alert | None = None
     alerts: dict[str, AlertState] = {}
-    approvals: dict[str, str] = {}
+    verdicts: dict[str, review.Verdict] = {}
+    pardons: dict[str, int] = {}
+    abandoned: dict[str, int] = {}
     pending_since: int = 0
     quiet_since: int = 0
     follows: str = ""

@@ -12,6 +12,10 @@ class Operation(msgspec.Struct, frozen=True):
     ``key`` is the idempotency key and ``reference`` the short name to search for: both the same for every attempt.
     ``opened_at`` is when the episode opened, in microseconds. ``vendor_id`` is empty until the publication is open.
     ``linked_id`` is the id of the incident that a page's post belongs to, where there is one.
+
+    ``before`` is what was last sent: where the vendor shows neither that nor what is wanted now, a person has changed
+    it, and nothing is sent. Without it people's changes are overwritten. ``told`` are the marks of the texts that the
+    vendor's timeline had after our last operation.
     """
 
     kind: publications.Kind
@@ -22,6 +26,8 @@ class Operation(msgspec.Struct, frozen=True):
     opened_at: int
     vendor_id: str = ""
     linked_id: str = ""
+    before: publications.Content | None = None
+    told: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -35,8 +41,14 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What a destination says a publication is now."""
+    """What a destination says a publication is now.
+
+    ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in
+    its timeline.
+    """
 
     vendor_id: str
     state: publications.State
     url: str = ""
+    edited: str = ""
+    told: tuple[str, ...] = ()

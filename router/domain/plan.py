@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from router.domain import publication as publications
+from router.domain import review
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -26,10 +27,16 @@ class Rest(msgspec.Struct, frozen=True):
 
     reason: str
     until: int = 0
-    waits_for: Literal["nothing", "time", "person", "sibling"] = "nothing"
+    waits_for: Literal["nothing", "time", "person", "sibling", "thaw"] = "nothing"
 
 
-Step = Act | Recover | Rest
+class Look(msgspec.Struct, frozen=True):
+    """Ask the vendor what has become of the publication; nothing is changed by it."""
+
+    reason: str = "the vendor has not been asked for a while"
+
+
+Step = Act | Recover | Look | Rest
 
 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
@@ -39,14 +46,14 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
         return Rest("waits before the next attempt", observed.retry_at, "time")
     # What was begun is brought to its end before anything new is begun.
     if observed.intent is not None:
-        return Recover(observed.intent)
+        return _frozen(desired) or Recover(observed.intent)
     if observed.settled:
         return Rest(f"finished: {observed.state}")
-    step = _towards_open(desired, observed) if desired.present else _towards_closed(observed)
-    # What the vendor refused for good is not tried again; a person has to look. Anything else still is: a page whose
-    # update was refused must be resolved all the same.
-    if isinstance(step, Act) and observed.dead_of == death(step.kind, desired.content):
-        return Rest(f"dead letter: {observed.dead}", waits_for="person")
+    step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed)
+    if isinstance(step, Act):
+        return _hindrance(desired, observed, step, now) or step
+    if isinstance(step, Rest) and observed.state == "open" and desired.looks:
+        return _watched(desired, observed, step, now)
     return step
 
 
@@ -55,43 +62,109 @@ def death(kind: publications.Kind, content: publications.Content) -> str:
     return f"{kind}:{content.digest}"
 
 
-def _towards_open(desired: publications.Desired, observed: publications.Publication) -> Step:
+def _hindrance(desired: publications.Desired, observed: publications.Publication, step: Act, now: int) -> Rest | None:
+    """What stands in the way of an operation that is wanted."""
+    # What the vendor refused for good is not tried again; a person has to look. Anything else still is: a page whose
+    # update was refused must be resolved all the same.
+    refused = observed.dead_of == death(step.kind, desired.content)
+    if refused and desired.abandoned_at > observed.dead_at:
+        return Rest(f"given up: {observed.dead}")
+    if refused and desired.pardoned_at <= observed.dead_at:
+        return Rest(f"dead letter: {observed.dead}", waits_for="person")
+    if step.kind == "adopt":  # It only reads.
+        return None
+    # Subscribers are not told of every turn: what changes meanwhile is told together.
+    said = step.kind == "update" and observed.state == "open" and observed.digest
+    if said and now < observed.acted_at + desired.apart:
+        return Rest("updates are kept apart", observed.acted_at + desired.apart, "time")
+    return _frozen(desired)
+
+
+def _frozen(desired: publications.Desired) -> Rest | None:
+    return Rest(f"frozen: {desired.frozen}", waits_for="thaw") if desired.public and desired.frozen else None
+
+
+def _watched(desired: publications.Desired, observed: publications.Publication, rest: Rest, now: int) -> Step:
+    """What is open is looked at every so often: a person may have ended it."""
+    look_at = max(observed.looked_at, observed.acted_at) + desired.looks
+    if now >= look_at:
+        return Look()
+    until = min(rest.until or look_at, look_at)
+    return Rest(rest.reason, until, rest.waits_for)
+
+
+def _towards_open(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     digest = desired.content.digest
     if observed.state == "open":
         if observed.digest == digest:
             return Rest("in step")
-        if not _may_publish(desired):
-            return Rest("review: the page published this by itself; changes wait for a person", waits_for="person")
-        return Act("update", "what should be shown has changed")
-    if desired.public and desired.publish == "shadow":
-        return Rest("shadow: what would be posted is only written down")
+        return _refusal(desired, observed, now) or Act("update", "what should be shown has changed")
+    if desired.public and (desired.silent or desired.publish == "shadow"):
+        return Rest(desired.silent or "shadow: what would be posted is only written down")
     if observed.state == "draft":
-        return _towards_published(desired, observed, digest)
+        return _towards_published(desired, observed, digest, now)
     # The page may have drafted the post itself, so its own incident has to be there first.
     if desired.adopts and not desired.linked_id and not desired.follows_settled:
         return Rest("waits for the incident that the page follows", waits_for="sibling")
     if desired.adopts and desired.linked_id and not observed.adoption_tried:
         return Act("adopt", "the page may have drafted this post itself")
-    if _may_publish(desired):
-        return Act("open", "the incident is open and nothing is there yet")
-    return Rest("review: waits for a person to approve", waits_for="person")
+    return _refusal(desired, observed, now) or Act("open", "the incident is open and nothing is there yet")
 
 
-def _towards_published(desired: publications.Desired, observed: publications.Publication, digest: str) -> Step:
-    if _may_publish(desired):
+def _towards_published(
+    desired: publications.Desired, observed: publications.Publication, digest: str, now: int
+) -> Step:
+    refusal = _refusal(desired, observed, now)
+    if refusal is None:
         return Act("publish", "the draft may be published")
-    if observed.digest != digest:
+    if refusal.waits_for == "nothing":
+        return Act("dismiss", refusal.reason)
+    if observed.digest != digest and not observed.taken_over:
         return Act("update", "the draft should say what the rule says")
-    return Rest("review: the draft waits for a person to approve", waits_for="person")
+    return refusal
 
 
-def _towards_closed(observed: publications.Publication) -> Step:
+def _towards_closed(desired: publications.Desired, observed: publications.Publication) -> Step:
     if observed.state == "open":
+        verdict = desired.verdict
+        # A person has the word there: the end is theirs as well.
+        if observed.taken_over and not (verdict is not None and verdict.digest == review.RESOLUTION):
+            return Rest(f"{observed.taken_over}: the resolution waits for a person", waits_for="person")
+        if observed.taken_over and verdict is not None and verdict.kind == "dismissed":
+            return Rest(f"{verdict.who} will end it at the vendor")
         return Act("resolve", "the incident is over")
     if observed.state == "draft":
         return Act("dismiss", "the incident was over before its draft was published")
     return Rest("the incident was over before anything was opened")
 
 
-def _may_publish(desired: publications.Desired) -> bool:
-    return not desired.public or desired.publish == "auto" or desired.approved
+def _refusal(desired: publications.Desired, observed: publications.Publication, now: int) -> Rest | None:
+    """Why what customers see may not be changed now; None where it may. Resting for nothing is for good."""
+    if not desired.public:
+        return None
+    verdict = desired.verdict
+    if verdict is not None and verdict.covers(desired.content.digest):
+        return None if verdict.kind == "approved" else Rest(f"dismissed by {verdict.who}")
+    reason = observed.taken_over or desired.careful
+    if not reason and desired.publish == "auto":
+        return None
+    # A deadline is for what nobody has objected to.
+    due = observed.waits_since + desired.deadline
+    if not reason and desired.deadline and observed.waits_of == desired.content.digest:
+        if now < due:
+            return Rest("review: waits for a person to approve", due, "person")
+        return None if desired.at_deadline == "publish" else Rest("dismissed: nobody approved it in time")
+    return Rest(f"{reason or 'review'}: waits for a person to approve", waits_for="person")
+
+
+def by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
+    """Whether it is the end of its review that lets something be posted, and no person's word."""
+    overdue = desired.deadline and observed.waits_of == desired.content.digest
+    return bool(overdue) and desired.verdict is None and now >= observed.waits_since + desired.deadline
+
+
+def review_of(desired: publications.Desired, step: Step) -> str:
+    """The digest of what waits for a person's approval by this step; empty where nothing does."""
+    if not isinstance(step, Rest) or step.waits_for != "person" or not desired.public or step.reason.startswith("dead"):
+        return ""
+    return desired.content.digest if desired.present else review.RESOLUTION

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from router.domain import decision as decisions
+from router.domain import review
 from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
@@ -29,19 +30,36 @@ class Desired(msgspec.Struct, frozen=True):
     """What a publication should be now.
 
     ``present`` says whether the incident should be open there. ``public`` destinations obey ``publish``; the others
-    always act; ``approved`` says that a person has approved this episode there. ``adopts`` tells that the destination
+    always act; ``verdict`` is what a person has decided of this episode there. ``adopts`` tells that the destination
     may have drafted the post itself, from the incident whose publication is named by ``follows``; ``linked_id`` is
     that one's id at the vendor once it has one, and ``follows_settled`` whether it will not get one any more.
+
+    ``careful`` is why a person has to look at what the rule would publish by itself, ``frozen`` why nothing may be
+    posted at all, ``silent`` why nothing is to be shown whatever the rule says; all empty where there is no such thing.
+    A review is over ``deadline`` microseconds after it began (0: never), and then ``at_deadline`` holds. ``apart`` is
+    how far apart updates have to be, ``looks`` how often the vendor is asked what has become of it. ``pardoned_at`` is
+    when a person last said that what was refused is to be tried again, ``abandoned_at`` that it is not. ``note`` is
+    what is to be told of the content.
     """
 
     present: bool
     content: Content
     public: bool = False
     publish: decisions.Publish = "review"
-    approved: bool = False
+    verdict: review.Verdict | None = None
     adopts: bool = False
     linked_id: str = ""
     follows_settled: bool = True
+    careful: str = ""
+    frozen: str = ""
+    silent: str = ""
+    deadline: int = 0
+    at_deadline: decisions.AtDeadline = "dismiss"
+    apart: int = 0
+    looks: int = 0
+    pardoned_at: int = 0
+    abandoned_at: int = 0
+    note: str = ""
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -61,6 +79,11 @@ class Publication(msgspec.Struct, frozen=True):
     ``retry_at`` is the earliest time of the next attempt, ``attempts`` how many have failed in a row. ``dead`` holds
     the vendor's message where the operation ``dead_of`` (kind and digest) was refused for good: it is not tried
     again, but another one is. ``adoption_tried`` says that no draft was found.
+
+    ``waits_of`` is the digest of what waits for a person since ``waits_since``. ``taken_over`` says what a person has
+    changed at the vendor: from then on people have the word. ``told`` are the marks of the texts in the vendor's
+    timeline after our last operation, which was at ``acted_at``; the vendor was last asked at ``looked_at``, and it
+    refused something for good at ``dead_at``.
     """
 
     episode: str
@@ -79,6 +102,18 @@ class Publication(msgspec.Struct, frozen=True):
     dead_of: str = ""
     adoption_tried: bool = False
     opened_at: int = 0
+    waits_of: str = ""
+    waits_since: int = 0
+    taken_over: str = ""
+    told: tuple[str, ...] = ()
+    acted_at: int = 0
+    looked_at: int = 0
+    dead_at: int = 0
+
+    @property
+    def name(self) -> str:
+        """What it is called among those of its incident."""
+        return f"{self.episode}/{self.destination}"
 
     @property
     def settled(self) -> bool:

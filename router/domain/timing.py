@@ -62,7 +62,7 @@ def opened(incident: incidents.Incident, *, now: int, episode: str) -> incidents
         pending_since=0,
         quiet_since=0,
         held_since=0,
-        approvals={},
+        verdicts={},
     )
 
 

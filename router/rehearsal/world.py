@@ -12,7 +12,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
-from router.domain import fold, plan, timing
+from router.domain import fold, plan, review, timing
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
@@ -81,7 +81,7 @@ class World:
         self.calls: list[Called] = []
         self._decide = decide
         self._places = places
-        self._render = render
+        self._desires = desire.Desires(render)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
         self._timers: list[tuple[int, str]] = []
@@ -119,11 +119,11 @@ class World:
             return waited
         for incident in list(self.incidents.values()):
             target = _target(incident, destination)
-            if target is None or target.publish != "review" or destination in incident.approvals:
+            if target is None or target.publish != "review" or destination in incident.verdicts:
                 continue
             waited += 1
-            approvals = {**incident.approvals, destination: "somebody"}
-            self._becomes(incident, msgspec.structs.replace(incident, approvals=approvals))
+            verdicts = {**incident.verdicts, destination: self._approval()}
+            self._becomes(incident, msgspec.structs.replace(incident, verdicts=verdicts))
         return waited
 
     def _home(self, routed: decisions.Routed) -> str:
@@ -135,6 +135,10 @@ class World:
         if routed.alert.status == "firing" and key:
             self._homes[identity] = key
         return key
+
+    def _approval(self) -> review.Verdict:
+        """Somebody's word on the whole episode."""
+        return review.Verdict("approved", "somebody", self.now)
 
     def _episode(self) -> str:
         return f"{next(self._numbers):032x}"
@@ -148,7 +152,7 @@ class World:
         due = timing.due(after)
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
-        if triage.visible(before, after) or after.approvals != before.approvals:
+        if triage.visible(before, after) or after.verdicts != before.verdicts:
             self._reconcile(after)
 
     def _lives(self, incident: incidents.Incident) -> incidents.Incident:
@@ -170,8 +174,8 @@ class World:
                 incident.opened_at,
             )
             if self._approves:
-                approvals = {one.destination: "somebody" for one in response.targets if one.publish == "review"}
-                incident = msgspec.structs.replace(incident, approvals=approvals)
+                verdicts = {one.destination: self._approval() for one in response.targets if one.publish == "review"}
+                incident = msgspec.structs.replace(incident, verdicts=verdicts)
         known.severity = max(known.severity, incident.severity)
         if incident.status == "closed":
             known.closed_at = incident.closed_at
@@ -191,7 +195,7 @@ class World:
         for _ in range(_MOST_STEPS):
             publication = known[position]
             place = self._places[publication.destination]
-            desired = desire.desired(incident, publication, known, place, self._render)
+            desired = self._desires.of(incident, publication, known, place)
             step = plan.plan(desired, publication, now=self.now)
             if not isinstance(step, plan.Act):
                 break
@@ -208,9 +212,9 @@ class World:
         number = publication.number + 1
         begun = msgspec.structs.replace(publication, number=number)
         intent = publications.Intent(kind, number, self.now, desired.content)
-        operation = perform.operation_of(begun, intent, desired.linked_id)
+        operation = perform.operation_of(begun, intent, desired)
         if kind == "adopt":
-            return perform.done(begun, operation, None)  # No page here drafts anything by itself.
+            return perform.done(begun, operation, None, self.now)  # No page here drafts anything by itself.
         response = incident.response
         self.calls.append(
             Called(
@@ -225,7 +229,7 @@ class World:
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
-        return perform.done(begun, operation, operations.Seen(identity, _STATES[kind]))
+        return perform.done(begun, operation, operations.Seen(identity, _STATES[kind]), self.now)
 
 
 def _target(incident: incidents.Incident, destination: str) -> decisions.Target | None:

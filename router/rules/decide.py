@@ -197,8 +197,13 @@ def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Re
             return last.ignored
         chain = chain[:-1]
     first = chain[0]
-    key = first.key if first.group is None else first.group(first.key, alert)
+    key = apart(first.key if first.group is None else first.group(first.key, alert), alert)
     return decisions.Decision(key, max(_severity(candidate, alert) for candidate in chain), response)
+
+
+def apart(key: str, alert: alerts.Alert) -> str:
+    """The incident key of an alert, apart for tests: what somebody tries out never joins what is real."""
+    return f"{key} (test)" if alert.is_test else key
 
 
 def _severity(candidate: Candidate, alert: alerts.Alert) -> severities.Severity:

@@ -13,7 +13,7 @@ class Known:
 
     ``opening`` is the model of what a rule may set there, ``public`` whether customers see it, ``kind`` the word
     for what it is (``incident-io-status-page`` and the like). ``defaults`` hold where a rule sets nothing;
-    ``context`` is handed to the model's validators.
+    ``context`` is handed to the model's validators. ``hosts`` are the domains that texts customers see may name.
     """
 
     opening: type[pydantic.BaseModel]
@@ -21,6 +21,7 @@ class Known:
     kind: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] | None = None
+    hosts: tuple[str, ...] = ()
 
 
 Destinations = Mapping[str, Known]

@@ -20,6 +20,17 @@ FieldName = Annotated[str, pydantic.Field(json_schema_extra={"pattern": fields.P
 """A field's name; what is wrong with it is told where it is read, the pattern is for editors."""
 
 
+class ReviewShape(pydantic.BaseModel):
+    """How long a review may take, and what happens then."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    within: quantities.Duration = pydantic.Field(description="how long what waits may wait for a person")
+    then: Literal["publish", "dismiss"] = pydantic.Field(
+        default="dismiss", description="what happens after that: publish it as the rule says it, or show nothing"
+    )
+
+
 class OpenShape(pydantic.BaseModel):
     """One entry of ``open``; every further key belongs to the destination, whose own model checks it."""
 
@@ -28,6 +39,12 @@ class OpenShape(pydantic.BaseModel):
     at: str = pydantic.Field(description="the destination, by its name in the configuration")
     publish: Publish | None = pydantic.Field(
         default=None, description="where customers see it: written down only, after a person has approved, or at once"
+    )
+    review: ReviewShape | None = pydantic.Field(
+        default=None, description="how long a review may take, and what happens then; it may take for ever if absent"
+    )
+    fallback: dict[str, Any] = pydantic.Field(
+        default={}, description="fields that take the place of texts which must not be shown; literal"
     )
 
 

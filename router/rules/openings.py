@@ -8,7 +8,7 @@ import pydantic
 
 from router.documents import nearest, validation
 from router.domain import decision as decisions
-from router.rules import inherited, known, model, part, template
+from router.rules import guard, inherited, known, model, part, template
 
 _EMPTY = (
     ", for an alert without the labels and annotations that the template names; "
@@ -57,7 +57,31 @@ class Openings:
             # A text that is right as it stands may still come to nothing for an alert without the labels it names.
             if len(at.found) == before:
                 check_opening(at, template.render(merged, template.sample()), destination, _EMPTY)
-            yield decisions.Target(name, merged, entry.get("publish") or self._inherits.publish)
+            if len(at.found) == before:
+                self._check_fallback(at, merged, entry.get("fallback"), destination)
+            yield self._target(name, merged, entry)
+
+    def _target(self, name: str, merged: dict[str, Any], entry: dict[str, Any]) -> decisions.Target:
+        publish = entry.get("publish") or self._inherits.publish
+        try:
+            review = model.ReviewShape.model_validate(entry.get("review"))
+        except pydantic.ValidationError:  # There is none, or what is wrong with it is told with the rule's shape.
+            return decisions.Target(name, merged, publish, fallback=entry.get("fallback") or {})
+        return decisions.Target(name, merged, publish, review.within, review.then, entry.get("fallback") or {})
+
+    def _check_fallback(self, at: part.Part, merged: dict[str, Any], fallback: Any, destination: known.Known) -> None:
+        """Other words have to fit as well, and hold no variables: they are for when those went wrong."""
+        if not isinstance(fallback, dict):
+            return
+        inside = at.inside("fallback")
+        before = len(at.found)
+        for name, text in fallback.items():
+            if isinstance(text, str) and template.is_template(text):
+                inside.say("other words are literal: a variable may be what was wrong", name)
+            else:
+                _check_seen(inside, name, text, destination)
+        if len(at.found) == before:
+            check_opening(inside, {**merged, **fallback}, destination)
 
 
 def unknown(at: part.Part, name: str, destinations: known.Destinations, *path: str | int, key: bool = False) -> None:
@@ -100,12 +124,22 @@ def check_opening(
         at.found.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
 
 
+def _check_seen(at: part.Part, name: str, text: Any, destination: known.Known) -> None:
+    """What customers read must hold nothing that they must not see, or it would never be posted."""
+    if destination.public and name in guard.PUBLIC and isinstance(text, str):
+        for objection in guard.objections(text, destination.hosts):
+            advice = "; hosts are allowed by pages.allowed_hosts" if "host name" in objection else ""
+            at.say(f"customers must not see {objection}{advice}", name)
+
+
 def check_texts(
     at: part.Part, value: Any, destination: known.Known, name: str, public: Collection[template.Variable]
 ) -> None:
     """Templates have to be right; at destinations that customers see they use what is marked as public, and no more."""
     if isinstance(value, dict):
         for key, inner in value.items():
+            if not (isinstance(inner, str) and template.is_template(inner)):
+                _check_seen(at, key, inner, destination)
             check_texts(at.inside(key), inner, destination, name, public)
     elif isinstance(value, list):
         for index, inner in enumerate(value):

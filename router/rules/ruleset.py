@@ -39,4 +39,7 @@ class RuleSet:
         if severity is None:
             severity = words.severity(alert)
         group = best.group
-        return decisions.Decision(best.key if group is None else group(best.key, alert), severity, best.response)
+        key = best.key if group is None else group(best.key, alert)
+        if "test" in alert.labels:
+            key = decide.apart(key, alert)
+        return decisions.Decision(key, severity, best.response)

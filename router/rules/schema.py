@@ -82,7 +82,7 @@ def _opening(name: str, destination: known.Known, definitions: dict[str, Schema]
     shape = _fields(name, destination, definitions)
     own = _of(model.OpenShape, "open.", definitions)["properties"]
     at = {"const": name, "description": f"a destination of kind {destination.kind}"}
-    return {**shape, "properties": {"at": at, "publish": own["publish"], **shape["properties"]}, "required": ["at"]}
+    return {**shape, "properties": {**own, "at": at, **shape["properties"]}, "required": ["at"]}
 
 
 def _fields(name: str, destination: known.Known, definitions: dict[str, Schema]) -> Schema:

@@ -234,30 +234,31 @@ def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str
     return alert.labels | response.labels | {name: text for name, text in copied.items() if text}
 
 
-def render(fields: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+def render(fields: Mapping[str, Any], context: Mapping[str, Any], instead: str = "") -> dict[str, Any]:
     """Render every text in a target's fields, however deep; everything else stays as it is.
 
-    A text that fails for this alert (a filter given what it can't take) becomes the alert's title.
+    A text that fails for this alert (a filter given what it can't take) becomes ``instead``, or else the alert's title.
     """
-    return {name: _rendered(value, context) for name, value in fields.items()}
+    otherwise = instead or str(context["alert"]["title"])
+    return {name: _rendered(value, context, otherwise) for name, value in fields.items()}
 
 
-def _rendered(value: Any, context: Mapping[str, Any]) -> Any:
+def _rendered(value: Any, context: Mapping[str, Any], otherwise: str) -> Any:
     match value:
         case str():
-            return _render_text(value, context) if is_template(value) else value
+            return _render_text(value, context, otherwise) if is_template(value) else value
         case Mapping():
-            return {key: _rendered(inner, context) for key, inner in value.items()}
+            return {key: _rendered(inner, context, otherwise) for key, inner in value.items()}
         case list() | tuple():
-            return [_rendered(inner, context) for inner in value]
+            return [_rendered(inner, context, otherwise) for inner in value]
     return value
 
 
-def _render_text(text: str, context: Mapping[str, Any]) -> str:
+def _render_text(text: str, context: Mapping[str, Any], otherwise: str) -> str:
     try:
         return _compiled(text).render(context)
     except _FAILURES:
-        return str(context["alert"]["title"])
+        return otherwise
 
 
 @functools.lru_cache(maxsize=16_384)

@@ -55,6 +55,7 @@ class Settings:
     worker: sections.Worker
     log: sections.Log
     archive: sections.Archive
+    pages: sections.Pages
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -129,6 +130,7 @@ class _Reading:
                 file.worker,
                 file.log,
                 file.archive,
+                file.pages,
                 _beside(path, file.rules),
                 _beside(path, file.data),
                 found_sources,

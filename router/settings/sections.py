@@ -41,6 +41,23 @@ class Worker(Section):
     health_port: int = pydantic.Field(default=8081, ge=0, le=65535)
 
 
+class Limit(Section):
+    """So many in so long."""
+
+    most: int = pydantic.Field(ge=1, description="How many.")
+    within: quantities.Duration = pydantic.Field(description="In how long.")
+
+
+class Pages(Section):
+    """What holds for all public pages, whatever rules say."""
+
+    allowed_hosts: tuple[str, ...] = pydantic.Field(default=(), description="Domains that public texts may name.")
+    automatic_posts: Limit = Limit.model_validate({"most": 5, "within": "15m"})
+    automatic_components: Limit = Limit.model_validate({"most": 10, "within": "15m"})
+    updates_apart: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    look_every: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -68,6 +85,7 @@ class File(Section):
     worker: Worker = Worker()
     log: Log = Log()
     archive: Archive = Archive()
+    pages: Pages = Pages()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

@@ -1,15 +1,19 @@
 """How documents stand in the store: MessagePack, typed on the way in and out."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.domain import timeline
 from router.store import errors
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_delivery = msgspec.msgpack.Decoder(deliveries.Delivery).decode
 _decode_incident = msgspec.msgpack.Decoder(incidents.Incident).decode
+_decode_events = msgspec.msgpack.Decoder(list[timeline.Event]).decode
 _decode_publications = msgspec.msgpack.Decoder(list[publications.Publication]).decode
 
 
@@ -27,6 +31,19 @@ def unpack_delivery(data: bytes) -> deliveries.Delivery:
     if delivery.schema != deliveries.SCHEMA:
         raise errors.Unreadable(f"the entry has schema {delivery.schema}, this version reads {deliveries.SCHEMA}")
     return delivery
+
+
+def pack_events(events: Sequence[timeline.Event]) -> bytes:
+    """Pack what is told of one change; nothing for nothing."""
+    return _encode(events) if events else b""
+
+
+def unpack_events(data: bytes) -> list[timeline.Event]:
+    """Read what was told of one change; ``Unreadable`` where it is damaged."""
+    try:
+        return _decode_events(data)
+    except msgspec.DecodeError as error:
+        raise errors.Unreadable(f"the entry is not of a timeline: {error}") from error
 
 
 def pack_incident(incident: incidents.Incident) -> bytes:

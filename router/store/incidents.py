@@ -1,14 +1,16 @@
 """The incidents' documents: read many, write those whose versions are still as read; and the alerts' homes."""
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
 import redis.asyncio
 
 from router.domain import incident as incidents
-from router.domain import timing
+from router.domain import timeline, timing
 from router.store import client, codec, keys, scripts
+
+Call = tuple[list[str], list[Any]]
+"""The keys and arguments of one script."""
 
 
 class Held(NamedTuple):
@@ -20,11 +22,15 @@ class Held(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An incident to write over the version it was read at. ``wake`` asks for its publications to be looked at."""
+    """An incident to write over the version it was read at, and what is told of the change.
+
+    ``wake`` asks for its publications to be looked at.
+    """
 
     incident: incidents.Incident
     version: int
     wake: bool
+    events: Sequence[timeline.Event] = ()
 
 
 class Incidents:
@@ -40,16 +46,15 @@ class Incidents:
         if not wanted:
             return {}
         found: dict[str, Held] = {}
+        shards = _by_shard(wanted)
         async with client.failures():
-            for names in _by_shard(wanted):
-                answer = await self._scripts.run("read", [keys.incident(name) for name in names], [])
-                now = int(answer[0])
-                for name, version, data in zip(names, answer[1::2], answer[2::2], strict=True):
-                    found[name] = (
-                        Held(codec.unpack_incident(data), int(version), now)
-                        if data
-                        else Held(incidents.Incident(key=name), 0, now)
-                    )
+            calls: list[Call] = [([keys.incident(name) for name in names], []) for names in shards]
+            answers = await self._scripts.run_all("read", calls)
+        for names, answer in zip(shards, answers, strict=True):
+            now = int(answer[0])
+            for name, version, data in zip(names, answer[1::2], answer[2::2], strict=True):
+                known = codec.unpack_incident(data) if data else incidents.Incident(key=name)
+                found[name] = Held(known, int(version) if data else 0, now)
         return found
 
     async def commit(self, changes: Iterable[Change]) -> list[str]:
@@ -57,34 +62,39 @@ class Incidents:
         shards: dict[int, list[Change]] = {}
         for change in changes:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
-        lost: list[str] = []
+        calls = [_commit_call(number, of_shard) for number, of_shard in shards.items()]
         async with client.failures():
-            for number, of_shard in shards.items():
-                positions = await self._commit_shard(number, of_shard)
-                lost.extend(of_shard[position].incident.key for position in positions)
-        return lost
+            answers = await self._scripts.run_all("commit", calls) if calls else []
+        return [
+            of_shard[int(position)].incident.key
+            for of_shard, positions in zip(shards.values(), answers, strict=True)
+            for position in positions
+        ]
 
-    async def _commit_shard(self, number: int, changes: list[Change]) -> list[int]:
-        names = [keys.timers(number)]
-        arguments: list[str | bytes | int] = []
-        for change in changes:
-            incident = change.incident
-            names.append(keys.incident(incident.key))
-            life = _life(incident)
-            packed = codec.pack_incident(incident)
-            arguments += (incident.key, change.version, packed, life, int(change.wake))
-        return [int(position) for position in await self._scripts.run("commit", names, arguments)]
+    async def change(self, name: str, make: Callable[[Held], Change | None]) -> bool:
+        """Change one incident as ``make`` says, again and again until nobody else was first.
 
-    async def approve(self, name: str, episode: str, destination: str, who: str) -> bool:
-        """Let an episode be shown at a destination; False where another episode is open now, or none."""
+        False where there is nothing to change (any more): ``make`` has answered None.
+        """
         while True:
             held = (await self.read([name]))[name]
-            if held.incident.status != "open" or held.incident.episode != episode:
+            change = make(held)
+            if change is None:
                 return False
-            approvals = {**held.incident.approvals, destination: who}
-            approved = msgspec.structs.replace(held.incident, approvals=approvals)
-            if not await self.commit([Change(approved, held.version, True)]):
+            if not await self.commit([change]):
                 return True
+
+    async def timeline(self, name: str) -> list[timeline.Event]:
+        """What has happened to an incident, the oldest first."""
+        async with client.failures():
+            entries: Any = await self._connection.xrange(keys.timeline(name))
+        return [event for _, fields in entries for event in codec.unpack_events(fields[b"e"])]
+
+    async def names(self) -> list[str]:
+        """The keys of all incidents there are, in order: those that are open and those that were lately."""
+        async with client.failures():
+            found = [key.decode() async for key in self._connection.scan_iter(keys.incidents_of_all(), count=1000)]
+        return sorted(keys.incident_key(name) for name in found)
 
     async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
         """Which incident holds each alert, for those alerts that have been seen lately.
@@ -93,12 +103,15 @@ class Incidents:
         one, unless it is empty. Of two workers that ask at once, one finds what the other has set.
         """
         found: dict[str, str] = {}
+        shards = _by_shard(decided)
+        calls: list[Call] = [
+            ([keys.home(one) for one in names], [keys.HOME_LIFE_MS, *(decided[one] for one in names)])
+            for names in shards
+        ]
         async with client.failures():
-            for identities in _by_shard(decided):
-                names = [keys.home(identity) for identity in identities]
-                wanted = [decided[identity] for identity in identities]
-                answer = await self._scripts.run("homes", names, [keys.HOME_LIFE_MS, *wanted])
-                found |= {identity: home.decode() for identity, home in zip(identities, answer, strict=True) if home}
+            answers = await self._scripts.run_all("homes", calls) if calls else []
+        for names, answer in zip(shards, answers, strict=True):
+            found |= {identity: home.decode() for identity, home in zip(names, answer, strict=True) if home}
         return found
 
     async def settle(self, homes: Mapping[str, str]) -> None:
@@ -110,6 +123,18 @@ class Incidents:
             for identity, name in homes.items():
                 pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)
             await pipeline.execute()
+
+
+def _commit_call(number: int, changes: list[Change]) -> Call:
+    """The keys and arguments of a shard's commit."""
+    names = [keys.timers(number)]
+    arguments: list[str | bytes | int] = []
+    for change in changes:
+        incident = change.incident
+        names += (keys.incident(incident.key), keys.timeline(incident.key))
+        packed, told = codec.pack_incident(incident), codec.pack_events(change.events)
+        arguments += (incident.key, change.version, packed, _life(incident), int(change.wake), told)
+    return names, arguments
 
 
 def _life(incident: incidents.Incident) -> int:

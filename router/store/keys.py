@@ -7,6 +7,11 @@
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
+| ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
+| ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
+| ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
+| ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
+| ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
 | ``ir:{sN}:home:IDENTITY``        | string | the incident key that holds this alert            | 30 days         |
@@ -25,6 +30,9 @@ INBOX = "ir:{inbox}:stream"
 ARCHIVE = "ir:{inbox}:archive"
 DEAD = "ir:{inbox}:dead"
 QUARANTINE = "ir:{inbox}:quarantine"
+GATE = "ir:{pages}:gate"
+POSTS = "ir:{pages}:posts"
+TOUCHED = "ir:{pages}:touched"
 WORKERS = "ir:{inbox}:workers"
 GROUP = "workers"
 
@@ -47,6 +55,11 @@ def publications(key: str) -> str:
     return f"ir:{{s{shard(key)}}}:publications:{key}"
 
 
+def incidents_of_all() -> str:
+    """The pattern of all incidents' keys, for a scan."""
+    return "ir:{s*}:incident:*"
+
+
 def publications_of_all() -> str:
     """The pattern of all publications' keys, for a scan."""
     return "ir:{s*}:publications:*"
@@ -55,6 +68,21 @@ def publications_of_all() -> str:
 def incident_key(name: str) -> str:
     """The incident key in the name of an incident's or its publications' document."""
     return name.split(":", 3)[3]
+
+
+def timeline(key: str) -> str:
+    """The key of an incident's timeline."""
+    return f"ir:{{s{shard(key)}}}:timeline:{key}"
+
+
+def counts(rule: str) -> str:
+    """The key of how a rule's reviews ended."""
+    return f"ir:{{rules}}:counts:{rule}"
+
+
+def counts_of_all() -> str:
+    """The pattern of all rules' counts, for a scan."""
+    return "ir:{rules}:counts:*"
 
 
 def home(identity: str) -> str:

@@ -1,11 +1,13 @@
 """The publications of an incident: read and written only under its lease, fenced by the lease's number."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
 
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.domain import timeline
 from router.store import client, codec, errors, keys, scripts
 from router.telemetry import log
 
@@ -62,12 +64,24 @@ class Publications:
             found = [key.decode() async for key in self._connection.scan_iter(keys.publications_of_all(), count=1000)]
         return sorted(keys.incident_key(name) for name in found)
 
-    async def record(self, lease: Lease, documents: list[publications.Publication]) -> bool:
-        """Write the publications and prolong the lease; False where the lease is no longer ours."""
-        names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key))]
+    async def record(
+        self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()
+    ) -> bool:
+        """Write the publications and what is told of them, prolong the lease; False where it is no longer ours."""
+        names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
+        packed, told = codec.pack_publications(documents), codec.pack_events(events)
         async with client.failures():
-            packed = codec.pack_publications(documents)
-            return bool(await self._scripts.run("record", names, [lease.fence, packed, self._lease, lease.key]))
+            return bool(await self._scripts.run("record", names, [lease.fence, packed, self._lease, lease.key, told]))
+
+    async def wake_all(self) -> int:
+        """Have every incident that has publications looked at now; returns how many there are."""
+        names = await self.names()
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for name in names:
+                pipeline.zadd(keys.timers(keys.shard(name)), {name: 0})
+            await pipeline.execute()
+        return len(names)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
         """Give the lease back; the incident is due again at ``due`` (0: when it changes). True: due at once."""

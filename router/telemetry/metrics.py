@@ -101,6 +101,11 @@ rules_folder_refused = prometheus_client.Gauge(
     registry=REGISTRY,
 )
 
+breaker_closed = prometheus_client.Gauge(
+    "incident_router_breaker_closed",
+    "1 while what would be posted automatically waits for a person, because there was too much of it.",
+    registry=REGISTRY,
+)
 quarantine_dropped = prometheus_client.Counter(
     "incident_router_quarantine_dropped",
     "Bodies that had to leave a full quarantine before a person has looked at them.",

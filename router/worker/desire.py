@@ -1,13 +1,40 @@
 """What each publication of an incident should be now: read off the incident, never off events."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from router.destinations import base
+from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.domain import review
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
+Examine = Callable[[Mapping[str, Any]], str]
+"""Tells what in the texts of a post must not be shown to customers; empty where nothing is wrong."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for all pages now. Times in microseconds.
+
+    ``frozen`` is why nothing may be posted, ``careful`` why a person has to look at what would be posted by itself.
+    Updates of one post are ``apart``; what is open at a vendor is looked at every ``looks``.
+    """
+
+    frozen: str = ""
+    careful: str = ""
+    apart: int = 0
+    looks: int = 0
+
+
+FREE = Policy()
+
+
+def unobjectionable(_: Mapping[str, Any]) -> str:
+    """Find nothing wrong with any text."""
+    return ""
 
 
 class Place(Protocol):
@@ -36,33 +63,90 @@ def with_missing(incident: incidents.Incident, known: list[publications.Publicat
     ]
 
 
-def desired(
-    incident: incidents.Incident,
-    publication: publications.Publication,
-    siblings: list[publications.Publication],
-    place: Place,
-    render: Render,
-) -> publications.Desired:
-    """Say what the publication should be: open as the incident says, or closed where its episode is over."""
-    current = publication.episode == incident.episode
-    target = None
-    if current and incident.response is not None:
-        target = next((t for t in incident.response.targets if t.destination == publication.destination), None)
-    content = publication.content
-    if content is None or (target is not None and incident.status == "open"):
-        fields = render(target.fields, incident) if target is not None else {}
-        content = publications.Content(incident.severity, fields)
-    followed = _followed(publication, siblings, place.follows)
-    return publications.Desired(
-        present=current and incident.status == "open" and target is not None,
-        content=content,
-        public=place.kind.public,
-        publish=target.publish if target is not None else "review",
-        approved=current and publication.destination in incident.approvals,
-        adopts=place.kind.adopts and followed is not None,
-        linked_id=followed.vendor_id if followed is not None else "",
-        follows_settled=followed is None or bool(followed.dead) or followed.settled,
-    )
+@dataclass(frozen=True)
+class Desires:
+    """Says what publications should be: how texts are rendered and examined, and what holds for all pages."""
+
+    render: Render
+    render_public: Render | None = None
+    examine: Examine = unobjectionable
+    policy: Policy = FREE
+
+    def of(
+        self,
+        incident: incidents.Incident,
+        publication: publications.Publication,
+        siblings: list[publications.Publication],
+        place: Place,
+    ) -> publications.Desired:
+        """What the publication should be: open as the incident says, or closed where its episode is over."""
+        current = publication.episode == incident.episode
+        target = target_of(incident, publication.destination) if current else None
+        verdict = incident.verdicts.get(publication.destination) if current else None
+        public = place.kind.public
+        content, careful, note = self._content(incident, publication, target, verdict, public=public)
+        followed = _followed(publication, siblings, place.follows)
+        return publications.Desired(
+            present=current and incident.status == "open" and target is not None,
+            content=content,
+            public=public,
+            publish=target.publish if target is not None else "review",
+            verdict=verdict,
+            adopts=place.kind.adopts and followed is not None,
+            linked_id=followed.vendor_id if followed is not None else "",
+            follows_settled=followed is None or bool(followed.dead) or followed.settled,
+            careful=careful or self.policy.careful,
+            frozen=self.policy.frozen,
+            silent=_silent(incident) if public else "",
+            deadline=target.deadline if target is not None else 0,
+            at_deadline=target.at_deadline if target is not None else "dismiss",
+            apart=self.policy.apart if public else 0,
+            looks=self.policy.looks,
+            pardoned_at=incident.pardons.get(publication.name, 0),
+            abandoned_at=incident.abandoned.get(publication.name, 0),
+            note=note,
+        )
+
+    def _content(
+        self,
+        incident: incidents.Incident,
+        publication: publications.Publication,
+        target: decisions.Target | None,
+        verdict: review.Verdict | None,
+        *,
+        public: bool,
+    ) -> tuple[publications.Content, str, str]:
+        """What is to be said, why a person has to look at it first, and what is to be told of it."""
+        known = publication.content
+        if known is not None and (target is None or incident.status != "open"):
+            return known, "", ""
+        if target is None:
+            return publications.Content(incident.severity, {}), "", ""
+        render = (self.render_public or self.render) if public else self.render
+        fields = render(target.fields, incident)
+        leak = self.examine(fields) if public else ""
+        note = ""
+        if leak and target.fallback:
+            fields |= render(target.fallback, incident)
+            note = f"the rule's fall-back took the place of a text with {leak}"
+            leak = self.examine(fields)
+        if verdict is not None and verdict.kind == "approved" and verdict.fields:
+            fields |= verdict.fields
+            note = f"with {verdict.who}'s own words"
+        careful = f"the text has {leak}" if leak else ""
+        return publications.Content(incident.severity, fields), careful, note
+
+
+def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:
+    """What the rule says of a destination; None where it says nothing."""
+    if incident.response is None:
+        return None
+    return next((target for target in incident.response.targets if target.destination == destination), None)
+
+
+def _silent(incident: incidents.Incident) -> str:
+    alert = incident.opening_alert
+    return "a test: customers see nothing of it" if alert is not None and alert.is_test else ""
 
 
 def _followed(

@@ -6,12 +6,12 @@ from typing import Protocol
 
 import msgspec
 
-from router.domain import identity, plan
+from router.domain import identity, plan, review, timeline
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import backoff, errors
 from router.telemetry import log, metrics
-from router.worker import bound
+from router.worker import bound, story
 
 Passed = Callable[[str], None]
 
@@ -27,7 +27,7 @@ class Session(Protocol):
         """The time by Redis' clock, in microseconds."""
         ...
 
-    async def record(self, publication: publications.Publication) -> None:
+    async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Write this publication over the one of the same episode and destination; ``LeaseLostError``."""
         ...
 
@@ -58,10 +58,10 @@ class Performer:
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
-        operation = operation_of(publication, intent, desired.linked_id)
+        operation = operation_of(publication, intent, desired)
         again = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
         call = _opened_again(place, operation) if again else _call(place, operation)
-        return await self._carry_out(session, place, publication, operation, call)
+        return await self._carry_out(session, place, publication, operation, call, reason=act.reason)
 
     async def recover(
         self,
@@ -72,7 +72,7 @@ class Performer:
         intent: publications.Intent,
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
-        operation = operation_of(publication, intent, desired.linked_id)
+        operation = operation_of(publication, intent, desired)
         if intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
             return await self._carry_out(
@@ -81,6 +81,29 @@ class Performer:
         if intent.kind == "publish":
             return await self._carry_out(session, place, publication, operation, _published(place, operation))
         return await self._carry_out(session, place, publication, operation, _call(place, operation))
+
+    async def look(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> publications.Publication:
+        """Ask the vendor what has become of it: a person may have changed or ended it. Nothing is sent."""
+        intent = publications.Intent(
+            "update", publication.number, session.now(), publication.content or desired.content
+        )
+        try:
+            async with asyncio.timeout(self._most_seconds):
+                seen = await place.destination.observe(operation_of(publication, intent, desired))
+        except (TimeoutError, errors.Failure) as failure:
+            self._log.info("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
+            after = msgspec.structs.replace(publication, looked_at=session.now())
+            await session.record(after)
+            return after
+        after = seen_as(publication, seen, session.now())
+        await session.record(after, *story.noticed(publication, after, session.now(), present=desired.present))
+        return after
 
     async def _found(
         self, session: Session, place: bound.Bound, operation: operations.Operation, settled_at: int
@@ -99,6 +122,8 @@ class Performer:
         publication: publications.Publication,
         operation: operations.Operation,
         call: Awaitable[operations.Seen | None],
+        *,
+        reason: str = "it was begun before",
     ) -> publications.Publication:
         began = session.now()
         result = "done"
@@ -107,7 +132,7 @@ class Performer:
             async with asyncio.timeout(self._most_seconds):
                 seen = await call
             self._passed("after-call")
-            after = done(publication, operation, seen)
+            after = done(publication, operation, seen, session.now())
         except TimeoutError:
             problem = errors.Unanswered("the operation took too long")
         except errors.Failure as failure:
@@ -115,7 +140,7 @@ class Performer:
         if problem is not None:
             after, result = self._failed(publication, problem, place, session.now())
         self._passed("before-record")
-        await session.record(after)
+        await session.record(after, *story.performed(publication, after, operation, (result, reason), session.now()))
         self._passed("after-record")
         self._tell(place, operation, after, result, session.now() - began)
         return after
@@ -128,7 +153,13 @@ class Performer:
             assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
             death = plan.death(publication.intent.kind, publication.intent.content)
             return msgspec.structs.replace(
-                publication, intent=None, dead=str(problem), dead_of=death, problem=str(problem), attempts=0
+                publication,
+                intent=None,
+                dead=str(problem),
+                dead_of=death,
+                dead_at=now,
+                problem=str(problem),
+                attempts=0,
             ), "refused"
         attempts = publication.attempts + 1
         least = getattr(problem, "retry_after", None) or 0.0
@@ -174,9 +205,15 @@ class Performer:
 
 
 def operation_of(
-    publication: publications.Publication, intent: publications.Intent, linked_id: str
+    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired
 ) -> operations.Operation:
-    """The operation that an intent of the publication amounts to."""
+    """The operation that an intent of the publication amounts to.
+
+    What a person has approved of a post that another has changed at the vendor takes the place of that change.
+    """
+    verdict = desired.verdict
+    digest = intent.content.digest if desired.present else review.RESOLUTION
+    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == digest
     return operations.Operation(
         kind=intent.kind,
         episode=publication.episode,
@@ -185,7 +222,9 @@ def operation_of(
         content=intent.content,
         opened_at=publication.opened_at,
         vendor_id=publication.vendor_id,
-        linked_id=linked_id,
+        linked_id=desired.linked_id,
+        before=publication.content if publication.digest and not insists else None,
+        told=publication.told,
     )
 
 
@@ -208,17 +247,21 @@ async def _opened_again(place: bound.Bound, operation: operations.Operation) -> 
 
 
 async def _published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
-    seen = await place.destination.observe(operation.vendor_id)
+    seen = await place.destination.observe(operation)
     if seen is not None and seen.state == "draft":
         return await place.destination.publish(operation)
     return seen
 
 
 def done(
-    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None
+    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None, now: int
 ) -> publications.Publication:
     """What stands after an answer. 'Nothing there' means different things to different operations."""
-    settled = msgspec.structs.replace(publication, intent=None, attempts=0, retry_at=0, problem="", dead="", dead_of="")
+    settled = msgspec.structs.replace(
+        publication, intent=None, attempts=0, retry_at=0, problem="", dead="", dead_of="", dead_at=0, acted_at=now
+    )
+    if seen is not None and seen.edited:
+        return seen_as(settled, seen, now)
     if seen is not None:
         return msgspec.structs.replace(
             settled,
@@ -227,6 +270,8 @@ def done(
             url=seen.url or publication.url,
             digest="" if operation.kind == "adopt" else operation.content.digest,
             content=operation.content,
+            told=seen.told,
+            taken_over="",
         )
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)
@@ -234,3 +279,13 @@ def done(
         # It never happened: the next attempt has the same number and key, and knows that it is not the first.
         return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
     return msgspec.structs.replace(settled, state="dismissed", problem="it no longer exists at the vendor")
+
+
+def seen_as(publication: publications.Publication, seen: operations.Seen | None, now: int) -> publications.Publication:
+    """What stands after a look at the vendor, where nothing was sent."""
+    if seen is None:
+        gone = "it no longer exists at the vendor"
+        return msgspec.structs.replace(publication, state="dismissed", problem=gone, looked_at=now)
+    return msgspec.structs.replace(
+        publication, state=seen.state, taken_over=seen.edited or publication.taken_over, looked_at=now
+    )

@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from router.domain import identity, plan, timing
+import msgspec
+
+from router.domain import identity, plan, timeline, timing
 from router.domain import publication as publications
 from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import bound, desire, perform
+from router.worker import bound, desire, perform, story
+from router.worker import pages as showing
 
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
 _UNKNOWN_DESTINATION = "the destination is not configured any more"
@@ -23,8 +26,10 @@ class Session:
         lease: publication_store.Lease,
         store: publication_store.Publications,
         ticks: Callable[[], int],
+        desires: desire.Desires,
     ) -> None:
         self.lease = lease
+        self.desires = desires
         self.publications = desire.with_missing(lease.incident, lease.publications)
         self._store = store
         self._ticks = ticks
@@ -34,13 +39,17 @@ class Session:
         """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
         return self.lease.claimed_at + self._ticks() - self._claimed_at_tick
 
-    async def record(self, publication: publications.Publication) -> None:
+    def after(self, lease: publication_store.Lease) -> "Session":
+        """The same session after its incident has become another."""
+        return Session(lease, self._store, self._ticks, self.desires)
+
+    async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""
         self.publications = [
             publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
             for p in self.publications
         ]
-        if not await self._store.record(self.lease, self.publications):
+        if not await self._store.record(self.lease, self.publications, events):
             raise perform.LeaseLostError
 
 
@@ -53,7 +62,7 @@ class Reconciler:
         incidents: incident_store.Incidents,
         places: Mapping[str, bound.Bound],
         performer: perform.Performer,
-        render: desire.Render,
+        pages: showing.Pages,
         *,
         ticks: Callable[[], int],
         randomness: identity.Randomness,
@@ -63,7 +72,7 @@ class Reconciler:
         self._randomness = randomness
         self._places = places
         self._performer = performer
-        self._render = render
+        self._pages = pages
         self._ticks = ticks
         self._log = log.get("worker")
 
@@ -73,8 +82,9 @@ class Reconciler:
 
     async def reconcile(self, lease: publication_store.Lease) -> bool:
         """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
-        session = Session(lease, self._store, self._ticks)
         try:
+            desires = await self._pages.desires(public=self._is_public(lease))
+            session = Session(lease, self._store, self._ticks, desires)
             session = await self._settled(session)
             lease = session.lease
             due = await self._rounds(session)
@@ -93,10 +103,18 @@ class Reconciler:
         after = timing.settle(lease.incident, now=now, episode=identity.new_id(self._randomness))
         if after is lease.incident:
             return session
-        if await self._incidents.commit([incident_store.Change(after, lease.version, wake=False)]):
+        events = timeline.told(lease.incident, after, (), now)
+        if await self._incidents.commit([incident_store.Change(after, lease.version, wake=False, events=events)]):
             return session
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
-        return Session(lease._replace(incident=after, version=lease.version + 1), self._store, self._ticks)
+        return session.after(lease._replace(incident=after, version=lease.version + 1))
+
+    def _is_public(self, lease: publication_store.Lease) -> bool:
+        """Whether customers could see anything of the incident."""
+        response = lease.incident.response
+        names = {one.destination for one in lease.publications if not one.settled}
+        names |= {target.destination for target in response.targets} if response is not None else set()
+        return any(name in self._places and self._places[name].kind.public for name in names)
 
     async def _rounds(self, session: Session) -> int:
         """Work on all publications at once; go round again while one that another waits for has got on."""
@@ -123,25 +141,103 @@ class Reconciler:
         if place is None:
             return plan.Rest(_UNKNOWN_DESTINATION, waits_for="person")
         for _ in range(MOST_STEPS):
-            incident = session.lease.incident
-            desired = desire.desired(incident, publication, session.publications, place, self._render)
+            desired = session.desires.of(session.lease.incident, publication, session.publications, place)
             step = plan.plan(desired, publication, now=session.now())
-            if isinstance(step, plan.Rest):
-                return step
             was = publication
-            if isinstance(step, plan.Recover):
-                publication = await self._performer.recover(session, place, publication, desired, step.intent)
+            if isinstance(step, plan.Rest):
+                publication = await self._rest(session, publication, desired, step)
+                if publication is was:
+                    return step
             else:
-                publication = await self._performer.act(session, place, publication, desired, step)
+                publication = await self._step(session, place, publication, desired, step)
             self._measure(session, was, publication)
         self._log.error("plan_goes_round", incident=session.lease.key, destination=publication.destination)
         return plan.Rest("too many steps in a row", session.now() + 60_000_000, "time")
+
+    async def _step(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Act | plan.Recover | plan.Look,
+    ) -> publications.Publication:
+        """Take one step. What customers would see by itself is counted first, and may then have to wait."""
+        if isinstance(step, plan.Look):
+            return await self._performer.look(session, place, publication, desired)
+        if isinstance(step, plan.Recover):
+            return await self._performer.recover(session, place, publication, desired, step.intent)
+        lapsed = plan.by_deadline(desired, publication, now=session.now())
+        automatic = desired.public and step.kind in {"open", "publish"} and desired.verdict is None
+        if automatic and not lapsed and not await self._pages.admits(publication, desired):
+            session.desires = await self._pages.desires(public=True)
+            return publication
+        after = await self._performer.act(session, place, publication, desired, explained(step, desired, lapsed=lapsed))
+        if after.state != publication.state and after.intent is None and desired.public:
+            await self._tally(session, publication, desired, step, lapsed=lapsed)
+        return after
+
+    async def _tally(
+        self,
+        session: Session,
+        before: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Act,
+        *,
+        lapsed: bool,
+    ) -> None:
+        """Count how it came that something is shown, or is not any more. Verdicts are counted where they are given."""
+        if lapsed:
+            await self._pages.count(session.lease.incident, "lapsed")
+        elif step.kind in {"open", "publish"} and desired.verdict is None:
+            await self._pages.count(session.lease.incident, "automatic")
+        elif step.kind == "dismiss" and before.waits_of and not desired.present and desired.verdict is None:
+            await self._pages.count(session.lease.incident, "over")
+
+    async def _rest(
+        self,
+        session: Session,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Rest,
+    ) -> publications.Publication:
+        """Write down what begins to wait for a person, once; and that it was over before anyone acted."""
+        now = session.now()
+        shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
+        digest = desired.content.digest if shadow else plan.review_of(desired, step)
+        if digest and publication.waits_of != digest:
+            after = msgspec.structs.replace(publication, waits_of=digest, waits_since=now)
+            await session.record(after, story.waits(publication.destination, step.reason, desired.content, now))
+            if shadow:
+                await self._pages.count(session.lease.incident, "shadow")
+            return after
+        if publication.waits_of and not desired.present and publication.state == "absent":
+            after = msgspec.structs.replace(publication, waits_of="", waits_since=0)
+            unheeded = desired.verdict is None and desired.publish == "review"
+            await session.record(after, *([story.over(publication, now)] if unheeded else ()))
+            if unheeded:
+                await self._pages.count(session.lease.incident, "over")
+            return after
+        return publication
 
     def _measure(self, session: Session, was: publications.Publication, publication: publications.Publication) -> None:
         incident = session.lease.incident
         if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - incident.accepted_at) / 1_000_000
             metrics.accepted_to_opened_seconds.labels(publication.destination).observe(max(seconds, 0.0))
+
+
+def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> plan.Act:
+    """The same step with all that is to be told of why it is taken."""
+    reasons = [act.reason]
+    verdict = desired.verdict
+    if verdict is not None and verdict.kind == "approved" and desired.present:
+        reasons.append(f"approved by {verdict.who}")
+    if lapsed:
+        reasons.append(f"nobody acted before its deadline, and the rule says to {desired.at_deadline}")
+    if desired.note:
+        reasons.append(desired.note)
+    return plan.Act(act.kind, "; ".join(reasons))
 
 
 def _finished(session: Session) -> bool:

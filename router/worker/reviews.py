@@ -1,93 +1,199 @@
-"""What waits for a person: publications at public pages that a rule wants reviewed, and nobody has approved yet."""
+"""What waits for a person: what customers would see and nobody has approved yet, and what people decide of it."""
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from router.domain import alert as alerts
 from router.domain import incident as incidents
+from router.domain import plan, review, timeline
 from router.domain import publication as publications
+from router.domain import severity as severities
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
+from router.worker import desire
+from router.worker import pages as showing
+
+What = Literal["opening", "update", "resolution"]
 
 
 class Review(NamedTuple):
-    """One publication that waits. ``title`` and ``message`` are what would be shown; ``since`` is microseconds.
+    """One publication that waits, for ``reason``; ``what`` would be done, and ``fields`` are what would be shown.
 
-    ``because`` says for each rule that decided what it asked, and the value that the alert had there.
+    ``digest`` stands for all of it: whoever decides says of what. ``since`` and ``deadline_at`` (0: there is none) are
+    microseconds. ``because`` says for each rule that decided what it asked, and the value that the alert had there.
     """
 
     incident: str
     episode: str
     destination: str
+    what: What
+    digest: str
+    reason: str
     rule: str
     severity: str
-    title: str
-    message: str
+    fields: Mapping[str, Any]
     since: int
+    deadline_at: int = 0
     owner: str = ""
     runbook: str = ""
     because: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """The title as customers would see it."""
+        return str(self.fields.get("title", ""))
+
+    @property
+    def message(self) -> str:
+        """The text as customers would see it."""
+        return str(self.fields.get("message", ""))
+
+
+class ChangedError(Exception):
+    """What waits is not any more what the person has seen: ``now`` is what waits instead, if anything does."""
+
+    def __init__(self, now: Review | None) -> None:
+        self.now = now
+        super().__init__("the incident has changed meanwhile" if now else "nothing waits there any more")
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a person says of a review: ``fields`` are their own words over those of the rule."""
+
+    kind: Literal["approved", "dismissed"]
+    who: str
+    reason: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
 
 class Reviews:
-    """All that waits. ``public`` are the names of the destinations that customers see."""
+    """All that waits."""
 
     def __init__(
         self,
         documents: publication_store.Publications,
         store: incident_store.Incidents,
-        public: Collection[str],
+        pages: showing.Pages,
+        places: Mapping[str, desire.Place],
+        clock: Callable[[], int],
     ) -> None:
+        """Take where incidents and publications are kept, what holds for pages, and the destinations there are."""
         self._documents = documents
         self._store = store
-        self._public = public
+        self._pages = pages
+        self._places = places
+        self._clock = clock
 
     async def waiting(self) -> list[Review]:
         """Everything that waits, the oldest first."""
         found: list[Review] = []
         for name in await self._documents.names():
-            held = (await self._store.read([name]))[name]
-            found += waiting(held.incident, await self._documents.look(name), self._public)
-        return sorted(found, key=lambda review: (review.since, review.incident, review.destination))
+            found += await self.of(name)
+        return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
-    async def approve(self, incident: str, destination: str, who: str) -> Review | None:
-        """Let what waits there be shown; None where nothing waits there (any more)."""
-        for review in await self.waiting():
-            if (review.incident, review.destination) == (incident, destination):
-                approved = await self._store.approve(incident, review.episode, destination, who)
-                return review if approved else None
-        return None
+    async def of(self, incident: str) -> list[Review]:
+        """What waits of one incident."""
+        held = (await self._store.read([incident]))[incident]
+        known = await self._documents.look(incident)
+        desires = await self._pages.desires(public=True)
+        return waiting(held.incident, known, self._places, desires, self._clock())
+
+    async def decide(self, seen: Review, word: Word) -> review.Verdict:
+        """Write down what a person says of what they have seen; ``ChangedError`` where it is not that any more."""
+        waits = await self._again(seen)
+        if waits is None or waits.digest != seen.digest:
+            raise ChangedError(waits)
+        verdict = self._verdict(seen, word)
+
+        def make(held: incident_store.Held) -> incident_store.Change | None:
+            incident = held.incident
+            if incident.episode != seen.episode or (incident.status != "open") != (seen.what == "resolution"):
+                return None
+            after = msgspec.structs.replace(incident, verdicts={**incident.verdicts, seen.destination: verdict})
+            return incident_store.Change(after, held.version, wake=True, events=[told(seen, verdict)])
+
+        if not await self._store.change(seen.incident, make):
+            raise ChangedError(await self._again(seen))
+        if seen.what == "opening":
+            outcome: Literal["edited", "approved", "dismissed"] = verdict.kind
+            held = (await self._store.read([seen.incident]))[seen.incident]
+            await self._pages.count(held.incident, "edited" if verdict.fields else outcome)
+        return verdict
+
+    async def _again(self, seen: Review) -> Review | None:
+        return next((one for one in await self.of(seen.incident) if one.destination == seen.destination), None)
+
+    def _verdict(self, seen: Review, word: Word) -> review.Verdict:
+        """A word on an opening that is dismissed is one on the whole episode: it is not asked again."""
+        digest = seen.digest
+        if word.kind == "dismissed" and seen.what == "opening":
+            digest = ""
+        elif word.fields:
+            severity = next(level for level in severities.Severity if level.word == seen.severity)
+            digest = publications.Content(severity, {**seen.fields, **word.fields}).digest
+        return review.Verdict(word.kind, word.who, self._clock(), digest, word.reason, dict(word.fields))
+
+
+def told(seen: Review, verdict: review.Verdict) -> timeline.Event:
+    """What the timeline is told of a verdict."""
+    text = f"{verdict.kind.capitalize()} at {seen.destination} by {verdict.who}"
+    text += f": {verdict.reason}" if verdict.reason else ""
+    detail = {"what": seen.what, "digest": verdict.digest, "fields": verdict.fields}
+    return timeline.Event(verdict.at, "verdict", text, seen.destination, verdict.who, detail)
 
 
 def waiting(
-    incident: incidents.Incident, known: list[publications.Publication], public: Collection[str]
+    incident: incidents.Incident,
+    known: list[publications.Publication],
+    places: Mapping[str, desire.Place],
+    desires: desire.Desires,
+    now: int,
 ) -> list[Review]:
     """The reviews of one incident."""
-    if incident.status != "open" or incident.response is None:
-        return []
-    targets = {target.destination: target for target in incident.response.targets if target.publish == "review"}
-    return [
-        Review(
-            incident.key,
-            incident.episode,
-            one.destination,
-            incident.response.rule,
-            incident.severity.word,
-            str(targets[one.destination].fields.get("title", "")),
-            str(targets[one.destination].fields.get("message", "")),
-            incident.opened_at,
-            incident.response.owner,
-            incident.response.runbook,
-            because(incident),
-        )
-        for one in known
-        if one.episode == incident.episode
-        and one.destination in targets
-        and one.destination in public
-        and one.destination not in incident.approvals
-        and one.state in {"absent", "draft"}
-        and not one.dead
-    ]
+    found = []
+    for one in known:
+        place = places.get(one.destination)
+        if place is None or one.episode != incident.episode or incident.response is None:
+            continue
+        desired = desires.of(incident, one, known, place)
+        step = plan.plan(desired, one, now=now)
+        digest = plan.review_of(desired, step)
+        if digest and isinstance(step, plan.Rest):
+            found.append(_review(incident, one, desired, digest, step.reason))
+    return found
+
+
+def _review(
+    incident: incidents.Incident,
+    publication: publications.Publication,
+    desired: publications.Desired,
+    digest: str,
+    reason: str,
+) -> Review:
+    response = incident.response
+    assert response is not None  # noqa: S101 - what waits was opened by a rule
+    what: What = "resolution" if digest == review.RESOLUTION else "update" if publication.state == "open" else "opening"
+    since = publication.waits_since if publication.waits_of == digest else incident.opened_at
+    return Review(
+        incident.key,
+        incident.episode,
+        publication.destination,
+        what,
+        digest,
+        reason,
+        response.rule,
+        desired.content.severity.word,
+        desired.content.fields,
+        since,
+        since + desired.deadline if desired.deadline and what != "resolution" else 0,
+        response.owner,
+        response.runbook,
+        because(incident),
+    )
 
 
 def because(incident: incidents.Incident) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
-from router.domain import fold, identity, timing
+from router.domain import fold, identity, timeline, timing
 from router.domain import incident as incidents
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
@@ -94,7 +94,10 @@ class Triage:
             held = routing.held[key]
             after = self._fold(held, group)
             if after is not held.incident:
-                changes.append(incident_store.Change(after, held.version, visible(held.incident, after)))
+                wake = visible(held.incident, after)
+                arrived = [arrival.routed for arrival in group]
+                events = timeline.told(held.incident, after, arrived, held.read_at)
+                changes.append(incident_store.Change(after, held.version, wake, events))
         await self._store.settle(routing.homes)
         lost = set(await self._store.commit(changes)) if changes else set()
         written = {keys.shard(change.incident.key) for change in changes if change.wake}

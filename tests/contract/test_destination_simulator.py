@@ -62,7 +62,8 @@ class World:
         return self.run(kind, lambda there: getattr(there, operation)(asked), **settings)
 
     def observe(self, kind, vendor_id):
-        return self.run(kind, lambda there: there.observe(vendor_id))
+        asked = scripted.operation("update", FIELDS[kind], vendor_id=vendor_id)
+        return self.run(kind, lambda there: there.observe(asked))
 
     def fault(self, kind, action, method="POST", **others):
         fault = faults.Fault(action=action, vendor=VENDORS[kind], method=method, **others)

@@ -27,6 +27,7 @@ web: {{port: 0}}
 sources:
   alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}
   json: {{kind: json, bearer: [{{env: WEBHOOK_TOKEN}}]}}
+pages: {{updates_apart: 0s}}
 destinations:
   on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: {url}/incident-io, timeout_seconds: {timeout}}}
   public-page:

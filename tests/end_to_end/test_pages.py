@@ -23,7 +23,7 @@ def test_nothing_is_shown_before_a_person_approves(tmp_path):
         harness.eventually("both pages wait", lambda: waiting(router).count("Checkout is unavailable") == 2)
         assert at.incidents()["public-page"] == at.incidents()["devhelm-page"] == []
         approved = router.command("reviews", "approve", KEY, "public-page", "--by", "ann")
-        assert approved.stdout == 'approved by ann: "Checkout is unavailable" is published at "public-page"\n'
+        assert approved.stdout == 'approved by ann: "Checkout is unavailable" at "public-page"\n'
         harness.eventually("one page shows it", lambda: at.incidents()["public-page"] == ["open"])
         assert at.incidents()["devhelm-page"] == []
         again = router.command("reviews", "approve", KEY, "public-page")

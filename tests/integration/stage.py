@@ -4,11 +4,14 @@ import asyncio
 import itertools
 import random
 
+from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
-from router.store import incidents, keys, publications, stream
-from router.worker import bound, perform, reconcile, triage
+from router.store import counts, gate, incidents, keys, publications, stream
+from router.worker import bound, desire, pages, perform, reconcile, triage
 
 LONG_AGO = 1_700_000_000_000_000
+HOUR = 3_600_000_000
+GENEROUS = pages.Limits(gate.Limit(100, HOUR), gate.Limit(100, HOUR))
 
 
 class NoJitter(random.Random):
@@ -39,12 +42,20 @@ def render(fields, of: incident.Incident) -> dict:
 class Stage:
     """One worker's stages and the door's inbox, on one connection."""
 
-    def __init__(self, connection, *places: bound.Bound, consumer: str = "w1", passed=lambda _: None) -> None:
+    def __init__(
+        self,
+        connection,
+        *places: bound.Bound,
+        consumer: str = "w1",
+        passed=lambda _: None,
+        limits: pages.Limits = GENEROUS,
+    ) -> None:
         self.connection = connection
         self.inbox = stream.Inbox(connection)
         self.reader = stream.Reader(connection, consumer)
         self.incidents = incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
+        self.pages = pages.Pages(gate.Gate(connection), counts.Counts(connection), limits, desire.Desires(render))
         self.rung: set[int] = set()
         self.triage = triage.Triage(
             self.reader,
@@ -58,7 +69,7 @@ class Stage:
             self.incidents,
             {place.name: place for place in places},
             performer,
-            render,
+            self.pages,
             ticks=itertools.count().__next__,
             randomness=NoJitter(),
         )
@@ -97,6 +108,21 @@ class Stage:
             while not met():
                 await self.turn()
                 await asyncio.sleep(0.005)
+
+    async def until_awaited(self, met) -> None:
+        """As ``until``, for a condition that has to ask."""
+        async with asyncio.timeout(10):
+            while not await met():
+                await self.turn()
+                await asyncio.sleep(0.005)
+
+    async def redis_now(self) -> int:
+        seconds, micros = await self.connection.time()
+        return seconds * 1_000_000 + micros
+
+    def redis_time(self) -> int:
+        """About Redis' time, which is this machine's."""
+        return parts.clock()
 
     async def incident(self, key: str = "down") -> incident.Incident:
         return (await self.incidents.read([key]))[key].incident

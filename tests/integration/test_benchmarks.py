@@ -111,6 +111,23 @@ def test_finding_rules_is_measured_in_every_shape_and_against_asking_each_in_tur
 
 
 @pytest.mark.timeout(120)
+def test_folding_is_measured_against_a_bare_loop(tmp_path: Path) -> None:
+    found = list(rows("fold", tmp_path))
+    assert [row["incident keys"] for row in found] == [1_000, 40_000] * 2
+    for row in found:
+        assert row["ratio"] == pytest.approx(row["worker alerts/s"] / row["bare loop alerts/s"])
+        assert row["worker alerts/s"] > 100
+
+
+@pytest.mark.timeout(120)
+def test_a_storm_is_measured_by_how_little_comes_of_it(tmp_path: Path) -> None:
+    (row,) = rows("storm", tmp_path)
+    assert row["alerts"] == 2_000
+    assert row["changing calls an incident and destination"] >= 1
+    assert row["in step after s"] > row["accepted in s"] > 0
+
+
+@pytest.mark.timeout(120)
 def test_a_replay_is_measured_against_reading_alone(tmp_path: Path) -> None:
     (row,) = written("replay", tmp_path)
     assert row["alerts"] == 20_000

@@ -93,26 +93,3 @@ def test_nothing_is_posted_to_a_public_page_that_waits_for_review_or_is_in_the_s
         assert review.calls == shadow.calls == []
 
     stage.playing(with_redis, play, *places)
-
-
-def test_what_a_person_approves_is_published_in_this_episode_only(with_redis):
-    page = vendor.Vendor()
-    reviewed = stage.rule(decision.Target("page", {"title": "Down"}, "review"))
-
-    async def play(on):
-        await on.deliver(stage.firing(), response=reviewed)
-        await on.turn()
-        episode = (await on.incident()).episode
-        assert not await on.incidents.approve("down", "another episode", "page", "ann")
-        assert await on.incidents.approve("down", episode, "page", "ann")
-        await on.turn()
-        assert page.kinds == ["open"]
-        await on.deliver(stage.resolved(), response=reviewed)
-        await on.turn()
-        assert page.states() == ["resolved"]
-        assert not await on.incidents.approve("down", episode, "page", "ann")
-        await on.deliver(stage.firing(starts_at=300), response=reviewed)
-        await on.turn()
-        assert page.kinds == ["open", "resolve"]
-
-    stage.playing(with_redis, play, vendor.place("page", page, public=True))

@@ -20,6 +20,7 @@ class Vendor:
         self.after: list[Exception] = []
         self.drafts: dict[str, str] = {}
         self.finds = 0
+        self.looks = 0
         self._ids = itertools.count(1)
 
     @property
@@ -41,6 +42,8 @@ class Vendor:
 
     def _set(self, call: operation.Operation, state: str) -> operation.Seen:
         self._called(call)
+        if edited := self._edited(call):
+            return operation.Seen(call.vendor_id, self.incidents[call.vendor_id]["state"], edited=edited)
         self.incidents[call.vendor_id] |= {"state": state, "content": call.content}
         return self._acted(call.vendor_id)
 
@@ -78,9 +81,15 @@ class Vendor:
         self.incidents.pop(call.vendor_id, None)
         return None
 
-    async def observe(self, vendor_id: str) -> operation.Seen | None:
-        incident = self.incidents.get(vendor_id)
-        return operation.Seen(vendor_id, incident["state"]) if incident else None
+    async def observe(self, call: operation.Operation) -> operation.Seen | None:
+        self.looks += 1
+        incident = self.incidents.get(call.vendor_id)
+        if incident is None:
+            return None
+        return operation.Seen(call.vendor_id, incident["state"], edited=self._edited(call))
+
+    def _edited(self, call: operation.Operation) -> str:
+        return self.incidents[call.vendor_id].get("edited", "") if call.before is not None else ""
 
     async def check(self, fields=None) -> list[str]:  # noqa: ARG002 - as destinations take it
         return []

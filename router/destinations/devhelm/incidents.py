@@ -89,10 +89,10 @@ class Incidents:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def observe(self, vendor_id: str) -> operations.Seen | None:
+    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
         """Read the incident's state; None where the vendor knows no such incident."""
         try:
-            return _seen((await self._show(vendor_id)).incident)
+            return _seen((await self._show(operation.vendor_id)).incident)
         except errors.Permanent as problem:
             if problem.status == 404:
                 return None

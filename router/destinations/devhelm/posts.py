@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from router.destinations.devhelm import account, names, wire
+from router.domain import identity
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import client, errors
@@ -111,9 +112,11 @@ def state(post: wire.Post) -> publications.State:
     return "resolved" if post.status == "RESOLVED" else "open"
 
 
-def seen(post: wire.Post) -> operations.Seen:
-    """What a post is, as operations answer."""
-    return operations.Seen(Place(post.status_page_id, post.id).vendor_id, state(post))
+def seen(post: wire.Post, *, edited: str = "", further: str = "") -> operations.Seen:
+    """What a post is, as operations answer: what a person has changed, and what was posted ``further``."""
+    texts = [update.body for update in post.updates or ()] + ([further] if further else [])
+    told = tuple(dict.fromkeys(identity.mark(text) for text in texts))
+    return operations.Seen(Place(post.status_page_id, post.id).vendor_id, state(post), edited=edited, told=told)
 
 
 def _newest_first(page: list[wire.Post]) -> bool:

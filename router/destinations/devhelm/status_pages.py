@@ -11,7 +11,9 @@ from typing import Any
 from router.destinations import base, components, directory, ladder, opening
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import names, posts, wire
+from router.domain import identity
 from router.domain import operation as operations
+from router.domain import severity as severities
 from router.outbound import client, errors
 
 
@@ -58,7 +60,7 @@ class StatusPages:
             return await self._publish(linked, operation, wanted)
         body = wire.CreatePost(
             title=wanted.title,
-            impact=self._impact(wanted, operation),
+            impact=self._impact(wanted, operation.content.severity),
             body=_signed(wanted, operation),
             notify_subscribers=wanted.notify,
             status=wanted.status,
@@ -66,7 +68,7 @@ class StatusPages:
             monitoring_incident_id=operation.linked_id or None,
         )
         answer = await self._http.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", json=body)
-        return posts.seen(answer.read(wire.PostAnswer).data)
+        return posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Bring title, impact, status and components to the content; what is published also gets its text, once."""
@@ -74,11 +76,12 @@ class StatusPages:
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
         if post is None:
             return _deleted(operation)
+        if edited := self._edited(post, operation, wanted):
+            return posts.seen(post, edited=edited)
         if posts.state(post) == "draft":
             await self._put(post, operation, wanted, wanted.status)
         elif posts.state(post) == "open":
-            text = self._config.update_message if wanted.update_message is None else wanted.update_message
-            await self._change(post, operation, wanted, text)
+            return await self._change(post, operation, wanted, self._update_text(wanted))
         return posts.seen(post)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
@@ -87,6 +90,8 @@ class StatusPages:
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
         if post is None:
             return _deleted(operation)
+        if edited := self._edited(post, operation, wanted):
+            return posts.seen(post, edited=edited)
         return await self._publish(post, operation, wanted)
 
     async def resolve(self, operation: operations.Operation) -> operations.Seen:
@@ -97,6 +102,8 @@ class StatusPages:
             return _deleted(operation)
         if posts.state(post) == "draft":
             return posts.seen(post)
+        if edited := self._edited(post, operation, wanted):
+            return posts.seen(post, edited=edited)
         text = wanted.resolve_message or self._config.resolve_message
         if posts.state(post) == "open":
             await self._post_resolution(post, wanted, text)
@@ -123,10 +130,11 @@ class StatusPages:
                 raise
         return _deleted(operation)
 
-    async def observe(self, vendor_id: str) -> operations.Seen | None:
-        """Read the post's state; None where it was deleted."""
-        post = await self._posts.show(posts.Place.of(vendor_id))
-        return posts.seen(post) if post else None
+    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
+        """Read the post's state, and what a person has changed; None where it was deleted."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        post = await self._posts.show(posts.Place.of(operation.vendor_id))
+        return posts.seen(post, edited=self._edited(post, operation, wanted)) if post else None
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the page and the defaults' components, and see whether the page's mode fits."""
@@ -162,10 +170,8 @@ class StatusPages:
             for called, status in statuses.items()
         ]
 
-    def _impact(self, wanted: configs.PostOpening, operation: operations.Operation) -> configs.Impact:
-        if wanted.impact:
-            return wanted.impact
-        return ladder.pick(self._config.impacts, operation.content.severity)
+    def _impact(self, wanted: configs.PostOpening, severity: severities.Severity) -> configs.Impact:
+        return ladder.pick(self._config.impacts, severity) if wanted.impact is None else wanted.impact
 
     async def _publish(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
@@ -173,11 +179,10 @@ class StatusPages:
         if posts.state(post) == "resolved":
             return posts.seen(post)
         if posts.state(post) == "open":
-            await self._change(post, operation, wanted, "")
-            return posts.seen(post)
+            return await self._change(post, operation, wanted, "")
         body = wire.PublishPost(
             title=wanted.title,
-            impact=self._impact(wanted, operation),
+            impact=self._impact(wanted, operation.content.severity),
             status=wanted.status,
             body=_signed(wanted, operation),
             notify_subscribers=wanted.notify,
@@ -185,13 +190,13 @@ class StatusPages:
         )
         place = posts.Place(post.status_page_id, post.id)
         answer = await self._http.call("POST", f"{place.path}/publish", json=body)
-        return posts.seen(answer.read(wire.PostAnswer).data)
+        return posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
 
     async def _put(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
     ) -> None:
         """Change what differs; nothing is called where nothing does."""
-        impact = self._impact(wanted, operation)
+        impact = self._impact(wanted, operation.content.severity)
         affected = await self._components(post.status_page_id, operation, wanted)
         change = wire.PutPost(
             title=wanted.title if wanted.title != post.title else None,
@@ -202,9 +207,28 @@ class StatusPages:
         if change != wire.PutPost():
             await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
 
+    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+        """What a person has changed: it is neither as we have left it nor as we want it now."""
+        last = operation.before
+        before = opening.before(configs.PostOpening, self._config, operation)
+        if before is None or last is None or posts.state(post) == "resolved":
+            return ""
+        if post.title not in {before.title, wanted.title}:
+            return "a person has changed the title"
+        impacts = {self._impact(before, last.severity), self._impact(wanted, operation.content.severity)}
+        if post.impact not in impacts:
+            return "a person has changed the impact"
+        ours = {*operation.told, *map(identity.mark, (_signed(wanted, operation), self._update_text(wanted)))}
+        if any(one.body and identity.mark(one.body) not in ours for one in post.updates or ()):
+            return "a person has posted an update"
+        return ""
+
+    def _update_text(self, wanted: configs.PostOpening) -> str:
+        return self._config.update_message if wanted.update_message is None else wanted.update_message
+
     async def _change(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
-    ) -> None:
+    ) -> operations.Seen:
         """Change a published post, and say so, unless the timeline has it: an unanswered call may have been made."""
         await self._put(post, operation, wanted, wanted.update_status)
         # What the page has published by itself does not have the rule's message yet.
@@ -214,6 +238,7 @@ class StatusPages:
         if text and not _says(post, status, text):
             update = wire.PostUpdate(status, text, wanted.notify)
             await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
+        return posts.seen(post, further=text)
 
     async def _post_resolution(self, post: wire.Post, wanted: configs.PostOpening, text: str) -> None:
         # The vendor's description does not say that a resolution sets components back, so it is said.

@@ -47,14 +47,15 @@ class Incidents:
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
             return _seen(incident)
+        before = opening.before(configs.IncidentOpening, self._config, operation)
         edit = wire.Edit()
-        if incident.name != wanted.name:
+        # What is not as we have left it is somebody's own by now.
+        if incident.name != wanted.name and (before is None or incident.name == before.name):
             edit.name = wanted.name
         summary = _summary(wanted.summary, operation.reference)
-        # Without our reference at its end the summary is somebody's own by now.
         if incident.summary != summary and incident.summary.endswith(operation.reference):
             edit.summary = summary
-        edit.severity_id = await self._raised(incident, wanted, operation.content.severity)
+        edit.severity_id = await self._changed_severity(incident, operation, wanted, before)
         if edit == wire.Edit():
             return _seen(incident)
         return _seen(await self._edit(operation.vendor_id, edit))
@@ -76,10 +77,10 @@ class Incidents:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def observe(self, vendor_id: str) -> operations.Seen | None:
+    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
         """Read the incident's state; None where the vendor knows no such incident."""
         try:
-            return _seen(await self._show(vendor_id))
+            return _seen(await self._show(operation.vendor_id))
         except errors.Permanent as problem:
             if problem.status == 404:
                 return None
@@ -146,15 +147,23 @@ class Incidents:
         called = wanted.severity or ladder.pick(self._config.severities, severity)
         return await self._names.severities.id_of(called, field="severity")
 
-    async def _raised(
-        self, incident: wire.Incident, wanted: configs.IncidentOpening, severity: severities.Severity
+    async def _changed_severity(
+        self,
+        incident: wire.Incident,
+        operation: operations.Operation,
+        wanted: configs.IncidentOpening,
+        before: configs.IncidentOpening | None,
     ) -> str | None:
-        """The id of the severity to raise the incident to; None where it is as bad already, or a person says worse."""
-        severity_id = await self._severity_id(wanted, severity)
+        """The id of the severity to set; None where it is set already, or a person says that it is worse."""
+        severity_id = await self._severity_id(wanted, operation.content.severity)
         if incident.severity is None:
             return severity_id
         if incident.severity.id == severity_id:
             return None
+        # Where it is as we have left it, it may fall, too.
+        last = operation.before
+        if before and last and incident.severity.id == await self._severity_id(before, last.severity):
+            return severity_id
         ranks = {known.id: known.rank for known in await self._names.severities.things()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
 

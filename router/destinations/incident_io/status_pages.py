@@ -6,6 +6,7 @@ from typing import Any
 from router.destinations import base, components, directory, opening
 from router.destinations.incident_io import config as configs
 from router.destinations.incident_io import names, wire
+from router.domain import identity
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import client, errors
@@ -48,7 +49,7 @@ class StatusPages:
         answer = await self._http.call("POST", "/v2/status_page_incidents", json=body)
         post = answer.read(wire.PostAnswer).status_page_incident
         # An answer given again under the same key may be of a post that has been resolved since.
-        return operations.Seen(post.id, _state(post), page.public_url)
+        return operations.Seen(post.id, _state(post), page.public_url, told=(identity.mark(wanted.message),))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Rename the post and add an update, each only where it is not there yet: updates have no idempotency key."""
@@ -56,6 +57,8 @@ class StatusPages:
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
             return operations.Seen(post.id, "resolved")
+        if edited := self._edited(post, operation, wanted):
+            return operations.Seen(post.id, "open", edited=edited)
         if post.name != wanted.title:
             path = f"/v2/status_page_incidents/{client.segment(post.id)}"
             await self._http.call("PUT", path, json=wire.Rename(wanted.title))
@@ -64,7 +67,8 @@ class StatusPages:
         room = len(post.updates or ()) < wire.MOST_UPDATES - 1
         if update is not None and room and not _is_there(post, update):
             await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
-        return operations.Seen(post.id, "open")
+        told = [one.message for one in post.updates or ()] + ([update.message] if update is not None else [])
+        return operations.Seen(post.id, "open", told=tuple(map(identity.mark, told)))
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -74,6 +78,8 @@ class StatusPages:
         """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
+        if edited := self._edited(post, operation, wanted):
+            return operations.Seen(post.id, _state(post), edited=edited)
         if _state(post) != "resolved":
             update = wire.CreateUpdate(
                 status_page_incident_id=post.id,
@@ -88,15 +94,16 @@ class StatusPages:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def observe(self, vendor_id: str) -> operations.Seen | None:
-        """Read the post's state; None where the vendor knows no such post."""
+    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
+        """Read the post's state, and what a person has changed; None where the vendor knows no such post."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
         try:
-            post = await self._show(vendor_id)
+            post = await self._show(operation.vendor_id)
         except errors.Permanent as problem:
             if problem.status == 404:
                 return None
             raise
-        return operations.Seen(post.id, _state(post))
+        return operations.Seen(post.id, _state(post), edited=self._edited(post, operation, wanted))
 
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the configured page, and the components that the defaults name on it."""
@@ -130,12 +137,27 @@ class StatusPages:
             for called, status in statuses.items()
         ]
 
+    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+        """What a person has changed of an open post: it is neither as we have left it nor as we want it now."""
+        before = opening.before(configs.PostOpening, self._config, operation)
+        if before is None or _state(post) == "resolved":
+            return ""
+        if post.name not in {before.title, wanted.title}:
+            return "a person has changed the title"
+        ours = {*operation.told, *map(identity.mark, (wanted.message, self._update_text(wanted)))}
+        if any(one.message and identity.mark(one.message) not in ours for one in post.updates or ()):
+            return "a person has posted an update"
+        return ""
+
+    def _update_text(self, wanted: configs.PostOpening) -> str:
+        return self._config.update_message if wanted.update_message is None else wanted.update_message
+
     async def _update_body(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> wire.CreateUpdate | None:
         """The update to post; None where there is nothing to say."""
         changed = await self._components(post.status_page_id, operation, wanted)
-        message = self._config.update_message if wanted.update_message is None else wanted.update_message
+        message = self._update_text(wanted)
         if not message and all(_current(post, one.component_id) == one.component_status for one in changed):
             return None
         return wire.CreateUpdate(

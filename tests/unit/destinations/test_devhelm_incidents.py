@@ -115,16 +115,16 @@ def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
 
 
 @pytest.mark.parametrize(("status", "state"), [("WATCHING", "open"), ("CONFIRMED", "open"), ("RESOLVED", "resolved")])
-def test_observing_reads_the_state(account, status, state):
+def test_observing_reads_the_state(account, operation, status, state):
     account.answer(*SHOW, detail(status=status))
-    assert account.run(KIND, lambda there: there.observe(ID)).state == state
-    assert account.run(KIND, lambda there: there.observe(OTHER)) is None
+    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID))).state == state
+    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=OTHER))) is None
 
 
-def test_a_state_that_cannot_be_read_is_not_taken_for_gone(account):
+def test_a_state_that_cannot_be_read_is_not_taken_for_gone(account, operation):
     account.answer(*SHOW, {"message": "no"}, status=403)
     with pytest.raises(errors.Permanent):
-        account.run(KIND, lambda there: there.observe(ID))
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID)))
 
 
 def found(account, operation, *pages):

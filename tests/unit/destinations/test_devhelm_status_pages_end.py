@@ -132,10 +132,15 @@ def test_what_somebody_has_published_is_not_dismissed(account, operation):
         ({"status": "RESOLVED"}, "resolved"),
     ],
 )
-def test_observing_reads_the_state(account, changes, state):
+def test_observing_reads_the_state(account, operation, changes, state):
     account.answer("GET", ONE, {"data": post(**changes)})
-    assert account.run(KIND, lambda there: there.observe(VENDOR_ID)).state == state
-    assert account.run(KIND, lambda there: there.observe(f"{PAGE}/{SECOND}")) is None
+    assert (
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=VENDOR_ID))).state == state
+    )
+    assert (
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=f"{PAGE}/{SECOND}")))
+        is None
+    )
 
 
 def test_a_post_is_found_by_the_reference_at_its_foot(account, operation):

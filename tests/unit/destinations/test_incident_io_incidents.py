@@ -182,13 +182,13 @@ def test_what_people_are_done_with_is_not_touched(account, operation, category, 
 @pytest.mark.parametrize(
     ("category", "state"), [("live", "open"), ("triage", "open"), ("paused", "open"), ("closed", "resolved")]
 )
-def test_observing_reads_the_state(account, category, state):
+def test_observing_reads_the_state(account, operation, category, state):
     account.answer(*SHOW, shown(category))
-    assert account.run(KIND, lambda there: there.observe("inc-1")).state == state
+    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-1"))).state == state
 
 
-def test_what_the_vendor_does_not_know_is_observed_as_none(account):
-    assert account.run(KIND, lambda there: there.observe("inc-404")) is None
+def test_what_the_vendor_does_not_know_is_observed_as_none(account, operation):
+    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-404"))) is None
 
 
 def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):

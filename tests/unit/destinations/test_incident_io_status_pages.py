@@ -234,10 +234,12 @@ def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
 
 
 @pytest.mark.parametrize(("status", "state"), [("monitoring", "open"), ("resolved", "resolved")])
-def test_observing_reads_the_state(account, status, state):
+def test_observing_reads_the_state(account, operation, status, state):
     account.answer(*SHOW, post(status=status))
-    assert account.run(KIND, lambda there: there.observe("post-1")).state == state
-    assert account.run(KIND, lambda there: there.observe("post-404")) is None
+    assert (
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-1"))).state == state
+    )
+    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-404"))) is None
 
 
 def test_the_check_names_the_page_and_components_that_do_not_exist(account):

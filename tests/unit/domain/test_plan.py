@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import plan, publication, severity
+from router.domain import plan, publication, review, severity
 
 NOW = 1_700_000_000_000_000
 
@@ -21,6 +21,10 @@ def wanted(present: bool = True, **more) -> publication.Desired:
 def known(state: str = "absent", **more) -> publication.Publication:
     defaults = {"vendor_id": "" if state == "absent" else "v1"}
     return publication.Publication("e1", "page", state=state, **{**defaults, **more})
+
+
+def said(kind: str = "approved", digest: str = "", who: str = "ann") -> review.Verdict:
+    return review.Verdict(kind, who, NOW, digest)
 
 
 def step(desired: publication.Desired, observed: publication.Publication, now: int = NOW) -> plan.Step:
@@ -49,17 +53,51 @@ IN_STEP = content().digest
         (wanted(), known("dismissed"), "Rest"),
         (wanted(public=True, publish="auto"), known(), "open"),
         (wanted(public=True, publish="review"), known(), "Rest"),
-        (wanted(public=True, publish="review", approved=True), known(), "open"),
+        (wanted(public=True, publish="review", verdict=said()), known(), "open"),
+        (wanted(public=True, publish="review", verdict=said(digest=IN_STEP)), known(), "open"),
+        (wanted(public=True, publish="review", verdict=said(digest="what was there before")), known(), "Rest"),
+        (wanted(public=True, publish="review", verdict=said("dismissed")), known(), "Rest"),
+        (wanted(public=True, publish="auto", verdict=said("dismissed")), known(), "Rest"),
+        (wanted(public=True, publish="review", verdict=said("dismissed")), known("draft", digest=IN_STEP), "dismiss"),
+        (wanted(public=True, publish="auto", careful="leak"), known(), "Rest"),
+        (wanted(public=True, publish="auto", careful="leak", verdict=said(digest=IN_STEP)), known(), "open"),
+        (wanted(public=True, publish="auto", careful="leak"), known("open", digest="other"), "Rest"),
+        (wanted(False, public=True, publish="auto", careful="leak"), known("open"), "resolve"),
+        (wanted(public=False, careful="leak"), known(), "open"),
+        (wanted(public=True, publish="auto", silent="a test"), known(), "Rest"),
+        (wanted(public=True, publish="auto", silent="a test", verdict=said()), known(), "Rest"),
+        (wanted(public=True, publish="auto", frozen="ann"), known(), "Rest"),
+        (wanted(public=True, publish="auto", frozen="ann"), known("open", digest="other"), "Rest"),
+        (wanted(False, public=True, publish="auto", frozen="ann"), known("open"), "Rest"),
+        (wanted(public=True, publish="auto", frozen="ann"), known(intent=INTENT), "Rest"),
+        (wanted(public=True, frozen="ann", adopts=True, linked_id="i1"), known(), "adopt"),
+        (wanted(public=False, frozen="ann"), known(), "open"),
+        (wanted(public=True, publish="auto"), known("open", digest="other", taken_over="edited"), "Rest"),
+        (wanted(public=True, verdict=said(digest=IN_STEP)), known("open", digest="o", taken_over="edited"), "update"),
+        (wanted(False, public=True), known("open", taken_over="edited"), "Rest"),
+        (wanted(False, public=True, verdict=said(digest=IN_STEP)), known("open", taken_over="edited"), "Rest"),
+        (wanted(False, public=True, verdict=said(digest="resolution")), known("open", taken_over="edited"), "resolve"),
+        (wanted(public=True), known("draft", digest="other", taken_over="edited"), "Rest"),
+        (wanted(public=True, publish="auto", apart=9), known("open", digest="other", acted_at=NOW - 8), "Rest"),
+        (wanted(public=True, publish="auto", apart=9), known("open", digest="other", acted_at=NOW - 9), "update"),
+        (wanted(public=True, publish="auto", apart=9), known("open", acted_at=NOW - 8), "update"),
+        (wanted(public=True, apart=9), known("draft", digest="other", acted_at=NOW - 8), "update"),
+        (wanted(False, public=True, apart=9), known("open", acted_at=NOW - 8), "resolve"),
+        (wanted(looks=9), known("open", digest=IN_STEP, acted_at=NOW - 9), "Look"),
+        (wanted(looks=9), known("open", digest=IN_STEP, acted_at=NOW - 20, looked_at=NOW - 9), "Look"),
+        (wanted(looks=9), known("open", digest=IN_STEP, acted_at=NOW - 20, looked_at=NOW - 8), "Rest"),
+        (wanted(looks=9), known("absent"), "open"),
         (wanted(public=True, publish="shadow"), known(), "Rest"),
-        (wanted(public=True, publish="shadow", approved=True), known(), "Rest"),
+        (wanted(public=True, publish="shadow", verdict=said()), known(), "Rest"),
         (wanted(public=False, publish="shadow"), known(), "open"),
         (wanted(public=True, publish="auto"), known("draft", digest=IN_STEP), "publish"),
         (wanted(public=True, publish="review"), known("draft", digest=IN_STEP), "Rest"),
         (wanted(public=True, publish="review"), known("draft", digest="other"), "update"),
-        (wanted(public=True, publish="review", approved=True), known("draft"), "publish"),
+        (wanted(public=True, publish="review", verdict=said()), known("draft"), "publish"),
         (wanted(public=True, publish="auto"), known("open", digest="other"), "update"),
         (wanted(public=True, publish="review"), known("open", digest="other"), "Rest"),
-        (wanted(public=True, publish="review", approved=True), known("open", digest="other"), "update"),
+        (wanted(public=True, publish="review", verdict=said()), known("open", digest="other"), "update"),
+        (wanted(public=True, publish="review", verdict=said(digest="other")), known("open", digest="other"), "Rest"),
         (wanted(adopts=True, follows_settled=False), known(), "Rest"),
         (wanted(adopts=True, linked_id="i1"), known(), "adopt"),
         (wanted(adopts=True, linked_id="i1", public=True), known(), "adopt"),
@@ -120,7 +158,23 @@ desires = st.builds(
     content=st.builds(content, st.sampled_from(["a", "b"]), st.sampled_from(list(severity.Severity))),
     public=st.booleans(),
     publish=st.sampled_from(["shadow", "review", "auto"]),
-    approved=st.booleans(),
+    verdict=st.one_of(
+        st.none(),
+        st.builds(
+            said,
+            st.sampled_from(["approved", "dismissed"]),
+            st.sampled_from(["", content("a").digest, content("b").digest, review.RESOLUTION]),
+        ),
+    ),
+    careful=st.sampled_from(["", "a leak"]),
+    frozen=st.sampled_from(["", "ann"]),
+    silent=st.sampled_from(["", "a test"]),
+    deadline=st.sampled_from([0, 5]),
+    at_deadline=st.sampled_from(["publish", "dismiss"]),
+    apart=st.sampled_from([0, 3]),
+    looks=st.sampled_from([0, 3]),
+    pardoned_at=st.sampled_from([0, NOW]),
+    abandoned_at=st.sampled_from([0, NOW]),
     adopts=st.booleans(),
     linked_id=st.sampled_from(["", "i1"]),
     follows_settled=st.booleans(),
@@ -135,6 +189,11 @@ publications = st.builds(
     retry_at=st.sampled_from([0, NOW + 1]),
     dead_of=st.sampled_from(["", plan.death("open", content("a"))]),
     adoption_tried=st.booleans(),
+    waits_of=st.sampled_from(["", content("a").digest]),
+    waits_since=st.sampled_from([NOW - 5, NOW - 1]),
+    taken_over=st.sampled_from(["", "a person has changed the title"]),
+    acted_at=st.sampled_from([0, NOW]),
+    dead_at=st.just(NOW - 1),
 )
 
 
@@ -149,7 +208,30 @@ def test_nothing_public_is_shown_that_neither_a_rule_nor_a_person_meant(desired,
     found = step(desired, observed)
     shown = kind(found) in {"open", "publish"} or (kind(found) == "update" and observed.state == "open")
     if desired.public and shown:
-        assert desired.publish == "auto" or desired.approved
+        digest = desired.content.digest
+        verdict = desired.verdict
+        approved = verdict is not None and verdict.kind == "approved" and verdict.digest in {"", digest}
+        automatic = desired.publish == "auto" and not desired.careful and not observed.taken_over
+        lapsed = desired.at_deadline == "publish" and observed.waits_of == digest and desired.deadline
+        assert approved or ((automatic or lapsed) and not (verdict is not None and verdict.covers(digest)))
+        assert not desired.frozen
+        assert not (desired.silent and observed.state != "open")
+        assert not (lapsed and not automatic and not approved and (desired.careful or observed.taken_over))
+
+
+@given(desires, publications)
+def test_what_is_frozen_stays_as_it_is(desired, observed):
+    found = step(desired, observed)
+    if desired.public and desired.frozen:
+        assert kind(found) in {"Rest", "Look", "adopt"}
+
+
+@given(desires, publications)
+def test_what_a_person_has_changed_at_the_vendor_is_changed_by_nobody_else(desired, observed):
+    found = step(desired, observed)
+    if observed.taken_over and observed.state == "open" and desired.public and isinstance(found, plan.Act):
+        assert desired.verdict is not None
+        assert desired.verdict.kind == "approved"
 
 
 @given(desires, publications)
@@ -176,9 +258,13 @@ def test_acting_on_the_plan_always_comes_to_rest(desired, observed):
             return
         if isinstance(found, plan.Recover):
             observed = msgspec.structs.replace(observed, intent=None)
+        elif isinstance(found, plan.Look):
+            observed = msgspec.structs.replace(observed, looked_at=NOW + 2)
         elif found.kind == "adopt":
             observed = msgspec.structs.replace(observed, adoption_tried=True)
         else:
             state = NEXT.get(found.kind, observed.state)
-            observed = msgspec.structs.replace(observed, state=state, digest=desired.content.digest, vendor_id="v1")
+            observed = msgspec.structs.replace(
+                observed, state=state, digest=desired.content.digest, vendor_id="v1", acted_at=NOW + 2, taken_over=""
+            )
     pytest.fail(f"still at {found}")

@@ -1,6 +1,6 @@
 """Rules from data, a world of them, and tests from the YAML that people write."""
 
-from router.assembly import parts
+from router.assembly import pages
 from router.destinations import base
 from router.documents import load as documents
 from router.rehearsal import trial, world
@@ -32,7 +32,7 @@ def rules(text):
 
 
 def a_world(ruleset, now=START):
-    return world.World(ruleset.decide, PLACES, parts.render, now=now)
+    return world.World(ruleset.decide, PLACES, pages.render, now=now)
 
 
 def results(text):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from router.assembly import parts, rehearsing
+from router.assembly import pages
 from router.destinations import registry as kinds
 from router.documents import load as documents
 from router.domain import severity as severities
@@ -34,10 +34,10 @@ def test_every_example_loads(example, folder):
 @pytest.mark.parametrize("example", [text for text in EXAMPLES if "tests:" in text])
 def test_every_test_that_is_shown_passes(example):
     made = load.build(documents.parse(example.encode(), "r").data["rules"], DESTINATIONS)
-    places = {name: rehearsing.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
+    places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
     found = []
     for case in cases.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
-        result = trial.run(case, lambda now: world.World(made.decide, places, parts.render, now=now))
+        result = trial.run(case, lambda now: world.World(made.decide, places, pages.render, now=now))
         assert result.passed, "\n".join(map(str, result.problems))
     assert found == []
 

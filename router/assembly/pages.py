@@ -1,0 +1,121 @@
+"""What stands before all public pages, and what people are shown of incidents, made from the settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pydantic
+import redis.asyncio
+
+from router import settings as configuration
+from router.destinations import base, opening
+from router.destinations import registry as destinations
+from router.domain import identity, timeline
+from router.domain import incident as incidents
+from router.domain import publication as publishing
+from router.rules import guard, template
+from router.store import counts, gate
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.worker import desire
+from router.worker import pages as showing
+from router.worker import reviews as reviewing
+
+
+@dataclass(frozen=True)
+class Place:
+    """A configured destination, as far as it matters without its vendor."""
+
+    kind: base.Kind
+    follows: str
+
+
+def kinds(settings: configuration.Settings) -> dict[str, Place]:
+    """The configured destinations, without their vendors."""
+    return {
+        name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""))
+        for name, config in settings.destinations.items()
+    }
+
+
+def render_public(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
+    """As ``render``, for what customers see: a text that fails is marked as such, and goes to a person."""
+    return render(fields, incident, guard.BROKEN)
+
+
+def render(fields: Mapping[str, Any], incident: incidents.Incident, instead: str = "") -> dict[str, Any]:
+    """Render a target's templates with what is known of the incident."""
+    alert, response = incident.opening_alert, incident.response
+    assert alert is not None and response is not None  # noqa: S101, PT018 - what has targets was opened by an alert
+    return template.render(
+        fields,
+        template.context(
+            alert,
+            response,
+            key=incident.key,
+            severity=incident.severity,
+            reference=identity.reference(incident.episode),
+            follows=identity.reference(incident.follows) if incident.follows else "",
+            opened_at=incident.opened_at,
+        ),
+        instead,
+    )
+
+
+def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> showing.Pages:
+    """What stands before all public pages."""
+    wanted = settings.pages
+    limits = showing.Limits(
+        gate.Limit(wanted.automatic_posts.most, wanted.automatic_posts.within),
+        gate.Limit(wanted.automatic_components.most, wanted.automatic_components.within),
+        wanted.updates_apart,
+        wanted.look_every,
+    )
+    desires = desire.Desires(render, render_public, guard.examiner(wanted.allowed_hosts))
+    return showing.Pages(gate.Gate(connection), counts.Counts(connection), limits, desires)
+
+
+def publications(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> publication_store.Publications:
+    """What is known of all incidents' appearances."""
+    return publication_store.Publications(connection, lease_seconds=settings.worker.lease_seconds)
+
+
+def reviews(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+) -> reviewing.Reviews:
+    """What waits for a person at the configured public pages."""
+    return reviewing.Reviews(
+        publications(settings, connection),
+        incident_store.Incidents(connection),
+        pages(settings, connection),
+        kinds(settings),
+        clock,
+    )
+
+
+def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> str:
+    """What is wrong with what a person would have shown at a destination; empty where it fits."""
+    config = settings.destinations[destination]
+    try:
+        opening.read(destinations.KINDS[config.kind].opening, config, fields)
+    except pydantic.ValidationError as error:
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
+    return ""
+
+
+class Story(msgspec.Struct, frozen=True):
+    """All that is known of an incident: what it is, where it appears, and what happened to it."""
+
+    incident: incidents.Incident
+    publications: list[publishing.Publication]
+    timeline: list[timeline.Event]
+
+
+async def told(settings: configuration.Settings, connection: "redis.asyncio.Redis", name: str) -> Story | None:
+    """All that is known of the incident of this key; None where there is none."""
+    store = incident_store.Incidents(connection)
+    held = (await store.read([name]))[name]
+    if not held.version:
+        return None
+    return Story(held.incident, await publications(settings, connection).look(name), await store.timeline(name))

@@ -1,0 +1,44 @@
+"""``rules stats``: how the reviews of each rule ended, the ground on which it may be let to publish by itself."""
+
+import redis.asyncio
+import typer
+from rich import markup, table
+
+from router import settings as configuration
+from router.cli import starting
+from router.store import counts
+
+app = typer.Typer(help="How rules fare.", no_args_is_help=True)
+
+_COLUMNS: dict[counts.Outcome, str] = {
+    "approved": "approved",
+    "edited": "edited",
+    "dismissed": "dismissed",
+    "over": "over before anyone acted",
+    "lapsed": "at the deadline",
+    "automatic": "automatic",
+    "shadow": "shadow",
+}
+
+
+@app.callback()
+def rules() -> None:
+    """How rules fare."""
+
+
+@app.command("stats")
+def stats(config: starting.Config = configuration.DEFAULT_FILE) -> None:
+    """Show for every rule how often what it would publish was approved, edited, dismissed, or over before that."""
+
+    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        found = await counts.Counts(connection).read()
+        if not found:
+            print("no rule has had anything to publish yet")
+            return
+        numbers = [table.Column(name, justify="right") for name in _COLUMNS.values()]
+        grid = table.Table("rule", *numbers, box=None, header_style="bold")
+        for rule, counted in found.items():
+            grid.add_row(markup.escape(rule), *(str(counted.get(outcome, 0)) for outcome in _COLUMNS))
+        starting.printer().print(grid)
+
+    starting.with_store(config, body)

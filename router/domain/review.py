@@ -1,0 +1,29 @@
+"""What a person has decided of a publication that waited for one; kept with the incident, for one episode."""
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True):
+    """A person's word on what would be shown at one destination, or on what a vendor has refused.
+
+    ``digest`` is that of the content decided upon: whatever is wanted there later needs another verdict. An empty one
+    speaks of the whole episode. ``fields`` are the person's own words over the rule's. ``who`` and ``reason`` are kept
+    for the timeline; ``at`` is microseconds since the epoch.
+    """
+
+    kind: Literal["approved", "dismissed"]
+    who: str
+    at: int
+    digest: str = ""
+    reason: str = ""
+    fields: dict[str, Any] = {}
+
+    def covers(self, digest: str) -> bool:
+        """Whether this is about a content."""
+        return not self.digest or self.digest == digest
+
+
+RESOLUTION = "resolution"
+"""The digest of a verdict on the end of a post that a person has taken over."""

@@ -1,0 +1,119 @@
+"""What happens to an incident, in order and in words: written with each change, for whoever asks later what went on."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from router.domain import decision as decisions
+from router.domain import identity, timing
+from router.domain import incident as incidents
+
+MOST_ALERTS = 20  # Alerts that are told of by name; beyond, each tenfold is told.
+MOST_NAMES = 5  # As many names in one sentence.
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True):
+    """One thing that happened: ``what`` is a fixed word, ``text`` a sentence, ``detail`` what programs want to know.
+
+    ``at`` is microseconds since the epoch by Redis' clock; ``who`` is the person, where it was one.
+    """
+
+    at: int
+    what: str
+    text: str
+    destination: str = ""
+    who: str = ""
+    detail: dict[str, Any] = {}
+
+
+def told(
+    before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
+) -> list[Event]:
+    """What is worth telling of a change that alerts or time alone have made."""
+    if after is before:
+        return []
+    return [*_life(before, after, now), *_alerts(before, after, arrived, now)]
+
+
+def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+    if after.episode != before.episode:
+        if before.status == "open":
+            yield Event(now, "closed", "Nothing fires any more.")
+        yield _opened(after, now)
+        before = msgspec.structs.replace(before, status="open", severity=after.severity, quiet_since=0)
+    if after.status == "pending" and before.status != "pending":
+        hold = timing.of(after).hold // 1_000_000
+        yield Event(now, "held", f"An alert fires; the incident opens if something still does after {hold} s.")
+    if after.severity != before.severity and after.status == before.status == "open":
+        way = "raised" if after.severity > before.severity else "lowered"
+        text = f"The severity is {way} from {before.severity.word} to {after.severity.word}."
+        yield Event(now, "severity", text, detail={"from": before.severity.word, "to": after.severity.word})
+    yield from _end(before, after, now)
+
+
+def _opened(after: incidents.Incident, now: int) -> Event:
+    response, alert = after.response, after.opening_alert
+    assert response is not None and alert is not None  # noqa: S101, PT018 - what opens was opened by an alert
+    reference = identity.reference(after.episode)
+    text = f'Opened as {reference} by rule {response.rule} ({response.place}) for "{alert.title or alert.identity}".'
+    if after.follows:
+        text += f" It takes {identity.reference(after.follows)} up again."
+    detail = {
+        "episode": after.episode,
+        "reference": reference,
+        "rule": response.rule,
+        "place": response.place,
+        "version": response.version,
+        "alert": alert.identity,
+        "severity": after.severity.word,
+        "because": [[one.rule, one.place, one.asked] for one in response.because],
+    }
+    return Event(now, "opened", text, detail=detail)
+
+
+def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+    if before.status == "pending" and after.status == "closed":
+        yield Event(now, "closed", "It was over before it was held long enough: nothing was opened.")
+    elif before.status == "open" and after.status == "closed":
+        yield Event(now, "closed", "Nothing fires any more.")
+    elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
+        if after.quiet_since:
+            seconds = timing.patience(after) // 1_000_000
+            flaps = " (it goes back and forth)" if timing.flaps(after) else ""
+            yield Event(now, "quiet", f"Nothing fires; it ends if that stays so for {seconds} s{flaps}.")
+        else:
+            yield Event(now, "firing", "It fires again before its end.")
+
+
+def _alerts(
+    before: incidents.Incident, after: incidents.Incident, arrived: Iterable[decisions.Routed], now: int
+) -> Iterator[Event]:
+    """The first alerts one by one; of a storm only how large it has become."""
+    fires, fired = after.still_fires, before.still_fires
+    if after.status == "closed" or max(len(before.alerts), fired) > MOST_ALERTS:
+        if (size := _power_of_ten(fires)) > max(_power_of_ten(fired), MOST_ALERTS):
+            yield Event(now, "alerts", f"More than {size} alerts fire.", detail={"firing": fires})
+        return
+    opening = after.opening_alert.identity if after.opening_alert is not None else ""
+    joined: list[str] = []
+    left: list[str] = []
+    for routed in arrived:
+        name = routed.alert.identity
+        was, now_is = before.alerts.get(name), after.alerts.get(name)
+        if now_is is None or now_is.resolved == (was is None or was.resolved):
+            continue
+        if now_is.resolved:
+            left.append(name)
+        elif name != opening or before.status != "closed":
+            joined.append(name)
+    for names, one, many in ((joined, "fires", "fire"), (left, "has resolved", "have resolved")):
+        if names:
+            verb = many if len(names) > 1 else one
+            more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+            text = f"{', '.join(names[:MOST_NAMES])}{more} {verb}."
+            yield Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES], "firing": fires})
+
+
+def _power_of_ten(number: int) -> int:
+    return 10 ** (len(str(number)) - 1) if number > 0 else 0

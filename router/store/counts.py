@@ -1,0 +1,37 @@
+"""How the reviews of each rule ended: the ground on which a rule is trusted to publish by itself."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import redis.asyncio
+
+from router.store import client, keys
+
+Outcome = Literal["approved", "edited", "dismissed", "over", "lapsed", "shadow", "automatic"]
+"""``over``: the incident ended before anyone acted. ``lapsed``: nobody acted before its deadline."""
+
+_PREFIX = keys.counts("")
+
+
+class Counts:
+    """The counts of all rules."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection = connection
+
+    async def count(self, rule: str, outcome: Outcome) -> None:
+        """Count one end. After a crash one may go uncounted: they are for people to judge by."""
+        async with client.failures():
+            answer: Any = self._connection.hincrby(keys.counts(rule), outcome, 1)
+            await answer
+
+    async def read(self) -> Mapping[str, Mapping[str, int]]:
+        """For every rule that was counted, in order: how often each outcome was."""
+        found: dict[str, Mapping[str, int]] = {}
+        async with client.failures():
+            names = sorted([key.decode() async for key in self._connection.scan_iter(keys.counts_of_all(), count=1000)])
+            for name in names:
+                answer: Any = self._connection.hgetall(name)
+                counted = await answer
+                found[name.removeprefix(_PREFIX)] = {key.decode(): int(number) for key, number in counted.items()}
+        return found

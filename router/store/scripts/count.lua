@@ -1,0 +1,38 @@
+-- Count an automatic post, and close the breaker where it is one too many.
+--
+-- Called:  count  KEYS[1..3]  ARGV[1..6+n]
+-- KEYS[1]  hash    the gate: breaker, packed
+-- KEYS[2]  zset    posts made automatically -> when, microseconds
+-- KEYS[3]  zset    components touched automatically -> when, microseconds
+-- ARGV[1]  integer how many posts at the most
+-- ARGV[2]  integer in how long, microseconds
+-- ARGV[3]  integer how many components at the most
+-- ARGV[4]  integer in how long, microseconds
+-- ARGV[5]  bytes   what the gate says once the breaker is closed
+-- ARGV[6]  string  the post
+-- ARGV[7..] string its components
+-- Returns  integer 1, or 0 where the breaker is closed
+if redis.call('HEXISTS', KEYS[1], 'breaker') == 1 then
+  return 0
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local function over(key, members, most, within)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - within)
+  for _, member in ipairs(members) do
+    redis.call('ZADD', key, 'NX', now, member)
+  end
+  redis.call('PEXPIRE', key, math.ceil(within / 1000))
+  return redis.call('ZCARD', key) > most
+end
+local components = {}
+for i = 7, #ARGV do
+  components[#components + 1] = ARGV[i]
+end
+local posts = over(KEYS[2], {ARGV[6]}, tonumber(ARGV[1]), tonumber(ARGV[2]))
+local touched = over(KEYS[3], components, tonumber(ARGV[3]), tonumber(ARGV[4]))
+if posts or touched then
+  redis.call('HSET', KEYS[1], 'breaker', ARGV[5])
+  return 0
+end
+return 1

@@ -1,0 +1,58 @@
+"""What stands between the worker and all public pages: the gate, the leak guard, the breaker, and what is counted."""
+
+from dataclasses import dataclass
+
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.store import counts, gate
+from router.telemetry import log, metrics
+from router.worker import desire
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds for all pages; times in microseconds."""
+
+    posts: gate.Limit
+    components: gate.Limit
+    apart: int = 0
+    looks: int = 0
+
+
+class Pages:
+    """Asked before anything is shown to customers."""
+
+    def __init__(self, at_gate: gate.Gate, tally: counts.Counts, limits: Limits, desires: desire.Desires) -> None:
+        """Take the gate, the counts, the limits, and how texts are rendered and examined."""
+        self._gate = at_gate
+        self._tally = tally
+        self._limits = limits
+        self._desires = desires
+        self._log = log.get("worker")
+
+    async def desires(self, *, public: bool) -> desire.Desires:
+        """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
+        state = await self._gate.state() if public else gate.OPEN
+        policy = desire.Policy(
+            frozen=str(state.freeze) if state.freeze is not None else "",
+            careful=f"the breaker is closed: {state.breaker.why}" if state.breaker is not None else "",
+            apart=self._limits.apart,
+            looks=self._limits.looks,
+        )
+        return desire.Desires(self._desires.render, self._desires.render_public, self._desires.examine, policy)
+
+    async def admits(self, publication: publications.Publication, desired: publications.Desired) -> bool:
+        """Count a post that no person has approved, before it is made; False where it is one too many."""
+        components = desired.content.fields.get("components") or ()
+        touched = [f"{publication.destination}/{name}" for name in components]
+        post = f"{publication.destination}/{publication.episode}"
+        if await self._gate.count(post, touched, self._limits.posts, self._limits.components):
+            return True
+        metrics.breaker_closed.set(1)
+        self._log.error("breaker_closed", destination=publication.destination, episode=publication.episode)
+        return False
+
+    async def count(self, incident: incidents.Incident, outcome: counts.Outcome) -> None:
+        """Count how a review of the incident's rule ended."""
+        if incident.response is not None:
+            await self._tally.count(incident.response.rule, outcome)

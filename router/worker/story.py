@@ -1,0 +1,75 @@
+"""What an incident's timeline is told of operations and of what people do at the vendors."""
+
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.domain import timeline
+
+_DONE = {
+    "adopt": "Adopted what the page had drafted",
+    "open": "Opened",
+    "update": "Updated",
+    "publish": "Published",
+    "resolve": "Resolved",
+    "dismiss": "Dismissed",
+}
+_MOST_FAILURES = 3  # Failures in a row that are told; the log has all of them.
+
+
+def performed(
+    before: publications.Publication,
+    after: publications.Publication,
+    operation: operations.Operation,
+    outcome: tuple[str, str],
+    now: int,
+) -> list[timeline.Event]:
+    """Tell how an operation ended; ``outcome`` is its result and the reason it was begun for."""
+    result, reason = outcome
+    if operation.kind == "adopt" and after.state == "absent":
+        return []
+    if result in {"temporary", "unanswered"} and after.attempts > _MOST_FAILURES:
+        return []
+    if result == "done" and after.taken_over and not before.taken_over:
+        return noticed(before, after, now, present=operation.kind != "resolve")
+    detail = {
+        "operation": operation.kind,
+        "result": result,
+        "number": operation.number,
+        "key": operation.key,
+        "vendor_id": after.vendor_id,
+        "url": after.url,
+        "reason": reason,
+        "fields": operation.content.fields,
+    }
+    if result == "done":
+        text = f"{_DONE[operation.kind]} at {operation.destination}: {reason}."
+    else:
+        text = f"Could not {operation.kind} at {operation.destination} ({result}): {after.problem}"
+    return [timeline.Event(now, "operation", text, operation.destination, detail=detail)]
+
+
+def noticed(
+    before: publications.Publication, after: publications.Publication, now: int, *, present: bool
+) -> list[timeline.Event]:
+    """Tell what a person has done at the vendor."""
+    at = after.destination
+    if after.taken_over and not before.taken_over:
+        text = f"At {at} {after.taken_over}: from now on nothing is changed there without a person's word."
+        return [timeline.Event(now, "person", text, at)]
+    if after.settled and not before.settled and present:
+        done = "resolved" if after.state == "resolved" else "deleted"
+        return [timeline.Event(now, "person", f"It was {done} at {at} by a person: it stays so.", at)]
+    if before.state == "draft" and after.state == "open":
+        return [timeline.Event(now, "person", f"The draft was published at {at} by a person.", at)]
+    return []
+
+
+def waits(at: str, reason: str, content: publications.Content, now: int) -> timeline.Event:
+    """Tell that something waits for a person, or is only written down, and what it says."""
+    detail = {"digest": content.digest, "fields": content.fields}
+    return timeline.Event(now, "review", f"At {at}: {reason}.", at, "", detail)
+
+
+def over(publication: publications.Publication, now: int) -> timeline.Event:
+    """Tell that a review came to nothing."""
+    at = publication.destination
+    return timeline.Event(now, "review", f"At {at}: it was over before anyone acted; nothing is shown.", at)

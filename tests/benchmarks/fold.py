@@ -1,0 +1,116 @@
+"""Alerts a second through one worker process, against a bare loop that reads, decodes and acknowledges the same stream.
+
+    python tests/benchmarks/fold.py --json FILE
+
+Deliveries of 1 or 20 alerts wait in the inbox before either begins; what is measured is how fast the inbox becomes
+empty. Every alert is new, and belongs to one of 1,000 or 40,000 incidents, whose rule opens nothing at a vendor.
+"""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from router.domain import alert, decision, delivery, severity
+from router.store import keys
+from tests.benchmarks import scene
+from tests.end_to_end import harness
+
+SIZES = (1, 20)
+KEYS = (1_000, 40_000)
+GOAL = 0.5
+RESPONSE = decision.Response("storm", "rules.yaml:2", "v1")
+
+
+def packed(first: int, alerts: int, incidents: int) -> bytes:
+    """One delivery as the door would have written it."""
+    routed = [
+        (
+            alert.Alert(
+                "alertmanager",
+                f"{number:016x}",
+                "firing",
+                1_700_000_000_000_000,
+                0,
+                title="HighErrorRate",
+                labels={"alertname": "HighErrorRate", "instance": f"node-{number}", "severity": "critical"},
+                annotations={"summary": f"node {number} answers with errors"},
+            ),
+            decision.Decision(f'storm{{labels.host="{number % incidents}"}}', severity.Severity.MAJOR, RESPONSE),
+        )
+        for number in range(first, first + alerts)
+    ]
+    return msgspec.msgpack.encode(delivery.pack(f"{first:032x}", "alertmanager", 1, routed))
+
+
+def fill(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> None:
+    """Put deliveries into the inbox, with bodies of the size that they would have."""
+    pipeline = stage.redis.pipeline(transaction=False)
+    for number in range(deliveries):
+        pipeline.xadd(keys.INBOX, {"h": packed(number * alerts, alerts, incidents), "b": b"x" * 400 * alerts})
+        if number % 500 == 499:
+            pipeline.execute()
+    pipeline.execute()
+
+
+def emptied(stage: scene.Scene) -> float:
+    """Deliveries a second, from the first that leaves the inbox until the last."""
+    full = stage.redis.xlen(keys.INBOX)
+    harness.eventually("it has begun", lambda: stage.redis.xlen(keys.INBOX) < full, 60)
+    began, left = time.perf_counter(), stage.redis.xlen(keys.INBOX)
+    while stage.redis.xlen(keys.INBOX):
+        time.sleep(0.002)
+    return left / max(time.perf_counter() - began, 1e-6)
+
+
+def by_worker(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> float:
+    fill(stage, deliveries, alerts, incidents)
+    process = stage.start([harness.COMMAND, "worker", "--config", "router.yaml"], "worker")
+    rate = emptied(stage)
+    process.stop()
+    stage.redis.flushall()
+    return rate * alerts
+
+
+def by_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: int) -> float:
+    fill(stage, deliveries, alerts, incidents)
+    process = stage.start([sys.executable, "-m", "tests.benchmarks.bare_reader", stage.valkey.socket], "bare")
+    rate = emptied(stage)
+    process.stop()
+    stage.redis.flushall()
+    return rate * alerts
+
+
+def measure(stage: scene.Scene, given: argparse.Namespace, alerts: int, incidents: int) -> dict[str, Any]:
+    deliveries = max(1_000, int(50_000 * given.seconds / (alerts + 4)))
+    bare = by_bare_loop(stage, deliveries, alerts, incidents)
+    worker = by_worker(stage, deliveries, alerts, incidents)
+    return {
+        "alerts a delivery": alerts,
+        "incident keys": incidents,
+        "alerts": deliveries * alerts,
+        "worker alerts/s": worker,
+        "bare loop alerts/s": bare,
+        "ratio": worker / bare,
+        "goal": GOAL,
+        "reached": scene.reached(worker / bare >= GOAL),
+    }
+
+
+def main() -> None:
+    given = scene.arguments(__doc__)
+    with scene.scene(given) as stage:
+        (stage.folder / "rules").mkdir()
+        (stage.folder / "rules" / "rules.yaml").write_text("rules: []\n")
+        (stage.folder / "router.yaml").write_text(
+            "sources: {}\nrules: rules\ndata: data\nlog: {level: error}\nworker: {health_port: 0}\n"
+        )
+        scene.measure_on_core_1()
+        rows = [measure(stage, given, alerts, incidents) for alerts in SIZES for incidents in KEYS]
+    scene.report("alerts a second through one worker, which folds them in", rows, given)
+
+
+if __name__ == "__main__":
+    main()

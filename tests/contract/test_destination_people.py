@@ -1,0 +1,160 @@
+"""What people do at a vendor is noticed before each change, and never undone."""
+
+import httpx
+import pytest
+
+from router.simulator import options, server
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+PAGES = ["incident-io-status-page", "devhelm-status-page"]
+UPDATED = {**simulated.POST, "update_message": "Still looking."}
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
+    with server.Server(chosen) as running:
+        yield running
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    return Posted(simulator)
+
+
+class Posted(simulated.World):
+    """A post that was opened by us, and the hands of a person on it."""
+
+    kind = ""
+    opened = None
+
+    def opens(self, kind):
+        self.kind = kind
+        self.opened = self.do(kind, "open")
+        return self
+
+    def again(self, operation, fields, *, severity="major", insists=False, told=None):
+        """One more operation, which knows what was sent before."""
+        before = scripted.operation("open", simulated.FIELDS[self.kind], severity="major").content
+        asked = scripted.operation(
+            operation,
+            {**simulated.FIELDS[self.kind], **fields},
+            severity=severity,
+            vendor_id=self.opened.vendor_id,
+            before=None if insists else before,
+            told=self.opened.told if told is None else told,
+        )
+        return self.run(self.kind, lambda there: getattr(there, operation)(asked))
+
+    def person(self, method, path, body):
+        url = f"{self.simulator.url}/{simulated.VENDORS[self.kind]}{path}"
+        answer = httpx.request(method, url, json=body, headers={"authorization": f"Bearer {scripted.SECRET}"})
+        assert answer.status_code < 300, answer.text
+
+    def renames(self, title):
+        if self.kind == "devhelm-status-page":
+            self.person("PUT", self.path(), {"title": title})
+        else:
+            self.person("PUT", f"/v2/status_page_incidents/{self.opened.vendor_id}", {"name": title})
+
+    def writes(self, text):
+        if self.kind == "devhelm-status-page":
+            body = {"status": "IDENTIFIED", "body": text, "notifySubscribers": False}
+            self.person("POST", f"{self.path()}/updates", body)
+        else:
+            body = {"status_page_incident_id": self.opened.vendor_id, "message": text, "notify_subscribers": False}
+            self.person("POST", "/v2/status_page_incident_updates", {**body, "incident_status": "identified"})
+
+    def path(self):
+        page, _, post = self.opened.vendor_id.partition("/")
+        return f"/api/v1/status-pages/{page}/incidents/{post}"
+
+    def post(self):
+        (post,) = self.objects(self.kind)
+        return post
+
+    def title(self):
+        return self.post().get("title", self.post().get("name"))
+
+
+def observed(world):
+    before = scripted.operation("open", simulated.FIELDS[world.kind], severity="major").content
+    asked = scripted.operation(
+        "update",
+        simulated.FIELDS[world.kind],
+        severity="major",
+        vendor_id=world.opened.vendor_id,
+        before=before,
+        told=world.opened.told,
+    )
+    return world.run(world.kind, lambda there: there.observe(asked))
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_title_that_a_person_has_changed_stays(world, kind):
+    world.opens(kind).renames("Card payments fail")
+    assert observed(world).edited == "a person has changed the title"
+    seen = world.again("update", {"title": "Ours again", "update_message": "Still looking."}, severity="critical")
+    assert (seen.state, seen.edited) == ("open", "a person has changed the title")
+    assert world.title() == "Card payments fail"
+    assert world.again("resolve", {}).edited == "a person has changed the title"
+    assert "resolve" not in str(world.post().get("status", world.post().get("incident_status"))).lower()
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_a_person_has_posted_is_the_last_word(world, kind):
+    world.opens(kind).writes("We have found the cause.")
+    assert observed(world).edited == "a person has posted an update"
+    texts = len(world.post()["updates"])
+    assert world.again("update", UPDATED, severity="critical").edited == "a person has posted an update"
+    assert len(world.post()["updates"]) == texts
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_nobody_has_touched_is_updated_and_resolved(world, kind):
+    world.opens(kind)
+    assert observed(world).edited == ""
+    updated = world.again("update", UPDATED, severity="critical")
+    assert (updated.state, updated.edited) == ("open", "")
+    again = world.again("update", UPDATED, severity="critical")
+    assert (again.edited, set(again.told)) == ("", set(updated.told))
+    assert world.again("resolve", UPDATED, severity="critical", told=updated.told).state == "resolved"
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_a_person_has_approved_takes_the_place_of_another_s_change(world, kind):
+    world.opens(kind).renames("Card payments fail")
+    seen = world.again("update", {"title": "Approved"}, insists=True)
+    assert (seen.edited, world.title()) == ("", "Approved")
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_the_router_s_own_words_before_a_crash_are_no_person_s(world, kind):
+    """The update was made and its answer lost: the next attempt knows only what was sent before."""
+    world.opens(kind)
+    world.again("update", UPDATED, severity="critical")
+    assert world.again("update", UPDATED, severity="critical").edited == ""
+
+
+def test_an_incident_s_name_stays_a_person_s_and_its_severity_is_raised_all_the_same(world):
+    world.opens("incident-io")
+    path = f"/v2/incidents/{world.opened.vendor_id}/actions/edit"
+    world.person("POST", path, {"incident": {"name": "Cards"}, "notify_incident_channel": False})
+    rank = world.post()["severity"]["rank"]
+    world.again("update", {"name": "Ours"}, severity="critical")
+    assert world.post()["name"] == "Cards"
+    assert world.post()["severity"]["rank"] > rank
+
+
+def test_a_severity_falls_where_it_is_as_the_router_has_left_it_and_nowhere_else(world):
+    world.opens("incident-io")
+    rank = world.post()["severity"]["rank"]
+    world.again("update", {}, severity="minor")
+    assert world.post()["severity"]["rank"] < rank
+    world.again("update", {}, severity="critical")
+    highest = world.post()["severity"]["rank"]
+    world.again("update", {}, severity="minor")  # It was major when the router last wrote: a person has raised it.
+    assert world.post()["severity"]["rank"] == highest

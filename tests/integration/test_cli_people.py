@@ -1,0 +1,123 @@
+"""What people decide from a terminal, beside a running router: reviews, freezing, dead letters, and what happened."""
+
+import json
+
+import pytest
+
+from tests.end_to_end import harness
+
+KEY = 'checkout-down{labels.service="checkout"}'
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A router whose rule wants a review at both pages, and the vendors."""
+    folder = tmp_path_factory.mktemp("people")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at, publish="review")
+        with harness.router(folder, file) as router:
+            yield router, at
+
+
+@pytest.fixture
+def firing(scene):
+    """The incident is open and waits at both pages; in the end all is over."""
+    router, at = scene
+    router.receives(severity="major")
+    harness.eventually("both pages wait", lambda: router.command("reviews", "list").stdout.count("would be shown") == 2)
+    yield router, at
+    router.receives(status="resolved")
+    harness.eventually("it is over", lambda: router.command("incidents", "list").stdout == "no incident is open\n")
+
+
+def review(router, page="public-page"):
+    return json.loads(router.command("reviews", "show", KEY, page, "--json").stdout)
+
+
+def decide(router, *arguments, page="public-page"):
+    command, *options = arguments
+    return router.command("reviews", command, KEY, page, *options)
+
+
+def test_a_review_shows_everything_and_how_to_approve_it(firing):
+    router, _ = firing
+    shown = decide(router, "show").stdout
+    assert "would be shown at public-page (review: waits for a person to approve)" in shown
+    assert "Checkout is unavailable" in shown
+    assert "because rule checkout-down" in shown
+    assert f"--seen {review(router)['digest'][:8]}" in shown
+    assert decide(router, "show", page="on-call").returncode == 1
+
+
+def test_an_approval_of_something_else_than_what_was_seen_is_refused(firing):
+    router, at = firing
+    refused = decide(router, "approve", "--seen", "00000000")
+    assert refused.returncode == 3
+    assert "not what you have seen" in refused.stderr
+    assert "would be shown at public-page" in refused.stdout
+    assert at.incidents()["public-page"].count("open") == 0
+
+
+def test_edited_words_are_shown_and_what_does_not_fit_is_refused(firing):
+    router, at = firing
+    assert decide(router, "edit").returncode == 2
+    assert decide(router, "edit", "--set", "title").returncode == 2
+    too_long = decide(router, "edit", "--title", "x" * 201)
+    assert too_long.returncode == 2
+    assert "title" in too_long.stderr
+    done = decide(router, "edit", "--title", "Cards fail", "--set", "notify=false", "--by", "ann", "--why", "clearer")
+    assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n'
+    harness.eventually("it is shown", lambda: "open" in at.incidents()["public-page"])
+    assert "Cards fail" in [one["name"] for one in at.state()["incident-io"]["status_page_incidents"]]
+    told = router.command("incidents", "show", KEY).stdout
+    assert "Approved at public-page by ann: clearer" in told
+    assert "with ann's own words" in told
+
+
+def test_what_is_dismissed_is_not_shown_and_counted(firing):
+    router, at = firing
+    before = at.incidents()["devhelm-page"]
+    done = decide(router, "dismiss", "--by", "bob", page="devhelm-page")
+    assert done.stdout.startswith("dismissed by bob")
+    assert at.incidents()["devhelm-page"] == before
+    assert decide(router, "approve", page="devhelm-page").returncode == 1
+    line = router.command("rules", "stats").stdout.splitlines()[1]
+    assert line.split()[0] == "checkout-down"
+    assert int(line.split()[3]) >= 1
+
+
+def test_while_frozen_an_approved_post_waits_for_the_thaw(firing):
+    router, at = firing
+    posted = len(at.incidents()["public-page"])
+    assert "frozen by ann" in router.command("freeze", "--by", "ann", "--why", "all hands").stdout
+    assert router.command("freeze").stdout == "frozen already: all hands (ann)\n"
+    assert "frozen: all hands (ann)" in router.command("breaker", "show").stdout
+    decide(router, "approve")
+    harness.eventually("the approval is known", lambda: decide(router, "show").returncode == 1)
+    assert len(at.incidents()["public-page"]) == posted
+    assert "incidents are looked at now" in router.command("thaw").stdout
+    harness.eventually("it is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
+    assert router.command("thaw").stdout == "nothing is frozen\n"
+
+
+def test_the_breaker_says_how_it_stands(scene):
+    router, _ = scene
+    assert router.command("breaker", "show").stdout == "the breaker is open: rules may publish\n"
+    assert router.command("breaker", "reset").stdout == "the breaker is open already\n"
+
+
+def test_an_incident_shows_where_it_appears_and_all_that_happened(firing):
+    router, _ = firing
+    assert KEY in router.command("incidents", "list").stdout
+    shown = router.command("incidents", "show", KEY).stdout
+    assert "open, major, 1 alerts fire" in shown
+    assert "on-call: open" in shown
+    assert "by rule checkout-down" in shown
+    story = json.loads(router.command("incidents", "show", KEY, "--json").stdout)
+    assert story["incident"]["status"] == "open"
+    whats = [event[1] for event in story["timeline"]]
+    assert whats.count("opened") >= 1
+    assert "operation" in whats
+    missing = router.command("incidents", "show", "nothing of the kind")
+    assert (missing.returncode, "there is no incident" in missing.stderr) == (1, True)
+    assert KEY in router.command("incidents", "list", "--all").stdout

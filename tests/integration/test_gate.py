@@ -1,0 +1,190 @@
+"""The gate before all pages, on a real server: frozen and thawed by people, closed by the breaker."""
+
+import asyncio
+
+from router.domain import alert, decision, severity
+from router.store import counts, gate
+from router.worker import desire, pages
+from tests.integration import stage, vendor
+
+CRITICAL = severity.Severity.CRITICAL
+FEW = pages.Limits(gate.Limit(2, stage.HOUR), gate.Limit(3, stage.HOUR))
+
+
+def automatic(*, components=(), **more) -> decision.Response:
+    fields = {"title": "Down", "message": "Sorry.", "components": list(components)}
+    return stage.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
+
+
+def playing(with_redis, play, **more) -> vendor.Vendor:
+    page, pager = vendor.Vendor(), vendor.Vendor()
+
+    async def body(on):
+        await play(on, page, pager)
+
+    stage.playing(with_redis, body, vendor.place("page", page, public=True), vendor.on_call(pager), **more)
+    return page
+
+
+def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
+    async def play(on, page, pager):
+        at = gate.Gate(on.connection)
+        assert await at.shut("freeze", "ann", 1, "all hands")
+        assert not await at.shut("freeze", "bob", 2, "")
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        assert (page.kinds, pager.kinds) == ([], ["open"])
+        assert str((await at.state()).freeze) == "all hands (ann)"
+        assert await at.open("freeze")
+        assert not await at.open("freeze")
+        assert await on.publications.wake_all() == 1
+        await on.turn()
+        assert page.kinds == ["open"]
+
+    playing(with_redis, play)
+
+
+def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
+    async def play(on, page, pager):
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        await gate.Gate(on.connection).shut("freeze", "ann", 1, "")
+        await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
+        await on.deliver(stage.resolved(), stage.resolved("f2"), response=automatic())
+        await on.turn()
+        assert (page.kinds, pager.states()) == (["open"], ["resolved"])
+        await gate.Gate(on.connection).open("freeze")
+        await on.publications.wake_all()
+        await on.turn()
+        assert page.states() == ["resolved"]
+
+    playing(with_redis, play)
+
+
+def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itself(with_redis):
+    async def play(on, page, pager):
+        for number in range(5):
+            await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=automatic())
+        await on.turn()
+        assert page.states() == ["open", "open"]
+        assert pager.states() == ["open"] * 5
+        state = await gate.Gate(on.connection).state()
+        assert "more than 2 posts" in state.breaker.why
+        await on.deliver(*(stage.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
+        assert (await counts.Counts(on.connection).read())["down"] == {"automatic": 2}
+        assert await gate.Gate(on.connection).open("breaker")
+        assert (await gate.Gate(on.connection).state()).breaker is None
+
+    playing(with_redis, play, limits=FEW)
+
+
+def test_too_many_components_close_it_too(with_redis):
+    async def play(on, page, _):
+        await on.deliver(stage.firing(), response=automatic(components=["a", "b", "c", "d"]))
+        await on.turn()
+        assert page.calls == []
+
+    playing(with_redis, play, limits=FEW)
+
+
+def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
+    async def play(on, page, _):
+        page.before += [vendor.temporary(0.001)] * 4
+        await on.deliver(stage.firing(), response=automatic(components=["a", "b"]))
+        await on.until(lambda: page.states() == ["open"])
+        assert (await gate.Gate(on.connection).state()).breaker is None
+
+    playing(with_redis, play, limits=FEW)
+
+
+def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redis):
+    async def body(connection):
+        at = gate.Gate(connection)
+        limits = (gate.Limit(3, stage.HOUR), gate.Limit(100, stage.HOUR))
+        passed = await asyncio.gather(*(at.count(f"page/{number}", [], *limits) for number in range(20)))
+        assert sum(passed) == 3
+
+    with_redis(body)
+
+
+def test_a_resolution_is_never_held_up_by_the_breaker(with_redis):
+    async def play(on, page, _):
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        await gate.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
+        await on.deliver(stage.resolved(), response=automatic())
+        await on.turn()
+        assert page.states() == ["resolved"]
+
+    playing(with_redis, play)
+
+
+def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
+    tried = alert.Alert("am", "t", "firing", 1, 0, title="try", labels={"test": "true"})
+
+    async def play(on, page, pager):
+        await on.deliver(tried, response=automatic())
+        await on.turn()
+        assert (page.kinds, pager.kinds) == ([], ["open"])
+
+    playing(with_redis, play)
+
+
+def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
+    def examine(fields):
+        return "an IP address" if "10.0.0.1" in fields["title"] else ""
+
+    leaky = decision.Target("page", {"title": "10.0.0.1", "message": "x"}, "auto", fallback={"title": "An outage"})
+
+    async def play(on, page, _):
+        on.pages._desires = desire.Desires(lambda fields, _: dict(fields), examine=examine)
+        await on.deliver(stage.firing(), response=stage.rule(leaky))
+        await on.turn()
+        assert page.incidents["v1"]["content"].fields["title"] == "An outage"
+        told = (await on.incidents.timeline("down"))[-1].text
+        assert "fall-back took the place of a text with an IP address" in told
+
+    playing(with_redis, play)
+
+
+def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
+    apart = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), apart=200_000)
+
+    async def play(on, page, pager):
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        for number, level in enumerate((severity.Severity.CRITICAL, severity.Severity.CRITICAL)):
+            await on.deliver(stage.firing(f"g{number}"), level=level, response=automatic())
+            await on.turn()
+        assert (page.kinds, pager.kinds) == (["open"], ["open", "update"])
+        await on.until(lambda: page.kinds == ["open", "update"])
+
+    playing(with_redis, play, limits=apart)
+
+
+def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis):
+    looking = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), looks=50_000)
+
+    async def play(on, page, pager):
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        page.incidents["v1"]["state"] = "resolved"
+        pager.incidents.clear()
+
+        async def told():
+            texts = [event.text for event in await on.incidents.timeline("down")]
+            return [text for text in texts if "by a person" in text]
+
+        async def both():
+            return len(await told()) == 2
+
+        await on.until_awaited(both)
+        assert sorted(await told()) == [
+            "It was deleted at on-call by a person: it stays so.",
+            "It was resolved at page by a person: it stays so.",
+        ]
+        await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
+        await on.turn()
+        assert (page.kinds, pager.kinds) == (["open"], ["open"])
+
+    playing(with_redis, play, limits=looking)

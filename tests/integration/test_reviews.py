@@ -1,0 +1,253 @@
+"""Reviews on a real server: what waits, what people decide of it, and that nothing else than that is shown."""
+
+import pytest
+
+from router.domain import decision, severity
+from router.store import counts
+from router.worker import desire, reviews
+from tests.integration import stage, vendor
+
+MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+
+
+def reviewed(publish: str = "review", **more) -> decision.Response:
+    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, **more))
+
+
+class Scene:
+    """A stage with one public page, and the people before it."""
+
+    def __init__(self, on: stage.Stage, place) -> None:
+        self.on = on
+        self.at = reviews.Reviews(on.publications, on.incidents, on.pages, {"page": place}, on.redis_time)
+
+    async def waiting(self) -> reviews.Review:
+        (one,) = await self.at.waiting()
+        return one
+
+    async def says(self, kind: str, fields=None, seen=None) -> None:
+        one = seen or await self.waiting()
+        await self.at.decide(one, reviews.Word(kind, "ann", "because", fields or {}))
+        await self.on.turn()
+
+    async def tally(self) -> dict:
+        return dict((await counts.Counts(self.on.connection).read()).get("down", {}))
+
+
+def playing(with_redis, play, **more) -> vendor.Vendor:
+    page = vendor.Vendor()
+    place = vendor.place("page", page, public=True)
+
+    async def body(on):
+        await play(Scene(on, place), page)
+
+    stage.playing(with_redis, body, place, **more)
+    return page
+
+
+def test_what_is_approved_is_shown_and_counted(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        one = await scene.waiting()
+        assert (one.what, one.title, one.reason) == ("opening", "Down", "review: waits for a person to approve")
+        assert page.calls == []
+        await scene.says("approved")
+        assert page.kinds == ["open"]
+        assert await scene.at.waiting() == []
+        assert await scene.tally() == {"approved": 1}
+        told = [event.text for event in await scene.on.incidents.timeline("down")]
+        assert told[-2:] == [
+            "Approved at page by ann: because",
+            "Opened at page: the incident is open and nothing is there yet; approved by ann.",
+        ]
+
+    playing(with_redis, play)
+
+
+def test_what_is_edited_is_shown_in_the_person_s_words_byte_for_byte(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        await scene.says("approved", {"title": "Cards fail"})
+        shown = page.incidents["v1"]["content"].fields
+        assert (shown["title"], shown["message"]) == ("Cards fail", "Sorry.")
+        assert await scene.tally() == {"edited": 1}
+        await scene.on.turn()
+        assert page.kinds == ["open"]
+
+    playing(with_redis, play)
+
+
+def test_what_is_dismissed_is_not_shown_and_not_asked_again(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        await scene.says("dismissed")
+        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.turn()
+        assert await scene.at.waiting() == []
+        assert page.calls == []
+        assert await scene.tally() == {"dismissed": 1}
+
+    playing(with_redis, play)
+
+
+def test_an_approval_is_of_what_was_seen_and_of_nothing_else(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        seen = await scene.waiting()
+        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.turn()
+        with pytest.raises(reviews.ChangedError) as raised:
+            await scene.says("approved", seen=seen)
+        assert raised.value.now.severity == "critical"
+        await scene.on.turn()
+        assert page.calls == []
+        await scene.says("approved")
+        assert page.incidents["v1"]["content"].severity is CRITICAL
+
+    playing(with_redis, play)
+
+
+def test_what_changes_between_the_approval_and_the_post_waits_again(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        page.before.append(vendor.temporary(0.001))
+        await scene.at.decide(await scene.waiting(), reviews.Word("approved", "ann"))
+        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.turn()
+        await scene.on.turn()
+        assert page.states() == []
+        assert (await scene.waiting()).severity == "critical"
+
+    playing(with_redis, play)
+
+
+def test_a_change_of_what_is_shown_waits_as_well_and_its_end_does_not(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        await scene.says("approved")
+        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.turn()
+        assert page.kinds == ["open"]
+        assert (await scene.waiting()).what == "update"
+        await scene.says("approved")
+        assert page.kinds == ["open", "update"]
+        await scene.on.deliver(stage.resolved(), stage.resolved("f2"), response=reviewed())
+        await scene.on.turn()
+        assert page.states() == ["resolved"]
+        assert await scene.tally() == {"approved": 1}
+
+    playing(with_redis, play)
+
+
+def test_an_incident_that_is_over_before_anyone_acts_is_counted_and_told(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.turn()
+        await scene.on.deliver(stage.resolved(), response=reviewed())
+        await scene.on.turn()
+        assert await scene.at.waiting() == []
+        assert await scene.tally() == {"over": 1}
+        assert (await scene.on.incidents.timeline("down"))[-1].text.endswith("before anyone acted; nothing is shown.")
+
+    assert playing(with_redis, play).calls == []
+
+
+def test_a_deadline_publishes_where_the_rule_says_so_and_says_that_nobody_did(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed(deadline=150_000, at_deadline="publish"))
+        await scene.on.turn()
+        assert (await scene.waiting()).deadline_at
+        assert page.calls == []
+        await scene.on.until(lambda: page.states() == ["open"])
+        assert await scene.tally() == {"lapsed": 1}
+        assert "nobody acted before its deadline" in (await scene.on.incidents.timeline("down"))[-1].text
+
+    playing(with_redis, play)
+
+
+def test_a_deadline_dismisses_where_the_rule_says_that(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
+        await scene.on.turn()
+        since = (await scene.waiting()).since
+
+        async def over():
+            return await scene.on.redis_now() > since + 60_000
+
+        await scene.on.until_awaited(over)
+        assert await scene.at.waiting() == []
+        assert page.calls == []
+
+    playing(with_redis, play)
+
+
+def test_what_is_shadowed_is_written_down_once_and_never_shown(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed("shadow"))
+        await scene.on.turn()
+        await scene.on.turn()
+        (shadow,) = [event for event in await scene.on.incidents.timeline("down") if event.what == "review"]
+        assert shadow.detail["fields"]["title"] == "Down"
+        assert await scene.at.waiting() == []
+        await scene.on.deliver(stage.resolved(), response=reviewed("shadow"))
+        await scene.on.turn()
+        assert await scene.tally() == {"shadow": 1}
+
+    assert playing(with_redis, play).calls == []
+
+
+def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed("auto"))
+        await scene.on.turn()
+        page.incidents["v1"]["edited"] = "a person has changed the title"
+        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed("auto"))
+        await scene.on.turn()
+        assert page.incidents["v1"]["content"].severity is MAJOR
+        assert (await scene.waiting()).reason.startswith("a person has changed the title")
+        await scene.on.deliver(stage.resolved(), stage.resolved("f2"), response=reviewed("auto"))
+        await scene.on.turn()
+        assert page.states() == ["open"]
+        assert (await scene.waiting()).what == "resolution"
+        await scene.says("approved")
+        assert page.states() == ["resolved"]
+
+    playing(with_redis, play)
+
+
+def test_a_person_may_end_themselves_what_they_have_taken_over(with_redis):
+    async def play(scene, page):
+        await scene.on.deliver(stage.firing(), response=reviewed("auto"))
+        await scene.on.turn()
+        page.incidents["v1"]["edited"] = "a person has posted an update"
+        await scene.on.deliver(stage.resolved(), response=reviewed("auto"))
+        await scene.on.turn()
+        await scene.says("dismissed")
+        assert page.states() == ["open"]
+        assert await scene.at.waiting() == []
+
+    playing(with_redis, play)
+
+
+def test_texts_of_a_person_and_of_nobody_else_pass_the_guard(with_redis):
+    def examine(fields):
+        return "an IP address" if "10.0.0.1" in fields["title"] else ""
+
+    leaky = stage.rule(decision.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
+
+    async def play(scene, page):
+        scene.on.pages._desires = desire.Desires(lambda fields, _: dict(fields), examine=examine)
+        await scene.on.deliver(stage.firing(), response=leaky)
+        await scene.on.turn()
+        assert page.calls == []
+        assert (await scene.waiting()).reason == "the text has an IP address: waits for a person to approve"
+        await scene.says("approved", {"title": "Down"})
+        assert page.incidents["v1"]["content"].fields["title"] == "Down"
+
+    playing(with_redis, play)

@@ -1,0 +1,129 @@
+"""What a publication should be is read off the incident, the policy for all pages, and what people have said."""
+
+import pytest
+
+from router.destinations import base
+from router.domain import alert, decision, incident, publication, review, severity
+from router.worker import bound, desire
+
+NOW = 1_700_000_000_000_000
+MAJOR = severity.Severity.MAJOR
+
+
+def place(*, public: bool = True, adopts: bool = False, follows: str = "") -> bound.Bound:
+    kind = base.Kind("test", base.Config, base.Opening, public, adopts, connect=None, make=None)
+    return bound.Bound("page", kind, None, follows)
+
+
+def target(publish: str = "auto", **more) -> decision.Target:
+    return decision.Target("page", {"title": "{{ t }}", "message": "m"}, publish, **more)
+
+
+def opened(*targets: decision.Target, labels=None, **more) -> incident.Incident:
+    response = decision.Response("r", "f:1", "v", targets or (target(),))
+    first = alert.Alert("am", "a", "firing", 1, 0, title="t", labels=labels or {})
+    given = {"status": "open", "episode": "e1", "severity": MAJOR, "opened_at": NOW, **more}
+    return incident.Incident(key="k", response=response, opening_alert=first, **given)
+
+
+def known(**more) -> publication.Publication:
+    return publication.Publication("e1", "page", **more)
+
+
+def render(fields, _) -> dict:
+    return {name: text.replace("{{ t }}", "10.0.0.1") for name, text in fields.items()}
+
+
+def examine(fields) -> str:
+    return "an IP address" if any("10.0.0.1" in str(text) for text in fields.values()) else ""
+
+
+def wanted(one: incident.Incident, of=None, *, at=None, **more) -> publication.Desired:
+    return desire.Desires(render, **more).of(one, of or known(), [], at or place())
+
+
+def test_a_text_that_must_not_be_shown_makes_the_post_wait():
+    desired = wanted(opened(), examine=examine)
+    assert desired.careful == "the text has an IP address"
+    assert desired.publish == "auto"
+
+
+def test_what_only_the_company_sees_is_not_examined():
+    assert wanted(opened(), examine=examine, at=place(public=False)).careful == ""
+
+
+def test_the_fall_back_takes_the_place_of_what_must_not_be_shown_and_is_told():
+    desired = wanted(opened(target(fallback={"title": "An outage"})), examine=examine)
+    assert (desired.careful, desired.content.fields) == ("", {"title": "An outage", "message": "m"})
+    assert "an IP address" in desired.note
+    still = wanted(opened(target(fallback={"message": "Sorry"})), examine=examine)
+    assert still.careful == "the text has an IP address"
+
+
+def test_a_person_s_words_stand_over_the_rule_s():
+    approved = review.Verdict("approved", "ann", NOW, "d", fields={"title": "Hers"})
+    desired = wanted(opened(verdicts={"page": approved}))
+    assert desired.content.fields == {"title": "Hers", "message": "m"}
+    assert desired.verdict is approved
+    dismissed = review.Verdict("dismissed", "ann", NOW, "d", fields={"title": "Hers"})
+    assert wanted(opened(verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
+
+
+def test_a_verdict_is_about_its_own_episode_and_page():
+    said = {"page": review.Verdict("approved", "ann", NOW), "other": review.Verdict("dismissed", "bob", NOW)}
+    one = opened(verdicts=said)
+    assert wanted(one).verdict is said["page"]
+    earlier = publication.Publication("e0", "page", state="open", content=publication.Content(MAJOR, {}))
+    assert wanted(one, earlier).verdict is None
+    assert not wanted(one, earlier).present
+
+
+def test_the_policy_holds_for_every_page():
+    policy = desire.Policy(frozen="ann", careful="too many", apart=5, looks=7)
+    desired = wanted(opened(), policy=policy)
+    assert (desired.frozen, desired.careful, desired.apart, desired.looks) == ("ann", "too many", 5, 7)
+    private = wanted(opened(), policy=policy, at=place(public=False))
+    assert (private.apart, private.looks) == (0, 7)
+
+
+def test_a_leak_is_told_before_anything_else_that_makes_a_post_wait():
+    desired = wanted(opened(), examine=examine, policy=desire.Policy(careful="too many"))
+    assert desired.careful == "the text has an IP address"
+
+
+@pytest.mark.parametrize("said", ["true", "True", " yes ", "1"])
+def test_a_test_is_silent_where_customers_look_and_nowhere_else(said):
+    tried = opened(labels={"test": said})
+    assert wanted(tried).silent
+    assert wanted(tried, at=place(public=False)).silent == ""
+
+
+@pytest.mark.parametrize("said", ["false", "no", "0", "", "integration"])
+def test_what_only_mentions_tests_is_none(said):
+    assert wanted(opened(labels={"test": said})).silent == ""
+
+
+def test_what_a_rule_says_of_its_review_comes_with_it():
+    desired = wanted(opened(target("review", deadline=9, at_deadline="publish")))
+    assert (desired.publish, desired.deadline, desired.at_deadline) == ("review", 9, "publish")
+
+
+def test_pardons_are_for_one_publication_of_one_episode():
+    one = opened(pardons={"e1/page": 5}, abandoned={"e0/page": 6})
+    assert (wanted(one).pardoned_at, wanted(one).abandoned_at) == (5, 0)
+    earlier = publication.Publication("e0", "page", content=publication.Content(MAJOR, {}))
+    assert (wanted(one, earlier).pardoned_at, wanted(one, earlier).abandoned_at) == (0, 6)
+
+
+def test_what_was_last_sent_is_what_its_end_is_about():
+    last = publication.Content(MAJOR, {"title": "as it was"})
+    closed = opened(status="closed")
+    assert wanted(closed, known(state="open", content=last)).content is last
+
+
+def test_public_texts_have_a_rendering_of_their_own():
+    def loud(fields, _):
+        return {name: text.upper() for name, text in fields.items()}
+
+    assert wanted(opened(), render_public=loud).content.fields["message"] == "M"
+    assert wanted(opened(), render_public=loud, at=place(public=False)).content.fields["message"] == "m"

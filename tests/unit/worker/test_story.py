@@ -1,0 +1,83 @@
+"""What the timeline is told of operations and of people: each thing once, in words, with what programs want."""
+
+import msgspec
+import pytest
+
+from router.domain import operation, publication, severity
+from router.worker import story
+
+NOW = 1_700_000_000_000_000
+CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "Down"})
+
+
+def known(state: str = "absent", **more) -> publication.Publication:
+    return publication.Publication("e1", "page", state=state, **more)
+
+
+def asked(kind: str = "open") -> operation.Operation:
+    return operation.Operation(kind, "e1", "page", 3, CONTENT, NOW)
+
+
+def told(before, after, kind="open", result="done", reason="because") -> list:
+    return story.performed(before, after, asked(kind), (result, reason), NOW)
+
+
+def test_what_was_done_is_told_with_the_reason_and_every_field():
+    (event,) = told(known(), known("open", vendor_id="v1", url="https://v/1"))
+    assert event.text == "Opened at page: because."
+    assert (event.what, event.destination, event.at) == ("operation", "page", NOW)
+    assert event.detail["fields"] == {"title": "Down"}
+    assert (event.detail["vendor_id"], event.detail["number"]) == ("v1", 3)
+    assert event.detail["key"] == asked().key
+
+
+@pytest.mark.parametrize("result", ["refused", "temporary", "unanswered"])
+def test_what_could_not_be_done_is_told_with_the_vendor_s_words(result):
+    (event,) = told(known(), known(problem="422: no such page", attempts=1), result=result)
+    assert event.text == f"Could not open at page ({result}): 422: no such page"
+
+
+def test_a_long_row_of_failures_is_told_at_its_beginning_only():
+    assert told(known(), known(problem="503", attempts=3), result="temporary")
+    assert told(known(), known(problem="503", attempts=4), result="temporary") == []
+    assert told(known(), known(problem="no", attempts=0), result="refused")
+
+
+def test_a_draft_that_was_not_there_is_nothing_to_tell():
+    assert told(known(), known(adoption_tried=True), "adopt") == []
+    assert told(known(), known("draft"), "adopt")[0].text.startswith("Adopted what the page had drafted")
+
+
+@pytest.mark.parametrize("kind", ["update", "resolve"])
+def test_a_change_that_was_not_made_for_a_person_s_sake_is_theirs_and_no_operation(kind):
+    before = known("open")
+    after = msgspec.structs.replace(before, taken_over="a person has changed the title")
+    (event,) = told(before, after, kind)
+    assert event.what == "person"
+    assert "a person has changed the title" in event.text
+
+
+@pytest.mark.parametrize(("state", "word"), [("resolved", "resolved"), ("dismissed", "deleted")])
+def test_what_a_person_has_ended_is_told(state, word):
+    (event,) = story.noticed(known("open"), known(state), NOW, present=True)
+    assert event.text == f"It was {word} at page by a person: it stays so."
+
+
+def test_what_ends_when_its_incident_does_is_no_person_s_doing():
+    assert story.noticed(known("open"), known("resolved"), NOW, present=False) == []
+    assert story.noticed(known("open"), known("open"), NOW, present=True) == []
+
+
+def test_a_draft_that_a_person_publishes_is_told():
+    (event,) = story.noticed(known("draft"), known("open"), NOW, present=True)
+    assert event.text == "The draft was published at page by a person."
+
+
+def test_what_waits_is_told_with_all_that_would_be_shown():
+    event = story.waits("page", "review: waits for a person to approve", CONTENT, NOW)
+    assert event.text == "At page: review: waits for a person to approve."
+    assert event.detail == {"digest": CONTENT.digest, "fields": {"title": "Down"}}
+
+
+def test_a_review_that_came_to_nothing_is_told():
+    assert "before anyone acted" in story.over(known(), NOW).text
