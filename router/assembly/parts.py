@@ -1,5 +1,6 @@
 """The parts of a process, each made from the settings by one function; here alone clocks and randomness are made."""
 
+import functools
 import random
 import socket
 import time
@@ -14,18 +15,18 @@ from router.assembly import pages
 from router.destinations import registry as destinations
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.outbound import errors
+from router.outbound import alertmanager, client, errors
 from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.store import archive as archives
-from router.store import health, quarantine, stream
+from router.store import health, quarantine, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log
 from router.web import health as web_health
 from router.web import webhooks
-from router.worker import bound, perform, reconcile, supervise, triage
+from router.worker import bound, mutes, perform, reconcile, supervise, triage
 
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
@@ -33,6 +34,11 @@ BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is no
 def clock() -> int:
     """The time, in microseconds since the Unix epoch."""
     return time.time_ns() // 1000
+
+
+def new_id() -> str:
+    """A random id."""
+    return identity.new_id(random.SystemRandom())
 
 
 def ticks() -> int:
@@ -111,10 +117,11 @@ def worker(
     bell = supervise.Bell()
     reader = stream.Reader(connection, name, archives=settings.archive.enabled)
     store = incident_store.Incidents(connection)
+    silenced = mutes.Mutes(silences.Silences(connection), imported(settings))
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(reader, store, randomness=randomness, wake=bell.ring),
+        triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds),
             store,
@@ -123,17 +130,33 @@ def worker(
             pages.pages(settings, connection),
             ticks=ticks,
             randomness=randomness,
+            muting=silenced,
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),
         clock=clock,
         bell=bell,
         kept=archive(settings, connection),
+        silenced=silenced,
         pace=supervise.Pace(
             incidents_at_once=settings.worker.incidents_at_once,
             take_over_idle_seconds=settings.worker.take_over_idle_seconds,
+            ask_seconds=settings.silences.ask_every / 1_000_000,
         ),
     )
+
+
+def imported(settings: configuration.Settings) -> list[tuple[str, mutes.Imported]]:
+    """What asks each configured Alertmanager for its silences."""
+    made: list[tuple[str, mutes.Imported]] = []
+    for name, at in settings.silences.alertmanagers.items():
+        secret = at.bearer.get_secret_value() if at.bearer is not None else ""
+        headers = {"authorization": f"Bearer {secret}"} if secret else {}
+        asked = client.Client(
+            name=name, base_url=at.url, headers=headers, timeout_seconds=10.0, now=clock, secrets=[secret]
+        )
+        made.append((name, functools.partial(alertmanager.silences, asked, name)))
+    return made
 
 
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:

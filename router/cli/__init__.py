@@ -15,6 +15,7 @@ from router.cli import (
     reviews,
     run,
     schema,
+    silences,
     simulate,
     statistics,
     trials,
@@ -43,6 +44,7 @@ app.add_typer(gates.app, name="breaker")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(statistics.app, name="rules")
+app.add_typer(silences.app, name="silences")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reviews.app, name="reviews")

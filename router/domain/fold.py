@@ -6,8 +6,9 @@ import msgspec
 
 from router.domain import decision as decisions
 from router.domain import incident as incidents
-from router.domain import timing
+from router.domain import silence, timing
 
+MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
 
 
@@ -19,29 +20,80 @@ def fold(
     episode: str,
     accepted_at: int = 0,
     reuse: bool = False,
+    muting: silence.Muting | None = None,
 ) -> incidents.Incident:
     """Fold the alerts that arrived into the incident and return what it has become.
 
     ``episode`` is the random id that an episode opened by this fold gets. The very same object is returned where
     nothing changed, so that a storm of repeats costs no write. ``reuse`` lets the new incident take over the
-    dictionary of the old one, for whoever has no use for the old one any more.
+    dictionary of the old one, for whoever has no use for the old one any more. ``muting`` tells which alerts are not
+    heard of now: they are kept aside.
     """
+    if muting is not None or incident.muted:
+        incident, arrived = _set_aside(incident, arrived, muting, now)
     known = incident.alerts
     changed: dict[str, incidents.AlertState] = {}
     firing: list[decisions.Routed] = []
+    unheld = 0
     for routed in arrived:
         alert = routed.alert
         identity = alert.identity
         state = _state(routed, now)
+        before = changed.get(identity) or known.get(identity)
+        if before is None and len(known) + len(changed) >= MOST_HELD and _is_beyond(incident, state, len(changed)):
+            unheld += not state.resolved
+            continue
         if not state.resolved:
             firing.append(routed)
-        before = changed.get(identity) or known.get(identity)
         if before is None or state.order > before.order or timing.heard_again(incident, before, now):
             changed[identity] = max(state, before or state, key=_newest)
+    if unheld:
+        incident = msgspec.structs.replace(incident, unheld=incident.unheld + unheld)
     if not changed:
         return incident
     held = _with(incident, changed, now, reuse=reuse)
     return _settle(held, changed, firing, now, (episode, accepted_at or now))
+
+
+def unmute(
+    incident: incidents.Incident, muting: silence.Muting | None, *, now: int, episode: str
+) -> incidents.Incident:
+    """Hear of the alerts whose silence was to be looked at by ``now`` and is over; the same object if none is."""
+    due = [muted.routed for muted in incident.muted.values() if muted.until <= now]
+    return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
+
+
+def _set_aside(
+    incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silence.Muting | None, now: int
+) -> tuple[incidents.Incident, list[decisions.Routed]]:
+    """Keep what is silenced aside; what fires in the incident already is heard of still."""
+    muted = dict(incident.muted)
+    heard = []
+    for routed in arrived:
+        identity = routed.alert.identity
+        known = incident.alerts.get(identity)
+        mute = None
+        # What fires is not taken back, and what is older than what is known is no news.
+        news = known is None or (known.resolved and _state(routed, now).order > known.order)
+        if muting is not None and news and routed.alert.status == "firing":
+            mute = muting(routed, now)
+        if mute is None:
+            muted.pop(identity, None)
+            heard.append(routed)
+        elif identity in muted or len(muted) < silence.MOST_MUTED:
+            before = muted.get(identity)
+            if before is None or before.until <= now or before.by != mute.by:
+                muted[identity] = incidents.Muted(routed, mute.until, mute.by)
+    if muted == incident.muted:
+        return incident, heard
+    return msgspec.structs.replace(incident, muted=muted), heard
+
+
+def _is_beyond(incident: incidents.Incident, state: incidents.AlertState, further: int) -> bool:
+    """Whether an alert that is not known yet is one too many; tombstones give way long after what fires does."""
+    if state.resolved:
+        return len(incident.alerts) + further >= 2 * MOST_HELD
+    return incident.still_fires + further >= MOST_HELD
 
 
 def _with(

@@ -30,6 +30,14 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True):
         return (self.starts_at, self.resolved, self.ends_at, self.severity)
 
 
+class Muted(msgspec.Struct, frozen=True, array_like=True):
+    """An alert that fires and is not heard of until a time (microseconds), and why."""
+
+    routed: decisions.Routed
+    until: int
+    by: str
+
+
 class Incident(msgspec.Struct, frozen=True):
     """The alerts of one incident key and what they amount to.
 
@@ -45,6 +53,9 @@ class Incident(msgspec.Struct, frozen=True):
     again soon after its end (empty: none). ``held_since`` is when the first of several short fires in a row was held
     back, ``unheld_at`` when the last of them went out. ``changes`` are the latest moments at which an incident that
     was opened went quiet or fired again, no more of them than its decision counts.
+
+    ``muted`` are alerts that fire and are silenced, by identity: they are no part of ``alerts``. ``unheld`` counts the
+    firing messages of alerts beyond those that an incident holds.
 
     Three fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since``, and no tombstone is older than ``tombstones_since`` (0: none).
@@ -74,6 +85,8 @@ class Incident(msgspec.Struct, frozen=True):
     held_since: int = 0
     unheld_at: int = 0
     changes: tuple[int, ...] = ()
+    muted: dict[str, Muted] = {}
+    unheld: int = 0
 
     @property
     def still_fires(self) -> int:

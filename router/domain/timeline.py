@@ -33,7 +33,7 @@ def told(
     """What is worth telling of a change that alerts or time alone have made."""
     if after is before:
         return []
-    return [*_life(before, after, now), *_alerts(before, after, arrived, now)]
+    return [*_life(before, after, now), *_alerts(before, after, arrived, now), *_muted(before, after, now)]
 
 
 def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
@@ -113,6 +113,20 @@ def _alerts(
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
             text = f"{', '.join(names[:MOST_NAMES])}{more} {verb}."
             yield Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES], "firing": fires})
+
+
+def _muted(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+    """What is not heard of, once for each reason; and that it is heard of again."""
+    if after.muted == before.muted:
+        return
+    reasons: dict[str, list[str]] = {}
+    for name, muted in after.muted.items():
+        was = before.muted.get(name)
+        if was is None or was.by != muted.by:
+            reasons.setdefault(muted.by, []).append(name)
+    for by, names in reasons.items():
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        yield Event(now, "muted", f"Not heard of: {', '.join(names[:MOST_NAMES])}{more}, by {by}.")
 
 
 def _power_of_ten(number: int) -> int:

@@ -18,6 +18,13 @@ def of(incident: incidents.Incident) -> decisions.Timing:
 
 def due(incident: incidents.Incident) -> int:
     """When time alone changes the incident next, in microseconds; 0 where it never does."""
+    moments = [muted.until for muted in incident.muted.values()]
+    if own := _due(incident):
+        moments.append(own)
+    return min(moments, default=0)
+
+
+def _due(incident: incidents.Incident) -> int:
     timing = of(incident)
     if incident.status == "closed":
         return 0
@@ -36,7 +43,7 @@ def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents
 
     ``episode`` is the random id that an episode opened by this gets.
     """
-    if not 0 < due(incident) <= now:
+    if not 0 < _due(incident) <= now:
         return incident
     incident = _without_stale(incident, now)
     if not incident.still_fires:

@@ -56,6 +56,7 @@ class Settings:
     log: sections.Log
     archive: sections.Archive
     pages: sections.Pages
+    silences: sections.Silences
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -131,6 +132,7 @@ class _Reading:
                 file.log,
                 file.archive,
                 file.pages,
+                file.silences,
                 _beside(path, file.rules),
                 _beside(path, file.data),
                 found_sources,

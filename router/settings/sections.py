@@ -58,6 +58,20 @@ class Pages(Section):
     look_every: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
 
 
+class Alertmanager(Section):
+    """An Alertmanager whose silences hold here too; it is only read."""
+
+    url: str = pydantic.Field(pattern="^https?://", description="Its address, with its path prefix if it has one.")
+    bearer: pydantic.SecretStr | None = pydantic.Field(default=None, description="A token it asks for.")
+
+
+class Silences(Section):
+    """Where silences come from, beside those that people make here."""
+
+    alertmanagers: dict[str, Alertmanager] = {}
+    ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -86,6 +100,7 @@ class File(Section):
     log: Log = Log()
     archive: Archive = Archive()
     pages: Pages = Pages()
+    silences: Silences = Silences()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

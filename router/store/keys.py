@@ -11,6 +11,7 @@
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
+| ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
@@ -30,6 +31,7 @@ INBOX = "ir:{inbox}:stream"
 ARCHIVE = "ir:{inbox}:archive"
 DEAD = "ir:{inbox}:dead"
 QUARANTINE = "ir:{inbox}:quarantine"
+SILENCES = "ir:{silences}:all"
 GATE = "ir:{pages}:gate"
 POSTS = "ir:{pages}:posts"
 TOUCHED = "ir:{pages}:touched"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from router.domain import identity, plan, timeline, timing
+from router.domain import fold, identity, plan, silence, timeline, timing
 from router.domain import publication as publications
 from router.store import errors
 from router.store import incidents as incident_store
@@ -66,7 +66,9 @@ class Reconciler:
         *,
         ticks: Callable[[], int],
         randomness: identity.Randomness,
+        muting: silence.Muting | None = None,
     ) -> None:
+        self._muting = muting
         self._store = store
         self._incidents = incidents
         self._randomness = randomness
@@ -100,10 +102,13 @@ class Reconciler:
         """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
         lease = session.lease
         now = session.now()
-        after = timing.settle(lease.incident, now=now, episode=identity.new_id(self._randomness))
+        episode = identity.new_id(self._randomness)
+        heard = fold.unmute(lease.incident, self._muting, now=now, episode=episode)
+        after = timing.settle(heard, now=now, episode=episode)
         if after is lease.incident:
             return session
-        events = timeline.told(lease.incident, after, (), now)
+        arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
+        events = timeline.told(lease.incident, after, arrived, now)
         if await self._incidents.commit([incident_store.Change(after, lease.version, wake=False, events=events)]):
             return session
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)

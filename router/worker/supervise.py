@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router.store import archive, errors, health, keys, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import reconcile, triage
+from router.worker import mutes, reconcile, triage
 
 _AWAY_SECONDS = 1.0
 
@@ -26,6 +26,8 @@ class Pace:
     tidy_seconds: float = 5.0
     incidents_at_once: int = 64
     drain_seconds: float = 8.0
+    refresh_seconds: float = 1.0
+    ask_seconds: float = 30.0
 
 
 class Worker:
@@ -43,6 +45,7 @@ class Worker:
         clock: Callable[[], int],
         bell: "Bell",
         kept: archive.Archive,
+        silenced: mutes.Mutes,
         pace: Pace = Pace(),
     ) -> None:
         self._name = name
@@ -54,6 +57,7 @@ class Worker:
         self._clock = clock
         self._bell = bell
         self._archive = kept
+        self._mutes = silenced
         self._pace = pace
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
@@ -64,11 +68,13 @@ class Worker:
         """Work until ``stop``; then take nothing new, finish what is under way, and leave."""
         pace = self._pace
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(stop, self._mutes.refresh, pace.refresh_seconds))
             group.create_task(self._repeat(stop, self._triage_turn, 0.0))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._heartbeat_turn, pace.heartbeat_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
+            group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
         if self._running:
             await asyncio.wait(self._running, timeout=pace.drain_seconds)
         with contextlib.suppress(errors.Unavailable):
@@ -141,6 +147,7 @@ class Worker:
 
     async def _tidy_turn(self) -> None:
         """Keep the archive within its bounds."""
+        await self._mutes.tidy(self._clock())
         size = await self._archive.trim(await self._health.fullness())
         metrics.archive_entries.set(size.entries)
         metrics.archive_bytes.set(size.bytes)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
-from router.domain import fold, identity, timeline, timing
+from router.domain import fold, identity, silence, timeline, timing
 from router.domain import incident as incidents
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
@@ -26,7 +26,10 @@ class Arrival(NamedTuple):
 
 
 class Triage:
-    """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at."""
+    """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at.
+
+    ``muting`` tells which alerts are not heard of now.
+    """
 
     def __init__(
         self,
@@ -35,11 +38,13 @@ class Triage:
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
+        muting: silence.Muting | None = None,
     ) -> None:
         self._reader = reader
         self._store = store
         self._randomness = randomness
         self._wake = wake
+        self._muting = muting
         self._log = log.get("triage")
 
     async def handle(self, entries: list[stream.Entry]) -> None:
@@ -112,6 +117,7 @@ class Triage:
             now=held.read_at,
             episode=identity.new_id(self._randomness),
             accepted_at=min(arrival.received_at for arrival in group),
+            muting=self._muting,
         )
 
     async def _route(self, arrivals: list[Arrival]) -> "_Routing":

@@ -26,9 +26,9 @@ def arm(destination: str, kind: str, point: str) -> None:
     act = perform.Performer.act
     current: dict[asyncio.Task, tuple[str, str]] = {}
 
-    async def carrying(self, session, place, publication, operation, call):
+    async def carrying(self, session, place, publication, operation, call, **more):
         current[asyncio.current_task()] = (place.name, operation.kind)
-        return await original(self, session, place, publication, operation, call)
+        return await original(self, session, place, publication, operation, call, **more)
 
     async def acting(self, session, place, publication, desired, wanted):
         current[asyncio.current_task()] = (place.name, wanted.kind)

@@ -6,8 +6,8 @@ import random
 
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
-from router.store import counts, gate, incidents, keys, publications, stream
-from router.worker import bound, desire, pages, perform, reconcile, triage
+from router.store import counts, gate, incidents, keys, publications, silences, stream
+from router.worker import bound, desire, mutes, pages, perform, reconcile, triage
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -25,6 +25,10 @@ class NoJitter(random.Random):
 
 def rule(*targets: decision.Target, name: str = "down") -> decision.Response:
     return decision.Response(name, "rules/a.yaml:3", "v1", targets or (decision.Target("on-call", {"name": "Down"}),))
+
+
+def routed(one: alert.Alert) -> decision.Routed:
+    return decision.Routed(one, decision.Decision("down", severity.Severity.MAJOR, rule()))
 
 
 def firing(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
@@ -56,12 +60,14 @@ class Stage:
         self.incidents = incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
         self.pages = pages.Pages(gate.Gate(connection), counts.Counts(connection), limits, desire.Desires(render))
+        self.mutes = mutes.Mutes(silences.Silences(connection))
         self.rung: set[int] = set()
         self.triage = triage.Triage(
             self.reader,
             self.incidents,
             randomness=NoJitter(),
             wake=self.rung.update,
+            muting=self.mutes,
         )
         performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed)
         self.reconciler = reconcile.Reconciler(
@@ -72,6 +78,7 @@ class Stage:
             self.pages,
             ticks=itertools.count().__next__,
             randomness=NoJitter(),
+            muting=self.mutes,
         )
 
     async def deliver(

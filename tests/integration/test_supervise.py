@@ -46,6 +46,7 @@ def worker(on: stage.Stage, depth=None) -> tuple[supervise.Worker, supervise.Bel
         clock=itertools.count(1_700_000_000_000_000, 1000).__next__,
         bell=bell,
         kept=archive.Archive(on.connection, keep=0, most=0),
+        silenced=on.mutes,
         pace=QUICK,
     )
     return made, bell

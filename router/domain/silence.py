@@ -1,0 +1,137 @@
+"""Silences: alerts that match one open nothing while it lasts. Matchers and times are as in Alertmanager."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal, Protocol, cast
+
+import msgspec
+import re2
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+
+Operator = Literal["=", "!=", "=~", "!~"]
+State = Literal["pending", "active", "expired"]
+
+_WRITTEN = re.compile(r'\s*([a-zA-Z_@][a-zA-Z0-9_.:@/-]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
+RECHECK = 15_000_000  # Microseconds: what is silenced is looked at again, should the silence have been ended early.
+MOST_MUTED = (
+    1_000  # Alerts that an incident keeps until their silence ends; further ones are heard of by their repeats.
+)
+
+
+class Unreadable(ValueError):
+    """A matcher that can't be read; the text says what is wrong with it."""
+
+
+class Matcher(msgspec.Struct, frozen=True, array_like=True):
+    """A label, how it is compared, and to what. An absent label is an empty one."""
+
+    name: str
+    operator: Operator
+    value: str
+
+    def __str__(self) -> str:
+        """As it is written."""
+        return f"{self.name}{self.operator}{msgspec.json.encode(self.value).decode()}"
+
+
+class Silence(msgspec.Struct, frozen=True, array_like=True):
+    """One silence; times in microseconds since the epoch. ``source`` says where it was imported from, if it was."""
+
+    id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: int
+    ends_at: int
+    author: str
+    comment: str = ""
+    source: str = ""
+
+    def state(self, now: int) -> State:
+        """Whether it is still to come, holds, or is over."""
+        if now < self.starts_at:
+            return "pending"
+        return "active" if now < self.ends_at else "expired"
+
+
+class Mute(msgspec.Struct, frozen=True, array_like=True):
+    """Why an alert is not heard of for now, and until when that is known (microseconds)."""
+
+    until: int
+    by: str
+
+
+class Muting(Protocol):
+    """Says whether an alert is not heard of now."""
+
+    def __call__(self, routed: decisions.Routed, now: int, /) -> Mute | None:
+        """Return why, or None where it is heard of."""
+        ...
+
+
+def matcher(text: str) -> Matcher:
+    """Read a matcher as Alertmanager writes it: ``name="value"``, ``name=~"pattern"``; ``Unreadable``."""
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
+    name, operator, value = found[1], cast("Operator", found[2]), found[3]
+    if value.startswith('"'):
+        try:
+            value = msgspec.json.decode(value, type=str)
+        except msgspec.DecodeError as error:
+            raise Unreadable(f"the value of {name} is not written as a text: {error}") from error
+    made = Matcher(name, operator, value)
+    test(made)
+    return made
+
+
+def test(one: Matcher) -> Callable[[alerts.Alert], bool]:
+    """Make what tells whether an alert matches; ``Unreadable`` where the pattern is none. It matches whole values."""
+    if one.operator in {"=", "!="}:
+        wanted, value = one.operator == "=", one.value
+        return lambda alert: (_label(alert, one.name) == value) == wanted
+    try:
+        pattern = re2.compile(f"^(?:{one.value})$")
+    except re2.error as error:
+        raise Unreadable(f"{one.name}{one.operator}: not an RE2 pattern: {error}") from error
+    wanted = one.operator == "=~"
+    return lambda alert: (pattern.search(_label(alert, one.name)) is not None) == wanted
+
+
+def _label(alert: alerts.Alert, name: str) -> str:
+    found = alert.labels.get(name)
+    if found is not None:
+        return found
+    if name in {"source", "title", "severity"}:  # What every alert has, whoever sends it.
+        return str(getattr(alert, name))
+    return ""
+
+
+class Silencer:
+    """Asks many silences at once."""
+
+    def __init__(self, silences: Iterable[Silence]) -> None:
+        """One with a pattern that can't be read is left out: ``unreadable`` names it and what is wrong."""
+        self.unreadable: dict[str, str] = {}
+        self._silences = []
+        for one in silences:
+            try:
+                self._silences.append((one, [test(matcher) for matcher in one.matchers]))
+            except Unreadable as error:
+                self.unreadable[one.id] = str(error)
+
+    def __bool__(self) -> bool:
+        """Whether there is any silence at all."""
+        return bool(self._silences)
+
+    def mute(self, alert: alerts.Alert, now: int) -> Mute | None:
+        """The silence that holds longest for the alert; None where there is none."""
+        last: Silence | None = None
+        for one, tests in self._silences:
+            longer = last is None or one.ends_at > last.ends_at
+            if longer and one.state(now) == "active" and all(matches(alert) for matches in tests):
+                last = one
+        if last is None:
+            return None
+        comment = f": {last.comment}" if last.comment else ""
+        return Mute(min(last.ends_at, now + RECHECK), f"silence {last.id} of {last.author}{comment}")

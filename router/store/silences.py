@@ -1,0 +1,59 @@
+"""Silences as people make them: kept for all workers, and for a while after they are over, to be looked up."""
+
+from typing import Any
+
+import msgspec
+import redis.asyncio
+
+from router.domain import silence as silencing
+from router.store import client, keys
+from router.telemetry import log
+
+KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds that a silence is kept after its end.
+
+_decode = msgspec.msgpack.Decoder(silencing.Silence).decode
+_log = log.get("store")
+
+
+class Silences:
+    """All silences."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection = connection
+
+    async def read(self) -> list[silencing.Silence]:
+        """All of them, those that end first before the others."""
+        async with client.failures():
+            answer: Any = self._connection.hgetall(keys.SILENCES)
+            found = await answer
+        silences = []
+        for identity, data in found.items():
+            try:
+                silences.append(_decode(data))
+            except msgspec.DecodeError as error:
+                _log.error("silence_unreadable", silence=identity.decode(), reason=str(error))
+        return sorted(silences, key=lambda one: (one.ends_at, one.id))
+
+    async def write(self, silence: silencing.Silence) -> None:
+        """Keep a silence, in the place of the one of the same id."""
+        async with client.failures():
+            answer: Any = self._connection.hset(keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
+            await answer
+
+    async def expire(self, identity: str, now: int) -> silencing.Silence | None:
+        """End a silence now; None where there is none of this id that holds or is still to come."""
+        found = next((one for one in await self.read() if one.id == identity and one.state(now) != "expired"), None)
+        if found is None:
+            return None
+        ended = msgspec.structs.replace(found, ends_at=now, starts_at=min(found.starts_at, now))
+        await self.write(ended)
+        return ended
+
+    async def forget(self, now: int) -> int:
+        """Let those go that have been over for long; returns how many."""
+        old = [one.id for one in await self.read() if one.ends_at < now - KEPT_AFTER]
+        if old:
+            async with client.failures():
+                answer: Any = self._connection.hdel(keys.SILENCES, *old)
+                await answer
+        return len(old)

@@ -1,0 +1,57 @@
+"""Which alerts are not heard of now: the silences of people, and those of an Alertmanager that is asked for its own."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from router.domain import decision as decisions
+from router.domain import silence as silencing
+from router.outbound import errors as outbound_errors
+from router.store import silences
+from router.telemetry import log
+
+Imported = Callable[[], Awaitable[list[silencing.Silence]]]
+"""Asks somebody else for their silences; ``outbound.errors.Failure`` where they don't answer."""
+
+
+class Mutes:
+    """Asked for every alert that fires; nearly always there is nothing to ask for."""
+
+    def __init__(self, store: silences.Silences, imports: Sequence[tuple[str, Imported]] = ()) -> None:
+        """``imports`` are others whose silences count here too, by name."""
+        self._store = store
+        self._imports = imports
+        self._imported: dict[str, list[silencing.Silence]] = {}
+        self._own: list[silencing.Silence] = []
+        self._silencer = silencing.Silencer(())
+        self._log = log.get("worker")
+
+    def __call__(self, routed: decisions.Routed, now: int) -> silencing.Mute | None:
+        """Why an alert is not heard of now; None where it is."""
+        return self._silencer.mute(routed.alert, now) if self._silencer else None
+
+    async def refresh(self) -> None:
+        """Read the silences that people have made here; ``Unavailable``."""
+        own = await self._store.read()
+        if own != self._own:
+            self._own = own
+            self._compile()
+
+    async def ask(self) -> None:
+        """Ask the others. Where one does not answer, what it last said holds."""
+        for name, imported in self._imports:
+            try:
+                found = await imported()
+            except outbound_errors.Failure as failure:
+                self._log.warning("silences_not_imported", source=name, reason=str(failure))
+                continue
+            if found != self._imported.get(name):
+                self._imported[name] = found
+                self._compile()
+
+    async def tidy(self, now: int) -> None:
+        """Forget silences that have been over for long."""
+        await self._store.forget(now)
+
+    def _compile(self) -> None:
+        self._silencer = silencing.Silencer([*self._own, *(one for found in self._imported.values() for one in found)])
+        for identity, reason in self._silencer.unreadable.items():
+            self._log.warning("silence_unreadable", silence=identity, reason=reason)

@@ -1,0 +1,317 @@
+"""Two webs, three workers, a Valkey and both vendors, of which any may be killed while alerts come in; and an oracle.
+
+The oracle knows nothing of the product but what its documentation promises: of all messages of an alert that were
+accepted, the newest by its own times says how it is; an incident is open while any of its alerts fires.
+"""
+
+import asyncio
+import contextlib
+import random
+import subprocess
+import threading
+import time
+import urllib.error
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from router.store import client, embedded, incidents, keys
+from tests.end_to_end import harness
+
+RULES = """
+rules:
+  - name: chaos
+    when: {labels.env: chaos}
+    group_by: [labels.key]
+    severity: major
+    public: [alert.labels.key]
+    open:
+      - {at: on-call, name: "Key {{ alert.labels.key | default: alert.title }}"}
+      - {at: devhelm, title: "Key {{ alert.labels.key | default: alert.title }}"}
+      - {at: public-page, publish: auto, title: "Outage {{ alert.labels.key }}", message: We are investigating.}
+      - {at: devhelm-page, publish: auto, title: "Outage {{ alert.labels.key }}", message: We are investigating.}
+"""
+LIMITS = "pages: {automatic_posts: {most: 100000, within: 1h}, automatic_components: {most: 100000, within: 1h}}"
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of one alert; times in milliseconds since the epoch, ``ends_at`` 0 while it fires."""
+
+    key: str
+    alert: str
+    starts_at: int
+    ends_at: int
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As the source `json` takes it."""
+        times = {"ends_at": self.ends_at} if self.ends_at else {}
+        return {
+            "title": f"{self.alert} fails",
+            "status": "resolved" if self.ends_at else "firing",
+            "dedup_key": self.alert,
+            "starts_at": self.starts_at,
+            "labels": {"env": "chaos", "key": self.key},
+            **times,
+        }
+
+
+def messages(chance: random.Random, count: int, incident_keys: int) -> list[Message]:
+    """So many messages, firing and resolved at random, out of order within a window."""
+    base = int(time.time() * 1000) - 3_600_000
+    lives: dict[str, tuple[int, bool]] = {}
+    made = []
+    for step in range(count):
+        number = chance.randrange(incident_keys * 3)
+        alert, key = f"alert-{number}", f"k{number % incident_keys}"
+        began, fires = lives.get(alert, (0, False))
+        at = base + step * 10
+        if fires and chance.random() < 0.5:
+            made.append(Message(key, alert, began, at))
+            lives[alert] = (began, False)
+        else:
+            began = began if fires else at
+            made.append(Message(key, alert, began, 0))
+            lives[alert] = (began, True)
+    order = sorted(range(count), key=lambda step: step + chance.random() * 20)
+    return [made[step] for step in order]
+
+
+@dataclass
+class Oracle:
+    """What has to be, by all that was accepted."""
+
+    newest: dict[str, tuple[tuple[int, int, int], Message]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    accepted: int = 0
+
+    def accept(self, message: Message) -> None:
+        order = (message.starts_at, int(message.ends_at > 0), message.ends_at)
+        with self.lock:
+            self.accepted += 1
+            known = self.newest.get(message.alert)
+            if known is None or order > known[0]:
+                self.newest[message.alert] = (order, message)
+
+    def firing(self) -> dict[str, set[str]]:
+        """By incident key, the alerts that fire; keys without any are there, too."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for _, message in self.newest.values():
+            found[message.key]
+            if not message.ends_at:
+                found[message.key].add(message.alert)
+        return dict(found)
+
+
+class Town:
+    """All processes; each can be killed and started again."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+        self.vendors = stack.enter_context(harness.vendors())
+        self.file = harness.configure(folder, self.vendors, timeout=1, rules=RULES)
+        self.file.write_text(self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS))
+        self.ports = [harness.free_port() for _ in range(3)]
+        self.url = f"redis://127.0.0.1:{self.ports[2]}"
+        self._processes: dict[str, harness.Process] = {}
+        self._valkey: subprocess.Popen[bytes] | None = None
+        self.kills: Counter[str] = Counter()
+        stack.callback(self._stop)
+        self.start_valkey()
+        for name in ("web-0", "web-1", "worker-0", "worker-1", "worker-2"):
+            self.start(name)
+        for number in range(2):
+            self._processes[f"web-{number}"].says("/v1/webhooks")
+
+    def start_valkey(self) -> None:
+        """Every entry is on the disk before it is answered."""
+        (self.folder / "valkey").mkdir(exist_ok=True)
+        command = [embedded.find_program(), "--port", str(self.ports[2]), "--dir", str(self.folder / "valkey")]
+        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--logfile", "valkey.log"]
+        self._valkey = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with contextlib.closing(redis.Redis.from_url(self.url)) as connection:
+            harness.eventually("Valkey answers", lambda: _pings(connection))
+
+    def start(self, name: str) -> None:
+        kind, _, number = name.partition("-")
+        more = ["--port", str(self.ports[int(number)])] if kind == "web" else ["--name", name, "--health-port", "0"]
+        command = [harness.COMMAND, kind, "--config", str(self.file), *more]
+        environment = {**harness.SECRETS, "REDIS_URL": self.url}
+        self._processes[name] = harness.Process(command, self.folder, name, **environment)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and a fresh start."""
+        self.kills[name.partition("-")[0]] += 1
+        if name == "valkey":
+            assert self._valkey is not None
+            self._valkey.kill()
+            self._valkey.wait()
+            self.start_valkey()
+        else:
+            self._processes[name].kill()
+            self.start(name)
+
+    def _stop(self) -> None:
+        for process in self._processes.values():
+            process.kill()
+        if self._valkey is not None:
+            self._valkey.kill()
+            self._valkey.wait()
+
+    def send(self, message: Message, web: int) -> list[int]:
+        """As a sender that does not give up: again until it is accepted. Returns the answers, 0 for none at all."""
+        answers = []
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                url = f"http://127.0.0.1:{self.ports[web]}/v1/webhooks/json"
+                status, _ = harness.ask(url, message.body, harness.TOKEN)
+            except (OSError, urllib.error.URLError):
+                status = 0
+            answers.append(status)
+            if status == 202:
+                return answers
+            time.sleep(0.05)
+        raise AssertionError(f"{message} was not accepted within {PATIENCE_SECONDS} s: {Counter(answers)}")
+
+
+def _pings(connection: "redis.Redis") -> bool:
+    try:
+        return bool(connection.ping())
+    except redis.exceptions.ConnectionError:
+        return False
+
+
+@dataclass
+class Report:
+    """What a run has found. ``wrong`` has to be empty."""
+
+    seed: int
+    accepted: int
+    kills: dict[str, int]
+    answers: dict[int, int]
+    settled_seconds: float
+    wrong: list[str]
+
+
+def run(folder: Path, *, seed: int, count: int, incident_keys: int, kills: list[str]) -> Report:
+    """Send everything twice while processes are killed; then wait until all is as the oracle says."""
+    chance = random.Random(seed)
+    oracle = Oracle()
+    answers: Counter[int] = Counter()
+    with contextlib.ExitStack() as stack:
+        town = Town(folder, stack)
+        senders = _senders(town, messages(chance, count, incident_keys), oracle, answers)
+        _kill(town, chance, kills, senders)
+        for sender in senders:
+            sender.join()
+        began = time.monotonic()
+        wrong: list[str] = ["not looked at yet"]
+        while wrong and time.monotonic() - began < PATIENCE_SECONDS:
+            wrong = asyncio.run(compared(town, oracle))
+            time.sleep(0.2)
+        wrong += failures(senders)
+        return Report(seed, oracle.accepted, dict(town.kills), dict(answers), time.monotonic() - began, wrong)
+
+
+class Sender(threading.Thread):
+    """Sends its share of the messages through both webs."""
+
+    def __init__(self, town: Town, share: list[Message], oracle: Oracle, answers: Counter[int]) -> None:
+        super().__init__(daemon=True)
+        self._town, self._share, self._oracle, self._answers = town, share, oracle, answers
+        self.failure = ""
+
+    def run(self) -> None:
+        for message in self._share:
+            for web in range(2):
+                try:
+                    given = self._town.send(message, web)
+                except AssertionError as error:
+                    self.failure = str(error)
+                    return
+                self._oracle.accept(message)
+                with self._oracle.lock:
+                    self._answers.update(given)
+
+
+def failures(senders: list[Sender]) -> list[str]:
+    return [sender.failure for sender in senders if sender.failure]
+
+
+def _senders(town: Town, made: list[Message], oracle: Oracle, answers: Counter[int]) -> list[Sender]:
+    senders = [Sender(town, made[first::4], oracle, answers) for first in range(4)]
+    for sender in senders:
+        sender.start()
+    return senders
+
+
+def _kill(town: Town, chance: random.Random, kills: list[str], senders: list[Sender]) -> None:
+    """One after the other at random moments while messages are sent; what is left over comes after them."""
+    names = {"worker": ["worker-0", "worker-1", "worker-2"], "web": ["web-0", "web-1"], "valkey": ["valkey"]}
+    for kind in chance.sample(kills, len(kills)):
+        moment = time.monotonic() + chance.uniform(0.3, 1.2)
+        harness.eventually("the moment has come", lambda until=moment: time.monotonic() >= until)
+        town.kill(chance.choice(names[kind]))
+
+
+async def compared(town: Town, oracle: Oracle) -> list[str]:
+    """Everything that is not as the oracle says."""
+    connection = client.connect(town.url)
+    try:
+        return [difference async for difference in _differences(town, oracle, connection)]
+    finally:
+        await connection.aclose()
+
+
+async def _differences(town: Town, oracle: Oracle, connection: Any) -> Any:
+    waiting = await connection.xlen(keys.INBOX)
+    if waiting:
+        yield f"{waiting} deliveries are still in the inbox"
+    if await connection.xlen(keys.DEAD):
+        yield "there are dead letters"
+    firing = oracle.firing()
+    names = {f'chaos{{labels.key="{key}"}}': key for key in firing}
+    held = await incidents.Incidents(connection).read(names)
+    for name, key in names.items():
+        found = {alert.removeprefix("json/") for alert in held[name].incident.firing}
+        if found != firing[key]:
+            yield f"{key}: {sorted(found)} fire, and {sorted(firing[key])} should"
+        leased = await connection.hget(keys.publications(name), "until")
+        if leased and int(leased):
+            yield f"{key}: somebody holds a lease"
+    for difference in at_vendors(town, firing):
+        yield difference
+
+
+def at_vendors(town: Town, firing: dict[str, set[str]]) -> Iterator[str]:
+    """What is open at the vendors has to be what fires, once each; and no episode was ever opened twice."""
+    state = town.vendors.state()
+    ours, theirs = state["incident-io"], state["devhelm"]
+    shown: dict[str, list[tuple[str, bool]]] = {
+        "on-call": [(one["name"], one["incident_status"]["category"] != "closed") for one in ours["incidents"]],
+        "public-page": [(one["name"], one["incident_status"] != "resolved") for one in ours["status_page_incidents"]],
+        "devhelm": [(one["incident"]["title"], one["incident"]["status"] != "RESOLVED") for one in theirs["incidents"]],
+        "devhelm-page": [(one["title"], one["status"] != "RESOLVED") for one in town.vendors.posts()],
+    }
+    wanted = Counter(key for key, alerts in firing.items() if alerts)
+    for place, found in shown.items():
+        is_open = Counter(key_of(title) for title, still in found if still)
+        if is_open != wanted:
+            yield f"{place}: open {is_open - wanted} too many, {wanted - is_open} too few"
+    references = Counter(one["summary"].rpartition("Reference: ")[2] for one in ours["incidents"])
+    for reference, number in references.items():
+        if number > 1:
+            yield f"incident.io has {number} incidents of {reference}"
+
+
+def key_of(title: str) -> str:
+    """The incident key that a title is about."""
+    return next(word for word in title.split() if word[0] == "k" and word[1:].isdigit())

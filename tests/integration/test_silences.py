@@ -1,0 +1,210 @@
+"""Silences on a real server and from an Alertmanager's API: made, listed, ended, imported; and heeded by the worker."""
+
+import asyncio
+
+import pytest
+import uvicorn
+from starlette import applications, responses, routing
+
+from router.domain import silence
+from router.outbound import alertmanager, client, errors
+from router.store import silences
+from router.worker import mutes
+from tests.end_to_end import harness
+from tests.integration import stage, vendor
+
+NOW = 1_700_000_000_000_000
+
+
+def quiet(identity: str = "s1", end: int = NOW + stage.HOUR) -> silence.Silence:
+    return silence.Silence(identity, (silence.matcher('alertname="Down"'),), NOW, end, "ann", "works")
+
+
+def test_silences_are_kept_ended_and_in_the_end_forgotten(with_redis):
+    async def body(connection):
+        at = silences.Silences(connection)
+        await at.write(quiet("later", NOW + 2 * stage.HOUR))
+        await at.write(quiet("sooner"))
+        assert [one.id for one in await at.read()] == ["sooner", "later"]
+        assert (await at.expire("sooner", NOW + 5)).ends_at == NOW + 5
+        assert await at.expire("sooner", NOW + 6) is None
+        assert await at.expire("unknown", NOW) is None
+        assert await at.forget(NOW + 5 + silences.KEPT_AFTER) == 0
+        assert await at.forget(NOW + 6 + silences.KEPT_AFTER) == 1
+        assert [one.id for one in await at.read()] == ["later"]
+
+    with_redis(body)
+
+
+def test_the_worker_opens_nothing_for_what_is_silenced_until_it_is_over(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        store = silences.Silences(on.connection)
+        now = await on.redis_now()
+        one = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, now + 400_000, "ann", "works")
+        await store.write(one)
+        await on.mutes.refresh()
+        await on.deliver(stage.firing())
+        await on.turn()
+        assert at.calls == []
+        told = [event.text for event in await on.incidents.timeline("down")]
+        assert told == ["Not heard of: am/f1, by silence s1 of ann: works."]
+        await on.until(lambda: at.states() == ["open"])
+        assert (await on.incident()).muted == {}
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+LISTED = [
+    {
+        "id": "u1",
+        "status": {"state": "active"},
+        "matchers": [
+            {"name": "alertname", "value": "Down", "isRegex": False, "isEqual": True},
+            {"name": "env", "value": "prod.*", "isRegex": True, "isEqual": False},
+        ],
+        "startsAt": "2023-11-14T22:13:20.000Z",
+        "endsAt": "2023-11-14T23:13:20.000Z",
+        "createdBy": "bob",
+        "comment": "upgrade",
+        "updatedAt": "2023-11-14T22:13:20.000Z",
+    },
+    {
+        "id": "u2",
+        "status": {"state": "expired"},
+        "matchers": [{"name": "a", "value": "b", "isRegex": False}],
+        "startsAt": "2023-11-14T22:13:20.000Z",
+        "endsAt": "2023-11-14T22:14:20.000Z",
+    },
+]
+
+
+class Serving:
+    """An API on loopback that lists silences, or fails."""
+
+    def __init__(self) -> None:
+        self.answer: tuple[int, object] = (200, LISTED)
+
+    async def ask(self, body):
+        async def listed(_):
+            status, content = self.answer
+            return responses.JSONResponse(content, status)
+
+        app = applications.Starlette(routes=[routing.Route("/am/api/v2/silences", listed)])
+        port = harness.free_port()
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        http = client.Client(
+            name="am", base_url=f"http://127.0.0.1:{port}/am", headers={}, timeout_seconds=5, now=lambda: NOW
+        )
+        try:
+            return await body(http)
+        finally:
+            await http.aclose()
+            server.should_exit = True
+            await task
+
+
+def test_an_alertmanager_s_silences_are_read_as_they_are_meant():
+    async def body(http):
+        (one,) = await alertmanager.silences(http, "am")
+        assert (one.id, one.author, one.comment, one.source) == ("u1", "bob", "upgrade", "am")
+        assert [str(matcher) for matcher in one.matchers] == ['alertname="Down"', 'env!~"prod.*"']
+        assert (one.starts_at, one.ends_at) == (NOW, NOW + stage.HOUR)
+
+    asyncio.run(Serving().ask(body))
+
+
+def test_what_was_imported_last_holds_while_the_other_does_not_answer(with_redis):
+    serving = Serving()
+
+    async def importing(http, connection):
+        at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        await at.ask()
+        down = stage.firing()
+        labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        routed = stage.routed(labelled)
+        assert "u1 of bob: upgrade" in at(routed, NOW).by
+        for failing in ((503, {}), (200, {"not": "a list"})):
+            serving.answer = failing
+            await at.ask()
+            assert at(routed, NOW) is not None
+        serving.answer = (200, [])
+        await at.ask()
+        assert at(routed, NOW) is None
+
+    def body(connection):
+        return serving.ask(lambda http: importing(http, connection))
+
+    with_redis(body)
+
+
+def test_a_pattern_that_re2_does_not_know_harms_no_other_silence(with_redis):
+    odd = {**LISTED[0], "id": "odd", "matchers": [{"name": "a", "value": "(?=x)", "isRegex": True}]}
+    serving = Serving()
+    serving.answer = (200, [odd, LISTED[0]])
+
+    async def importing(http, connection):
+        at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        await at.ask()
+        labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        assert at(stage.routed(labelled), NOW) is not None
+
+    with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
+
+
+def test_an_answer_that_is_none_is_a_failure():
+    serving = Serving()
+    serving.answer = (401, {"message": "no"})
+
+    async def body(http):
+        with pytest.raises(errors.Failure):
+            await alertmanager.silences(http, "am")
+
+    asyncio.run(serving.ask(body))
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("silences")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
+        running.at = at
+        yield running
+
+
+def test_a_silence_is_made_listed_and_ended_from_the_terminal(router):
+    assert router.command("silences", "list").stdout == "there is no silence\n"
+    made = router.command("silences", "add", 'service="checkout"', "--comment", "upgrade", "--for", "2h", "--by", "ann")
+    assert made.returncode == 0, made.stderr
+    identity = made.stdout.split()[0]
+    listed = router.command("silences", "list").stdout
+    assert all(part in listed for part in (identity, "active", "ann", 'service="checkout"', "upgrade"))
+    harness.eventually("it is heeded", lambda: heeded(router))
+    assert router.at.incidents()["on-call"] == []
+    assert router.command("silences", "expire", identity).stdout == f"ended {identity}\n"
+    assert router.command("silences", "expire", identity).returncode == 1
+    assert router.command("silences", "list").stdout == "there is no silence\n"
+    assert "expired" in router.command("silences", "list", "--all").stdout
+    harness.eventually("what still fires is heard of", lambda: router.at.incidents()["on-call"] == ["open"])
+
+
+def heeded(router) -> bool:
+    router.receives()
+    return "Not heard of" in router.command("incidents", "show", 'checkout-down{labels.service="checkout"}').stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["service"], "not a matcher"),
+        (['service=~"("'], "not an RE2 pattern"),
+        (['service=~".*"'], "silence everything"),
+        (['service="a"', "--for", "soon"], "soon"),
+    ],
+)
+def test_what_is_written_wrongly_is_refused_with_a_word(router, arguments, said):
+    done = router.command("silences", "add", *arguments, "--comment", "x")
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
