@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast check bench format lock clean
+.PHONY: help run demo test test-fast test-faults check bench format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,6 +29,9 @@ test: $(VENV)/.installed-dev ## Run every test; as root it first installs the De
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
 	@$(PYTEST) tests/unit tests/contract tests/structure
+
+test-faults: $(VENV)/.installed-dev ## Kill webs, workers and Valkey under load, at full length; CHAOS_SEED=N repeats a run
+	@CHAOS=full $(PYTEST) -s tests/faults
 
 check: $(VENV)/.installed-dev ## Check style, types, layers and locks
 	@$(BIN)/ruff check

@@ -115,7 +115,7 @@ def worker(
     longest = max((place.timeout_seconds for place in at.values()), default=10.0)
     lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
     bell = supervise.Bell()
-    reader = stream.Reader(connection, name, archives=settings.archive.enabled)
+    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection)
     silenced = mutes.Mutes(silences.Silences(connection), imported(settings))
     return supervise.Worker(

@@ -5,6 +5,7 @@
 | ``ir:{inbox}:stream``            | stream | accepted deliveries, ``h`` packed, ``b`` the body | until processed |
 | ``ir:{inbox}:archive``           | stream | deliveries that were processed, as in the inbox   | as configured   |
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
+| ``ir:{inbox}:suspects``          | hash   | entry → how many began it again, and the last     | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
@@ -30,6 +31,7 @@ SHARDS = 16
 INBOX = "ir:{inbox}:stream"
 ARCHIVE = "ir:{inbox}:archive"
 DEAD = "ir:{inbox}:dead"
+SUSPECTS = "ir:{inbox}:suspects"
 QUARANTINE = "ir:{inbox}:quarantine"
 SILENCES = "ir:{silences}:all"
 GATE = "ir:{pages}:gate"

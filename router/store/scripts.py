@@ -21,6 +21,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "trim": (1, 1),
     "count": (3, 3),
     "exhume": (2, 2),
+    "suspect": (2, 2),
 }
 
 

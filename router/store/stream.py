@@ -119,8 +119,11 @@ class Entry(NamedTuple):
 class Reader:
     """The worker's side: read in batches, fold, and only then acknowledge."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", consumer: str, *, archives: bool = False) -> None:
-        """``archives``: what is done moves to the archive, and is not deleted."""
+    def __init__(
+        self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
+    ) -> None:
+        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
+        self._life = life or consumer
         self._connection = connection
         self._archives = archives
         self._scripts = scripts.Scripts(connection)
@@ -165,16 +168,11 @@ class Reader:
             answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
         return _entries(answer)
 
-    async def times_delivered(self, entries: list[Entry]) -> dict[Entry, int]:
-        """How often each of these pending entries has been handed out; those no longer pending are left out."""
+    async def suspect(self, entry: Entry) -> int:
+        """Count that this entry is begun again, and return by how many it was; 0 where it is no longer pending."""
+        arguments = [keys.GROUP, entry.id, self._life]
         async with client.failures():
-            pipeline = self._connection.pipeline(transaction=False)
-            for entry in entries:
-                pipeline.xpending_range(keys.INBOX, keys.GROUP, entry.id, entry.id, 1)
-            answers = await pipeline.execute()
-        return {
-            entry: int(answer[0]["times_delivered"]) for entry, answer in zip(entries, answers, strict=True) if answer
-        }
+            return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
 
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""

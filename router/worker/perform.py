@@ -15,6 +15,8 @@ from router.worker import bound, story
 
 Passed = Callable[[str], None]
 
+_NOT_LET_IN = frozenset({401, 403})
+
 
 class LeaseLostError(Exception):
     """Somebody else has this incident now; whatever is left to do is theirs."""
@@ -75,12 +77,12 @@ class Performer:
         operation = operation_of(publication, intent, desired)
         if intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
-            return await self._carry_out(
-                session, place, publication, operation, self._found(session, place, operation, settled_at)
-            )
-        if intent.kind == "publish":
-            return await self._carry_out(session, place, publication, operation, _published(place, operation))
-        return await self._carry_out(session, place, publication, operation, _call(place, operation))
+            call: Awaitable[operations.Seen | None] = self._found(session, place, operation, settled_at)
+        elif intent.kind == "publish":
+            call = _published(place, operation)
+        else:
+            call = _call(place, operation)
+        return await self._carry_out(session, place, publication, operation, _still_unknown(call))
 
     async def look(
         self,
@@ -240,10 +242,25 @@ def _call(place: bound.Bound, operation: operations.Operation) -> Awaitable[oper
     return calls[operation.kind](operation)
 
 
+async def _still_unknown(call: Awaitable[operations.Seen | None]) -> operations.Seen | None:
+    """Find out what has become of an operation: where that fails, it may have happened all the same.
+
+    To take such a failure for "surely not done" would be to forget what is open at the vendor.
+    """
+    try:
+        return await call
+    except errors.Temporary as failure:
+        raise errors.Unanswered(str(failure), failure.retry_after) from failure
+    except errors.Permanent as failure:
+        if failure.status not in _NOT_LET_IN:
+            raise
+        raise errors.Unanswered(str(failure)) from failure
+
+
 async def _opened_again(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
     """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
     seen = await place.destination.open(operation)
-    return await place.destination.find(operation) or seen
+    return await _still_unknown(place.destination.find(operation)) or seen
 
 
 async def _published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:

@@ -14,7 +14,7 @@ from router.telemetry import log
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
-MOST_DELIVERIES = 5
+MOST_ATTEMPTS = 3  # Workers that may be lost over one delivery.
 _IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
 
 
@@ -57,14 +57,15 @@ class Triage:
     async def handle_again(self, entries: list[stream.Entry]) -> None:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
 
-        One that has been delivered too often goes to the dead letters: whoever tried to fold it did not live to
-        acknowledge it.
+        One that too many workers did not survive goes to the dead letters. Each is counted before it is looked at, by
+        itself: those that merely waited in the same batch while a worker died are not suspected.
         """
-        for entry, times in (await self._reader.times_delivered(entries)).items():
-            if times > MOST_DELIVERIES:
-                self._log.error("entry_worn_out", entry=entry.id.decode(), deliveries=times)
-                await self._reader.bury(entry, f"delivered {times} times and never acknowledged")
-            else:
+        for entry in entries:
+            times = await self._reader.suspect(entry)
+            if times > MOST_ATTEMPTS:
+                self._log.error("entry_worn_out", entry=entry.id.decode(), attempts=times - 1)
+                await self._reader.bury(entry, f"{times - 1} workers began to fold it and did not live to finish")
+            elif times:
                 await self.handle([entry])
 
     async def _unpack(self, entries: list[stream.Entry]) -> tuple[list[Arrival], list[stream.Entry]]:

@@ -1,19 +1,16 @@
-"""Two webs, three workers, a Valkey and both vendors, of which any may be killed while alerts come in; and an oracle.
-
-The oracle knows nothing of the product but what its documentation promises: of all messages of an alert that were
-accepted, the newest by its own times says how it is; an incident is open while any of its alerts fires.
-"""
+"""Two webs, three workers, a Valkey and both vendors, of which any may be killed while alerts come in."""
 
 import asyncio
 import contextlib
+import http.client
 import random
 import subprocess
 import threading
 import time
 import urllib.error
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import redis
 
 from router.store import client, embedded, incidents, keys
 from tests.end_to_end import harness
+from tests.faults import oracles
 
 RULES = """
 rules:
@@ -39,76 +37,6 @@ LIMITS = "pages: {automatic_posts: {most: 100000, within: 1h}, automatic_compone
 PATIENCE_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Message:
-    """One message of one alert; times in milliseconds since the epoch, ``ends_at`` 0 while it fires."""
-
-    key: str
-    alert: str
-    starts_at: int
-    ends_at: int
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """As the source `json` takes it."""
-        times = {"ends_at": self.ends_at} if self.ends_at else {}
-        return {
-            "title": f"{self.alert} fails",
-            "status": "resolved" if self.ends_at else "firing",
-            "dedup_key": self.alert,
-            "starts_at": self.starts_at,
-            "labels": {"env": "chaos", "key": self.key},
-            **times,
-        }
-
-
-def messages(chance: random.Random, count: int, incident_keys: int) -> list[Message]:
-    """So many messages, firing and resolved at random, out of order within a window."""
-    base = int(time.time() * 1000) - 3_600_000
-    lives: dict[str, tuple[int, bool]] = {}
-    made = []
-    for step in range(count):
-        number = chance.randrange(incident_keys * 3)
-        alert, key = f"alert-{number}", f"k{number % incident_keys}"
-        began, fires = lives.get(alert, (0, False))
-        at = base + step * 10
-        if fires and chance.random() < 0.5:
-            made.append(Message(key, alert, began, at))
-            lives[alert] = (began, False)
-        else:
-            began = began if fires else at
-            made.append(Message(key, alert, began, 0))
-            lives[alert] = (began, True)
-    order = sorted(range(count), key=lambda step: step + chance.random() * 20)
-    return [made[step] for step in order]
-
-
-@dataclass
-class Oracle:
-    """What has to be, by all that was accepted."""
-
-    newest: dict[str, tuple[tuple[int, int, int], Message]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    accepted: int = 0
-
-    def accept(self, message: Message) -> None:
-        order = (message.starts_at, int(message.ends_at > 0), message.ends_at)
-        with self.lock:
-            self.accepted += 1
-            known = self.newest.get(message.alert)
-            if known is None or order > known[0]:
-                self.newest[message.alert] = (order, message)
-
-    def firing(self) -> dict[str, set[str]]:
-        """By incident key, the alerts that fire; keys without any are there, too."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for _, message in self.newest.values():
-            found[message.key]
-            if not message.ends_at:
-                found[message.key].add(message.alert)
-        return dict(found)
-
-
 class Town:
     """All processes; each can be killed and started again."""
 
@@ -116,7 +44,7 @@ class Town:
         self.folder = folder
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
-        self.file = harness.configure(folder, self.vendors, timeout=1, rules=RULES)
+        self.file = harness.configure(folder, self.vendors, timeout=4, rules=RULES)
         self.file.write_text(self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS))
         self.ports = [harness.free_port() for _ in range(3)]
         self.url = f"redis://127.0.0.1:{self.ports[2]}"
@@ -165,7 +93,7 @@ class Town:
             self._valkey.kill()
             self._valkey.wait()
 
-    def send(self, message: Message, web: int) -> list[int]:
+    def send(self, message: oracles.Message, web: int) -> list[int]:
         """As a sender that does not give up: again until it is accepted. Returns the answers, 0 for none at all."""
         answers = []
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -173,7 +101,7 @@ class Town:
             try:
                 url = f"http://127.0.0.1:{self.ports[web]}/v1/webhooks/json"
                 status, _ = harness.ask(url, message.body, harness.TOKEN)
-            except (OSError, urllib.error.URLError):
+            except (OSError, urllib.error.URLError, http.client.HTTPException):
                 status = 0
             answers.append(status)
             if status == 202:
@@ -204,11 +132,11 @@ class Report:
 def run(folder: Path, *, seed: int, count: int, incident_keys: int, kills: list[str]) -> Report:
     """Send everything twice while processes are killed; then wait until all is as the oracle says."""
     chance = random.Random(seed)
-    oracle = Oracle()
+    oracle = oracles.Oracle()
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:
         town = Town(folder, stack)
-        senders = _senders(town, messages(chance, count, incident_keys), oracle, answers)
+        senders = _senders(town, oracles.messages(chance, count, incident_keys), oracle, answers)
         _kill(town, chance, kills, senders)
         for sender in senders:
             sender.join()
@@ -224,7 +152,7 @@ def run(folder: Path, *, seed: int, count: int, incident_keys: int, kills: list[
 class Sender(threading.Thread):
     """Sends its share of the messages through both webs."""
 
-    def __init__(self, town: Town, share: list[Message], oracle: Oracle, answers: Counter[int]) -> None:
+    def __init__(self, town: Town, share: list[oracles.Message], oracle: oracles.Oracle, answers: Counter[int]) -> None:
         super().__init__(daemon=True)
         self._town, self._share, self._oracle, self._answers = town, share, oracle, answers
         self.failure = ""
@@ -246,7 +174,7 @@ def failures(senders: list[Sender]) -> list[str]:
     return [sender.failure for sender in senders if sender.failure]
 
 
-def _senders(town: Town, made: list[Message], oracle: Oracle, answers: Counter[int]) -> list[Sender]:
+def _senders(town: Town, made: list[oracles.Message], oracle: oracles.Oracle, answers: Counter[int]) -> list[Sender]:
     senders = [Sender(town, made[first::4], oracle, answers) for first in range(4)]
     for sender in senders:
         sender.start()
@@ -262,7 +190,7 @@ def _kill(town: Town, chance: random.Random, kills: list[str], senders: list[Sen
         town.kill(chance.choice(names[kind]))
 
 
-async def compared(town: Town, oracle: Oracle) -> list[str]:
+async def compared(town: Town, oracle: oracles.Oracle) -> list[str]:
     """Everything that is not as the oracle says."""
     connection = client.connect(town.url)
     try:
@@ -271,7 +199,7 @@ async def compared(town: Town, oracle: Oracle) -> list[str]:
         await connection.aclose()
 
 
-async def _differences(town: Town, oracle: Oracle, connection: Any) -> Any:
+async def _differences(town: Town, oracle: oracles.Oracle, connection: Any) -> Any:
     waiting = await connection.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"

@@ -29,8 +29,8 @@ class Scene:
         self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
         self.web = harness.Router(self._start([harness.COMMAND, "web", "--config", str(self.file)], "web"), self.file)
 
-    def _start(self, command: list[str], name: str) -> harness.Process:
-        process = harness.Process(command, self.folder, name, **self.environment)
+    def _start(self, command: list[str], name: str, **more: str) -> harness.Process:
+        process = harness.Process(command, self.folder, name, **self.environment, **more)
         self._stack.callback(process.stop)
         return process
 
@@ -40,9 +40,9 @@ class Scene:
         process.says("worker started")
         return process
 
-    def worker_that_dies(self, place: str, kind: str, point: str) -> harness.Process:
+    def worker_that_dies(self, place: str, kind: str, point: str, without: str = "") -> harness.Process:
         command = [sys.executable, DIES, str(self.file), place, kind, point]
-        return self._start(command, "worker-that-dies")
+        return self._start(command, f"worker-that-dies-{point}", WITHOUT=without)
 
 
 @pytest.fixture
@@ -85,6 +85,17 @@ def test_a_worker_killed_before_it_acknowledges_loses_nothing_and_doubles_nothin
     assert killed(dying)
     scene.worker(name)
     harness.eventually("there is exactly one everywhere", lambda: scene.vendors.everywhere("open"))
+
+
+@pytest.mark.parametrize(("first", "second"), [("intent", "intent"), ("", "find")])
+def test_without_the_intent_or_the_search_there_would_be_two(scene, first, second):
+    """The checks can fail: what they rest on is taken away, and they do."""
+    dying = scene.worker_that_dies("devhelm", "open", "after-call", first)
+    scene.web.receives(severity="critical")
+    assert killed(dying)
+    scene.worker_that_dies("", "", "", second).says("started")
+    harness.eventually("DevHelm has two", lambda: scene.vendors.incidents()["devhelm"] == ["open", "open"])
+    assert not scene.vendors.everywhere("open")
 
 
 def test_two_workers_share_the_work_and_one_may_die(scene):

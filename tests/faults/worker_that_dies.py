@@ -1,5 +1,8 @@
 """A worker that kills itself at one point of one operation: ``worker_that_dies.py CONFIG DESTINATION KIND POINT``.
 
+With the environment's WITHOUT it lacks what it promises by: ``intent`` (nothing is written down before a call) or
+``find`` (DevHelm is not searched). What it then does wrong shows that the checks can fail.
+
 The points are those that ``perform`` passes; ``before-acknowledge`` is the moment between the commit of a batch and
 its acknowledgement.
 """
@@ -12,8 +15,9 @@ from pathlib import Path
 
 from router import settings as configuration
 from router.assembly import running
+from router.destinations.devhelm import incidents
 from router.store import stream
-from router.worker import perform
+from router.worker import perform, reconcile
 
 
 def die() -> None:
@@ -50,6 +54,24 @@ def arm_acknowledgement() -> None:
     stream.Reader.done = done
 
 
+def do_without(part: str) -> None:
+    """Take away one of the things that keep incidents from being opened twice."""
+    if part == "intent":
+        record = reconcile.Session.record
+
+        async def recording(self, publication, *events):
+            if publication.intent is None:
+                await record(self, publication, *events)
+
+        reconcile.Session.record = recording
+    elif part == "find":
+
+        async def nothing(_self, _operation):
+            return None
+
+        incidents.Incidents.find = nothing
+
+
 hooks = {"passed": lambda _: None}
 
 
@@ -70,9 +92,10 @@ async def main(file: str) -> None:
 
 
 if __name__ == "__main__":
+    do_without(os.environ.get("WITHOUT", ""))
     _, config, wanted_destination, wanted_kind, wanted_point = sys.argv
     if wanted_point == "before-acknowledge":
         arm_acknowledgement()
-    else:
+    elif wanted_point:
         arm(wanted_destination, wanted_kind, wanted_point)
     asyncio.run(main(config))

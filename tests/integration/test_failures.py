@@ -1,8 +1,10 @@
 """Vendors that fail in every way: tried again under the same key, looked for before it is repeated, never doubled."""
 
 import msgspec
+import pytest
 
 from router.domain import severity
+from router.outbound import errors
 from router.store import keys
 from tests.integration import stage, vendor
 
@@ -166,6 +168,57 @@ def test_a_lease_that_was_lost_before_the_intent_was_written_makes_no_call(with_
         await on.connection.hincrby(keys.publications("down"), "fence", 1)
         assert not await on.reconciler.reconcile(lease)
         assert at.calls == []
+
+    stage.playing(with_redis, play, place(at))
+
+
+@pytest.mark.parametrize(
+    "failure", [vendor.temporary(0.001), vendor.temporary(), errors.Permanent("403: the key is no good", status=403)]
+)
+def test_a_search_that_fails_is_no_proof_that_nothing_was_opened(with_redis, failure):
+    """What was opened without an answer is found and ended, though the first search fails and all is over meanwhile."""
+    at = vendor.Vendor(repeatable_open=False)
+
+    async def play(on):
+        at.after.append(errors.Unanswered("no answer", 0.001))
+        at.failing_finds.append(failure)
+        await on.deliver(stage.firing())
+        await on.turn()
+        assert at.states() == ["open"]
+        await on.deliver(stage.resolved())
+        await on.until(lambda: at.states() == ["resolved"])
+        assert at.finds >= 2
+        assert at.kinds == ["open", "resolve"]
+
+    stage.playing(with_redis, play, place(at))
+
+
+def test_a_search_that_fails_after_opening_again_forgets_nothing(with_redis):
+    at = vendor.Vendor(repeatable_open=False)
+
+    async def play(on):
+        at.before.append(errors.Unanswered("no answer", 0.001))
+        at.failing_finds += [None, vendor.temporary(0.001)]
+        await on.deliver(stage.firing())
+        await on.until(lambda: at.states() == ["open"])
+        await on.deliver(stage.resolved())
+        await on.until(lambda: at.states() == ["resolved"])
+        assert at.kinds == ["open", "open", "resolve"]
+
+    stage.playing(with_redis, play, place(at))
+
+
+def test_a_repeat_under_the_same_key_that_fails_forgets_nothing(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        at.after.append(errors.Unanswered("no answer", 0.001))
+        at.before += [None, vendor.temporary(0.001)]
+        await on.deliver(stage.firing())
+        await on.turn()
+        await on.deliver(stage.resolved())
+        await on.until(lambda: at.states() == ["resolved"])
+        assert at.kinds == ["open", "open", "open", "resolve"]
 
     stage.playing(with_redis, play, place(at))
 

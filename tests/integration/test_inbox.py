@@ -177,15 +177,18 @@ def test_another_worker_takes_over_what_a_dead_one_left(with_redis):
     with_redis(body)
 
 
-def test_how_often_an_entry_was_handed_out_is_counted(with_redis):
+def test_how_often_an_entry_was_begun_again_is_counted_for_each_by_itself(with_redis):
     async def body(connection):
-        reader = await accepted(connection, "a")
-        entries = await reader.read(10, 100)
+        reader = await accepted(connection, "a", "b")
+        first, second = await reader.read(10, 100)
         for _ in range(3):
-            await reader.own_pending(10)
-        assert list((await reader.times_delivered(entries)).values()) == [4]
-        await reader.done(entries)
-        assert await reader.times_delivered(entries) == {}
+            await reader.own_pending(10)  # To be handed out is no fault of theirs.
+        lives = [stream.Reader(connection, "w1", life=f"life-{number}") for number in range(3)]
+        assert [await one.suspect(first) for one in lives] == [1, 2, 3]
+        assert [await lives[2].suspect(first) for _ in range(3)] == [3, 3, 3]  # It tries again, and lives.
+        assert await reader.suspect(second) == 1
+        await reader.done([first, second])
+        assert await reader.suspect(first) == 0
 
     with_redis(body)
 

@@ -3,6 +3,7 @@
 import asyncio
 
 from router.store import keys, stream
+from router.worker import triage
 from tests.integration import stage, vendor
 
 
@@ -21,18 +22,22 @@ def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on
     stage.playing(with_redis, play, vendor.on_call(at))
 
 
-def test_an_entry_that_nobody_lived_to_acknowledge_becomes_a_dead_letter(with_redis):
+def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_its_neighbours_do_not(with_redis):
     async def play(on):
-        await on.deliver(stage.firing())
+        for key in ("innocent", "deadly"):
+            await on.deliver(stage.firing(key), key=key)
         await on.reader.prepare()
-        await on.reader.read(10, None)
-        for _ in range(4):
-            await on.reader.own_pending(10)
-        entries = await on.reader.own_pending(10)
-        await on.triage.handle_again(entries)
-        ((_, dead),) = await on.connection.xrange(keys.DEAD)
-        assert b"delivered 6 times" in dead[b"reason"]
-        assert await stream.depth(on.connection) == (0, 0)
+        innocent, deadly = await on.reader.read(10, None)
+        for number in range(triage.MOST_ATTEMPTS):
+            lost = stream.Reader(on.connection, "w1", life=f"lost-{number}")
+            assert await lost.suspect(deadly) <= triage.MOST_ATTEMPTS
+            await lost.own_pending(10)
+        await on.triage.handle_again([deadly, innocent])
+        ((_, fields),) = await on.connection.xrange(keys.DEAD)
+        assert b"3 workers began to fold it" in fields[b"reason"]
+        assert (await on.incident("innocent")).status == "open"
+        assert (await on.incident("deadly")).status == "closed"
+        assert await on.connection.xlen(keys.INBOX) == 0
 
     stage.playing(with_redis, play)
 

@@ -16,10 +16,11 @@ class Vendor:
         self.incidents: dict[str, dict] = {}
         self.by_key: dict[str, str] = {}
         self.calls: list[operation.Operation] = []
-        self.before: list[Exception] = []
+        self.before: list[Exception | None] = []
         self.after: list[Exception] = []
         self.drafts: dict[str, str] = {}
         self.finds = 0
+        self.failing_finds: list[Exception | None] = []
         self.looks = 0
         self._ids = itertools.count(1)
 
@@ -32,8 +33,8 @@ class Vendor:
 
     def _called(self, operation: operation.Operation) -> None:
         self.calls.append(operation)
-        if self.before:
-            raise self.before.pop(0)
+        if self.before and (failure := self.before.pop(0)) is not None:
+            raise failure
 
     def _acted(self, vendor_id: str) -> operation.Seen:
         if self.after:
@@ -54,6 +55,8 @@ class Vendor:
 
     async def find(self, call: operation.Operation) -> operation.Seen | None:
         self.finds += 1
+        if self.failing_finds and (failure := self.failing_finds.pop(0)) is not None:
+            raise failure
         for vendor_id, incident in self.incidents.items():
             if incident["reference"] == call.reference:
                 return operation.Seen(vendor_id, incident["state"])
