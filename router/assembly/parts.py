@@ -1,6 +1,7 @@
 """The parts of a process, each made from the settings by one function; here alone clocks and randomness are made."""
 
 import functools
+import hashlib
 import random
 import socket
 import time
@@ -20,7 +21,7 @@ from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.store import archive as archives
-from router.store import health, quarantine, silences, stream
+from router.store import health, quarantine, quotas, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log
@@ -71,12 +72,16 @@ def load_rules(settings: configuration.Settings, folder: Path | None = None) -> 
     return rules.load(folder or settings.rules, known_destinations(settings))
 
 
-def places(settings: configuration.Settings) -> dict[str, bound.Bound]:
-    """The configured destinations, ready to be called."""
+def places(settings: configuration.Settings, store: "redis.asyncio.Redis | None" = None) -> dict[str, bound.Bound]:
+    """The configured destinations, ready to be called; within what their accounts allow, where there is a store."""
     made = {}
     for name, config in settings.destinations.items():
         kind = destinations.KINDS[config.kind]
         connection = kind.connect(name, config, clock)
+        if store is not None:
+            secret = config.api_key.get_secret_value()
+            account = hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
+            connection.quota = quotas.Quota(store, account, config.per_minute)
         destination = kind.make(name, config, connection)
         follows = getattr(config, "follows", "")
         made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds)

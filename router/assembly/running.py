@@ -125,7 +125,7 @@ async def working(
     passed: perform.Passed = lambda _: None,
 ) -> AsyncIterator[None]:
     """The worker part, working for the length of the block; what is under way is finished before it ends."""
-    at = parts.places(settings)
+    at = parts.places(settings, connection)
     stop = asyncio.Event()
     task = group.create_task(parts.worker(settings, connection, at, passed=passed).run(stop))
     looking = group.create_task(parts.look_at_vendors(at))

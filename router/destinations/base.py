@@ -34,6 +34,7 @@ class Opening(pydantic.BaseModel):
 class Config(pydantic.BaseModel):
     """One configured account; a kind's own settings are added by its subclass.
 
+    ``per_minute`` is how many calls the vendor allows the account; four fifths of them are made at the most.
     ``defaults`` are fields of the kind's ``Opening`` that hold where a rule says nothing. Sub-classes validate them
     against their ``Opening`` when the configuration is loaded.
     """
@@ -45,6 +46,7 @@ class Config(pydantic.BaseModel):
     api_key: pydantic.SecretStr
     base_url: Url
     timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=60)
+    per_minute: int = pydantic.Field(default=1200, ge=1)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
 
 

@@ -5,10 +5,11 @@ whatever goes wrong into one of ``errors``.
 """
 
 import asyncio
+import contextvars
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -104,12 +105,29 @@ def segment(text: str) -> str:
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
 
+class Quota(Protocol):
+    """How often the account may be called, by everybody together."""
+
+    async def admit(self, floor: float, /) -> float:
+        """Take one call, leaving the share ``floor``; returns 0, or the seconds until there may be one."""
+        ...
+
+    async def pause(self, seconds: float, /) -> None:
+        """Nobody calls for so long."""
+        ...
+
+
+floor: contextvars.ContextVar[float] = contextvars.ContextVar("floor", default=0.0)
+"""The share of the quota that the operation under way leaves for what is more urgent."""
+
+
 class Client:
     """Calls one account of one vendor.
 
     ``name`` is the destination's, for messages. ``timeout_seconds`` bounds a whole call, from asking for a connection
     to the last byte of the answer. ``now`` gives epoch microseconds, to read dates in ``Retry-After``. ``secrets`` are
     masked in every message; ``headers`` usually hold them too. ``read_error`` reads the vendor's error envelope.
+    ``quota``, where it is set, is asked before each call.
     """
 
     def __init__(
@@ -123,6 +141,7 @@ class Client:
         secrets: Iterable[str] = (),
         read_error: ReadError | None = None,
     ) -> None:
+        self.quota: Quota | None = None
         self.name = name
         self._base = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
@@ -151,6 +170,8 @@ class Client:
         about = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
             raise errors.Permanent(f"{about}: the path must start with a slash")
+        if self.quota is not None and (wait := await self.quota.admit(floor.get())):
+            raise errors.Temporary(f"{about}: the account's quota is used up for now", wait)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._exchange(method, path, about, json=json, query=query)
@@ -162,6 +183,10 @@ class Client:
             raise _settled(failure, method) from problem
         except errors.Unanswered as problem:
             raise _settled(problem, method) from problem.__cause__
+        except errors.Temporary as problem:
+            if self.quota is not None and problem.retry_after:
+                await self.quota.pause(problem.retry_after)
+            raise
 
     async def read(self, path: str, shape: type[Shape], *, query: Mapping[str, Any] | None = None) -> Shape:
         """GET what is at ``path`` and turn it into a msgspec struct; ``Temporary`` where the answer is none."""

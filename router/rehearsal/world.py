@@ -17,7 +17,7 @@ from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import severity as severities
-from router.worker import desire, perform, triage
+from router.worker import desire, outcome, perform, triage
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
 
@@ -214,7 +214,7 @@ class World:
         intent = publications.Intent(kind, number, self.now, desired.content)
         operation = perform.operation_of(begun, intent, desired)
         if kind == "adopt":
-            return perform.done(begun, operation, None, self.now)  # No page here drafts anything by itself.
+            return outcome.done(begun, operation, None, self.now)  # No page here drafts anything by itself.
         response = incident.response
         self.calls.append(
             Called(
@@ -229,7 +229,7 @@ class World:
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
-        return perform.done(begun, operation, operations.Seen(identity, _STATES[kind]), self.now)
+        return outcome.done(begun, operation, operations.Seen(identity, _STATES[kind]), self.now)
 
 
 def _target(incident: incidents.Incident, destination: str) -> decisions.Target | None:

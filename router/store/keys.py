@@ -12,6 +12,7 @@
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
+| ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
@@ -77,6 +78,11 @@ def incident_key(name: str) -> str:
 def timeline(key: str) -> str:
     """The key of an incident's timeline."""
     return f"ir:{{s{shard(key)}}}:timeline:{key}"
+
+
+def quota(account: str) -> str:
+    """The key of how often an account at a vendor may be called."""
+    return f"ir:{{quotas}}:{account}"
 
 
 def counts(rule: str) -> str:

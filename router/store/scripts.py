@@ -22,6 +22,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "count": (3, 3),
     "exhume": (2, 2),
     "suspect": (2, 2),
+    "take": (1, 1),
 }
 
 

@@ -101,6 +101,12 @@ rules_folder_refused = prometheus_client.Gauge(
     registry=REGISTRY,
 )
 
+circuit_open = prometheus_client.Gauge(
+    "incident_router_circuit_open",
+    "1 while a destination is left alone because its vendor does not answer.",
+    ["destination"],
+    registry=REGISTRY,
+)
 breaker_closed = prometheus_client.Gauge(
     "incident_router_breaker_closed",
     "1 while what would be posted automatically waits for a person, because there was too much of it.",

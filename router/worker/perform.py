@@ -9,12 +9,15 @@ import msgspec
 from router.domain import identity, plan, review, timeline
 from router.domain import operation as operations
 from router.domain import publication as publications
-from router.outbound import backoff, errors
+from router.outbound import backoff, client, errors
 from router.telemetry import log, metrics
-from router.worker import bound, story
+from router.worker import bound, breaker, outcome, story
 
 Passed = Callable[[str], None]
 
+# What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
+_FLOORS: dict[publications.Kind, float] = {"resolve": 0.0, "dismiss": 0.0, "open": 0.2, "publish": 0.2, "adopt": 0.2}
+_UPDATES = 0.4
 _NOT_LET_IN = frozenset({401, 403})
 
 
@@ -43,6 +46,7 @@ class Performer:
         self._randomness = randomness
         self._most_seconds = most_seconds
         self._passed = passed
+        self.breakers = breaker.Breakers(randomness)
         self._log = log.get("worker")
 
     async def act(
@@ -103,7 +107,7 @@ class Performer:
             after = msgspec.structs.replace(publication, looked_at=session.now())
             await session.record(after)
             return after
-        after = seen_as(publication, seen, session.now())
+        after = outcome.seen_as(publication, seen, session.now())
         await session.record(after, *story.noticed(publication, after, session.now(), present=desired.present))
         return after
 
@@ -128,17 +132,19 @@ class Performer:
         reason: str = "it was begun before",
     ) -> publications.Publication:
         began = session.now()
+        client.floor.set(_FLOORS.get(operation.kind, _UPDATES))
         result = "done"
         problem: errors.Failure | None = None
         try:
             async with asyncio.timeout(self._most_seconds):
                 seen = await call
             self._passed("after-call")
-            after = done(publication, operation, seen, session.now())
+            after = outcome.done(publication, operation, seen, session.now())
         except TimeoutError:
             problem = errors.Unanswered("the operation took too long")
         except errors.Failure as failure:
             problem = failure
+        self.breakers.fared(place.name, problem, session.now())
         if problem is not None:
             after, result = self._failed(publication, problem, place, session.now())
         self._passed("before-record")
@@ -268,41 +274,3 @@ async def _published(place: bound.Bound, operation: operations.Operation) -> ope
     if seen is not None and seen.state == "draft":
         return await place.destination.publish(operation)
     return seen
-
-
-def done(
-    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None, now: int
-) -> publications.Publication:
-    """What stands after an answer. 'Nothing there' means different things to different operations."""
-    settled = msgspec.structs.replace(
-        publication, intent=None, attempts=0, retry_at=0, problem="", dead="", dead_of="", dead_at=0, acted_at=now
-    )
-    if seen is not None and seen.edited:
-        return seen_as(settled, seen, now)
-    if seen is not None:
-        return msgspec.structs.replace(
-            settled,
-            state=seen.state,
-            vendor_id=seen.vendor_id,
-            url=seen.url or publication.url,
-            digest="" if operation.kind == "adopt" else operation.content.digest,
-            content=operation.content,
-            told=seen.told,
-            taken_over="",
-        )
-    if operation.kind == "adopt":
-        return msgspec.structs.replace(settled, adoption_tried=True)
-    if operation.kind == "open":
-        # It never happened: the next attempt has the same number and key, and knows that it is not the first.
-        return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
-    return msgspec.structs.replace(settled, state="dismissed", problem="it no longer exists at the vendor")
-
-
-def seen_as(publication: publications.Publication, seen: operations.Seen | None, now: int) -> publications.Publication:
-    """What stands after a look at the vendor, where nothing was sent."""
-    if seen is None:
-        gone = "it no longer exists at the vendor"
-        return msgspec.structs.replace(publication, state="dismissed", problem=gone, looked_at=now)
-    return msgspec.structs.replace(
-        publication, state=seen.state, taken_over=seen.edited or publication.taken_over, looked_at=now
-    )

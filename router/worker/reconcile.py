@@ -153,6 +153,8 @@ class Reconciler:
                 publication = await self._rest(session, publication, desired, step)
                 if publication is was:
                     return step
+            elif until := self._performer.breakers.rests_until(place.name, session.now()):
+                return plan.Rest("the vendor is ill and left alone", until, "time")
             else:
                 publication = await self._step(session, place, publication, desired, step)
             self._measure(session, was, publication)

@@ -27,7 +27,7 @@ CONFIGURATION = """
 web: {{port: {port}}}
 sources: {{alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}}}
 destinations:
-  on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: "{vendor}", timeout_seconds: 10}}
+  on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: "{vendor}", timeout_seconds: 10, per_minute: 1000000}}
 log: {{level: error}}
 rules: rules
 data: data

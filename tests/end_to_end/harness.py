@@ -29,14 +29,17 @@ sources:
   json: {{kind: json, bearer: [{{env: WEBHOOK_TOKEN}}]}}
 pages: {{updates_apart: 0s}}
 destinations:
-  on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: {url}/incident-io, timeout_seconds: {timeout}}}
+  on-call:
+    {{kind: incident-io, api_key: {{env: KEY}}, base_url: {url}/incident-io, timeout_seconds: {timeout},
+     per_minute: 1000000}}
   public-page:
     {{kind: incident-io-status-page, api_key: {{env: KEY}}, base_url: {url}/incident-io, page: Acme Status,
-     timeout_seconds: {timeout}}}
-  devhelm: {{kind: devhelm, api_key: {{env: KEY}}, base_url: {url}/devhelm, timeout_seconds: {timeout}}}
+     timeout_seconds: {timeout}, per_minute: 1000000}}
+  devhelm:
+    {{kind: devhelm, api_key: {{env: KEY}}, base_url: {url}/devhelm, timeout_seconds: {timeout}, per_minute: 1000000}}
   devhelm-page:
     {{kind: devhelm-status-page, api_key: {{env: KEY}}, base_url: {url}/devhelm, page: {page}, follows: devhelm,
-     timeout_seconds: {timeout}}}
+     timeout_seconds: {timeout}, per_minute: 1000000}}
 worker: {{lease_seconds: 5, take_over_idle_seconds: 1}}
 rules: rules
 data: data

@@ -69,7 +69,7 @@ class Stage:
             wake=self.rung.update,
             muting=self.mutes,
         )
-        performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed)
+        self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed)
         self.reconciler = reconcile.Reconciler(
             self.publications,
             self.incidents,

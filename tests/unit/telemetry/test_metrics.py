@@ -18,6 +18,7 @@ LABELS = {
     "incident_router_quarantine_dropped": (),
     "incident_router_archive_entries": (),
     "incident_router_breaker_closed": (),
+    "incident_router_circuit_open": ("destination",),
     "incident_router_archive_bytes": (),
     "incident_router_rules": (),
     "incident_router_rules_info": ("version",),

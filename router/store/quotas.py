@@ -1,0 +1,42 @@
+"""How often each account at a vendor may be called: one bucket for all workers and all destinations of the account."""
+
+import redis.asyncio
+
+from router.store import client, errors, keys, scripts
+
+SHARE = 0.8  # Of what the vendor allows; people and other programs use the same account.
+
+
+class Quota:
+    """One account's quota. ``account`` tells it from others and is no secret; ``per_minute`` is the vendor's limit."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", account: str, per_minute: int) -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+        self._key = keys.quota(account)
+        self._most = max(1.0, per_minute * SHARE)
+
+    async def admit(self, floor: float) -> float:
+        """Take one call; returns 0, or the seconds until there may be one.
+
+        The share ``floor`` of the quota is left for what is more urgent. Where Redis is away the call is let through:
+        whoever makes it has just written down that it does, or soon will find out that it can't.
+        """
+        try:
+            async with client.failures():
+                return int(await self._scripts.run("take", [self._key], [self._most, floor])) / 1_000_000
+        except errors.Unavailable:
+            return 0.0
+
+    async def pause(self, seconds: float) -> None:
+        """The vendor asked for a pause: nobody calls before it is over."""
+        try:
+            async with client.failures():
+                now_seconds, micros = await self._connection.time()
+                until = now_seconds * 1_000_000 + micros + int(seconds * 1_000_000)
+                pipeline = self._connection.pipeline(transaction=False)
+                pipeline.hset(self._key, mapping={"left": 0, "at": until, "until": until})
+                pipeline.pexpire(self._key, int(seconds * 1000) + 120_000)
+                await pipeline.execute()
+        except errors.Unavailable:
+            return  # Whoever was told has the time written down with the publication.

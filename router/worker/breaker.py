@@ -1,0 +1,79 @@
+"""A vendor that is ill is left alone for a while: a circuit breaker for each destination, in this worker."""
+
+from dataclasses import dataclass
+
+from router.domain import identity
+from router.outbound import errors
+from router.telemetry import log, metrics
+
+FAILURES = 5  # In a row.
+FIRST_SECONDS, MOST_SECONDS = 30.0, 300.0
+
+
+@dataclass(frozen=True)
+class Breaker:
+    """How one destination fares; times in microseconds.
+
+    After so many failures in a row nothing is begun before ``until``; then one operation goes first, and shows
+    whether it was long enough. ``opened`` counts how often in a row it was not.
+    """
+
+    failures: int = 0
+    opened: int = 0
+    until: int = 0
+    probed: bool = False
+
+    def rests_until(self, now: int) -> int:
+        """When something may be begun; 0 where it may be now."""
+        return self.until if self.until > now else 0
+
+    def succeeded(self) -> "Breaker":
+        """An answer came, whatever it said: the vendor is well."""
+        return self if self == WELL else WELL
+
+    def failed(self, now: int, randomness: identity.Randomness) -> "Breaker":
+        """No answer, or one that says that the vendor is ill."""
+        failures = self.failures + 1
+        if failures < FAILURES and not self.opened:
+            return Breaker(failures, 0, 0)
+        if self.rests_until(now) and not self.probed:  # Others were under way when it opened.
+            return Breaker(failures, self.opened, self.until)
+        ceiling = min(MOST_SECONDS, FIRST_SECONDS * 2.0**self.opened)
+        share = randomness.getrandbits(53) / (1 << 53)
+        return Breaker(failures, self.opened + 1, now + int((ceiling / 2 + share * ceiling / 2) * 1_000_000))
+
+    def probing(self, now: int) -> "Breaker":
+        """One operation goes first where it was open: the others wait for what becomes of it."""
+        if not self.opened or self.rests_until(now):
+            return self
+        return Breaker(self.failures, self.opened, now + int(FIRST_SECONDS * 1_000_000), probed=True)
+
+
+WELL = Breaker()
+
+
+class Breakers:
+    """The breakers of all destinations."""
+
+    def __init__(self, randomness: identity.Randomness) -> None:
+        self._randomness = randomness
+        self._states: dict[str, Breaker] = {}
+        self._log = log.get("worker")
+
+    def rests_until(self, name: str, now: int) -> int:
+        """Until when a destination is left alone; 0 where something may be begun, which then goes first."""
+        state = self._states.get(name, WELL)
+        until = state.rests_until(now)
+        if not until:
+            self._states[name] = state.probing(now)
+        return until
+
+    def fared(self, name: str, problem: errors.Failure | None, now: int) -> None:
+        """Note how an operation ended. To be told to come back later is an answer, and no illness."""
+        before = self._states.get(name, WELL)
+        ill = isinstance(problem, errors.Unanswered | errors.Temporary) and problem.retry_after is None
+        after = before.failed(now, self._randomness) if ill else before.succeeded()
+        self._states[name] = after
+        if bool(after.opened) != bool(before.opened):
+            metrics.circuit_open.labels(name).set(bool(after.opened))
+            self._log.warning("circuit", destination=name, open=bool(after.opened), reason=str(problem or ""))

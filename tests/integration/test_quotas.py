@@ -1,0 +1,155 @@
+"""Quotas on a real server: shared by all workers, urgent operations first, and a vendor's pause holds for everybody."""
+
+import asyncio
+
+import pytest
+
+from router.outbound import client as clients
+from router.outbound import errors
+from router.store import client, quotas
+from tests.end_to_end import harness
+from tests.integration import stage, vendor
+
+
+def test_no_more_than_four_fifths_of_what_is_allowed_come_at_once(with_redis):
+    async def body(connection):
+        workers = [quotas.Quota(connection, "account", 100) for _ in range(3)]
+        waits = await asyncio.gather(*(workers[number % 3].admit(0.0) for number in range(100)))
+        assert sum(wait == 0 for wait in waits) in range(80, 84)  # It refills meanwhile.
+        assert 0 < max(waits) <= 60 / 80
+        assert await quotas.Quota(connection, "another", 100).admit(0.0) == 0
+
+    with_redis(body)
+
+
+def test_what_is_urgent_still_comes_through_when_updates_do_not(with_redis):
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 100)
+        taken = {0.4: 0, 0.2: 0, 0.0: 0}
+        for floor in taken:
+            while await quota.admit(floor) == 0:
+                taken[floor] += 1
+        assert 46 <= taken[0.4] <= 52
+        assert 14 <= taken[0.2] <= 20
+        assert 14 <= taken[0.0] <= 20
+
+    with_redis(body)
+
+
+def test_it_fills_up_again_with_time(with_redis):
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 75_000)  # A thousand a second.
+        while await quota.admit(0.9) == 0:
+            pass
+
+        async def admitted():
+            return await quota.admit(0.9) == 0
+
+        async with asyncio.timeout(5):
+            while not await admitted():
+                await asyncio.sleep(0.001)
+
+    with_redis(body)
+
+
+def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
+    async def body(connection):
+        await quotas.Quota(connection, "account", 100).pause(7.0)
+        assert 6 < await quotas.Quota(connection, "account", 100).admit(0.0) <= 7
+        assert await connection.pttl("ir:{quotas}:account") > 7_000
+
+    with_redis(body)
+
+
+def test_without_redis_a_call_is_let_through():
+    async def body():
+        connection = client.connect("redis://127.0.0.1:1")
+        quota = quotas.Quota(connection, "account", 1)
+        assert [await quota.admit(0.0) for _ in range(3)] == [0, 0, 0]
+        await quota.pause(1.0)
+        await connection.aclose()
+
+    asyncio.run(body())
+
+
+class Counted:
+    """A quota of so many calls."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.floors: list[float] = []
+        self.paused: list[float] = []
+
+    async def admit(self, floor: float) -> float:
+        self.floors.append(floor)
+        self.left -= 1
+        return 0.0 if self.left >= 0 else 1.5
+
+    async def pause(self, seconds: float) -> None:
+        self.paused.append(seconds)
+
+
+def test_a_call_beyond_the_quota_is_not_made_and_a_vendor_s_pause_is_passed_on():
+    async def body(at):
+        http = clients.Client(
+            name="x",
+            base_url=f"{at.url}/devhelm",
+            headers={"authorization": "Bearer k"},
+            timeout_seconds=5,
+            now=lambda: 0,
+        )
+        http.quota = quota = Counted(2)
+        await http.call("GET", "/api/v1/incidents")
+        at.fault(vendor="devhelm", method="GET", action="429", retry_after=3)
+        for asked in (3.0, 1.5):
+            with pytest.raises(errors.Temporary) as raised:
+                await http.call("GET", "/api/v1/incidents")
+            assert raised.value.retry_after == asked
+        assert len(at.calls("GET", "/api/v1/incidents")) == 2
+        assert quota.paused == [3.0]
+        await http.aclose()
+
+    with harness.vendors() as at:
+        asyncio.run(body(at))
+
+
+def test_each_kind_of_operation_leaves_room_for_what_is_more_urgent(with_redis):
+    floors: dict[str, float] = {}
+
+    class Watching(vendor.Vendor):
+        def _called(self, operation):
+            floors[operation.kind] = clients.floor.get()
+            super()._called(operation)
+
+    at = Watching()
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.turn()
+        await on.deliver(stage.firing("b"), level=stage.severity.Severity.CRITICAL)
+        await on.turn()
+        await on.deliver(stage.resolved(), stage.resolved("b"))
+        await on.turn()
+        assert floors["resolve"] < floors["open"] < floors["update"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_a_vendor_that_does_not_answer_is_left_alone_and_the_other_one_is_not(with_redis):
+    ill, well = vendor.Vendor(), vendor.Vendor()
+
+    async def play(on):
+        ill.before = [errors.Temporary("cannot be reached")] * 100
+        for number in range(8):
+            await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=both())
+        await on.turn()
+        calls = len(ill.calls)
+        await on.turn()
+        assert len(ill.calls) == calls  # Left alone, though retries were due.
+        assert well.states() == ["open"] * 8
+        assert on.performer.breakers.rests_until("ill", await on.redis_now())
+
+    def both():
+        return stage.rule(stage.decision.Target("ill", {}), stage.decision.Target("on-call", {}))
+
+    stage.playing(with_redis, play, vendor.place("ill", ill), vendor.on_call(well))
