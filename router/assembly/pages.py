@@ -15,7 +15,7 @@ from router.domain import identity, timeline
 from router.domain import incident as incidents
 from router.domain import publication as publishing
 from router.rules import guard, template
-from router.store import counts, gate
+from router.store import components, counts, gate
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import desire
@@ -73,7 +73,9 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         wanted.look_every,
     )
     desires = desire.Desires(render, render_public, guard.examiner(wanted.allowed_hosts))
-    return showing.Pages(gate.Gate(connection), counts.Counts(connection), limits, desires)
+    return showing.Pages(
+        gate.Gate(connection), counts.Counts(connection), components.Components(connection), limits, desires
+    )
 
 
 def publications(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> publication_store.Publications:

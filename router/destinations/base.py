@@ -95,6 +95,10 @@ class Destination(Protocol):
         """
         ...
 
+    def touches(self, operation: operations.Operation) -> Mapping[str, str]:
+        """How an operation's content affects components of the page, by name or id; nothing where there is no page."""
+        ...
+
     async def check(self, fields: Mapping[str, Any] = NOTHING) -> list[str]:
         """Ask the vendor whether the configured names exist and fit together; every problem, in words for people.
 

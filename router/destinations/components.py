@@ -1,6 +1,6 @@
 """Which components of a status page an incident affects, and how badly; vendors' own words are mapped from these."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -30,6 +30,24 @@ DEFAULT_STATUSES: Mapping[ladder.Word, Status] = {
     "minor": "degraded_performance",
     "info": "operational",
 }
+
+
+ORDER: tuple[Status, ...] = ("operational", "degraded_performance", "partial_outage", "major_outage")
+"""From the best to the worst."""
+
+
+def worst(said: Iterable[tuple[str, str]]) -> dict[str, Status]:
+    """The worst that is said of each component; what is no status is left out."""
+    found: dict[str, Status] = {}
+    for name, status in said:
+        if status in ORDER:
+            found[name] = max(found.get(name, ORDER[0]), ORDER[ORDER.index(status)], key=ORDER.index)
+    return found
+
+
+def with_others(own: Mapping[str, Status], others: Mapping[str, str]) -> dict[str, Status]:
+    """The same components, none better than others say."""
+    return {name: worst([(name, status), (name, others.get(name, ""))])[name] for name, status in own.items()}
 
 
 def statuses(

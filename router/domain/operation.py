@@ -15,7 +15,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     ``before`` is what was last sent: where the vendor shows neither that nor what is wanted now, a person has changed
     it, and nothing is sent. Without it people's changes are overwritten. ``told`` are the marks of the texts that the
-    vendor's timeline had after our last operation.
+    vendor's timeline had after our last operation. ``others`` is how badly other open incidents of ours affect
+    components of the same page: none is shown better than that.
     """
 
     kind: publications.Kind
@@ -28,6 +29,12 @@ class Operation(msgspec.Struct, frozen=True):
     linked_id: str = ""
     before: publications.Content | None = None
     told: tuple[str, ...] = ()
+    others: dict[str, str] = {}
+
+    @property
+    def worsens(self) -> bool:
+        """Whether it is worse than what was said before; what was never said is."""
+        return self.before is None or self.content.severity > self.before.severity
 
     @property
     def key(self) -> str:

@@ -12,6 +12,7 @@
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
+| ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
@@ -78,6 +79,11 @@ def incident_key(name: str) -> str:
 def timeline(key: str) -> str:
     """The key of an incident's timeline."""
     return f"ir:{{s{shard(key)}}}:timeline:{key}"
+
+
+def components(page: str) -> str:
+    """The key of what open incidents say of a page's components."""
+    return f"ir:{{pages}}:components:{page}"
 
 
 def quota(account: str) -> str:

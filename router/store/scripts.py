@@ -23,6 +23,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "exhume": (2, 2),
     "suspect": (2, 2),
     "take": (1, 1),
+    "share": (1, 1),
 }
 
 

@@ -1,10 +1,11 @@
 """What stands between the worker and all public pages: the gate, the leak guard, the breaker, and what is counted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from router.domain import incident as incidents
 from router.domain import publication as publications
-from router.store import counts, gate
+from router.store import components, counts, gate
 from router.telemetry import log, metrics
 from router.worker import desire
 
@@ -22,8 +23,16 @@ class Limits:
 class Pages:
     """Asked before anything is shown to customers."""
 
-    def __init__(self, at_gate: gate.Gate, tally: counts.Counts, limits: Limits, desires: desire.Desires) -> None:
-        """Take the gate, the counts, the limits, and how texts are rendered and examined."""
+    def __init__(
+        self,
+        at_gate: gate.Gate,
+        tally: counts.Counts,
+        shared: components.Components,
+        limits: Limits,
+        desires: desire.Desires,
+    ) -> None:
+        """Take the gate, the counts, what incidents share, the limits, and how texts are rendered and examined."""
+        self._components = shared
         self._gate = at_gate
         self._tally = tally
         self._limits = limits
@@ -43,14 +52,18 @@ class Pages:
 
     async def admits(self, publication: publications.Publication, desired: publications.Desired) -> bool:
         """Count a post that no person has approved, before it is made; False where it is one too many."""
-        components = desired.content.fields.get("components") or ()
-        touched = [f"{publication.destination}/{name}" for name in components]
+        named = desired.content.fields.get("components") or ()
+        touched = [f"{publication.destination}/{name}" for name in named]
         post = f"{publication.destination}/{publication.episode}"
         if await self._gate.count(post, touched, self._limits.posts, self._limits.components):
             return True
         metrics.breaker_closed.set(1)
         self._log.error("breaker_closed", destination=publication.destination, episode=publication.episode)
         return False
+
+    async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Say how an episode affects a page's components, and learn what all others say of them."""
+        return await self._components.share(page, episode, statuses)
 
     async def count(self, incident: incidents.Incident, outcome: counts.Outcome) -> None:
         """Count how a review of the incident's rule ended."""

@@ -32,6 +32,10 @@ class Session(Protocol):
         """The time by Redis' clock, in microseconds."""
         ...
 
+    async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
+        """The operation, knowing what other incidents say of the components that it touches."""
+        ...
+
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Write this publication over the one of the same episode and destination; ``LeaseLostError``."""
         ...
@@ -64,7 +68,7 @@ class Performer:
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
-        operation = operation_of(publication, intent, desired)
+        operation = await session.shared(place, operation_of(publication, intent, desired))
         again = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
         call = _opened_again(place, operation) if again else _call(place, operation)
         return await self._carry_out(session, place, publication, operation, call, reason=act.reason)
@@ -78,7 +82,7 @@ class Performer:
         intent: publications.Intent,
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
-        operation = operation_of(publication, intent, desired)
+        operation = await session.shared(place, operation_of(publication, intent, desired))
         if intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
             call: Awaitable[operations.Seen | None] = self._found(session, place, operation, settled_at)

@@ -1,12 +1,16 @@
 """From what an incident should look like to what it does look like at every vendor: lease, plan, perform, release."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from router.destinations import components
 from router.domain import fold, identity, plan, silence, timeline, timing
+from router.domain import operation as operations
 from router.domain import publication as publications
+from router.outbound import errors as outbound_errors
 from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -27,7 +31,9 @@ class Session:
         store: publication_store.Publications,
         ticks: Callable[[], int],
         desires: desire.Desires,
+        pages: showing.Pages,
     ) -> None:
+        self._pages = pages
         self.lease = lease
         self.desires = desires
         self.publications = desire.with_missing(lease.incident, lease.publications)
@@ -41,7 +47,18 @@ class Session:
 
     def after(self, lease: publication_store.Lease) -> "Session":
         """The same session after its incident has become another."""
-        return Session(lease, self._store, self._ticks, self.desires)
+        return Session(lease, self._store, self._ticks, self.desires, self._pages)
+
+    async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
+        """The operation, knowing what other incidents say of the components that it touches."""
+        if not place.kind.public or operation.kind == "adopt":
+            return operation
+        touched: Mapping[str, str] = {}
+        if operation.kind not in {"resolve", "dismiss"}:
+            with contextlib.suppress(outbound_errors.Permanent):  # What is wrong with the fields, the call will tell.
+                touched = place.destination.touches(operation)
+        said = await self._pages.share(place.name, operation.episode, touched)
+        return msgspec.structs.replace(operation, others=dict(components.worst(said)))
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""
@@ -86,7 +103,7 @@ class Reconciler:
         """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
-            session = Session(lease, self._store, self._ticks, desires)
+            session = Session(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             lease = session.lease
             due = await self._rounds(session)

@@ -158,3 +158,14 @@ def test_a_severity_falls_where_it_is_as_the_router_has_left_it_and_nowhere_else
     highest = world.post()["severity"]["rank"]
     world.again("update", {}, severity="minor")  # It was major when the router last wrote: a person has raised it.
     assert world.post()["severity"]["rank"] == highest
+
+
+@pytest.mark.parametrize("kind", PAGES)
+@pytest.mark.parametrize(("severity", "told"), [("critical", True), ("minor", False), ("major", False)])
+def test_subscribers_are_told_of_an_update_only_where_it_is_worse(world, kind, severity, told):
+    world.opens(kind)
+    before = len(world.simulator.app.state.calls.all)
+    world.again("update", UPDATED, severity=severity)
+    posts = [call.body for call in world.simulator.app.state.calls.all[before:] if call.method == "POST"]
+    (post,) = posts
+    assert post.get("notifySubscribers", post.get("notify_subscribers")) is told

@@ -6,7 +6,7 @@ import random
 
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
-from router.store import counts, gate, incidents, keys, publications, silences, stream
+from router.store import components, counts, gate, incidents, keys, publications, silences, stream
 from router.worker import bound, desire, mutes, pages, perform, reconcile, triage
 
 LONG_AGO = 1_700_000_000_000_000
@@ -59,7 +59,13 @@ class Stage:
         self.reader = stream.Reader(connection, consumer)
         self.incidents = incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
-        self.pages = pages.Pages(gate.Gate(connection), counts.Counts(connection), limits, desire.Desires(render))
+        self.pages = pages.Pages(
+            gate.Gate(connection),
+            counts.Counts(connection),
+            components.Components(connection),
+            limits,
+            desire.Desires(render),
+        )
         self.mutes = mutes.Mutes(silences.Silences(connection))
         self.rung: set[int] = set()
         self.triage = triage.Triage(

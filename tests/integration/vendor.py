@@ -94,6 +94,10 @@ class Vendor:
     def _edited(self, call: operation.Operation) -> str:
         return self.incidents[call.vendor_id].get("edited", "") if call.before is not None else ""
 
+    def touches(self, call: operation.Operation) -> dict[str, str]:
+        said = call.content.fields.get("components", {})
+        return said if isinstance(said, dict) else dict.fromkeys(said, "major_outage")
+
     async def check(self, fields=None) -> list[str]:  # noqa: ARG002 - as destinations take it
         return []
 

@@ -98,6 +98,10 @@ class Incidents:
                 return None
             raise
 
+    def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
+        """There is no page."""
+        return {}
+
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:  # noqa: ARG002 - no field names anything
         """See whether the key may read incidents; there are no names to look up."""
         try:

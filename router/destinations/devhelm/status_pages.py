@@ -64,7 +64,7 @@ class StatusPages:
             body=_signed(wanted, operation),
             notify_subscribers=wanted.notify,
             status=wanted.status,
-            affected_components=await self._components(page_id, operation, wanted) or None,
+            affected_components=await self._components(page_id, operation) or None,
             monitoring_incident_id=operation.linked_id or None,
         )
         answer = await self._http.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", json=body)
@@ -106,7 +106,7 @@ class StatusPages:
             return posts.seen(post, edited=edited)
         text = wanted.resolve_message or self._config.resolve_message
         if posts.state(post) == "open":
-            await self._post_resolution(post, wanted, text)
+            await self._post_resolution(post, operation, wanted, text)
             post_is_ours = True
         else:
             # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
@@ -136,6 +136,11 @@ class StatusPages:
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
         return posts.seen(post, edited=self._edited(post, operation, wanted)) if post else None
 
+    def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
+        """How the rule's words affect components, by the names that it gives them."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the page and the defaults' components, and see whether the page's mode fits."""
         defaults = {**self._config.defaults, **fields}
@@ -161,10 +166,8 @@ class StatusPages:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
         return await self._names.pages.id_of(called, field="page")
 
-    async def _components(
-        self, page_id: str, operation: operations.Operation, wanted: configs.PostOpening
-    ) -> list[wire.AffectedComponent]:
-        statuses = components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+    async def _components(self, page_id: str, operation: operations.Operation) -> list[wire.AffectedComponent]:
+        statuses = components.with_others(self.touches(operation), operation.others)
         return [
             wire.AffectedComponent(await self._names.component_id(page_id, called), status.upper())
             for called, status in statuses.items()
@@ -186,7 +189,7 @@ class StatusPages:
             status=wanted.status,
             body=_signed(wanted, operation),
             notify_subscribers=wanted.notify,
-            affected_components=await self._components(post.status_page_id, operation, wanted) or None,
+            affected_components=await self._components(post.status_page_id, operation) or None,
         )
         place = posts.Place(post.status_page_id, post.id)
         answer = await self._http.call("POST", f"{place.path}/publish", json=body)
@@ -197,7 +200,7 @@ class StatusPages:
     ) -> None:
         """Change what differs; nothing is called where nothing does."""
         impact = self._impact(wanted, operation.content.severity)
-        affected = await self._components(post.status_page_id, operation, wanted)
+        affected = await self._components(post.status_page_id, operation)
         change = wire.PutPost(
             title=wanted.title if wanted.title != post.title else None,
             status=status if status != post.status else None,
@@ -236,16 +239,21 @@ class StatusPages:
             text = _signed(wanted, operation)
         status = wanted.update_status or post.status
         if text and not _says(post, status, text):
-            update = wire.PostUpdate(status, text, wanted.notify)
+            update = wire.PostUpdate(status, text, wanted.notify and operation.worsens)
             await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
         return posts.seen(post, further=text)
 
-    async def _post_resolution(self, post: wire.Post, wanted: configs.PostOpening, text: str) -> None:
-        # The vendor's description does not say that a resolution sets components back, so it is said.
-        affected = [
-            wire.AffectedComponent(one.status_page_component_id, "OPERATIONAL")
-            for one in post.affected_components or ()
-        ]
+    async def _post_resolution(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
+    ) -> None:
+        # The vendor does not say that a resolution sets components back, so it is said; but none is set back further
+        # than to what another incident of ours says of it.
+        named = [name for name in operation.others if name in self.touches(operation)]
+        others = {
+            await self._names.component_id(post.status_page_id, name): operation.others[name].upper() for name in named
+        }
+        shown = [one.status_page_component_id for one in post.affected_components or ()]
+        affected = [wire.AffectedComponent(one, others.get(one, "OPERATIONAL")) for one in shown]
         update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
         await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
 

@@ -86,6 +86,10 @@ class Incidents:
                 return None
             raise
 
+    def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
+        """There is no page."""
+        return {}
+
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up every severity of the mapping, the closing status, and what the defaults name."""
         defaults = {**self._config.defaults, **fields}

@@ -44,7 +44,7 @@ class StatusPages:
             message=wanted.message,
             incident_status=wanted.status,
             notify_subscribers=wanted.notify,
-            component_statuses=await self._components(page.id, operation, wanted) or None,
+            component_statuses=await self._components(page.id, operation) or None,
         )
         answer = await self._http.call("POST", "/v2/status_page_incidents", json=body)
         post = answer.read(wire.PostAnswer).status_page_incident
@@ -105,6 +105,11 @@ class StatusPages:
             raise
         return operations.Seen(post.id, _state(post), edited=self._edited(post, operation, wanted))
 
+    def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
+        """How the rule's words affect components, by the names that it gives them."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        return components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up the configured page, and the components that the defaults name on it."""
         defaults = {**self._config.defaults, **fields}
@@ -128,10 +133,8 @@ class StatusPages:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
         return await self._names.page(called)
 
-    async def _components(
-        self, page_id: str, operation: operations.Operation, wanted: configs.PostOpening
-    ) -> list[wire.ComponentStatus]:
-        statuses = components.statuses(wanted.components, operation.content.severity, self._config.component_statuses)
+    async def _components(self, page_id: str, operation: operations.Operation) -> list[wire.ComponentStatus]:
+        statuses = components.with_others(self.touches(operation), operation.others)
         return [
             wire.ComponentStatus(await self._names.component_id(page_id, called), _WORST.get(status, status))
             for called, status in statuses.items()
@@ -156,7 +159,7 @@ class StatusPages:
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> wire.CreateUpdate | None:
         """The update to post; None where there is nothing to say."""
-        changed = await self._components(post.status_page_id, operation, wanted)
+        changed = await self._components(post.status_page_id, operation)
         message = self._update_text(wanted)
         if not message and all(_current(post, one.component_id) == one.component_status for one in changed):
             return None
@@ -164,7 +167,7 @@ class StatusPages:
             status_page_incident_id=post.id,
             # The vendor takes no update without words; the first message still holds.
             message=message or wanted.message,
-            notify_subscribers=wanted.notify,
+            notify_subscribers=wanted.notify and operation.worsens,
             incident_status=wanted.update_status,
             component_statuses=changed or None,
         )

@@ -1,0 +1,108 @@
+"""Components of a page are counted by reference: none is shown as well while an incident of ours says otherwise."""
+
+import asyncio
+
+import pytest
+
+from router.destinations import components as statuses
+from router.domain import decision
+from router.store import components
+from tests.end_to_end import harness
+from tests.integration import stage, vendor
+
+
+def on_page(**said: str) -> decision.Response:
+    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", "components": said}, "auto"))
+
+
+def test_what_one_says_the_others_hear_until_it_is_taken_back(with_redis):
+    async def body(connection):
+        at = components.Components(connection)
+        assert await at.share("page", "e1", {"Checkout API": "major_outage", "Search": "partial_outage"}) == []
+        assert await at.share("other page", "e9", {"Checkout API": "degraded_performance"}) == []
+        heard = await at.share("page", "e2", {"Checkout API": "degraded_performance"})
+        assert sorted(heard) == [("Checkout API", "major_outage"), ("Search", "partial_outage")]
+        assert await at.share("page", "e1", {"Search": "operational"}) == [("Checkout API", "degraded_performance")]
+        assert await at.share("page", "e1", {}) == [("Checkout API", "degraded_performance")]
+        assert await at.share("page", "e2", {}) == []
+        assert not await connection.exists("ir:{pages}:components:page")
+
+    with_redis(body)
+
+
+def test_of_two_that_end_together_the_later_one_sees_nothing_left(with_redis):
+    async def body(connection):
+        at = components.Components(connection)
+        for episode in ("e1", "e2"):
+            await at.share("page", episode, {"API": "major_outage"})
+        heard = await asyncio.gather(*(at.share("page", episode, {}) for episode in ("e1", "e2")))
+        assert sorted(map(len, heard)) == [0, 1]
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize(
+    ("said", "worst"),
+    [
+        ([], {}),
+        (
+            [("a", "partial_outage"), ("a", "major_outage"), ("b", "operational")],
+            {"a": "major_outage", "b": "operational"},
+        ),
+        ([("a", "no status"), ("a", "degraded_performance")], {"a": "degraded_performance"}),
+    ],
+)
+def test_the_worst_counts(said, worst):
+    assert statuses.worst(said) == worst
+
+
+def test_no_component_of_one_s_own_is_better_than_others_say_and_no_other_one_is_added():
+    own = {"a": "degraded_performance", "b": "major_outage"}
+    others = {"a": "major_outage", "b": "operational", "c": "major_outage"}
+    assert statuses.with_others(own, others) == {"a": "major_outage", "b": "major_outage"}
+
+
+def test_each_operation_knows_what_the_other_incidents_say(with_redis):
+    page = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing("a"), key="one", response=on_page(API="major_outage"))
+        await on.turn()
+        await on.deliver(stage.firing("b"), key="two", response=on_page(API="degraded_performance", Web="major_outage"))
+        await on.turn()
+        await on.deliver(stage.resolved("a"), key="one", response=on_page(API="major_outage"))
+        await on.turn()
+        await on.deliver(stage.resolved("b"), key="two", response=on_page(API="degraded_performance"))
+        await on.turn()
+        assert [(call.kind, call.others) for call in page.calls] == [
+            ("open", {}),
+            ("open", {"API": "major_outage"}),
+            ("resolve", {"API": "degraded_performance", "Web": "major_outage"}),
+            ("resolve", {}),
+        ]
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True))
+
+
+RULES = """
+rules:
+  - name: by-service
+    when: {labels.env: shop}
+    group_by: [labels.service]
+    open:
+      - {at: devhelm-page, publish: auto, title: Checkout is unavailable, message: Sorry., components: [Checkout API]}
+"""
+
+
+def test_a_component_stays_red_at_devhelm_until_the_last_of_its_incidents_ends(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
+        for service, severity in (("pay", "critical"), ("cart", "warning")):
+            router.receives(dedup_key=service, severity=severity, labels={"env": "shop", "service": service})
+        harness.eventually("both are open", lambda: at.incidents()["devhelm-page"] == ["open", "open"])
+        router.receives(dedup_key="pay", status="resolved", labels={"env": "shop", "service": "pay"})
+        harness.eventually("one is over", lambda: "resolved" in at.incidents()["devhelm-page"])
+        (ending,) = [call["body"] for call in at.calls("POST", "/updates") if call["body"].get("status") == "RESOLVED"]
+        assert [one["status"] for one in ending["affectedComponents"]] == ["DEGRADED_PERFORMANCE"]
+        router.receives(dedup_key="cart", status="resolved", labels={"env": "shop", "service": "cart"})
+        harness.eventually("all is well", lambda: at.component("Checkout API") == "OPERATIONAL")
+        assert at.incidents()["devhelm-page"] == ["resolved", "resolved"]
