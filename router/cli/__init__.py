@@ -9,6 +9,7 @@ from router.cli import (
     demo,
     explain,
     gates,
+    heartbeats,
     incidents,
     quarantine,
     replay,
@@ -42,6 +43,7 @@ app.command("freeze")(gates.freeze)
 app.command("thaw")(gates.thaw)
 app.add_typer(gates.app, name="breaker")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(heartbeats.app, name="heartbeats")
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(statistics.app, name="rules")
 app.add_typer(silences.app, name="silences")

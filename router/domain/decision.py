@@ -37,6 +37,9 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
 
     An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_within`` is
     flapping: it ends only once all was quiet for ``flap_quiet``.
+
+    With ``heartbeat`` it is the other way round: what matches has to be heard of at least so often, and the incident is
+    that it is not.
     """
 
     hold: int = 0
@@ -47,6 +50,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     flap_changes: int = 0
     flap_within: int = 0
     flap_quiet: int = 0
+    heartbeat: int = 0
 
 
 class Because(msgspec.Struct, frozen=True, array_like=True):

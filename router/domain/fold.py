@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from router.domain import decision as decisions
+from router.domain import heartbeat, silence, timing
 from router.domain import incident as incidents
-from router.domain import silence, timing
 
 MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
@@ -29,6 +29,10 @@ def fold(
     dictionary of the old one, for whoever has no use for the old one any more. ``muting`` tells which alerts are not
     heard of now: they are kept aside.
     """
+    arrived = list(arrived)
+    if beats := heartbeat.beats(arrived):
+        incident = heartbeat.heard(incident, beats, now, accepted_at or now)
+        arrived = [routed for routed in arrived if routed not in beats]
     if muting is not None or incident.muted:
         incident, arrived = _set_aside(incident, arrived, muting, now)
     known = incident.alerts

@@ -55,7 +55,7 @@ class Incident(msgspec.Struct, frozen=True):
     was opened went quiet or fired again, no more of them than its decision counts.
 
     ``muted`` are alerts that fire and are silenced, by identity: they are no part of ``alerts``. ``unheld`` counts the
-    firing messages of alerts beyond those that an incident holds.
+    firing messages of alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last heard.
 
     Three fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since``, and no tombstone is older than ``tombstones_since`` (0: none).
@@ -87,6 +87,7 @@ class Incident(msgspec.Struct, frozen=True):
     changes: tuple[int, ...] = ()
     muted: dict[str, Muted] = {}
     unheld: int = 0
+    beat_at: int = 0
 
     @property
     def still_fires(self) -> int:

@@ -56,7 +56,11 @@ def _opened(after: incidents.Incident, now: int) -> Event:
     response, alert = after.response, after.opening_alert
     assert response is not None and alert is not None  # noqa: S101, PT018 - what opens was opened by an alert
     reference = identity.reference(after.episode)
-    text = f'Opened as {reference} by rule {response.rule} ({response.place}) for "{alert.title or alert.identity}".'
+    name = alert.title or alert.identity
+    why = f'for "{name}"'
+    if response.timing.heartbeat:
+        why = f'because "{name}" was not heard of for {response.timing.heartbeat // 1_000_000} s'
+    text = f"Opened as {reference} by rule {response.rule} ({response.place}) {why}."
     if after.follows:
         text += f" It takes {identity.reference(after.follows)} up again."
     detail = {
@@ -76,7 +80,8 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
     if before.status == "pending" and after.status == "closed":
         yield Event(now, "closed", "It was over before it was held long enough: nothing was opened.")
     elif before.status == "open" and after.status == "closed":
-        yield Event(now, "closed", "Nothing fires any more.")
+        beats = timing.of(after).heartbeat
+        yield Event(now, "closed", "It is heard of again." if beats else "Nothing fires any more.")
     elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
         if after.quiet_since:
             seconds = timing.patience(after) // 1_000_000

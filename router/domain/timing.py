@@ -5,6 +5,7 @@ and ends alerts that were not heard of any more. The rule's ``timing`` says how 
 import msgspec
 
 from router.domain import decision as decisions
+from router.domain import heartbeat
 from router.domain import incident as incidents
 from router.domain import severity as severities
 
@@ -27,7 +28,7 @@ def due(incident: incidents.Incident) -> int:
 def _due(incident: incidents.Incident) -> int:
     timing = of(incident)
     if incident.status == "closed":
-        return 0
+        return heartbeat.due(incident)
     moments = []
     if incident.status == "pending":
         moments.append(_opens_at(incident))
@@ -45,6 +46,8 @@ def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents
     """
     if not 0 < _due(incident) <= now:
         return incident
+    if incident.status == "closed":
+        return opened(incident, now=now, episode=episode)
     incident = _without_stale(incident, now)
     if not incident.still_fires:
         return _quiet(incident, now)
@@ -63,7 +66,7 @@ def opened(incident: incidents.Incident, *, now: int, episode: str) -> incidents
         status="open",
         generation=incident.generation + 1,
         episode=episode,
-        severity=max(firing),
+        severity=max(firing, default=incident.severity),
         opened_at=now,
         changed_at=now,
         pending_since=0,

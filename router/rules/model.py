@@ -99,6 +99,9 @@ class TimingShape(pydantic.BaseModel):
     hold_at_most: quantities.Duration = pydantic.Field(
         default=0, description="what comes and goes while it is held opens after so long all the same"
     )
+    heartbeat: quantities.Duration = pydantic.Field(
+        default=0, description="what matches has to be heard of so often; the incident is that it is not"
+    )
     flapping: FlappingShape | None = pydantic.Field(
         default=None, description="when it goes back and forth so often that it stays open until there is quiet"
     )

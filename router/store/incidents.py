@@ -139,7 +139,7 @@ def _commit_call(number: int, changes: list[Change]) -> Call:
 
 def _life(incident: incidents.Incident) -> int:
     """Milliseconds that a document lives: for ever, but for a closed incident that nothing follows any more."""
-    if incident.status != "closed" or incident.muted:
+    if incident.status != "closed" or incident.muted or incident.beat_at:
         return 0
     return max(keys.CLOSED_LIFE_MS, timing.of(incident).reopen_within // 1000)
 

@@ -78,3 +78,19 @@ def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
         await on.until(lambda: at.states() == ["resolved"])
 
     stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_a_heartbeat_that_falls_silent_is_an_incident_until_it_is_heard_again(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing(), response=timed(heartbeat=SHORT))
+        await on.turn()
+        assert at.states() == []
+        await on.until(lambda: at.states() == ["open"])
+        await on.deliver(stage.firing(), response=timed(heartbeat=SHORT))
+        await on.turn()
+        assert at.states() == ["resolved"]
+        await on.until(lambda: at.states() == ["resolved", "open"])
+
+    stage.playing(with_redis, play, vendor.on_call(at))

@@ -1,0 +1,59 @@
+"""Heartbeats: alerts that have to be heard of every so often, and incidents that are the silence of one."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from router.domain import decision as decisions
+from router.domain import incident as incidents
+
+_PARTS = 20  # A beat that follows another one sooner than in this part of the time is not worth a write.
+
+
+def beats(arrived: Iterable[decisions.Routed]) -> list[decisions.Routed]:
+    """Those of the alerts that are heartbeats."""
+    return [one for one in arrived if one.decision.response is not None and one.decision.response.timing.heartbeat]
+
+
+def heard(
+    incident: incidents.Incident, arrived: list[decisions.Routed], now: int, accepted_at: int
+) -> incidents.Incident:
+    """What an incident becomes when its heartbeat is heard: it is over, or not due for a while.
+
+    Only what fires is a beat: that it has resolved is no sign of life. The newest rule says how often it has to come.
+    """
+    firing = [routed for routed in arrived if routed.alert.status == "firing"]
+    if not firing:
+        return incident
+    last = firing[-1]
+    response = last.decision.response
+    assert response is not None  # noqa: S101 - it is a heartbeat by its response
+    known = incident.response
+    same = known is not None and known.version == response.version and incident.beat_at
+    if same and incident.status == "closed" and now - incident.beat_at < response.timing.heartbeat // _PARTS:
+        return incident
+    over = {"status": "closed", "closed_at": now} if incident.status == "open" else {}
+    return msgspec.structs.replace(
+        incident,
+        response=response if incident.status == "closed" else incident.response,
+        opening_alert=last.alert,
+        severity=last.decision.severity if incident.status == "closed" else incident.severity,
+        beat_at=now,
+        changed_at=now,
+        accepted_at=accepted_at,
+        **over,
+    )
+
+
+def due(incident: incidents.Incident) -> int:
+    """When the silence will have been too long, in microseconds; 0 where it is no heartbeat, or is silent already."""
+    response = incident.response
+    if incident.status != "closed" or not incident.beat_at or response is None:
+        return 0
+    return incident.beat_at + response.timing.heartbeat if response.timing.heartbeat else 0
+
+
+def forgotten(incident: incidents.Incident, now: int) -> incidents.Incident:
+    """An incident whose heartbeat nobody waits for any more."""
+    closed_at = now if incident.status == "open" else incident.closed_at
+    return msgspec.structs.replace(incident, status="closed", beat_at=0, closed_at=closed_at, changed_at=now)

@@ -1,0 +1,58 @@
+"""Heartbeats beside a running router: heard of, missed, listed and forgotten."""
+
+import pytest
+
+from tests.end_to_end import harness
+
+RULES = """
+rules:
+  - name: silent
+    when: {labels.alertname: Watchdog}
+    group_by: [labels.cluster]
+    timing: {heartbeat: EVERY}
+    open:
+      - {at: on-call, name: "No word from {{ alert.labels.cluster | default: alert.title }}"}
+"""
+KEY = 'silent{labels.cluster="eu"}'
+
+
+@pytest.fixture
+def scene(tmp_path):
+    def start(every):
+        rules = RULES.replace("EVERY", every)
+        return harness.router(tmp_path, harness.configure(tmp_path, at, rules=rules))
+
+    with harness.vendors() as at:
+        yield at, start
+
+
+def beat(router, cluster="eu"):
+    router.receives(dedup_key=cluster, labels={"alertname": "Watchdog", "cluster": cluster})
+
+
+def test_silence_is_told_and_ends_with_the_next_word(scene):
+    at, start = scene
+    with start("2s") as router:
+        beat(router)
+        harness.eventually("it is missed", lambda: at.incidents()["on-call"] == ["open"])
+        assert "silent" in router.command("heartbeats", "list").stdout
+        assert "was not heard of for 2 s" in router.command("incidents", "show", KEY).stdout
+        beat(router)
+        harness.eventually("it is over", lambda: "resolved" in at.incidents()["on-call"])
+
+
+def test_each_group_is_listed_with_how_often_and_may_be_forgotten(scene):
+    at, start = scene
+    with start("1h") as router:
+        assert router.command("heartbeats", "list").stdout == "no heartbeat was ever heard of\n"
+        for cluster in ("eu", "us"):
+            beat(router, cluster)
+        harness.eventually("both are known", lambda: router.command("heartbeats", "list").stdout.count("alive") == 2)
+        listed = router.command("heartbeats", "list").stdout
+        assert KEY in listed
+        assert "1h" in listed
+        assert router.command("heartbeats", "forget", KEY).stdout == f"{KEY} is not waited for any more\n"
+        assert KEY not in router.command("heartbeats", "list").stdout
+        again = router.command("heartbeats", "forget", KEY)
+        assert (again.returncode, "there is no heartbeat" in again.stderr) == (1, True)
+        assert at.incidents()["on-call"] == []
