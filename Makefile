@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast test-faults check bench format lock clean
+.PHONY: help run demo test test-fast test-faults fuzz check bench format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -32,6 +32,9 @@ test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute 
 
 test-faults: $(VENV)/.installed-dev ## Kill webs, workers and Valkey under load, at full length; CHAOS_SEED=N repeats a run
 	@CHAOS=full $(PYTEST) -s tests/faults
+
+fuzz: $(VENV)/.installed-dev ## Hand every parser bodies that no sender should send, for a minute
+	@$(BIN)/python -m tests.fuzz.bodies 60
 
 check: $(VENV)/.installed-dev ## Check style, types, layers and locks
 	@$(BIN)/ruff check

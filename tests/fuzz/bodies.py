@@ -1,0 +1,152 @@
+"""Bodies that no sender should send, made from those that senders do: for every kind of source, for as long as asked.
+
+    python -m tests.fuzz.bodies [SECONDS] [SEED]
+
+A parser may answer with alerts that can be stored, or say what is wrong. Anything else is a find: it is printed with
+its seed, and the status is 1.
+"""
+
+import copy
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.sources import base, registry
+
+DATA = Path(__file__).parent.parent / "data" / "sources"
+NOW = 1_772_450_000_000_000
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1e308,
+    10**30,
+    "",
+    " ",
+    "\x00",
+    "9999-12-31T23:59:59Z",
+    "0001-01-01T00:00:00Z",
+    "x" * 5_000,
+    "\U0001f4a5" * 50,
+    "${VAR}",
+    "{{ x }}",
+    "2026-13-45",
+    "-" * 30,
+    [],
+    {},
+    [[]],
+    {"": ""},
+)
+RAW = (b"", b"\x00", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b'"\\ud800"', b"NaN", b"1e999", b"\xef\xbb\xbf{}")
+
+
+class Find(NamedTuple):
+    """A body that was not answered as it has to be."""
+
+    kind: str
+    body: bytes
+    error: str
+
+
+def samples() -> dict[str, list[tuple[dict[str, Any], Any]]]:
+    """By kind: settings and body of every case that the contract tests have."""
+    found: dict[str, list[tuple[dict[str, Any], Any]]] = {}
+    for path in sorted(DATA.glob("*/*.json")):
+        case = json.loads(path.read_text())
+        found.setdefault(path.parent.name, []).append((case.get("settings", {}), case["body"]))
+    return found
+
+
+def mutated(chance: random.Random, body: Any) -> bytes:
+    """One body that is a little, or altogether, wrong."""
+    if chance.random() < 0.02:
+        return chance.choice(RAW)
+    document = json.loads(json.dumps(body))
+    for _ in range(chance.randint(1, 4)):
+        document = _changed(chance, document)
+    packed = json.dumps(document).encode()
+    if chance.random() < 0.3 and packed:
+        place = chance.randrange(len(packed))
+        packed = packed[:place] + bytes([chance.randrange(256)]) + packed[place + chance.randint(0, 3) :]
+    return packed
+
+
+def _changed(chance: random.Random, document: Any) -> Any:
+    """Something in it becomes odd, goes, or comes twice."""
+    if not isinstance(document, dict | list) or not document or chance.random() < 0.1:
+        return copy.deepcopy(chance.choice(ODD))
+    place = chance.choice(list(document) if isinstance(document, dict) else range(len(document)))
+    fate = chance.random()
+    if fate < 0.5:
+        document[place] = _changed(chance, document[place])
+    elif fate < 0.7:
+        del document[place]
+    elif fate < 0.85 and isinstance(document, dict):
+        document[f"{place}{chance.choice(['', ' ', chr(0), '.x'])}"] = copy.deepcopy(chance.choice(ODD))
+    elif isinstance(document, list):
+        document += [document[place]] * chance.randint(1, 30)
+    else:
+        document[place] = [document[place]] * 3
+    return document
+
+
+def problem(source: base.Source, body: bytes) -> str:
+    """What is wrong with how a body is answered; empty where nothing is."""
+    try:
+        found = source.parse(body, {}, NOW)
+    except base.Unparsable as told:
+        return "" if told.problem else "it does not say what is wrong"
+    except Exception as error:  # noqa: BLE001 - that is what is looked for
+        return f"{type(error).__name__}: {error}"
+    for one in found.alerts:
+        if msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=alerts.Alert) != one:
+            return f"the alert does not survive storing: {one}"
+        if not one.fingerprint or one.starts_at <= 0 or (one.ends_at == 0) != (one.status == "firing"):
+            return f"the alert is none: {one}"
+    return ""
+
+
+def fuzz(seconds: float, seed: int) -> tuple[int, list[Find]]:
+    """Fuzz every kind in turn; returns how many bodies were tried, and what was found."""
+    chance = random.Random(seed)
+    known = [(kind, case) for kind, cases in samples().items() for case in cases]
+    made: dict[str, base.Source] = {}
+    finds: list[Find] = []
+    tried = 0
+    for kind, (settings, body) in _until(time.monotonic() + seconds, chance, known):
+        name = f"{kind} {json.dumps(settings, sort_keys=True)}"
+        if name not in made:
+            made[name] = registry.build("here", registry.KINDS[kind].config(kind=kind, auth="none", **settings)).source
+        wrong = mutated(chance, body)
+        tried += 1
+        if error := problem(made[name], wrong):
+            finds.append(Find(kind, wrong[:2000], error))
+    return tried, finds
+
+
+def _until(deadline: float, chance: random.Random, known: list[Any]) -> Iterator[Any]:
+    while time.monotonic() < deadline:
+        yield chance.choice(known)
+
+
+def main(arguments: list[str]) -> int:
+    seconds = float(arguments[0]) if arguments else 60.0
+    seed = int(arguments[1]) if len(arguments) > 1 else 0
+    seed = seed or random.SystemRandom().randrange(1, 10**9)
+    tried, finds = fuzz(seconds, seed)
+    for find in finds[:10]:
+        print(f"{find.kind}: {find.error}\n  {find.body!r}")
+    print(f"{tried} bodies in {seconds:g} s, {len(finds)} finds, seed {seed}")
+    return 1 if finds else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
