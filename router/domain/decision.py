@@ -87,13 +87,14 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     """What was decided of one alert.
 
     Either ``response`` is there, with the ``incident_key`` and ``severity`` it leads to, or the alert is ignored
-    and ``ignored`` says why.
+    and ``ignored`` says why. While an incident of one of the keys ``while_open`` fires, the alert is not heard of.
     """
 
     incident_key: str = ""
     severity: severities.Severity = severities.Severity.INFO
     response: Response | None = None
     ignored: str = ""
+    while_open: tuple[str, ...] = ()
 
 
 class Routed(msgspec.Struct, frozen=True, array_like=True):

@@ -17,6 +17,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     severity: severities.Severity
     response: int
     ignored: str = ""
+    while_open: tuple[str, ...] = ()
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True):
@@ -44,7 +45,7 @@ def pack(
             place = places.setdefault(id(response), len(responses))
             if place == len(responses):
                 responses.append(response)
-        rows.append(Row(alert, decision.incident_key, decision.severity, place, decision.ignored))
+        rows.append(Row(alert, decision.incident_key, decision.severity, place, decision.ignored, decision.while_open))
     return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows)
 
 
@@ -57,7 +58,9 @@ def unpack(delivery: Delivery) -> list[decisions.Routed]:
     return [
         decisions.Routed(
             row.alert,
-            decisions.Decision(row.incident_key, row.severity, delivery.responses[row.response])
+            decisions.Decision(
+                row.incident_key, row.severity, delivery.responses[row.response], while_open=row.while_open
+            )
             if row.response >= 0
             else decisions.Decision(ignored=row.ignored),
         )

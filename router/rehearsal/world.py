@@ -12,7 +12,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
-from router.domain import fold, plan, review, timing
+from router.domain import fold, plan, review, silence, timing
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
@@ -97,7 +97,15 @@ class World:
                 groups.setdefault(key, []).append(one)
         for key, group in groups.items():
             before = self.incidents.get(key) or incidents.Incident(key=key)
-            folded = fold.fold(before, group, now=self.now, episode=self._episode(), accepted_at=self.now, reuse=True)
+            folded = fold.fold(
+                before,
+                group,
+                now=self.now,
+                episode=self._episode(),
+                accepted_at=self.now,
+                reuse=True,
+                muting=self._muting(groups),
+            )
             self._becomes(before, folded)
         return [one.decision for one in routed]
 
@@ -109,7 +117,8 @@ class World:
             if timing.due(before) != due:
                 continue  # It was put off, or is over: another timer stands for it, or none.
             self.now = max(self.now, due)
-            self._becomes(before, timing.settle(before, now=self.now, episode=self._episode()))
+            heard = fold.unmute(before, self._muting({}), now=self.now, episode=self._episode())
+            self._becomes(before, timing.settle(heard, now=self.now, episode=self._episode()))
         self.now = max(self.now, moment)
 
     def approve(self, destination: str) -> int:
@@ -135,6 +144,19 @@ class World:
         if routed.alert.status == "firing" and key:
             self._homes[identity] = key
         return key
+
+    def _muting(self, groups: Mapping[str, list[decisions.Routed]]) -> silence.Muting:
+        """What is not heard of: nobody makes silences here, but incidents inhibit others."""
+
+        def muting(routed: decisions.Routed, now: int) -> silence.Mute | None:
+            for key in routed.decision.while_open:
+                known = self.incidents.get(key)
+                fires = known is not None and known.status != "closed" and not known.quiet_since
+                if fires or any(one.alert.status == "firing" for one in groups.get(key, ())):
+                    return silence.Mute(now + silence.RECHECK, f"incident {key}")
+            return None
+
+        return muting
 
     def _approval(self) -> review.Verdict:
         """Somebody's word on the whole episode."""

@@ -7,7 +7,7 @@ list nothing but want patterns share an RE2 set; what is left over is asked one 
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from router.domain import decision as decisions
@@ -53,17 +53,19 @@ class _Way(NamedTuple):
 
 def compile_rules(rules: Sequence[model.Rule], version: str) -> decide.Node:
     """Build the index; the rules are given in the order in which they decide."""
+    by_name = {rule.name: rule for rule in rules}
     entries = [
-        _Entry(_candidate(number, rule, version), rule.conditions, rule.beside) for number, rule in enumerate(rules)
+        _Entry(_candidate(number, rule, version, by_name), rule.conditions, rule.beside)
+        for number, rule in enumerate(rules)
     ]
     return _Compiler().node(entries, 0)
 
 
-def _candidate(number: int, rule: model.Rule, version: str) -> decide.Candidate:
+def _candidate(number: int, rule: model.Rule, version: str, by_name: Mapping[str, model.Rule]) -> decide.Candidate:
     key, group = keys.of(rule)
     severity = rule.shared.severity if isinstance(rule.shared.severity, severities.Severity) else None
     response = _response(rule, version)
-    return decide.Candidate(number, None, None, rule.continues, severity, key, group, response, _unusual(rule))
+    return decide.Candidate(number, None, None, rule.continues, severity, key, group, response, _unusual(rule, by_name))
 
 
 def _response(rule: model.Rule, version: str) -> decisions.Response:
@@ -83,11 +85,13 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
     )
 
 
-def _unusual(rule: model.Rule) -> decide.Unusual | None:
+def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Unusual | None:
     ignored = decisions.Decision(ignored=rule.ignored) if rule.ignored else None
     severity = rule.shared.severity
     rate = severity.severity if isinstance(severity, rating.Mapped) else words.severity
-    made = decide.Unusual(ignored, rate)
+    # A folder that stands apart may be left out for now, and with it a rule that another one names.
+    muting = tuple(keys.joining(by_name[name]) for name in rule.inhibited_by if name in by_name)
+    made = decide.Unusual(ignored, rate, muting)
     return None if made == decide.Unusual() else made
 
 

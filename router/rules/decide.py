@@ -25,11 +25,12 @@ class Unusual:
     """What few rules say, kept apart so that the others don't pay for it.
 
     ``ignored`` is the decision of a rule whose alerts are ignored, ``rate`` tells the severity where it depends on
-    the alert.
+    the alert, ``while_open`` the incidents while which it is not heard of.
     """
 
     ignored: decisions.Decision | None = None
     rate: Rate = words.severity
+    while_open: tuple[Callable[[alerts.Alert], str], ...] = ()
 
 
 @dataclass(slots=True)
@@ -198,7 +199,13 @@ def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Re
         chain = chain[:-1]
     first = chain[0]
     key = apart(first.key if first.group is None else first.group(first.key, alert), alert)
-    return decisions.Decision(key, max(_severity(candidate, alert) for candidate in chain), response)
+    muting = first.unusual.while_open if first.unusual is not None else ()
+    return decisions.Decision(
+        key,
+        max(_severity(candidate, alert) for candidate in chain),
+        response,
+        while_open=tuple(join(alert) for join in muting),
+    )
 
 
 def apart(key: str, alert: alerts.Alert) -> str:

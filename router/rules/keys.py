@@ -31,6 +31,17 @@ def of(rule: model.Rule) -> tuple[str, Group | None]:
     return f"{rule.name}{{{group_by[0].name}=", _group(group_by, readers)
 
 
+def joining(rule: model.Rule) -> Callable[[alerts.Alert], str]:
+    """What tells the incident of a rule that an alert of another rule goes with: the one with the same values."""
+    group_by = rule.shared.group_by or ()
+    if not group_by:
+        return lambda _: rule.name
+    fixed = {fields.parse(f"labels.{name}"): text for name, text in rule.shared.labels.items()}
+    complete = _group(group_by, [_reader(fixed.get(field, field)) for field in group_by])
+    beginning = f"{rule.name}{{{group_by[0].name}="
+    return lambda alert: complete(beginning, alert)
+
+
 def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
     """The fields that have only one value in every alert of the rule, by its conditions or by what it sets."""
     found: dict[fields.Field, str | fields.Field] = {

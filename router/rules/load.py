@@ -80,6 +80,7 @@ def build(
     """Make a rule set from rules as data, as they would stand under ``rules:``; raises ``Refused``."""
     reader = reading.Reader(destinations)
     made = reader.read(documents.from_data({"rules": list(rules)}, "rules"))
+    reader.check_names()
     if reader.problems:
         raise Refused(reader.problems)
     return ruleset.RuleSet(made, version)
@@ -103,12 +104,17 @@ def _units(read: list[folders.Folder], destinations: known.Destinations) -> dict
     places: dict[str, reading.Place] = {}
     inherits = _headings(read, destinations)
     units = {"": _Unit([], {})}
+    readers: list[tuple[_Unit, reading.Reader]] = []
     for one in sorted(read, key=lambda one: bool(one.unit)):
         unit = units.setdefault(one.unit, _Unit([], {}))
         reader = reading.Reader(destinations, places)
         made = [rule for document in one.files for rule in reader.read(document, inherits[one.name][0])]
-        unit.problems += [*inherits[one.name][1], *reader.problems]
+        readers.append((unit, reader))
+        unit.problems += inherits[one.name][1]
         unit.rules[one.name] = tuple(made)
+    for unit, reader in readers:
+        reader.check_names()
+        unit.problems += reader.problems
     return units
 
 

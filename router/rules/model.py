@@ -184,6 +184,9 @@ class RuleShape(SharedShape):
     ignore: str | None = pydantic.Field(
         default=None, min_length=1, description="why the rule's alerts are ignored; instead of open"
     )
+    inhibited_by: list[str] = pydantic.Field(
+        default=[], description="rules while whose incidents this one's alerts are not heard of"
+    )
     open: list[OpenShape] = pydantic.Field(default=[], description="where the incident appears; [] is nowhere")
 
     @pydantic.field_validator("name")
@@ -269,3 +272,4 @@ class Rule:
     shared: Shared = UNSAID
     ignored: str = ""
     continues: bool = False
+    inhibited_by: tuple[str, ...] = ()

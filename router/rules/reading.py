@@ -3,6 +3,7 @@
 from typing import Any
 
 from router.documents import load as documents
+from router.documents import nearest
 from router.documents import problem as problems
 from router.rules import (
     asking,
@@ -22,7 +23,7 @@ Place = tuple[str, tuple[str | int, ...], str]
 """Where a rule's name stands: file, position, and what is told of it."""
 
 _NOTHING = inherited.Inherited()
-_SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "open")
+_SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "inhibited_by", "open")
 """None of these means anything to an alert that is ignored."""
 
 
@@ -34,6 +35,7 @@ class Reader:
         self.destinations = destinations
         self.problems: list[problems.Problem] = []
         self.places = {} if places is None else places
+        self._named: list[tuple[part.Part, int, str]] = []
 
     def read(self, document: documents.Document, inherits: inherited.Inherited = _NOTHING) -> list[model.Rule]:
         """Return the rules of a file that are right; they inherit what the file says, and beyond it ``inherits``."""
@@ -49,6 +51,16 @@ class Reader:
             return []
         rules = (_Reading(self, whole.inside("rules", index), inherits).rule(data) for index, data in enumerate(listed))
         return [rule for rule in rules if rule is not None]
+
+    def check_names(self) -> None:
+        """Tell of rules that are named and are not there; once all files are read."""
+        for at, index, name in self._named:
+            if name not in self.places:
+                at.say(f'there is no rule "{name}"{nearest.hint(name, self.places)}', "inhibited_by", index)
+
+    def names(self, at: part.Part, names: list[str]) -> None:
+        """Note that a rule names others."""
+        self._named += [(at, index, name) for index, name in enumerate(names)]
 
 
 class _Reading:
@@ -71,6 +83,7 @@ class _Reading:
             return None
         self._check_name(data.get("name"), place)
         self._check_ignore(data)
+        self._check_inhibited(data.get("inhibited_by"), data.get("name"))
         # The parts are read even where the shape is wrong: all problems at once.
         when, beside = self._asked(data)
         shared = sharing.read(at, data, shape).over(self._inherits.shared)
@@ -79,7 +92,15 @@ class _Reading:
         if shape is None or len(at.found) > before:
             return None
         return model.Rule(
-            shape.name, place, when.asked, beside, targets, shared, shape.ignore or "", continues=shape.continue_
+            shape.name,
+            place,
+            when.asked,
+            beside,
+            targets,
+            shared,
+            shape.ignore or "",
+            shape.continue_,
+            tuple(shape.inhibited_by),
         )
 
     def _asked(self, data: dict[str, Any]) -> tuple[groups.When, groups.Beside]:
@@ -109,6 +130,12 @@ class _Reading:
         first = self._reader.places.setdefault(name, (*here, place))
         if first[:2] != here:
             self._at.say(f"the name is taken by the rule at {first[2]}", "name")
+
+    def _check_inhibited(self, names: Any, own: Any) -> None:
+        listed = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        self._reader.names(self._at, listed)
+        if own in listed:
+            self._at.say("a rule can't be inhibited by itself", "inhibited_by", listed.index(own))
 
     def _check_ignore(self, data: dict[str, Any]) -> None:
         """A rule says where its alerts appear, or why they don't."""

@@ -1,6 +1,7 @@
 """Which alerts are not heard of now: the silences of people, and those of an Alertmanager that is asked for its own."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import functools
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from router.domain import decision as decisions
 from router.domain import silence as silencing
@@ -27,6 +28,10 @@ class Mutes:
     def __call__(self, routed: decisions.Routed, now: int) -> silencing.Mute | None:
         """Why an alert is not heard of now; None where it is."""
         return self._silencer.mute(routed.alert, now) if self._silencer else None
+
+    def while_open(self, firing: Collection[str]) -> silencing.Muting:
+        """The same, and what is not heard of while incidents of these keys fire."""
+        return functools.partial(_inhibited, self, firing)
 
     async def refresh(self) -> None:
         """Read the silences that people have made here; ``Unavailable``."""
@@ -55,3 +60,13 @@ class Mutes:
         self._silencer = silencing.Silencer([*self._own, *(one for found in self._imported.values() for one in found)])
         for identity, reason in self._silencer.unreadable.items():
             self._log.warning("silence_unreadable", silence=identity, reason=reason)
+
+
+def _inhibited(
+    silenced: silencing.Muting, firing: Collection[str], routed: decisions.Routed, now: int
+) -> silencing.Mute | None:
+    """Inhibited by an incident that fires, or else silenced, or else heard of."""
+    for key in routed.decision.while_open:
+        if key in firing:
+            return silencing.Mute(now + silencing.RECHECK, f"incident {key}")
+    return silenced(routed, now)

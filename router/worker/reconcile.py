@@ -8,6 +8,7 @@ import msgspec
 
 from router.destinations import components
 from router.domain import fold, identity, plan, silence, timeline, timing
+from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import errors as outbound_errors
@@ -15,7 +16,7 @@ from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import bound, desire, perform, story
+from router.worker import bound, desire, mutes, perform, story, triage
 from router.worker import pages as showing
 
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
@@ -83,7 +84,7 @@ class Reconciler:
         *,
         ticks: Callable[[], int],
         randomness: identity.Randomness,
-        muting: silence.Muting | None = None,
+        muting: mutes.Mutes | None = None,
     ) -> None:
         self._muting = muting
         self._store = store
@@ -120,7 +121,7 @@ class Reconciler:
         lease = session.lease
         now = session.now()
         episode = identity.new_id(self._randomness)
-        heard = fold.unmute(lease.incident, self._muting, now=now, episode=episode)
+        heard = fold.unmute(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
         after = timing.settle(heard, now=now, episode=episode)
         if after is lease.incident:
             return session
@@ -130,6 +131,13 @@ class Reconciler:
             return session
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
         return session.after(lease._replace(incident=after, version=lease.version + 1))
+
+    async def _muted(self, incident: incidents.Incident, now: int) -> silence.Muting | None:
+        """What tells which of the incident's muted alerts, whose time it is, are not heard of still."""
+        named = {key for one in incident.muted.values() if one.until <= now for key in one.routed.decision.while_open}
+        if self._muting is None or not named:
+            return self._muting
+        return self._muting.while_open(await triage.firing_now(self._incidents, named))
 
     def _is_public(self, lease: publication_store.Lease) -> bool:
         """Whether customers could see anything of the incident."""

@@ -11,6 +11,7 @@ from router.domain import incident as incidents
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
 from router.telemetry import log
+from router.worker import mutes
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
@@ -38,7 +39,7 @@ class Triage:
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
-        muting: silence.Muting | None = None,
+        muting: mutes.Mutes | None = None,
     ) -> None:
         self._reader = reader
         self._store = store
@@ -95,10 +96,11 @@ class Triage:
     async def _fold_once(self, arrivals: list[Arrival]) -> set[str]:
         """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
         routing = await self._route(arrivals)
+        muting = await self._muted(routing)
         changes = []
         for key, group in routing.groups.items():
             held = routing.held[key]
-            after = self._fold(held, group)
+            after = self._fold(held, group, muting)
             if after is not held.incident:
                 wake = visible(held.incident, after)
                 arrived = [arrival.routed for arrival in group]
@@ -111,14 +113,27 @@ class Triage:
             self._wake(written)
         return {arrival.routed.alert.identity for key in lost for arrival in routing.groups[key]}
 
-    def _fold(self, held: incident_store.Held, group: list[Arrival]) -> incidents.Incident:
+    async def _muted(self, routing: "_Routing") -> silence.Muting | None:
+        """What tells which alerts are not heard of now; those that inhibit may have come in the same batch."""
+        if self._muting is None:
+            return None
+        named = {key for group in routing.groups.values() for one in group for key in one.routed.decision.while_open}
+        if not named:
+            return self._muting
+        firing = await firing_now(self._store, named)
+        arrived = {key for key in named & routing.groups.keys() if _fires(routing.groups[key])}
+        return self._muting.while_open(firing | arrived)
+
+    def _fold(
+        self, held: incident_store.Held, group: list[Arrival], muting: silence.Muting | None
+    ) -> incidents.Incident:
         return fold.fold(
             held.incident,
             [arrival.routed for arrival in group],
             now=held.read_at,
             episode=identity.new_id(self._randomness),
             accepted_at=min(arrival.received_at for arrival in group),
-            muting=self._muting,
+            muting=muting,
         )
 
     async def _route(self, arrivals: list[Arrival]) -> "_Routing":
@@ -146,6 +161,16 @@ class _Routing(NamedTuple):
     groups: dict[str, list[Arrival]]
     held: dict[str, incident_store.Held]
     homes: dict[str, str]
+
+
+async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[str]:
+    """Those of the incidents that are open and fire, or are held back and fire."""
+    held = await store.read(names)
+    return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}
+
+
+def _fires(group: list[Arrival]) -> bool:
+    return any(arrival.routed.alert.status == "firing" for arrival in group)
 
 
 def _strangers(arrivals: list[Arrival], held: dict[str, incident_store.Held]) -> dict[str, str]:

@@ -1,0 +1,136 @@
+"""While one incident fires others are not heard of; when it ends, what still fires is."""
+
+import pytest
+
+from router.domain import alert, silence
+from router.rehearsal import world
+from router.rules import load
+from tests.integration import stage
+
+RULES = [
+    {"name": "region-lost", "when": {"labels.alertname": "RegionLost"}, "group_by": ["labels.region"], "open": []},
+    {
+        "name": "service-down",
+        "when": {"labels.alertname": "ServiceDown"},
+        "group_by": ["labels.service"],
+        "inhibited_by": ["region-lost"],
+        "open": [],
+    },
+]
+LOST_EU = 'region-lost{labels.region="eu"}'
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return load.build(RULES, {})
+
+
+def of(name: str, status: alert.Status = "firing", **labels: str) -> alert.Alert:
+    ends_at = 5 if status == "resolved" else 0
+    fingerprint = f"{name}/{sorted(labels.items())}"
+    return alert.Alert("am", fingerprint, status, 1, ends_at, title=name, labels={"alertname": name, **labels})
+
+
+def test_an_alert_goes_with_the_incident_of_the_other_rule_that_has_its_values(rules):
+    decided = rules.decide(of("ServiceDown", service="shop", region="eu"), 0)
+    assert decided.while_open == (LOST_EU,)
+    assert rules.decide(of("ServiceDown", service="shop"), 0).while_open == ('region-lost{labels.region=""}',)
+    assert rules.decide(of("RegionLost", region="eu"), 0).while_open == ()
+
+
+def test_a_value_that_the_other_rule_s_conditions_settle_is_still_the_alert_s_own():
+    lost = {**RULES[0], "when": {"labels.alertname": "RegionLost", "labels.region": "eu"}}
+    made = load.build([lost, RULES[1]], {})
+    assert made.decide(of("RegionLost", region="eu"), 0).incident_key == LOST_EU
+    assert made.decide(of("ServiceDown", region="us"), 0).while_open == ('region-lost{labels.region="us"}',)
+    assert made.decide(of("ServiceDown", region="eu"), 0).while_open == (LOST_EU,)
+
+
+def test_a_rule_without_groups_has_one_incident_for_all():
+    made = load.build([{**RULES[0], "group_by": []}, RULES[1]], {})
+    assert made.decide(of("ServiceDown", service="a"), 0).while_open == ("region-lost",)
+
+
+class Scene:
+    """A stage whose alerts are decided by the rules."""
+
+    def __init__(self, on: stage.Stage, rules) -> None:
+        self.on = on
+        self._rules = rules
+
+    async def hears(self, *alerts: alert.Alert) -> None:
+        for one in alerts:
+            await self.on.deliver_decided(one, self._rules.decide(one, 0))
+        await self.on.turn()
+
+    async def status(self, key: str) -> str:
+        return (await self.on.incident(key)).status
+
+
+DOWN = 'service-down{labels.service="shop"}'
+
+
+def test_what_is_inhibited_opens_nothing_until_the_other_one_is_over(with_redis, rules, monkeypatch):
+    monkeypatch.setattr(silence, "RECHECK", 20_000)
+
+    async def play(on):
+        scene = Scene(on, rules)
+        await scene.hears(of("RegionLost", region="eu"))
+        await scene.hears(of("ServiceDown", service="shop", region="eu"))
+        assert await scene.status(DOWN) == "closed"
+        assert f"by incident {LOST_EU}" in (await on.incidents.timeline(DOWN))[-1].text
+        await scene.hears(of("RegionLost", "resolved", region="eu"))
+
+        async def heard():
+            return await scene.status(DOWN) == "open"
+
+        await on.until_awaited(heard)
+        assert (await on.incident(DOWN)).muted == {}
+
+    stage.playing(with_redis, play)
+
+
+def test_the_other_one_may_come_in_the_same_breath(with_redis, rules):
+    async def play(on):
+        down = of("ServiceDown", service="shop", region="eu")
+        for one in (down, of("RegionLost", region="eu")):
+            await on.deliver_decided(one, rules.decide(one, 0))
+        await on.turn()
+        assert (await on.incident(DOWN)).status == "closed"
+        assert (await on.incident(LOST_EU)).status == "open"
+
+    stage.playing(with_redis, play)
+
+
+def test_another_region_and_what_is_open_already_are_heard_of(with_redis, rules):
+    async def play(on):
+        scene = Scene(on, rules)
+        await scene.hears(of("ServiceDown", service="early", region="eu"))
+        await scene.hears(of("RegionLost", region="eu"))
+        await scene.hears(of("ServiceDown", service="shop", region="us"))
+        assert await scene.status(DOWN) == "open"
+        assert await scene.status('service-down{labels.service="early"}') == "open"
+
+    stage.playing(with_redis, play)
+
+
+def test_what_ends_while_it_is_inhibited_is_never_heard_of(with_redis, rules):
+    async def play(on):
+        scene = Scene(on, rules)
+        await scene.hears(of("RegionLost", region="eu"), of("ServiceDown", service="shop", region="eu"))
+        await scene.hears(of("ServiceDown", "resolved", service="shop", region="eu"))
+        await scene.hears(of("RegionLost", "resolved", region="eu"))
+        assert (await on.incident(DOWN)).generation == 0
+        assert (await on.incident(DOWN)).muted == {}
+
+    stage.playing(with_redis, play)
+
+
+def test_rehearsals_play_it_too(rules):
+    played = world.World(rules.decide, {}, stage.render, now=1_000_000)
+    played.arrive([of("RegionLost", region="eu")])
+    played.arrive([of("ServiceDown", service="shop", region="eu")])
+    assert played.incidents[DOWN].status == "closed"
+    played.arrive([of("RegionLost", "resolved", region="eu")])
+    played.move_to(1_000_000 + silence.RECHECK)
+    assert played.incidents[DOWN].status == "open"
