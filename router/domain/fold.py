@@ -63,7 +63,10 @@ def unmute(
     incident: incidents.Incident, muting: silence.Muting | None, *, now: int, episode: str
 ) -> incidents.Incident:
     """Hear of the alerts whose silence was to be looked at by ``now`` and is over; the same object if none is."""
+    incident = heartbeat.excused(incident, muting, now)
     due = [muted.routed for muted in incident.muted.values() if muted.until <= now]
+    if beats := heartbeat.beats(due):
+        return heartbeat.resumed(incident, beats[0], muting, now)
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
 
 

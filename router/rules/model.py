@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
@@ -105,6 +105,13 @@ class TimingShape(pydantic.BaseModel):
     flapping: FlappingShape | None = pydantic.Field(
         default=None, description="when it goes back and forth so often that it stays open until there is quiet"
     )
+
+    @pydantic.model_validator(mode="after")
+    def _beats_alone(self) -> Self:
+        others = sorted(self.model_fields_set - {"heartbeat"})
+        if self.heartbeat and others:
+            raise ValueError(f'"heartbeat" stands alone: {", ".join(others)} would mean nothing beside it')
+        return self
 
     def durations(self) -> dict[str, int]:
         """What was said, by the names of ``decisions.Timing``."""

@@ -100,6 +100,7 @@ class Performer:
         desired: publications.Desired,
     ) -> publications.Publication:
         """Ask the vendor what has become of it: a person may have changed or ended it. Nothing is sent."""
+        client.floor.set(_UPDATES)
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
