@@ -24,7 +24,7 @@ from router.simulator import server as simulator_server
 from router.store import client, embedded, health, stream
 from router.store import errors as store_errors
 from router.web import app as web_app
-from router.web import serve, webhooks
+from router.web import connections, serve, webhooks
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
@@ -63,10 +63,17 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: types.ASGIApp, host: str, port: int, group: asyncio.TaskGroup) -> AsyncIterator[Address]:
+async def serving(
+    app: types.ASGIApp,
+    host: str,
+    port: int,
+    group: asyncio.TaskGroup,
+    *,
+    patience: connections.Patience | None = None,
+) -> AsyncIterator[Address]:
     """Serve an application for the length of the block; requests in flight are answered before it ends."""
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = group.create_task(serve.serve(app, host, port, started.set_result))
+    task = group.create_task(serve.serve(app, host, port, started.set_result, patience))
     task.add_done_callback(lambda _: started.done() or started.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -102,7 +109,8 @@ async def door(
     ]
     app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
     try:
-        async with serving(app, settings.web.host, settings.web.port, group) as address:
+        patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)
+        async with serving(app, settings.web.host, settings.web.port, group, patience=patience) as address:
             yield Running(settings, address, in_force.in_force)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)

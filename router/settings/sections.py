@@ -1,5 +1,6 @@
 """The sections of the configuration file, a model each: what may be set, its bounds, and what holds where it is not."""
 
+import ipaddress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,16 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65535)
     max_body_bytes: int = pydantic.Field(default=1024 * 1024, ge=1024)
+    max_depth: int = pydantic.Field(default=32, ge=4, le=200, description="How deeply JSON may be nested.")
+    max_alerts: int = pydantic.Field(default=1000, ge=1, description="Alerts in one delivery.")
+    max_labels: int = pydantic.Field(default=64, ge=1, description="Labels of one alert.")
+    max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes of one label or annotation.")
+    receive_seconds: float = pydantic.Field(default=10.0, gt=0, le=300, description="For a request to be whole.")
+    max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests that are under way at once.")
+    max_connections: int = pydantic.Field(default=10_000, ge=1, description="Connections at once.")
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = pydantic.Field(
+        default=(), description="Networks of proxies whose X-Forwarded-For is believed."
+    )
 
 
 class Worker(Section):

@@ -124,6 +124,10 @@ class Signature:
         # Only a time that is signed says anything.
         return self._lateness(headers[self._time], now) if self._time else ""
 
+    def delivery_id(self, headers: Headers) -> str:
+        """The id that is signed along with the body; empty where this scheme has none."""
+        return headers.get(self._id, b"").decode("latin-1") if self._id else ""
+
     def _offered(self, written: bytes) -> list[bytes]:
         scheme = self._scheme
         parts = written.split(scheme.separator.encode()) if scheme.separator else [written]

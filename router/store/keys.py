@@ -7,6 +7,7 @@
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
 | ``ir:{inbox}:suspects``          | hash   | entry → how many began it again, and the last     | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
+| ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
@@ -59,6 +60,11 @@ def incident(key: str) -> str:
 def publications(key: str) -> str:
     """The key of the document of an incident's publications."""
     return f"ir:{{s{shard(key)}}}:publications:{key}"
+
+
+def seen(digest: str) -> str:
+    """The key of a delivery's own name."""
+    return f"ir:{{inbox}}:seen:{digest}"
 
 
 def incidents_of_all() -> str:
