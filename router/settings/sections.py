@@ -83,6 +83,27 @@ class Silences(Section):
     ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 
+class Oidc(Section):
+    """Where people sign in: an OpenID Connect provider, and which of its groups may do what."""
+
+    issuer: str = pydantic.Field(pattern="^https?://", description="The provider's address.")
+    client_id: str
+    client_secret: pydantic.SecretStr
+    claim: str = pydantic.Field(default="groups", description="The claim that names a person's groups.")
+    viewers: tuple[str, ...] = ()
+    responders: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+
+
+class Management(Section):
+    """The console and its API, on a port of their own."""
+
+    host: str = "127.0.0.1"
+    port: int | None = pydantic.Field(default=None, ge=0, le=65535, description="8082, or free where web.port is 0.")
+    public_url: str = pydantic.Field(default="", pattern="^(https?://[^/]+)?$", description="Where browsers find it.")
+    oidc: Oidc | None = None
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -112,6 +133,7 @@ class File(Section):
     archive: Archive = Archive()
     pages: Pages = Pages()
     silences: Silences = Silences()
+    management: Management = Management()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}
