@@ -154,6 +154,10 @@ class TestRendered:
         assert "PrometheusRule" not in {kind for kind, _ in found}
         assert ("ConfigMap", f"{NAME}-dashboard") not in found
 
+    def test_lint_finds_nothing_where_all_of_it_is_rendered(self):
+        values = {"monitoring": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}
+        assert "0 chart(s) failed" in helm.call("lint", "--strict", str(helm.CHART), values=values)
+
     def test_the_alerts_are_those_of_the_file_with_their_braces(self):
         assert rendered_alerts() == promql.alerts()
         assert "{{ $labels.source }}" in rendered_alerts()["IncidentRouterQuarantineGrows"]["annotations"]["summary"]
