@@ -16,6 +16,7 @@ from tests.structure import dockerfile, tree
 
 # What the tests' own environment has and a builder's has not. Pip's settings stay: they say where packages come from.
 _OURS = ("PYTHON", "VIRTUAL_ENV", "PYTEST", "SOURCE_DATE_EPOCH")
+_CACHE = "PIP_NO_CACHE_DIR"  # A cache makes an image larger, and a test faster.
 _INCAPABLE = ("--inh-caps=-all", "--bounding-set=-all")
 
 
@@ -87,7 +88,9 @@ class _Build:
                     self._copy(dockerfile.copied(value))
                 case "RUN":
                     self._command(value)
-                case "ENV" | "ARG" | "LABEL" | "USER" | "EXPOSE" | "ENTRYPOINT" | "CMD":
+                case "ENV":
+                    self._environment |= {name: value for name, value in stage.environment().items() if name != _CACHE}
+                case "ARG" | "LABEL" | "USER" | "EXPOSE" | "ENTRYPOINT" | "CMD":
                     pass  # Read off the final stage, or without effect on its files.
                 case _:
                     raise AssertionError(f"nobody here does what {instruction} asks for")

@@ -11,6 +11,7 @@ import pytest
 from tests.structure import dockerfile, tree
 
 HADOLINT = Path(sys.executable).parent / "hadolint"
+INSTALL = re.compile(r"/pip (?:--python \S+ )?install ([^&]*)")
 
 
 def linted(text: str) -> str:
@@ -52,9 +53,14 @@ def test_nothing_is_installed_in_the_final_stage(final):
 
 
 def test_every_install_is_held_to_hashes_or_is_our_own_wheel(built):
-    for value in [value for stage in built for value in stage.values("RUN")]:
-        for install in re.findall(r"pip install ([^&]*)", value):
-            assert "--require-hashes -r requirements/" in install or "--no-deps /build/wheels/" in install
+    installs = [found for stage in built for value in stage.values("RUN") for found in INSTALL.findall(value)]
+    assert len(installs) == 3
+    for install in installs:
+        assert "--require-hashes -r requirements/" in install or "--no-deps /build/wheels/" in install
+
+
+def test_pip_does_not_get_into_what_runs(built):
+    assert "-m venv --without-pip /opt/incident-router " in " ".join(built[0].values("RUN"))
 
 
 def test_whatever_is_copied_is_there_and_let_through_by_dockerignore(built):
