@@ -88,7 +88,11 @@ def test_the_checksums_are_those_of_every_file(released):
 
 
 def test_another_folder_at_another_time_makes_the_same_bytes(released, tmp_path):
+    """Whoever makes it: with other rights on the files, and with what tools and runs leave in a tree."""
     source = tmp_path / "elsewhere"
+    for left_behind in [".editor/state", "data/valkey.log", "dist/old.whl", "router/__pycache__/x.pyc"]:
+        (source / left_behind).parent.mkdir(parents=True)
+        (source / left_behind).touch()
     for path in tree.files("*"):
         copy = source / path.relative_to(tree.ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -143,3 +147,16 @@ def test_the_sbom_alone_is_the_one_of_the_release(released, tmp_path):
     make("sbom", tmp_path)
     [alone] = tmp_path.iterdir()
     assert alone.read_bytes() == (released / alone.name).read_bytes()
+
+
+def test_a_build_that_fails_says_why_and_leaves_no_checksums(tmp_path):
+    (tmp_path / "bin").mkdir()
+    stand_in = tmp_path / "bin/python"
+    stand_in.write_text("#!/bin/sh\necho there is no backend\nexit 3\n")
+    stand_in.chmod(0o755)
+    (tmp_path / "SHA256SUMS").write_text("of the last one")
+    script = [tree.ROOT / "scripts/make-dist", tmp_path / "bin", tmp_path]
+    done = subprocess.run(script, cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "there is no backend\n"
+    assert not (tmp_path / "SHA256SUMS").exists()
