@@ -52,6 +52,11 @@ class Config(pydantic.BaseModel):
         """Whether something else than the Authorization header says who may post."""
         return self.token is not None or self.signature is not None
 
+    @property
+    def in_query(self) -> bool:
+        """Whether this sender puts what it has to say into the query of the address, and nothing into a body."""
+        return False
+
 
 class Rejected(msgspec.Struct, frozen=True):
     """Those alerts of a delivery that could not be read, while others beside them could.

@@ -45,7 +45,10 @@ KINDS: Mapping[str, base.Kind] = {
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like."""
+    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
+
+    ``in_query``: the query of the address is what is read, in the place of a body.
+    """
 
     name: str
     kind: base.Kind
@@ -53,6 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     verifier: authentication.Verifier
     token: tokens.Token | None = None
     signature: signatures.Signature | None = None
+    in_query: bool = False
 
 
 def build(name: str, config: base.Config) -> Endpoint:
@@ -61,4 +65,4 @@ def build(name: str, config: base.Config) -> Endpoint:
     verifier = authentication.verifier(config.bearer, config.basic, config.auth, otherwise=config.proves)
     token = tokens.Token(config.token) if config.token is not None else None
     signature = signatures.Signature(config.signature) if config.signature is not None else None
-    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature)
+    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature, config.in_query)

@@ -50,6 +50,15 @@ class Token:
         """Where the token is looked for, in words."""
         return f"header {self._header.decode()}" if self._header else f"query parameter {self._query}"
 
+    def without(self, query: bytes) -> bytes:
+        """A query string without the parameter that carries the token, for what is read and written down."""
+        if self._header:
+            return query
+        parts = query.split(b"&")
+        return b"&".join(
+            part for part in parts if parse.unquote_plus(part.decode("latin-1").partition("=")[0]) != self._query
+        )
+
     def accepts(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
         """Whether a request with these headers and this query string may post."""
         if self._header:

@@ -29,7 +29,18 @@ Headers = Mapping[bytes, bytes]
 class _Desk:
     """One source, with what the handler needs of it at hand."""
 
-    __slots__ = ("accepts", "answer", "counts", "name", "parse", "signature", "token", "unparsable_status", "verifier")
+    __slots__ = (
+        "accepts",
+        "answer",
+        "counts",
+        "in_query",
+        "name",
+        "parse",
+        "signature",
+        "token",
+        "unparsable_status",
+        "verifier",
+    )
 
     def __init__(self, endpoint: registry.Endpoint) -> None:
         self.name = endpoint.name
@@ -40,6 +51,7 @@ class _Desk:
         self.signature = endpoint.signature
         self.parse = endpoint.source.parse
         self.answer = endpoint.kind.answer
+        self.in_query = endpoint.in_query
         self.counts = counts.Counts(endpoint.name)
 
     def let_in(self, headers: Headers, query: bytes) -> None:
@@ -53,6 +65,18 @@ class _Desk:
         """The headers that may be written down."""
         secret = self.token.header if self.token is not None else b""
         return requests.without_secrets({name: value for name, value in headers.items() if name != secret})
+
+    def asks_by(self, method: str) -> None:
+        """Look at the method; a ``problems.Problem`` (405) where it is not how this source delivers."""
+        if method != "POST" and not (self.in_query and method == "GET"):
+            allowed = b"GET, POST" if self.in_query else b"POST"
+            raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
+
+    def said(self, body: bytes, query: bytes) -> bytes:
+        """What is read and kept: the body, or the query in its place, without the token that it may carry."""
+        if not self.in_query:
+            return body
+        return self.token.without(query) if self.token is not None else query
 
     def check_signature(self, headers: Headers, body: bytes, now: int) -> None:
         """Ask for a signature of the body; a ``problems.Problem`` (401) where it is not right."""
@@ -110,14 +134,14 @@ class Door:
 
     async def _take(self, desk: _Desk, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """The way of a delivery, whose failures are raised."""
-        if scope["method"] != "POST":
-            raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", b"POST")])
+        desk.asks_by(scope["method"])
         headers = dict(scope["headers"])
         desk.let_in(headers, scope["query_string"])
         body = await requests.read(receive, headers, self._limit)
         now = self._clock()
         if desk.signature is not None:
             desk.check_signature(headers, body, now)
+        body = desk.said(body, scope["query_string"])
         try:
             parsed, routed = self._decide(desk, body, headers, now)
         except base.Unparsable as error:
