@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, Self
 import msgspec
 import pydantic
 
+from router.documents import quantities
 from router.domain import alert as alerts
 from router.sources import authentication, signatures, tokens
 
@@ -30,6 +31,9 @@ class Config(pydantic.BaseModel):
     Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; a ``token``
     in another header or in the address; a ``signature`` of the body. All that is set has to be right, but of bearer
     and basic one is enough. Or ``auth: none``, said in so many words.
+
+    ``resolve_after`` is for senders that never say that it is over: a firing alert that is not repeated for so long
+    (microseconds; 0: never) has ended.
     """
 
     # A message about a wrong setting must not repeat what was set: it may be a secret.
@@ -41,6 +45,7 @@ class Config(pydantic.BaseModel):
     token: tokens.Config | None = None
     signature: signatures.Config | None = None
     auth: Literal["required", "none"] = "required"
+    resolve_after: quantities.Duration = 0
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:

@@ -4,6 +4,7 @@ Forms, queries and CloudEvents go through the same mapping. Without any mapping 
 every setting replaces one part of that.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self
@@ -209,13 +210,22 @@ class Json:
             fingerprint or _identify(title, labels, place),
             status,
             mapping.moment(self._starts_at, found, f"{place}starts_at") or now,
-            0 if firing else mapping.moment(self._ends_at, found, f"{place}ends_at") or now,
+            self._end(found, place, now, firing=firing),
             title,
             labels,
             self._annotations(found, f"{place}annotations"),
             self._read_severity(found, place),
             mapping.text(self._link, found, f"{place}link"),
         )
+
+    def _end(self, item: Any, place: str, now: int, *, firing: bool) -> int:
+        """When a resolved alert ended, or when a firing one will end by itself: 0 where that is not in the future."""
+        if not firing:
+            return mapping.moment(self._ends_at, item, f"{place}ends_at") or now
+        with contextlib.suppress(base.Unparsable):
+            ends_at = mapping.moment(self._ends_at, item, "")
+            return ends_at if ends_at > now else 0
+        return 0
 
     def _read_status(self, item: Any, place: str) -> alerts.Status:
         word = mapping.text(self._status, item, f"{place}status").strip()

@@ -12,6 +12,7 @@ from router.sources import (
     cloudwatch,
     datadog,
     eventbridge,
+    expiry,
     google,
     grafana,
     json,
@@ -65,4 +66,7 @@ def build(name: str, config: base.Config) -> Endpoint:
     verifier = authentication.verifier(config.bearer, config.basic, config.auth, otherwise=config.proves)
     token = tokens.Token(config.token) if config.token is not None else None
     signature = signatures.Signature(config.signature) if config.signature is not None else None
-    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature, config.in_query)
+    source = kind.make(name, config)
+    if config.resolve_after:
+        source = expiry.Expiring(source, config.resolve_after)
+    return Endpoint(name, kind, source, verifier, token, signature, config.in_query)

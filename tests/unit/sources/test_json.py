@@ -138,8 +138,11 @@ def test_what_is_missing_gets_the_time_of_receipt():
     assert (resolved.starts_at, resolved.ends_at) == (NOW, NOW)
 
 
-def test_a_firing_alert_has_no_end_and_its_end_is_not_even_read():
-    assert one({**GOOD, "ends_at": "soon"}).ends_at == 0
+def test_a_firing_alert_has_an_end_only_where_that_is_still_to_come():
+    assert one({**GOOD, "ends_at": NOW + 1}).ends_at == NOW + 1
+    assert one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
+    for gone in (NOW, NOW - 1, "", None, "0001-01-01T00:00:00Z", "soon", {}):
+        assert one({**GOOD, "ends_at": gone}).ends_at == 0
 
 
 def test_annotations_of_the_alert_win_over_none_and_the_description_is_one_of_them():
