@@ -3,9 +3,13 @@
 import json as standard_json
 import urllib.parse
 
+import msgspec
 import pydantic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from router.domain import alert as alerts
 from router.sources import base, json
 
 NOW = 1_772_450_000_000_000
@@ -89,3 +93,48 @@ def test_what_is_no_form_or_lacks_a_field_is_told(body, headers, settings, where
 def test_a_query_cannot_be_signed_for_the_signature_is_of_the_body():
     with pytest.raises(pydantic.ValidationError, match="says nothing of the query"):
         json.Config(encoding="query", signature={"scheme": "github", "secrets": ["s"]})
+
+
+kinds = st.sampled_from(
+    [
+        b"",
+        b"application/json",
+        b"application/x-www-form-urlencoded",
+        b"multipart/form-data; boundary=b",
+        b"application/cloudevents+json",
+        b"application/cloudevents-batch+json",
+        b"text/plain",
+        b"\xff",
+    ]
+)
+attributes = st.dictionaries(
+    st.sampled_from([b"ce-specversion", b"ce-id", b"ce-source", b"ce-type", b"ce-time", b"ce-subject", b"ce-status"]),
+    st.sampled_from([b"1.0", b"a", b"", b"%ff", b"firing", b"2026-03-02T10:15:30Z", b'"\\', b"\xff"]),
+)
+bodies = st.one_of(
+    st.binary(max_size=100),
+    st.builds(
+        lambda *fields: b"&".join(fields),
+        st.sampled_from([b"status=ok", b"title={}", b"=", b"labels=[1]"]),
+        st.binary(),
+    ),
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["specversion", "id", "source", "type", "subject", "data", "data_base64", "status"]),
+            st.sampled_from(["1.0", "firing", "YQ==", 7, None, {"status": "ok", "alias": "a"}, [{}]]),
+        ),
+        max_size=3,
+    ).map(lambda found: standard_json.dumps(found[0] if len(found) == 1 else found).encode()),
+)
+
+
+@given(bodies, kinds, attributes, st.sampled_from([{}, {"encoding": "query"}, {"alerts": "data"}]))
+def test_whatever_is_sent_under_whatever_name_is_either_alerts_or_unparsable(body, kind, named, settings):
+    try:
+        read = source(**settings).parse(body, {b"content-type": kind, **named}, NOW)
+    except base.Unparsable as error:
+        msgspec.json.encode([error.where, error.problem])
+        return
+    for alert in read.alerts:
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(alert), type=alerts.Alert) == alert
+        assert alert.fingerprint
