@@ -12,6 +12,7 @@ from router.sources import (
     cloudwatch,
     datadog,
     eventbridge,
+    expiry,
     google,
     grafana,
     json,
@@ -48,7 +49,10 @@ KINDS: Mapping[str, base.Kind] = {
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like."""
+    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
+
+    ``in_query``: the query of the address is what is read, in the place of a body.
+    """
 
     name: str
     kind: base.Kind
@@ -58,6 +62,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     signature: signatures.Signature | None = None
     allow_from: tuple[base.Network, ...] = ()
     topics: sns.Topics | None = None
+    in_query: bool = False
 
 
 def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
@@ -72,7 +77,12 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
     topics = None
     if isinstance(config, cloudwatch.Config) and config.topics:
         topics = sns.Topics(config.topics, config.message_age, fetch or _nowhere)
-    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature, config.allow_from, topics)
+    source = kind.make(name, config)
+    if config.resolve_after:
+        source = expiry.Expiring(source, config.resolve_after)
+    return Endpoint(
+        name, kind, source, verifier, token, signature, config.allow_from, topics=topics, in_query=config.in_query
+    )
 
 
 async def _nowhere(_url: str) -> bytes:
