@@ -23,6 +23,7 @@ from router.sources import (
     tokens,
     uptime_kuma,
 )
+from router.sources.presets import pingdom, uptimerobot, zabbix
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
@@ -39,6 +40,9 @@ KINDS: Mapping[str, base.Kind] = {
         newrelic.KIND,
         uptime_kuma.KIND,
         pagerduty.KIND,
+        zabbix.KIND,
+        uptimerobot.KIND,
+        pingdom.KIND,
         json.KIND,
     )
 }
