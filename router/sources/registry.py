@@ -23,7 +23,7 @@ from router.sources import (
     tokens,
     uptime_kuma,
 )
-from router.sources.presets import pingdom, uptimerobot, zabbix
+from router.sources.presets import betterstack, dynatrace, icinga, nagios, opsgenie, pingdom, uptimerobot, zabbix
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
@@ -43,6 +43,11 @@ KINDS: Mapping[str, base.Kind] = {
         zabbix.KIND,
         uptimerobot.KIND,
         pingdom.KIND,
+        dynatrace.KIND,
+        opsgenie.KIND,
+        betterstack.KIND,
+        nagios.KIND,
+        icinga.KIND,
         json.KIND,
     )
 }

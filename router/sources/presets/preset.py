@@ -5,7 +5,7 @@ A delivery is tidied (what its sender left unfilled goes, tags become labels), t
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import msgspec
@@ -20,16 +20,22 @@ _encode = msgspec.json.Encoder().encode
 class Preset(msgspec.Struct, frozen=True):
     """How one sender's bodies are read.
 
-    ``mapping`` are settings of the kind ``json``. ``no_alert`` is an expression that finds the reason in a body which
-    is about no alert. ``placeholder`` matches what stands where the sender had no value. ``tags`` leads to a list of
-    tags, in the place of which the mapping finds an object of labels. ``escaped``: the sender writes texts as HTML.
+    ``mapping`` are settings of the kind ``json``. ``ignored`` are the words of its status, in lower case, that say
+    nothing of whether something fires; ``"*"`` stands for all that the mapping does not know. ``no_alert`` gives the
+    reason where a body is about no alert at all.
+
+    Before the body is mapped: what matches ``placeholder`` goes, for the sender had no value there; texts that it
+    wrote as HTML (``escaped``) become text; the list to which ``tags`` leads becomes an object of labels; and
+    ``shape`` adds members that no expression finds.
     """
 
     mapping: Mapping[str, Any]
-    no_alert: str = ""
+    ignored: frozenset[str] = frozenset()
+    no_alert: Callable[[objects.Members], str] | None = None
     placeholder: str = ""
-    tags: str = ""
     escaped: bool = False
+    tags: str = ""
+    shape: Callable[[objects.Members], objects.Members] | None = None
 
 
 class Config(base.Config):
@@ -70,12 +76,13 @@ class Source:
 
     def __init__(self, name: str, config: Config) -> None:
         """Take checked settings."""
-        preset = config.sender
+        mapped = config.mapped(config.mapping)
         self.name = name
-        self._preset = preset
-        self._json = json.Json(name, config.mapped(config.mapping))
-        self._no_alert = paths.compile(preset.no_alert) if preset.no_alert else None
-        self._placeholder = re.compile(preset.placeholder) if preset.placeholder else None
+        self._preset = config.sender
+        self._json = json.Json(name, mapped)
+        self._status = paths.compile(mapped.status.path)
+        self._words = mapped.status.words
+        self._placeholder = re.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the setting of the mapping that found nothing."""
@@ -88,11 +95,17 @@ class Source:
 
     def _reason(self, whole: objects.Members) -> str:
         """Why a body is about no alert; empty where it is."""
+        if self._preset.no_alert and (reason := self._preset.no_alert(whole)):
+            return reason
+        if not self._preset.ignored:
+            return ""
         try:
-            found = self._no_alert(whole) if self._no_alert else None
+            said = paths.text(self._status(whole)).strip()
         except paths.EvaluationError as error:
-            raise base.Unparsable("", str(error)) from error
-        return found if isinstance(found, str) else ""
+            raise base.Unparsable("status", str(error)) from error
+        word = said.casefold()
+        ignored = word and word not in self._words and not self._preset.ignored.isdisjoint({word, "*"})
+        return f"{said[:40]} says nothing of whether something fires" if ignored else ""
 
     def _tidied(self, whole: objects.Members) -> objects.Members:
         if self._placeholder:
@@ -105,7 +118,7 @@ class Source:
             for name in above:
                 holder = objects.optional(holder.get(name))
             holder[last] = tags.labels(holder.get(last))
-        return whole
+        return self._preset.shape(whole) if self._preset.shape else whole
 
     def _unfilled(self, value: Any) -> bool:
         return self._placeholder is not None and isinstance(value, str) and bool(self._placeholder.fullmatch(value))

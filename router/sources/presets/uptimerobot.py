@@ -5,18 +5,24 @@ Its body is a template of the user's; the names of its own parameters are unders
 
 from typing import ClassVar, Literal
 
+from router.sources import objects
 from router.sources.presets import preset
+
+_CERTIFICATE = "3"
+
+
+def _with_a_key(body: objects.Members) -> objects.Members:
+    """A certificate that ends is another alert than a monitor that is down: up again does not end it."""
+    monitor = objects.scalar(body.get("monitor_id") or body.get("monitorID"))
+    certificate = objects.scalar(body.get("alert_type") or body.get("alertType")) == _CERTIFICATE
+    return {**body, "key": f"certificate/{monitor}" if certificate and monitor else monitor}
+
 
 PRESET = preset.Preset(
     mapping={
         "title": "monitor_name || monitorFriendlyName || monitor_url || monitorURL",
         "status": {"path": "alert_type || alertType", "firing": ["1", "3"], "resolved": ["2"]},
-        # A certificate that ends is another alert than a monitor that is down: up again does not end it.
-        "fingerprint": (
-            "to_string(alert_type || alertType) == '3' &&"
-            " join('/', ['certificate', to_string(monitor_id || monitorID)])"
-            " || monitor_id || monitorID"
-        ),
+        "fingerprint": "key",
         "labels": {
             "monitor": "monitor_name || monitorFriendlyName",
             "url": "monitor_url || monitorURL",
@@ -34,6 +40,7 @@ PRESET = preset.Preset(
     },
     placeholder=r"\*[A-Za-z]+\*",
     escaped=True,
+    shape=_with_a_key,
 )
 
 

@@ -18,7 +18,7 @@ PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kin
 
 
 # The fields of these senders have no members of their own, so that a form can hold them.
-FLAT = {"uptimerobot": "down", "zabbix": "problem"}
+FLAT = {"nagios": "service-problem", "uptimerobot": "down", "zabbix": "problem"}
 
 
 def body(kind, case):
@@ -47,7 +47,8 @@ class Config(preset.Config):
     kind: Literal["short"] = "short"
     sender: ClassVar[preset.Preset] = preset.Preset(
         mapping={"title": "t", "status": {"path": "s", "resolved": ["0"]}, "labels": {"*": "deep.tags", "a": "a"}},
-        no_alert="test && 'a test' || max(sizes || `[1]`) == `0` && 'empty'",
+        ignored=frozenset({"note"}),
+        no_alert=lambda body: "a test" if body.get("test") else "",
         placeholder=r"<\w+>",
         tags="deep.tags",
         escaped=True,
@@ -113,7 +114,7 @@ def test_words_of_a_status_come_on_top():
         ({"s": "up"}, {}, "fingerprint", "there is none"),
         ({"s": "down"}, {}, "title", "there is none"),
         ({"s": "<STATE>", "t": "x"}, {}, "status", "there is none"),
-        ({"s": "down", "t": "x", "sizes": ["x", 1]}, {}, "", "invalid type"),
+        ({"s": "down", "t": "x", "a": "z"}, {"mapping": {"status": {"path": "max(a)"}}}, "status", "invalid type"),
     ],
 )
 def test_a_misfit_is_told_with_the_setting_that_found_nothing(found, settings, where, problem):
@@ -126,7 +127,7 @@ def test_a_misfit_is_told_with_the_setting_that_found_nothing(found, settings, w
 
 def test_what_is_no_alert_says_why():
     assert short({"test": True}).about == {"no_alert": "a test"}
-    assert short({"sizes": [0]}).about == {"no_alert": "empty"}
+    assert short({"s": " Note "}).about == {"no_alert": "Note says nothing of whether something fires"}
     assert short({"test": False, "s": "down", "t": "x"}).alerts
 
 
@@ -135,6 +136,13 @@ def test_what_the_sender_left_unfilled_is_absent_and_its_html_is_read():
     assert (alert.title, alert.labels) == ("A & B", {})
     (alert,) = short({"s": "down", "t": "<NAME> is down", "a": "&lt;b>", "deep": {"tags": ["x"]}}).alerts
     assert (alert.title, alert.labels) == ("<NAME> is down", {"x": "true", "a": "<b>"})
+
+
+def test_a_word_that_is_ignored_fires_where_the_source_says_so():
+    (alert,) = short({"s": "note", "t": "x"}, mapping={"status": {"firing": ["note"]}}).alerts
+    assert alert.status == "firing"
+    with pytest.raises(base.Unparsable, match="'news' is no known status"):
+        short({"s": "news", "t": "x"})
 
 
 @pytest.mark.parametrize(
@@ -158,3 +166,49 @@ def test_what_the_sender_left_unfilled_is_absent_and_its_html_is_read():
 )
 def test_tags_are_labels_however_they_are_written(written, labels):
     assert tags.labels(written) == labels
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "where"),
+    [
+        ("zabbix", {"event_value": "2", "event_id": "1"}, "status"),
+        ("uptimerobot", {"alert_type": "4", "monitor_id": "1"}, "status"),
+        ("pingdom", {"current_state": "DOWN", "check_id": 1}, "title"),
+        ("dynatrace", {"State": "{State}", "ProblemTitle": "x"}, "status"),
+        ("opsgenie", {"alert": {"alertId": "1"}}, "status"),
+        ("betterstack", {"data": {"id": "1", "attributes": {}}}, "status"),
+        ("nagios", {"notification_type": "PROBLEM", "service_desc": "x"}, "title"),
+        ("nagios", {"notification_type": "PROBLEMS", "host_name": "x"}, "status"),
+        ("icinga", {"incident": {"id": 1, "severity": "purple"}}, "status"),
+        ("icinga", {"incident": {"id": 1, "severity": "crit"}}, "title"),
+    ],
+)
+def test_what_another_sender_sends_is_not_taken_for_an_alert(kind, found, where):
+    with pytest.raises(base.Unparsable) as caught:
+        parse(kind, found)
+    assert caught.value.where == where
+
+
+@pytest.mark.parametrize("state", ["OK", "up", "Ok"])
+def test_what_is_well_in_nagios_has_no_severity(state):
+    found = {**body("nagios", "service-recovery"), "service_state": state}
+    assert one("nagios", found).severity == ""
+
+
+@pytest.mark.parametrize(
+    ("event", "attributes", "at"),
+    [
+        ("", {"started_at": "2026-03-02T09:00:00Z"}, 1_772_442_000_000_000),
+        ("acknowledged", {"started_at": "2026-03-02T09:00:00Z", "acknowledged_at": None}, NOW),
+        ("reopened", {"started_at": "2026-03-02T09:00:00Z", "resolved_at": "2026-03-02T10:00:00Z"}, NOW),
+    ],
+)
+def test_an_incident_of_better_stack_is_as_old_as_what_happened_to_it(event, attributes, at):
+    alert = one("betterstack", {"event": event, "data": {"id": "1", "attributes": {"name": "x", **attributes}}})
+    assert (alert.status, alert.starts_at) == ("firing", at)
+
+
+def test_a_certificate_that_ends_is_another_alert_than_a_monitor_that_is_down():
+    ends = one("uptimerobot", body("uptimerobot", "certificate-ends"))
+    down, up = (one("uptimerobot", body("uptimerobot", case)) for case in ("down", "up"))
+    assert ends.fingerprint != down.fingerprint == up.fingerprint
