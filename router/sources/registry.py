@@ -23,7 +23,22 @@ from router.sources import (
     tokens,
     uptime_kuma,
 )
-from router.sources.presets import betterstack, dynatrace, icinga, nagios, opsgenie, pingdom, uptimerobot, zabbix
+from router.sources.presets import (
+    betterstack,
+    checkly,
+    devhelm,
+    dynatrace,
+    honeycomb,
+    icinga,
+    incident_io_alerts,
+    nagios,
+    opsgenie,
+    pingdom,
+    splunk,
+    statuscake,
+    uptimerobot,
+    zabbix,
+)
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
@@ -48,6 +63,12 @@ KINDS: Mapping[str, base.Kind] = {
         betterstack.KIND,
         nagios.KIND,
         icinga.KIND,
+        splunk.KIND,
+        checkly.KIND,
+        honeycomb.KIND,
+        statuscake.KIND,
+        incident_io_alerts.KIND,
+        devhelm.KIND,
         json.KIND,
     )
 }

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 import pydantic
 
+from router.domain import alert as alerts
 from router.sources import base, forms, json, objects, paths
 from router.sources.presets import tags
 
@@ -82,6 +83,7 @@ class Source:
         self._json = json.Json(name, mapped)
         self._status = paths.compile(mapped.status.path)
         self._words = mapped.status.words
+        self._may_end = "ends_at" in config.mapping
         self._placeholder = re.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
@@ -89,7 +91,9 @@ class Source:
         try:
             whole = objects.decode(body) if forms.is_json(body) else dict(forms.fields(body, headers))
             reason = self._reason(whole)
-            return objects.no_alert(reason) if reason else self._json.parse(_encode(self._tidied(whole)), {}, now)
+            if reason:
+                return objects.no_alert(reason)
+            return self._endless(self._json.parse(_encode(self._tidied(whole)), {}, now))
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
@@ -120,11 +124,30 @@ class Source:
             holder[last] = tags.labels(holder.get(last))
         return self._preset.shape(whole) if self._preset.shape else whole
 
+    def _endless(self, parsed: base.Parsed) -> base.Parsed:
+        """What fires without an end, unless the source's own mapping finds one.
+
+        Senders have one time for what happened, be it a beginning or an end; by a clock that is ahead of ours, that of
+        a beginning would be an end that is to come.
+        """
+        if self._may_end or not any(alert.ends_at and alert.status == "firing" for alert in parsed.alerts):
+            return parsed
+        return msgspec.structs.replace(parsed, alerts=[_without_end(alert) for alert in parsed.alerts])
+
     def _unfilled(self, value: Any) -> bool:
         return self._placeholder is not None and isinstance(value, str) and bool(self._placeholder.fullmatch(value))
 
 
-def kind(config: type[Config], summary: str, unparsable_status: Literal[202, 422] = 202) -> base.Kind:
+def _without_end(alert: alerts.Alert) -> alerts.Alert:
+    return msgspec.structs.replace(alert, ends_at=0) if alert.status == "firing" else alert
+
+
+def kind(
+    config: type[Config],
+    summary: str,
+    unparsable_status: Literal[202, 422] = 202,
+    answer: Callable[[base.Parsed], Mapping[str, str]] | None = None,
+) -> base.Kind:
     """The line of the registry for a preset; most senders send nothing again, so that a 4xx would tell nobody."""
     name = config.model_fields["kind"].default
-    return base.Kind(name=name, config=config, make=Source, summary=summary, unparsable_status=unparsable_status)
+    return base.Kind(name, config, Source, summary, unparsable_status, answer)

@@ -3,7 +3,6 @@
 import json
 import re
 import urllib.parse
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import pydantic
@@ -11,34 +10,19 @@ import pytest
 
 from router.sources import base, registry
 from router.sources.presets import preset, tags
+from tests.unit.sources import delivering
 
-DATA = Path(__file__).parent.parent.parent / "data" / "sources"
-NOW = 1_772_450_000_000_000
 PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kind.config, preset.Config))
 
 
 # The fields of these senders have no members of their own, so that a form can hold them.
-FLAT = {"nagios": "service-problem", "uptimerobot": "down", "zabbix": "problem"}
-
-
-def body(kind, case):
-    return json.loads((DATA / kind / f"{case}.json").read_text())["body"]
-
-
-def firing(kind):
-    """The body of the kind's first case with an alert that fires."""
-    cases = [json.loads(path.read_text()) for path in sorted((DATA / kind).glob("*.json"))]
-    return next(case["body"] for case in cases if [alert["status"] for alert in case["alerts"]] == ["firing"])
-
-
-def parse(kind, found, **settings):
-    source = registry.build("here", registry.KINDS[kind].config(auth="none", **settings)).source
-    return source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, NOW)
-
-
-def one(kind, found, **settings):
-    (alert,) = parse(kind, found, **settings).alerts
-    return alert
+FLAT = {
+    "checkly": "failure",
+    "nagios": "service-problem",
+    "statuscake": "down",
+    "uptimerobot": "down",
+    "zabbix": "problem",
+}
 
 
 class Config(preset.Config):
@@ -57,19 +41,22 @@ class Config(preset.Config):
 
 def short(found, **settings):
     source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
-    return source.parse(json.dumps(found).encode(), {}, NOW)
+    return source.parse(json.dumps(found).encode(), {}, delivering.NOW)
 
 
 @pytest.mark.parametrize(("kind", "case"), FLAT.items())
 def test_a_form_with_the_same_fields_says_the_same(kind, case):
-    flat = body(kind, case)
-    assert one(kind, urllib.parse.urlencode(flat).encode()) == one(kind, flat)
+    flat = delivering.body(kind, case)
+    assert delivering.one(kind, urllib.parse.urlencode(flat).encode()) == delivering.one(kind, flat)
 
 
 @pytest.mark.parametrize("kind", PRESETS)
 def test_a_source_s_own_mapping_takes_the_place_of_the_preset_s(kind):
-    found = firing(kind)
-    before, after = one(kind, found), one(kind, found, mapping={"title": "'mine'", "labels": {"team": "'mine'"}})
+    found = delivering.firing(kind)
+    before, after = (
+        delivering.one(kind, found),
+        delivering.one(kind, found, mapping={"title": "'mine'", "labels": {"team": "'mine'"}}),
+    )
     assert after.title == "mine"
     assert after.labels == {**before.labels, "team": "mine"}
     assert (after.fingerprint, after.annotations) == (before.fingerprint, before.annotations)
@@ -95,15 +82,18 @@ def test_a_wrong_mapping_is_told_when_the_settings_are_read(kind, mapping, probl
 
 
 def test_a_whole_expression_takes_the_place_of_all_labels():
-    assert one("zabbix", body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
+    assert delivering.one("zabbix", delivering.body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
 
 
 def test_words_of_a_status_come_on_top():
-    found = {**body("pingdom", "down"), "current_state": "PAUSED"}
-    assert one("pingdom", found, mapping={"status": {"resolved": ["paused"]}}).status == "resolved"
-    assert one("pingdom", body("pingdom", "down"), mapping={"status": {"resolved": ["x"]}}).status == "firing"
+    found = {**delivering.body("pingdom", "down"), "current_state": "PAUSED"}
+    assert delivering.one("pingdom", found, mapping={"status": {"resolved": ["paused"]}}).status == "resolved"
+    assert (
+        delivering.one("pingdom", delivering.body("pingdom", "down"), mapping={"status": {"resolved": ["x"]}}).status
+        == "firing"
+    )
     with pytest.raises(base.Unparsable, match="'PAUSED' is no known status"):
-        parse("pingdom", found)
+        delivering.parse("pingdom", found)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +110,7 @@ def test_words_of_a_status_come_on_top():
 def test_a_misfit_is_told_with_the_setting_that_found_nothing(found, settings, where, problem):
     source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
     with pytest.raises(base.Unparsable) as caught:
-        source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, NOW)
+        source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, delivering.NOW)
     assert caught.value.where == where
     assert problem in caught.value.problem
 
@@ -166,49 +156,3 @@ def test_a_word_that_is_ignored_fires_where_the_source_says_so():
 )
 def test_tags_are_labels_however_they_are_written(written, labels):
     assert tags.labels(written) == labels
-
-
-@pytest.mark.parametrize(
-    ("kind", "found", "where"),
-    [
-        ("zabbix", {"event_value": "2", "event_id": "1"}, "status"),
-        ("uptimerobot", {"alert_type": "4", "monitor_id": "1"}, "status"),
-        ("pingdom", {"current_state": "DOWN", "check_id": 1}, "title"),
-        ("dynatrace", {"State": "{State}", "ProblemTitle": "x"}, "status"),
-        ("opsgenie", {"alert": {"alertId": "1"}}, "status"),
-        ("betterstack", {"data": {"id": "1", "attributes": {}}}, "status"),
-        ("nagios", {"notification_type": "PROBLEM", "service_desc": "x"}, "title"),
-        ("nagios", {"notification_type": "PROBLEMS", "host_name": "x"}, "status"),
-        ("icinga", {"incident": {"id": 1, "severity": "purple"}}, "status"),
-        ("icinga", {"incident": {"id": 1, "severity": "crit"}}, "title"),
-    ],
-)
-def test_what_another_sender_sends_is_not_taken_for_an_alert(kind, found, where):
-    with pytest.raises(base.Unparsable) as caught:
-        parse(kind, found)
-    assert caught.value.where == where
-
-
-@pytest.mark.parametrize("state", ["OK", "up", "Ok"])
-def test_what_is_well_in_nagios_has_no_severity(state):
-    found = {**body("nagios", "service-recovery"), "service_state": state}
-    assert one("nagios", found).severity == ""
-
-
-@pytest.mark.parametrize(
-    ("event", "attributes", "at"),
-    [
-        ("", {"started_at": "2026-03-02T09:00:00Z"}, 1_772_442_000_000_000),
-        ("acknowledged", {"started_at": "2026-03-02T09:00:00Z", "acknowledged_at": None}, NOW),
-        ("reopened", {"started_at": "2026-03-02T09:00:00Z", "resolved_at": "2026-03-02T10:00:00Z"}, NOW),
-    ],
-)
-def test_an_incident_of_better_stack_is_as_old_as_what_happened_to_it(event, attributes, at):
-    alert = one("betterstack", {"event": event, "data": {"id": "1", "attributes": {"name": "x", **attributes}}})
-    assert (alert.status, alert.starts_at) == ("firing", at)
-
-
-def test_a_certificate_that_ends_is_another_alert_than_a_monitor_that_is_down():
-    ends = one("uptimerobot", body("uptimerobot", "certificate-ends"))
-    down, up = (one("uptimerobot", body("uptimerobot", case)) for case in ("down", "up"))
-    assert ends.fingerprint != down.fingerprint == up.fingerprint
