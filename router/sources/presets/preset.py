@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 import pydantic
 
+from router.documents import nearest
 from router.domain import alert as alerts
 from router.sources import base, forms, json, objects, paths
 from router.sources.presets import tags
@@ -51,15 +52,14 @@ class Config(base.Config):
     @pydantic.field_validator("mapping")
     @classmethod
     def _can_be_read(cls, value: dict[str, Any]) -> dict[str, Any]:
-        foreign = value.keys() & base.Config.model_fields.keys()
+        # Who may send is the source's to say, and how bodies are encoded its preset's.
+        foreign = value.keys() & {*base.Config.model_fields, "encoding"}
         if foreign:
-            raise ValueError(f"{min(foreign)} is a setting of the source, not of its mapping")
+            raise ValueError(f"{min(foreign)} is no part of a mapping")
         try:
             cls.mapped(value)
         except pydantic.ValidationError as error:
-            # Where a setting may be one thing or another there is a problem for each: the deepest is of what was meant.
-            told = max(error.errors(include_url=False, include_input=False), key=lambda one: len(one["loc"]))
-            raise ValueError(f"{told['loc'][0]}: {told['msg']}") from None
+            raise ValueError(_first_problem(error)) from None
         return value
 
     @classmethod
@@ -136,6 +136,15 @@ class Source:
 
     def _unfilled(self, value: Any) -> bool:
         return self._placeholder is not None and isinstance(value, str) and bool(self._placeholder.fullmatch(value))
+
+
+def _first_problem(error: pydantic.ValidationError) -> str:
+    # Where a setting may be one thing or another there is a problem for each: the deepest is of what was meant.
+    told = max(error.errors(include_url=False, include_input=False), key=lambda one: len(one["loc"]))
+    name = str(told["loc"][0])
+    if told["type"] == "extra_forbidden" and name not in json.Config.model_fields:
+        return f"there is no setting {name}{nearest.hint(name, json.Config.model_fields)}"
+    return f"{name}: {told['msg'].removeprefix('Value error, ')}"
 
 
 def _without_end(alert: alerts.Alert) -> alerts.Alert:

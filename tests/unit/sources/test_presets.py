@@ -66,11 +66,14 @@ def test_a_source_s_own_mapping_takes_the_place_of_the_preset_s(kind):
 @pytest.mark.parametrize(
     ("mapping", "problem"),
     [
-        ({"title": "max("}, "title: .*is not a JMESPath expression"),
+        ({"title": "max("}, "title: 'max.*is not a JMESPath expression"),
         ({"labels": {"a": "]"}}, r"labels.*is not a JMESPath expression"),
-        ({"tittle": "a"}, "tittle: Extra inputs are not permitted"),
-        ({"bearer": ["x"]}, "bearer is a setting of the source, not of its mapping"),
-        ({"kind": "json"}, "kind is a setting of the source"),
+        ({"tittle": "a"}, "there is no setting tittle.*title"),
+        ({"status": {"pth": "a"}}, "status: Extra inputs are not permitted"),
+        ({"title": 7}, "title: Input should be a valid string"),
+        ({"bearer": ["x"]}, "bearer is no part of a mapping"),
+        ({"kind": "json", "title": "a"}, "kind is no part of a mapping"),
+        ({"encoding": "query"}, "encoding is no part of a mapping"),
     ],
 )
 def test_a_wrong_mapping_is_told_when_the_settings_are_read(kind, mapping, problem):
