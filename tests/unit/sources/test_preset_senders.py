@@ -20,6 +20,8 @@ from tests.unit.sources import delivering
         ("icinga", {"incident": {"id": 1, "severity": "purple"}}, "status"),
         ("icinga", {"incident": {"id": 1, "severity": "crit"}}, "title"),
         ("splunk", {"result": {"count": "1"}}, "title"),
+        ("splunk-observability", {"status": "odd", "incidentId": "1", "rule": "x"}, "status"),
+        ("splunk-observability", {"status": "anomalous", "incidentId": "1"}, "title"),
         ("checkly", {"alert_type": "ALERT_OF_NEXT_YEAR", "check_id": "1", "check_name": "x"}, "status"),
         ("honeycomb", {"id": "1", "status": "TRIGGERED", "is_test": "no"}, "title"),
         ("statuscake", {"Status": "Down"}, "title"),
@@ -99,6 +101,18 @@ def test_a_search_of_splunk_is_the_same_alert_with_each_run_and_ends_where_a_row
 def test_every_type_of_checkly_s_is_known(word, severity, status):
     alert = delivering.one("checkly", {**delivering.body("checkly", "failure"), "alert_type": word})
     assert (alert.severity, alert.status) == (severity, status)
+
+
+@pytest.mark.parametrize("dimensions", [None, "", [], "host=a"])
+def test_a_detector_of_splunk_observability_may_have_no_dimensions(dimensions):
+    alert = delivering.one("splunk-observability", {"status": "anomalous", "rule": "r", "dimensions": dimensions})
+    assert alert.labels == {"rule": "r"}
+
+
+@pytest.mark.parametrize("word", ["ok", "OK", "manually resolved", "stopped"])
+def test_every_way_of_ending_an_incident_of_splunk_observability_is_known(word):
+    found = {**delivering.body("splunk-observability", "anomalous"), "status": word}
+    assert delivering.one("splunk-observability", found).status == "resolved"
 
 
 @pytest.mark.parametrize("case", [str.upper, str.lower, str.title])
