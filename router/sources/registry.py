@@ -26,6 +26,23 @@ from router.sources import (
     tokens,
     uptime_kuma,
 )
+from router.sources.presets import (
+    betterstack,
+    checkly,
+    devhelm,
+    dynatrace,
+    honeycomb,
+    icinga,
+    incident_io_alerts,
+    nagios,
+    opsgenie,
+    pingdom,
+    splunk,
+    splunk_observability,
+    statuscake,
+    uptimerobot,
+    zabbix,
+)
 
 KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
@@ -43,6 +60,21 @@ KINDS: Mapping[str, base.Kind] = {
         newrelic.KIND,
         uptime_kuma.KIND,
         pagerduty.KIND,
+        zabbix.KIND,
+        uptimerobot.KIND,
+        pingdom.KIND,
+        dynatrace.KIND,
+        opsgenie.KIND,
+        betterstack.KIND,
+        nagios.KIND,
+        icinga.KIND,
+        splunk.KIND,
+        splunk_observability.KIND,
+        checkly.KIND,
+        honeycomb.KIND,
+        statuscake.KIND,
+        incident_io_alerts.KIND,
+        devhelm.KIND,
         json.KIND,
     )
 }
