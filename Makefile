@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast test-faults fuzz check bench format lock clean
+.PHONY: help run demo test test-fast test-faults fuzz check bench golden format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +45,9 @@ check: $(VENV)/.installed-dev ## Check style, types, layers and locks
 
 bench: $(VENV)/.installed-dev ## Run every benchmark; the figures go to benchmark-results/
 	@scripts/run-benchmarks $(BIN)/python
+
+golden: $(VENV)/.installed-dev ## Write anew what the chart is expected to render, and the table of its values
+	@$(BIN)/python -m tests.chart.golden
 
 format: $(VENV)/.installed-dev ## Bring the code into form
 	@$(BIN)/ruff check --fix

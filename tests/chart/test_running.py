@@ -1,6 +1,7 @@
 """What the chart's pods do, done here: the check before a release, the test after it, rules that change under a pod."""
 
 import asyncio
+import os
 import subprocess
 import sys
 
@@ -32,8 +33,9 @@ rules:
 
 def command(arguments: list[str], variables: dict[str, str]) -> tuple[int, str]:
     """Run the program as a container does; its status and what it says."""
+    environment = {**os.environ, **variables}
     done = subprocess.run(
-        [harness.COMMAND, *arguments], env=variables, capture_output=True, text=True, timeout=60, check=False
+        [harness.COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -14,6 +14,7 @@ from tests.end_to_end import harness
 
 NAME = "shop-incident-router-valkey"
 PASSWORD = "s3cret"
+AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # Asking again is the tests' own affair.
 
 
 def container(rendered) -> helm.Object:
@@ -32,9 +33,8 @@ def started(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
     server = subprocess.Popen(
         [embedded.find_program(), *(here.get(argument, argument) for argument in arguments)], stdout=subprocess.DEVNULL
     )
-    at_once = retry.Retry(backoff.NoBackoff(), 0)  # Asking again is this test's own affair.
     password = variables.get("VALKEY_PASSWORD")
-    with contextlib.closing(redis.Redis(port=port, password=password, retry=at_once)) as connection:
+    with contextlib.closing(redis.Redis(port=port, password=password, retry=AT_ONCE)) as connection:
         try:
             harness.eventually("the server answers", lambda: answers(connection))
             yield server, connection
@@ -76,7 +76,7 @@ def test_it_is_open_to_other_pods_only_without_a_password(tmp_path):
     with started(helm.case("valkey"), tmp_path) as (_, connection):
         port = connection.connection_pool.connection_kwargs["port"]
         with (
-            contextlib.closing(redis.Redis(port=port)) as stranger,
+            contextlib.closing(redis.Redis(port=port, retry=AT_ONCE)) as stranger,
             pytest.raises(redis.AuthenticationError),
         ):
             stranger.ping()
