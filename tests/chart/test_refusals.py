@@ -72,6 +72,11 @@ BY_SCHEMA = {
     "a port of Redis that there is not": ({"networkPolicy": {"redisPort": 0}}, "networkPolicy.redisPort"),
     "an interval without a unit": ({"serviceMonitor": {"interval": "30"}}, "serviceMonitor.interval"),
     "a name of a ServiceAccount that is none": ({"serviceAccount": {"name": "A B"}}, "serviceAccount.name"),
+    "a label that is the chart's own": ({"podLabels": {"app.kubernetes.io/component": "x"}}, "podLabels"),
+    "a label by which services are found": (
+        {"serviceMonitor": {"labels": {"app.kubernetes.io/instance": "x"}}},
+        "serviceMonitor.labels",
+    ),
     "spreading of other pods": (
         {
             "topologySpreadConstraints": [

@@ -70,6 +70,12 @@ spec:
             httpGet: {path: /readyz, port: http}
             periodSeconds: 5
             timeoutSeconds: 5
+          {{- if ne $component "worker" }}
+          lifecycle:
+            preStop:
+              # Senders are led here until every node has heard that this pod ends. The image needs no shell for it.
+              exec: {command: [python, -c, "import time; time.sleep(5)"]}
+          {{- end }}
           securityContext:
             {{- include "incident-router.containerSecurity" . | nindent 12 }}
           {{- with $values.resources }}
