@@ -9,6 +9,7 @@ from pathlib import Path
 
 import kubernetes_validate
 import pytest
+from kubernetes_validate import utils
 
 from tests.chart import helm
 
@@ -20,6 +21,14 @@ BROUGHT = {
 }
 _HIGHEST = int(kubernetes_validate.latest_version().split(".")[1])
 NEWEST = [f"1.{minor}" for minor in range(_HIGHEST, _HIGHEST - 3, -1)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def read_once():
+    """The validator reads a version's descriptions, some megabytes, for every object; once is enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "schema_contents", functools.cache(utils.schema_contents))
+        yield
 
 
 @functools.cache
