@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 
@@ -73,6 +74,12 @@ def test_a_render_is_as_it_was_when_somebody_last_looked(name):
     kept = golden.expected(name)
     assert kept.exists(), f"{name} has no golden render: `make golden` writes it"
     assert golden.rendered(name) == kept.read_text(), "`make golden` writes it anew; read what changes"
+
+
+def test_the_first_installation_in_the_documentation_renders_and_can_be_tested():
+    [block] = re.findall(r"^```yaml\n(.*?)^```$", golden.PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    rendered = helm.render(helm.read(block), "incident-router")
+    assert {"Deployment", "StatefulSet", "Pod"} <= {kind for kind, _ in rendered}
 
 
 def test_every_golden_render_has_its_case():
