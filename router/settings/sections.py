@@ -14,10 +14,25 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class Tls(Section):
+    """Files in PEM for a Redis that is reached over TLS; relative paths are relative to the configuration file."""
+
+    ca: Path | None = pydantic.Field(default=None, description="Authorities to trust in the place of the system's.")
+    cert: Path | None = pydantic.Field(default=None, description="The router's own certificate.")
+    key: Path | None = pydantic.Field(default=None, description="The key of its certificate.")
+
+    @pydantic.model_validator(mode="after")
+    def _go_together(self) -> "Tls":
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+        return self
+
+
 class Redis(Section):
     """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
 
     url: pydantic.SecretStr | None = None
+    tls: Tls = Tls()
     replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
     wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
 

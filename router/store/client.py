@@ -2,29 +2,47 @@
 
 import asyncio
 from types import TracebackType
+from typing import Any
 
 import redis.asyncio
 from redis import exceptions
 
-from router.store import errors
+from router.store import errors, servers
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 
 
-def connect(url: str) -> "redis.asyncio.Redis":
-    """Make a client for ``redis://``, ``rediss://`` or ``unix://``; nothing is sent before the first command.
+def connect(where: servers.Server | str) -> "redis.asyncio.Redis":
+    """Make a client for a server, or for its address alone; nothing is sent before the first command.
 
     Bytes stay bytes. The library's own time-outs are off: they cost a task a command, and before Python 3.12 they
-    can swallow a cancellation. ``failures`` bounds every command instead.
+    can swallow a cancellation. ``failures`` bounds every command instead. ``Unavailable`` where what is said of the
+    server does not fit together.
     """
-    return redis.asyncio.Redis.from_url(
-        url,
-        decode_responses=False,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        socket_timeout=None,
-        health_check_interval=0,
-        retry=None,
-    )
+    server = servers.Server(where) if isinstance(where, str) else where
+    options = {**_OPTIONS, **_tls(server)}
+    try:
+        return redis.asyncio.Redis.from_url(server.url, **options)
+    except ValueError as error:
+        raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
+
+
+_OPTIONS: dict[str, Any] = {
+    "decode_responses": False,
+    "socket_connect_timeout": PATIENCE_SECONDS,
+    "socket_timeout": None,
+    "health_check_interval": 0,
+    "retry": None,
+}
+
+
+def _tls(server: servers.Server) -> dict[str, Any]:
+    if not server.tls:
+        return {}
+    if not server.url.startswith("rediss://"):
+        raise errors.Unavailable("files for TLS are set, but the address of Redis does not begin with rediss://")
+    files = {"ssl_ca_certs": server.tls.ca, "ssl_certfile": server.tls.cert, "ssl_keyfile": server.tls.key}
+    return {name: str(path) for name, path in files.items() if path}
 
 
 class failures:  # noqa: N801 - read as a word of the `with` statement that it stands in

@@ -165,3 +165,7 @@ def test_a_process_asks_for_no_secrets_that_it_does_not_need(tmp_path):
     assert settings.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
     with pytest.raises(settings.Refused, match="KEY is not set"):
         settings.load(file, {"TOKEN": "t"}, needs={"destinations"})
+
+
+def test_a_certificate_for_redis_needs_its_key(tmp_path):
+    assert refused(tmp_path, "redis: {tls: {cert: cert.pem}}\n") == ['1:14: "tls": cert and key go together']
