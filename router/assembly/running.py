@@ -19,6 +19,7 @@ from starlette import types
 from router import settings as configuration
 from router.assembly import parts
 from router.rules import ruleset
+from router.settings import sections
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
 from router.store import client, embedded, health, servers, stream
@@ -56,9 +57,16 @@ def redis_server(settings: configuration.Settings) -> Iterator[servers.Server]:
 def _configured(settings: configuration.Settings) -> servers.Server | None:
     """The server that the settings name, if they name any."""
     said = settings.redis
-    if said.url is None:
+    if said.url is None and said.sentinel is None:
         return None
-    return servers.Server(said.url.get_secret_value(), tls=_tls(settings))
+    url = said.url.get_secret_value() if said.url is not None else "redis://"
+    return servers.Server(url, _tls(settings), _sentinel(said.sentinel))
+
+
+def _sentinel(said: sections.Sentinel | None) -> servers.Sentinel | None:
+    if said is None:
+        return None
+    return servers.Sentinel(said.service, said.nodes, said.username, said.password.get_secret_value())
 
 
 def _tls(settings: configuration.Settings) -> servers.Tls:

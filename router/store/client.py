@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import errors, servers
+from router.store import errors, sentinels, servers
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 
@@ -22,6 +22,8 @@ def connect(where: servers.Server | str) -> "redis.asyncio.Redis":
     server = servers.Server(where) if isinstance(where, str) else where
     options = {**_OPTIONS, **_tls(server)}
     try:
+        if server.sentinel is not None:
+            return sentinels.connect(server, options)
         return redis.asyncio.Redis.from_url(server.url, **options)
     except ValueError as error:
         raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error

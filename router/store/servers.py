@@ -21,8 +21,25 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Sentinel:
+    """Who knows which server is the primary now: the sentinels' hosts and ports, and the name they know it by.
+
+    The user and the password are the sentinels' own; those of the servers stand in the address.
+    """
+
+    service: str
+    nodes: tuple[tuple[str, int], ...]
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Server:
-    """One server at ``url``: ``redis://``, ``rediss://`` or ``unix://``."""
+    """One server at ``url``: ``redis://``, ``rediss://`` or ``unix://``.
+
+    With ``sentinel`` the server is whichever is the primary, and of the address all holds but its host and port.
+    """
 
     url: str = field(repr=False)  # It may hold a password.
     tls: Tls = Tls()
+    sentinel: Sentinel | None = None

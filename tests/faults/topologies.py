@@ -1,0 +1,174 @@
+"""Where a router may be told to keep its state, as real processes: one Valkey, or several that watch one another."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import redis
+
+from router.store import embedded, servers
+from tests.end_to_end import harness
+
+DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"]
+DOWN_AFTER_MS = 1000
+
+
+class Topology(Protocol):
+    """Servers of which one may be killed while the router goes on."""
+
+    settings: dict[str, Any]  # The section `redis` of the configuration.
+
+    def server(self) -> servers.Server:
+        """Where the router finds it, for a test's own connection."""
+        ...
+
+    def kill(self) -> None:
+        """SIGKILL one that the router writes to, and see to it that there is one again."""
+        ...
+
+    def stop(self) -> None:
+        """End all processes."""
+        ...
+
+
+class Valkey:
+    """One server process on a port of loopback."""
+
+    def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
+        self.port = port or harness.free_port()
+        self._arguments = arguments
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [embedded.find_program(), *self._arguments, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--dir", str(self._folder), "--logfile", str(self._folder / "valkey.log")]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        harness.eventually(f"Valkey answers at {self.port}", lambda: self.asks("PING"))
+
+    def asks(self, *command: Any) -> Any:
+        """Its answer to a command; None where it does not answer, or not yet."""
+        try:
+            with contextlib.closing(redis.Redis(port=self.port, socket_timeout=5)) as connection:
+                return connection.execute_command(*command)
+        except redis.exceptions.AuthenticationError as error:
+            return str(error)
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
+            return None
+
+    def is_primary(self) -> bool:
+        """Whether it takes itself for a primary."""
+        return bool((self.asks("ROLE") or [b""])[0] == b"master")
+
+    def kill(self) -> None:
+        """SIGKILL: no time for last words."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Standalone:
+    """One server that writes every entry to its disk: it is killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._valkey = Valkey(folder / "valkey", *DURABLE)
+        self.settings: dict[str, Any] = {"url": f"redis://127.0.0.1:{self._valkey.port}"}
+
+    def server(self) -> servers.Server:
+        return servers.Server(self.settings["url"])
+
+    def kill(self) -> None:
+        self._valkey.kill()
+        self._valkey.start()
+
+    def stop(self) -> None:
+        self._valkey.kill()
+
+
+class Watched:
+    """A primary, two replicas and three sentinels; a killed primary comes back as a replica of its successor."""
+
+    def __init__(self, folder: Path) -> None:
+        first = Valkey(folder / "valkey-0", *DURABLE)
+        follow = ["--replicaof", f"127.0.0.1 {first.port}"]
+        self._valkeys = [first, *(Valkey(folder / f"valkey-{number}", *DURABLE, *follow) for number in (1, 2))]
+        self._sentinels = [sentinel(folder / f"sentinel-{number}", first.port) for number in range(3)]
+        harness.eventually(
+            "the sentinels know one another and both replicas", lambda: all(map(_settled, self._known()))
+        )
+        nodes = [f"127.0.0.1:{one.port}" for one in self._sentinels]
+        self.settings: dict[str, Any] = {"sentinel": {"service": "acme", "nodes": nodes}, "replicas": 1}
+
+    def server(self) -> servers.Server:
+        nodes = tuple(("127.0.0.1", one.port) for one in self._sentinels)
+        return servers.Server("redis://", sentinel=servers.Sentinel("acme", nodes))
+
+    def kill(self) -> None:
+        primary = harness.eventually("there is a primary with two replicas", self._complete)
+        primary.kill()
+        harness.eventually("another one is the primary", lambda: self._named() != primary.port and self._primary())
+        primary.start()
+
+    def fail_over(self) -> None:
+        """Ask for another primary, as one does for maintenance."""
+        primary = harness.eventually("there is a primary with two replicas", self._complete)
+        self._sentinels[0].asks("SENTINEL", "FAILOVER", "acme")
+        harness.eventually("another one is the primary", lambda: self._named() != primary.port and self._primary())
+
+    def stop(self) -> None:
+        for one in (*self._sentinels, *self._valkeys):
+            one.kill()
+
+    def _known(self) -> Iterator[dict[bytes, bytes]]:
+        for sentinel in self._sentinels:
+            answer = sentinel.asks("SENTINEL", "MASTER", "acme") or []
+            yield answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+
+    def _named(self) -> int:
+        """The port of the primary by the word of the first sentinel."""
+        return int(self._sentinels[0].asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "acme")[1])
+
+    def _primary(self) -> Valkey | None:
+        named = self._named()
+        return next((one for one in self._valkeys if one.port == named and one.is_primary()), None)
+
+    def _complete(self) -> Valkey | None:
+        primary = self._primary()
+        if primary is None:
+            return None
+        replicas = primary.asks("ROLE")[2]
+        return primary if len(replicas) == len(self._valkeys) - 1 else None
+
+
+def _settled(known: dict[Any, Any]) -> bool:
+    said = {_text(name): _text(value) for name, value in known.items()}
+    return said.get("num-slaves") == "2" and said.get("num-other-sentinels") == "2" and said.get("flags") == "master"
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def sentinel(folder: Path, primary: int, *more: str, quorum: int = 2) -> Valkey:
+    """A sentinel, which has to have a file of its own, into which it writes what it learns."""
+    folder.mkdir()
+    file = folder / "sentinel.conf"
+    file.write_text(
+        f"sentinel monitor acme 127.0.0.1 {primary} {quorum}\n"
+        f"sentinel down-after-milliseconds acme {DOWN_AFTER_MS}\n"
+        "sentinel failover-timeout acme 1500\n"
+        "sentinel parallel-syncs acme 2\n" + "".join(f"{line}\n" for line in more)
+    )
+    return Valkey(folder, str(file), "--sentinel")
+
+
+@contextlib.contextmanager
+def running(topology: Topology) -> Iterator[Topology]:
+    """A topology for the length of a ``with`` block."""
+    try:
+        yield topology
+    finally:
+        topology.stop()
