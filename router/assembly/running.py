@@ -57,10 +57,12 @@ def redis_server(settings: configuration.Settings) -> Iterator[servers.Server]:
 def _configured(settings: configuration.Settings) -> servers.Server | None:
     """The server that the settings name, if they name any."""
     said = settings.redis
+    if said.url is None and said.cluster:
+        raise store_errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
     if said.url is None and said.sentinel is None:
         return None
     url = said.url.get_secret_value() if said.url is not None else "redis://"
-    return servers.Server(url, _tls(settings), _sentinel(said.sentinel))
+    return servers.Server(url, _tls(settings), _sentinel(said.sentinel), said.cluster)
 
 
 def _sentinel(said: sections.Sentinel | None) -> servers.Sentinel | None:

@@ -76,8 +76,15 @@ class Redis(Section):
     url: pydantic.SecretStr | None = None
     tls: Tls = Tls()
     sentinel: Sentinel | None = pydantic.Field(default=None, description="For servers that Sentinel watches over.")
+    cluster: bool = pydantic.Field(default=False, description="Whether the URL is that of a Redis Cluster.")
     replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
     wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
+
+    @pydantic.model_validator(mode="after")
+    def _one_or_the_other(self) -> "Redis":
+        if self.cluster and self.sentinel is not None:
+            raise ValueError("a cluster sees to its primaries itself: leave sentinel or cluster out")
+        return self
 
 
 class Web(Section):

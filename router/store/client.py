@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import errors, sentinels, servers
+from router.store import clusters, errors, sentinels, servers
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 
@@ -24,8 +24,10 @@ def connect(where: servers.Server | str) -> "redis.asyncio.Redis":
     try:
         if server.sentinel is not None:
             return sentinels.connect(server, options)
+        if server.cluster:
+            return clusters.connect(server, options)
         return redis.asyncio.Redis.from_url(server.url, **options)
-    except ValueError as error:
+    except (ValueError, exceptions.RedisClusterException) as error:
         raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
 
 
@@ -66,6 +68,8 @@ class failures:  # noqa: N801 - read as a word of the `with` statement that it s
             raise errors.Unavailable(f"Redis did not answer within {self._seconds:g} s") from error
         if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
             raise errors.Unavailable(f"Redis cannot be reached: {error}") from error
+        if isinstance(error, exceptions.RedisClusterException):
+            raise errors.Unavailable(f"the Redis Cluster cannot be used: {error}") from error
         if isinstance(error, exceptions.OutOfMemoryError):
             raise errors.Unavailable("Redis is out of memory", 30) from error
         if isinstance(error, exceptions.ResponseError):

@@ -9,6 +9,7 @@ from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
 from router.store import client, codec, errors, keys, scripts
+from router.store import replicas as confirming
 from router.telemetry import log
 
 _log = log.get("store")
@@ -28,7 +29,14 @@ class Lease(NamedTuple):
 class Publications:
     """The publications of all incidents, in shards."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        connection: "redis.asyncio.Redis",
+        *,
+        lease_seconds: float,
+        replicas: confirming.Replicas | None = None,
+    ) -> None:
+        self._replicas = replicas or confirming.Replicas(connection)
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._lease = int(lease_seconds * 1_000_000)
@@ -67,11 +75,21 @@ class Publications:
     async def record(
         self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()
     ) -> bool:
-        """Write the publications and what is told of them, prolong the lease; False where it is no longer ours."""
+        """Write the publications and what is told of them, prolong the lease; False where it is no longer ours.
+
+        Replicas are given time to confirm it, but where they are away work goes on: an incident that is opened twice
+        after a fail-over is the lesser evil beside one that is not opened at all.
+        """
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
+        arguments = [lease.fence, packed, self._lease, lease.key, told]
         async with client.failures():
-            return bool(await self._scripts.run("record", names, [lease.fence, packed, self._lease, lease.key, told]))
+            if not self._replicas.least:
+                return bool(await self._scripts.run("record", names, arguments))
+            written, confirmed = await self._scripts.run_confirmed("record", names, arguments, self._replicas)
+        if confirmed < self._replicas.least:
+            _log.warning("record_unconfirmed", incident=lease.key, replicas=confirmed)
+        return bool(written)
 
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""

@@ -38,8 +38,10 @@ class Server:
     """One server at ``url``: ``redis://``, ``rediss://`` or ``unix://``.
 
     With ``sentinel`` the server is whichever is the primary, and of the address all holds but its host and port.
+    With ``cluster`` it is one of the servers of a Redis Cluster, which names the others.
     """
 
     url: str = field(repr=False)  # It may hold a password.
     tls: Tls = Tls()
     sentinel: Sentinel | None = None
+    cluster: bool = False

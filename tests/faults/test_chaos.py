@@ -41,6 +41,11 @@ def test_what_was_accepted_survives_the_primary_that_sentinel_replaces(tmp_path)
     check(tmp_path, topologies.Watched, WATCHED_CUT)
 
 
+@pytest.mark.timeout(240)
+def test_what_was_accepted_survives_any_primary_of_a_cluster(tmp_path):
+    check(tmp_path, topologies.Clustered, WATCHED_CUT)
+
+
 def test_the_oracle_goes_by_an_alert_s_own_times_and_not_by_arrival():
     oracle = oracles.Oracle()
     fires, ends, again = (

@@ -1,6 +1,7 @@
 """Where a router may be told to keep its state, as real processes: one Valkey, or several that watch one another."""
 
 import contextlib
+import itertools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any, Protocol
 
 import redis
 
-from router.store import embedded, servers
+from router.store import embedded, keys, servers
 from tests.end_to_end import harness
 
 DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"]
 DOWN_AFTER_MS = 1000
+SLOTS = 16384
 
 
 class Topology(Protocol):
@@ -141,6 +143,67 @@ class Watched:
             return None
         replicas = primary.asks("ROLE")[2]
         return primary if len(replicas) == len(self._valkeys) - 1 else None
+
+
+class Clustered:
+    """Three primaries with a replica each; a killed primary comes back as the replica of its successor."""
+
+    def __init__(self, folder: Path) -> None:
+        more = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS)]
+        self._valkeys = [Valkey(folder / f"valkey-{number}", *DURABLE, *more) for number in range(6)]
+        # Between them, the three stand for all that there is: what comes in, the half of the shards, and silences.
+        self._targets = itertools.cycle([keys.INBOX, keys.timers(0), keys.SILENCES])
+        self._join()
+        self.settings: dict[str, Any] = {"url": self.server().url, "cluster": True, "replicas": 1}
+
+    def _join(self) -> None:
+        primaries, replicas = self._valkeys[:3], self._valkeys[3:]
+        for number, primary in enumerate(primaries):
+            primary.asks("CLUSTER", "ADDSLOTSRANGE", SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1)
+            primary.asks("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
+        for other in self._valkeys[1:]:
+            other.asks("CLUSTER", "MEET", "127.0.0.1", primaries[0].port)
+        for primary, replica in zip(primaries, replicas, strict=True):
+            name = primary.asks("CLUSTER", "MYID")
+            harness.eventually("they know one another", lambda one=replica, of=name: of in one.asks("CLUSTER", "NODES"))
+            replica.asks("CLUSTER", "REPLICATE", name)
+        harness.eventually("the cluster is whole", lambda: len(list(self.primaries())) == 3 and self._whole())
+
+    def server(self) -> servers.Server:
+        return servers.Server(f"redis://127.0.0.1:{self._valkeys[0].port}", cluster=True)
+
+    def primaries(self) -> Iterator[Valkey]:
+        """The primaries that have a replica which follows them."""
+        for one in self._valkeys:
+            role = one.asks("ROLE")
+            if role and role[0] == b"master" and len(role[2]) == 1:
+                yield one
+
+    def holder(self, key: str) -> Valkey:
+        """The primary that holds a key."""
+        (slot,) = (one.asks("CLUSTER", "KEYSLOT", key) for one in self._valkeys[:1])
+        for first, last, primary, *_ in self._valkeys[0].asks("CLUSTER", "SLOTS"):
+            if first <= slot <= last:
+                return next(one for one in self._valkeys if one.port == primary[1])
+        raise AssertionError(f"nobody holds {key}")
+
+    def kill(self) -> None:
+        harness.eventually("all primaries have their replicas", lambda: len(list(self.primaries())) == 3)
+        primary = self.holder(next(self._targets))
+        primary.kill()
+        harness.eventually("its replica has taken over", lambda: self._whole(but=primary))
+        primary.start()
+        harness.eventually("the killed one follows", lambda: not primary.is_primary())
+
+    def stop(self) -> None:
+        for one in self._valkeys:
+            one.kill()
+
+    def _whole(self, but: Valkey | None = None) -> bool:
+        others = [one for one in self._valkeys if one is not but]
+        return all(b"cluster_state:ok" in one.asks("CLUSTER", "INFO") for one in others) and (
+            but is None or sum(one.is_primary() for one in others) == 3
+        )
 
 
 def _settled(known: dict[Any, Any]) -> bool:

@@ -190,3 +190,8 @@ def test_what_is_no_host_and_port_is_refused(tmp_path, node):
 def test_sentinels_without_any_are_refused(tmp_path):
     (problem,) = refused(tmp_path, "redis: {sentinel: {service: acme, nodes: []}}\n")
     assert "at least one sentinel" in problem
+
+
+def test_a_cluster_has_no_sentinels(tmp_path):
+    (problem,) = refused(tmp_path, "redis: {cluster: true, sentinel: {service: acme, nodes: [a]}}\n")
+    assert "leave sentinel or cluster out" in problem

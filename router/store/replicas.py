@@ -1,0 +1,63 @@
+"""What replicas have confirmed: a write that only its primary has is lost with it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import redis.asyncio
+from redis import exceptions
+
+from router.store import client, clusters, errors, keys
+
+
+class Replicas:
+    """How many replicas have to confirm (0: nobody is asked), and how long they have for it.
+
+    WAIT speaks of the writes of its own connection, so it goes through the same pipeline as they do.
+    """
+
+    def __init__(self, connection: "redis.asyncio.Redis", least: int = 0, wait_seconds: float = 1.0) -> None:
+        self._connection = connection
+        self.least = least
+        self._wait_ms = int(wait_seconds * 1000)
+
+    async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> tuple[list[Any], int]:
+        """Run commands on keys of one slot, that of ``key``; returns their answers, and how many have confirmed."""
+        at = await clusters.holder(self._connection, key)
+        pipeline: Any = self._connection.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command, **at)
+        pipeline.execute_command("WAIT", self.least, self._wait_ms, **at)
+        if not at:
+            *answers, confirmed = await pipeline.execute()
+            return answers, int(confirmed)
+        try:
+            # A command that were sent on to another server would leave WAIT behind, which then spoke of nothing.
+            *answers, confirmed = await pipeline.execute(allow_redirections=False)
+        except exceptions.MovedError as error:
+            await clusters.moved(self._connection, error)
+            raise
+        return answers, int(confirmed)
+
+    async def settle(self) -> None:
+        """Return once everything written so far is confirmed, by whichever connection it was written.
+
+        Of one server that is so by itself when a later write is: replicas have a prefix of what their primary has.
+        The primaries of a cluster know nothing of one another, so what is written at one of them on the strength of
+        something at another one has to wait for this. ``Unavailable`` where it is not confirmed.
+        """
+        if not self.least:
+            return
+        async with client.failures():
+            names = await clusters.one_of_each(self._connection, map(keys.mark, range(keys.SHARDS)))
+            marks = [self.write(name, [("SET", name, 1)]) for name in names]
+            done = await asyncio.gather(*marks, return_exceptions=True)
+            for one in done:
+                if isinstance(one, BaseException):
+                    raise one
+                self.check(one[1])
+
+    def check(self, confirmed: int) -> None:
+        """``Unavailable`` where fewer have confirmed than have to."""
+        if confirmed < self.least:
+            raise errors.Unavailable(f"only {confirmed} of {self.least} replicas confirmed what was written", 2)
