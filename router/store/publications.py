@@ -77,8 +77,8 @@ class Publications:
     ) -> bool:
         """Write the publications and what is told of them, prolong the lease; False where it is no longer ours.
 
-        Replicas are given time to confirm it, but where they are away work goes on: an incident that is opened twice
-        after a fail-over is the lesser evil beside one that is not opened at all.
+        ``Unavailable`` where too few replicas have it, too: of a call whose intent is
+        forgotten in a fail-over nobody knew any more.
         """
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
@@ -86,10 +86,7 @@ class Publications:
         async with client.failures():
             if not self._replicas.least:
                 return bool(await self._scripts.run("record", names, arguments))
-            written, confirmed = await self._scripts.run_confirmed("record", names, arguments, self._replicas)
-        if confirmed < self._replicas.least:
-            _log.warning("record_unconfirmed", incident=lease.key, replicas=confirmed)
-        return bool(written)
+            return bool(await self._scripts.run_confirmed("record", names, arguments, self._replicas))
 
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""

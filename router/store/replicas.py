@@ -21,23 +21,23 @@ class Replicas:
         self.least = least
         self._wait_ms = int(wait_seconds * 1000)
 
-    async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> tuple[list[Any], int]:
-        """Run commands on keys of one slot, that of ``key``; returns their answers, and how many have confirmed."""
+    async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run commands on keys of one slot, that of ``key``; ``Unavailable`` where too few replicas have confirmed."""
         at = await clusters.holder(self._connection, key)
         pipeline: Any = self._connection.pipeline(transaction=False)
-        for command in commands:
+        for command in (*commands, ("WAIT", self.least, self._wait_ms)):
             pipeline.execute_command(*command, **at)
-        pipeline.execute_command("WAIT", self.least, self._wait_ms, **at)
-        if not at:
-            *answers, confirmed = await pipeline.execute()
-            return answers, int(confirmed)
+        # A command that were sent on to another server would leave WAIT behind, which then spoke of nothing.
+        options = {"allow_redirections": False} if at else {}
+        answers: list[Any]
         try:
-            # A command that were sent on to another server would leave WAIT behind, which then spoke of nothing.
-            *answers, confirmed = await pipeline.execute(allow_redirections=False)
+            *answers, confirmed = await pipeline.execute(**options)
         except exceptions.MovedError as error:
             await clusters.moved(self._connection, error)
             raise
-        return answers, int(confirmed)
+        if confirmed < self.least:
+            raise errors.Unavailable(f"only {confirmed} of {self.least} replicas confirmed what was written", 2)
+        return answers
 
     async def settle(self) -> None:
         """Return once everything written so far is confirmed, by whichever connection it was written.
@@ -55,9 +55,3 @@ class Replicas:
             for one in done:
                 if isinstance(one, BaseException):
                     raise one
-                self.check(one[1])
-
-    def check(self, confirmed: int) -> None:
-        """``Unavailable`` where fewer have confirmed than have to."""
-        if confirmed < self.least:
-            raise errors.Unavailable(f"only {confirmed} of {self.least} replicas confirmed what was written", 2)

@@ -78,16 +78,15 @@ class Scripts:
 
     async def run_confirmed(
         self, name: str, keys: list[str], arguments: list[Any], confirming: replicas.Replicas
-    ) -> tuple[Any, int]:
-        """Run a script; returns its answer, and how many replicas have what it wrote."""
+    ) -> Any:
+        """Run a script; ``Unavailable`` where too few replicas have confirmed what it wrote."""
         script = self._scripts[name]
         _check(name, keys)
         command = (len(keys), *keys, *arguments)
         try:
-            answers, confirmed = await confirming.write(keys[0], [("EVALSHA", script.sha, *command)])
+            return (await confirming.write(keys[0], [("EVALSHA", script.sha, *command)]))[0]
         except exceptions.NoScriptError:
-            answers, confirmed = await confirming.write(keys[0], [("EVAL", self._texts[name], *command)])
-        return answers[0], confirmed
+            return (await confirming.write(keys[0], [("EVAL", self._texts[name], *command)]))[0]
 
 
 def _check(name: str, keys: list[str]) -> None:

@@ -79,7 +79,7 @@ class Inbox:
             arguments += (packed, body)
         async with client.failures():
             if self._replicas.least:
-                self._replicas.check(await self._write_confirmed(arguments))
+                await self._write_confirmed(arguments)
             elif sum(map(len, arguments)) < len(group) * LARGE_BYTES:
                 await self._scripts.run("accept", [keys.INBOX], arguments)
             else:
@@ -92,13 +92,13 @@ class Inbox:
             pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
         await pipeline.execute()
 
-    async def _write_confirmed(self, arguments: list[bytes]) -> int:
-        """The same, and how many replicas have confirmed all of them."""
+    async def _write_confirmed(self, arguments: list[bytes]) -> None:
+        """The same, and replicas have to confirm all of them."""
         commands = [
             ("XADD", keys.INBOX, "*", "h", arguments[position], "b", arguments[position + 1])
             for position in range(0, len(arguments), 2)
         ]
-        return (await self._replicas.write(keys.INBOX, commands))[1]
+        await self._replicas.write(keys.INBOX, commands)
 
 
 def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:

@@ -65,7 +65,7 @@ class Town:
         """SIGKILL, and a fresh start."""
         self.kills[name.partition("-")[0]] += 1
         if name == "valkey":
-            self.topology.kill()
+            self.topology.disturb()
         else:
             self._processes[name].kill()
             self.start(name)

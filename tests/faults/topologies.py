@@ -1,7 +1,9 @@
 """Where a router may be told to keep its state, as real processes: one Valkey, or several that watch one another."""
 
 import contextlib
+import functools
 import itertools
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +28,8 @@ class Topology(Protocol):
         """Where the router finds it, for a test's own connection."""
         ...
 
-    def kill(self) -> None:
-        """SIGKILL one that the router writes to, and see to it that there is one again."""
+    def disturb(self) -> None:
+        """Take away what the router writes to, in another way each time, and see to it that there is one again."""
         ...
 
     def stop(self) -> None:
@@ -45,9 +47,9 @@ class Valkey:
         folder.mkdir(exist_ok=True)
         self.start()
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
         """Start it, and wait until it answers."""
-        command = [embedded.find_program(), *self._arguments, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command = [embedded.find_program(), *self._arguments, *more, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--dir", str(self._folder), "--logfile", str(self._folder / "valkey.log")]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         harness.eventually(f"Valkey answers at {self.port}", lambda: self.asks("PING"))
@@ -66,6 +68,10 @@ class Valkey:
         """Whether it takes itself for a primary."""
         return bool((self.asks("ROLE") or [b""])[0] == b"master")
 
+    def signal(self, number: int) -> None:
+        """Stop it for a while, or let it go on."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL: no time for last words."""
         self._process.kill()
@@ -82,7 +88,7 @@ class Standalone:
     def server(self) -> servers.Server:
         return servers.Server(self.settings["url"])
 
-    def kill(self) -> None:
+    def disturb(self) -> None:
         self._valkey.kill()
         self._valkey.start()
 
@@ -91,7 +97,7 @@ class Standalone:
 
 
 class Watched:
-    """A primary, two replicas and three sentinels; a killed primary comes back as a replica of its successor."""
+    """A primary, two replicas and three sentinels; a primary that was away comes back as a replica."""
 
     def __init__(self, folder: Path) -> None:
         first = Valkey(folder / "valkey-0", *DURABLE)
@@ -102,22 +108,57 @@ class Watched:
             "the sentinels know one another and both replicas", lambda: all(map(_settled, self._known()))
         )
         nodes = [f"127.0.0.1:{one.port}" for one in self._sentinels]
-        self.settings: dict[str, Any] = {"sentinel": {"service": "acme", "nodes": nodes}, "replicas": 1}
+        self.settings: dict[str, Any] = {"sentinel": {"service": "acme", "nodes": nodes}, "replicas": 2}
+        self._ways = itertools.cycle([self.kill, self.hang, self.fail_over])
 
     def server(self) -> servers.Server:
         nodes = tuple(("127.0.0.1", one.port) for one in self._sentinels)
         return servers.Server("redis://", sentinel=servers.Sentinel("acme", nodes))
 
+    def disturb(self) -> None:
+        next(self._ways)()
+
     def kill(self) -> None:
-        primary = harness.eventually("there is a primary with two replicas", self._complete)
+        """SIGKILL the primary; another one takes its place, and it comes back."""
+        primary = self.complete()
+        self.replace()
+        primary.start("--replicaof", f"127.0.0.1 {self.primary().port}")
+
+    def replace(self) -> None:
+        """SIGKILL the primary, however the others stand; another one takes its place."""
+        primary = self.primary()
         primary.kill()
-        harness.eventually("another one is the primary", lambda: self._named() != primary.port and self._primary())
-        primary.start()
+        self._succeeded(primary)
 
     def fail_over(self) -> None:
         """Ask for another primary, as one does for maintenance."""
-        primary = harness.eventually("there is a primary with two replicas", self._complete)
+        primary = self.complete()
         self._sentinels[0].asks("SENTINEL", "FAILOVER", "acme")
+        self._succeeded(primary)
+
+    def hang(self) -> None:
+        """Let the primary stop answering, with all its connections open, until it is replaced; then it goes on."""
+        primary = self.complete()
+        primary.signal(signal.SIGSTOP)
+        self._succeeded(primary)
+        primary.signal(signal.SIGCONT)
+
+    def complete(self) -> Valkey:
+        """The primary, once both of the others follow it."""
+        primary: Valkey = harness.eventually("there is a primary with two replicas", self._complete)
+        return primary
+
+    def primary(self) -> Valkey:
+        """The primary, by the word of a sentinel."""
+        primary: Valkey = harness.eventually("there is a primary", self._primary)
+        return primary
+
+    def replicas(self) -> list[Valkey]:
+        """Those that follow the primary."""
+        primary = self.complete()
+        return [one for one in self._valkeys if one is not primary]
+
+    def _succeeded(self, primary: Valkey) -> None:
         harness.eventually("another one is the primary", lambda: self._named() != primary.port and self._primary())
 
     def stop(self) -> None:
@@ -151,8 +192,8 @@ class Clustered:
     def __init__(self, folder: Path) -> None:
         more = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(DOWN_AFTER_MS)]
         self._valkeys = [Valkey(folder / f"valkey-{number}", *DURABLE, *more) for number in range(6)]
-        # Between them, the three stand for all that there is: what comes in, the half of the shards, and silences.
-        self._targets = itertools.cycle([keys.INBOX, keys.timers(0), keys.SILENCES])
+        ways = [(self.kill, keys.INBOX), (self.move, keys.INBOX), (self.kill, keys.timers(0))]
+        self._ways = itertools.cycle([functools.partial(way, key) for way, key in ways])
         self._join()
         self.settings: dict[str, Any] = {"url": self.server().url, "cluster": True, "replicas": 1}
 
@@ -179,21 +220,38 @@ class Clustered:
             if role and role[0] == b"master" and len(role[2]) == 1:
                 yield one
 
-    def holder(self, key: str) -> Valkey:
-        """The primary that holds a key."""
-        (slot,) = (one.asks("CLUSTER", "KEYSLOT", key) for one in self._valkeys[:1])
-        for first, last, primary, *_ in self._valkeys[0].asks("CLUSTER", "SLOTS"):
+    def holder(self, key: str, by: Valkey | None = None) -> Valkey:
+        """The primary that holds a key, by the word of one of the servers."""
+        asked = by or self._valkeys[0]
+        slot = asked.asks("CLUSTER", "KEYSLOT", key)
+        for first, last, primary, *_ in asked.asks("CLUSTER", "SLOTS"):
             if first <= slot <= last:
                 return next(one for one in self._valkeys if one.port == primary[1])
         raise AssertionError(f"nobody holds {key}")
 
-    def kill(self) -> None:
-        harness.eventually("all primaries have their replicas", lambda: len(list(self.primaries())) == 3)
-        primary = self.holder(next(self._targets))
+    def disturb(self) -> None:
+        next(self._ways)()
+
+    def kill(self, key: str) -> None:
+        """SIGKILL the primary that holds a key; its replica takes over, and it comes back as a replica."""
+        self._complete()
+        primary = self.holder(key)
         primary.kill()
         harness.eventually("its replica has taken over", lambda: self._whole(but=primary))
         primary.start()
         harness.eventually("the killed one follows", lambda: not primary.is_primary())
+
+    def move(self, key: str) -> None:
+        """Move the slot of a key to another primary."""
+        self._complete()
+        slot, source = self._valkeys[0].asks("CLUSTER", "KEYSLOT", key), self.holder(key)
+        target = next(one for one in self.primaries() if one is not source)
+        name = target.asks("CLUSTER", "MYID")
+        assert source.asks("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", name) == b"OK"
+        harness.eventually("the slot is there", lambda: all(self.holder(key, one) is target for one in self._valkeys))
+
+    def _complete(self) -> None:
+        harness.eventually("all primaries have their replicas", lambda: len(list(self.primaries())) == 3)
 
     def stop(self) -> None:
         for one in self._valkeys:
