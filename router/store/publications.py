@@ -42,10 +42,11 @@ class Publications:
         self._lease = int(lease_seconds * 1_000_000)
 
     async def claim(self, shard: int, most: int) -> list[Lease]:
-        """Take the leases of incidents of the shard that want attention now."""
-        async with client.failures():
-            arguments = [keys.prefix(shard), self._lease, most]
-            now, *found = await self._scripts.run("claim", [keys.timers(shard)], arguments)
+        """Take the leases of incidents of the shard that want attention now.
+
+        ``Unavailable`` where too few replicas know of them: after a fail-over others would get the same numbers.
+        """
+        now, *found = await self._confirmed("claim", [keys.timers(shard)], [keys.prefix(shard), self._lease, most])
         leases = []
         for member, fence, version, incident, packed in found:
             key = member.decode()
@@ -83,10 +84,7 @@ class Publications:
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
         arguments = [lease.fence, packed, self._lease, lease.key, told]
-        async with client.failures():
-            if not self._replicas.least:
-                return bool(await self._scripts.run("record", names, arguments))
-            return bool(await self._scripts.run_confirmed("record", names, arguments, self._replicas))
+        return bool(await self._confirmed("record", names, arguments))
 
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""
@@ -109,3 +107,10 @@ class Publications:
         async with client.failures():
             answer = await self._scripts.run("release", names, [lease.fence, lease.version, due, lease.key, life])
         return bool(answer == 2)
+
+    async def _confirmed(self, name: str, of: list[str], arguments: list[Any]) -> Any:
+        """Run a script whose writes replicas have to confirm, if any have to."""
+        async with client.failures():
+            if not self._replicas.least:
+                return await self._scripts.run(name, of, arguments)
+            return await self._scripts.run_confirmed(name, of, arguments, self._replicas)
