@@ -22,7 +22,20 @@ class Replicas:
         self._wait_ms = int(wait_seconds * 1000)
 
     async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Run commands on keys of one slot, that of ``key``; ``Unavailable`` where too few replicas have confirmed."""
+        """Run commands on keys of one slot, that of ``key``; ``Unavailable`` where too few replicas have confirmed.
+
+        Where the slot has moved they are run again where it is now, the first of them perhaps twice.
+        """
+        try:
+            return await self._write(key, commands)
+        except exceptions.MovedError as error:
+            await clusters.moved(self._connection, error)
+        try:
+            return await self._write(key, commands)
+        except exceptions.MovedError as error:  # Its words are those of the command.
+            raise errors.Unavailable("the Redis Cluster is moving what was to be written", 1) from error
+
+    async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         at = await clusters.holder(self._connection, key)
         pipeline: Any = self._connection.pipeline(transaction=False)
         for command in (*commands, ("WAIT", self.least, self._wait_ms)):
@@ -30,11 +43,7 @@ class Replicas:
         # A command that were sent on to another server would leave WAIT behind, which then spoke of nothing.
         options = {"allow_redirections": False} if at else {}
         answers: list[Any]
-        try:
-            *answers, confirmed = await pipeline.execute(**options)
-        except exceptions.MovedError as error:
-            await clusters.moved(self._connection, error)
-            raise
+        *answers, confirmed = await pipeline.execute(**options)
         if confirmed < self.least:
             raise errors.Unavailable(f"only {confirmed} of {self.least} replicas confirmed what was written", 2)
         return answers

@@ -8,9 +8,10 @@ from types import ModuleType
 import pytest
 
 from router.domain import delivery
-from router.store import client, errors, health, keys, replicas, servers, stream
+from router.store import client, errors, health, keys, publications, replicas, servers, stream
 from tests.faults import topologies
 from tests.integration import (
+    stage,
     test_archive,
     test_components,
     test_dead_letters,
@@ -23,6 +24,7 @@ from tests.integration import (
     test_timing,
     test_triage,
     test_worker,
+    vendor,
 )
 
 MODULES = (
@@ -139,3 +141,44 @@ def test_a_cluster_that_is_not_there_is_said():
                 await health.Health(connection).ping()
 
     asyncio.run(main())
+
+
+def test_no_lease_is_given_and_nothing_recorded_that_replicas_do_not_know_of(with_cluster):
+    async def play(connection):
+        on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(stage.firing())
+        await on.fold()
+        more = replicas.Replicas(connection, 2, 0.05)  # There is one replica each: as if another one were away.
+        cautious = publications.Publications(connection, lease_seconds=5.0, replicas=more)
+        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+            await cautious.claim(keys.shard("down"), 10)
+
+    with_cluster(play)
+
+
+def test_a_lease_that_replicas_know_of_is_given_and_recorded_under(with_cluster):
+    async def play(connection):
+        on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(stage.firing())
+        await on.fold()
+        sure = replicas.Replicas(connection, 1, 5.0)
+        store = publications.Publications(connection, lease_seconds=5.0, replicas=sure)
+        (lease,) = [lease for shard in range(keys.SHARDS) for lease in await store.claim(shard, 10)]
+        assert lease.key == "down"
+        assert await store.record(lease, [])
+        assert not await store.record(lease._replace(fence=lease.fence + 1), [])
+
+    with_cluster(play)
+
+
+def test_what_moves_to_another_server_is_found_there(with_cluster, cluster):
+    async def play(connection):
+        inbox = stream.Inbox(connection, replicas=1, wait_seconds=5.0)
+        await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+        before = cluster.holder(keys.INBOX)
+        await asyncio.to_thread(cluster.move, keys.INBOX)
+        assert cluster.holder(keys.INBOX) is not before
+        await inbox.accept(delivery.pack("d2", "am", 1, []), b"{}")
+        assert await connection.xlen(keys.INBOX) == 2
+
+    with_cluster(play)
