@@ -73,4 +73,6 @@ class failures:  # noqa: N801 - read as a word of the `with` statement that it s
         if isinstance(error, exceptions.OutOfMemoryError):
             raise errors.Unavailable("Redis is out of memory", 30) from error
         if isinstance(error, exceptions.ResponseError):
-            raise errors.Unavailable(f"Redis refused the command: {error}") from error
+            # Of a pipeline the library tells the command as well, and with it a piece of what was to be kept.
+            said = str(error).rpartition("of pipeline caused error: ")[2]
+            raise errors.Unavailable(f"Redis refused the command: {said}") from error
