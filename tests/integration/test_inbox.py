@@ -241,7 +241,7 @@ def test_a_refusal_does_not_tell_what_was_to_be_kept(with_redis):
     async def body(connection):
         await connection.set(keys.INBOX, "no stream")
         with pytest.raises(errors.Unavailable, match="wrong kind of value") as refused:
-            await stream.Inbox(connection).accept(delivery.pack("d1", "am", 1, []), b"secret" * stream.LARGE_BYTES)
+            await stream.Inbox(connection).accept(delivery.pack("d1", "am", 1, []), b"secret " * stream.LARGE_BYTES)
         assert "secret" not in refused.value.reason
 
     with_redis(body)
