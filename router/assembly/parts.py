@@ -22,7 +22,7 @@ from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
 from router.store import archive as archives
-from router.store import health, quarantine, quotas, seen, silences, stream
+from router.store import health, quarantine, quotas, replicas, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log
@@ -131,7 +131,9 @@ def worker(
     longest = max((place.timeout_seconds for place in at.values()), default=10.0)
     lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
     bell = supervise.Bell()
-    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
+    archives_them = settings.archive.enabled
+    reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
     store = incident_store.Incidents(connection)
     silenced = mutes.Mutes(silences.Silences(connection), imported(settings))
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed)
@@ -141,7 +143,7 @@ def worker(
         reader,
         triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced),
         reconcile.Reconciler(
-            publication_store.Publications(connection, lease_seconds=lease_seconds),
+            publication_store.Publications(connection, lease_seconds=lease_seconds, replicas=confirming),
             store,
             at,
             performer,

@@ -25,6 +25,7 @@
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
 | ``ir:{sN}:home:IDENTITY``        | string | the incident key that holds this alert            | 30 days         |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
+| ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
 
 Times are microseconds since the epoch.
 
@@ -131,6 +132,11 @@ def home(identity: str) -> str:
 def timers(number: int) -> str:
     """The key of a shard's timers."""
     return f"ir:{{s{number}}}:timers"
+
+
+def mark(number: int) -> str:
+    """The key of a shard that is written to learn what replicas have."""
+    return f"ir:{{s{number}}}:mark"
 
 
 def prefix(number: int) -> str:
