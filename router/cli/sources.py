@@ -8,8 +8,7 @@ import typer
 from rich import markup, table
 
 from router import settings as configuration
-from router.cli import starting
-from router.documents import nearest
+from router.cli import sending, starting, trying
 from router.sources import base, registry, samples
 from router.web import webhooks
 
@@ -17,6 +16,9 @@ app = typer.Typer(help="Where alerts come from: what is configured, and what to 
 
 Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 Kind = Annotated[str, typer.Argument(help="A kind of source, as `sources kinds` shows it.")]
+
+app.command("try")(trying.attempt)
+app.command("send")(sending.send)
 
 _ANYONE = "anyone may post: it says `auth: none`"
 
@@ -57,7 +59,7 @@ def snippet(
     ] = "https://incident-router.example.com",
 ) -> None:
     """Print what to paste on both sides: into the router's configuration, and into the monitoring system."""
-    known(kind)
+    starting.must_be_known("kind", kind, registry.KINDS)
     name = name or kind
     if not samples.can_be_named(name):
         raise starting.usage(f'"{name}": a name begins with a letter; letters, digits and . _ - may follow')
@@ -65,13 +67,6 @@ def snippet(
     print(samples.settings(kind, name))
     print("# Into the monitoring system:\n")
     print(samples.sender(kind, name, f"{url.rstrip('/')}{webhooks.PREFIX}{name}"), end="")
-
-
-def known(kind: str) -> base.Kind:
-    """The kind of this name; what is none is a usage error."""
-    if kind not in registry.KINDS:
-        raise starting.usage(f'there is no kind "{kind}"{nearest.hint(kind, registry.KINDS)}')
-    return registry.KINDS[kind]
 
 
 def _row(name: str, config: base.Config) -> dict[str, Any]:

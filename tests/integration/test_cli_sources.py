@@ -1,6 +1,8 @@
 """``sources``: what is configured, what to paste, and whether a payload is read, without a Redis or a vendor."""
 
 import json
+import subprocess
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ from ruamel import yaml
 from typer import testing
 
 from router import cli, settings
-from router.sources import registry
+from router.sources import registry, samples
+from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
 KINDS = sorted(registry.KINDS)
@@ -98,3 +101,100 @@ def test_a_snippet_that_cannot_be_is_a_usage_error():
     done = run("sources", "snippet", "json", "--name", "a b")
     assert (done.returncode, done.stdout) == (2, "")
     assert "a name begins with a letter" in done.stderr
+
+
+MAPPED = """
+sources:
+  shop:
+    kind: json
+    bearer: [{env: NOT_SET}]
+    title: headline
+    severity: data.level
+    labels: {service: data.svc, team: data.team}
+  dashboards: {kind: grafana, basic: [{env: NOT_SET}]}
+  monitors: {kind: datadog, bearer: [{env: NOT_SET}]}
+"""
+GOOD = {"headline": "Down [bold]", "status": "down", "data": {"svc": "check\x1bout"}}
+
+
+@pytest.fixture
+def mapped(tmp_path: Path) -> Path:
+    path = tmp_path / "incident-router.yaml"
+    path.write_text(MAPPED)
+    return path
+
+
+def attempt(mapped: Path, body: object, *more: str, source: str = "shop"):
+    payload = mapped.with_name("payload.json")
+    payload.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return run("sources", "try", "--source", source, str(payload), *more, "--config", str(mapped))
+
+
+def test_trying_shows_what_comes_out_and_which_path_found_nothing(mapped):
+    done = attempt(mapped, GOOD)
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()[2:]}
+    assert lines["title"] == "Down [bold]"
+    assert lines["labels"] == "service=check·out"
+    assert lines["severity"] == "nothing found at data.level"
+    assert lines["labels.team"] == "nothing found at data.team"
+    assert lines["starts_at"] == "nothing found at starts_at; the time of receipt stands in"
+
+
+def test_trying_as_json_has_the_whole_alert(mapped):
+    (alert,) = json.loads(attempt(mapped, GOOD, "--json").stdout)["alerts"]
+    assert (alert["title"], alert["labels"]) == ("Down [bold]", {"service": "check\x1bout"})
+    assert alert["nothing_found"]["labels.team"] == "data.team"
+    assert "title" not in alert["nothing_found"]
+
+
+def test_trying_a_payload_from_stdin(mapped):
+    command = [harness.COMMAND, "sources", "try", "--source", "shop", "-", "--json", "--config", str(mapped)]
+    done = subprocess.run(command, input=json.dumps(GOOD), capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(done.stdout)["alerts"][0]["status"] == "firing"
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "said"),
+    [
+        ("shop", {"status": "down"}, "title: there is none: send one, or set title to the path that leads to it"),
+        ("shop", {"status": "down"}, "(it looks at `headline`)"),
+        ("shop", b"{", "the body has to be JSON"),
+        ("dashboards", GOOD, "version: missing: this is not Grafana's webhook"),
+    ],
+)
+def test_what_cannot_be_read_is_status_1_with_the_place_and_the_problem(mapped, source, body, said):
+    done = attempt(mapped, body, source=source)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"source {source} can't read the payload: " in done.stderr
+    assert said in done.stderr
+
+
+def test_what_can_be_read_in_part_is_shown_and_the_rest_is_status_1(mapped):
+    body = json.loads(samples.body("grafana", "firing", 1_893_456_000_000_000, "1"))
+    body["alerts"].append({"status": "odd"})
+    done = attempt(mapped, body, "--json", source="dashboards")
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["alerts"]) == 1
+    assert "not all of it can be read: alerts[1].status" in done.stderr
+
+
+def test_what_makes_no_alert_is_said_with_the_reason(mapped):
+    done = attempt(mapped, {"alert_transition": "$ALERT_TRANSITION"}, source="monitors")
+    assert (done.returncode, done.stdout) == (0, "it makes no alert: a test: Datadog has put no values in\n")
+
+
+def test_headers_say_how_a_body_is_encoded(mapped):
+    form = urllib.parse.urlencode(json.loads(samples.body("datadog", "firing", 1_893_456_000_000_000, "1"))).encode()
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    done = attempt(mapped, form, "--header", kind, "--json", source="monitors")
+    assert json.loads(done.stdout)["alerts"][0]["labels"]["service"] == "sample"
+    done = attempt(mapped, form, "--header", "nonsense", source="monitors")
+    assert (done.returncode, '"nonsense" is not of the form NAME: VALUE' in done.stderr) == (2, True)
+
+
+def test_a_source_or_a_file_that_is_not_there_is_a_usage_error(mapped):
+    done = attempt(mapped, GOOD, source="shp")
+    assert (done.returncode, 'there is no source "shp"; did you mean "shop"?' in done.stderr) == (2, True)
+    done = run("sources", "try", "--source", "shop", "absent.json", "--config", str(mapped))
+    assert (done.returncode, "absent.json can't be read" in done.stderr) == (2, True)
