@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast test-faults fuzz check bench format lock clean
+.PHONY: help run demo test test-fast test-faults fuzz check bench sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +46,12 @@ check: $(VENV)/.installed-dev ## Check style, types, layers and locks
 
 bench: $(VENV)/.installed-dev ## Run every benchmark; the figures go to benchmark-results/
 	@scripts/run-benchmarks $(BIN)/python
+
+sbom: $(VENV)/.installed-dev ## Write what the image holds of others' as CycloneDX into dist/
+	@scripts/make-sbom $(BIN) $(DIST)
+
+dist: $(VENV)/.installed-dev ## Make what a release consists of in dist/: wheel, source, chart, SBOM and checksums
+	@scripts/make-dist $(BIN) $(DIST)
 
 format: $(VENV)/.installed-dev ## Bring the code into form
 	@$(BIN)/ruff check --fix

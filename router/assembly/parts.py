@@ -16,19 +16,21 @@ from router.assembly import pages
 from router.destinations import registry as destinations
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.outbound import alertmanager, client, errors
+from router.outbound import alertmanager, client, errors, fetch
 from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
+from router.sources import sns
 from router.store import archive as archives
-from router.store import health, quarantine, quotas, silences, stream
+from router.store import health, quarantine, quotas, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log
+from router.web import bounds, senders, webhooks
 from router.web import health as web_health
-from router.web import webhooks
 from router.worker import bound, mutes, perform, reconcile, supervise, triage
 
+_MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
 
@@ -104,7 +106,15 @@ def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:
     for name, config in settings.sources.items():
         if config.auth == "none":
             log.get("web").warning("source_without_authentication", source=name)
-    return {name: sources.build(name, config) for name, config in settings.sources.items()}
+    return {name: sources.build(name, config, _of_sns) for name, config in settings.sources.items()}
+
+
+async def _of_sns(url: str) -> bytes:
+    """What SNS has at an address of its own."""
+    try:
+        return await fetch.get(url, timeout_seconds=5.0, most_bytes=_MOST_OF_SNS)
+    except errors.Temporary as error:
+        raise sns.Unreachable(error.message) from error
 
 
 def worker(
@@ -242,5 +252,14 @@ def door(
         quarantine=quarantine.Quarantine(connection),
         clock=clock,
         randomness=random.SystemRandom(),
-        max_body_bytes=settings.web.max_body_bytes,
+        seen=seen.Seen(connection),
+        limits=bounds.Bounds(
+            settings.web.max_body_bytes,
+            settings.web.max_depth,
+            settings.web.max_alerts,
+            settings.web.max_labels,
+            settings.web.max_value_bytes,
+            settings.web.max_in_flight,
+        ),
+        known=senders.Senders(settings.web.trusted_proxies),
     )

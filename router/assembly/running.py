@@ -18,16 +18,17 @@ from starlette import types
 
 from router import settings as configuration
 from router.assembly import parts
-from router.rules import ruleset
+from router.rules import reload, ruleset
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
 from router.store import client, embedded, health, stream
 from router.store import errors as store_errors
 from router.web import app as web_app
-from router.web import serve, webhooks
+from router.web import connections, serve, webhooks
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
+_CONSOLE_PORT = 8082
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,21 @@ class Running:
     settings: configuration.Settings
     address: Address
     rules: ruleset.RuleSet
+    in_force: reload.Rules
 
 
 @contextlib.asynccontextmanager
-async def serving(app: types.ASGIApp, host: str, port: int, group: asyncio.TaskGroup) -> AsyncIterator[Address]:
+async def serving(
+    app: types.ASGIApp,
+    host: str,
+    port: int,
+    group: asyncio.TaskGroup,
+    *,
+    patience: connections.Patience | None = None,
+) -> AsyncIterator[Address]:
     """Serve an application for the length of the block; requests in flight are answered before it ends."""
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = group.create_task(serve.serve(app, host, port, started.set_result))
+    task = group.create_task(serve.serve(app, host, port, started.set_result, patience))
     task.add_done_callback(lambda _: started.done() or started.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -102,8 +111,9 @@ async def door(
     ]
     app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
     try:
-        async with serving(app, settings.web.host, settings.web.port, group) as address:
-            yield Running(settings, address, in_force.in_force)
+        patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)
+        async with serving(app, settings.web.host, settings.web.port, group, patience=patience) as address:
+            yield Running(settings, address, in_force.in_force, in_force)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         for task in watching:
@@ -179,11 +189,21 @@ def outside_redis(settings: configuration.Settings) -> str:
     raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 
 
-def listening(settings: configuration.Settings, host: str | None, port: int | None) -> configuration.Settings:
-    """The settings with another address for the door."""
+def listening(
+    settings: configuration.Settings, host: str | None, port: int | None, console_port: int | None = None
+) -> configuration.Settings:
+    """The settings with other addresses for the door and the console."""
     said = {"host": host, "port": port}
     web = settings.web.model_copy(update={key: value for key, value in said.items() if value is not None})
-    return dataclasses.replace(settings, web=web)
+    console = {} if console_port is None else {"port": console_port}
+    return dataclasses.replace(settings, web=web, management=settings.management.model_copy(update=console))
+
+
+def console_port(settings: configuration.Settings) -> int:
+    """Where the console listens: where it is told to, and else beside the door."""
+    if settings.management.port is not None:
+        return settings.management.port
+    return _CONSOLE_PORT if settings.web.port else 0
 
 
 def named(settings: configuration.Settings, name: str) -> configuration.Settings:

@@ -20,6 +20,7 @@ from router.cli import (
     simulate,
     sources,
     statistics,
+    tokens,
     trials,
 )
 
@@ -49,6 +50,7 @@ app.add_typer(incidents.app, name="incidents")
 app.add_typer(sources.app, name="sources")
 app.add_typer(statistics.app, name="rules")
 app.add_typer(silences.app, name="silences")
+app.add_typer(tokens.tokens, name="tokens")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reviews.app, name="reviews")

@@ -14,8 +14,8 @@ _EXAMPLE = {
 }
 
 
-def started(router: running.Running, simulator: str | None) -> None:
-    """Say where the door is, which rules are in force, where simulated pages are, and what to try."""
+def started(router: running.Running, simulator: str | None, console_url: str, token: str = "") -> None:
+    """Say where door and console are, which rules are in force, where simulated pages are, and what to try."""
     out = console.Console()
     grid = table.Table.grid(padding=(0, 2))
     for name in router.settings.sources:
@@ -23,6 +23,7 @@ def started(router: running.Running, simulator: str | None) -> None:
     grid.add_row("readiness", f"{router.address.url}/readyz")
     grid.add_row("metrics", f"{router.address.url}/metrics")
     grid.add_row("rules", f"{markup.escape(str(router.settings.rules))} (version {router.rules.version})")
+    grid.add_row("console", f"[bold]{console_url}/[/]")
     if simulator is not None and router.settings.simulated:
         names = ", ".join(sorted(router.settings.simulated))
         grid.add_row("simulated", f"{markup.escape(names)}: no keys are set")
@@ -33,6 +34,10 @@ def started(router: running.Running, simulator: str | None) -> None:
     if command := example(router):
         out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
         out.print(command, soft_wrap=True, highlight=False, markup=False)
+    if token:
+        out.print(
+            f"\nSign in to the console with this token:\n\n{token}", soft_wrap=True, highlight=False, markup=False
+        )
     out.print("\nCtrl-C stops everything.", style="dim")
 
 

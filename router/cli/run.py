@@ -10,7 +10,7 @@ import typer
 
 from router import settings as configuration
 from router.assembly import parts, running
-from router.cli import announce, starting
+from router.cli import announce, consoles, starting
 
 Simulate = Annotated[
     bool,
@@ -19,6 +19,9 @@ Simulate = Annotated[
 Host = Annotated[str | None, typer.Option("--host", help="Listen on this address instead of the configured one.")]
 Port = Annotated[int | None, typer.Option("--port", help="Listen on this port; 0 takes a free one.")]
 SimulatorPort = Annotated[int, typer.Option("--simulator-port", help="Where simulated vendors listen.")]
+ConsolePort = Annotated[int | None, typer.Option("--console-port", help="Where the console is; 0 takes a free one.")]
+At = tuple[str | None, int | None, int | None]
+"""Another host, port and console port than the configured ones."""
 HealthHost = Annotated[str | None, typer.Option("--health-host", help="Where /healthz, /readyz and /metrics are.")]
 HealthPort = Annotated[int | None, typer.Option("--health-port", help="Their port; 0 takes a free one.")]
 
@@ -29,15 +32,22 @@ def run(
     simulate: Simulate = False,
     host: Host = None,
     port: Port = None,
+    console_port: ConsolePort = None,
     simulator_port: SimulatorPort = 8090,
 ) -> None:
     """Start web and worker in one process, on an embedded Valkey where no REDIS_URL is set."""
-    starting.until_stopped(_run(config, host, port, simulator_port if simulate else None))
+    starting.until_stopped(_run(config, (host, port, console_port), simulator_port if simulate else None))
 
 
-def web(config: starting.Config = configuration.DEFAULT_FILE, *, host: Host = None, port: Port = None) -> None:
-    """Start the door for webhooks alone."""
-    starting.until_stopped(_web(config, host, port))
+def web(
+    config: starting.Config = configuration.DEFAULT_FILE,
+    *,
+    host: Host = None,
+    port: Port = None,
+    console_port: ConsolePort = None,
+) -> None:
+    """Start the door for webhooks and the console, without a worker."""
+    starting.until_stopped(_web(config, (host, port, console_port)))
 
 
 def worker(
@@ -51,32 +61,35 @@ def worker(
     starting.until_stopped(_worker(config, name, health_host, health_port))
 
 
-async def _run(config: Path, host: str | None, port: int | None, simulator_port: int | None) -> None:
+async def _run(config: Path, at: At, simulator_port: int | None) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         simulator = None
         if simulator_port is not None:
             memory = _data_folder(config)
             simulator = await stack.enter_async_context(running.simulating(simulator_port, memory=memory))
         settings = starting.settings(config, _stand_in(config, simulator))
-        settings = running.listening(settings, host, port)
+        settings = running.listening(settings, *at)
         url = stack.enter_context(running.redis_url(settings))
         connection = await stack.enter_async_context(running.connected(url))
         async with (
             running.working(settings, connection, group),
             running.door(settings, connection, group, works=True) as router,
+            consoles.serving(router, connection, group) as console,
         ):
-            announce.started(router, simulator)
+            token = await consoles.first_token(router, connection, _data_folder(config)) if simulator else ""
+            announce.started(router, simulator, console, token)
             await starting.stopped()
 
 
-async def _web(config: Path, host: str | None, port: int | None) -> None:
-    settings = running.listening(starting.settings(config, needs={"sources"}), host, port)
+async def _web(config: Path, at: At) -> None:
+    settings = running.listening(starting.settings(config, needs={"sources"}), *at)
     async with (
         asyncio.TaskGroup() as group,
         running.connected(running.outside_redis(settings)) as connection,
         running.door(settings, connection, group) as router,
+        consoles.serving(router, connection, group) as console,
     ):
-        announce.started(router, None)
+        announce.started(router, None, console)
         await starting.stopped()
 
 

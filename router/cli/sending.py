@@ -41,8 +41,10 @@ def send(
     now, identity = parts.clock(), parts.new_id()
     body = samples.body(kind, status, now, identity)
     given = _given(kind, secret_env, bearer_env)
-    shown = proof.of(given, body, now, identity) if given is not None else proof.Proof({}, {})
-    starting.until_stopped(_post(address, body, shown, kind))
+    proven = proof.of(given, body, now, identity) if given is not None else proof.Proven(body, {}, {})
+    if given is not None and proven == (body, {}, {}):
+        raise starting.usage(f"only the sender itself can sign for {kind}: send to a source that wants something else")
+    starting.until_stopped(_post(address, proven, kind))
 
 
 def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
@@ -72,19 +74,19 @@ def _secret(variable: str) -> str:
     return value
 
 
-async def _post(address: parse.SplitResult, body: bytes, shown: proof.Proof, kind: str) -> None:
+async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str) -> None:
     caller = client.Client(
         name=kind,
         base_url=f"{address.scheme}://{address.netloc}",
-        headers=shown.headers,
+        headers=proven.headers,
         timeout_seconds=_SECONDS,
         now=parts.clock,
-        secrets=[*shown.headers.values(), *shown.query.values()],
+        secrets=[*proven.headers.values(), *proven.query.values()],
         read_error=_read_problem,
     )
-    query = {**dict(parse.parse_qsl(address.query)), **shown.query}
+    query = {**dict(parse.parse_qsl(address.query)), **proven.query}
     try:
-        answer = await caller.call("POST", address.path or "/", json=msgspec.Raw(body), query=query)
+        answer = await caller.call("POST", address.path or "/", json=msgspec.Raw(proven.body), query=query)
     except errors.Failure as failure:
         print(f"incident-router: {failure.message}", file=sys.stderr)
         raise typer.Exit(1) from None

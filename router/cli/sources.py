@@ -33,10 +33,10 @@ def show_all(*, as_json: Json = False, config: starting.Config = configuration.D
     if not found:
         print("no source is configured")
         return
-    grid = table.Table("name", "kind", "path", "who may post", "warning", box=None, header_style="bold")
+    grid = table.Table("name", "kind", "path", "who may post", "from", "warning", box=None, header_style="bold")
     for row in found:
-        cells = (row["name"], row["kind"], row["path"], ", ".join(row["proofs"]), ", ".join(row["warnings"]))
-        grid.add_row(*map(markup.escape, cells))
+        cells = (", ".join(row[part]) for part in ("proofs", "allow_from", "warnings"))
+        grid.add_row(*map(markup.escape, (row["name"], row["kind"], row["path"], *cells)))
     starting.printer().print(grid)
 
 
@@ -74,7 +74,8 @@ def _row(name: str, config: base.Config) -> dict[str, Any]:
         "name": name,
         "kind": config.kind,
         "path": f"{webhooks.PREFIX}{name}",
-        "proofs": list(_proofs(config)) or ["anyone"],
+        "proofs": _proofs(config) or ["anyone"],
+        "allow_from": [str(network) for network in config.allow_from],
         "warnings": [_ANYONE] if config.auth == "none" else [],
     }
 
@@ -84,6 +85,8 @@ def _proofs(config: base.Config) -> list[str]:
     header = [f"{word} ({len(secrets)})" for word, secrets in _authorizations(config) if secrets]
     found = [" or ".join(header)] if header else []
     endpoint = registry.build("shown", config)
+    if endpoint.topics is not None:
+        found.append("SNS's signature, of the topics that are named")
     if endpoint.token is not None and config.token is not None:
         found.append(f"token in the {endpoint.token.place} ({len(config.token.values)})")
     if config.signature is not None:

@@ -57,6 +57,7 @@ class Settings:
     archive: sections.Archive
     pages: sections.Pages
     silences: sections.Silences
+    management: sections.Management
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -133,6 +134,7 @@ class _Reading:
                 file.archive,
                 file.pages,
                 file.silences,
+                file.management,
                 _beside(path, file.rules),
                 _beside(path, file.data),
                 found_sources,

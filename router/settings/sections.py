@@ -1,5 +1,6 @@
 """The sections of the configuration file, a model each: what may be set, its bounds, and what holds where it is not."""
 
+import ipaddress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,16 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65535)
     max_body_bytes: int = pydantic.Field(default=1024 * 1024, ge=1024)
+    max_depth: int = pydantic.Field(default=32, ge=4, le=200, description="How deeply JSON may be nested.")
+    max_alerts: int = pydantic.Field(default=1000, ge=1, description="Alerts in one delivery.")
+    max_labels: int = pydantic.Field(default=64, ge=1, description="Labels of one alert.")
+    max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes of one label or annotation.")
+    receive_seconds: float = pydantic.Field(default=10.0, gt=0, le=300, description="For a request to be whole.")
+    max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests that are under way at once.")
+    max_connections: int = pydantic.Field(default=10_000, ge=1, description="Connections at once.")
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = pydantic.Field(
+        default=(), description="Networks of proxies whose X-Forwarded-For is believed."
+    )
 
 
 class Worker(Section):
@@ -72,6 +83,27 @@ class Silences(Section):
     ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 
+class Oidc(Section):
+    """Where people sign in: an OpenID Connect provider, and which of its groups may do what."""
+
+    issuer: str = pydantic.Field(pattern="^https?://", description="The provider's address.")
+    client_id: str
+    client_secret: pydantic.SecretStr
+    claim: str = pydantic.Field(default="groups", description="The claim that names a person's groups.")
+    viewers: tuple[str, ...] = ()
+    responders: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
+
+
+class Management(Section):
+    """The console and its API, on a port of their own."""
+
+    host: str = "127.0.0.1"
+    port: int | None = pydantic.Field(default=None, ge=0, le=65535, description="8082, or free where web.port is 0.")
+    public_url: str = pydantic.Field(default="", pattern="^(https?://[^/]+)?$", description="Where browsers find it.")
+    oidc: Oidc | None = None
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -101,6 +133,7 @@ class File(Section):
     archive: Archive = Archive()
     pages: Pages = Pages()
     silences: Silences = Silences()
+    management: Management = Management()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

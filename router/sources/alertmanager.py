@@ -95,7 +95,7 @@ class Alertmanager:
             alert.status,
             (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
             0 if firing else (times.micros(alert.ends_at) if alert.ends_at else 0) or now,
-            annotations.get("summary") or _title(labels, annotations),
+            title(labels, annotations),
             labels,
             annotations,
             labels.get("severity", ""),
@@ -166,8 +166,15 @@ def _unknown_version(version: str | float | None) -> base.Unparsable:
     )
 
 
-def _title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
-    return annotations.get("title") or labels.get("alertname") or annotations.get("description") or ""
+def title(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+    """What an alert is called where nothing names it: the first that says something of what rules usually set."""
+    return (
+        annotations.get("summary")
+        or annotations.get("title")
+        or labels.get("alertname")
+        or annotations.get("description")
+        or ""
+    )
 
 
 def _about(read: _Body) -> dict[str, str]:
@@ -184,4 +191,5 @@ KIND = base.Kind(
     summary="Prometheus Alertmanager, webhook version 4",
     # Alertmanager sends what got a 4xx again at every group_interval, for ever.
     unparsable_status=202,
+    typed=True,
 )

@@ -1,5 +1,6 @@
 """What every kind of source offers the door: authenticate a request, then turn its body into alerts."""
 
+import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
@@ -9,6 +10,8 @@ import pydantic
 
 from router.domain import alert as alerts
 from router.sources import authentication, signatures, tokens
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Unparsable(Exception):
@@ -29,7 +32,7 @@ class Config(pydantic.BaseModel):
 
     Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; a ``token``
     in another header or in the address; a ``signature`` of the body. All that is set has to be right, but of bearer
-    and basic one is enough. Or ``auth: none``, said in so many words.
+    and basic one is enough. Or ``auth: none``, said in so many words. ``allow_from``: the networks it may come from.
     """
 
     # A message about a wrong setting must not repeat what was set: it may be a secret.
@@ -41,6 +44,7 @@ class Config(pydantic.BaseModel):
     token: tokens.Config | None = None
     signature: signatures.Config | None = None
     auth: Literal["required", "none"] = "required"
+    allow_from: tuple[Network, ...] = ()
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:
@@ -99,6 +103,9 @@ class Kind:
     ``make`` builds a source from its name and its configuration. ``unparsable_status`` is what a sender is answered
     whose body was kept in the quarantine: 202 where the sender would drop, disable or loop at a 4xx, else 422.
     ``answer`` makes the body of a success where the sender's clients look into it; None is the router's own.
+    ``typed``: what the parser does not know it never builds, so bodies need not be bounded in depth. ``delivery_id``
+    reads from the headers and the body what the sender calls the delivery each time it sends it. ``path`` is what its
+    clients put behind the address that they are given.
     """
 
     name: str
@@ -107,3 +114,6 @@ class Kind:
     summary: str
     unparsable_status: Literal[202, 422] = 422
     answer: Callable[[Parsed], Mapping[str, str]] | None = None
+    typed: bool = False
+    path: str = ""
+    delivery_id: Callable[[Mapping[bytes, bytes], bytes], str] | None = None

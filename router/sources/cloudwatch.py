@@ -5,9 +5,12 @@ there leads to the topic.
 """
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from router.sources import alarms, base, eventbridge, objects
+import pydantic
+
+from router.documents import quantities
+from router.sources import alarms, base, eventbridge, objects, sns
 
 _SUBSCRIBE_URL = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?[!-~]{1,2000}")
 _TO_DO = {
@@ -17,11 +20,22 @@ _TO_DO = {
 
 
 class Config(base.Config):
-    """An SNS topic that posts to us."""
+    """An SNS topic that posts to us.
+
+    ``topics``: those whose messages are taken, each proven by SNS's signature, and whose subscriptions are confirmed.
+    ``message_age``: how old a message may be; SNS repeats what was not answered without signing it anew.
+    """
 
     kind: Literal["cloudwatch"] = "cloudwatch"
     insufficient_data: alarms.InsufficientData = "ignore"
     other_messages: Literal["quarantine", "ignore"] = "quarantine"
+    topics: tuple[Annotated[str, pydantic.AfterValidator(sns.topic)], ...] = ()
+    message_age: quantities.Duration = quantities.duration("23h")
+
+    @property
+    def proves(self) -> bool:
+        """Whether something else than the Authorization header says who may post."""
+        return bool(self.topics) or super().proves
 
 
 class CloudWatch:

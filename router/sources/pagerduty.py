@@ -3,7 +3,10 @@
 For events that would be sent to PagerDuty, see the kind ``pagerduty-events``.
 """
 
+from collections.abc import Mapping
 from typing import Literal
+
+import msgspec
 
 from router.domain import alert as alerts
 from router.sources import base, objects
@@ -72,6 +75,25 @@ def _summary(incident: objects.Members, name: str) -> str:
     return objects.scalar(objects.optional(incident.get(name)).get("summary"))
 
 
+class _Event(msgspec.Struct):
+    id: str = ""
+
+
+class _Named(msgspec.Struct):
+    event: _Event = msgspec.field(default_factory=_Event)
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def _event_id(_headers: Mapping[bytes, bytes], body: bytes) -> str:
+    """The event's id, which each repetition has."""
+    try:
+        return _decode_named(body).event.id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+
+
 KIND = base.Kind(
     name="pagerduty",
     config=Config,
@@ -79,4 +101,5 @@ KIND = base.Kind(
     summary="PagerDuty, webhook subscription version 3",
     # PagerDuty drops what got a 4xx, and after three in a row disables the subscription.
     unparsable_status=202,
+    delivery_id=_event_id,
 )

@@ -83,4 +83,5 @@ KIND = base.Kind(
     # Clients of that API drop an event that got a 4xx, and some of them send it again for ever.
     unparsable_status=202,
     answer=answer,
+    path="/v2/enqueue",
 )

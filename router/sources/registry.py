@@ -18,8 +18,10 @@ from router.sources import (
     newrelic,
     pagerduty,
     pagerduty_events,
+    prometheus,
     sentry,
     signatures,
+    sns,
     tokens,
     uptime_kuma,
 )
@@ -28,6 +30,7 @@ KINDS: Mapping[str, base.Kind] = {
     kind.name: kind
     for kind in (
         alertmanager.KIND,
+        prometheus.KIND,
         grafana.KIND,
         pagerduty_events.KIND,
         datadog.KIND,
@@ -53,12 +56,24 @@ class Endpoint(msgspec.Struct, frozen=True):
     verifier: authentication.Verifier
     token: tokens.Token | None = None
     signature: signatures.Signature | None = None
+    allow_from: tuple[base.Network, ...] = ()
+    topics: sns.Topics | None = None
 
 
-def build(name: str, config: base.Config) -> Endpoint:
-    """Make the endpoint of one configured source; ``KeyError`` where its kind is not registered."""
+def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
+    """Make the endpoint of one configured source; ``KeyError`` where its kind is not registered.
+
+    ``fetch`` gets what SNS's messages are proven by; without it none of them is.
+    """
     kind = KINDS[config.kind]
     verifier = authentication.verifier(config.bearer, config.basic, config.auth, otherwise=config.proves)
     token = tokens.Token(config.token) if config.token is not None else None
     signature = signatures.Signature(config.signature) if config.signature is not None else None
-    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature)
+    topics = None
+    if isinstance(config, cloudwatch.Config) and config.topics:
+        topics = sns.Topics(config.topics, config.message_age, fetch or _nowhere)
+    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature, config.allow_from, topics)
+
+
+async def _nowhere(_url: str) -> bytes:
+    raise sns.Unreachable("nothing is fetched here")

@@ -123,6 +123,10 @@ class Signature:
         # Only a time that is signed says anything.
         return self._lateness(headers[self._time], now) if self._time else ""
 
+    def delivery_id(self, headers: Headers) -> str:
+        """The id that is signed along with the body; empty where this scheme has none."""
+        return headers.get(self._id, b"").decode("latin-1") if self._id else ""
+
     def sign(self, body: bytes, now: int, identity: str) -> dict[str, str]:
         """The headers with which the sender would post this body ``now``, signed with the first of the secrets.
 

@@ -1,26 +1,39 @@
-"""Static tokens where a sender can set neither a bearer token nor a signature: in a header, or in the address."""
+"""Static tokens where a sender can set neither a bearer token nor a signature.
+
+They stand in a header, in the address, in a field of a form, or, as PagerDuty's routing keys do, in the JSON itself.
+"""
 
 import hmac
 from collections.abc import Mapping
 from typing import Self
 from urllib import parse
 
+import msgspec
 import pydantic
+
+_MASK = b"***"
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_text = msgspec.json.Decoder(str).decode
 
 
 class Config(pydantic.BaseModel):
-    """A source's ``token``: the ``header`` or the ``query`` parameter that carries it, and the ``values`` accepted."""
+    """A source's ``token``: where it stands, one of four, and the ``values`` that are accepted.
+
+    ``header``, ``query`` parameter, ``form`` field, or ``member`` of a JSON object.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     values: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1)
     header: str = ""
     query: str = ""
+    form: str = ""
+    member: str = ""
 
     @pydantic.model_validator(mode="after")
     def _one_place(self) -> Self:
-        if bool(self.header) == bool(self.query):
-            raise ValueError("a token stands in a header or in the query: name one of the two")
+        if sum(map(bool, (self.header, self.query, self.form, self.member))) != 1:
+            raise ValueError("a token stands in one place: name a header, or query, or form, or member")
         if not all(value.get_secret_value().strip() for value in self.values):
             raise ValueError("a token is empty")
         return self
@@ -29,36 +42,68 @@ class Config(pydantic.BaseModel):
 class Token:
     """Knows the tokens that a source accepts; compared in constant time, all of them."""
 
-    __slots__ = ("_accepted", "_header", "_query")
+    __slots__ = ("_accepted", "_config", "_header")
 
     def __init__(self, config: Config) -> None:
         """Take checked settings."""
         self._accepted = tuple(value.get_secret_value().strip().encode() for value in config.values)
         self._header = config.header.lower().encode()
-        self._query = config.query
+        self._config = config
 
     def __repr__(self) -> str:
         return f"Token({self.place}, {len(self._accepted)} secrets)"
 
     @property
     def header(self) -> bytes:
-        """The header that carries the token, in lower case; empty where it stands in the query."""
+        """The header that carries the token, in lower case; empty where it stands elsewhere."""
         return self._header
+
+    @property
+    def in_body(self) -> bool:
+        """Whether the body has to be read to find it."""
+        return bool(self._config.form or self._config.member)
 
     @property
     def place(self) -> str:
         """Where the token is looked for, in words."""
-        return f"header {self._header.decode()}" if self._header else f"query parameter {self._query}"
+        config = self._config
+        if config.header:
+            return f"header {self._header.decode()}"
+        if config.member:
+            return f"member {config.member} of the body"
+        return f"form field {config.form}" if config.form else f"query parameter {config.query}"
 
     def accepts(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
-        """Whether a request with these headers and this query string may post."""
+        """Whether a request with these headers and this query string may post; not for a token in the body."""
         if self._header:
-            offered = [headers.get(self._header, b"")]
-        else:
-            pairs = parse.parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-            offered = [value.encode() for name, value in pairs if name == self._query]
+            return self._holds([headers.get(self._header, b"")])
+        return self._holds(_of_pairs(query, self._config.query))
+
+    def accepts_body(self, body: bytes) -> bool:
+        """Whether a request with this body may post."""
+        if self._config.form:
+            return self._holds(_of_pairs(body, self._config.form))
+        try:
+            return self._holds([_decode_text(_decode(body)[self._config.member]).encode()])
+        except (msgspec.MsgspecError, KeyError, UnicodeError, RecursionError):
+            return False
+
+    def masked(self, body: bytes) -> bytes:
+        """The body as it may be written down: a token in it is no longer there."""
+        for accepted in self._accepted:
+            in_json = msgspec.json.encode(accepted.decode())[1:-1]
+            for written in {accepted, in_json, parse.quote_plus(accepted).encode()}:
+                body = body.replace(written, _MASK)
+        return body
+
+    def _holds(self, offered: list[bytes]) -> bool:
         found = False
         for one in offered:
             for accepted in self._accepted:
                 found |= hmac.compare_digest(one, accepted)
         return found
+
+
+def _of_pairs(text: bytes, wanted: str) -> list[bytes]:
+    pairs = parse.parse_qsl(text.decode("latin-1"), keep_blank_values=True)
+    return [value.encode() for name, value in pairs if name == wanted]

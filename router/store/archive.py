@@ -63,6 +63,22 @@ class Archive:
             answer: Any = await self._connection.xrevrange(keys.ARCHIVE, count=count)
         return [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
 
+    async def page(self, before: str, count: int) -> tuple[list[Recorded], str]:
+        """Deliveries older than a place in the archive (empty: the newest), and where the page ends (empty: the end).
+
+        ``errors.Unavailable`` where the place is none.
+        """
+        last = f"({before}" if before else "+"
+        async with client.failures():
+            answer: Any = await self._connection.xrevrange(keys.ARCHIVE, max=last, count=count)
+        found = [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
+        return found, answer[-1][0].decode() if len(answer) == count else ""
+
+    async def size(self) -> int:
+        """How many deliveries are kept."""
+        async with client.failures():
+            return int(await self._connection.xlen(keys.ARCHIVE))
+
     async def since(self, moment: int) -> AsyncIterator[Recorded]:
         """Everything that was folded in since a moment (microseconds), the oldest first."""
         async for recorded in self._range(str(max(0, moment // 1000)), "+"):

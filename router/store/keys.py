@@ -7,6 +7,7 @@
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
 | ``ir:{inbox}:suspects``          | hash   | entry → how many began it again, and the last     | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
+| ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
@@ -15,6 +16,10 @@
 | ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
+| ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
+| ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
+| ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
+| ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
@@ -39,6 +44,8 @@ SILENCES = "ir:{silences}:all"
 GATE = "ir:{pages}:gate"
 POSTS = "ir:{pages}:posts"
 TOUCHED = "ir:{pages}:touched"
+TOKENS = "ir:{access}:tokens"
+AUDIT = "ir:{access}:audit"
 WORKERS = "ir:{inbox}:workers"
 GROUP = "workers"
 
@@ -59,6 +66,21 @@ def incident(key: str) -> str:
 def publications(key: str) -> str:
     """The key of the document of an incident's publications."""
     return f"ir:{{s{shard(key)}}}:publications:{key}"
+
+
+def seen(digest: str) -> str:
+    """The key of a delivery's own name."""
+    return f"ir:{{inbox}}:seen:{digest}"
+
+
+def session(digest: str) -> str:
+    """The key of a session, by the hash of its cookie."""
+    return f"ir:{{access}}:session:{digest}"
+
+
+def sign_ins(address: str) -> str:
+    """The key of how often somebody tried to sign in from an address."""
+    return f"ir:{{access}}:sign-ins:{address}"
 
 
 def incidents_of_all() -> str:

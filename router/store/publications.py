@@ -58,6 +58,15 @@ class Publications:
             packed = await answer
         return codec.unpack_publications(packed or b"")
 
+    async def look_at_all(self, names: Sequence[str]) -> list[list[publications.Publication]]:
+        """The same of many incidents at once."""
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for name in names:
+                pipeline.hget(keys.publications(name), "d")
+            found = await pipeline.execute()
+        return [codec.unpack_publications(packed or b"") for packed in found]
+
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""
         async with client.failures():

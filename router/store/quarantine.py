@@ -64,6 +64,11 @@ class Quarantine:
         async with client.failures():
             await self._connection.xdel(keys.QUARANTINE, identity)
 
+    async def size(self) -> int:
+        """How many bodies are kept."""
+        async with client.failures():
+            return int(await self._connection.xlen(keys.QUARANTINE))
+
     async def read(self, most: int = 100) -> list[Quarantined]:
         """The newest bodies first."""
         async with client.failures():

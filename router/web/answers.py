@@ -67,6 +67,16 @@ async def quarantined(send: problems.Send, identity: str, error: base.Unparsable
     await _send(send, _encode({"alerts": [], "quarantined": identity, "where": error.where, "problem": error.problem}))
 
 
+async def duplicate(send: problems.Send, earlier: str) -> None:
+    """Answer 202 to a delivery that was taken before, with what it was called then."""
+    await _send(send, _encode({"delivery": earlier, "duplicate": True, "alerts": []}))
+
+
+async def confirmed(send: problems.Send, topic: str) -> None:
+    """Answer 202 to the question whether this is where a topic's messages are to go."""
+    await _send(send, _encode({"alerts": [], "about": {"no_alert": "the subscription is confirmed", "topic": topic}}))
+
+
 async def _send(send: problems.Send, body: bytes) -> None:
     headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body))]
     await send({"type": _START, "status": STATUS, "headers": headers})

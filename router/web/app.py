@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from starlette import applications, exceptions, responses, routing, types
 from starlette import requests as starlette_requests
 
-from router.web import health, problems, webhooks
+from router.web import health, openapi, problems, webhooks
 
 _NAMES = {404: "not-found", 405: "method"}
 _DETAILS = {404: "there is nothing at this path", 405: "this path does not answer this method"}
@@ -24,7 +24,9 @@ class App(applications.Starlette):
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"].startswith(webhooks.PREFIX):
+        if scope["type"] == "http" and (
+            scope["path"].startswith(webhooks.PREFIX) or scope["path"] == webhooks.ALERTS_V2
+        ):
             await self.door(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -41,7 +43,17 @@ def create(
 
     ``checks`` decide ``/readyz``, ``refresh`` brings gauges up to date before ``/metrics`` reads them.
     """
-    return App(door, [*health.routes(checks, refresh), *routes])
+    own = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
+    return App(door, [*health.routes(checks, refresh), *own, *routes])
+
+
+async def _described(_request: starlette_requests.Request) -> responses.Response:
+    return responses.JSONResponse(openapi.document())
+
+
+async def _healthy(_request: starlette_requests.Request) -> responses.Response:
+    """As Alertmanager answers those that look whether it is there."""
+    return responses.PlainTextResponse("OK")
 
 
 async def _refused(request: starlette_requests.Request, error: Exception) -> responses.Response:

@@ -19,6 +19,18 @@ class Inbox(Protocol):
         ...
 
 
+class Seen(Protocol):
+    """What senders called their deliveries lately."""
+
+    async def find(self, source: str, name: str) -> str:
+        """Our id of the delivery that a sender calls so; empty where there was none."""
+        ...
+
+    async def remember(self, source: str, name: str, delivery: str) -> None:
+        """Remember a delivery that is safe."""
+        ...
+
+
 class Quarantine(Protocol):
     """Where authentic bodies go that could not be parsed."""
 

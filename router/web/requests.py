@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from router.web import problems
+from router.web import bounds
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -24,12 +24,12 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> 
     """
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
-        raise _too_large(limit)
+        raise bounds.too_large(limit)
     message = await receive()
     if not message.get("more_body") and message["type"] == "http.request":
         body: bytes = message["body"]
         if len(body) > limit:
-            raise _too_large(limit)
+            raise bounds.too_large(limit)
         return body
     return await _read_on(receive, message, limit)
 
@@ -44,7 +44,7 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
         parts.append(part)
         size += len(part)
         if size > limit:
-            raise _too_large(limit)
+            raise bounds.too_large(limit)
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
@@ -57,12 +57,3 @@ def without_secrets(headers: Mapping[bytes, bytes]) -> dict[str, str]:
         for name, value in headers.items()
         if not any(part in name for part in _SECRET)
     }
-
-
-def _too_large(limit: int) -> problems.Problem:
-    return problems.Problem(
-        413,
-        "too-large",
-        f"the body is longer than the {limit} bytes that are read here: send fewer alerts at a time",
-        limit_bytes=limit,
-    )

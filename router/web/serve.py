@@ -2,34 +2,17 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import uvicorn
 from starlette import types
-from uvicorn.protocols.http import httptools_impl
 
-MOST_HEADER_BYTES = 64 * 1024
-IDLE_SECONDS = 75  # Longer than the minute that most senders and balancers keep a connection.
+from router.web import connections
+
 GRACE_SECONDS = 20  # For requests in flight; Kubernetes kills after 30.
 _BACKLOG = 2048
-
-
-class _Protocol(httptools_impl.HttpToolsProtocol):
-    """uvicorn's protocol with a limit that its parser does not have: headers without end are cut off."""
-
-    _head_bytes = 0
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        scope: Any = self.scope  # None before the first request; without a path until its headers are whole.
-        if scope is None or "path" in scope:
-            self._head_bytes = 0
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
-            self.send_400_response("The request's headers are too long.")
 
 
 class _Server(uvicorn.Server):
@@ -50,7 +33,13 @@ class _Server(uvicorn.Server):
         self._on_started()
 
 
-async def serve(app: types.ASGIApp, host: str, port: int, on_started: Callable[[int], None] | None = None) -> None:
+async def serve(
+    app: types.ASGIApp,
+    host: str,
+    port: int,
+    on_started: Callable[[int], None] | None = None,
+    patience: connections.Patience | None = None,
+) -> None:
     """Serve until cancelled; then requests in flight are answered, for at most ``GRACE_SECONDS``, before it ends.
 
     ``port`` 0 takes a free one; ``on_started`` is called with the port once connections are accepted. ``OSError``
@@ -58,7 +47,9 @@ async def serve(app: types.ASGIApp, host: str, port: int, on_started: Callable[[
     """
     listener = _listen(host, port)
     chosen = listener.getsockname()[1]
-    server = _Server(_config(app), lambda: on_started(chosen) if on_started else None)
+    server = _Server(
+        _config(app, patience or connections.Patience()), lambda: on_started(chosen) if on_started else None
+    )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)
@@ -76,10 +67,10 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
 
 
-def _config(app: types.ASGIApp) -> uvicorn.Config:
+def _config(app: types.ASGIApp, patience: connections.Patience) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=_Protocol,
+        http=functools.partial(connections.Protocol, patience=patience),  # type: ignore[arg-type]
         ws="none",
         interface="asgi3",
         lifespan="off",
@@ -88,6 +79,6 @@ def _config(app: types.ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=connections.IDLE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )

@@ -4,68 +4,44 @@ It speaks ASGI without a framework in between: this is where every alert passes,
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.sources import base, registry
+from router.sources import base, prometheus, registry, sns
 from router.store import errors
 from router.telemetry import log
-from router.web import answers, counts, ports, problems, requests
+from router.web import answers, bounds, counts, desks, ports, problems, requests, senders
 
 PREFIX = "/v1/webhooks/"
-MAX_BODY_BYTES = 1024 * 1024
+ALERTS_V2 = prometheus.PATH
 
 _log = log.get("web")
-_UNKNOWN = 404
 _UNAVAILABLE = 503
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
 
 
-class _Desk:
-    """One source, with what the handler needs of it at hand."""
+class _Request(NamedTuple):
+    """One authentic delivery. ``called`` is what its sender calls it, if anything."""
 
-    __slots__ = ("accepts", "answer", "counts", "name", "parse", "signature", "token", "unparsable_status", "verifier")
-
-    def __init__(self, endpoint: registry.Endpoint) -> None:
-        self.name = endpoint.name
-        self.unparsable_status = endpoint.kind.unparsable_status
-        self.verifier = endpoint.verifier
-        self.accepts = endpoint.verifier.accepts
-        self.token = endpoint.token
-        self.signature = endpoint.signature
-        self.parse = endpoint.source.parse
-        self.answer = endpoint.kind.answer
-        self.counts = counts.Counts(endpoint.name)
-
-    def let_in(self, headers: Headers, query: bytes) -> None:
-        """Ask for credentials, before the body is read; a ``problems.Problem`` (401) where they are not right."""
-        if not self.accepts(headers.get(b"authorization")):
-            raise _unauthorized(self, headers)
-        if self.token is not None and not self.token.accepts(headers, query):
-            raise problems.Problem(401, "unauthorized", f"the {self.token.place} does not carry an accepted token")
-
-    def shown(self, headers: Headers) -> dict[str, str]:
-        """The headers that may be written down."""
-        secret = self.token.header if self.token is not None else b""
-        return requests.without_secrets({name: value for name, value in headers.items() if name != secret})
-
-    def check_signature(self, headers: Headers, body: bytes, now: int) -> None:
-        """Ask for a signature of the body; a ``problems.Problem`` (401) where it is not right."""
-        wrong = self.signature.problem(headers, body, now) if self.signature is not None else ""
-        if wrong:
-            raise problems.Problem(401, "unauthorized", wrong)
+    desk: desks.Desk
+    headers: Headers
+    body: bytes
+    now: int
+    called: str
+    explain: bool
 
 
 class Door:
     """Takes deliveries in.
 
     ``decide`` may be replaced at any time, for example by reloaded rules: each delivery is decided as a whole by
-    what it was when the delivery was read. ``clock`` gives microseconds since the epoch.
+    what it was when the delivery was read. ``clock`` gives microseconds since the epoch. ``seen`` remembers what
+    senders call their deliveries; without it, one that is sent again is folded in again, which changes nothing.
     """
 
     def __init__(
@@ -77,25 +53,38 @@ class Door:
         quarantine: ports.Quarantine,
         clock: ports.Clock,
         randomness: identity.Randomness,
-        max_body_bytes: int = MAX_BODY_BYTES,
+        seen: ports.Seen | None = None,
+        limits: bounds.Bounds | None = None,
+        known: senders.Senders | None = None,
     ) -> None:
         self.decide = decide
-        self._desks = {name: _Desk(endpoint) for name, endpoint in endpoints.items()}
+        known = known or senders.Senders()
+        self._desks = {PREFIX + name: desks.Desk(endpoint, known) for name, endpoint in endpoints.items()}
+        for name, endpoint in endpoints.items():
+            if endpoint.kind.path:
+                self._desks[PREFIX + name + endpoint.kind.path] = self._desks[PREFIX + name]
+        rulers = [name for name, endpoint in endpoints.items() if endpoint.kind.path == ALERTS_V2]
+        if len(rulers) == 1:
+            self._desks[ALERTS_V2] = self._desks[PREFIX + rulers[0]]
         self._strangers = counts.Counts("")
         self._inbox = inbox
         self._quarantine = quarantine
         self._clock = clock
         self._randomness = randomness
-        self._limit = max_body_bytes
+        self._seen = seen
+        self._limits = limits or bounds.Bounds()
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
-        """Answer one request whose path begins with ``PREFIX``."""
-        desk = self._desks.get(scope["path"][len(PREFIX) :])
+        """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
+        desk = self._desks.get(scope["path"])
         if desk is None:
-            problem = problems.Problem(_UNKNOWN, "unknown-source", "no source of this name is configured here")
+            problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
             await self._refuse(None, problem, scope, send)
             return
+        self._in_flight += 1
         try:
+            self._not_too_many()
             await self._take(desk, scope, receive, send)
         except problems.Problem as problem:
             await self._refuse(desk, problem, scope, send)
@@ -107,34 +96,59 @@ class Door:
             _log.exception("delivery_failed", source=desk.name)
             failure = problems.Problem(500, "internal", "the router failed and accepted nothing; its log says why")
             await self._refuse(desk, failure, scope, send)
+        finally:
+            self._in_flight -= 1
 
-    async def _take(self, desk: _Desk, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
+    def _not_too_many(self) -> None:
+        if self._in_flight > self._limits.in_flight:
+            raise problems.unavailable("too many requests are under way", 1)
+
+    async def _take(self, desk: desks.Desk, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """The way of a delivery, whose failures are raised."""
         if scope["method"] != "POST":
             raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", b"POST")])
         headers = dict(scope["headers"])
-        desk.let_in(headers, scope["query_string"])
-        body = await requests.read(receive, headers, self._limit)
+        desk.let_in(scope, headers)
+        body = await requests.read(receive, headers, self._limits.body_bytes)
         now = self._clock()
-        if desk.signature is not None:
-            desk.check_signature(headers, body, now)
+        desk.prove(headers, body, now)
+        if encoding := headers.get(b"content-encoding"):
+            body = bounds.inflated(body, encoding.strip().lower(), self._limits.body_bytes)
+        body = desk.unlock(body)
+        called = desk.delivery_id(headers, body)
+        if desk.topics is not None:
+            proven = await _proven(desk.topics, body, now)
+            if proven.confirmed:
+                _log.warning("subscription_confirmed", source=desk.name, topic=proven.confirmed)
+                await answers.confirmed(send, proven.confirmed)
+                return
+            called = proven.message_id
+        if called and self._seen is not None and (earlier := await self._seen.find(desk.name, called)):
+            desk.counts.outcome("duplicate")
+            await answers.duplicate(send, earlier)
+            return
+        await self._enter(_Request(desk, headers, body, now, called, _wants_explanation(scope)), send)
+
+    async def _enter(self, one: _Request, send: problems.Send) -> None:
+        """Decide an authentic delivery, keep it, and only then answer it."""
+        desk = one.desk
         try:
-            parsed, routed = self._decide(desk, body, headers, now)
+            parsed, routed = self._decide(one)
         except base.Unparsable as error:
-            kept = await self._set_aside(desk, body, headers, str(error), now)
+            kept = await self._set_aside(one, one.body, str(error))
             desk.counts.outcome("quarantined")
             await _answer_unparsable(desk, error, kept, send)
             return
         except Exception as error:
             _log.exception("delivery_undecided", source=desk.name)
-            kept = await self._set_aside(desk, body, headers, f"the router failed: {type(error).__name__}", now)
+            kept = await self._set_aside(one, one.body, f"the router failed: {type(error).__name__}")
             desk.counts.outcome("quarantined")
             raise problems.Problem(
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
             ) from error
-        delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), desk.name, now, routed)
+        delivery = deliveries.pack(identity.new_delivery_id(one.now, self._randomness), desk.name, one.now, routed)
         if routed:
-            await self._inbox.accept(delivery, body)
+            await self._inbox.accept(delivery, one.body)
         desk.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
             _log.warning("alerts_left_out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
@@ -142,28 +156,30 @@ class Door:
         if parsed.rejected is not None:
             # Only now: were the quarantine not to take it, the sender would send all of it again, which is harmless.
             problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
-            kept = await self._set_aside(desk, parsed.rejected.body, headers, problem, now)
-        explain = _wants_explanation(scope)
-        if desk.answer is None or explain:
-            await answers.accepted(send, delivery, parsed, explain=explain, kept=kept)
+            kept = await self._set_aside(one, parsed.rejected.body, problem)
+        if one.called and self._seen is not None:
+            await self._seen.remember(desk.name, one.called, delivery.id)
+        if desk.answer is None or one.explain:
+            await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept)
         else:
             await answers.as_the_kind_has_it(send, desk.answer(parsed))
 
-    def _decide(
-        self, desk: _Desk, body: bytes, headers: Headers, now: int
-    ) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
-        parsed = desk.parse(body, headers, now)
+    def _decide(self, one: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
+        parsed = one.desk.read(one.body, one.headers, one.now, self._limits)
         decide = self.decide
-        return parsed, [(alert, decide(alert, now)) for alert in parsed.alerts]
+        return parsed, [(alert, decide(alert, one.now)) for alert in parsed.alerts]
 
-    async def _set_aside(self, desk: _Desk, body: bytes, headers: Headers, problem: str, now: int) -> str:
+    async def _set_aside(self, one: _Request, body: bytes, problem: str) -> str:
         """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""
-        kept = await self._quarantine.keep(desk.name, body, desk.shown(headers), problem, now)
-        desk.counts.quarantined()
-        _log.warning("delivery_quarantined", source=desk.name, quarantined=kept, problem=problem)
+        name = one.desk.name
+        kept = await self._quarantine.keep(name, body, one.desk.shown(one.headers), problem, one.now)
+        one.desk.counts.quarantined()
+        _log.warning("delivery_quarantined", source=name, quarantined=kept, problem=problem)
         return kept
 
-    async def _refuse(self, desk: _Desk | None, problem: problems.Problem, scope: Scope, send: problems.Send) -> None:
+    async def _refuse(
+        self, desk: desks.Desk | None, problem: problems.Problem, scope: Scope, send: problems.Send
+    ) -> None:
         if "quarantined" not in problem.extras:
             counted = desk.counts if desk is not None else self._strangers
             counted.outcome(problem.name.replace("-", "_"))
@@ -172,7 +188,7 @@ class Door:
         await problems.answer(send, problem, scope)
 
 
-async def _answer_unparsable(desk: _Desk, error: base.Unparsable, kept: str, send: problems.Send) -> None:
+async def _answer_unparsable(desk: desks.Desk, error: base.Unparsable, kept: str, send: problems.Send) -> None:
     if desk.unparsable_status == answers.STATUS:
         await answers.quarantined(send, kept, error)
         return
@@ -186,13 +202,14 @@ async def _answer_unparsable(desk: _Desk, error: base.Unparsable, kept: str, sen
     )
 
 
-def _unauthorized(desk: _Desk, headers: Headers) -> problems.Problem:
-    detail = (
-        "the credentials in the Authorization header are not accepted"
-        if b"authorization" in headers
-        else "there is no Authorization header; WWW-Authenticate says what is accepted"
-    )
-    return problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", desk.verifier.challenge)])
+async def _proven(topics: sns.Topics, body: bytes, now: int) -> sns.Admitted:
+    """Prove a message of SNS's; a ``problems.Problem``: 403, which SNS takes for an end, or 503, which it repeats."""
+    try:
+        return await topics.admit(body, now)
+    except sns.Refused as error:
+        raise problems.Problem(403, "forbidden", str(error)) from error
+    except sns.Unreachable as error:
+        raise problems.unavailable(f"the message could not be proven now: {error}", 5) from error
 
 
 def _wants_explanation(scope: Scope) -> bool:

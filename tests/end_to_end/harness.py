@@ -26,6 +26,7 @@ CONFIGURATION = """
 web: {{port: 0}}
 sources:
   alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}
+  prometheus: {{kind: prometheus, bearer: [{{env: WEBHOOK_TOKEN}}]}}
   json: {{kind: json, bearer: [{{env: WEBHOOK_TOKEN}}]}}
 pages: {{updates_apart: 0s}}
 destinations:

@@ -30,6 +30,10 @@ alerting:
   alertmanagers:
     - static_configs: [{{targets: ["127.0.0.1:{alertmanager}"]}}]
 """
+STRAIGHT = """
+      path_prefix: /v1/webhooks/prometheus
+      authorization: {credentials: end-to-end}
+"""
 ALERTS = """
 groups:
   - name: shop
@@ -59,11 +63,11 @@ def alertmanager(folder: Path, router_url: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, exporter: int, alertmanager_port: str) -> Iterator[None]:
+def prometheus(folder: Path, exporter: int, alertmanager_port: str, more: str = "") -> Iterator[None]:
     """Debian's Prometheus, which evaluates one rule twice a second."""
     port = harness.free_port()
     settings = PROMETHEUS.format(exporter=exporter, alertmanager=alertmanager_port)
-    (folder / "prometheus.yml").write_text(settings)
+    (folder / "prometheus.yml").write_text(settings + more)
     (folder / "alerts.yaml").write_text(ALERTS)
     command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]
     process = harness.Process([*command, f"--web.listen-address=127.0.0.1:{port}"], folder, "prometheus")
@@ -155,6 +159,19 @@ def test_what_a_real_prometheus_measures_reaches_both_vendors(tmp_path):
         measured = stack.enter_context(exporter())
         stack.enter_context(prometheus(tmp_path, measured, url.rsplit(":", 1)[1]))
         Exporter.errors = 0.9
+        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        Exporter.errors = 0.0
+        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"), 90)
+
+
+@pytest.mark.debian("prometheus")
+def test_a_real_prometheus_needs_no_alertmanager(tmp_path):
+    Exporter.errors = 0.9
+    with contextlib.ExitStack() as stack:
+        at = stack.enter_context(harness.vendors())
+        router = stack.enter_context(harness.router(tmp_path, harness.configure(tmp_path, at)))
+        measured = stack.enter_context(exporter())
+        stack.enter_context(prometheus(tmp_path, measured, router.url.rsplit(":", 1)[1], STRAIGHT))
         harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
         Exporter.errors = 0.0
         harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"), 90)

@@ -23,6 +23,7 @@ sources:
     kind: sentry
     signature: {scheme: sentry, secrets: [{env: FIRST}]}
     token: {header: X-Key, values: [{env: FIRST}]}
+  signed: {kind: cloudwatch, topics: ["arn:aws:sns:eu-north-1:111122223333:alarms"], allow_from: [192.0.2.0/24]}
   open: {kind: grafana, auth: none}
 """
 
@@ -43,10 +44,11 @@ def test_the_configured_sources_are_listed_with_how_each_is_told_who_sends(file)
         "scripts": ("json", "/v1/webhooks/scripts", ["bearer token (2) or user and password (1)"], []),
         "topic": ("cloudwatch", "/v1/webhooks/topic", ["token in the query parameter key (1)"], []),
         "errors": ("sentry", "/v1/webhooks/errors", ["token in the header x-key (1)", "sentry signature (1)"], []),
+        "signed": ("cloudwatch", "/v1/webhooks/signed", ["SNS's signature, of the topics that are named"], []),
         "open": ("grafana", "/v1/webhooks/open", ["anyone"], ["anyone may post: it says `auth: none`"]),
     }
     shown = run("sources", "list", "--config", str(file)).stdout
-    for word in ("scripts", "/v1/webhooks/topic", "sentry signature (1)", "anyone may post"):
+    for word in ("scripts", "/v1/webhooks/topic", "sentry signature (1)", "192.0.2.0/24", "anyone may post"):
         assert word in shown
 
 

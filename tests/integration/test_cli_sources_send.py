@@ -14,6 +14,8 @@ from tests.integration.test_cli import run
 
 KINDS = sorted(registry.KINDS)
 SECRET = "someone:a-long-random-word"  # Of the form that every kind's credential may have.
+# What only the sender itself can sign: its snippet has no secret.
+UNSIGNED = {kind for kind in KINDS if samples.variable(kind) not in samples.settings(kind, kind)}
 RULES = "rules: [{name: everything, when: {}, group_by: [source], open: []}]\n"
 
 
@@ -24,6 +26,7 @@ def configure(folder: Path) -> Path:
     sources["by-token"] = {"kind": "azure", "bearer": [{"env": "WEBHOOK_TOKEN"}]}
     sources["open"] = {"kind": "json", "auth": "none"}
     sources["another-kind"] = {"kind": "datadog", "auth": "none"}
+    sources["topic"] = {"kind": "cloudwatch", "token": {"query": "key", "values": ["in-the-address"]}}
     (folder / "rules").mkdir()
     (folder / "rules" / "10.yaml").write_text(RULES)
     file = folder / "router.yaml"
@@ -45,7 +48,7 @@ def sent(router, kind: str, *more: str, to: str = "", **environment: str):
     return testing.CliRunner().invoke(cli.app, command, env={"OURS": SECRET, "WRONG": "some:thing-else", **environment})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - UNSIGNED))
 def test_both_ends_of_a_sample_are_taken_in_as_the_kind_proves_itself(router, kind):
     for more in ([], ["--resolved"]):
         done = sent(router, kind, "--secret-env", "OURS", *more)
@@ -60,10 +63,11 @@ def test_both_ends_of_a_sample_are_taken_in_as_the_kind_proves_itself(router, ki
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_the_right_secret_a_sample_is_refused(router, kind):
-    for more in ([], ["--secret-env", "WRONG"]):
+    for more in ([],) if kind in UNSIGNED else ([], ["--secret-env", "WRONG"]):
         done = sent(router, kind, *more)
         assert (done.exit_code, done.stdout) == (1, "")
-        assert f"{kind}: POST /v1/webhooks/{kind}: 401: " in done.stderr
+        refused = 403 if kind in UNSIGNED else 401
+        assert f"{kind}: POST /v1/webhooks/{kind}: {refused}: " in done.stderr
         assert "thing-else" not in done.stderr
 
 
@@ -77,6 +81,14 @@ def test_an_open_source_needs_no_secret_and_the_address_may_have_a_query(router)
     assert done.exit_code == 0, done.stderr
     (alert,) = json.loads(done.stdout.partition("\n")[2])["alerts"]
     assert (alert["fingerprint"], alert["status"]) == ("sample", "firing")
+
+
+def test_what_only_the_sender_can_sign_is_said_and_goes_to_a_source_that_wants_something_else(router):
+    done = sent(router, "cloudwatch", "--secret-env", "OURS")
+    assert (done.exit_code, "only the sender itself can sign for cloudwatch" in done.stderr) == (2, True)
+    done = sent(router, "cloudwatch", to="topic?key=in-the-address")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "in-the-address" not in done.stdout
 
 
 def test_a_sample_for_a_source_of_another_kind_is_told(router):

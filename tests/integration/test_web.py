@@ -15,7 +15,7 @@ import uvloop
 from router.domain import decision, severity
 from router.sources import registry
 from router.store import client, codec, embedded, health, keys, quarantine, stream
-from router.web import app, serve, webhooks
+from router.web import app, bounds, serve, webhooks
 from router.web import health as web_health
 
 NOW = 1_772_450_000_000_000
@@ -44,7 +44,7 @@ def application(connection: Any) -> app.App:
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),
-        max_body_bytes=LIMIT,
+        limits=bounds.Bounds(LIMIT),
     )
 
     async def redis() -> web_health.State:

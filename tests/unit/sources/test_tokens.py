@@ -26,10 +26,27 @@ def test_a_token_in_the_query_is_accepted_and_no_other():
         assert not token.accepts({b"auth_token": b"se cret"}, query)
 
 
+def test_a_token_in_a_form_or_in_json_is_accepted_and_no_other():
+    form = made("se cret", form="Token")
+    assert form.in_body
+    assert form.accepts_body(b"a=b&Token=se+cret")
+    assert not form.accepts_body(b"a=se+cret")
+    member = made("s1", "s2", member="routing_key")
+    assert member.accepts_body(b'{"routing_key": "s2", "x": []}')
+    for body in (b"", b"{", b"[]", b'{"routing_key": 1}', b'{"key": "s1"}', b'{"x": {"routing_key": "s1"}}', b'"s1"'):
+        assert not member.accepts_body(body)
+
+
+def test_a_token_is_masked_in_the_body_however_it_is_written():
+    assert made("se cret", form="Token").masked(b"Token=se+cret&x=1") == b"Token=***&x=1"
+    assert made('q"k', member="key").masked(b'{"key":"q\\"k"}') == b'{"key":"***"}'
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"values": ["x"]},
+        {"values": ["x"], "form": "a", "member": "b"},
         {"values": ["x"], "header": "a", "query": "b"},
         {"values": [], "header": "a"},
         {"values": [" "], "header": "a"},

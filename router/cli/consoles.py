@@ -1,0 +1,49 @@
+"""The console beside the door: served from the same process, on a port of its own."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import redis.asyncio
+
+from router.assembly import parts, running
+from router.domain import access
+from router.management import actions, app, bodies, console
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    router: running.Running, connection: "redis.asyncio.Redis", group: asyncio.TaskGroup
+) -> AsyncIterator[str]:
+    """Serve the console and its API for the length of the block; yields the base URL."""
+    settings = router.settings
+    made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
+    pages, feed = console.routes(made, secrets.token_urlsafe)
+    wanted = settings.management
+    async with running.serving(app.create(made, pages), wanted.host, running.console_port(settings), group) as address:
+        try:
+            yield address.url
+        finally:
+            feed.close()
+
+
+async def first_token(router: running.Running, connection: "redis.asyncio.Redis", folder: Path) -> str:
+    """An admin's token for a first try: made once, and kept in the data folder for the next time."""
+    made = app.parts(router.settings, connection, parts.clock, secrets.token_urlsafe)
+    kept = folder / "console-token"
+    known = kept.read_text(encoding="utf-8").strip() if kept.exists() else ""
+    if known and await made.keeper.of_token(known) is not None:
+        return known
+    me = actions.Actor(access.Person("run --simulate", access.Role.ADMIN, "command line"))
+    wanted = bodies.NewToken(name="first try", role="admin", seconds=0)
+    token = (await made.do.make_token(actions.Act(me, wanted.name), wanted)).token
+    await asyncio.to_thread(_keep, kept, token)
+    return token
+
+
+def _keep(file: Path, token: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(token, encoding="utf-8")

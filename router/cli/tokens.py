@@ -1,0 +1,80 @@
+"""``tokens``: who and what may use the console and the management API."""
+
+import getpass
+import secrets
+from typing import Annotated
+
+import redis.asyncio
+import typer
+from rich import markup, table
+
+from router import settings as configuration
+from router.assembly import parts
+from router.cli import starting
+from router.domain import access
+from router.management import actions, app, bodies
+
+tokens = typer.Typer(help="Who may use the console and the API.", no_args_is_help=True)
+
+
+@tokens.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Whose it is; the timeline and the audit log call them so.")],
+    *,
+    role: Annotated[str, typer.Option("--role", help="viewer, responder or admin.")] = "viewer",
+    for_: Annotated[str, typer.Option("--for", help="How long it holds, as 12h or 90d; 0s is for ever.")] = "90d",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Make a token and print it, this once: only a hash of it is kept."""
+    if role not in access.ROLES:
+        raise starting.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
+    seconds = starting.duration(for_) // 1_000_000
+    wanted = bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
+
+    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
+        token = await made.do.make_token(actions.Act(_me(), name), wanted)
+        print(token.token)
+
+    starting.with_store(config, body)
+
+
+@tokens.command("list")
+def show_all(config: starting.Config = configuration.DEFAULT_FILE) -> None:
+    """List the tokens, without their secrets."""
+
+    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        found = await app.parts(settings, connection, parts.clock, secrets.token_urlsafe).ask.ledgers.tokens()
+        if not found:
+            print("there are no tokens")
+            return
+        grid = table.Table("id", "name", "role", "until", box=None, header_style="bold")
+        for one in found:
+            until = one.expires_at.strftime("%Y-%m-%d %H:%M UTC") if one.expires_at else "for ever"
+            grid.add_row(*map(markup.escape, (one.id, one.name, one.role, until)))
+        starting.printer().print(grid)
+
+    starting.with_store(config, body)
+
+
+@tokens.command("revoke")
+def revoke(
+    identity: Annotated[str, typer.Argument(help="Its id, as `tokens list` shows it.")],
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Take a token back; it holds for nothing from now on. Status 1 where there is none."""
+
+    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
+        made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
+        try:
+            await made.do.revoke(actions.Act(_me(), identity))
+        except actions.NotThere as error:
+            print(error)
+            raise typer.Exit(1) from None
+        print(f"revoked {identity}")
+
+    starting.with_store(config, body)
+
+
+def _me() -> actions.Actor:
+    return actions.Actor(access.Person(getpass.getuser(), access.Role.ADMIN, "command line"))

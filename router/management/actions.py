@@ -1,0 +1,211 @@
+"""Everything that people may do: each action says who did it, and leaves a line in the audit log."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router.assembly import dead_letters, pages, parts
+from router.domain import access, heartbeat
+from router.domain import silence as silencing
+from router.management import bodies, entries, models, queries, shown
+from router.sources import base as sources
+from router.store import access as access_store
+from router.store import gate, quarantine, silences
+from router.store import incidents as incident_store
+from router.worker import reviews as reviewing
+
+
+class Actor(NamedTuple):
+    """Who acts, and from which address."""
+
+    person: access.Person
+    address: str = ""
+
+
+class Act(NamedTuple):
+    """Who acts on what, and why."""
+
+    actor: Actor
+    subject: str
+    reason: str = ""
+
+
+class NotThere(Exception):
+    """What is to be acted on is not there (any more)."""
+
+
+class Unfit(Exception):
+    """What is asked for can't be: the text says what is wrong with it."""
+
+
+class Changed(Exception):
+    """Somebody or something else was first: ``now`` is what waits instead, ``by`` who decided, if anybody has."""
+
+    def __init__(self, now: models.Review | None, by: str) -> None:
+        self.now = now
+        self.by = by
+        super().__init__(f"{by} was first" if by else "it is not what you have seen any more")
+
+
+class Actions:
+    """What may be done to one router, whatever the person's role: that is asked before."""
+
+    def __init__(self, asked: queries.Queries, connection: "redis.asyncio.Redis", new_text: access.RandomText) -> None:
+        self._queries = asked
+        self._settings = asked.settings
+        self._connection = connection
+        self._clock = asked.clock
+        self._new_text = new_text
+        self._audit = access_store.Audit(connection)
+
+    async def write_down(self, act: Act, what: str, outcome: str = "done") -> None:
+        """Leave a line in the audit log."""
+        person, address = act.actor
+        line = access.Action(self._clock(), person.name, person.by, address, what, act.subject, outcome, act.reason)
+        await self._audit.write(line)
+
+    @contextlib.asynccontextmanager
+    async def _logged(self, act: Act, what: str) -> AsyncIterator[None]:
+        """Write an action down, also one that did not succeed."""
+        outcome = "done"
+        try:
+            yield
+        except (NotThere, Unfit, Changed) as refused:
+            outcome = f"refused: {refused}"
+            raise
+        except BaseException:
+            outcome = "failed"
+            raise
+        finally:
+            await asyncio.shield(self.write_down(act, what, outcome))
+
+    async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:
+        """Decide on a review; ``Changed`` where it is not what was seen any more."""
+        async with self._logged(act, "review"):
+            reviews = self._queries.reviewing()
+            waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
+            if not waits or waits[0].digest != body.seen:
+                raise Changed(shown.review(waits[0]) if waits else None, await self._first(body))
+            if body.fields:
+                fields = {**waits[0].fields, **body.fields}
+                if wrong := pages.wrong_fields(self._settings, body.destination, fields):
+                    raise Unfit(wrong)
+            kind = "approved" if body.decision == "approve" else "dismissed"
+            word = reviewing.Word(kind, act.actor.person.name, act.reason, body.fields)  # type: ignore[arg-type]
+            try:
+                verdict = await reviews.decide(waits[0], word)
+            except reviewing.ChangedError as error:
+                now = shown.review(error.now) if error.now is not None else None
+                raise Changed(now, await self._first(body)) from error
+            return models.Decided(kind=verdict.kind, who=verdict.who, at=models.at(verdict.at), digest=verdict.digest)
+
+    async def _first(self, body: bodies.Decide) -> str:
+        """Who has decided on it already, if anybody has."""
+        held = await incident_store.Incidents(self._connection).read([body.incident])
+        verdict = held[body.incident].incident.verdicts.get(body.destination)
+        return verdict.who if verdict is not None else ""
+
+    async def silence(self, act: Act, body: bodies.AddSilence) -> entries.Silence:
+        """Make a silence that begins now; ``Unfit`` where a matcher can't be read, or it would silence everything."""
+        async with self._logged(act, "silence"):
+            try:
+                matchers = tuple(silencing.matcher(text) for text in body.matchers)
+            except silencing.Unreadable as error:
+                raise Unfit(str(error)) from error
+            if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
+                raise Unfit("it would silence everything: at least one matcher has to want some text")
+            now = self._clock()
+            ends_at = now + body.seconds * 1_000_000
+            made = silencing.Silence(parts.new_id()[:12], matchers, now, ends_at, act.actor.person.name, body.comment)
+            await silences.Silences(self._connection).write(made)
+            return next(one for one in await self._queries.ledgers.silences() if one.id == made.id)
+
+    async def expire(self, act: Act) -> None:
+        """End a silence now."""
+        async with self._logged(act, "expire silence"):
+            if await silences.Silences(self._connection).expire(act.subject, self._clock()) is None:
+                raise NotThere("there is no such silence (any more)")
+
+    async def forget(self, act: Act) -> None:
+        """Wait for a heartbeat no more, until it is heard of again."""
+        async with self._logged(act, "forget heartbeat"):
+
+            def make(held: incident_store.Held) -> incident_store.Change | None:
+                if not held.incident.beat_at:
+                    return None
+                return incident_store.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
+
+            if not await incident_store.Incidents(self._connection).change(act.subject, make):
+                raise NotThere("there is no such heartbeat")
+
+    async def freeze(self, act: Act) -> None:
+        """Post nothing at any public page."""
+        async with self._logged(act, "freeze"):
+            if not await gate.Gate(self._connection).shut("freeze", act.actor.person.name, self._clock(), act.reason):
+                raise Unfit("it is frozen already")
+
+    async def open(self, act: Act, bolt: gate.Bolt) -> None:
+        """Thaw the pages, or let rules publish by themselves again."""
+        async with self._logged(act, "open gate"):
+            if not await gate.Gate(self._connection).open(bolt):
+                raise Unfit("it is open already")
+            await pages.publications(self._settings, self._connection).wake_all()
+
+    async def redrive(self, act: Act) -> None:
+        """Have a dead letter tried again."""
+        async with self._logged(act, "redrive"):
+            letters = dead_letters.DeadLetters(self._settings, self._connection)
+            await letters.redrive(await _letter(letters, act.subject), act.actor.person.name, self._clock())
+
+    async def discard(self, act: Act) -> None:
+        """Let a dead letter go for good."""
+        async with self._logged(act, "discard dead letter"):
+            letters = dead_letters.DeadLetters(self._settings, self._connection)
+            await letters.discard(await _letter(letters, act.subject), act.actor.person.name, act.reason, self._clock())
+
+    async def run_again(self, act: Act) -> str:
+        """Hand in a body of the quarantine again; returns the delivery's id."""
+        async with self._logged(act, "run quarantined"):
+            one = await self._quarantined(act.subject)
+            try:
+                return (await parts.run_again(self._settings, self._connection, one)).id
+            except KeyError:
+                raise Unfit(f"source {one.source} is not configured any more") from None
+            except sources.Unparsable as error:
+                raise Unfit(f"it still can't be read: {error}") from error
+
+    async def drop(self, act: Act) -> None:
+        """Let a body of the quarantine go for good."""
+        async with self._logged(act, "discard quarantined"):
+            await quarantine.Quarantine(self._connection).drop((await self._quarantined(act.subject)).id)
+
+    async def _quarantined(self, identity: str) -> quarantine.Quarantined:
+        found = await quarantine.Quarantine(self._connection).find(identity)
+        if found is None:
+            raise NotThere("there is no such body in the quarantine (any more)")
+        return found
+
+    async def make_token(self, act: Act, body: bodies.NewToken) -> entries.MadeToken:
+        """Make a token, whose text is told this once."""
+        async with self._logged(act, "make token"):
+            now = self._clock()
+            expires_at = now + body.seconds * 1_000_000 if body.seconds else 0
+            made, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
+            await access_store.Tokens(self._connection).write(made)
+            return entries.MadeToken(**shown.token(made).model_dump(), token=text)
+
+    async def revoke(self, act: Act) -> None:
+        """Take a token back."""
+        async with self._logged(act, "revoke token"):
+            if not await access_store.Tokens(self._connection).revoke(act.subject):
+                raise NotThere("there is no such token")
+
+
+async def _letter(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:
+    found = next((one for one in await letters.read() if one.id == identity), None)
+    if found is None:
+        raise NotThere("there is no such dead letter (any more)")
+    return found

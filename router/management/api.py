@@ -1,0 +1,305 @@
+"""The management API: one table of what can be asked and done, from which routes and OpenAPI document are made."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pydantic
+from starlette import requests, responses, routing
+
+from router.documents import nearest
+from router.domain import access
+from router.management import actions, bodies, entries, gatekeeper, models, queries, questions
+from router.rules import load as rules
+from router.sources import base as sources
+from router.store import errors
+from router.web import health, problems
+
+PREFIX = "/api/v1"
+FORESEEN = (
+    problems.Problem,
+    actions.NotThere,
+    actions.Changed,
+    actions.Unfit,
+    rules.Refused,
+    errors.Unavailable,
+    sources.Unparsable,
+)
+VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Role.ADMIN
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as a handler sees it: who asks, what the path, the query and the body say."""
+
+    ask: queries.Queries
+    do: actions.Actions
+    asked: gatekeeper.Asked
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+
+    def act(self, subject: str, reason: str = "") -> actions.Act:
+        """Who acts on what, for an action."""
+        return actions.Act(actions.Actor(self.asked.person, self.asked.address), subject, reason)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One line of the table. ``answer`` None is an empty 204; ``etag`` makes the answer's entity tag."""
+
+    method: str
+    path: str
+    role: access.Role
+    summary: str
+    handle: Callable[[Call], Awaitable[Any]]
+    answer: Any = None
+    query: type[pydantic.BaseModel] = questions.Nothing
+    body: type[pydantic.BaseModel] | None = None
+    status: int = 200
+    etag: Callable[[Any], str] | None = None
+
+
+async def _incidents(call: Call) -> Any:
+    asked = call.query
+    return await call.ask.incidents(
+        status=asked.status, severity=asked.severity, text=asked.text, cursor=asked.cursor, limit=asked.limit
+    )
+
+
+async def _incident(call: Call) -> Any:
+    return _there(await call.ask.incident(call.path["key"]), "there is no incident of this key")
+
+
+async def _reviews(call: Call) -> Any:
+    return models.Page(items=await call.ask.reviews())
+
+
+async def _review(call: Call) -> Any:
+    waiting = await call.ask.reviews()
+    wanted = (call.query.incident, call.query.destination)
+    found = next((one for one in waiting if (one.incident, one.destination) == wanted), None)
+    return _there(found, "nothing of this incident waits there")
+
+
+async def _decide(call: Call) -> Any:
+    body: bodies.Decide = call.body
+    return await call.do.decide(call.act(f"{body.incident} at {body.destination}", body.reason), body)
+
+
+async def _deliveries(call: Call) -> Any:
+    return await call.ask.deliveries(cursor=call.query.cursor, limit=call.query.limit)
+
+
+async def _delivery(call: Call) -> Any:
+    return _there(await call.ask.delivery(call.path["id"]), "this delivery is not kept (any more)")
+
+
+async def _explain(call: Call) -> Any:
+    try:
+        return await call.ask.explain(call.body)
+    except KeyError as error:
+        name = str(error.args[0])
+        hint = nearest.hint(name, call.ask.settings.sources) if not call.body.delivery else ""
+        raise actions.NotThere(f'there is no source or delivery "{name}"{hint}') from error
+
+
+async def _add_silence(call: Call) -> Any:
+    return await call.do.silence(call.act(" ".join(call.body.matchers)[:200], call.body.comment), call.body)
+
+
+async def _freeze(call: Call) -> Any:
+    await call.do.freeze(call.act("public pages", call.body.reason))
+    return await call.ask.ledgers.gate()
+
+
+async def _run_again(call: Call) -> Any:
+    return entries.Done(done=await call.do.run_again(call.act(call.path["id"])))
+
+
+async def _make_token(call: Call) -> Any:
+    return await call.do.make_token(call.act(call.body.name), call.body)
+
+
+def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awaitable[Any]]:
+    async def handle(call: Call) -> Any:
+        return models.Page(items=await ask(call))
+
+    return handle
+
+
+async def _sources(call: Call) -> list[Any]:
+    return call.ask.ledgers.sources()
+
+
+def _there(found: Any, otherwise: str) -> Any:
+    if found is None:
+        raise actions.NotThere(otherwise)
+    return found
+
+
+def _tag(found: models.Review) -> str:
+    return f'"{found.digest}"'
+
+
+def _get(path: str, summary: str, handle: Callable[[Call], Awaitable[Any]], answer: Any, **more: Any) -> Endpoint:
+    role = more.pop("role", VIEWER)
+    return Endpoint("GET", path, role, summary, handle, answer, **more)
+
+
+def _delete(path: str, summary: str, do: Callable[[Call], Awaitable[None]], role: access.Role = RESPONDER) -> Endpoint:
+    return Endpoint("DELETE", path, role, summary, do, status=204)
+
+
+def _page(of: Any) -> Any:
+    return models.Page[of]
+
+
+ENDPOINTS = (
+    _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
+    _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),
+    _get("/incidents/{key:path}", "One incident whole", _incident, models.Incident),
+    _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
+    _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
+    Endpoint("POST", "/review", RESPONDER, "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
+    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Paged),
+    _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
+    _get("/rules", "The rules in force", lambda call: call.ask.rules(), models.Rules),
+    Endpoint("POST", "/explain", VIEWER, "Explain a payload", _explain, models.Explained, body=bodies.Explain),
+    _get(
+        "/silences",
+        "Silences",
+        _listed(lambda call: call.ask.ledgers.silences(over=call.query.over)),
+        _page(entries.Silence),
+        query=questions.Silences,
+    ),
+    Endpoint(
+        "POST",
+        "/silences",
+        RESPONDER,
+        "Silence alerts",
+        _add_silence,
+        entries.Silence,
+        body=bodies.AddSilence,
+        status=201,
+    ),
+    _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
+    _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
+    _delete("/heartbeats/{key:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["key"]))),
+    _get("/gate", "What holds for all pages", lambda call: call.ask.ledgers.gate(), models.Gate),
+    Endpoint("POST", "/freeze", RESPONDER, "Post nothing", _freeze, models.Gate, body=bodies.Why),
+    _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze")),
+    _delete("/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN),
+    _get(
+        "/dead-letters",
+        "Dead letters",
+        _listed(lambda call: call.ask.ledgers.dead_letters()),
+        _page(entries.DeadLetter),
+    ),
+    Endpoint(
+        "POST",
+        "/dead-letters/{id}/redrive",
+        RESPONDER,
+        "Try it again",
+        lambda call: call.do.redrive(call.act(call.path["id"])),
+        status=204,
+    ),
+    _delete("/dead-letters/{id}", "Let it go", lambda call: call.do.discard(call.act(call.path["id"]))),
+    _get(
+        "/quarantine",
+        "The quarantine",
+        _listed(lambda call: call.ask.ledgers.quarantine(call.query.limit)),
+        _page(entries.Quarantined),
+        query=questions.Paged,
+    ),
+    Endpoint("POST", "/quarantine/{id}/run", RESPONDER, "Hand it in again", _run_again, entries.Done),
+    _delete("/quarantine/{id}", "Let it go", lambda call: call.do.drop(call.act(call.path["id"]))),
+    _get("/destinations", "Destinations", _listed(lambda call: call.ask.destinations()), _page(models.Destination)),
+    _get("/sources", "Sources", _listed(_sources), _page(entries.Source)),
+    _get("/audit", "Who did what", _listed(lambda call: call.ask.ledgers.audit()), _page(entries.Action), role=ADMIN),
+    _get("/tokens", "Tokens", _listed(lambda call: call.ask.ledgers.tokens()), _page(entries.TokenRow), role=ADMIN),
+    Endpoint(
+        "POST", "/tokens", ADMIN, "Make a token", _make_token, entries.MadeToken, body=bodies.NewToken, status=201
+    ),
+    _delete("/tokens/{id}", "Revoke it", lambda call: call.do.revoke(call.act(call.path["id"])), ADMIN),
+)
+
+
+def routes(ask: queries.Queries, do: actions.Actions, keeper: gatekeeper.Gatekeeper) -> list[routing.BaseRoute]:
+    """The routes of the whole table."""
+    return [
+        routing.Route(PREFIX + one.path, _handler(one, ask, do, keeper), methods=[one.method], name=one.summary)
+        for one in ENDPOINTS
+    ]
+
+
+def _handler(
+    one: Endpoint, ask: queries.Queries, do: actions.Actions, keeper: gatekeeper.Gatekeeper
+) -> Callable[[requests.Request], Awaitable[responses.Response]]:
+    async def handle(request: requests.Request) -> responses.Response:
+        try:
+            asked = await keeper.admit(request, one.role)
+            keeper.check_origin(request, asked, {})
+            query = _read(one.query, dict(request.query_params), "the query")
+            body = await _body(one, request)
+            call = Call(ask, do, asked, request.path_params, query, body)
+            return _answered(one, await one.handle(call))
+        except FORESEEN as error:
+            return health.problem_response(problem(error), request.url.path)
+
+    return handle
+
+
+def _answered(one: Endpoint, found: Any) -> responses.Response:
+    if one.answer is None:
+        return responses.Response(status_code=204)
+    headers = {"etag": one.etag(found)} if one.etag is not None else {}
+    return responses.Response(found.model_dump_json(), one.status, headers, "application/json")
+
+
+async def _body(one: Endpoint, request: requests.Request) -> Any:
+    if one.body is None:
+        return None
+    raw = await request.body()
+    try:
+        found = one.body.model_validate_json(raw or b"{}")
+    except pydantic.ValidationError as error:
+        raise actions.Unfit(_wrong("the body", error)) from error
+    if isinstance(found, bodies.Decide) and not found.seen:
+        tag = request.headers.get("if-match", "").strip().strip('"')
+        if not tag:
+            raise problems.Problem(
+                428, "precondition", "say what you have seen: If-Match with the entity tag of GET /review, or seen"
+            )
+        found = found.model_copy(update={"seen": tag})
+    return found
+
+
+def _read(model: type[pydantic.BaseModel], found: Mapping[str, str], where: str) -> Any:
+    try:
+        return model.model_validate(found)
+    except pydantic.ValidationError as error:
+        raise actions.Unfit(_wrong(where, error)) from error
+
+
+def _wrong(where: str, error: pydantic.ValidationError) -> str:
+    told = [f"{'.'.join(map(str, one['loc'])) or where}: {one['msg']}" for one in error.errors(include_url=False)]
+    return f"{where} can't be read: {'; '.join(told)}"
+
+
+def problem(error: Exception) -> problems.Problem:
+    """What an error of ``FORESEEN`` is to whoever asked."""
+    match error:
+        case problems.Problem():
+            return error
+        case actions.NotThere():
+            return problems.Problem(404, "not-found", str(error))
+        case actions.Changed():
+            now = error.now.model_dump(mode="json") if error.now is not None else None
+            return problems.Problem(412, "changed", str(error), now=now, by=error.by)
+        case rules.Refused():
+            return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
+        case errors.Unavailable():
+            return problems.unavailable(error.reason, error.retry_after_seconds)
+        case _:
+            return problems.Problem(422, "unfit", str(error))

@@ -1,0 +1,99 @@
+"""The management application: its API, the console, and the headers that keep browsers from anything else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import redis.asyncio
+from starlette import applications, datastructures, exceptions, requests, responses, routing, types
+
+from router import settings as configuration
+from router.domain import access
+from router.management import actions, api, gatekeeper, openapi, queries
+from router.rules import reload
+from router.store import access as access_store
+from router.web import health, problems, senders
+
+_HEADERS: Mapping[str, str] = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What all routes stand on."""
+
+    ask: queries.Queries
+    do: actions.Actions
+    keeper: gatekeeper.Gatekeeper
+    tokens: access_store.Tokens
+    sessions: access_store.Sessions
+
+
+def parts(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    clock: Callable[[], int],
+    new_text: access.RandomText,
+    in_force: reload.Rules | None = None,
+) -> Parts:
+    """Put together what the routes stand on. ``new_text`` makes the secrets of tokens and sessions."""
+    ask = queries.Queries(settings, connection, clock, in_force)
+    tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
+    keeper = gatekeeper.Gatekeeper(tokens, sessions, clock, senders.Senders(settings.web.trusted_proxies))
+    return Parts(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
+
+
+def create(made: Parts, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIApp:
+    """The application; ``pages`` are those of the console."""
+
+    async def described(request: requests.Request) -> responses.Response:
+        try:
+            await made.keeper.admit(request, api.VIEWER)
+        except api.FORESEEN as error:
+            return health.problem_response(api.problem(error), request.url.path)
+        return responses.JSONResponse(openapi.document())
+
+    own = [routing.Route(f"{api.PREFIX}/openapi.json", described), *api.routes(made.ask, made.do, made.keeper)]
+    application = applications.Starlette(
+        routes=[*own, *pages],
+        exception_handlers={exceptions.HTTPException: _refused, Exception: _failed},
+    )
+    application.router.redirect_slashes = False
+    return _Guarded(application)
+
+
+class _Guarded:
+    """Puts the headers on every answer, also on one that went wrong."""
+
+    def __init__(self, app: types.ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        async def guarded(message: types.Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = datastructures.MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, guarded)
+
+
+async def _refused(request: requests.Request, error: Exception) -> responses.Response:
+    status = error.status_code if isinstance(error, exceptions.HTTPException) else 500
+    name, said = {
+        404: ("not-found", "there is nothing at this path"),
+        405: ("method", "this path does not answer this method"),
+    }.get(status, ("http", "the request can't be answered"))
+    return health.problem_response(problems.Problem(status, name, said), request.url.path)
+
+
+async def _failed(request: requests.Request, _error: Exception) -> responses.Response:
+    problem = problems.Problem(500, "internal", "the router failed; its log says why")
+    return health.problem_response(problem, request.url.path)

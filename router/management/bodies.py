@@ -1,0 +1,51 @@
+"""What the API takes: one model for each body, with bounds for every text in it."""
+
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from router.management import models
+
+_Short = Annotated[str, pydantic.Field(max_length=200)]
+_Long = Annotated[str, pydantic.Field(max_length=4000)]
+
+
+class Decide(models.Model):
+    """A person's word on a review; ``fields`` are their own words over the rule's."""
+
+    incident: _Long
+    destination: _Short
+    seen: _Short = pydantic.Field(description="The digest of what was seen; If-Match may say it instead.", default="")
+    decision: Literal["approve", "dismiss"]
+    reason: _Long = ""
+    fields: dict[str, Any] = pydantic.Field(default={})
+
+
+class Explain(models.Model):
+    """A payload to be explained: of a source, or a delivery that is kept."""
+
+    source: _Short = ""
+    payload: Annotated[str, pydantic.Field(max_length=1024 * 1024)] = ""
+    delivery: _Short = ""
+
+
+class AddSilence(models.Model):
+    """A silence to be made: matchers as ``service="checkout"``, all of which have to match."""
+
+    matchers: Annotated[list[_Long], pydantic.Field(min_length=1, max_length=32)]
+    comment: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    seconds: int = pydantic.Field(default=3600, ge=60, le=366 * 86400)
+
+
+class Why(models.Model):
+    """A reason for the record."""
+
+    reason: _Long = ""
+
+
+class NewToken(models.Model):
+    """A token to be made."""
+
+    name: Annotated[str, pydantic.Field(min_length=1, max_length=100)]
+    role: Literal["viewer", "responder", "admin"]
+    seconds: int = pydantic.Field(default=90 * 86400, ge=0, le=3660 * 86400, description="How long; 0 for ever.")

@@ -1,0 +1,216 @@
+"""The console: pages rendered here, which say what the API says, and forms that do what it does."""
+
+import functools
+import urllib.parse
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import jinja2
+import pydantic
+from starlette import requests, responses, routing, staticfiles
+
+from router.domain import access
+from router.management import actions, api, app, bodies, gatekeeper, live, pages, questions, signing
+from router.web import problems
+
+_TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
+
+
+class Console:
+    """All pages. ``new_text`` makes the secrets of sessions."""
+
+    def __init__(self, made: app.Parts, feed: live.Feed) -> None:
+        self._made = made
+        self._feed = feed
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("router.management"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters["link"] = functools.partial(urllib.parse.quote, safe="")
+
+    def routes(self) -> list[routing.BaseRoute]:
+        """A route for each page, and one for each thing that can be done."""
+        found: list[routing.BaseRoute] = [
+            routing.Route(one.path, self._page(one), methods=["GET"]) for one in pages.PAGES
+        ]
+        found += [routing.Route(path, self._form(role, do), methods=["POST"]) for path, role, do in FORMS]
+        found.append(routing.Route("/playground", self._playground, methods=["POST"]))
+        found.append(routing.Route("/events", self._events, methods=["GET"]))
+        found.append(routing.Mount("/static", staticfiles.StaticFiles(packages=[("router.management", "static")])))
+        return found
+
+    def _page(self, one: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:
+        async def show(request: requests.Request) -> responses.Response:
+            try:
+                asked = await self._made.keeper.admit(request, one.role)
+                query = _read(one.query, request.query_params)
+                found = await one.gather(self._made.ask, query)
+                return await self.render(request, asked, one.template, query=query, title=one.title, **found)
+            except api.FORESEEN as error:
+                return await self._refused(request, error)
+
+        return show
+
+    def _form(self, role: access.Role, do: "Do") -> Callable[[requests.Request], Awaitable[responses.Response]]:
+        async def handle(request: requests.Request) -> responses.Response:
+            try:
+                asked, form = await self._posted(request, role)
+                act = actions.Act(
+                    actions.Actor(asked.person, asked.address), form.get("subject", ""), form.get("reason", "")
+                )
+                return responses.RedirectResponse(await do(self._made.do, act, form), 303)
+            except pydantic.ValidationError as error:
+                wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+                return await self._refused(request, actions.Unfit(wrong))
+            except api.FORESEEN as error:
+                return await self._refused(request, error)
+
+        return handle
+
+    async def _posted(self, request: requests.Request, role: access.Role) -> tuple[gatekeeper.Asked, dict[str, str]]:
+        """Who posted what; a ``problems.Problem`` where they may not, or it is not from one of our pages."""
+        asked = await self._made.keeper.admit(request, role)
+        async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as found:
+            form = {name: str(value) for name, value in found.items()}
+        self._made.keeper.check_origin(request, asked, form)
+        return asked, form
+
+    async def _playground(self, request: requests.Request) -> responses.Response:
+        try:
+            asked, form = await self._posted(request, api.VIEWER)
+            found = await pages.played(self._made.ask, form)
+            query = questions.Playground()
+            return await self.render(request, asked, "playground.html", query=query, title="Playground", **found)
+        except api.FORESEEN as error:
+            return await self._refused(request, error)
+
+    async def _events(self, request: requests.Request) -> responses.Response:
+        try:
+            await self._made.keeper.admit(request, api.VIEWER)
+            if self._feed.full:
+                raise problems.unavailable("too many browsers look on", 30)
+        except api.FORESEEN as error:
+            return await self._refused(request, error)
+        headers = {"x-accel-buffering": "no"}
+        return responses.StreamingResponse(self._feed.events(), 200, headers, "text/event-stream")
+
+    async def render(
+        self, request: requests.Request, asked: gatekeeper.Asked | None, template: str, status: int = 200, **found: Any
+    ) -> responses.Response:
+        """One page, with what all of them show."""
+        waiting = len(await self._made.ask.reviews()) if asked is not None else 0
+        body = self._templates.get_template(template).render(
+            asked=asked,
+            acts=asked is not None and asked.person.role >= api.RESPONDER,
+            rules_all=asked is not None and asked.person.role >= api.ADMIN,
+            path=request.url.path,
+            here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+            waiting=waiting,
+            done=_DONE.get(request.query_params.get("done", ""), ""),
+            sections=pages.SECTIONS,
+            oidc=self._made.ask.settings.management.oidc is not None,
+            **found,
+        )
+        return responses.HTMLResponse(body, status)
+
+    async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
+        problem = api.problem(error)
+        if problem.status == 401 and request.method == "GET" and "hx-request" not in request.headers:
+            back = urllib.parse.quote(request.url.path, safe="")
+            return responses.RedirectResponse(f"/sign-in?to={back}", 303)
+        asked = await self._made.keeper.who(request) if problem.status != 503 else None
+        title = _TITLES.get(problem.status, "It did not work")
+        now = error.now if isinstance(error, actions.Changed) else None
+        return await self.render(
+            request, asked, "problem.html", problem.status, title=title, problem=problem.detail, now=now
+        )
+
+
+Do = Callable[[actions.Actions, actions.Act, Mapping[str, str]], Awaitable[str]]
+"""Does what a form asks for, and returns the page to show next."""
+
+_DONE = {
+    "approved": "Approved: it goes out now.",
+    "dismissed": "Dismissed: nothing of it is shown.",
+    "silenced": "The silence holds.",
+    "expired": "The silence has ended.",
+    "forgotten": "It is not waited for any more.",
+    "frozen": "Frozen: nothing is posted at public pages.",
+    "opened": "Open again.",
+    "redriven": "It is tried again.",
+    "discarded": "It is gone.",
+    "run": "It was handed in again.",
+}
+
+
+async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+    changed = {
+        name.removeprefix("field-"): value
+        for name, value in form.items()
+        if name.startswith("field-") and value != form.get(name.replace("field-", "was-", 1))
+    }
+    decision = form.get("decision", "")
+    body = bodies.Decide.model_validate(
+        {
+            "incident": form.get("incident", ""),
+            "destination": form.get("destination", ""),
+            "seen": form.get("seen", ""),
+            "decision": decision,
+            "reason": act.reason,
+            "fields": changed if decision == "approve" else {},
+        }
+    )
+    await do.decide(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    return f"/reviews?done={'approved' if decision == 'approve' else 'dismissed'}"
+
+
+async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+    matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
+    hours = form.get("hours", "1")
+    seconds = round(float(hours) * 3600) if hours.replace(".", "", 1).isdigit() else 0
+    body = bodies.AddSilence.model_validate({"matchers": matchers, "comment": act.reason, "seconds": seconds})
+    await do.silence(act._replace(subject=" ".join(matchers)[:200]), body)
+    return "/silences?done=silenced"
+
+
+def _simply(do: Callable[[actions.Actions, actions.Act], Awaitable[Any]], to: str) -> Do:
+    async def handle(all_: actions.Actions, act: actions.Act, _form: Mapping[str, str]) -> str:
+        await do(all_, act)
+        return to
+
+    return handle
+
+
+FORMS: tuple[tuple[str, access.Role, Do], ...] = (
+    ("/review", api.RESPONDER, _decide),
+    ("/silences", api.RESPONDER, _silence),
+    ("/silences/expire", api.RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
+    ("/heartbeats/forget", api.RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),
+    ("/dead-letters/redrive", api.RESPONDER, _simply(lambda do, act: do.redrive(act), "/dead-letters?done=redriven")),
+    ("/dead-letters/discard", api.RESPONDER, _simply(lambda do, act: do.discard(act), "/dead-letters?done=discarded")),
+    ("/quarantine/run", api.RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),
+    ("/quarantine/discard", api.RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
+    ("/pages/freeze", api.RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),
+    ("/pages/thaw", api.RESPONDER, _simply(lambda do, act: do.open(act, "freeze"), "/pages?done=opened")),
+    ("/pages/reset", api.ADMIN, _simply(lambda do, act: do.open(act, "breaker"), "/pages?done=opened")),
+)
+
+
+def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.BaseRoute], live.Feed]:
+    """All routes of the console, and the feed to close before the server stops."""
+    feed = live.Feed(made.ask)
+    console = Console(made, feed)
+    return [*console.routes(), *signing.Signing(made, console.render, new_text).routes()], feed
+
+
+def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
+    """The query of a page; what it does not know or can't read is passed over: people edit addresses."""
+    known = {name: value for name, value in found.items() if name in model.model_fields}
+    try:
+        return model.model_validate(known)
+    except pydantic.ValidationError as error:
+        wrong = {str(one["loc"][0]) for one in error.errors()}
+        return model.model_validate({name: value for name, value in known.items() if name not in wrong})

@@ -1,0 +1,92 @@
+"""What the API answers of all that is kept beside the incidents, and of who may ask."""
+
+from datetime import datetime
+
+from router.management import models
+
+
+class Silence(models.Model):
+    """A silence. ``state`` is ``active``, ``pending`` or ``expired``."""
+
+    id: str
+    state: str
+    matchers: list[str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    author: str
+    comment: str
+
+
+class Heartbeat(models.Model):
+    """What has to be heard of every so many seconds."""
+
+    incident: str
+    every_seconds: float
+    last_heard_at: datetime | None
+    silent: bool
+
+
+class DeadLetter(models.Model):
+    """What can't succeed without a person."""
+
+    id: str
+    what: str
+    problem: str
+    since: datetime | None
+    incident: str
+    body: str
+
+
+class Quarantined(models.Model):
+    """An authentic body that could not be read; its headers without secrets."""
+
+    id: str
+    source: str
+    problem: str
+    kept_at: datetime | None
+    headers: dict[str, str]
+    body: str
+
+
+class Source(models.Model):
+    """A configured source; ``proofs`` are the ways in which senders prove themselves."""
+
+    name: str
+    kind: str
+    path: str
+    proofs: list[str]
+
+
+class Action(models.Model):
+    """One line of the audit log."""
+
+    at: datetime | None
+    who: str
+    by: str
+    address: str
+    what: str
+    subject: str
+    outcome: str
+    reason: str
+
+
+class TokenRow(models.Model):
+    """A token without its secret."""
+
+    id: str
+    name: str
+    role: str
+    created_at: datetime | None
+    expires_at: datetime | None
+
+
+class MadeToken(TokenRow):
+    """A token as it is told once."""
+
+    token: str
+
+
+class Done(models.Model):
+    """What was done, in words."""
+
+    done: str

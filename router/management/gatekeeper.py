@@ -1,0 +1,89 @@
+"""Who asks: found out for every request, by a token or by the cookie of a session, before anything else is done."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from starlette import requests
+
+from router.domain import access
+from router.store import access as access_store
+from router.web import problems, senders
+
+COOKIE = "incident-router-session"
+CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of somebody known; ``csrf`` is what their forms have to carry, empty with a token."""
+
+    person: access.Person
+    address: str
+    csrf: str = ""
+
+
+class Gatekeeper:
+    """Knows who asks, and whether they may."""
+
+    def __init__(
+        self,
+        tokens: access_store.Tokens,
+        sessions: access_store.Sessions,
+        clock: Callable[[], int],
+        known: senders.Senders,
+    ) -> None:
+        self._tokens = tokens
+        self._sessions = sessions
+        self._clock = clock
+        self._senders = known
+
+    def address(self, request: requests.HTTPConnection) -> str:
+        """Where a request comes from."""
+        return self._senders.address(request.scope, dict(request.scope["headers"]))
+
+    async def of_token(self, text: str) -> access.Person | None:
+        """Whose token this is; None where it is nobody's (any more)."""
+        identity, secret = access.split_token(text)
+        token = await self._tokens.find(identity) if identity else None
+        if token is None or not token.valid(secret, self._clock()):
+            return None
+        return access.Person(token.name, token.role, f"token {token.id}")
+
+    async def who(self, request: requests.HTTPConnection) -> Asked | None:
+        """Who asks; None where nobody is known."""
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            person = await self.of_token(text)
+            return Asked(person, self.address(request)) if person is not None else None
+        cookie = request.cookies.get(COOKIE, "")
+        session = await self._sessions.find(cookie) if cookie else None
+        if session is None:
+            return None
+        person = access.Person(session.name, session.role, session.by)
+        return Asked(person, self.address(request), session.csrf)
+
+    async def admit(self, request: requests.HTTPConnection, role: access.Role) -> Asked:
+        """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""
+        asked = await self.who(request)
+        if asked is None:
+            if not await self._tokens.any():
+                detail = "nobody may look yet: make a token with `incident-router tokens create`"
+            else:
+                detail = "send Authorization: Bearer with a token of `incident-router tokens create`"
+            raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
+        if asked.person.role < role:
+            raise problems.Problem(
+                403, "forbidden", f"this takes the role {role.word}, and yours is {asked.person.role.word}"
+            )
+        return asked
+
+    @staticmethod
+    def check_origin(request: requests.Request, asked: Asked, form: Mapping[str, object]) -> None:
+        """Ask that a change by a session comes from one of our own pages; a ``problems.Problem`` (403)."""
+        if request.method in _SAFE or not asked.csrf:
+            return
+        offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))
+        if not secrets.compare_digest(offered.encode(), asked.csrf.encode()):
+            raise problems.Problem(403, "forbidden", "the form is not one of this session: load the page again")

@@ -1,0 +1,125 @@
+"""What is kept beside the incidents, for people to look through: silences, dead letters, the quarantine, the gate."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import dead_letters
+from router.domain import timing
+from router.management import entries, models, shown
+from router.store import access, gate, quarantine, silences
+from router.store import incidents as incident_store
+
+Incidents = Callable[[], Awaitable[Mapping[str, incident_store.Held]]]
+
+
+class Ledgers:
+    """Questions about all of that; ``incidents`` gives every incident there is."""
+
+    def __init__(
+        self,
+        settings: configuration.Settings,
+        connection: "redis.asyncio.Redis",
+        clock: Callable[[], int],
+        incidents: Incidents,
+    ) -> None:
+        self.settings = settings
+        self.connection = connection
+        self.clock = clock
+        self._incidents = incidents
+
+    async def silences(self, *, over: bool = False) -> list[entries.Silence]:
+        """Silences that hold or are still to come; those that are over, too, where they are asked for."""
+        now = self.clock()
+        found = [
+            entries.Silence(
+                id=one.id,
+                state=one.state(now),
+                matchers=[str(matcher) for matcher in one.matchers],
+                starts_at=models.at(one.starts_at),
+                ends_at=models.at(one.ends_at),
+                author=one.author,
+                comment=one.comment,
+            )
+            for one in await silences.Silences(self.connection).read()
+        ]
+        return [one for one in found if over or one.state != "expired"]
+
+    async def heartbeats(self) -> list[entries.Heartbeat]:
+        """All heartbeats, those that were heard of longest ago first."""
+        held = [one.incident for one in (await self._incidents()).values() if one.incident.beat_at]
+        return [
+            entries.Heartbeat(
+                incident=one.key,
+                every_seconds=timing.of(one).heartbeat / 1_000_000,
+                last_heard_at=models.at(one.beat_at),
+                silent=one.status == "open",
+            )
+            for one in sorted(held, key=lambda one: one.beat_at)
+        ]
+
+    async def gate(self) -> models.Gate:
+        """Whether public pages are frozen, and whether rules may publish by themselves."""
+        state = await gate.Gate(self.connection).state()
+        return models.Gate(
+            frozen=str(state.freeze) if state.freeze is not None else "",
+            breaker=str(state.breaker) if state.breaker is not None else "",
+        )
+
+    async def dead_letters(self) -> list[entries.DeadLetter]:
+        """What can't succeed without a person, the oldest first."""
+        return [
+            entries.DeadLetter(
+                id=one.id,
+                what=one.what,
+                problem=one.problem,
+                since=models.at(one.since),
+                incident=one.incident,
+                body=one.body.decode("utf-8", "replace"),
+            )
+            for one in await dead_letters.DeadLetters(self.settings, self.connection).read()
+        ]
+
+    async def quarantine(self, limit: int = 100) -> list[entries.Quarantined]:
+        """Bodies that could not be read, the newest first."""
+        return [
+            entries.Quarantined(
+                id=one.id,
+                source=one.source,
+                problem=one.problem,
+                kept_at=models.at(one.kept_at),
+                headers=one.headers,
+                body=one.body.decode("utf-8", "replace"),
+            )
+            for one in await quarantine.Quarantine(self.connection).read(limit)
+        ]
+
+    def sources(self) -> list[entries.Source]:
+        """The configured sources."""
+        found = []
+        for name, config in self.settings.sources.items():
+            proofs = [word for word in ("bearer", "basic", "token", "signature", "topics") if getattr(config, word, ())]
+            shown = proofs or ["none"]
+            found.append(entries.Source(name=name, kind=config.kind, path=f"/v1/webhooks/{name}", proofs=shown))
+        return found
+
+    async def tokens(self) -> list[entries.TokenRow]:
+        """All tokens, the oldest first, without their secrets."""
+        return [shown.token(one) for one in await access.Tokens(self.connection).read()]
+
+    async def audit(self, limit: int = 200) -> list[entries.Action]:
+        """What people and programs did lately, the newest first."""
+        return [
+            entries.Action(
+                at=models.at(one.at),
+                who=one.who,
+                by=one.by,
+                address=one.address,
+                what=one.what,
+                subject=one.subject,
+                outcome=one.outcome,
+                reason=one.reason,
+            )
+            for one in await access.Audit(self.connection).newest(limit)
+        ]

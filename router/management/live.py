@@ -1,0 +1,77 @@
+"""What tells browsers that something has changed: one reader a process, however many look on."""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+
+from router.management import queries
+from router.store import errors
+
+EVERY_SECONDS = 2.0
+_COMMENT_SECONDS = 15.0  # Proxies cut connections that are silent for longer than half a minute.
+_LONGEST_SECONDS = 3600.0  # Then the browser connects anew, and is asked again who it is.
+MOST = 500
+
+
+class Feed:
+    """Looks at how things are every few seconds while anybody listens, and tells all of them when it differs."""
+
+    def __init__(self, ask: queries.Queries, *, every_seconds: float = EVERY_SECONDS) -> None:
+        self._ask = ask
+        self._every = every_seconds
+        self._listeners: set[asyncio.Event] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._closed = False
+        self.reads = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether no one more can listen."""
+        return len(self._listeners) >= MOST or self._closed
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """Server-sent events for one browser: ``changed`` whenever there is something new to load."""
+        news = asyncio.Event()
+        self._listeners.add(news)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + _LONGEST_SECONDS
+        try:
+            yield b"retry: 3000\n\n"
+            while not self._closed and loop.time() < ends_at:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_COMMENT_SECONDS):
+                        await news.wait()
+                yield b"event: changed\ndata: now\n\n" if news.is_set() and not self._closed else b": still here\n\n"
+                news.clear()
+        finally:
+            self._listeners.discard(news)
+            if not self._listeners and self._reading is not None:
+                self._reading.cancel()
+                self._reading = None
+
+    def close(self) -> None:
+        """End all connections: the server is about to stop."""
+        self._closed = True
+        for news in self._listeners:
+            news.set()
+
+    async def _read(self) -> None:
+        before = b""
+        while True:
+            with contextlib.suppress(errors.Unavailable):
+                state = await self._state()
+                if before and state != before:
+                    for news in self._listeners:
+                        news.set()
+                before = state
+            await asyncio.sleep(self._every)
+
+    async def _state(self) -> bytes:
+        self.reads += 1
+        overview = await self._ask.overview()
+        incidents = await self._ask.incidents(limit=500)
+        told = overview.model_dump_json(exclude={"now", "lag_seconds", "worker_seen_at"}) + incidents.model_dump_json()
+        return hashlib.blake2b(told.encode(), digest_size=16).digest()

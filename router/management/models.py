@@ -1,0 +1,239 @@
+"""What the API answers and takes: one model for each thing, which the OpenAPI document is made from.
+
+Times are RFC 3339 in UTC; null where there is none. Durations are seconds.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Generic, Literal, TypeVar
+
+import pydantic
+
+_T = TypeVar("_T")
+
+
+def at(moment: int) -> datetime | None:
+    """A time in microseconds since the epoch; None where there is none."""
+    return datetime.fromtimestamp(moment / 1_000_000, UTC) if moment else None
+
+
+class Model(pydantic.BaseModel):
+    """What all have in common: unknown members are errors, nothing changes later."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(Model, Generic[_T]):
+    """Some of many: ``next`` is the cursor to ask with for more, empty at the end."""
+
+    items: list[_T]
+    next: str = ""
+
+
+class IncidentRow(Model):
+    """An incident in a list."""
+
+    key: str
+    reference: str
+    status: Literal["open", "closed", "pending"]
+    severity: str
+    title: str
+    rule: str
+    firing: int
+    opened_at: datetime | None
+    closed_at: datetime | None
+    changed_at: datetime | None
+    destinations: list[str]
+
+
+class AlertRow(Model):
+    """The newest that is known of one alert of an incident."""
+
+    identity: str
+    firing: bool
+    severity: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    muted_by: str = ""
+
+
+class Publication(Model):
+    """An incident at one destination: as it is there, and what keeps it from being as it should."""
+
+    destination: str
+    public: bool
+    publish: str
+    state: str
+    url: str
+    vendor_id: str
+    fields: dict[str, Any]
+    problem: str
+    refused: str
+    taken_over: str
+    operations: int
+    retry_at: datetime | None
+    acted_at: datetime | None
+    next: str
+
+
+class Event(Model):
+    """One thing that happened to an incident."""
+
+    at: datetime | None
+    what: str
+    text: str
+    destination: str = ""
+    who: str = ""
+    detail: dict[str, Any] = {}
+
+
+class Incident(IncidentRow):
+    """All that is known of an incident; ``due_at`` is when time alone changes it next."""
+
+    labels: dict[str, str]
+    owner: str
+    runbook: str
+    link: str
+    place: str
+    rules_version: str
+    because: list[str]
+    due_at: datetime | None
+    timing: dict[str, str]
+    alerts: list[AlertRow]
+    publications: list[Publication]
+    timeline: list[Event]
+
+
+class Review(Model):
+    """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen."""
+
+    incident: str
+    destination: str
+    what: Literal["opening", "update", "resolution"]
+    digest: str
+    reason: str
+    rule: str
+    severity: str
+    title: str
+    message: str
+    fields: dict[str, Any]
+    since: datetime | None
+    deadline_at: datetime | None
+    owner: str
+    runbook: str
+    because: list[str]
+
+
+class Decided(Model):
+    """What was decided."""
+
+    kind: Literal["approved", "dismissed"]
+    who: str
+    at: datetime | None
+    digest: str
+
+
+class DeliveryRow(Model):
+    """A delivery in a list."""
+
+    id: str
+    source: str
+    received_at: datetime | None
+    alerts: int
+    rules: list[str]
+
+
+class Decision(Model):
+    """One alert of a delivery, and what was decided of it."""
+
+    fingerprint: str
+    status: str
+    title: str
+    severity: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    link: str
+    incident_key: str
+    rule: str
+    place: str
+    destinations: list[str]
+    ignored: str
+
+
+class Delivery(DeliveryRow):
+    """A delivery whole, with its body as it was received."""
+
+    decisions: list[Decision]
+    body: str
+
+
+class Rule(Model):
+    """A rule in force, and how its reviews ended."""
+
+    name: str
+    place: str
+    owner: str
+    runbook: str
+    ignores: str
+    continues: bool
+    destinations: list[str]
+    outcomes: dict[str, int]
+
+
+class Rules(Model):
+    """The rules in force; ``problems`` are those of the files on the disk, where these are refused."""
+
+    version: str
+    items: list[Rule]
+    problems: list[str]
+
+
+class Explained(Model):
+    """What the rules say of each alert, as the command ``explain`` prints it as JSON."""
+
+    alerts: list[dict[str, Any]]
+
+
+class Gate(Model):
+    """What holds for all public pages: why nothing is posted, and why nothing is posted by itself; empty: it is."""
+
+    frozen: str
+    breaker: str
+
+
+class Destination(Model):
+    """A configured destination, and how it fares."""
+
+    name: str
+    kind: str
+    public: bool
+    follows: str
+    open: int
+    failing: int
+    problem: str
+
+
+class Post(Model):
+    """What customers see of an incident at one page."""
+
+    title: str
+    message: str
+    severity: str
+    url: str
+    since: datetime | None
+
+
+class Overview(Model):
+    """How things are now."""
+
+    now: datetime | None
+    incidents: dict[str, int] = pydantic.Field(description="Open incidents by severity.")
+    held: int = pydantic.Field(description="Incidents that fire and are held back.")
+    reviews: int
+    dead_letters: int
+    quarantined: int
+    waiting_deliveries: int
+    lag_seconds: float
+    kept_deliveries: int
+    worker_seen_at: datetime | None
+    rules_version: str
+    gate: Gate

@@ -1,0 +1,106 @@
+"""The management API as an OpenAPI 3.1 document, made from the table and the models that the routes are made from."""
+
+import re
+from typing import Any
+
+import pydantic
+from pydantic import json_schema
+
+import router
+from router.management import api
+
+_REFERENCE = "#/components/schemas/{model}"
+_PARAMETER = re.compile(r"{(\w+)(?::path)?}")
+_REFUSALS = {
+    "401": "Nobody is known by this token or session.",
+    "403": "The role does not suffice, or a form is not of this session.",
+    "404": "It is not there (any more).",
+    "409": "The rules can't be used.",
+    "412": "Somebody or something else was first: `by` says who, `now` what waits instead.",
+    "422": "A parameter or the body can't be read; the detail says where.",
+    "428": "What was seen has to be said.",
+    "503": "The store is out of reach.",
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    models = [one.answer for one in api.ENDPOINTS if one.answer is not None]
+    inputs = [one.body for one in api.ENDPOINTS if one.body is not None]
+    wanted = [(model, "serialization") for model in models] + [(model, "validation") for model in inputs]
+    found, shared = json_schema.models_json_schema(
+        list(dict.fromkeys(wanted)),  # type: ignore[arg-type]
+        ref_template=_REFERENCE,
+    )
+    schemas = shared.get("$defs", {}) | {"Problem": _PROBLEM}
+    paths: dict[str, Any] = {}
+    for one in api.ENDPOINTS:
+        path = paths.setdefault(_PARAMETER.sub(r"{\1}", api.PREFIX + one.path), {})
+        path[one.method.lower()] = _operation(one, found)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "incident-router, management", "version": router.__version__},
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": one.summary,
+        "description": f"Takes the role {one.role.word}.",
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in _PARAMETER.findall(one.path)
+        ]
+        + _query(one.query),
+        "responses": {
+            str(one.status if one.answer is not None else 204): _success(one, schemas),
+            **{status: _refusal(said) for status, said in _REFUSALS.items()},
+        },
+    }
+    if one.body is not None:
+        schema = schemas[(one.body, "validation")]
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return operation
+
+
+def _query(model: type[pydantic.BaseModel]) -> list[dict[str, Any]]:
+    schema = model.model_json_schema()
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": asked}
+        for name, asked in schema.get("properties", {}).items()
+    ]
+
+
+def _success(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
+    if one.answer is None:
+        return {"description": "It is done."}
+    schema = schemas[(one.answer, "serialization")]
+    return {"description": "What was asked for.", "content": {"application/json": {"schema": schema}}}
+
+
+def _refusal(said: str) -> dict[str, Any]:
+    schema = {"$ref": _REFERENCE.format(model="Problem")}
+    return {"description": said, "content": {"application/problem+json": {"schema": schema}}}
+
+
+_PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "by": {"type": "string"},
+        "now": {},
+    },
+}

@@ -1,0 +1,189 @@
+"""What each page of the console shows: where it is, who may see it, and what is gathered for it."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from router.assembly import parts
+from router.domain import access
+from router.management import actions, api, bodies, models, queries, questions, shown
+from router.rules import explain as explaining
+from router.rules import load as rules
+from router.rules import ruleset
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page; ``gather`` asks for what its template shows."""
+
+    path: str
+    title: str
+    template: str
+    gather: Callable[[queries.Queries, Any], Awaitable[dict[str, Any]]]
+    query: type[pydantic.BaseModel] = questions.Nothing
+    role: access.Role = api.VIEWER
+
+
+SECTIONS = (
+    ("/", "Now"),
+    ("/incidents", "Incidents"),
+    ("/reviews", "Reviews"),
+    ("/deliveries", "Deliveries"),
+    ("/rules", "Rules"),
+    ("/silences", "Silences"),
+    ("/heartbeats", "Heartbeats"),
+    ("/dead-letters", "Dead letters"),
+    ("/quarantine", "Quarantine"),
+    ("/pages", "Pages"),
+    ("/audit", "Audit"),
+)
+
+
+async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    return {
+        "overview": await ask.overview(),
+        "incidents": (await ask.incidents(limit=20)).items,
+        "destinations": await ask.destinations(),
+    }
+
+
+async def _incidents(ask: queries.Queries, query: questions.Incidents) -> dict[str, Any]:
+    found = await ask.incidents(
+        status=query.status, severity=query.severity, text=query.text, cursor=query.cursor, limit=query.limit
+    )
+    return {"found": found}
+
+
+async def _incident(ask: queries.Queries, query: questions.Key) -> dict[str, Any]:
+    found = await ask.incident(query.key)
+    if found is None:
+        raise actions.NotThere("there is no incident of this key (any more)")
+    waiting = [one for one in await ask.reviews() if one.incident == query.key]
+    return {"one": found, "reviews": waiting}
+
+
+async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"reviews": await ask.reviews()}
+
+
+async def _review(ask: queries.Queries, query: questions.Review) -> dict[str, Any]:
+    wanted = (query.incident, query.destination)
+    found = next((one for one in await ask.reviews() if (one.incident, one.destination) == wanted), None)
+    if found is None:
+        raise actions.NotThere("nothing of this incident waits there (any more)")
+    return {"one": found}
+
+
+async def _deliveries(ask: queries.Queries, query: questions.Paged) -> dict[str, Any]:
+    return {"found": await ask.deliveries(cursor=query.cursor, limit=query.limit)}
+
+
+async def _delivery(ask: queries.Queries, query: questions.Identity) -> dict[str, Any]:
+    found = await ask.delivery(query.id)
+    if found is None:
+        raise actions.NotThere("this delivery is not kept (any more)")
+    return {"one": found}
+
+
+async def _rules(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"rules": await ask.rules()}
+
+
+async def _playground(ask: queries.Queries, query: questions.Playground) -> dict[str, Any]:
+    if query.delivery:
+        return await played(ask, {"delivery": query.delivery})
+    return _board(ask, {})
+
+
+async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
+    """What the rules say of a payload, and what other rules would say, where some are given."""
+    asked = bodies.Explain(
+        source=form.get("source", ""), payload=form.get("payload", ""), delivery=form.get("delivery", "")
+    )
+    board = _board(ask, form)
+    try:
+        alerts, at = await ask.alerts(asked)
+    except KeyError as error:
+        raise actions.NotThere(f"there is no source or delivery {error.args[0]!r}") from error
+    public = {one.name for one in await ask.destinations() if one.public}
+    board["now"] = [shown.plain(explaining.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
+    if text := form.get("rules", "").strip():
+        try:
+            edited = await asyncio.to_thread(_edited, ask, text)
+            board["then"] = [shown.plain(explaining.explain(edited, alert, at, public)) for alert in alerts]
+        except rules.Refused as refused:
+            board["wrong"] = [f"line {one.line}, column {one.column}: {one.message}" for one in refused.problems]
+    return board
+
+
+def _edited(ask: queries.Queries, text: str) -> ruleset.RuleSet:
+    """The rules of one file that nobody has saved; ``rules.Refused``."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "edited.yaml").write_text(text, encoding="utf-8")
+        return parts.load_rules(ask.settings, Path(folder))
+
+
+def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "sources": [one.name for one in ask.ledgers.sources()],
+        "form": {name: form.get(name, "") for name in ("source", "payload", "delivery", "rules")},
+        "now": [],
+        "then": [],
+        "wrong": [],
+    }
+
+
+async def _silences(ask: queries.Queries, query: questions.Silences) -> dict[str, Any]:
+    return {"silences": await ask.ledgers.silences(over=query.over)}
+
+
+async def _heartbeats(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"heartbeats": await ask.ledgers.heartbeats()}
+
+
+async def _dead_letters(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"letters": await ask.ledgers.dead_letters()}
+
+
+async def _quarantine(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    return {"bodies": await ask.ledgers.quarantine()}
+
+
+async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    """Every public page as its customers see it, and what would be added to it."""
+    reviews = await ask.reviews()
+    previews = []
+    for destination in await ask.destinations():
+        if destination.public:
+            waiting = [one for one in reviews if one.destination == destination.name]
+            previews.append({"page": destination, "posts": await ask.posts(destination.name), "waiting": waiting})
+    return {"gate": await ask.ledgers.gate(), "previews": previews, "destinations": await ask.destinations()}
+
+
+async def _audit(ask: queries.Queries, _: Any) -> dict[str, Any]:
+    found: list[models.Model] = list(await ask.ledgers.audit())
+    return {"actions": found, "tokens": await ask.ledgers.tokens()}
+
+
+PAGES = (
+    Page("/", "Now", "now.html", _now),
+    Page("/incidents", "Incidents", "incidents.html", _incidents, questions.Incidents),
+    Page("/incident", "Incident", "incident.html", _incident, questions.Key),
+    Page("/reviews", "Reviews", "reviews.html", _reviews),
+    Page("/review", "Review", "review.html", _review, questions.Review),
+    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, questions.Paged),
+    Page("/delivery", "Delivery", "delivery.html", _delivery, questions.Identity),
+    Page("/rules", "Rules", "rules.html", _rules),
+    Page("/playground", "Playground", "playground.html", _playground, questions.Playground),
+    Page("/silences", "Silences", "silences.html", _silences, questions.Silences),
+    Page("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
+    Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters),
+    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine),
+    Page("/pages", "Pages", "pages.html", _pages),
+    Page("/audit", "Audit", "audit.html", _audit, role=api.ADMIN),
+)

@@ -1,0 +1,248 @@
+"""Everything that people may ask: one set of questions under the console, the API and the commands."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import pages, parts
+from router.domain import alert as alerts
+from router.domain import publication as publications
+from router.domain import severity as severities
+from router.domain import timing
+from router.management import bodies, ledgers, models, shown
+from router.rules import explain as explaining
+from router.rules import reload, ruleset
+from router.store import archive, counts, health, quarantine, stream
+from router.store import incidents as incident_store
+from router.worker import reviews as reviewing
+
+_MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
+_FRESH_MICROSECONDS = 1_000_000
+
+
+class Queries:
+    """Questions about one router. ``in_force`` gives the rules; without it they are read from the disk when asked."""
+
+    def __init__(
+        self,
+        settings: configuration.Settings,
+        connection: "redis.asyncio.Redis",
+        clock: Callable[[], int],
+        in_force: reload.Rules | None = None,
+    ) -> None:
+        self.settings = settings
+        self.connection = connection
+        self.clock = clock
+        self._in_force = in_force
+        self._store = incident_store.Incidents(connection)
+        self._documents = pages.publications(settings, connection)
+        self._places = pages.kinds(settings)
+        self._held: Mapping[str, incident_store.Held] = {}
+        self._held_at = 0
+        self.ledgers = ledgers.Ledgers(settings, connection, clock, self.all_incidents)
+
+    def rule_set(self) -> ruleset.RuleSet:
+        """The rules in force; ``rules.Refused`` where they have to be read first and can't be used."""
+        return self._in_force.in_force if self._in_force is not None else parts.load_rules(self.settings)
+
+    async def all_incidents(self) -> Mapping[str, incident_store.Held]:
+        """Every incident; at most a second old, so that a room full of browsers asks no more than one of them."""
+        now = self.clock()
+        if now - self._held_at > _FRESH_MICROSECONDS:
+            self._held = await self._store.read(await self._store.names())
+            self._held_at = now
+        return self._held
+
+    async def incidents(
+        self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
+    ) -> models.Page[models.IncidentRow]:
+        """Incidents, those that are open first and the worst of them before the others.
+
+        ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
+        for in key, title, rule and labels. ``cursor`` is where the page before ended.
+        """
+        found = [
+            one.incident
+            for one in (await self.all_incidents()).values()
+            if shown.wanted(one.incident, status, severity, text.lower())
+        ]
+        found.sort(key=shown.order)
+        start = shown.after(found, cursor, lambda one: one.key)
+        chosen = found[start : start + limit]
+        more = chosen[-1].key if chosen and start + limit < len(found) else ""
+        return models.Page(items=[shown.row(one) for one in chosen], next=more)
+
+    async def incident(self, key: str) -> models.Incident | None:
+        """All that is known of one incident; None where there is none of this key."""
+        story = await pages.told(self.settings, self.connection, key)
+        if story is None:
+            return None
+        one = story.incident
+        desires = await pages.pages(self.settings, self.connection).desires(public=True)
+        appearances = []
+        for publication in story.publications:
+            place = self._places.get(publication.destination)
+            appearances.append(shown.publication(story, publication, place, desires, self.clock()))
+        alert, response = one.opening_alert, one.response
+        waits = timing.of(one)
+        return models.Incident(
+            **shown.row(one).model_dump(),
+            labels=alert.labels if alert is not None else {},
+            owner=response.owner if response is not None else "",
+            runbook=response.runbook if response is not None else "",
+            link=alert.link if alert is not None else "",
+            place=response.place if response is not None else "",
+            rules_version=response.version if response is not None else "",
+            because=list(reviewing.because(one)),
+            due_at=models.at(timing.due(one)),
+            timing={name: shown.waits(name, value) for name, value in msgspec.structs.asdict(waits).items() if value},
+            alerts=shown.alert_rows(one),
+            publications=appearances,
+            timeline=[
+                models.Event(
+                    at=models.at(event.at),
+                    what=event.what,
+                    text=event.text,
+                    destination=event.destination,
+                    who=event.who,
+                    detail=msgspec.to_builtins(event.detail),
+                )
+                for event in story.timeline
+            ],
+        )
+
+    def reviewing(self) -> reviewing.Reviews:
+        """What waits, for deciding on it."""
+        return pages.reviews(self.settings, self.connection, self.clock)
+
+    async def reviews(self) -> list[models.Review]:
+        """What waits for a person, the oldest first."""
+        return [shown.review(one) for one in await self.reviewing().waiting()]
+
+    async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
+        """Deliveries that were processed lately, the newest first."""
+        found, more = await self._archive().page(cursor, limit)
+        return models.Page(items=[shown.delivery_row(one.delivery) for one in found], next=more)
+
+    async def delivery(self, identity_: str) -> models.Delivery | None:
+        """One delivery whole; None where it is not kept."""
+        found = await self._archive().find(identity_)
+        if found is None:
+            return None
+        one = found.delivery
+        return models.Delivery(
+            **shown.delivery_row(one).model_dump(),
+            decisions=[shown.decision(one, decided) for decided in one.rows],
+            body=found.body.decode("utf-8", "replace"),
+        )
+
+    def _archive(self) -> archive.Archive:
+        return parts.archive(self.settings, self.connection)
+
+    async def rules(self) -> models.Rules:
+        """The rules in force."""
+        rules = self.rule_set()
+        outcomes = await counts.Counts(self.connection).read()
+        items = [
+            models.Rule(
+                name=one.name,
+                place=one.place,
+                owner=one.shared.owner,
+                runbook=one.shared.runbook,
+                ignores=one.ignored,
+                continues=one.continues,
+                destinations=[target.destination for target in one.targets],
+                outcomes=dict(outcomes.get(one.name, {})),
+            )
+            for one in rules.rules
+        ]
+        problems = [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
+        return models.Rules(version=rules.version, items=items, problems=problems)
+
+    async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
+        """The alerts of a payload or a delivery, and when they came (microseconds).
+
+        ``KeyError`` where there is no such source or delivery, ``sources.Unparsable`` of a payload.
+        """
+        if asked.delivery:
+            kept = await self._archive().find(asked.delivery)
+            if kept is None:
+                raise KeyError(asked.delivery)
+            return [decided.alert for decided in kept.delivery.rows], kept.delivery.received_at
+        now = self.clock()
+        endpoint = parts.endpoints(self.settings)[asked.source]
+        return list(endpoint.source.parse(asked.payload.encode(), {}, now).alerts), now
+
+    async def explain(self, asked: bodies.Explain) -> models.Explained:
+        """What the rules say of each alert of a payload; ``KeyError`` and ``sources.Unparsable`` as above."""
+        found, now = await self.alerts(asked)
+        rules = self.rule_set()
+        public = {name for name, place in self._places.items() if place.kind.public}
+        return models.Explained(alerts=[shown.plain(explaining.explain(rules, alert, now, public)) for alert in found])
+
+    async def destinations(self) -> list[models.Destination]:
+        """The configured destinations, and how open incidents fare there."""
+        known = await self._appearances()
+        return [
+            models.Destination(
+                name=name,
+                kind=place.kind.name,
+                public=place.kind.public,
+                follows=place.follows,
+                open=sum(one.state == "open" for one in known.get(name, ())),
+                failing=sum(bool(one.problem or one.dead) for one in known.get(name, ())),
+                problem=next((one.dead or one.problem for one in known.get(name, ()) if one.dead or one.problem), ""),
+            )
+            for name, place in self._places.items()
+        ]
+
+    async def posts(self, destination: str) -> list[models.Post]:
+        """What customers see at a page now of open incidents."""
+        known = await self._appearances()
+        return [
+            models.Post(
+                title=str(one.content.fields.get("title", "")),
+                message=str(one.content.fields.get("message", "")),
+                severity=one.content.severity.word,
+                url=one.url,
+                since=models.at(one.opened_at),
+            )
+            for one in known.get(destination, ())
+            if one.state == "open" and one.content is not None
+        ]
+
+    async def _appearances(self) -> Mapping[str, list[publications.Publication]]:
+        """What is known at each destination of the incidents that are open."""
+        found: dict[str, list[publications.Publication]] = {}
+        open_ = [key for key, one in (await self.all_incidents()).items() if one.incident.status == "open"]
+        for documents in await self._documents.look_at_all(open_):
+            for one in documents:
+                found.setdefault(one.destination, []).append(one)
+        return found
+
+    async def overview(self) -> models.Overview:
+        """How things are now."""
+        held = [one.incident for one in (await self.all_incidents()).values()]
+        opened = [one for one in held if one.status == "open"]
+        waiting, oldest = await stream.depth(self.connection)
+
+        now = self.clock()
+        return models.Overview(
+            now=models.at(now),
+            incidents={
+                level.word: sum(one.severity == level for one in opened)
+                for level in sorted(severities.Severity, reverse=True)
+            },
+            held=sum(one.status == "pending" for one in held),
+            reviews=len(await self.reviews()),
+            dead_letters=len(await self.ledgers.dead_letters()),
+            quarantined=await quarantine.Quarantine(self.connection).size(),
+            waiting_deliveries=waiting,
+            lag_seconds=max(0, now - oldest) / 1_000_000 if oldest else 0.0,
+            kept_deliveries=await self._archive().size(),
+            worker_seen_at=models.at(await health.Health(self.connection).last_beat()),
+            rules_version=self._in_force.in_force.version if self._in_force else "",
+            gate=await self.ledgers.gate(),
+        )

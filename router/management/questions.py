@@ -1,0 +1,59 @@
+"""What the API's queries may say: a model each, so that a misspelt parameter is told and not passed over."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+_Text = Annotated[str, pydantic.Field(max_length=500)]
+
+
+class Nothing(pydantic.BaseModel):
+    """No parameter at all."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+class Paged(Nothing):
+    """One page of many."""
+
+    cursor: _Text = ""
+    limit: int = pydantic.Field(default=50, ge=1, le=500)
+
+
+class Incidents(Paged):
+    """Which incidents: ``open`` are all that are not over. ``text`` stands in key, title, rule or labels."""
+
+    status: Literal["open", "pending", "closed", "all"] = "open"
+    severity: Literal["", "info", "minor", "major", "critical"] = ""
+    text: _Text = ""
+
+
+class Review(Nothing):
+    """Which review."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    destination: Annotated[str, pydantic.Field(min_length=1, max_length=200)]
+
+
+class Silences(Nothing):
+    """Which silences: with ``over`` those, too, that have ended."""
+
+    over: bool = False
+
+
+class Key(Nothing):
+    """Which incident."""
+
+    key: Annotated[str, pydantic.Field(max_length=4000)] = ""
+
+
+class Identity(Nothing):
+    """Which delivery."""
+
+    id: _Text = ""
+
+
+class Playground(Nothing):
+    """Which delivery the playground begins with."""
+
+    delivery: _Text = ""

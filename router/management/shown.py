@@ -1,0 +1,191 @@
+"""From what the domain knows to what people are told: each function makes one model."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from router.assembly import pages
+from router.documents import quantities
+from router.domain import access, identity, plan
+from router.domain import delivery as deliveries
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.management import entries, models
+from router.rules import explain as explaining
+from router.worker import desire
+from router.worker import reviews as reviewing
+
+_MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
+
+
+def row(one: incidents.Incident) -> models.IncidentRow:
+    """An incident as it stands in a list."""
+    return models.IncidentRow(
+        key=one.key,
+        reference=identity.reference(one.episode) if one.episode else "",
+        status=one.status,
+        severity=one.severity.word,
+        title=one.opening_alert.title if one.opening_alert is not None else "",
+        rule=one.response.rule if one.response is not None else "",
+        firing=one.still_fires,
+        opened_at=models.at(one.opened_at or one.pending_since),
+        closed_at=models.at(one.closed_at if one.status == "closed" else 0),
+        changed_at=models.at(one.changed_at),
+        destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
+    )
+
+
+def review(one: reviewing.Review) -> models.Review:
+    """A review as it is told."""
+    told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
+    told |= {"fields": dict(one.fields), "since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
+    del told["episode"]
+    return models.Review(**told)
+
+
+def plain(one: explaining.Explanation) -> dict[str, Any]:
+    """An explanation as JSON has it."""
+    alert = msgspec.structs.asdict(one.alert)
+    timed = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(one.timing).items() if value}
+    return {**msgspec.to_builtins(one), "alert": alert, "timing": timed}
+
+
+def wanted(one: incidents.Incident, status: str, severity: str, text: str) -> bool:
+    """Whether an incident is among those asked for; ``text`` is in lower case."""
+    if status == "open" and one.status == "closed":
+        return False
+    if status in {"pending", "closed"} and one.status != status:
+        return False
+    if severity and one.severity.word != severity:
+        return False
+    return not text or any(text in said.lower() for said in _said(one))
+
+
+def _said(one: incidents.Incident) -> Iterable[str]:
+    yield one.key
+    if one.response is not None:
+        yield one.response.rule
+    if one.opening_alert is not None:
+        yield one.opening_alert.title
+        yield from (f"{name}={value}" for name, value in one.opening_alert.labels.items())
+
+
+def order(one: incidents.Incident) -> tuple[bool, int, int, str]:
+    """What sorts incidents: those that are not over first, and the worst of them."""
+    return (one.status == "closed", -one.severity, -max(one.closed_at, one.opened_at), one.key)
+
+
+def after(found: Sequence[Any], cursor: str, name: Callable[[Any], str]) -> int:
+    """Where in a list the page begins after the one that ended with ``cursor``."""
+    if not cursor:
+        return 0
+    return next((place + 1 for place, one in enumerate(found) if name(one) == cursor), len(found))
+
+
+def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
+    """The alerts of an incident, those that fire first; of very many only the first."""
+    found = [
+        models.AlertRow(
+            identity=name,
+            firing=not state.resolved,
+            severity=state.severity.word,
+            starts_at=models.at(state.starts_at),
+            ends_at=models.at(state.ends_at),
+        )
+        for name, state in one.alerts.items()
+    ]
+    found += [
+        models.AlertRow(
+            identity=name,
+            firing=True,
+            severity=muted.routed.decision.severity.word,
+            starts_at=models.at(muted.routed.alert.starts_at),
+            ends_at=None,
+            muted_by=muted.by,
+        )
+        for name, muted in one.muted.items()
+    ]
+    found.sort(key=lambda one: (not one.firing, one.identity))
+    return found[:_MOST_ALERTS]
+
+
+def publication(
+    story: pages.Story, one: publications.Publication, place: pages.Place | None, desires: desire.Desires, now: int
+) -> models.Publication:
+    """An incident at one destination, and what happens to it there next."""
+    target = desire.target_of(story.incident, one.destination)
+    next_ = "its destination is not configured any more"
+    fields: Mapping[str, Any] = one.content.fields if one.content is not None else {}
+    if place is not None:
+        desired = desires.of(story.incident, one, story.publications, place)
+        fields = desired.content.fields
+        step = plan.plan(desired, one, now=now)
+        next_ = step.reason if isinstance(step, plan.Rest) else _words(step)
+    return models.Publication(
+        destination=one.destination,
+        public=place is not None and place.kind.public,
+        publish=target.publish if target is not None and place is not None and place.kind.public else "",
+        state=one.state,
+        url=one.url,
+        vendor_id=one.vendor_id,
+        fields=dict(fields),
+        problem=one.problem,
+        refused=one.dead,
+        taken_over=one.taken_over,
+        operations=one.number,
+        retry_at=models.at(one.retry_at if one.retry_at > now else 0),
+        acted_at=models.at(one.acted_at),
+        next=next_,
+    )
+
+
+def _words(step: Any) -> str:
+    return f"next: {getattr(step, 'kind', type(step).__name__.lower())}"
+
+
+def waits(name: str, value: int) -> str:
+    """One of a rule's times, in words."""
+    return str(value) if name == "flap_changes" else quantities.shown(value)
+
+
+def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
+    """A delivery as it stands in a list."""
+    return models.DeliveryRow(
+        id=one.id,
+        source=one.source,
+        received_at=models.at(one.received_at),
+        alerts=len(one.rows),
+        rules=sorted({one.responses[decided.response].rule for decided in one.rows if decided.response >= 0}),
+    )
+
+
+def decision(one: deliveries.Delivery, decided: deliveries.Row) -> models.Decision:
+    """One alert of a delivery, and what was decided of it."""
+    alert = decided.alert
+    response = one.responses[decided.response] if decided.response >= 0 else None
+    return models.Decision(
+        fingerprint=alert.fingerprint,
+        status=alert.status,
+        title=alert.title,
+        severity=decided.severity.word if response is not None else "",
+        labels=alert.labels,
+        annotations=alert.annotations,
+        link=alert.link,
+        incident_key=decided.incident_key,
+        rule=response.rule if response is not None else "",
+        place=response.place if response is not None else "",
+        destinations=[target.destination for target in response.targets] if response is not None else [],
+        ignored=decided.ignored,
+    )
+
+
+def token(one: access.Token) -> entries.TokenRow:
+    """A token as it is told."""
+    return entries.TokenRow(
+        id=one.id,
+        name=one.name,
+        role=one.role.word,
+        created_at=models.at(one.created_at),
+        expires_at=models.at(one.expires_at),
+    )

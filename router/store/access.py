@@ -1,0 +1,118 @@
+"""Tokens, sessions and the audit log: who may look and act, and who did what."""
+
+from typing import Any
+
+import msgspec
+import redis.asyncio
+
+from router.domain import access
+from router.store import client, keys
+
+SESSION_SECONDS = 12 * 60 * 60
+MOST_ACTIONS = 100_000  # Lines of the audit log; the oldest go beyond it.
+_SIGN_INS, _SIGN_IN_SECONDS = 10, 60
+
+_token = msgspec.msgpack.Decoder(access.Token).decode
+_session = msgspec.msgpack.Decoder(access.Session).decode
+_action = msgspec.msgpack.Decoder(access.Action).decode
+
+
+class Tokens:
+    """All tokens."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection: Any = connection
+
+    async def write(self, token: access.Token) -> None:
+        """Keep a token."""
+        async with client.failures():
+            await self._connection.hset(keys.TOKENS, token.id, msgspec.msgpack.encode(token))
+
+    async def find(self, identity: str) -> access.Token | None:
+        """The token of this id; None where there is none (any more)."""
+        async with client.failures():
+            found = await self._connection.hget(keys.TOKENS, identity)
+        return _token(found) if found else None
+
+    async def read(self) -> list[access.Token]:
+        """All of them, the oldest first."""
+        async with client.failures():
+            found = await self._connection.hvals(keys.TOKENS)
+        return sorted(map(_token, found), key=lambda one: (one.created_at, one.id))
+
+    async def any(self) -> bool:
+        """Whether there is one at all."""
+        async with client.failures():
+            return bool(await self._connection.hlen(keys.TOKENS))
+
+    async def revoke(self, identity: str) -> bool:
+        """Take a token back; False where there is none of this id."""
+        async with client.failures():
+            return bool(await self._connection.hdel(keys.TOKENS, identity))
+
+
+class Sessions:
+    """Those who have signed in; kept by the hash of what their cookie says."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection: Any = connection
+
+    async def write(self, secret: str, session: access.Session) -> None:
+        """Keep a session for as long as one lives."""
+        async with client.failures():
+            await self._connection.set(_of(secret), msgspec.msgpack.encode(session), ex=SESSION_SECONDS)
+
+    async def find(self, secret: str) -> access.Session | None:
+        """The session of a cookie; None where it is over."""
+        async with client.failures():
+            found = await self._connection.get(_of(secret))
+        return _session(found) if found else None
+
+    async def end(self, secret: str) -> None:
+        """Sign out."""
+        async with client.failures():
+            await self._connection.delete(_of(secret))
+
+    async def may_try(self, address: str) -> bool:
+        """Count a try to sign in from an address; False where there were too many within a minute."""
+        name = keys.sign_ins(address)
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=True)
+            pipeline.incr(name)
+            pipeline.expire(name, _SIGN_IN_SECONDS, nx=True)
+            tried, _ = await pipeline.execute()
+        return bool(tried <= _SIGN_INS)
+
+    async def put_away(self, name: str, value: bytes, seconds: int) -> None:
+        """Remember something of a sign-in that is under way elsewhere."""
+        async with client.failures():
+            await self._connection.set(_of(name), value, ex=seconds)
+
+    async def take_out(self, name: str) -> bytes | None:
+        """What was remembered of a sign-in: once, and not again."""
+        async with client.failures():
+            found: bytes | None = await self._connection.getdel(_of(name))
+        return found
+
+
+class Audit:
+    """What people and programs did, in order."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection: Any = connection
+
+    async def write(self, action: access.Action) -> None:
+        """Add a line."""
+        async with client.failures():
+            packed = {"a": msgspec.msgpack.encode(action)}
+            await self._connection.xadd(keys.AUDIT, packed, maxlen=MOST_ACTIONS, approximate=True)
+
+    async def newest(self, most: int) -> list[access.Action]:
+        """The newest lines, the newest first."""
+        async with client.failures():
+            found = await self._connection.xrevrange(keys.AUDIT, count=most)
+        return [_action(fields[b"a"]) for _, fields in found]
+
+
+def _of(secret: str) -> str:
+    return keys.session(access.digest(secret))

@@ -1,0 +1,95 @@
+"""One connection to the door: uvicorn's protocol with the limits in size, time and number that it does not have."""
+
+import asyncio
+from typing import Any, NamedTuple
+
+from uvicorn.protocols.http import httptools_impl
+
+from router.web import problems
+
+MOST_HEADER_BYTES = 64 * 1024
+IDLE_SECONDS = 75  # Longer than the minute that most senders and balancers keep a connection.
+
+
+class Patience(NamedTuple):
+    """How long a request may take to arrive, and how many connections there may be at once."""
+
+    receive_seconds: float = 10.0
+    most_connections: int = 10_000
+
+
+class Protocol(httptools_impl.HttpToolsProtocol):
+    """uvicorn's protocol: headers without end and requests that never become whole are cut off.
+
+    The clock runs only while a request is incomplete, so one that arrives at once costs nothing.
+    """
+
+    def __init__(self, *given: Any, patience: Patience, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._patience = patience
+        self._head_bytes = 0
+        self._incomplete = False
+        self._waiting: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or turn it away where there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._patience.most_connections:
+            self._end(problems.unavailable("too many connections are open", 1))
+        else:
+            self._waiting = self.loop.call_later(IDLE_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of a request; the clock runs from its first to its last."""
+        if not self._incomplete:
+            self._wait_no_more()
+        super().data_received(data)
+        if self._incomplete:
+            self._wait_on(data)
+        else:
+            self._wait_no_more()
+            self._head_bytes = 0
+
+    def _wait_on(self, data: bytes) -> None:
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(self._patience.receive_seconds, self._too_slow)
+        scope: Any = self.scope
+        if "path" not in scope:  # Without a path until its headers are whole.
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
+                self.send_400_response("The request's headers are too long.")
+
+    def on_message_begin(self) -> None:
+        """Note that a request began."""
+        self._incomplete = True
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """Note that a request is whole."""
+        self._incomplete = False
+        super().on_message_complete()
+
+    def _too_slow(self) -> None:
+        self._waiting = None
+        seconds = self._patience.receive_seconds
+        self._end(problems.Problem(408, "too-slow", f"the request was not whole after {seconds:g} s"))
+
+    def _end(self, problem: problems.Problem) -> None:
+        """Say why, unless something was said already, and close."""
+        cycle: Any = self.cycle  # None before the first request.
+        if cycle is None or not cycle.response_started or cycle.response_complete:
+            headers, body = problems.render(problem, "")
+            lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+            status = httptools_impl.STATUS_LINE[problem.status]
+            self.transport.write(b"%s%sconnection: close\r\n\r\n%s" % (status, lines, body))
+        self.transport.close()
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None

@@ -1,0 +1,101 @@
+"""One source as the door sees it: who may post to it, and how what they post is read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.sources import base, registry, sns, tokens
+from router.web import bounds, counts, problems, requests, senders
+
+Headers = Mapping[bytes, bytes]
+
+
+class Desk:
+    """One source, with what the handler needs of it at hand."""
+
+    __slots__ = (
+        "_accepts",
+        "_allow_from",
+        "_challenge",
+        "_endpoint",
+        "_free_form",
+        "_parse",
+        "_senders",
+        "_signature",
+        "_token",
+        "answer",
+        "counts",
+        "name",
+        "topics",
+        "unparsable_status",
+    )
+
+    def __init__(self, endpoint: registry.Endpoint, known: senders.Senders) -> None:
+        self.name = endpoint.name
+        self.unparsable_status = endpoint.kind.unparsable_status
+        self.answer = endpoint.kind.answer
+        self.counts = counts.Counts(endpoint.name)
+        self.topics: sns.Topics | None = endpoint.topics
+        self._endpoint = endpoint
+        self._free_form = not endpoint.kind.typed
+        self._accepts = endpoint.verifier.accepts
+        self._challenge = endpoint.verifier.challenge
+        self._allow_from = endpoint.allow_from
+        self._senders = known
+        self._token = endpoint.token
+        self._signature = endpoint.signature
+        self._parse = endpoint.source.parse
+
+    def let_in(self, scope: Mapping[str, Any], headers: Headers) -> None:
+        """Ask who it is, before the body is read; a ``problems.Problem`` (401, 403) where that is not right."""
+        if self._allow_from and not self._senders.allowed(self._senders.address(scope, headers), self._allow_from):
+            raise problems.Problem(403, "forbidden", "this source takes nothing from this address (allow_from)")
+        if not self._accepts(headers.get(b"authorization")):
+            raise _unauthorized(self._challenge, headers)
+        token = self._token
+        if token is not None and not token.in_body and not token.accepts(headers, scope["query_string"]):
+            raise _no_token(token)
+
+    def prove(self, headers: Headers, body: bytes, now: int) -> None:
+        """Ask for a signature of the bytes as they came; a ``problems.Problem`` (401) where it is not right."""
+        wrong = self._signature.problem(headers, body, now) if self._signature is not None else ""
+        if wrong:
+            raise problems.Problem(401, "unauthorized", wrong)
+
+    def unlock(self, body: bytes) -> bytes:
+        """The body without the token that it has to hold; a ``problems.Problem`` (401) where that is not right."""
+        token = self._token
+        if token is None or not token.in_body:
+            return body
+        if not token.accepts_body(body):
+            raise _no_token(token)
+        return token.masked(body)
+
+    def delivery_id(self, headers: Headers, body: bytes) -> str:
+        """What the sender calls this delivery, the same each time it sends it; empty where it calls it nothing."""
+        if self._signature is not None and (named := self._signature.delivery_id(headers)):
+            return named
+        return self._endpoint.kind.delivery_id(headers, body) if self._endpoint.kind.delivery_id is not None else ""
+
+    def read(self, body: bytes, headers: Headers, now: int, limits: bounds.Bounds) -> base.Parsed:
+        """Turn a body into alerts within bounds; ``base.Unparsable``."""
+        if self._free_form:
+            bounds.not_too_deep(body, limits.depth)
+        return bounds.within(self._parse(body, headers, now), body, limits)
+
+    def shown(self, headers: Headers) -> dict[str, str]:
+        """The headers that may be written down."""
+        secret = self._token.header if self._token is not None else b""
+        return requests.without_secrets({name: value for name, value in headers.items() if name != secret})
+
+
+def _no_token(token: tokens.Token) -> problems.Problem:
+    return problems.Problem(401, "unauthorized", f"the {token.place} does not carry an accepted token")
+
+
+def _unauthorized(challenge: bytes, headers: Headers) -> problems.Problem:
+    detail = (
+        "the credentials in the Authorization header are not accepted"
+        if b"authorization" in headers
+        else "there is no Authorization header; WWW-Authenticate says what is accepted"
+    )
+    return problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", challenge)])

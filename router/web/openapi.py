@@ -1,0 +1,109 @@
+"""What the door answers, as an OpenAPI 3.1 document: served at ``/openapi.json``, and held to it by a test."""
+
+from typing import Any
+
+import router
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_RETRY = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds after which to send it again."}}
+_REFUSALS = {
+    "400": "The body is not what its content encoding says.",
+    "401": "A credential or a signature is missing or wrong.",
+    "403": "The sender's address, or its topic, is not allowed.",
+    "404": "No source of this name is configured.",
+    "405": "Another method than POST.",
+    "408": "The request was not whole in time.",
+    "413": "The body is too long.",
+    "415": "The content encoding is not known.",
+    "422": "The body could not be read. It is kept in the quarantine, whose id is in `quarantined`.",
+    "500": "The router failed on this delivery.",
+}
+_SCHEMAS: dict[str, Any] = {
+    "Problem": {
+        "type": "object",
+        "description": "RFC 9457.",
+        "required": ["type", "title", "status", "detail", "instance"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "instance": {"type": "string"},
+            "quarantined": {"type": "string", "description": "What the body is called in the quarantine."},
+        },
+    },
+    "Accepted": {
+        "type": "object",
+        "description": "What was decided; a kind whose clients look into the answer has one of its own.",
+        "properties": {
+            "delivery": {"type": "string"},
+            "duplicate": {"type": "boolean", "description": "The sender repeated a delivery of the last day."},
+            "alerts": {"type": "array", "items": {"type": "object"}},
+            "truncated": {"type": "integer", "minimum": 0},
+            "quarantined": {"type": "string", "description": "What could not be read is kept under this id."},
+            "where": {"type": "string"},
+            "problem": {"type": "string"},
+        },
+    },
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    named = {"name": "source", "in": "path", "required": True, "schema": {"type": "string"}}
+    explain = {"name": "explain", "in": "query", "schema": {"enum": ["true"]}, "description": "Say what was decided."}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "incident-router", "version": router.__version__},
+        "paths": {
+            "/v1/webhooks/{source}": {"post": _webhook("Hand in a delivery", [named, explain])},
+            "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Hand in alerts as to an Alertmanager", [named])},
+            "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Hand in an event as to PagerDuty", [named])},
+            "/api/v2/alerts": {"post": _webhook("The same, where there is one source of kind prometheus", [])},
+            "/-/healthy": {"get": _page("As Alertmanager answers it", "text/plain")},
+            "/healthz": {"get": _page("Whether the process lives", "application/json")},
+            "/readyz": {
+                "get": {
+                    **_page("Whether it is of use", "application/json"),
+                    "responses": {
+                        "200": _answer("It is.", "application/json"),
+                        "503": {"description": "It is not; `checks` say why.", "content": _PROBLEM},
+                    },
+                }
+            },
+            "/metrics": {"get": _page("Metrics for Prometheus", "text/plain")},
+            "/openapi.json": {"get": _page("This document", "application/json")},
+        },
+        "components": {
+            "schemas": _SCHEMAS,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic"},
+            },
+        },
+    }
+
+
+def _webhook(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    accepted = {"application/json": {"schema": {"$ref": "#/components/schemas/Accepted"}}}
+    refusals = {status: {"description": said, "content": _PROBLEM} for status, said in _REFUSALS.items()}
+    return {
+        "summary": summary,
+        "description": "The kind of the source says what a body is: whatever its monitoring system sends.",
+        "parameters": parameters,
+        "security": [{"bearer": []}, {"basic": []}, {}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
+        "responses": {
+            "202": {"description": "It is kept, and will be processed.", "content": accepted},
+            **refusals,
+            "503": {"description": "Nothing was kept: send it again.", "headers": _RETRY, "content": _PROBLEM},
+        },
+    }
+
+
+def _page(summary: str, content_type: str) -> dict[str, Any]:
+    return {"summary": summary, "responses": {"200": _answer(summary + ".", content_type)}}
+
+
+def _answer(said: str, content_type: str) -> dict[str, Any]:
+    return {"description": said, "content": {content_type: {}}}

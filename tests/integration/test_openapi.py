@@ -1,0 +1,118 @@
+"""The OpenAPI document and the door say the same, whatever is asked: schemathesis makes the requests."""
+
+import asyncio
+import contextlib
+import random
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from schemathesis import checks
+from schemathesis.specs.openapi import checks as openapi_checks
+
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import client, quarantine, seen, stream
+from router.web import app, health, openapi, serve, webhooks
+
+NOW = 1_772_450_000_000_000
+RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+
+
+@contextlib.contextmanager
+def served(url: str) -> Iterator[str]:
+    """The whole door on a thread of its own, with one source of each kind that anybody may post to."""
+    endpoints = {kind: registry.build(kind, registry.KINDS[kind].config(auth="none")) for kind in registry.KINDS}
+    ready = threading.Event()
+    found: dict[str, Any] = {}
+
+    async def main() -> None:
+        connection = client.connect(url)
+        door = webhooks.Door(
+            endpoints,
+            lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+            inbox=stream.Inbox(connection),
+            quarantine=quarantine.Quarantine(connection),
+            clock=lambda: NOW,
+            randomness=random.Random(3),
+            seen=seen.Seen(connection),
+        )
+
+        async def fine() -> health.State:
+            return health.State(True, "fine")
+
+        def started(port: int) -> None:
+            found["port"] = port
+            ready.set()
+
+        found["task"] = asyncio.current_task()
+        found["loop"] = asyncio.get_running_loop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serve.serve(app.create(door, checks={"all": fine}), "127.0.0.1", 0, started)
+        await connection.aclose()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield f"http://127.0.0.1:{found['port']}"
+    finally:
+        found["loop"].call_soon_threadsafe(found["task"].cancel)
+        thread.join()
+
+
+CHECKS = [
+    checks.not_a_server_error,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_schema_conformance,
+    openapi_checks.response_headers_conformance,
+]
+
+
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+def test_nothing_that_is_posted_to_a_kind_makes_the_router_fail_or_answer_what_it_does_not_document(redis_url, kind):
+    with served(redis_url) as url:
+        schema = schemathesis.openapi.from_dict(openapi.document())
+        schema.config.update(base_url=url)
+        operation = schema["/v1/webhooks/{source}"]["POST"]
+        asked = 0
+
+        @hypothesis.given(case=operation.as_strategy())
+        @hypothesis.settings(max_examples=25, deadline=None, derandomize=True, database=None)
+        def ask(case: schemathesis.Case) -> None:
+            nonlocal asked
+            case.path_parameters = {"source": kind}
+            answer = case.call()
+            case.validate_response(answer, checks=CHECKS)
+            assert "Traceback" not in answer.text
+            asked += 1
+
+        ask()
+        assert asked >= 10
+
+
+def test_every_other_path_answers_as_documented(redis_url):
+    with served(redis_url) as url:
+        schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+        schema.config.update(base_url=url)
+        paths = []
+        for result in schema.get_all_operations():
+            operation = result.ok()
+            if operation.method.upper() == "POST" and "{source}" in operation.path:
+                continue
+            paths.append(operation.path)
+            case = operation.Case(body={"a": 1}) if operation.method.upper() == "POST" else operation.Case()
+            case.validate_response(case.call(), checks=CHECKS)
+        assert paths == ["/api/v2/alerts", "/-/healthy", "/healthz", "/readyz", "/metrics"]  # Its own it leaves out.
+
+
+def test_the_document_lists_every_path_that_there_is():
+    door = webhooks.Door({}, lambda *_: decision.Decision(), inbox=None, quarantine=None, clock=int, randomness=None)
+    there = {route.path for route in app.create(door, checks={}).routes}
+    described = set(openapi.document()["paths"])
+    assert there <= described
+    assert {path for path in described - there if "webhooks" not in path} == {"/api/v2/alerts"}

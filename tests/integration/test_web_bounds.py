@@ -1,0 +1,265 @@
+"""The door's bounds in time and number, and what senders call their deliveries, against real connections."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pagerduty
+import pytest
+import uvloop
+
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import client, keys, quarantine, seen, stream
+from router.web import app, bounds, connections, serve, webhooks
+
+NOW = 1_772_450_000_000_000
+RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+SECRET = base64.b64encode(b"a key of the standard's").decode()
+BODY = b'{"status":"firing","title":"t","alias":"a"}'
+SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
+    "any": ("json", {"auth": "none"}),
+    "signed": ("json", {"signature": {"scheme": "standard-webhooks", "secrets": [SECRET]}}),
+    "pagerduty": ("pagerduty", {"auth": "none"}),
+    "pages": ("pagerduty-events", {"token": {"member": "routing_key", "values": ["R0UT1NG"]}}),
+    "rulers": ("prometheus", {"bearer": ["token"]}),
+}
+
+
+@contextlib.asynccontextmanager
+async def served(url: str, limits: bounds.Bounds, patience: connections.Patience) -> AsyncIterator[tuple[int, Any]]:
+    connection = client.connect(url)
+    door = webhooks.Door(
+        {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
+        lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+        inbox=stream.Inbox(connection),
+        quarantine=quarantine.Quarantine(connection),
+        clock=lambda: NOW,
+        randomness=random.Random(3),
+        seen=seen.Seen(connection),
+        limits=limits,
+    )
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(
+        serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result, patience)
+    )
+    try:
+        yield await started, connection
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+        await connection.aclose()
+
+
+def run(url: str, body: Any, limits: bounds.Bounds | None = None, **patience: Any) -> None:
+    async def main() -> None:
+        given = connections.Patience(**patience) if patience else connections.Patience()
+        async with (
+            asyncio.timeout(30),
+            served(url, limits or bounds.Bounds(), given) as (port, connection),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            await body(port, http, connection)
+
+    uvloop.run(main())
+
+
+HEAD = b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+
+
+async def answered(port: int, start: bytes) -> tuple[bytes, float]:
+    """Send the start of a request and nothing more; what is answered before the end, and after how many seconds."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = time.monotonic()
+    writer.write(start)
+    answer = await reader.read()
+    writer.close()
+    return answer, time.monotonic() - began
+
+
+def test_a_request_that_never_becomes_whole_is_answered_408_and_its_connection_closed(redis_url):
+    async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
+        for start in (HEAD[:30], HEAD[:-2], HEAD, HEAD + b'{"status"'):
+            answer, seconds = await answered(port, start)
+            assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            assert b"application/problem+json" in answer
+            assert 0.2 <= seconds < 5
+        assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
+
+    run(redis_url, body, receive_seconds=0.3)
+
+
+def test_a_connection_that_is_kept_is_timed_anew_by_each_request(redis_url):
+    async def body(port: int, _: httpx.AsyncClient, __: Any) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(3):
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readuntil(b'"alive"}')).startswith(b"HTTP/1.1 200")
+        writer.write(HEAD[:20])
+        assert (await reader.read()).startswith(b"HTTP/1.1 408")
+        writer.close()
+
+    run(redis_url, body, receive_seconds=0.3)
+
+
+class Dawdler(asyncio.Protocol):
+    """Sends a byte a second until it is cut off."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        self.cut_off = asyncio.get_running_loop().create_future()
+        self.place = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.send_on()
+
+    def send_on(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(HEAD[self.place : self.place + 1])
+            self.place += 1
+            asyncio.get_running_loop().call_later(1, self.send_on)
+
+    def data_received(self, data: bytes) -> None:
+        self.answer += data
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.cut_off.set_result(self.answer)
+
+
+def test_five_hundred_senders_that_dawdle_do_not_harm_the_others(redis_url):
+    async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
+        loop = asyncio.get_running_loop()
+        dawdling = [(await loop.create_connection(Dawdler, "127.0.0.1", port))[1] for _ in range(500)]
+        slowest = 0.0
+        for _ in range(100):
+            began = time.monotonic()
+            assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
+            slowest = max(slowest, time.monotonic() - began)
+        answers = [await one.cut_off for one in dawdling]
+        assert {answer[:12] for answer in answers} == {b"HTTP/1.1 408"}
+        assert slowest < 5.0
+        assert await connection.xlen(keys.INBOX) == 100
+
+    run(redis_url, body, receive_seconds=2.5)
+
+
+def test_one_connection_more_than_the_bound_is_answered_503_and_the_others_go_on(redis_url):
+    async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
+        assert (await http.get("/healthz")).status_code == 200
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        answer, _seconds = await answered(port, b"")
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 1" in answer
+        assert (await http.get("/healthz")).status_code == 200
+        for _, writer in held:
+            writer.close()
+
+    run(redis_url, body, most_connections=3)
+
+
+def test_one_request_more_than_may_be_under_way_is_503_and_to_be_sent_again(redis_url):
+    async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
+        _, waiting = await asyncio.open_connection("127.0.0.1", port)
+        waiting.write(HEAD)
+        async with asyncio.timeout(5):
+            while (answer := await http.post("/v1/webhooks/any", content=BODY)).status_code == 202:
+                await asyncio.sleep(0.01)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        waiting.close()
+        async with asyncio.timeout(5):
+            while (await http.post("/v1/webhooks/any", content=BODY)).status_code != 202:
+                await asyncio.sleep(0.01)
+
+    run(redis_url, body, bounds.Bounds(in_flight=1))
+
+
+def signed(name: str, body: bytes = BODY) -> dict[str, str]:
+    at = str(NOW // 1_000_000)
+    key = base64.b64decode(SECRET)
+    made = base64.b64encode(hmac.new(key, f"{name}.{at}.".encode() + body, hashlib.sha256).digest()).decode()
+    return {"webhook-id": name, "webhook-timestamp": at, "webhook-signature": f"v1,{made}"}
+
+
+def test_a_delivery_that_its_sender_repeats_is_taken_once_for_a_day(redis_url):
+    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+        first = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))).json()
+        again = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))
+        assert (again.status_code, again.json()) == (
+            202,
+            {"delivery": first["delivery"], "duplicate": True, "alerts": []},
+        )
+        other = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_2"))).json()
+        assert other["delivery"] != first["delivery"]
+        assert await connection.xlen(keys.INBOX) == 2
+        (name, *_rest) = [key async for key in connection.scan_iter("ir:{inbox}:seen:*")]
+        assert 86_000 < await connection.ttl(name) <= 86_400
+
+    run(redis_url, body)
+
+
+def test_an_unsigned_id_of_a_delivery_is_not_believed_and_a_refused_one_not_remembered(redis_url):
+    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+        forged = {**signed("msg_1"), "webhook-id": "msg_9"}
+        assert (await http.post("/v1/webhooks/signed", content=BODY, headers=forged)).status_code == 401
+        refused = await http.post("/v1/webhooks/signed", content=b"{", headers=signed("msg_3", b"{"))
+        assert refused.status_code == 422
+        fixed = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_3"))
+        assert "duplicate" not in fixed.json()
+        assert await connection.xlen(keys.INBOX) == 1
+
+    run(redis_url, body)
+
+
+def test_pagerduty_s_event_is_known_again_by_its_own_id(redis_url):
+    incident = {"id": "Q1", "type": "incident", "title": "t", "status": "triggered"}
+    event = {"id": "01E", "event_type": "incident.triggered", "occurred_at": "2026-03-02T09:20:30Z", "data": incident}
+
+    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+        sent = {"content": json.dumps({"event": event}), "headers": {"x-webhook-subscription": "s"}}
+        assert "duplicate" not in (await http.post("/v1/webhooks/pagerduty", **sent)).json()
+        assert (await http.post("/v1/webhooks/pagerduty", **sent)).json()["duplicate"]
+        assert await connection.xlen(keys.INBOX) == 1
+
+    run(redis_url, body)
+
+
+def test_pagerduty_s_own_client_pages_with_its_routing_key_alone_and_the_key_is_not_kept(redis_url):
+    def page(port: int, key: str) -> str:
+        with pagerduty.EventsApiV2Client(key) as sender:
+            # Its own setter takes https alone, which is ended in front of the router.
+            sender._url = f"http://127.0.0.1:{port}/v1/webhooks/pages"
+            return sender.trigger("Tank 7 leaks", "aquarium", severity="critical", dedup_key="tank/7")
+
+    async def body(port: int, _: httpx.AsyncClient, connection: Any) -> None:
+        assert await asyncio.to_thread(page, port, "R0UT1NG") == "tank/7"
+        with pytest.raises(pagerduty.Error):
+            await asyncio.to_thread(page, port, "another")
+        ((_, entry),) = await connection.xrange(keys.INBOX)
+        assert b"R0UT1NG" not in entry[b"b"] + entry[b"h"]
+        assert b'"routing_key":"***"' in entry[b"b"].replace(b": ", b":")
+
+    run(redis_url, body)
+
+
+def test_alertmanager_s_api_leads_to_the_one_source_of_its_kind(redis_url):
+    alerts = json.dumps([{"labels": {"alertname": "Up"}}])
+    token = {"authorization": "Bearer token"}
+
+    async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
+        for path in ("/api/v2/alerts", "/v1/webhooks/rulers/api/v2/alerts", "/v1/webhooks/rulers"):
+            assert (await http.post(path, content=alerts, headers=token)).status_code == 202
+            assert (await http.post(path, content=alerts)).status_code == 401
+        assert (await http.get("/-/healthy")).text == "OK"
+        assert (await http.post("/v1/webhooks/any/api/v2/alerts", content=alerts)).status_code == 404
+        assert await connection.xlen(keys.INBOX) == 3
+
+    run(redis_url, body)

@@ -1,0 +1,230 @@
+"""SNS's messages, signed with a certificate made here: what is proven, what is refused, and what is ever fetched."""
+
+import asyncio
+import base64
+import datetime as dt
+import json
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
+
+from router.documents import quantities
+from router.sources import registry, sns
+from tests.unit.web import asking
+
+REGION = "eu-north-1"
+TOPIC = f"arn:aws:sns:{REGION}:111122223333:alarms"
+CERTIFICATE_URL = f"https://sns.{REGION}.amazonaws.com/SimpleNotificationService-0123.pem"
+SUBSCRIBE_URL = f"https://sns.{REGION}.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=abc"
+NOW = asking.NOW
+SENT_AT = "2026-03-02T11:10:00.000Z"  # Some minutes before or after NOW, within the hour.
+ALARM = {
+    "AlarmName": "Freezer is warm",
+    "NewStateValue": "ALARM",
+    "AlarmArn": f"arn:aws:cloudwatch:{REGION}:111122223333:alarm:Freezer is warm",
+    "StateChangeTime": "2026-03-02T11:09:00.000+0000",
+}
+
+
+def certified(key: rsa.RSAPrivateKey, until: str = "2030-01-01") -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+        .not_valid_after(dt.datetime.fromisoformat(until).replace(tzinfo=dt.UTC))
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM)
+
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+CERTIFICATE = certified(KEY)
+FIELDS = {
+    "Notification": ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
+    "SubscriptionConfirmation": ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"],
+}
+
+
+def message(version: str = "2", key: rsa.RSAPrivateKey = KEY, **changes: str) -> dict[str, str]:
+    told = {
+        "Type": "Notification",
+        "MessageId": "m-1",
+        "TopicArn": TOPIC,
+        "Message": json.dumps(ALARM),
+        "Timestamp": SENT_AT,
+        "SignatureVersion": version,
+        "SigningCertURL": CERTIFICATE_URL,
+        **changes,
+    }
+    text = "".join(f"{name}\n{told[name]}\n" for name in FIELDS[told["Type"]] if name in told)
+    algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
+    signature = key.sign(text.encode(), padding.PKCS1v15(), algorithm)
+    return {**told, "Signature": base64.b64encode(signature).decode()}
+
+
+SUBSCRIPTION = {"Type": "SubscriptionConfirmation", "Token": "abc", "SubscribeURL": SUBSCRIBE_URL, "Message": "You may"}
+
+
+class Amazon:
+    """Remembers what was fetched of it."""
+
+    def __init__(self, certificate: bytes = CERTIFICATE) -> None:
+        self.asked: list[str] = []
+        self.certificate = certificate
+        self.failing = False
+
+    async def fetch(self, url: str) -> bytes:
+        self.asked.append(url)
+        if self.failing:
+            raise sns.Unreachable("there was no answer")
+        return self.certificate if url.endswith(".pem") else b"<ConfirmSubscriptionResponse/>"
+
+
+def admitted(told: dict[str, str], amazon: Amazon | None = None, now: int = NOW) -> sns.Admitted:
+    topics = sns.Topics([TOPIC], quantities.duration("23h"), (amazon or Amazon()).fetch)
+    return asyncio.run(topics.admit(json.dumps(told).encode(), now))
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_both_versions_of_the_signature_are_proven(version):
+    assert admitted(message(version)) == sns.Admitted("m-1")
+    assert admitted(message(version, Subject="ALARM: it is warm")) == sns.Admitted("m-1")
+
+
+@pytest.mark.parametrize("field", ["Message", "MessageId", "Timestamp", "Subject"])
+def test_no_signed_field_can_be_changed(field):
+    told = message(Subject="s")
+    told[field] = {"Timestamp": "2026-03-02T11:10:01.000Z"}.get(field, told[field] + " ")
+    with pytest.raises(sns.Refused, match="the signature is not accepted"):
+        admitted(told)
+
+
+def test_a_stranger_s_key_a_wrong_version_and_rubbish_are_refused():
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for told in (
+        message(key=stranger),
+        {**message("1"), "SignatureVersion": "2"},
+        {**message(), "Signature": "!"},
+        {**message(), "SignatureVersion": "3"},
+    ):
+        with pytest.raises(sns.Refused):
+            admitted(told)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sns.eu-north-1.amazonaws.com.evil.example/x.pem",
+        "https://evil.example/sns.eu-north-1.amazonaws.com/x.pem",
+        "http://sns.eu-north-1.amazonaws.com/x.pem",
+        "https://sns.eu-north-1.amazonaws.com:8443/x.pem",
+        "https://user@sns.eu-north-1.amazonaws.com/x.pem",
+        "https://sns.us-east-1.amazonaws.com/x.pem",
+        "https://bucket.s3.eu-north-1.amazonaws.com/x.pem",
+        "https://sns.eu-north-1.amazonaws.com@evil.example/x.pem",
+        "https://sns.eu-north-1.amazonaws.com/x.txt",
+        "https://[::1/x.pem",
+        "file:///etc/passwd.pem",
+        "",
+    ],
+)
+def test_no_certificate_is_ever_fetched_from_elsewhere(url):
+    amazon = Amazon()
+    with pytest.raises(sns.Refused):
+        admitted({**message(), "SigningCertURL": url}, amazon)
+    assert amazon.asked == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {**message(), "TopicArn": TOPIC + "2"},
+        {**message(), "Type": "Other"},
+        {"AlarmName": "bare", "NewStateValue": "ALARM"},
+        {**message(), "Timestamp": "yesterday"},
+        {**message(), "Timestamp": ""},
+    ],
+)
+def test_another_topic_and_what_is_not_signed_are_refused_before_anything_is_fetched(told):
+    amazon = Amazon()
+    with pytest.raises(sns.Refused):
+        admitted(told, amazon)
+    assert amazon.asked == []
+
+
+def test_a_replay_of_days_ago_is_refused():
+    admitted(message(), now=NOW + quantities.duration("20h"))
+    with pytest.raises(sns.Refused, match="too far away"):
+        admitted(message(), now=NOW + quantities.duration("25h"))
+
+
+def test_a_certificate_that_has_run_out_proves_nothing():
+    with pytest.raises(sns.Refused, match="not valid now"):
+        admitted(message(), Amazon(certified(KEY, "2026-01-01")))
+
+
+def test_what_is_no_certificate_is_asked_for_again_the_next_time():
+    amazon = Amazon(b"<html>")
+    with pytest.raises(sns.Unreachable):
+        admitted(message(), amazon)
+
+
+def test_a_certificate_is_fetched_once():
+    amazon = Amazon()
+    topics = sns.Topics([TOPIC], quantities.duration("23h"), amazon.fetch)
+
+    async def twice() -> None:
+        for _ in range(2):
+            await topics.admit(json.dumps(message()).encode(), NOW)
+
+    asyncio.run(twice())
+    assert amazon.asked == [CERTIFICATE_URL]
+
+
+def test_a_subscription_of_our_topic_is_confirmed_at_sns_alone():
+    amazon = Amazon()
+    assert admitted(message(**SUBSCRIPTION), amazon) == sns.Admitted("m-1", TOPIC)
+    assert amazon.asked == [CERTIFICATE_URL, SUBSCRIBE_URL]
+    elsewhere = Amazon()
+    with pytest.raises(sns.Refused):
+        admitted(message(**{**SUBSCRIPTION, "SubscribeURL": "https://evil.example/?Action=x"}), elsewhere)
+    assert elsewhere.asked == [CERTIFICATE_URL]
+
+
+def posted(amazon: Amazon, body: bytes, store: asking.Recording, **more: object) -> asking.Answer:
+    config = registry.KINDS["cloudwatch"].config(topics=[TOPIC])
+    door = asking.door(store, endpoints={"aws": registry.build("aws", config, amazon.fetch)}, **more)
+    answer = asking.ask(door, "/v1/webhooks/aws", chunks=(body,), headers=())
+    assert answer is not None
+    return answer
+
+
+def test_at_the_door_a_signed_alarm_is_taken_and_a_forged_one_leaves_no_trace():
+    store = asking.Recording()
+    assert posted(Amazon(), json.dumps(message()).encode(), store).status == 202
+    assert store.accepted[0][0].rows[0].alert.title == "Freezer is warm"
+    forged = asking.Recording()
+    assert posted(Amazon(), json.dumps({**message(), "Message": "{}"}).encode(), forged).status == 403
+    assert (forged.accepted, forged.kept) == ([], [])
+
+
+def test_at_the_door_a_confirmed_subscription_is_said_and_sns_out_of_reach_is_503():
+    store = asking.Recording()
+    answer = posted(Amazon(), json.dumps(message(**SUBSCRIPTION)).encode(), store)
+    assert (answer.status, answer.json["about"]["topic"]) == (202, TOPIC)
+    away = Amazon()
+    away.failing = True
+    answer = posted(away, json.dumps(message()).encode(), store)
+    assert (answer.status, b"retry-after" in answer.headers, store.kept) == (503, True, [])
+
+
+def test_a_topic_that_is_none_is_refused_in_the_settings():
+    with pytest.raises(ValueError, match="is no topic's ARN"):
+        registry.KINDS["cloudwatch"].config(topics=["alarms"])

@@ -1,0 +1,177 @@
+"""How much one request may be: each bound just reached, and just passed."""
+
+import gzip
+import json
+import random
+import zlib
+
+import msgspec
+import pytest
+
+from router.domain import alert as alerts
+from router.sources import base, registry
+from router.web import bounds, problems
+from tests.unit.web import asking
+
+BODY = json.dumps({"status": "firing", "title": "t", "alias": "a"}).encode()
+ANY = "/v1/webhooks/any"
+
+
+def nested(depth: int, around: str = "[]") -> bytes:
+    opening, closing = around[0], around[-1]
+    inner = f'"k"{":" if opening == "{" else ""}' if opening == "{" else ""
+    text = ""
+    for _ in range(depth):
+        text = f"{opening}{inner}{text or ('1' if opening == '{' else '')}{closing}"
+    return text.encode()
+
+
+@pytest.mark.parametrize("around", ["[]", "{}"])
+def test_json_may_be_nested_as_deeply_as_the_bound_and_not_deeper(around):
+    bounds.not_too_deep(nested(32, around), 32)
+    with pytest.raises(base.Unparsable, match="nested more than 32 deep"):
+        bounds.not_too_deep(nested(33, around), 32)
+
+
+def test_brackets_in_texts_do_not_nest():
+    bounds.not_too_deep(json.dumps({"a": "[" * 500 + '"\\' + "{" * 500, "b": "\\\\", "c": [[1]]}).encode(), 32)
+
+
+def depth_of(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth_of, value.values()), default=0)
+    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+
+
+def test_the_depth_is_that_of_a_parser_for_any_json():
+    chance = random.Random(11)
+
+    def made(room: int) -> object:
+        shape = chance.randrange(4) if room else 3
+        if shape == 0:
+            return [made(room - 1) for _ in range(chance.randrange(4))]
+        if shape == 1:
+            return {chance.choice(['a"[', "b\\", "c{"]) + str(n): made(room - 1) for n in range(chance.randrange(4))}
+        return chance.choice(['x]"', "\\", '\\"[[', 1, None, "{}"])
+
+    refused = 0
+    for _ in range(2000):
+        value = made(8)
+        body = json.dumps(value).encode()
+        try:
+            bounds.not_too_deep(body, 4)
+        except base.Unparsable:
+            refused += 1
+            assert depth_of(value) > 4
+        else:
+            assert depth_of(value) <= 4
+    assert refused > 20
+
+
+def one(**changes: object) -> alerts.Alert:
+    return msgspec.structs.replace(alerts.Alert("s", "f", "firing", 1, 0, "t", {"a": "b"}, {"c": "d"}), **changes)
+
+
+LARGE = b"x" * 100_000
+LIMITS = bounds.Bounds(alerts=3, labels=4, value_bytes=100)
+
+
+def test_alerts_within_the_bounds_are_left_as_they_are():
+    parsed = base.Parsed([one(), one(fingerprint="g", labels={str(n): "v" * 100 for n in range(4)})])
+    assert bounds.within(parsed, LARGE, LIMITS) == parsed
+
+
+def test_more_alerts_than_the_bound_are_not_read():
+    bounds.within(base.Parsed([one()] * 3), b"", LIMITS)
+    with pytest.raises(base.Unparsable, match=r"4 alerts .* 3 are read \(web.max_alerts\)"):
+        bounds.within(base.Parsed([one()] * 4), b"", LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"labels": {str(number): "v" for number in range(5)}}, "has 5 labels"),
+        ({"labels": {"host": "v" * 101}}, "the label 'host'"),
+        ({"labels": {"n" * 101: "v"}}, "the label 'nnn"),
+        ({"labels": {"host": "ü" * 51}}, "longer than 100 bytes"),
+        ({"fingerprint": "f" * 101}, "has a fingerprint"),
+    ],
+)
+def test_an_alert_whose_labels_are_beyond_the_bounds_is_set_aside_and_those_beside_it_are_taken(changes, said):
+    bad = one(**changes)
+    good = one(fingerprint="good")
+    found = bounds.within(base.Parsed([bad, good]), LARGE, LIMITS)
+    assert found.alerts == [good]
+    assert found.rejected is not None
+    assert said in found.rejected.problem
+    assert found.rejected.body == LARGE
+    with pytest.raises(base.Unparsable, match="labels: "):
+        bounds.within(base.Parsed([bad]), LARGE, LIMITS)
+
+
+def test_long_annotations_and_titles_are_cut_at_a_letter_s_end_and_long_links_left_out():
+    long = one(annotations={"text": "ü" * 80, "short": "s"}, title="t" * 101, link="https://x/" + "y" * 100)
+    (cut,) = bounds.within(base.Parsed([long]), LARGE, LIMITS).alerts
+    assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
+    assert len(cut.annotations["text"].encode()) <= 100
+    assert (cut.title, cut.link) == ("t" * 97 + "…", "")
+
+
+@pytest.mark.parametrize(("name", "pack"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
+def test_a_compressed_body_is_inflated_and_taken(name, pack):
+    store = asking.Recording()
+    headers = [(b"authorization", b"Bearer token"), (b"content-encoding", name)]
+    answer = asking.ask(asking.door(store), ANY, chunks=(pack(BODY),), headers=headers)
+    assert answer.status == 202
+    assert store.accepted[0][1] == BODY
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status"),
+    [
+        (b"gzip", gzip.compress(b" " * 100_001), 413),
+        (b"gzip", gzip.compress(b" " * 100_000)[:-9], 400),
+        (b"gzip", b"no gzip at all", 400),
+        (b"br", BODY, 415),
+    ],
+)
+def test_what_cannot_be_inflated_within_the_bound_is_refused_and_the_reason_said(encoding, body, status):
+    store = asking.Recording()
+    headers = [(b"authorization", b"Bearer token"), (b"content-encoding", encoding)]
+    door = asking.door(store, limits=bounds.Bounds(100_000))
+    answer = asking.ask(door, ANY, chunks=(body,), headers=headers)
+    assert (answer.status, store.accepted, store.kept) == (status, [], [])
+    assert answer.json["detail"]
+
+
+def test_a_bomb_is_never_inflated_beyond_the_bound():
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    with pytest.raises(problems.Problem, match="longer than the 1000 bytes"):
+        bounds.inflated(bomb, b"gzip", 1000)
+
+
+def test_a_body_nested_too_deeply_is_kept_in_the_quarantine():
+    store = asking.Recording()
+    body = b'{"status": "firing", "labels": ' + nested(40, "{}") + b"}"
+    answer = asking.ask(asking.door(store), ANY, chunks=(body,))
+    assert answer.status == 422
+    assert "max_depth" in answer.json["detail"]
+    assert store.kept[0][1] == body
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\xed\xa0\x80"', b"1e999"])
+def test_what_is_no_json_but_passes_other_parsers_goes_to_the_quarantine(number):
+    for kind in sorted(registry.KINDS):
+        store = asking.Recording()
+        endpoint = registry.build("here", registry.KINDS[kind].config(auth="none"))
+        body = b'{"status": "firing", "title": ' + number + b"}"
+        answer = asking.ask(asking.door(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,))
+        assert answer.status == registry.KINDS[kind].unparsable_status
+        assert store.kept[0][1] == body
+
+
+def test_of_a_key_that_stands_twice_the_last_one_counts():
+    store = asking.Recording()
+    body = b'{"status": "firing", "title": "first", "alias": "a", "title": "last"}'
+    assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
+    assert store.accepted[0][0].rows[0].alert.title == "last"

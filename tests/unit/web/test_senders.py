@@ -1,0 +1,72 @@
+"""Where a request comes from, behind proxies that are trusted and no others."""
+
+import ipaddress
+
+import pytest
+
+from router.sources import registry
+from router.web import senders
+from tests.unit.web import asking
+
+NETWORKS = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "fd00::/8")]
+
+
+def address(peer: str | None, forwarded: str = "", trusted: bool = True) -> str:
+    headers = {b"x-forwarded-for": forwarded.encode()} if forwarded else {}
+    scope = {"client": (peer, 1) if peer else None}
+    return senders.Senders(NETWORKS if trusted else ()).address(scope, headers)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("198.51.100.7", "", "198.51.100.7"),
+        ("198.51.100.7", "203.0.113.9", "198.51.100.7"),  # Not a proxy of ours: it says what it likes.
+        ("10.1.2.3", "203.0.113.9", "203.0.113.9"),
+        ("10.1.2.3", "192.0.2.1, 203.0.113.9", "203.0.113.9"),
+        ("10.1.2.3", "192.0.2.1, 203.0.113.9, 10.9.9.9", "203.0.113.9"),
+        ("10.1.2.3", "10.4.4.4", "10.4.4.4"),
+        ("10.1.2.3", "203.0.113.9, rubbish", "10.1.2.3"),
+        ("::ffff:10.1.2.3", "203.0.113.9", "203.0.113.9"),
+        ("fd00::1", "2001:db8::5", "2001:db8::5"),
+        ("10.1.2.3", "", "10.1.2.3"),
+        (None, "203.0.113.9", ""),
+    ],
+)
+def test_forwarded_addresses_are_believed_from_the_end_and_as_far_as_proxies_are_ours(peer, forwarded, expected):
+    assert address(peer, forwarded) == expected
+
+
+def test_without_trusted_proxies_the_header_says_nothing():
+    assert address("10.1.2.3", "203.0.113.9", trusted=False) == "10.1.2.3"
+
+
+def test_an_unknown_address_is_in_no_network():
+    everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+    assert senders.Senders().allowed("192.0.2.1", everywhere)
+    assert not senders.Senders().allowed("", everywhere)
+
+
+def status(peer: str, forwarded: str = "", **settings: object) -> int:
+    config = registry.KINDS["json"].config(bearer=["token"], allow_from=["203.0.113.0/24"], **settings)
+    known = senders.Senders(NETWORKS)
+    door = asking.door(asking.Recording(), endpoints={"any": registry.build("any", config)}, known=known)
+    headers = [(b"authorization", b"Bearer token")]
+    if forwarded:
+        headers.append((b"x-forwarded-for", forwarded.encode()))
+
+    async def from_there(scope, receive, send):
+        await door({**scope, "client": (peer, 4711)}, receive, send)
+
+    body = b'{"status": "firing", "title": "t"}'
+    answer = asking.ask(from_there, "/v1/webhooks/any", chunks=(body,), headers=headers)
+    assert answer is not None
+    return answer.status
+
+
+def test_a_source_with_an_allow_list_takes_from_nowhere_else():
+    assert status("203.0.113.80") == 202
+    assert status("198.51.100.7") == 403
+    assert status("198.51.100.7", "203.0.113.80") == 403
+    assert status("10.0.0.1", "203.0.113.80") == 202
+    assert status("10.0.0.1", "203.0.113.80, 198.51.100.7") == 403
