@@ -70,8 +70,15 @@ def _body(payload: str) -> bytes:
 
 def _looked_at(config: base.Config, where: str) -> str:
     """The path of the setting that something is wrong with, where it is one."""
-    path = getattr(config, where.rpartition(".")[2], "")
-    return f" (it looks at `{path}`)" if path and isinstance(path, str) else ""
+    path = _path(config, where.rpartition(".")[2])
+    return f" (it looks at `{path}`)" if path else ""
+
+
+def _path(config: base.Config, field: str) -> str:
+    """The path of a setting of this name, where there is one: it stands alone, or among what belongs to it."""
+    setting = getattr(config, field, "")
+    path = getattr(setting, "path", setting)
+    return path if isinstance(path, str) else ""
 
 
 def _rejected(parsed: base.Parsed) -> str:
@@ -86,12 +93,12 @@ def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[s
     """The fields, and the labels asked for by name, for which nothing was found; with the path, where one is set."""
     found: dict[str, str] = {}
     for field in _FIELDS:
-        path = getattr(config, field, "")
-        if isinstance(path, dict):
+        setting = getattr(config, field, "")
+        if isinstance(setting, dict):
             value = getattr(alert, field)
-            found |= {f"{field}.{name}": at for name, at in path.items() if name != _ALL and name not in value}
+            found |= {f"{field}.{name}": at for name, at in setting.items() if name != _ALL and name not in value}
         elif _is_absent(alert, field, now):
-            found[field] = path if isinstance(path, str) else ""
+            found[field] = _path(config, field)
     return found
 
 

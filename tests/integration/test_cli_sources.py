@@ -109,12 +109,12 @@ MAPPED = """
 sources:
   shop:
     kind: json
-    bearer: [{env: NOT_SET}]
+    signature: {scheme: standard-webhooks, secrets: [{env: NOT_SET}]}
     title: headline
     severity: data.level
     labels: {service: data.svc, team: data.team}
   dashboards: {kind: grafana, basic: [{env: NOT_SET}]}
-  monitors: {kind: datadog, bearer: [{env: NOT_SET}]}
+  monitors: {kind: datadog, bearer: [{file: /not/there}]}
 """
 GOOD = {"headline": "Down [bold]", "status": "down", "data": {"svc": "check\x1bout"}}
 
@@ -161,6 +161,7 @@ def test_trying_a_payload_from_stdin(mapped):
     [
         ("shop", {"status": "down"}, "title: there is none: send one, or set title to the path that leads to it"),
         ("shop", {"status": "down"}, "(it looks at `headline`)"),
+        ("shop", {"headline": "Down"}, "(it looks at `status`)"),
         ("shop", b"{", "the body has to be JSON"),
         ("dashboards", GOOD, "version: missing: this is not Grafana's webhook"),
     ],

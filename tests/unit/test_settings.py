@@ -3,6 +3,7 @@
 import pytest
 
 from router import settings
+from router.sources import signatures
 
 GOOD = """
 sources:
@@ -165,3 +166,16 @@ def test_a_process_asks_for_no_secrets_that_it_does_not_need(tmp_path):
     assert settings.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
     with pytest.raises(settings.Refused, match="KEY is not set"):
         settings.load(file, {"TOKEN": "t"}, needs={"destinations"})
+
+
+@pytest.mark.parametrize("secret", ["{env: ABSENT}", "{file: /absent/secret}"])
+@pytest.mark.parametrize(
+    "proof",
+    ["bearer: [%]", "basic: [%]", "token: {query: key, values: [%]}"]
+    + [f"signature: {{scheme: {scheme}, secrets: [%]}}" for scheme in signatures.SCHEMES],
+)
+def test_whatever_proves_a_sender_is_not_asked_for_where_it_is_not_needed(secret, proof, tmp_path):
+    file = written(tmp_path, "sources:\n  a: {kind: json, " + proof.replace("%", secret) + "}\n")
+    assert settings.load(file, {}, needs=()).sources["a"].kind == "json"
+    with pytest.raises(settings.Refused, match=r"is not set|can't be read"):
+        settings.load(file, {})
