@@ -28,6 +28,7 @@ def body(kind: str, status: alerts.Status, now: int, identity: str) -> bytes:
     marks = {
         '"<seconds>"': str(now // 1_000_000),
         '"<milliseconds>"': str(now // 1000),
+        "<seconds as text>": str(now // 1_000_000),
         "<milliseconds as text>": str(now // 1000),
         "<iso>": _iso(moment),
         "<iso later>": _iso(later),
