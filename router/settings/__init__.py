@@ -58,6 +58,7 @@ class Settings:
     pages: sections.Pages
     silences: sections.Silences
     management: sections.Management
+    self_report: sections.SelfReport
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -122,6 +123,8 @@ class _Reading:
         file = self._validated(sections.File, data, ())
         found_sources = self._sources(data)
         found_destinations = self._destinations(data)
+        for place, name in enumerate(file.self_report.destinations if file is not None else ()):
+            self._reports_at(place, name, found_destinations)
         if self.problems or file is None:
             return None
         return self._with_environment(
@@ -135,6 +138,7 @@ class _Reading:
                 file.pages,
                 file.silences,
                 file.management,
+                file.self_report,
                 _beside(path, file.rules),
                 _beside(path, file.data),
                 found_sources,
@@ -168,6 +172,14 @@ class _Reading:
                 message = f'follows an unknown destination "{follows}"{nearest.hint(follows, found)}'
                 self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
         return found
+
+    def _reports_at(self, place: int, name: str, found: Mapping[str, destination_base.Config]) -> None:
+        """Its own failure is reported at a destination that is there, and that customers do not see."""
+        at = ("self_report", "destinations", place)
+        if name not in found:
+            self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
+        elif destinations.KINDS[found[name].kind].public:
+            self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
 
     def _by_kind(
         self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]

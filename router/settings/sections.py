@@ -104,6 +104,15 @@ class Management(Section):
     oidc: Oidc | None = None
 
 
+class SelfReport(Section):
+    """How the router tells of its own failure."""
+
+    destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
+    after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+    ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
+    ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -134,6 +143,7 @@ class File(Section):
     pages: Pages = Pages()
     silences: Silences = Silences()
     management: Management = Management()
+    self_report: SelfReport = SelfReport()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

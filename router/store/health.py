@@ -1,10 +1,19 @@
 """What the store says of itself and of the workers: reachable, how full, who is alive."""
 
+from typing import NamedTuple
+
 import redis.asyncio
 
 from router.store import client, keys
 
 FULL_AT = 0.75  # Of maxmemory: beyond it nothing more is accepted, so that what was accepted can be processed.
+
+
+class Kept(NamedTuple):
+    """How many bodies are in quarantine, and how many deliveries are dead letters."""
+
+    quarantined: int
+    dead: int
 
 
 class Health:
@@ -24,6 +33,15 @@ class Health:
             memory = await self._connection.info("memory")
         limit = int(memory.get("maxmemory", 0))
         return int(memory["used_memory"]) / limit if limit else 0.0
+
+    async def kept(self) -> Kept:
+        """What waits for a person."""
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.xlen(keys.QUARANTINE)
+            pipeline.xlen(keys.DEAD)
+            quarantined, dead = await pipeline.execute()
+        return Kept(int(quarantined), int(dead))
 
     async def beat(self, worker: str, now: int) -> None:
         """Say that this worker is alive at ``now`` (microseconds)."""

@@ -96,6 +96,10 @@ class Reconciler:
         self._ticks = ticks
         self._log = log.get("worker")
 
+    async def gauge(self) -> None:
+        """Bring the metrics of what stands before public pages up to date."""
+        await self._pages.gauge()
+
     async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
         """Take incidents of the shard that want attention now."""
         return await self._store.claim(shard, most)

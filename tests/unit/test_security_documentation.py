@@ -23,5 +23,5 @@ def test_the_sources_that_are_shown_can_be_configured(tmp_path):
 
 def test_every_scheme_and_every_proof_is_named():
     assert all(f"`{name}`" in TEXT for name in signatures.SCHEMES)
-    proofs = set(base.Config.model_fields) - {"kind", "auth"}
+    proofs = set(base.Config.model_fields) - {"kind", "auth", "resolve_after"}
     assert {match[1] for match in re.finditer(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)} == proofs
