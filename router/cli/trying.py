@@ -16,6 +16,7 @@ from router.assembly import parts
 from router.cli import starting
 from router.domain import alert as alerts
 from router.sources import base, registry
+from router.sources.presets import preset
 
 _FIELDS = ("title", "fingerprint", "severity", "labels", "annotations", "starts_at", "ends_at", "link")
 _ALL = "*"  # In a mapping of names to paths: whatever is there.
@@ -35,23 +36,29 @@ def attempt(
     configured = starting.settings(config, needs=()).sources
     starting.must_be_known("source", source, configured)
     endpoint = registry.build(source, configured[source])
+    paths = _paths(configured[source])
     headers = dict(_header(text) for text in header or ())
     now = parts.clock()
     try:
         parsed = endpoint.source.parse(_body(payload), headers, now)
     except base.Unparsable as error:
-        said = f"{error}{_looked_at(configured[source], error.where)}"
+        said = f"{error}{_looked_at(paths, error.where)}"
         print(f"incident-router: source {source} can't read the payload: {said}", file=sys.stderr)
         raise typer.Exit(1) from None
     if as_json:
-        rows = [_plain(configured[source], alert, now) for alert in parsed.alerts]
+        rows = [_plain(paths, alert, now) for alert in parsed.alerts]
         whole = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _rejected(parsed)}
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
     else:
-        _show(configured[source], parsed, now)
+        _show(paths, parsed, now)
     if parsed.rejected is not None:
         print(f"incident-router: not all of it can be read: {_rejected(parsed)}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _paths(config: base.Config) -> base.Config:
+    """The settings in which the paths stand: a preset's are those of the mapping that it amounts to."""
+    return config.mapped(config.mapping) if isinstance(config, preset.Config) else config
 
 
 def _header(text: str) -> tuple[bytes, bytes]:

@@ -114,6 +114,7 @@ sources:
     severity: data.level
     labels: {service: data.svc, team: data.team}
   dashboards: {kind: grafana, basic: [{env: NOT_SET}]}
+  checks: {kind: pingdom, mapping: {labels: {team: owner.team}}, bearer: [{env: NOT_SET}]}
   monitors: {kind: datadog, bearer: [{file: /not/there}]}
 """
 GOOD = {"headline": "Down [bold]", "status": "down", "data": {"svc": "check\x1bout"}}
@@ -147,6 +148,13 @@ def test_trying_as_json_has_the_whole_alert(mapped):
     (alert,) = json.loads(attempt(mapped, GOOD, "--json").stdout)["alerts"]
     assert (alert["title"], alert["labels"]) == ("Down [bold]", {"service": "check\x1bout"})
     assert alert["nothing_found"]["labels.team"] == "data.team"
+    assert "title" not in alert["nothing_found"]
+
+
+def test_trying_a_preset_tells_of_the_paths_of_its_mapping(mapped):
+    body = json.loads(samples.body("pingdom", "firing", 1_893_456_000_000_000, "1"))
+    (alert,) = json.loads(attempt(mapped, body, "--json", source="checks").stdout)["alerts"]
+    assert alert["nothing_found"]["labels.team"] == "owner.team"
     assert "title" not in alert["nothing_found"]
 
 
