@@ -218,13 +218,14 @@ class _Reading:
         return data
 
     def _secret(self, reference: dict[str, Any], at: tuple[str | int, ...]) -> str | None:
+        needed = at[0] not in SECRET_PARTS or at[0] in self._needs
         if "env" in reference:
             name = str(reference["env"])
             value = self._environment.get(name, "")
             if value:
                 return value
-            if at[0] in SECRET_PARTS and at[0] not in self._needs:
-                return "not-needed:by-this-process"  # Of the form that every kind of credential has.
+            if not needed:
+                return _unneeded(at)
             if self._stand_in is not None and at[0] == "sources":
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
@@ -234,6 +235,8 @@ class _Reading:
         try:
             return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
         except OSError as error:
+            if not needed:
+                return _unneeded(at)
             message = f"the secret file {reference['file']} can't be read: {error.strerror}"
             self.problems.append(self._document.problem(message, at))
             return "missing"
@@ -246,6 +249,11 @@ class _Reading:
         url = next((url for prefix, url in self._stand_in.vendors.items() if kind.startswith(prefix)), None)
         self._simulated.add(str(at[-1]))
         return {**entry, "base_url": url} if url else entry
+
+
+def _unneeded(at: tuple[str | int, ...]) -> str:
+    """What stands in for a secret that this process does without: of the form that each kind of credential has."""
+    return "whsec_bm90LW5lZWRlZA==" if "signature" in at else "not-needed:by-this-process"
 
 
 _SIMULATED = "".join(["simulated", "-", "key"])  # A string of its own, recognised by identity.
