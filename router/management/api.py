@@ -128,6 +128,10 @@ def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awa
     return handle
 
 
+async def _silences(call: Call) -> list[Any]:
+    return await call.ask.ledgers.silences(over=call.query.over)
+
+
 async def _sources(call: Call) -> list[Any]:
     return call.ask.ledgers.sources()
 
@@ -155,6 +159,7 @@ def _page(of: Any) -> Any:
     return models.Page[of]
 
 
+_LETTERS = _page(entries.DeadLetter)
 ENDPOINTS = (
     _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),
@@ -166,13 +171,7 @@ ENDPOINTS = (
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
     _get("/rules", "The rules in force", lambda call: call.ask.rules(), models.Rules),
     Endpoint("POST", "/explain", VIEWER, "Explain a payload", _explain, models.Explained, body=bodies.Explain),
-    _get(
-        "/silences",
-        "Silences",
-        _listed(lambda call: call.ask.ledgers.silences(over=call.query.over)),
-        _page(entries.Silence),
-        query=questions.Silences,
-    ),
+    _get("/silences", "Silences", _listed(_silences), _page(entries.Silence), query=questions.Silences),
     Endpoint(
         "POST",
         "/silences",
@@ -190,12 +189,7 @@ ENDPOINTS = (
     Endpoint("POST", "/freeze", RESPONDER, "Post nothing", _freeze, models.Gate, body=bodies.Why),
     _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze")),
     _delete("/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN),
-    _get(
-        "/dead-letters",
-        "Dead letters",
-        _listed(lambda call: call.ask.ledgers.dead_letters()),
-        _page(entries.DeadLetter),
-    ),
+    _get("/dead-letters", "Dead letters", _listed(lambda call: call.ask.ledgers.dead_letters()), _LETTERS),
     Endpoint(
         "POST",
         "/dead-letters/{id}/redrive",
