@@ -1,4 +1,4 @@
-"""The management application on loopback beside the whole worker: incidents come in by real rules, people act on them."""
+"""The management application on loopback beside the whole worker: incidents by real rules, and people who act."""
 
 import asyncio
 import contextlib
@@ -70,10 +70,21 @@ def key(service: str = "checkout") -> str:
     return f'down{{labels.service="{service}"}}'
 
 
+class Clock:
+    """The time as the management application sees it: this machine's, and what a test has let pass."""
+
+    offset = 0
+
+    def __call__(self) -> int:
+        return parts.clock() + self.offset
+
+
 class Desk:
     """What a test of the management API plays with."""
 
-    def __init__(self, settings: configuration.Settings, connection: Any, url: str, made: app.Parts) -> None:
+    def __init__(
+        self, settings: configuration.Settings, connection: Any, url: str, made: app.Parts, clock: Clock
+    ) -> None:
         self.settings = settings
         self.connection = connection
         self.url = url
@@ -95,13 +106,9 @@ class Desk:
             randomness=stage.NoJitter(),
             muting=self.on.mutes,
         )
-        self.offset = 0
+        self.clock = clock
         self._decide = parts.load_rules(settings).decide
         self._clients = contextlib.AsyncExitStack()
-
-    def now(self) -> int:
-        """The time as the management application sees it: this machine's, and what a test has let pass."""
-        return parts.clock() + self.offset
 
     async def client(self, **headers: str) -> httpx.AsyncClient:
         """A client that follows no redirect and keeps cookies, as a browser of its own."""
@@ -154,13 +161,13 @@ def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configura
 
 @contextlib.asynccontextmanager
 async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[Desk]:
-    found: dict[str, Desk] = {}
-    made = app.parts(loaded, connection, lambda: found["desk"].now(), secrets.token_urlsafe)
+    clock = Clock()
+    made = app.parts(loaded, connection, clock, secrets.token_urlsafe)
     routes, feed = console.routes(made, secrets.token_urlsafe)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
-    desk = found["desk"] = Desk(loaded, connection, f"http://127.0.0.1:{started.result()}", made)
+    desk = Desk(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
     try:
         yield desk
     finally:
