@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+KNOWN_BY = "token "  # What ``Person.by`` begins with where somebody is known by a token, before its id.
 _PREFIX = "irt"
 RandomText = Callable[[int], str]
 """Makes text for URLs from so many random bytes."""
@@ -49,10 +50,13 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     created_at: int
     expires_at: int = 0
 
+    def holds(self, now: int) -> bool:
+        """Whether it has not run out."""
+        return not self.expires_at or now < self.expires_at
+
     def valid(self, secret: str, now: int) -> bool:
         """Whether this secret is the token's, and it has not run out."""
-        right = secrets.compare_digest(digest(secret), self.digest)
-        return right and (not self.expires_at or now < self.expires_at)
+        return secrets.compare_digest(digest(secret), self.digest) and self.holds(now)
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +67,11 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
     by: str
     csrf: str
     began_at: int
+
+    @property
+    def token(self) -> str:
+        """The id of the token that they have signed in with; empty where it was not one."""
+        return self.by.removeprefix(KNOWN_BY) if self.by.startswith(KNOWN_BY) else ""
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True):

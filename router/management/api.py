@@ -117,6 +117,10 @@ async def _run_again(call: Call) -> Any:
     return entries.Done(done=await call.do.run_again(call.act(call.path["id"])))
 
 
+async def _redrive(call: Call) -> None:
+    await call.do.redrive(call.act(call.path["id"]))
+
+
 async def _make_token(call: Call) -> Any:
     return await call.do.make_token(call.act(call.body.name), call.body)
 
@@ -126,6 +130,18 @@ def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awa
         return models.Page(items=await ask(call))
 
     return handle
+
+
+async def _silences(call: Call) -> list[Any]:
+    return await call.ask.ledgers.silences(over=call.query.over)
+
+
+async def _quarantine(call: Call) -> Any:
+    return await call.ask.ledgers.quarantine(cursor=call.query.cursor, limit=call.query.limit)
+
+
+async def _audit(call: Call) -> Any:
+    return await call.ask.ledgers.audit(cursor=call.query.cursor, limit=call.query.limit)
 
 
 async def _sources(call: Call) -> list[Any]:
@@ -147,6 +163,13 @@ def _get(path: str, summary: str, handle: Callable[[Call], Awaitable[Any]], answ
     return Endpoint("GET", path, role, summary, handle, answer, **more)
 
 
+def _post(
+    path: str, summary: str, handle: Callable[[Call], Awaitable[Any]], answer: Any = None, **more: Any
+) -> Endpoint:
+    role = more.pop("role", RESPONDER)
+    return Endpoint("POST", path, role, summary, handle, answer, **more)
+
+
 def _delete(path: str, summary: str, do: Callable[[Call], Awaitable[None]], role: access.Role = RESPONDER) -> Endpoint:
     return Endpoint("DELETE", path, role, summary, do, status=204)
 
@@ -155,72 +178,38 @@ def _page(of: Any) -> Any:
     return models.Page[of]
 
 
+_LETTERS = _page(entries.DeadLetter)
 ENDPOINTS = (
     _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),
     _get("/incidents/{key:path}", "One incident whole", _incident, models.Incident),
     _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
     _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
-    Endpoint("POST", "/review", RESPONDER, "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
-    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Paged),
+    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
+    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
     _get("/rules", "The rules in force", lambda call: call.ask.rules(), models.Rules),
-    Endpoint("POST", "/explain", VIEWER, "Explain a payload", _explain, models.Explained, body=bodies.Explain),
-    _get(
-        "/silences",
-        "Silences",
-        _listed(lambda call: call.ask.ledgers.silences(over=call.query.over)),
-        _page(entries.Silence),
-        query=questions.Silences,
-    ),
-    Endpoint(
-        "POST",
-        "/silences",
-        RESPONDER,
-        "Silence alerts",
-        _add_silence,
-        entries.Silence,
-        body=bodies.AddSilence,
-        status=201,
-    ),
+    _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=bodies.Explain),
+    _get("/silences", "Silences", _listed(_silences), _page(entries.Silence), query=questions.Silences),
+    _post("/silences", "Silence alerts", _add_silence, entries.Silence, body=bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
     _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
     _delete("/heartbeats/{key:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["key"]))),
     _get("/gate", "What holds for all pages", lambda call: call.ask.ledgers.gate(), models.Gate),
-    Endpoint("POST", "/freeze", RESPONDER, "Post nothing", _freeze, models.Gate, body=bodies.Why),
+    _post("/freeze", "Post nothing", _freeze, models.Gate, body=bodies.Why),
     _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze")),
     _delete("/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN),
-    _get(
-        "/dead-letters",
-        "Dead letters",
-        _listed(lambda call: call.ask.ledgers.dead_letters()),
-        _page(entries.DeadLetter),
-    ),
-    Endpoint(
-        "POST",
-        "/dead-letters/{id}/redrive",
-        RESPONDER,
-        "Try it again",
-        lambda call: call.do.redrive(call.act(call.path["id"])),
-        status=204,
-    ),
+    _get("/dead-letters", "Dead letters", _listed(lambda call: call.ask.ledgers.dead_letters()), _LETTERS),
+    _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", lambda call: call.do.discard(call.act(call.path["id"]))),
-    _get(
-        "/quarantine",
-        "The quarantine",
-        _listed(lambda call: call.ask.ledgers.quarantine(call.query.limit)),
-        _page(entries.Quarantined),
-        query=questions.Paged,
-    ),
-    Endpoint("POST", "/quarantine/{id}/run", RESPONDER, "Hand it in again", _run_again, entries.Done),
+    _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),
+    _post("/quarantine/{id}/run", "Hand it in again", _run_again, entries.Done),
     _delete("/quarantine/{id}", "Let it go", lambda call: call.do.drop(call.act(call.path["id"]))),
     _get("/destinations", "Destinations", _listed(lambda call: call.ask.destinations()), _page(models.Destination)),
     _get("/sources", "Sources", _listed(_sources), _page(entries.Source)),
-    _get("/audit", "Who did what", _listed(lambda call: call.ask.ledgers.audit()), _page(entries.Action), role=ADMIN),
+    _get("/audit", "Who did what", _audit, _page(entries.Action), query=questions.Streamed, role=ADMIN),
     _get("/tokens", "Tokens", _listed(lambda call: call.ask.ledgers.tokens()), _page(entries.TokenRow), role=ADMIN),
-    Endpoint(
-        "POST", "/tokens", ADMIN, "Make a token", _make_token, entries.MadeToken, body=bodies.NewToken, status=201
-    ),
+    _post("/tokens", "Make a token", _make_token, entries.MadeToken, role=ADMIN, body=bodies.NewToken, status=201),
     _delete("/tokens/{id}", "Revoke it", lambda call: call.do.revoke(call.act(call.path["id"])), ADMIN),
 )
 
@@ -264,7 +253,7 @@ async def _body(one: Endpoint, request: requests.Request) -> Any:
     try:
         found = one.body.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
-        raise actions.Unfit(_wrong("the body", error)) from error
+        raise actions.Unfit(wrong("the body", error)) from error
     if isinstance(found, bodies.Decide) and not found.seen:
         tag = request.headers.get("if-match", "").strip().strip('"')
         if not tag:
@@ -279,10 +268,11 @@ def _read(model: type[pydantic.BaseModel], found: Mapping[str, str], where: str)
     try:
         return model.model_validate(found)
     except pydantic.ValidationError as error:
-        raise actions.Unfit(_wrong(where, error)) from error
+        raise actions.Unfit(wrong(where, error)) from error
 
 
-def _wrong(where: str, error: pydantic.ValidationError) -> str:
+def wrong(where: str, error: pydantic.ValidationError) -> str:
+    """What can't be read of a query, a body or a form, in words."""
     told = [f"{'.'.join(map(str, one['loc'])) or where}: {one['msg']}" for one in error.errors(include_url=False)]
     return f"{where} can't be read: {'; '.join(told)}"
 

@@ -63,8 +63,7 @@ class Console:
                 )
                 return responses.RedirectResponse(await do(self._made.do, act, form), 303)
             except pydantic.ValidationError as error:
-                wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-                return await self._refused(request, actions.Unfit(wrong))
+                return await self._refused(request, actions.Unfit(api.wrong("the form", error)))
             except api.FORESEEN as error:
                 return await self._refused(request, error)
 
@@ -213,4 +212,7 @@ def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
         return model.model_validate(known)
     except pydantic.ValidationError as error:
         wrong = {str(one["loc"][0]) for one in error.errors()}
-        return model.model_validate({name: value for name, value in known.items() if name not in wrong})
+        right = {name: value for name, value in known.items() if name not in wrong}
+        if wrong & {name for name, field in model.model_fields.items() if field.is_required()}:
+            raise actions.Unfit(api.wrong("the address", error)) from error
+        return model.model_validate(right)

@@ -49,7 +49,7 @@ class Gatekeeper:
         token = await self._tokens.find(identity) if identity else None
         if token is None or not token.valid(secret, self._clock()):
             return None
-        return access.Person(token.name, token.role, f"token {token.id}")
+        return access.Person(token.name, token.role, f"{access.KNOWN_BY}{token.id}")
 
     async def who(self, request: requests.HTTPConnection) -> Asked | None:
         """Who asks; None where nobody is known."""
@@ -59,10 +59,17 @@ class Gatekeeper:
             return Asked(person, self.address(request)) if person is not None else None
         cookie = request.cookies.get(COOKIE, "")
         session = await self._sessions.find(cookie) if cookie else None
-        if session is None:
+        if session is None or not await self._holds(session):
             return None
         person = access.Person(session.name, session.role, session.by)
         return Asked(person, self.address(request), session.csrf)
+
+    async def _holds(self, session: access.Session) -> bool:
+        """A session lives no longer than the token that it came from: revoking one signs out whoever used it."""
+        if not session.token:
+            return True
+        token = await self._tokens.find(session.token)
+        return token is not None and token.holds(self._clock())
 
     async def admit(self, request: requests.HTTPConnection, role: access.Role) -> Asked:
         """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""

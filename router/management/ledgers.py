@@ -81,9 +81,10 @@ class Ledgers:
             for one in await dead_letters.DeadLetters(self.settings, self.connection).read()
         ]
 
-    async def quarantine(self, limit: int = 100) -> list[entries.Quarantined]:
+    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""
-        return [
+        found = await quarantine.Quarantine(self.connection).read(limit, cursor)
+        items = [
             entries.Quarantined(
                 id=one.id,
                 source=one.source,
@@ -92,8 +93,9 @@ class Ledgers:
                 headers=one.headers,
                 body=one.body.decode("utf-8", "replace"),
             )
-            for one in await quarantine.Quarantine(self.connection).read(limit)
+            for one in found
         ]
+        return models.Page(items=items, next=found[-1].id if len(found) == limit else "")
 
     def sources(self) -> list[entries.Source]:
         """The configured sources."""
@@ -108,9 +110,10 @@ class Ledgers:
         """All tokens, the oldest first, without their secrets."""
         return [shown.token(one) for one in await access.Tokens(self.connection).read()]
 
-    async def audit(self, limit: int = 200) -> list[entries.Action]:
+    async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Action]:
         """What people and programs did lately, the newest first."""
-        return [
+        found, more = await access.Audit(self.connection).page(cursor, limit)
+        items = [
             entries.Action(
                 at=models.at(one.at),
                 who=one.who,
@@ -121,5 +124,6 @@ class Ledgers:
                 outcome=one.outcome,
                 reason=one.reason,
             )
-            for one in await access.Audit(self.connection).newest(limit)
+            for one in found
         ]
+        return models.Page(items=items, next=more)

@@ -1,5 +1,6 @@
 """Everything that people may ask: one set of questions under the console, the API and the commands."""
 
+import bisect
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -18,7 +19,6 @@ from router.store import archive, counts, health, quarantine, stream
 from router.store import incidents as incident_store
 from router.worker import reviews as reviewing
 
-_MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 _FRESH_MICROSECONDS = 1_000_000
 
 
@@ -61,7 +61,7 @@ class Queries:
         """Incidents, those that are open first and the worst of them before the others.
 
         ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
-        for in key, title, rule and labels. ``cursor`` is where the page before ended.
+        for in key, title, rule and labels. ``cursor`` is where the page before ended; ``ValueError`` where it is none.
         """
         found = [
             one.incident
@@ -69,9 +69,9 @@ class Queries:
             if shown.wanted(one.incident, status, severity, text.lower())
         ]
         found.sort(key=shown.order)
-        start = shown.after(found, cursor, lambda one: one.key)
+        start = bisect.bisect_right(found, shown.place(cursor), key=shown.order) if cursor else 0
         chosen = found[start : start + limit]
-        more = chosen[-1].key if chosen and start + limit < len(found) else ""
+        more = shown.cursor(chosen[-1]) if start + limit < len(found) else ""
         return models.Page(items=[shown.row(one) for one in chosen], next=more)
 
     async def incident(self, key: str) -> models.Incident | None:

@@ -1,7 +1,6 @@
 """Signing in and out: with a token, or with an OpenID Connect provider; the session stands in Redis."""
 
 import secrets
-import urllib.parse
 from collections.abc import Awaitable, Callable
 
 from starlette import requests, responses, routing
@@ -108,6 +107,5 @@ class Signing:
 
 def _own_path(to: str) -> str:
     """A path of ours to go to; never somebody else's address."""
-    parts = urllib.parse.urlsplit(to)
-    fine = to.startswith("/") and not to.startswith("//") and "\\" not in to and not parts.netloc
-    return to if fine and to.isprintable() else "/"
+    ours = to.startswith("/") and not to.startswith("//") and "\\" not in to
+    return to if ours and to.isprintable() else "/"

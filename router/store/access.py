@@ -107,11 +107,11 @@ class Audit:
             packed = {"a": msgspec.msgpack.encode(action)}
             await self._connection.xadd(keys.AUDIT, packed, maxlen=MOST_ACTIONS, approximate=True)
 
-    async def newest(self, most: int) -> list[access.Action]:
-        """The newest lines, the newest first."""
+    async def page(self, before: str, most: int) -> tuple[list[access.Action], str]:
+        """Lines older than a place in the log (empty: the newest), and where the page ends (empty: the end)."""
         async with client.failures():
-            found = await self._connection.xrevrange(keys.AUDIT, count=most)
-        return [_action(fields[b"a"]) for _, fields in found]
+            found = await self._connection.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=most)
+        return [_action(fields[b"a"]) for _, fields in found], found[-1][0].decode() if len(found) == most else ""
 
 
 def _of(secret: str) -> str:

@@ -90,9 +90,14 @@ class Reviews:
 
     async def waiting(self) -> list[Review]:
         """Everything that waits, the oldest first."""
+        names = await self._documents.names()
+        held = await self._store.read(names)
+        known = await self._documents.look_at_all(names)
+        desires = await self._pages.desires(public=True)
+        now = self._clock()
         found: list[Review] = []
-        for name in await self._documents.names():
-            found += await self.of(name)
+        for name, documents in zip(names, known, strict=True):
+            found += waiting(held[name].incident, documents, self._places, desires, now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
