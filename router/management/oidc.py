@@ -83,6 +83,7 @@ class Provider:
         self._clock = clock
         self._sessions = sessions
         self._new_text = new_text
+        self._tls = httpx2.create_ssl_context()  # Once: it takes long enough to be felt by others.
         self._metadata: _Metadata | None = None
         self._metadata_until = 0
 
@@ -172,7 +173,8 @@ class Provider:
         if self._metadata is None or self._clock() >= self._metadata_until:
             base = self._config.issuer.rstrip("/")
             with _answering():
-                async with asyncio.timeout(_TIMEOUT_SECONDS), httpx2.AsyncClient(trust_env=self._proxied) as client:
+                asking = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
+                async with asyncio.timeout(_TIMEOUT_SECONDS), asking as client:
                     answer = await client.get(f"{base}/.well-known/openid-configuration")
                     answer.raise_for_status()
                     found = msgspec.json.decode(answer.content, type=_Metadata)
@@ -195,6 +197,7 @@ class Provider:
             scope=" ".join(self._config.scopes),
             redirect_uri=back,
             timeout=_TIMEOUT_SECONDS,
+            verify=self._tls,
             trust_env=self._proxied,
         )
 

@@ -11,6 +11,7 @@ import json
 import re
 import secrets
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -41,8 +42,16 @@ management:
 """
 
 
+_TLS = ssl.create_default_context()  # Made once: it takes longer than all that a test does.
+
+
 def microseconds() -> int:
     return time.time_ns() // 1_000
+
+
+def browser(url: str = "") -> httpx.AsyncClient:
+    """A browser with no cookies yet; it asks no proxy and follows nothing by itself."""
+    return httpx.AsyncClient(base_url=url, trust_env=False, verify=_TLS)
 
 
 def free_port() -> int:
@@ -161,10 +170,9 @@ class Console(NamedTuple):
     url: str
     browser: httpx.AsyncClient
     parts: app.Parts
-    log: Any = None
 
     def another_browser(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, trust_env=False)
+        return browser(self.url)
 
     async def leave(self, to: str = "/") -> str:
         """Press the link to the provider: the address there."""
@@ -195,19 +203,26 @@ async def serving(application: Any, port: int = 0) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def console_of(
-    connection: Any, folder: Any, issuer: str, *, public_url: str | None = None, clock=microseconds, more: str = ""
+    connection: Any,
+    folder: Any,
+    issuer: str | None,
+    *,
+    public_url: str | None = None,
+    clock=microseconds,
+    more: str = "",
 ) -> AsyncIterator[Console]:
     """The console with this provider, for the length of the block; ``more`` are further lines of ``oidc``."""
     port = free_port()
-    text = CONFIG.format(issuer=issuer, public_url=f"http://127.0.0.1:{port}" if public_url is None else public_url)
-    (folder / "router.yaml").write_text(text + more)
+    address = f"http://127.0.0.1:{port}" if public_url is None else public_url
+    text = CONFIG.format(issuer=issuer, public_url=address) + more if issuer else ""
+    (folder / "router.yaml").write_text(text)
     (folder / "rules").mkdir(exist_ok=True)
     settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
     made = app.parts(settings, connection, clock, secrets.token_urlsafe)
     pages, feed = console.routes(made, secrets.token_urlsafe)
     async with serving(app.create(made, pages), port) as url:
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as browser:
-            yield Console(url, browser, made)
+        async with browser(url) as looking:
+            yield Console(url, looking, made)
         feed.close()
 
 

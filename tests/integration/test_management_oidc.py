@@ -2,7 +2,6 @@
 
 import urllib.parse
 
-import httpx
 import pytest
 
 from router.management import gatekeeper, oidc, signing
@@ -40,7 +39,7 @@ def signed_in_by(with_redis, tmp_path, issuer):
 async def agree(found, who, to="/", **form):
     """Leave for the provider, sign in there, and come back: the console's answer."""
     there = await found.leave(to)
-    async with httpx.AsyncClient(trust_env=False) as at_provider:
+    async with identity.browser() as at_provider:
         page = await at_provider.get(there)
         assert page.status_code == 200, page.text
         answer = await at_provider.post(there, data={"sub": who, **form})
@@ -127,7 +126,7 @@ def test_nobody_is_sent_elsewhere_after_signing_in(signed_in_by, to):
 def test_a_way_back_leads_in_once_only(signed_in_by):
     async def body(found):
         there = await found.leave()
-        async with httpx.AsyncClient(trust_env=False) as at_provider:
+        async with identity.browser() as at_provider:
             back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
         assert (await found.browser.get(back)).status_code == 303
         again = await found.browser.get(back)
@@ -140,7 +139,7 @@ def test_a_way_back_leads_in_once_only(signed_in_by):
 def test_several_tabs_may_be_on_their_way_at_once(signed_in_by):
     async def body(found):
         ways = [await found.leave("/incidents"), await found.leave("/reviews")]
-        async with httpx.AsyncClient(trust_env=False) as at_provider:
+        async with identity.browser() as at_provider:
             backs = [(await at_provider.post(one, data={"sub": "ada"})).headers["location"] for one in ways]
         answers = [await found.browser.get(back) for back in backs]
         assert [answer.headers["location"] for answer in answers] == ["/incidents", "/reviews"]
@@ -153,7 +152,7 @@ def test_nobody_is_signed_in_by_opening_the_way_back_of_somebody_else(signed_in_
 
     async def body(found):
         there = await found.leave()
-        async with httpx.AsyncClient(trust_env=False) as at_provider:
+        async with identity.browser() as at_provider:
             back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
         async with found.another_browser() as other:
             await other.get("/sign-in/oidc")
@@ -174,7 +173,7 @@ def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secu
         there = left.headers["location"]
         asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(there).query))
         assert asked["redirect_uri"] == f"{public_url or found.url}/sign-in/oidc/back"
-        async with httpx.AsyncClient(trust_env=False) as at_provider:
+        async with identity.browser() as at_provider:
             back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
         path = back.removeprefix(public_url or found.url)
         begun = left.headers["set-cookie"]
@@ -200,7 +199,7 @@ def test_what_is_under_way_is_forgotten_after_ten_minutes(signed_in_by):
         (name,) = [one async for one in redis.scan_iter("ir:{access}:sign-in:*")]
         assert 0 < await redis.ttl(name) <= 600
         await redis.delete(name)
-        async with httpx.AsyncClient(trust_env=False) as at_provider:
+        async with identity.browser() as at_provider:
             back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
         answer = await found.browser.get(back)
         assert (answer.status_code, "too long ago" in answer.text) == (403, True)
