@@ -26,7 +26,7 @@ _METADATA_LIFE = 600_000_000  # Microseconds; a provider may move its endpoints 
 _TIMEOUT_SECONDS = 10.0
 _LEEWAY_SECONDS = 60
 _LONGEST_NAME = 100
-_ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "EdDSA"]  # Signed by the provider's own key.
+ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "EdDSA"]  # Signed by the provider's own key.
 
 
 class RefusedError(Exception):
@@ -140,7 +140,7 @@ class Provider:
         return told | claims
 
     def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
-        found = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), _ALGORITHMS)
+        found = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), ALGORITHMS)
         audience, client = found.claims.get("aud"), self._config.client_id
         wanted = jwt.JWTClaimsRegistry(
             now=self._clock() // 1_000_000,

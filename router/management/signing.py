@@ -10,6 +10,8 @@ from router.management import api, app, gatekeeper, oidc
 from router.store import access as access_store
 from router.telemetry import log
 
+BACK = "/sign-in/oidc/back"
+"""Where a provider sends people back to."""
 BEGUN = "incident-router-sign-in"
 """The cookie by which a browser that comes back from the provider is known to be the one that left."""
 
@@ -36,7 +38,7 @@ class Signing:
             routing.Route("/sign-in", self._answering(self._by_token), methods=["POST"]),
             routing.Route("/sign-out", self._answering(self._out), methods=["POST"]),
             routing.Route("/sign-in/oidc", self._answering(self._leave), methods=["GET"]),
-            routing.Route("/sign-in/oidc/back", self._answering(self._come_back), methods=["GET"]),
+            routing.Route(BACK, self._answering(self._come_back), methods=["GET"]),
         ]
 
     def _answering(self, handle: Handle) -> Handle:
@@ -134,7 +136,7 @@ class Signing:
     def _back(self, request: requests.Request) -> str:
         """Where the provider sends people back to."""
         base = self._made.ask.settings.management.public_url or str(request.base_url).rstrip("/")
-        return f"{base}/sign-in/oidc/back"
+        return f"{base}{BACK}"
 
 
 def _own_path(to: str) -> str:
