@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -208,7 +208,7 @@ async def console_of(
     issuer: str | None,
     *,
     public_url: str | None = None,
-    clock=microseconds,
+    clock: Callable[[], int] = microseconds,
     more: str = "",
 ) -> AsyncIterator[Console]:
     """The console with this provider, for the length of the block; ``more`` are further lines of ``oidc``."""
