@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import msgspec
 
-KNOWN_BY = "token "  # What ``Person.by`` begins with where somebody is known by a token, before its id.
 _PREFIX = "irt"
 RandomText = Callable[[int], str]
 """Makes text for URLs from so many random bytes."""
@@ -50,28 +49,27 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     created_at: int
     expires_at: int = 0
 
-    def holds(self, now: int) -> bool:
-        """Whether it has not run out."""
-        return not self.expires_at or now < self.expires_at
-
     def valid(self, secret: str, now: int) -> bool:
         """Whether this secret is the token's, and it has not run out."""
-        return secrets.compare_digest(digest(secret), self.digest) and self.holds(now)
+        return secrets.compare_digest(digest(secret), self.digest) and not self.over(now)
+
+    def over(self, now: int) -> bool:
+        """Whether it has run out."""
+        return bool(self.expires_at) and now >= self.expires_at
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """Somebody who has signed in: ``csrf`` is what each form of theirs has to carry. ``began_at`` is microseconds."""
+    """Somebody who has signed in: ``csrf`` is what each form of theirs has to carry. ``began_at`` is microseconds.
+
+    ``token`` is the id of the token they signed in with, empty with a provider; the session ends with the token.
+    """
 
     name: str
     role: Role
     by: str
     csrf: str
     began_at: int
-
-    @property
-    def token(self) -> str:
-        """The id of the token that they have signed in with; empty where it was not one."""
-        return self.by.removeprefix(KNOWN_BY) if self.by.startswith(KNOWN_BY) else ""
+    token: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True):

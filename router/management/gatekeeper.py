@@ -49,7 +49,7 @@ class Gatekeeper:
         token = await self._tokens.find(identity) if identity else None
         if token is None or not token.valid(secret, self._clock()):
             return None
-        return access.Person(token.name, token.role, f"{access.KNOWN_BY}{token.id}")
+        return access.Person(token.name, token.role, f"token {token.id}")
 
     async def who(self, request: requests.HTTPConnection) -> Asked | None:
         """Who asks; None where nobody is known."""
@@ -65,11 +65,11 @@ class Gatekeeper:
         return Asked(person, self.address(request), session.csrf)
 
     async def _holds(self, session: access.Session) -> bool:
-        """A session lives no longer than the token that it came from: revoking one signs out whoever used it."""
+        """Whether what somebody signed in with would still let them in."""
         if not session.token:
             return True
         token = await self._tokens.find(session.token)
-        return token is not None and token.holds(self._clock())
+        return token is not None and not token.over(self._clock())
 
     async def admit(self, request: requests.HTTPConnection, role: access.Role) -> Asked:
         """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""

@@ -10,6 +10,7 @@ import pydantic
 from router.documents import quantities
 
 SENTINEL_PORT = 26379
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Section(pydantic.BaseModel):
@@ -152,12 +153,34 @@ class Oidc(Section):
     """Where people sign in: an OpenID Connect provider, and which of its groups may do what."""
 
     issuer: str = pydantic.Field(pattern="^https?://", description="The provider's address.")
-    client_id: str
-    client_secret: pydantic.SecretStr
+    client_id: str = pydantic.Field(min_length=1)
+    client_secret: pydantic.SecretStr = pydantic.Field(min_length=1)
+    scopes: tuple[str, ...] = pydantic.Field(default=("openid", "email", "profile"), description="What is asked for.")
     claim: str = pydantic.Field(default="groups", description="The claim that names a person's groups.")
     viewers: tuple[str, ...] = ()
     responders: tuple[str, ...] = ()
     admins: tuple[str, ...] = ()
+
+    @pydantic.field_validator("issuer")
+    @classmethod
+    def _private(cls, issuer: str) -> str:
+        """Codes and keys must not be seen, or changed, on the way."""
+        if not issuer.startswith("https://") and urllib.parse.urlsplit(issuer).hostname not in LOOPBACK:
+            raise ValueError("must start with https://")
+        return issuer
+
+    @pydantic.field_validator("scopes")
+    @classmethod
+    def _says_who(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError('must hold "openid"')
+        return scopes
+
+    @pydantic.model_validator(mode="after")
+    def _lets_somebody_in(self) -> "Oidc":
+        if not self.viewers and not self.responders and not self.admins:
+            raise ValueError("name at least one group in viewers, responders or admins")
+        return self
 
 
 class Management(Section):

@@ -18,6 +18,7 @@
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
 | ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
+| ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
@@ -72,6 +73,11 @@ def publications(key: str) -> str:
 def seen(digest: str) -> str:
     """The key of a delivery's own name."""
     return f"ir:{{inbox}}:seen:{digest}"
+
+
+def sign_in(digest: str) -> str:
+    """The key of a sign-in that is under way elsewhere, by the hash of its state."""
+    return f"ir:{{access}}:sign-in:{digest}"
 
 
 def session(digest: str) -> str:

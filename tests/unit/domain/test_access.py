@@ -104,22 +104,3 @@ def test_two_tokens_are_never_alike():
 def test_a_digest_is_always_the_same_and_tells_nothing():
     assert access.digest("secret") == access.digest("secret") != access.digest("secreT")
     assert "secret" not in access.digest("secret")
-
-
-def test_a_session_knows_the_token_that_it_came_from():
-    by_token = access.Session("ann", access.Role.VIEWER, "token abc", "c", NOW)
-    by_provider = access.Session("ann", access.Role.VIEWER, "oidc", "c", NOW)
-    assert (by_token.token, by_provider.token) == ("abc", "")
-
-
-@pytest.mark.parametrize(
-    "kept",
-    [
-        access.Token("id", "ann", access.Role.ADMIN, "d", NOW, NOW + DAY),
-        access.Session("ann", access.Role.VIEWER, "oidc", "c", NOW),
-        access.Action(NOW, "ann", "token id", "192.0.2.7", "freeze", "public pages", "done", "all hands"),
-    ],
-)
-def test_what_is_kept_is_read_again_as_it_was(kept):
-    packed = msgspec.msgpack.encode(kept)
-    assert msgspec.msgpack.decode(packed, type=type(kept)) == kept
