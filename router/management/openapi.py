@@ -8,6 +8,7 @@ from pydantic import json_schema
 
 import router
 from router.management import api, bodies
+from router.web import openapi
 
 _REFERENCE = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"{(\w+)(?::path)?}")
@@ -101,16 +102,6 @@ _IF_MATCH = {
     "schema": {"type": "string"},
 }
 _PROBLEM = {
-    "type": "object",
-    "description": "RFC 9457.",
-    "required": ["type", "title", "status", "detail", "instance"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "by": {"type": "string"},
-        "now": {},
-    },
+    **openapi.PROBLEM,
+    "properties": {**openapi.PROBLEM["properties"], "by": {"type": "string"}, "now": {}},
 }
