@@ -6,7 +6,7 @@ from typing import Any
 from starlette import requests, responses, routing
 
 from router.domain import access
-from router.management import api, app, gatekeeper, oidc
+from router.management import actions, api, app, gatekeeper, oidc
 from router.store import access as access_store
 from router.telemetry import log
 
@@ -91,6 +91,8 @@ class Signing:
         session = access.Session(person.name, person.role, person.by, csrf, self._made.ask.clock(), token)
         await self._made.sessions.write(secret, session)
         await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
+        actor = actions.Actor(person, self._made.keeper.address(request))
+        await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
