@@ -26,7 +26,7 @@ _METADATA_LIFE = 600_000_000  # Microseconds; a provider may move its endpoints 
 _TIMEOUT_SECONDS = 10.0
 _LEEWAY_SECONDS = 60
 _LONGEST_NAME = 100
-ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "EdDSA"]  # Signed by the provider's own key.
+ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "Ed25519"]  # Signed by the provider's own key.
 
 
 class RefusedError(Exception):

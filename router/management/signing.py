@@ -6,7 +6,7 @@ from typing import Any
 from starlette import requests, responses, routing
 
 from router.domain import access
-from router.management import api, app, gatekeeper, oidc
+from router.management import actions, api, app, gatekeeper, oidc
 from router.store import access as access_store
 from router.telemetry import log
 
@@ -91,6 +91,8 @@ class Signing:
         session = access.Session(person.name, person.role, person.by, csrf, self._made.ask.clock(), token)
         await self._made.sessions.write(secret, session)
         await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
+        actor = actions.Actor(person, self._made.keeper.address(request))
+        await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
         flags = self._flags(request)
@@ -121,7 +123,7 @@ class Signing:
         # The same in all tabs of a browser, so that several may be on their way.
         browser = request.cookies.get(BEGUN) or self._new_text(24)
         to = _own_path(request.query_params.get("to", "/"))
-        answer = responses.RedirectResponse(await self._provider.begin(self._back(request), to, browser), 303)
+        answer = responses.RedirectResponse(await self._provider.begin(self._back(), to, browser), 303)
         flags = self._flags(request)
         answer.set_cookie(BEGUN, browser, max_age=oidc.UNDER_WAY_SECONDS, path="/sign-in/oidc", **flags)
         return answer
@@ -130,13 +132,12 @@ class Signing:
         if self._provider is None:
             return await self._show(request, "signing in with a provider is not configured", 404)
         browser = request.cookies.get(BEGUN, "")
-        person, to = await self._provider.end(request.query_params, self._back(request), browser)
+        person, to = await self._provider.end(request.query_params, self._back(), browser)
         return await self._signed_in(request, person, to)
 
-    def _back(self, request: requests.Request) -> str:
+    def _back(self) -> str:
         """Where the provider sends people back to."""
-        base = self._made.ask.settings.management.public_url or str(request.base_url).rstrip("/")
-        return f"{base}{BACK}"
+        return f"{self._made.ask.settings.management.public_url}{BACK}"
 
 
 def _own_path(to: str) -> str:

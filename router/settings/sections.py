@@ -191,6 +191,13 @@ class Management(Section):
     public_url: str = pydantic.Field(default="", pattern="^(https?://[^/]+)?$", description="Where browsers find it.")
     oidc: Oidc | None = None
 
+    @pydantic.model_validator(mode="after")
+    def _says_where_it_is(self) -> "Management":
+        """A provider sends people back to one address; whoever asks must not be the one to say which."""
+        if self.oidc is not None and not self.public_url:
+            raise ValueError("public_url is needed with oidc: the provider sends people back there")
+        return self
+
 
 class SelfReport(Section):
     """How the router tells of its own failure."""

@@ -26,8 +26,11 @@ from starlette import applications, requests, responses, routing
 from router import settings as configuration
 from router.assembly import running
 from router.domain import access
-from router.management import app, console
+from router.management import app, console, gatekeeper
 
+NOT_PROVEN = "the provider&#39;s proof of who you are is not accepted"
+NOT_READABLE = "what the provider answers can&#39;t be understood"
+NOT_THERE = "the provider can&#39;t be reached now"
 SECRET = "the-client-secret-of-the-console"
 CONFIG = """
 management:
@@ -243,3 +246,19 @@ async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[acce
     token, text = access.new_token(name, access.Role.VIEWER, now, expires_at, secrets.token_urlsafe)
     await found.parts.tokens.write(token)
     return token, text
+
+
+async def come_back(provider: Provider, found: Console, **query: str) -> httpx.Response:
+    """Leave and come back: the console's answer."""
+    back = provider.takes(await found.leave())
+    if query:
+        back = f"{provider.asked['redirect_uri']}?{urllib.parse.urlencode({'state': provider.asked['state'], **query})}"
+    return await found.browser.get(back)
+
+
+async def refused(provider: Provider, found: Console, status: int, text: str, **query: str) -> None:
+    """Nobody is signed in, and the page says why."""
+    answer = await come_back(provider, found, **query)
+    assert (answer.status_code, text in answer.text) == (status, True), answer.text
+    assert gatekeeper.COOKIE not in found.browser.cookies
+    assert await found.may() == 401

@@ -61,6 +61,9 @@ def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, rol
         assert name in page
         session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
         assert (session.name, session.role.word, session.by) == (name, role, f"oidc {who}")
+        (line,) = await found.parts.ask.ledgers.audit()
+        assert (line.what, line.who, line.by, line.address) == ("sign in", name, f"oidc {who}", "127.0.0.1")
+        assert (line.subject, line.outcome) == (role, "done")
 
     signed_in_by(body)
 
@@ -73,6 +76,7 @@ def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who
         assert f"{who}@example.com is in none of the groups that may look here" in answer.text
         assert gatekeeper.COOKIE not in found.browser.cookies
         assert await found.may() == 401
+        assert await found.parts.ask.ledgers.audit() == []
 
     signed_in_by(body)
 
@@ -166,18 +170,18 @@ def test_nobody_is_signed_in_by_opening_the_way_back_of_somebody_else(signed_in_
 
 @pytest.mark.parametrize("secure", [True, False])
 def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secure):
-    public_url = "https://console.example.com" if secure else ""
+    public_url = "https://console.example.com" if secure else "http://console.example.com"
 
     async def body(found):
         left = await found.browser.get("/sign-in/oidc")
         there = left.headers["location"]
         asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(there).query))
-        assert asked["redirect_uri"] == f"{public_url or found.url}/sign-in/oidc/back"
+        assert asked["redirect_uri"] == f"{public_url}/sign-in/oidc/back"
         async with identity.browser() as at_provider:
             back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
-        path = back.removeprefix(public_url or found.url)
+        path = back.removeprefix(public_url)
         begun = left.headers["set-cookie"]
-        # A browser sends secure cookies over the TLS that a proxy ends; this one has to be told to.
+        # Before a proxy that ends TLS a browser would send this by itself.
         kept = {"cookie": begun.split(";")[0]}
         session = (await found.browser.get(path, headers=kept)).headers["set-cookie"]
         assert begun.startswith(f"{signing.BEGUN}=")

@@ -15,7 +15,7 @@ GOOD = {
 def loaded(tmp_path, **changed):
     lines = "".join(f"    {name}: {value}\n" for name, value in {**GOOD, **changed}.items() if value)
     file = tmp_path / "router.yaml"
-    file.write_text(f"management:\n  oidc:\n{lines}")
+    file.write_text(f"management:\n  public_url: https://console.example.com\n  oidc:\n{lines}")
     return settings.load(file, {"OIDC_SECRET": "very-secret", "EMPTY": ""})
 
 
@@ -61,3 +61,21 @@ def test_nothing_of_a_client_may_be_left_out(tmp_path, name):
 
 def test_a_client_without_a_name_is_a_mistake(tmp_path):
     assert "client_id" in refused(tmp_path, client_id='""')
+
+
+def test_a_provider_needs_an_address_to_send_people_back_to(tmp_path):
+    """Else whoever asks would say, by the host they name, where codes are sent."""
+    (tmp_path / "router.yaml").write_text(
+        "management:\n  oidc: {issuer: https://id.example.com, client_id: a, client_secret: {env: S}, admins: [b]}\n"
+    )
+    with pytest.raises(settings.Refused) as error:
+        settings.load(tmp_path / "router.yaml", {"S": "very-secret"})
+    (problem,) = error.value.problems
+    assert "public_url is needed with oidc" in problem.message
+
+
+@pytest.mark.parametrize("url", ["https://console.example.com/", "https://console.example.com/console", "console"])
+def test_the_console_is_found_at_the_root_of_its_address(tmp_path, url):
+    (tmp_path / "router.yaml").write_text(f"management:\n  public_url: {url}\n")
+    with pytest.raises(settings.Refused):
+        settings.load(tmp_path / "router.yaml", {})
