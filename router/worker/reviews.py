@@ -162,7 +162,7 @@ def waiting(
     found = []
     for one in known:
         place = places.get(one.destination)
-        if place is None or one.episode != incident.episode or incident.response is None:
+        if place is None or not place.kind.public or one.episode != incident.episode or incident.response is None:
             continue
         desired = desires.of(incident, one, known, place)
         step = plan.plan(desired, one, now=now)

@@ -1,0 +1,55 @@
+"""The console at the size it is made for: 1,000 open incidents that all wait for a person, and 100,000 deliveries."""
+
+import random
+import time
+
+from router.assembly import parts
+from router.domain import delivery, identity
+from router.store import codec, keys
+from tests.integration import desk
+
+INCIDENTS, DELIVERIES = 1_000, 100_000
+PAGES = ("/api/v1/incidents", "/", "/deliveries", "/incidents", "/api/v1/deliveries", "/api/v1/overview")
+MOST_SECONDS = 2.0  # A machine that does other things, too, is slow; alone each takes less than 0.15 s.
+MOST_BYTES = 100_000
+
+
+async def fill(at):
+    for first in range(0, INCIDENTS, 40):  # No more at once than there are connections.
+        await at.deliver(*(desk.firing(f"service-{first + number:04}") for number in range(40)))
+    now = parts.clock()
+    pipeline = at.connection.pipeline(transaction=False)
+    for number in range(DELIVERIES):
+        name = identity.new_delivery_id(now, random.Random(number))
+        one = delivery.pack(name, "json", now, [(desk.firing(), at._decide(desk.firing(), now))])
+        pipeline.xadd(keys.ARCHIVE, {"h": codec.pack_delivery(one), "b": b"{}"})
+        if number % 5_000 == 4_999:
+            await pipeline.execute()
+    await pipeline.execute()
+
+
+async def measured(client, at, path):
+    """The median of five, each after the memory of the last has run out."""
+    taken = []
+    for _ in range(5):
+        at.clock.offset += 2_000_000
+        begin = time.perf_counter()
+        answer = await client.get(path)
+        taken.append(time.perf_counter() - begin)
+        assert answer.status_code == 200
+    return sorted(taken)[2], len(answer.content)
+
+
+def test_pages_are_quick_and_light_with_a_thousand_incidents_and_a_hundred_thousand_deliveries(with_redis, tmp_path):
+    async def play(at):
+        await fill(at)
+        client, _ = await at.browser("viewer")
+        overview = (await client.get("/api/v1/overview")).json()
+        assert (overview["incidents"]["major"], overview["reviews"]) == (INCIDENTS, INCIDENTS)
+        assert overview["kept_deliveries"] >= DELIVERIES
+        found = {path: await measured(client, at, path) for path in PAGES}
+        for path, (seconds, size) in found.items():
+            print(f"{path}: {seconds * 1000:.0f} ms, {size / 1000:.0f} KB")
+        assert {path: each for path, each in found.items() if each[0] > MOST_SECONDS or each[1] > MOST_BYTES} == {}
+
+    desk.playing(with_redis, tmp_path, play)
