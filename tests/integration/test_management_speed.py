@@ -29,15 +29,16 @@ async def fill(at):
 
 
 async def measured(client, at, path):
-    """The median of five, each after the memory of the last has run out."""
-    taken = []
+    """The medians of five, each after the memory of the last has run out: elapsed, of this processor; and the bytes."""
+    taken, worked = [], []
     for _ in range(5):
         at.clock.offset += 2_000_000
-        begin = time.perf_counter()
+        begin, began = time.perf_counter(), time.process_time()
         answer = await client.get(path)
         taken.append(time.perf_counter() - begin)
+        worked.append(time.process_time() - began)
         assert answer.status_code == 200
-    return sorted(taken)[2], len(answer.content)
+    return sorted(taken)[2], sorted(worked)[2], len(answer.content)
 
 
 def test_pages_are_quick_and_light_with_a_thousand_incidents_and_a_hundred_thousand_deliveries(with_redis, tmp_path):
@@ -48,8 +49,8 @@ def test_pages_are_quick_and_light_with_a_thousand_incidents_and_a_hundred_thous
         assert (overview["incidents"]["major"], overview["reviews"]) == (INCIDENTS, INCIDENTS)
         assert overview["kept_deliveries"] >= DELIVERIES
         found = {path: await measured(client, at, path) for path in PAGES}
-        for path, (seconds, size) in found.items():
-            print(f"{path}: {seconds * 1000:.0f} ms, {size / 1000:.0f} KB")
-        assert {path: each for path, each in found.items() if each[0] > MOST_SECONDS or each[1] > MOST_BYTES} == {}
+        for path, (seconds, worked, size) in found.items():
+            print(f"{path}: {seconds * 1000:.0f} ms, of them {worked * 1000:.0f} ms of work, {size / 1000:.0f} KB")
+        assert {path: each for path, each in found.items() if each[0] > MOST_SECONDS or each[2] > MOST_BYTES} == {}
 
     desk.playing(with_redis, tmp_path, play)
