@@ -1,5 +1,6 @@
-"""The console at the size it is made for: 1,000 open incidents that all wait for a person, and 100,000 deliveries."""
+"""The console at the size it is made for: 1,000 open incidents, 120 waiting for a person, and 100,000 deliveries."""
 
+import operator
 import random
 import time
 
@@ -8,15 +9,16 @@ from router.domain import delivery, identity
 from router.store import codec, keys
 from tests.integration import desk
 
-INCIDENTS, DELIVERIES = 1_000, 100_000
+INCIDENTS, WAITING, DELIVERIES = 1_000, 120, 100_000
 PAGES = ("/api/v1/incidents", "/", "/deliveries", "/incidents", "/api/v1/deliveries", "/api/v1/overview")
-MOST_SECONDS = 2.0  # A machine that does other things, too, is slow; alone each takes less than 0.15 s.
+MOST_SECONDS, MOST_WORK = 5.0, 0.5  # A machine that does other things, too, is slow; what is done is 0.15 s at most.
 MOST_BYTES = 100_000
 
 
 async def fill(at):
     for first in range(0, INCIDENTS, 40):  # No more at once than there are connections.
-        await at.deliver(*(desk.firing(f"service-{first + number:04}") for number in range(40)))
+        more = {"calm": "yes"} if first >= WAITING else {}
+        await at.deliver(*(desk.firing(f"service-{first + number:04}", **more) for number in range(40)))
     now = parts.clock()
     pipeline = at.connection.pipeline(transaction=False)
     for number in range(DELIVERIES):
@@ -46,11 +48,13 @@ def test_pages_are_quick_and_light_with_a_thousand_incidents_and_a_hundred_thous
         await fill(at)
         client, _ = await at.browser("viewer")
         overview = (await client.get("/api/v1/overview")).json()
-        assert (overview["incidents"]["major"], overview["reviews"]) == (INCIDENTS, INCIDENTS)
+        assert (sum(overview["incidents"].values()), overview["reviews"]) == (INCIDENTS, WAITING)
         assert overview["kept_deliveries"] >= DELIVERIES
         found = {path: await measured(client, at, path) for path in PAGES}
         for path, (seconds, worked, size) in found.items():
             print(f"{path}: {seconds * 1000:.0f} ms, of them {worked * 1000:.0f} ms of work, {size / 1000:.0f} KB")
-        assert {path: each for path, each in found.items() if each[0] > MOST_SECONDS or each[2] > MOST_BYTES} == {}
+        bounds = (MOST_SECONDS, MOST_WORK, MOST_BYTES)
+        over = {path: each for path, each in found.items() if any(map(operator.gt, each, bounds))}
+        assert over == {}
 
     desk.playing(with_redis, tmp_path, play)
