@@ -80,6 +80,7 @@ class Actions:
             outcome = "failed"
             raise
         finally:
+            self._queries.ask_anew()
             await asyncio.shield(self.write_down(act, what, outcome))
 
     async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:

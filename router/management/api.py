@@ -76,10 +76,9 @@ async def _reviews(call: Call) -> Any:
 
 
 async def _review(call: Call) -> Any:
-    waiting = await call.ask.reviews()
-    wanted = (call.query.incident, call.query.destination)
-    found = next((one for one in waiting if (one.incident, one.destination) == wanted), None)
-    return _there(found, "nothing of this incident waits there")
+    return _there(
+        await call.ask.review(call.query.incident, call.query.destination), "nothing of this incident waits there"
+    )
 
 
 async def _decide(call: Call) -> Any:

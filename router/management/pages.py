@@ -74,8 +74,7 @@ async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
 
 
 async def _review(ask: queries.Queries, query: questions.Review) -> dict[str, Any]:
-    wanted = (query.incident, query.destination)
-    found = next((one for one in await ask.reviews() if (one.incident, one.destination) == wanted), None)
+    found = await ask.review(query.incident, query.destination)
     if found is None:
         raise actions.NotThere("nothing of this incident waits there (any more)")
     return {"one": found}

@@ -41,6 +41,8 @@ class Queries:
         self._places = pages.kinds(settings)
         self._held: Mapping[str, incident_store.Held] = {}
         self._held_at = 0
+        self._waiting: list[models.Review] = []
+        self._waiting_since = 0
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self.all_incidents)
 
     def rule_set(self) -> ruleset.RuleSet:
@@ -118,8 +120,21 @@ class Queries:
         return pages.reviews(self.settings, self.connection, self.clock)
 
     async def reviews(self) -> list[models.Review]:
-        """What waits for a person, the oldest first."""
-        return [shown.review(one) for one in await self.reviewing().waiting()]
+        """What waits for a person, the oldest first; at most a second old, as incidents are."""
+        now = self.clock()
+        if now - self._waiting_since > _FRESH_MICROSECONDS:
+            self._waiting = [shown.review(one) for one in await self.reviewing().waiting()]
+            self._waiting_since = now
+        return self._waiting
+
+    async def review(self, incident: str, destination: str) -> models.Review | None:
+        """What waits of an incident at a destination, as it is now; None where nothing does."""
+        found = [one for one in await self.reviewing().of(incident) if one.destination == destination]
+        return shown.review(found[0]) if found else None
+
+    def ask_anew(self) -> None:
+        """Remember nothing: somebody has acted, and wants to see what came of it."""
+        self._held_at = self._waiting_since = 0
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""

@@ -42,6 +42,10 @@ rules:
     group_by: [labels.service]
     timing: {heartbeat: 1h}
     open: [{at: on-call, name: It is silent}]
+  - name: calm
+    when: {labels.calm: "yes"}
+    group_by: [labels.service]
+    open: [{at: on-call, name: It is calm}]
   - name: down
     when: {source: json}
     group_by: [labels.service]

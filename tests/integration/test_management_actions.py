@@ -255,7 +255,7 @@ def test_what_there_is_to_configure_is_listed_without_secrets(play):
         assert [(one["name"], one["public"]) for one in found.json()["items"]] == [("on-call", False), ("page", True)]
         assert "secret" not in found.text
         rules = (await client.get(f"{API}/rules")).json()
-        assert [one["name"] for one in rules["items"]] == ["ignored", "beating", "down"]
+        assert [one["name"] for one in rules["items"]] == ["ignored", "beating", "calm", "down"]
 
     play(body)
 
