@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -26,6 +26,15 @@ from router.telemetry import log
 Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="INCIDENT_ROUTER_CONFIG", help="The configuration file."),
+]
+
+Server = Annotated[
+    str,
+    typer.Option(
+        "--server",
+        envvar="INCIDENT_ROUTER_SERVER",
+        help="Ask the router whose console is at this URL, by the token in INCIDENT_ROUTER_TOKEN, and no Redis.",
+    ),
 ]
 
 By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
@@ -112,9 +121,9 @@ def printer() -> console.Console:
     return console.Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 400)
 
 
-def moment(at: int) -> str:
-    """A time in microseconds since the epoch, as people read it."""
-    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def moment(at: datetime | None) -> str:
+    """A time as people read it; empty where there is none."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
 
 
 def until_stopped(main: Coroutine[Any, Any, None]) -> None:

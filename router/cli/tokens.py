@@ -13,7 +13,7 @@ from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
 from router.domain import access
-from router.management import actions, api, app, bodies
+from router.management import actions, app, bodies, reading
 
 tokens = typer.Typer(help="Who may use the console and the API.", no_args_is_help=True)
 
@@ -33,7 +33,7 @@ def create(
     try:
         wanted = bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
     except pydantic.ValidationError as error:
-        raise starting.usage(api.wrong("the token", error)) from error
+        raise starting.usage(reading.wrong("the token", error)) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)

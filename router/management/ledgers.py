@@ -64,7 +64,7 @@ class Ledgers:
         state = await gate.Gate(self.connection).state()
         return models.Gate(
             frozen=str(state.freeze) if state.freeze is not None else "",
-            breaker=str(state.breaker) if state.breaker is not None else "",
+            breaker=state.breaker.why if state.breaker is not None else "",
         )
 
     async def dead_letters(self) -> list[entries.DeadLetter]:
@@ -76,7 +76,7 @@ class Ledgers:
                 problem=one.problem,
                 since=models.at(one.since),
                 incident=one.incident,
-                body=one.body.decode("utf-8", "replace"),
+                **models.text(one.body)._asdict(),
             )
             for one in await dead_letters.DeadLetters(self.settings, self.connection).read()
         ]
@@ -84,18 +84,14 @@ class Ledgers:
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""
         found = await quarantine.Quarantine(self.connection).read(limit, cursor)
-        items = [
-            entries.Quarantined(
-                id=one.id,
-                source=one.source,
-                problem=one.problem,
-                kept_at=models.at(one.kept_at),
-                headers=one.headers,
-                body=one.body.decode("utf-8", "replace"),
-            )
-            for one in found
-        ]
-        return models.Page(items=items, next=found[-1].id if len(found) == limit else "")
+        return models.Page(
+            items=[shown.quarantined(one) for one in found], next=found[-1].id if len(found) == limit else ""
+        )
+
+    async def quarantined(self, identity: str) -> entries.Quarantined | None:
+        """One of these bodies; None where it is not kept (any more)."""
+        found = await quarantine.Quarantine(self.connection).find(identity)
+        return shown.quarantined(found) if found is not None else None
 
     def sources(self) -> list[entries.Source]:
         """The configured sources."""

@@ -11,7 +11,7 @@ import pydantic
 
 from router.assembly import parts
 from router.domain import access
-from router.management import actions, api, bodies, queries, questions, shown
+from router.management import actions, api, bodies, queries, questions, reading, shown
 from router.rules import explain as explaining
 from router.rules import load as rules
 from router.rules import ruleset
@@ -106,7 +106,7 @@ async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any
     try:
         asked = bodies.Explain.model_validate({name: form.get(name, "") for name in bodies.Explain.model_fields})
     except pydantic.ValidationError as error:
-        raise actions.Unfit(api.wrong("the form", error)) from error
+        raise actions.Unfit(reading.wrong("the form", error)) from error
     board = _board(ask, form)
     try:
         alerts, at = await ask.alerts(asked)

@@ -115,6 +115,11 @@ class Queries:
             ],
         )
 
+    async def story(self, key: str) -> models.Story | None:
+        """An incident as it is kept; None where there is none of this key."""
+        story = await pages.told(self.settings, self.connection, key)
+        return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
+
     def reviewing(self) -> reviewing.Reviews:
         """What waits, for deciding on it."""
         return pages.reviews(self.settings, self.connection, self.clock)
@@ -146,11 +151,12 @@ class Queries:
         found = await self._archive().find(identity_)
         if found is None:
             return None
-        one = found.delivery
+        one, text = found.delivery, models.text(found.body)
         return models.Delivery(
             **shown.delivery_row(one).model_dump(),
             decisions=[shown.decision(one, decided) for decided in one.rows],
-            body=found.body.decode("utf-8", "replace"),
+            body=text.body,
+            body_base64=text.body_base64,
         )
 
     def _archive(self) -> archive.Archive:
@@ -175,6 +181,11 @@ class Queries:
         ]
         problems = [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
         return models.Rules(version=rules.version, items=items, problems=problems)
+
+    async def outcomes(self) -> models.Outcomes:
+        """How the reviews of each rule ended."""
+        found = await counts.Counts(self.connection).read()
+        return models.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
         """The alerts of a payload or a delivery, and when they came (microseconds).

@@ -53,6 +53,12 @@ class Silences(Nothing):
     over: bool = False
 
 
+class Why(Nothing):
+    """A reason for the record."""
+
+    reason: Annotated[str, pydantic.Field(max_length=4000)] = ""
+
+
 class Key(Nothing):
     """Which incident."""
 

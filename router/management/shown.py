@@ -14,6 +14,7 @@ from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.management import entries, models
 from router.rules import explain as explaining
+from router.store import quarantine
 from router.worker import desire
 from router.worker import reviews as reviewing
 
@@ -166,6 +167,7 @@ def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
         source=one.source,
         received_at=models.at(one.received_at),
         alerts=len(one.rows),
+        ignored=sum(decided.response < 0 for decided in one.rows),
         rules=sorted({one.responses[decided.response].rule for decided in one.rows if decided.response >= 0}),
     )
 
@@ -187,6 +189,18 @@ def decision(one: deliveries.Delivery, decided: deliveries.Row) -> models.Decisi
         place=response.place if response is not None else "",
         destinations=[target.destination for target in response.targets] if response is not None else [],
         ignored=decided.ignored,
+    )
+
+
+def quarantined(one: quarantine.Quarantined) -> entries.Quarantined:
+    """A body that could not be read."""
+    return entries.Quarantined(
+        id=one.id,
+        source=one.source,
+        problem=one.problem,
+        kept_at=models.at(one.kept_at),
+        headers=one.headers,
+        **models.text(one.body)._asdict(),
     )
 
 

@@ -114,7 +114,7 @@ def test_each_sign_in_has_its_own_state_nonce_and_challenge(with_liar):
         {"sub": None},
         {"sub": ""},
     ],
-    ids=str,
+    ids=lambda claims: "-".join(f"{name}:{type(value).__name__}" for name, value in claims.items()),
 )
 def test_an_id_token_with_a_wrong_claim_lets_nobody_in(with_liar, claims):
     async def body(provider, found):
