@@ -1,29 +1,33 @@
 # The image of incident-router: `web`, `worker` or `run`, one process a container, configured by a mounted file.
 # Nothing is fetched but what requirements/ names, with its hash.
 
-FROM python:3.13-slim-bookworm AS build
+# Both stages stand on this one. A release names it by digest: --build-arg BASE=python:3.13-slim-bookworm@sha256:...
+ARG BASE=python:3.13-slim-bookworm
+
+FROM ${BASE} AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 
-# The environment in which the wheel is built stays behind in this stage.
+# The environment in which the wheel is built stays behind in this stage, and pip with it.
 COPY requirements/build.txt requirements/build.txt
-RUN python -m venv /build/tools && /build/tools/bin/pip install --require-hashes -r requirements/build.txt
+RUN python -m venv /build/tools \
+    && /build/tools/bin/pip install --no-compile --require-hashes -r requirements/build.txt
 
 # What runs: its own layer, so that a change of our code alone leaves it as it is.
 COPY requirements/runtime.txt requirements/runtime.txt
-RUN python -m venv /opt/incident-router \
-    && /opt/incident-router/bin/pip install --require-hashes -r requirements/runtime.txt
+RUN python -m venv --without-pip /opt/incident-router \
+    && /build/tools/bin/pip --python /opt/incident-router install --no-compile --require-hashes -r requirements/runtime.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY router router
+# Nothing may be written where it runs, so all is compiled here; what never changes needs no look at its source's time.
 RUN /build/tools/bin/python -m hatchling build -t wheel -d /build/wheels \
-    && /opt/incident-router/bin/pip install --no-deps /build/wheels/*.whl \
-    && /opt/incident-router/bin/python -m compileall -q /opt/incident-router/lib \
-    && /opt/incident-router/bin/pip uninstall -y pip
+    && /build/tools/bin/pip --python /opt/incident-router install --no-compile --no-deps /build/wheels/*.whl \
+    && /opt/incident-router/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/incident-router/lib
 
 
-FROM python:3.13-slim-bookworm
+FROM ${BASE}
 
 ARG VERSION=unreleased
 ARG REVISION=unknown

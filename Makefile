@@ -10,9 +10,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast test-faults fuzz check bench format lock clean
+.PHONY: help run demo test test-fast test-faults fuzz check bench golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -24,7 +25,7 @@ demo: $(VENV)/.installed-run ## Tell an alert storm's story in the terminal, in 
 	@exec $(BIN)/incident-router demo
 
 test: $(VENV)/.installed-dev ## Run every test; as root it first installs the Debian programs that some of them drive
-	@scripts/install-debian-programs prometheus prometheus-alertmanager
+	@scripts/install-debian-programs prometheus prometheus-alertmanager curl
 	@$(PYTEST)
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
@@ -45,6 +46,15 @@ check: $(VENV)/.installed-dev ## Check style, types, layers and locks
 
 bench: $(VENV)/.installed-dev ## Run every benchmark; the figures go to benchmark-results/
 	@scripts/run-benchmarks $(BIN)/python
+
+sbom: $(VENV)/.installed-dev ## Write what the image holds of others' as CycloneDX into dist/
+	@scripts/make-sbom $(BIN) $(DIST)
+
+dist: $(VENV)/.installed-dev ## Make what a release consists of in dist/: wheel, source, chart, SBOM and checksums
+	@scripts/make-dist $(BIN) $(DIST)
+
+golden: $(VENV)/.installed-dev ## Write anew what the chart is expected to render, and the table of its values
+	@$(BIN)/python -m tests.chart.golden
 
 format: $(VENV)/.installed-dev ## Bring the code into form
 	@$(BIN)/ruff check --fix

@@ -22,14 +22,15 @@ from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
 from router.store import archive as archives
-from router.store import health, quarantine, quotas, seen, silences, stream
+from router.store import health, quarantine, quotas, replicas, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
-from router.worker import bound, mutes, perform, reconcile, supervise, triage
+from router.worker import bound, mutes, own, perform, reconcile, supervise, triage
 
+_MOST_OF_PING = 1024 * 1024
 _MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
@@ -80,13 +81,13 @@ def places(settings: configuration.Settings, store: "redis.asyncio.Redis | None"
     for name, config in settings.destinations.items():
         kind = destinations.KINDS[config.kind]
         connection = kind.connect(name, config, clock)
+        secret = config.api_key.get_secret_value()
+        account = hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
         if store is not None:
-            secret = config.api_key.get_secret_value()
-            account = hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
             connection.quota = quotas.Quota(store, account, config.per_minute)
         destination = kind.make(name, config, connection)
         follows = getattr(config, "follows", "")
-        made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds)
+        made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds, account)
     return made
 
 
@@ -130,18 +131,22 @@ def worker(
     longest = max((place.timeout_seconds for place in at.values()), default=10.0)
     lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
     bell = supervise.Bell()
-    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
+    archives_them = settings.archive.enabled
+    reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
     store = incident_store.Incidents(connection)
     silenced = mutes.Mutes(silences.Silences(connection), imported(settings))
+    performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed)
+    inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
     return supervise.Worker(
         name,
         reader,
         triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced),
         reconcile.Reconciler(
-            publication_store.Publications(connection, lease_seconds=lease_seconds),
+            publication_store.Publications(connection, lease_seconds=lease_seconds, replicas=confirming),
             store,
             at,
-            perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed),
+            performer,
             pages.pages(settings, connection),
             ticks=ticks,
             randomness=randomness,
@@ -153,12 +158,27 @@ def worker(
         bell=bell,
         kept=archive(settings, connection),
         silenced=silenced,
+        itself=own.Own(reported(settings), at, performer.breakers, store=store, inbox=inbox, randomness=randomness),
         pace=supervise.Pace(
             incidents_at_once=settings.worker.incidents_at_once,
             take_over_idle_seconds=settings.worker.take_over_idle_seconds,
             ask_seconds=settings.silences.ask_every / 1_000_000,
+            ping_seconds=settings.self_report.ping_every / 1_000_000,
         ),
     )
+
+
+def reported(settings: configuration.Settings) -> own.Wanted:
+    """How the router is to tell of its own failure."""
+    wanted = settings.self_report
+    if wanted.ping_url is None:
+        return own.Wanted(wanted.destinations, wanted.after, None, settings.file)
+    url = wanted.ping_url.get_secret_value()
+
+    async def ping() -> None:
+        await fetch.get(url, timeout_seconds=10.0, most_bytes=_MOST_OF_PING)
+
+    return own.Wanted(wanted.destinations, wanted.after, ping, settings.file)
 
 
 def imported(settings: configuration.Settings) -> list[tuple[str, mutes.Imported]]:

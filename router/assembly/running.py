@@ -19,9 +19,10 @@ from starlette import types
 from router import settings as configuration
 from router.assembly import parts
 from router.rules import reload, ruleset
+from router.settings import sections
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
-from router.store import client, embedded, health, stream
+from router.store import client, embedded, health, servers, stream
 from router.store import errors as store_errors
 from router.web import app as web_app
 from router.web import connections, serve, webhooks
@@ -45,13 +46,37 @@ class Address:
 
 
 @contextlib.contextmanager
-def redis_url(settings: configuration.Settings) -> Iterator[str]:
-    """The configured server's address, or that of an embedded one which ends with the block."""
-    if settings.redis.url is not None:
-        yield settings.redis.url.get_secret_value()
+def redis_server(settings: configuration.Settings) -> Iterator[servers.Server]:
+    """The configured server, or an embedded one which ends with the block."""
+    if server := _configured(settings):
+        yield server
         return
-    with embedded.running(settings.data) as server:
-        yield server.url
+    with embedded.running(settings.data) as own:
+        yield servers.Server(own.url)
+
+
+def _configured(settings: configuration.Settings) -> servers.Server | None:
+    """The server that the settings name, if they name any."""
+    said = settings.redis
+    if said.url is None and said.cluster:
+        raise store_errors.Unavailable("set REDIS_URL: a Redis Cluster is reached by the address of one of its servers")
+    if said.url is None and said.sentinel is None:
+        return None
+    url = said.url.get_secret_value() if said.url is not None else "redis://"
+    return servers.Server(url, _tls(settings), _sentinel(said.sentinel), said.cluster)
+
+
+def _sentinel(said: sections.Sentinel | None) -> servers.Sentinel | None:
+    if said is None:
+        return None
+    return servers.Sentinel(said.service, said.nodes, said.username, said.password.get_secret_value())
+
+
+def _tls(settings: configuration.Settings) -> servers.Tls:
+    """The files for TLS: relative paths are relative to the configuration file."""
+    beside, said = Path(settings.file).parent, settings.redis.tls
+    ca, cert, key = (beside / path if path is not None else None for path in (said.ca, said.cert, said.key))
+    return servers.Tls(ca, cert, key)
 
 
 @dataclass(frozen=True)
@@ -171,21 +196,21 @@ def webhook_token(folder: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def connected(url: str) -> AsyncIterator["redis.asyncio.Redis"]:
+async def connected(server: servers.Server) -> AsyncIterator["redis.asyncio.Redis"]:
     """A connection pool to the store, for the length of the block."""
-    connection = client.connect(url)
+    connection = client.connect(server)
     try:
         yield connection
     finally:
         await connection.aclose()
 
 
-def outside_redis(settings: configuration.Settings) -> str:
-    """The configured server's address, or that of a running ``run``; ``Unavailable`` where there is neither."""
-    if settings.redis.url is not None:
-        return settings.redis.url.get_secret_value()
+def outside_redis(settings: configuration.Settings) -> servers.Server:
+    """The configured server, or that of a running ``run``; ``Unavailable`` where there is neither."""
+    if server := _configured(settings):
+        return server
     if address := embedded.address(settings.data):
-        return address
+        return servers.Server(address)
     raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 
 

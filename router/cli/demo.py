@@ -37,9 +37,9 @@ async def _demo(wait: bool) -> None:
             stand_in = configuration.StandIn(_TOKEN, vendors)
             environment = {"INCIDENT_ROUTER_DATA": folder}
             settings = configuration.load(_FOLDER / "incident-router.yaml", environment, stand_in)
-            with running.redis_url(settings) as url:
+            with running.redis_server(settings) as server:
                 async with (
-                    running.connected(url) as connection,
+                    running.connected(server) as connection,
                     running.working(settings, connection, group),
                     running.door(settings, connection, group) as router,
                 ):

@@ -69,8 +69,8 @@ async def _run(config: Path, at: At, simulator_port: int | None) -> None:
             simulator = await stack.enter_async_context(running.simulating(simulator_port, memory=memory))
         settings = starting.settings(config, _stand_in(config, simulator))
         settings = running.listening(settings, *at)
-        url = stack.enter_context(running.redis_url(settings))
-        connection = await stack.enter_async_context(running.connected(url))
+        server = stack.enter_context(running.redis_server(settings))
+        connection = await stack.enter_async_context(running.connected(server))
         async with (
             running.working(settings, connection, group),
             running.door(settings, connection, group, works=True) as router,

@@ -16,8 +16,8 @@ from rich import console
 
 from router import settings as configuration
 from router.assembly import parts, running
+from router.documents import nearest, quantities
 from router.documents import problem as problems
-from router.documents import quantities
 from router.rules import load as loading
 from router.rules import ruleset
 from router.store import embedded, errors
@@ -83,6 +83,12 @@ def usage(problem: str) -> typer.Exit:
     """Say how a command was used wrongly, and make the exit to raise: status 2."""
     print(f"incident-router: {problem}", file=sys.stderr)
     return typer.Exit(2)
+
+
+def must_be_known(what: str, name: str, names: Collection[str]) -> None:
+    """See that a name stands for something; where it does not, that is a usage error."""
+    if name not in names:
+        raise usage(f'there is no {what} "{name}"{nearest.hint(name, names)}')
 
 
 def not_kept(delivery: str) -> typer.Exit:

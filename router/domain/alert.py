@@ -13,7 +13,8 @@ class Alert(msgspec.Struct, frozen=True, array_like=True):
     """One firing or resolved condition.
 
     ``fingerprint`` stays the same from firing to resolved and is unique within ``source``. ``starts_at`` and
-    ``ends_at`` are microseconds since the epoch; ``ends_at`` is 0 while the alert fires. ``severity`` is the
+    ``ends_at`` are microseconds since the epoch. While the alert fires, ``ends_at`` is when it ends by itself unless
+    it is repeated with a later end by then; 0 where it fires until it is said to be resolved. ``severity`` is the
     sender's own word (empty where it sends none): rules decide what it means here. ``link`` points back at
     whatever the sender links to.
     """

@@ -62,12 +62,20 @@ def fold(
 def unmute(
     incident: incidents.Incident, muting: silence.Muting | None, *, now: int, episode: str
 ) -> incidents.Incident:
-    """Hear of the alerts whose silence was to be looked at by ``now`` and is over; the same object if none is."""
-    incident = heartbeat.excused(incident, muting, now)
+    """Hear of the alerts whose silence was to be looked at by ``now`` and is over; the same object if none is.
+
+    One that has ended by itself meanwhile is not heard of any more.
+    """
+    incident = _without_over(heartbeat.excused(incident, muting, now), now)
     due = [muted.routed for muted in incident.muted.values() if muted.until <= now]
     if beats := heartbeat.beats(due):
         return heartbeat.resumed(incident, beats[0], muting, now)
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
+
+
+def _without_over(incident: incidents.Incident, now: int) -> incidents.Incident:
+    muted = {name: one for name, one in incident.muted.items() if one.until > now or not _is_over(one.routed, now)}
+    return incident if len(muted) == len(incident.muted) else msgspec.structs.replace(incident, muted=muted)
 
 
 def _set_aside(
@@ -89,11 +97,20 @@ def _set_aside(
             heard.append(routed)
         elif identity in muted or len(muted) < silence.MOST_MUTED:
             before = muted.get(identity)
-            if before is None or before.until <= now or before.by != mute.by:
+            if before is None or before.until <= now or before.by != mute.by or _ends_later(routed, before.routed):
                 muted[identity] = incidents.Muted(routed, mute.until, mute.by)
     if muted == incident.muted:
         return incident, heard
     return msgspec.structs.replace(incident, muted=muted), heard
+
+
+def _ends_later(routed: decisions.Routed, before: decisions.Routed) -> bool:
+    return routed.alert.ends_at > before.alert.ends_at
+
+
+def _is_over(routed: decisions.Routed, now: int) -> bool:
+    """Whether an alert has ended by itself; a heartbeat does not: it is missed, by its rule."""
+    return 0 < routed.alert.ends_at <= now and not heartbeat.beats([routed])
 
 
 def _is_beyond(incident: incidents.Incident, state: incidents.AlertState, further: int) -> bool:
@@ -120,16 +137,24 @@ def _with(
         alerts=known if reuse else {**known, **changed},
         fires=fires,
         heard_since=0 if not fires else incident.heard_since or now,
+        expires_at=_expires_at(incident, changed) if fires else 0,
         tombstones_since=incident.tombstones_since or (now if buried else 0),
     )
     return _without_old_tombstones(held, now)
 
 
+def _expires_at(incident: incidents.Incident, changed: dict[str, incidents.AlertState]) -> int:
+    """A moment before which no alert ends by itself; it is not moved on by repeats, but once it has come."""
+    ends = [state.ends_at for state in changed.values() if state.ends_at and not state.resolved]
+    if incident.expires_at:
+        ends.append(incident.expires_at)
+    return min(ends, default=0)
+
+
 def _state(routed: decisions.Routed, now: int) -> incidents.AlertState:
     alert = routed.alert
-    resolved = alert.status == "resolved"
     return incidents.AlertState(
-        alert.starts_at, resolved, alert.ends_at if resolved else 0, routed.decision.severity, now
+        alert.starts_at, alert.status == "resolved", alert.ends_at, routed.decision.severity, now
     )
 
 

@@ -43,6 +43,7 @@ def heard(
         alerts={},
         fires=0,
         heard_since=0,
+        expires_at=0,
         quiet_since=0,
         muted={},
         beat_at=now,

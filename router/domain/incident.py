@@ -15,7 +15,9 @@ Status = Literal["open", "closed", "pending"]
 class AlertState(msgspec.Struct, frozen=True, array_like=True):
     """The newest that is known of one alert of the incident; times in microseconds since the epoch.
 
-    ``learned_at`` is when this state was folded in; it takes no part in deciding which state is the newer one.
+    ``ends_at`` of one that fires is when it ends by itself (0: never). An ``expired`` one did: it counts as resolved,
+    though nobody said so, and the same alert with a later end fires anew. ``learned_at`` is when this state was folded
+    in; it takes no part in deciding which state is the newer one.
     """
 
     starts_at: int
@@ -23,11 +25,12 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True):
     ends_at: int
     severity: severities.Severity
     learned_at: int = 0
+    expired: bool = False
 
     @property
     def order(self) -> tuple[int, bool, int, int]:
         """What decides which of two states is the newer one, whatever order they arrive in."""
-        return (self.starts_at, self.resolved, self.ends_at, self.severity)
+        return (self.starts_at, self.resolved and not self.expired, self.ends_at, self.severity)
 
 
 class Muted(msgspec.Struct, frozen=True, array_like=True):
@@ -57,8 +60,9 @@ class Incident(msgspec.Struct, frozen=True):
     ``muted`` are alerts that fire and are silenced, by identity: they are no part of ``alerts``. ``unheld`` counts the
     firing messages of alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last heard.
 
-    Three fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
-    of those was last heard of before ``heard_since``, and no tombstone is older than ``tombstones_since`` (0: none).
+    Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
+    of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
+    than ``tombstones_since`` (0: none).
     """
 
     key: str
@@ -88,6 +92,7 @@ class Incident(msgspec.Struct, frozen=True):
     muted: dict[str, Muted] = {}
     unheld: int = 0
     beat_at: int = 0
+    expires_at: int = 0
 
     @property
     def still_fires(self) -> int:

@@ -36,6 +36,8 @@ def _due(incident: incidents.Incident) -> int:
         moments.append(incident.quiet_since + patience(incident))
     if timing.stale_after and incident.heard_since:
         moments.append(incident.heard_since + timing.stale_after)
+    if incident.expires_at:
+        moments.append(incident.expires_at)
     return min(moments, default=0)
 
 
@@ -48,7 +50,7 @@ def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents
         return incident
     if incident.status == "closed":
         return opened(incident, now=now, episode=episode)
-    incident = _without_stale(incident, now)
+    incident = _without_expired(_without_stale(incident, now), now)
     if not incident.still_fires:
         return _quiet(incident, now)
     if incident.status == "open":
@@ -159,6 +161,30 @@ def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident
     kept = {key: state for key, state in incident.alerts.items() if state.resolved or state.learned_at > horizon}
     heard = [state.learned_at for state in kept.values() if not state.resolved]
     return msgspec.structs.replace(incident, alerts=kept, fires=len(heard), heard_since=min(heard, default=0))
+
+
+def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incident:
+    """End the alerts whose own time is over; they stay as tombstones, for a message that was read twice is no news."""
+    if not 0 < incident.expires_at <= now:
+        return incident
+    kept = {key: _expired(state, now) if _is_over(state, now) else state for key, state in incident.alerts.items()}
+    firing = [state for state in kept.values() if not state.resolved]
+    return msgspec.structs.replace(
+        incident,
+        alerts=kept,
+        fires=len(firing),
+        heard_since=incident.heard_since if firing else 0,
+        expires_at=min((state.ends_at for state in firing if state.ends_at), default=0),
+        tombstones_since=incident.tombstones_since or now,
+    )
+
+
+def _is_over(state: incidents.AlertState, now: int) -> bool:
+    return not state.resolved and 0 < state.ends_at <= now
+
+
+def _expired(state: incidents.AlertState, now: int) -> incidents.AlertState:
+    return msgspec.structs.replace(state, resolved=True, expired=True, learned_at=now)
 
 
 def heard_again(incident: incidents.Incident, state: incidents.AlertState, now: int) -> bool:

@@ -80,6 +80,7 @@ class Actions:
             outcome = "failed"
             raise
         finally:
+            self._queries.ask_anew()
             await asyncio.shield(self.write_down(act, what, outcome))
 
     async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:
@@ -88,7 +89,9 @@ class Actions:
             reviews = self._queries.reviewing()
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
             if not waits or waits[0].digest != body.seen:
-                raise Changed(shown.review(waits[0]) if waits else None, await self._first(body))
+                raise Changed(shown.review(waits[0]) if waits else None, await self._first(body, gone=not waits))
+            if body.fields and body.decision == "dismiss":
+                raise Unfit("what is dismissed is not shown: it takes no fields")
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := pages.wrong_fields(self._settings, body.destination, fields):
@@ -99,14 +102,14 @@ class Actions:
                 verdict = await reviews.decide(waits[0], word)
             except reviewing.ChangedError as error:
                 now = shown.review(error.now) if error.now is not None else None
-                raise Changed(now, await self._first(body)) from error
+                raise Changed(now, await self._first(body, gone=now is None)) from error
             return models.Decided(kind=verdict.kind, who=verdict.who, at=models.at(verdict.at), digest=verdict.digest)
 
-    async def _first(self, body: bodies.Decide) -> str:
-        """Who has decided on it already, if anybody has."""
+    async def _first(self, body: bodies.Decide, *, gone: bool) -> str:
+        """Who has decided on it already, if anybody has; where something waits still, who decided on what was seen."""
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
-        return verdict.who if verdict is not None else ""
+        return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
     async def silence(self, act: Act, body: bodies.AddSilence) -> entries.Silence:
         """Make a silence; ``Unfit`` where a matcher can't be read, or it would silence everything."""

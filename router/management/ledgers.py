@@ -81,9 +81,11 @@ class Ledgers:
             for one in await dead_letters.DeadLetters(self.settings, self.connection).read()
         ]
 
-    async def quarantine(self, limit: int = 100) -> list[entries.Quarantined]:
+    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""
-        return [shown.quarantined(one) for one in await quarantine.Quarantine(self.connection).read(limit)]
+        found = await quarantine.Quarantine(self.connection).read(limit, cursor)
+        more = found[-1].id if len(found) == limit else ""
+        return models.Page(items=[shown.quarantined(one) for one in found], next=more)
 
     async def quarantined(self, identity: str) -> entries.Quarantined | None:
         """One of these bodies; None where it is not kept (any more)."""
@@ -103,9 +105,10 @@ class Ledgers:
         """All tokens, the oldest first, without their secrets."""
         return [shown.token(one) for one in await access.Tokens(self.connection).read()]
 
-    async def audit(self, limit: int = 200) -> list[entries.Action]:
+    async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Action]:
         """What people and programs did lately, the newest first."""
-        return [
+        found, more = await access.Audit(self.connection).page(cursor, limit)
+        items = [
             entries.Action(
                 at=models.at(one.at),
                 who=one.who,
@@ -116,5 +119,6 @@ class Ledgers:
                 outcome=one.outcome,
                 reason=one.reason,
             )
-            for one in await access.Audit(self.connection).newest(limit)
+            for one in found
         ]
+        return models.Page(items=items, next=more)

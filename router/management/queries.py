@@ -1,5 +1,6 @@
 """Everything that people may ask: one set of questions under the console, the API and the commands."""
 
+import bisect
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -18,7 +19,6 @@ from router.store import archive, counts, health, quarantine, stream
 from router.store import incidents as incident_store
 from router.worker import reviews as reviewing
 
-_MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 _FRESH_MICROSECONDS = 1_000_000
 
 
@@ -41,6 +41,8 @@ class Queries:
         self._places = pages.kinds(settings)
         self._held: Mapping[str, incident_store.Held] = {}
         self._held_at = 0
+        self._waiting: list[models.Review] = []
+        self._waiting_since = 0
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self.all_incidents)
 
     def rule_set(self) -> ruleset.RuleSet:
@@ -61,7 +63,7 @@ class Queries:
         """Incidents, those that are open first and the worst of them before the others.
 
         ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
-        for in key, title, rule and labels. ``cursor`` is where the page before ended.
+        for in key, title, rule and labels. ``cursor`` is where the page before ended; ``ValueError`` where it is none.
         """
         found = [
             one.incident
@@ -69,9 +71,9 @@ class Queries:
             if shown.wanted(one.incident, status, severity, text.lower())
         ]
         found.sort(key=shown.order)
-        start = shown.after(found, cursor, lambda one: one.key)
+        start = bisect.bisect_right(found, shown.place(cursor), key=shown.order) if cursor else 0
         chosen = found[start : start + limit]
-        more = chosen[-1].key if chosen and start + limit < len(found) else ""
+        more = shown.cursor(chosen[-1]) if start + limit < len(found) else ""
         return models.Page(items=[shown.row(one) for one in chosen], next=more)
 
     async def incident(self, key: str) -> models.Incident | None:
@@ -123,8 +125,21 @@ class Queries:
         return pages.reviews(self.settings, self.connection, self.clock)
 
     async def reviews(self) -> list[models.Review]:
-        """What waits for a person, the oldest first."""
-        return [shown.review(one) for one in await self.reviewing().waiting()]
+        """What waits for a person, the oldest first; at most a second old, as incidents are."""
+        now = self.clock()
+        if now - self._waiting_since > _FRESH_MICROSECONDS:
+            self._waiting = [shown.review(one) for one in await self.reviewing().waiting()]
+            self._waiting_since = now
+        return self._waiting
+
+    async def review(self, incident: str, destination: str) -> models.Review | None:
+        """What waits of an incident at a destination, as it is now; None where nothing does."""
+        found = [one for one in await self.reviewing().of(incident) if one.destination == destination]
+        return shown.review(found[0]) if found else None
+
+    def ask_anew(self) -> None:
+        """Remember nothing: somebody has acted, and wants to see what came of it."""
+        self._held_at = self._waiting_since = 0
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""

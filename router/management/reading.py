@@ -17,7 +17,7 @@ def query(model: type[Shape], found: Mapping[str, str]) -> Shape:
     try:
         return model.model_validate(found)
     except pydantic.ValidationError as error:
-        raise actions.Unfit(_wrong("the query", error)) from error
+        raise actions.Unfit(wrong("the query", error)) from error
 
 
 async def body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
@@ -28,7 +28,7 @@ async def body(model: type[Shape] | None, request: requests.Request) -> pydantic
     try:
         found = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
-        raise actions.Unfit(_wrong("the body", error)) from error
+        raise actions.Unfit(wrong("the body", error)) from error
     return _seen(found, request) if isinstance(found, bodies.Decide) and not found.seen else found
 
 
@@ -41,6 +41,7 @@ def _seen(found: bodies.Decide, request: requests.Request) -> bodies.Decide:
     return found.model_copy(update={"seen": tag})
 
 
-def _wrong(where: str, error: pydantic.ValidationError) -> str:
+def wrong(where: str, error: pydantic.ValidationError) -> str:
+    """What can't be read of a query, a body or a form, in words."""
     told = [f"{'.'.join(map(str, one['loc'])) or where}: {one['msg']}" for one in error.errors(include_url=False)]
     return f"{where} can't be read: {'; '.join(told)}"

@@ -1,6 +1,7 @@
 """From what the domain knows to what people are told: each function makes one model."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import base64
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from router.store import quarantine
 from router.worker import desire
 from router.worker import reviews as reviewing
 
+Order = tuple[bool, int, int, str]
+_place = msgspec.json.Decoder(Order).decode
 _MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 
 
@@ -72,16 +75,23 @@ def _said(one: incidents.Incident) -> Iterable[str]:
         yield from (f"{name}={value}" for name, value in one.opening_alert.labels.items())
 
 
-def order(one: incidents.Incident) -> tuple[bool, int, int, str]:
+def order(one: incidents.Incident) -> Order:
     """What sorts incidents: those that are not over first, and the worst of them."""
     return (one.status == "closed", -one.severity, -max(one.closed_at, one.opened_at), one.key)
 
 
-def after(found: Sequence[Any], cursor: str, name: Callable[[Any], str]) -> int:
-    """Where in a list the page begins after the one that ended with ``cursor``."""
-    if not cursor:
-        return 0
-    return next((place + 1 for place, one in enumerate(found) if name(one) == cursor), len(found))
+def cursor(one: incidents.Incident) -> str:
+    """The place of an incident in their order, as text; it holds also when the incident is somewhere else by now."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(order(one))).decode().rstrip("=")
+
+
+def place(cursor: str) -> Order:
+    """The place that a cursor stands for; ``ValueError`` where it is none."""
+    try:
+        found: Order = _place(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except msgspec.MsgspecError as error:
+        raise ValueError("is not what `next` was") from error
+    return found
 
 
 def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:

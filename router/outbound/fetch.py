@@ -12,7 +12,7 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
             httpx.AsyncClient(timeout=timeout_seconds, follow_redirects=False, trust_env=True) as client,
             client.stream("GET", url) as answer,
         ):
-            if answer.status_code != httpx.codes.OK:
+            if not answer.is_success:
                 raise errors.Temporary(f"the answer was {answer.status_code}")
             parts = []
             size = 0

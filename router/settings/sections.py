@@ -1,12 +1,16 @@
 """The sections of the configuration file, a model each: what may be set, its bounds, and what holds where it is not."""
 
 import ipaddress
+import urllib.parse
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 from router.documents import quantities
+
+SENTINEL_PORT = 26379
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Section(pydantic.BaseModel):
@@ -15,12 +19,74 @@ class Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class Tls(Section):
+    """Files in PEM for a Redis that is reached over TLS; relative paths are relative to the configuration file."""
+
+    ca: Path | None = pydantic.Field(default=None, description="Authorities to trust in the place of the system's.")
+    cert: Path | None = pydantic.Field(default=None, description="The router's own certificate.")
+    key: Path | None = pydantic.Field(default=None, description="The key of its certificate.")
+
+    @pydantic.model_validator(mode="after")
+    def _go_together(self) -> "Tls":
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("cert and key go together")
+        return self
+
+
+def _host_and_port(value: Any) -> Any:
+    """Read ``host:port``; the port is Sentinel's own where it is left out."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = urllib.parse.urlsplit(f"//{value}")
+        host, port = parts.hostname, parts.port or SENTINEL_PORT
+    except ValueError:
+        host, port = None, 0
+    if not host or "/" in value or "@" in value:
+        raise ValueError("a place of the form host:port is needed here")
+    return host, port
+
+
+HostAndPort = Annotated[
+    tuple[str, int],
+    pydantic.BeforeValidator(_host_and_port),
+    pydantic.WithJsonSchema({"type": "string", "description": "host:port"}),
+]
+
+
+class Sentinel(Section):
+    """The sentinels that say which server is the primary; the servers' own user and password stand in the URL."""
+
+    service: str = pydantic.Field(min_length=1, description="The name by which the sentinels know the primary.")
+    nodes: tuple[HostAndPort, ...] = pydantic.Field(description="The sentinels, each as host:port.")
+    username: str = pydantic.Field(default="", description="The user that the sentinels ask for.")
+    password: pydantic.SecretStr = pydantic.Field(
+        default=pydantic.SecretStr(""), description="The password that the sentinels ask for."
+    )
+
+    @pydantic.field_validator("nodes", mode="after")
+    @classmethod
+    def _not_none(cls, nodes: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+        if not nodes:  # Said here and not by a least length, which would be said of a mistaken node once more.
+            raise ValueError("at least one sentinel is needed here")
+        return nodes
+
+
 class Redis(Section):
     """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
 
     url: pydantic.SecretStr | None = None
+    tls: Tls = Tls()
+    sentinel: Sentinel | None = pydantic.Field(default=None, description="For servers that Sentinel watches over.")
+    cluster: bool = pydantic.Field(default=False, description="Whether the URL is that of a Redis Cluster.")
     replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
     wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
+
+    @pydantic.model_validator(mode="after")
+    def _one_or_the_other(self) -> "Redis":
+        if self.cluster and self.sentinel is not None:
+            raise ValueError("a cluster sees to its primaries itself: leave sentinel or cluster out")
+        return self
 
 
 class Web(Section):
@@ -87,12 +153,34 @@ class Oidc(Section):
     """Where people sign in: an OpenID Connect provider, and which of its groups may do what."""
 
     issuer: str = pydantic.Field(pattern="^https?://", description="The provider's address.")
-    client_id: str
-    client_secret: pydantic.SecretStr
+    client_id: str = pydantic.Field(min_length=1)
+    client_secret: pydantic.SecretStr = pydantic.Field(min_length=1)
+    scopes: tuple[str, ...] = pydantic.Field(default=("openid", "email", "profile"), description="What is asked for.")
     claim: str = pydantic.Field(default="groups", description="The claim that names a person's groups.")
     viewers: tuple[str, ...] = ()
     responders: tuple[str, ...] = ()
     admins: tuple[str, ...] = ()
+
+    @pydantic.field_validator("issuer")
+    @classmethod
+    def _private(cls, issuer: str) -> str:
+        """Codes and keys must not be seen, or changed, on the way."""
+        if not issuer.startswith("https://") and urllib.parse.urlsplit(issuer).hostname not in LOOPBACK:
+            raise ValueError("must start with https://")
+        return issuer
+
+    @pydantic.field_validator("scopes")
+    @classmethod
+    def _says_who(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError('must hold "openid"')
+        return scopes
+
+    @pydantic.model_validator(mode="after")
+    def _lets_somebody_in(self) -> "Oidc":
+        if not self.viewers and not self.responders and not self.admins:
+            raise ValueError("name at least one group in viewers, responders or admins")
+        return self
 
 
 class Management(Section):
@@ -102,6 +190,22 @@ class Management(Section):
     port: int | None = pydantic.Field(default=None, ge=0, le=65535, description="8082, or free where web.port is 0.")
     public_url: str = pydantic.Field(default="", pattern="^(https?://[^/]+)?$", description="Where browsers find it.")
     oidc: Oidc | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _says_where_it_is(self) -> "Management":
+        """A provider sends people back to one address; whoever asks must not be the one to say which."""
+        if self.oidc is not None and not self.public_url:
+            raise ValueError("public_url is needed with oidc: the provider sends people back there")
+        return self
+
+
+class SelfReport(Section):
+    """How the router tells of its own failure."""
+
+    destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
+    after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+    ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
+    ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 
 
 class Archive(Section):
@@ -134,6 +238,7 @@ class File(Section):
     pages: Pages = Pages()
     silences: Silences = Silences()
     management: Management = Management()
+    self_report: SelfReport = SelfReport()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self
 import msgspec
 import pydantic
 
+from router.documents import quantities
 from router.domain import alert as alerts
 from router.sources import authentication, signatures, tokens
 
@@ -33,6 +34,9 @@ class Config(pydantic.BaseModel):
     Credentials: ``bearer`` tokens and ``basic`` (``user:password``), several of each at once for rotation; a ``token``
     in another header or in the address; a ``signature`` of the body. All that is set has to be right, but of bearer
     and basic one is enough. Or ``auth: none``, said in so many words. ``allow_from``: the networks it may come from.
+
+    ``resolve_after`` is for senders that never say that it is over: a firing alert that is not repeated for so long
+    (microseconds; 0: never) has ended.
     """
 
     # A message about a wrong setting must not repeat what was set: it may be a secret.
@@ -45,6 +49,7 @@ class Config(pydantic.BaseModel):
     signature: signatures.Config | None = None
     auth: Literal["required", "none"] = "required"
     allow_from: tuple[Network, ...] = ()
+    resolve_after: quantities.Duration = 0
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:
@@ -55,6 +60,11 @@ class Config(pydantic.BaseModel):
     def proves(self) -> bool:
         """Whether something else than the Authorization header says who may post."""
         return self.token is not None or self.signature is not None
+
+    @property
+    def in_query(self) -> bool:
+        """Whether this sender puts what it has to say into the query of the address, and nothing into a body."""
+        return False
 
 
 class Rejected(msgspec.Struct, frozen=True):

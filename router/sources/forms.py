@@ -2,7 +2,9 @@
 
 import urllib.parse
 from collections.abc import Mapping
+from typing import Any
 
+import msgspec
 import python_multipart
 from python_multipart import exceptions, multipart
 
@@ -10,10 +12,38 @@ from router.sources import base
 
 MOST_FIELDS = 100
 
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+_decode = msgspec.json.Decoder().decode
+
 
 def is_json(body: bytes) -> bool:
     """Whether a body is to be read as JSON: by what it begins with, for senders name any type; an empty one is."""
     return body.lstrip()[:1] in {b"{", b"[", b""}
+
+
+def media_type(headers: Mapping[bytes, bytes]) -> str:
+    """The content type of a request in lower case, without its parameters; empty where there is none."""
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def is_form(kind: str) -> bool:
+    """Whether a media type is that of a form."""
+    return kind in _FORMS
+
+
+def opened(found: Mapping[str, str]) -> dict[str, Any]:
+    """Fields with what they hold: one that is a JSON object or list becomes that, any other stays the text it is."""
+    return {name: _object_or_text(text) for name, text in found.items()}
+
+
+def _object_or_text(text: str) -> Any:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return text
+    try:
+        return _decode(text.encode())
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return text
 
 
 def fields(body: bytes, headers: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import msgspec
 from router.domain import alert as alerts
 from router.sources import alertmanager, base, body, objects, times
 
+_MINUTE = 60_000_000  # Microseconds to which ends that are yet to come are rounded up: repeats say the same then.
 PATH = "/api/v2/alerts"  # What rulers put behind an Alertmanager's address.
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
@@ -45,7 +46,7 @@ class Prometheus:
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
         """Turn a list of alerts into ours; ``base.Unparsable`` where it is none.
 
-        An alert whose end is past is resolved; one without an end, or whose end is yet to come, fires.
+        An alert whose end is past is resolved; one whose end is yet to come fires until then, unless it is repeated.
         """
         try:
             return base.Parsed([self._alert(alert, "", now) for alert in _decode(body)])
@@ -75,7 +76,7 @@ class Prometheus:
             alertmanager.fingerprint(labels),
             "resolved" if over else "firing",
             (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
-            ends_at if over else 0,
+            ends_at if over else -(-ends_at // _MINUTE) * _MINUTE,
             alertmanager.title(labels, annotations),
             labels,
             annotations,

@@ -12,6 +12,7 @@ from router.sources import (
     cloudwatch,
     datadog,
     eventbridge,
+    expiry,
     google,
     grafana,
     json,
@@ -24,6 +25,23 @@ from router.sources import (
     sns,
     tokens,
     uptime_kuma,
+)
+from router.sources.presets import (
+    betterstack,
+    checkly,
+    devhelm,
+    dynatrace,
+    honeycomb,
+    icinga,
+    incident_io_alerts,
+    nagios,
+    opsgenie,
+    pingdom,
+    splunk,
+    splunk_observability,
+    statuscake,
+    uptimerobot,
+    zabbix,
 )
 
 KINDS: Mapping[str, base.Kind] = {
@@ -42,13 +60,31 @@ KINDS: Mapping[str, base.Kind] = {
         newrelic.KIND,
         uptime_kuma.KIND,
         pagerduty.KIND,
+        zabbix.KIND,
+        uptimerobot.KIND,
+        pingdom.KIND,
+        dynatrace.KIND,
+        opsgenie.KIND,
+        betterstack.KIND,
+        nagios.KIND,
+        icinga.KIND,
+        splunk.KIND,
+        splunk_observability.KIND,
+        checkly.KIND,
+        honeycomb.KIND,
+        statuscake.KIND,
+        incident_io_alerts.KIND,
+        devhelm.KIND,
         json.KIND,
     )
 }
 
 
 class Endpoint(msgspec.Struct, frozen=True):
-    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like."""
+    """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
+
+    ``in_query``: the query of the address is what is read, in the place of a body.
+    """
 
     name: str
     kind: base.Kind
@@ -58,6 +94,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     signature: signatures.Signature | None = None
     allow_from: tuple[base.Network, ...] = ()
     topics: sns.Topics | None = None
+    in_query: bool = False
 
 
 def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
@@ -72,7 +109,12 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
     topics = None
     if isinstance(config, cloudwatch.Config) and config.topics:
         topics = sns.Topics(config.topics, config.message_age, fetch or _nowhere)
-    return Endpoint(name, kind, kind.make(name, config), verifier, token, signature, config.allow_from, topics)
+    source = kind.make(name, config)
+    if config.resolve_after:
+        source = expiry.Expiring(source, config.resolve_after)
+    return Endpoint(
+        name, kind, source, verifier, token, signature, config.allow_from, topics=topics, in_query=config.in_query
+    )
 
 
 async def _nowhere(_url: str) -> bytes:

@@ -73,6 +73,16 @@ class Token:
             return f"member {config.member} of the body"
         return f"form field {config.form}" if config.form else f"query parameter {config.query}"
 
+    def without(self, query: bytes) -> bytes:
+        """A query string without the parameter that carries the token, for what is read and written down."""
+        wanted = self._config.query
+        if not wanted:
+            return query
+        parts = query.split(b"&")
+        return b"&".join(
+            part for part in parts if parse.unquote_plus(part.decode("latin-1").partition("=")[0]) != wanted
+        )
+
     def accepts(self, headers: Mapping[bytes, bytes], query: bytes) -> bool:
         """Whether a request with these headers and this query string may post; not for a token in the body."""
         if self._header:

@@ -2,29 +2,51 @@
 
 import asyncio
 from types import TracebackType
+from typing import Any
 
 import redis.asyncio
 from redis import exceptions
 
-from router.store import errors
+from router.store import clusters, errors, sentinels, servers
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 
 
-def connect(url: str) -> "redis.asyncio.Redis":
-    """Make a client for ``redis://``, ``rediss://`` or ``unix://``; nothing is sent before the first command.
+def connect(where: servers.Server | str) -> "redis.asyncio.Redis":
+    """Make a client for a server, or for its address alone; nothing is sent before the first command.
 
     Bytes stay bytes. The library's own time-outs are off: they cost a task a command, and before Python 3.12 they
-    can swallow a cancellation. ``failures`` bounds every command instead.
+    can swallow a cancellation. ``failures`` bounds every command instead. ``Unavailable`` where what is said of the
+    server does not fit together.
     """
-    return redis.asyncio.Redis.from_url(
-        url,
-        decode_responses=False,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        socket_timeout=None,
-        health_check_interval=0,
-        retry=None,
-    )
+    server = servers.Server(where) if isinstance(where, str) else where
+    options = {**_OPTIONS, **_tls(server)}
+    try:
+        if server.sentinel is not None:
+            return sentinels.connect(server, options)
+        if server.cluster:
+            return clusters.connect(server, options)
+        return redis.asyncio.Redis.from_url(server.url, **options)
+    except (ValueError, exceptions.RedisClusterException) as error:
+        raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
+
+
+_OPTIONS: dict[str, Any] = {
+    "decode_responses": False,
+    "socket_connect_timeout": PATIENCE_SECONDS,
+    "socket_timeout": None,
+    "health_check_interval": 0,
+    "retry": None,
+}
+
+
+def _tls(server: servers.Server) -> dict[str, Any]:
+    if not server.tls:
+        return {}
+    if not server.url.startswith("rediss://"):
+        raise errors.Unavailable("files for TLS are set, but the address of Redis does not begin with rediss://")
+    files = {"ssl_ca_certs": server.tls.ca, "ssl_certfile": server.tls.cert, "ssl_keyfile": server.tls.key}
+    return {name: str(path) for name, path in files.items() if path}
 
 
 class failures:  # noqa: N801 - read as a word of the `with` statement that it stands in
@@ -46,7 +68,11 @@ class failures:  # noqa: N801 - read as a word of the `with` statement that it s
             raise errors.Unavailable(f"Redis did not answer within {self._seconds:g} s") from error
         if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError | OSError):
             raise errors.Unavailable(f"Redis cannot be reached: {error}") from error
+        if isinstance(error, exceptions.RedisClusterException):
+            raise errors.Unavailable(f"the Redis Cluster cannot be used: {error}") from error
         if isinstance(error, exceptions.OutOfMemoryError):
             raise errors.Unavailable("Redis is out of memory", 30) from error
         if isinstance(error, exceptions.ResponseError):
-            raise errors.Unavailable(f"Redis refused the command: {error}") from error
+            # Of a pipeline the library tells the command as well, and with it a piece of what was to be kept.
+            said = str(error).rpartition("of pipeline caused error: ")[2]
+            raise errors.Unavailable(f"Redis refused the command: {said}") from error

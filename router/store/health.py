@@ -1,14 +1,23 @@
 """What the store says of itself and of the workers: reachable, how full, who is alive."""
 
+from typing import Any, NamedTuple
+
 import redis.asyncio
 
-from router.store import client, keys
+from router.store import client, clusters, keys
 
 FULL_AT = 0.75  # Of maxmemory: beyond it nothing more is accepted, so that what was accepted can be processed.
 
 
+class Kept(NamedTuple):
+    """How many bodies are in quarantine, and how many deliveries are dead letters."""
+
+    quarantined: int
+    dead: int
+
+
 class Health:
-    """Questions about the store, each one round trip."""
+    """Questions about the store, each one round trip to every server of it."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
@@ -16,14 +25,23 @@ class Health:
     async def ping(self) -> None:
         """Return where the store answers; ``Unavailable`` where it does not."""
         async with client.failures():
-            await self._connection.ping()
+            await self._each("PING")
 
     async def fullness(self) -> float:
-        """Used memory as a share of ``maxmemory``; 0.0 where no limit is set."""
+        """Used memory as a share of ``maxmemory``, of the fullest of several; 0.0 where no limit is set."""
         async with client.failures():
-            memory = await self._connection.info("memory")
-        limit = int(memory.get("maxmemory", 0))
-        return int(memory["used_memory"]) / limit if limit else 0.0
+            memories = await self._each("INFO", "memory")
+        limited = [(int(one["used_memory"]), int(one.get("maxmemory", 0))) for one in memories]
+        return max((used / limit for used, limit in limited if limit), default=0.0)
+
+    async def kept(self) -> Kept:
+        """What waits for a person."""
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.xlen(keys.QUARANTINE)
+            pipeline.xlen(keys.DEAD)
+            quarantined, dead = await pipeline.execute()
+        return Kept(int(quarantined), int(dead))
 
     async def beat(self, worker: str, now: int) -> None:
         """Say that this worker is alive at ``now`` (microseconds)."""
@@ -40,3 +58,8 @@ class Health:
         async with client.failures():
             newest = await self._connection.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
         return int(newest[0][1]) if newest else 0
+
+    async def _each(self, *command: str) -> list[Any]:
+        """The answers of all servers that are written to, one after the other."""
+        connection: Any = self._connection
+        return [await connection.execute_command(*command, **at) for at in await clusters.primaries(connection)]

@@ -18,6 +18,7 @@
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
 | ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
+| ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
@@ -25,6 +26,7 @@
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
 | ``ir:{sN}:home:IDENTITY``        | string | the incident key that holds this alert            | 30 days         |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
+| ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
 
 Times are microseconds since the epoch.
 
@@ -71,6 +73,11 @@ def publications(key: str) -> str:
 def seen(digest: str) -> str:
     """The key of a delivery's own name."""
     return f"ir:{{inbox}}:seen:{digest}"
+
+
+def sign_in(digest: str) -> str:
+    """The key of a sign-in that is under way elsewhere, by the hash of its state."""
+    return f"ir:{{access}}:sign-in:{digest}"
 
 
 def session(digest: str) -> str:
@@ -131,6 +138,11 @@ def home(identity: str) -> str:
 def timers(number: int) -> str:
     """The key of a shard's timers."""
     return f"ir:{{s{number}}}:timers"
+
+
+def mark(number: int) -> str:
+    """The key of a shard that is written to learn what replicas have."""
+    return f"ir:{{s{number}}}:mark"
 
 
 def prefix(number: int) -> str:

@@ -11,7 +11,6 @@ class Quota:
     """One account's quota. ``account`` tells it from others and is no secret; ``per_minute`` is the vendor's limit."""
 
     def __init__(self, connection: "redis.asyncio.Redis", account: str, per_minute: int) -> None:
-        self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._key = keys.quota(account)
         self._most = max(1.0, per_minute * SHARE)
@@ -32,11 +31,6 @@ class Quota:
         """The vendor asked for a pause: nobody calls before it is over."""
         try:
             async with client.failures():
-                now_seconds, micros = await self._connection.time()
-                until = now_seconds * 1_000_000 + micros + int(seconds * 1_000_000)
-                pipeline = self._connection.pipeline(transaction=False)
-                pipeline.hset(self._key, mapping={"left": 0, "at": until, "until": until})
-                pipeline.pexpire(self._key, int(seconds * 1000) + 120_000)
-                await pipeline.execute()
+                await self._scripts.run("pause", [self._key], [int(seconds * 1_000_000)])
         except errors.Unavailable:
             return  # Whoever was told has the time written down with the publication.

@@ -1,11 +1,14 @@
 """Lua scripts by name; the files beside this one say how each is called. Sent as text once, then by their hash."""
 
+import asyncio
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 import redis.asyncio
 from redis import exceptions
+
+from router.store import clusters, replicas
 
 # How many keys each script takes: exactly, or at least where a shard's incidents follow.
 _KEYS: dict[str, tuple[int, int | None]] = {
@@ -23,6 +26,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "exhume": (2, 2),
     "suspect": (2, 2),
     "take": (1, 1),
+    "pause": (1, 1),
     "share": (1, 1),
 }
 
@@ -33,9 +37,8 @@ class Scripts:
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
         folder = resources.files("router.store") / "scripts"
-        self._scripts = {
-            name: client.register_script((folder / f"{name}.lua").read_text(encoding="utf-8")) for name in _KEYS
-        }
+        self._texts = {name: (folder / f"{name}.lua").read_text(encoding="utf-8") for name in _KEYS}
+        self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
 
     async def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script; ``ValueError`` where the number of keys does not fit it."""
@@ -44,13 +47,14 @@ class Scripts:
         try:
             return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
         except exceptions.NoScriptError:
-            await self._client.script_load(script.script)
-            return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
+            return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
 
     async def run_all(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """Run a script once for each of several keys and arguments, in one round trip; the answers in their order."""
         if len(calls) == 1:
             return [await self.run(name, *calls[0])]
+        if clusters.of(self._client):
+            return await self._run_each(name, calls)
         script = self._scripts[name]
         pipeline = self._client.pipeline(transaction=False)
         for keys, arguments in calls:
@@ -63,6 +67,26 @@ class Scripts:
             elif isinstance(answer, Exception):
                 raise answer
         return list(answers)
+
+    async def _run_each(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """At the same time, each at the server that holds its keys, wherever they have gone meanwhile."""
+        answers = await asyncio.gather(*(self.run(name, *call) for call in calls), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return answers
+
+    async def run_confirmed(
+        self, name: str, keys: list[str], arguments: list[Any], confirming: replicas.Replicas
+    ) -> Any:
+        """Run a script; ``Unavailable`` where too few replicas have confirmed what it wrote."""
+        script = self._scripts[name]
+        _check(name, keys)
+        command = (len(keys), *keys, *arguments)
+        try:
+            return (await confirming.write(keys[0], [("EVALSHA", script.sha, *command)]))[0]
+        except exceptions.NoScriptError:
+            return (await confirming.write(keys[0], [("EVAL", self._texts[name], *command)]))[0]
 
 
 def _check(name: str, keys: list[str]) -> None:

@@ -8,6 +8,7 @@ from redis import exceptions
 
 from router.domain import delivery as deliveries
 from router.store import client, codec, errors, keys, scripts
+from router.store import replicas as confirming
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
 COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is made ready.
@@ -21,8 +22,7 @@ class Inbox:
     def __init__(self, connection: "redis.asyncio.Redis", *, replicas: int = 0, wait_seconds: float = 1.0) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._replicas = replicas
-        self._wait_ms = int(wait_seconds * 1000)
+        self._replicas = confirming.Replicas(connection, replicas, wait_seconds)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
@@ -78,25 +78,27 @@ class Inbox:
         for packed, body, _ in group:
             arguments += (packed, body)
         async with client.failures():
-            if not self._replicas and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
+            if self._replicas.least:
+                await self._write_confirmed(arguments)
+            elif sum(map(len, arguments)) < len(group) * LARGE_BYTES:
                 await self._scripts.run("accept", [keys.INBOX], arguments)
-                return
-            confirmed = await self._write_one_by_one(arguments)
-        if confirmed < self._replicas:
-            raise errors.Unavailable(f"only {confirmed} of {self._replicas} replicas confirmed the delivery", 2)
+            else:
+                await self._write_one_by_one(arguments)
 
-    async def _write_one_by_one(self, arguments: list[bytes]) -> int:
-        """A command for each delivery, in one pipeline; returns how many replicas have confirmed all of them.
-
-        WAIT speaks of the writes of its own connection, so it goes through the same pipeline.
-        """
+    async def _write_one_by_one(self, arguments: list[bytes]) -> None:
+        """A command for each delivery, in one pipeline."""
         pipeline = self._connection.pipeline(transaction=False)
         for position in range(0, len(arguments), 2):
             pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
-        if self._replicas:
-            pipeline.wait(self._replicas, self._wait_ms)
-        answers = await pipeline.execute()
-        return int(answers[-1]) if self._replicas else 0
+        await pipeline.execute()
+
+    async def _write_confirmed(self, arguments: list[bytes]) -> None:
+        """The same, and replicas have to confirm all of them."""
+        commands = [
+            ("XADD", keys.INBOX, "*", "h", arguments[position], "b", arguments[position + 1])
+            for position in range(0, len(arguments), 2)
+        ]
+        await self._replicas.write(keys.INBOX, commands)
 
 
 def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:
@@ -120,9 +122,19 @@ class Reader:
     """The worker's side: read in batches, fold, and only then acknowledge."""
 
     def __init__(
-        self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
+        self,
+        connection: "redis.asyncio.Redis",
+        consumer: str,
+        *,
+        life: str = "",
+        archives: bool = False,
+        replicas: confirming.Replicas | None = None,
     ) -> None:
-        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
+        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive.
+
+        ``replicas`` have to have what was made of a delivery before it is acknowledged.
+        """
+        self._replicas = replicas or confirming.Replicas(connection)
         self._life = life or consumer
         self._connection = connection
         self._archives = archives
@@ -177,6 +189,7 @@ class Reader:
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
         identities = [entry.id for entry in entries]
+        await self._replicas.settle()
         async with client.failures():
             if self._archives:
                 await self._scripts.run("done", [keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities])

@@ -118,6 +118,24 @@ quarantine_dropped = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+quarantine_entries = prometheus_client.Gauge(
+    "incident_router_quarantine_entries",
+    "Bodies in quarantine now.",
+    registry=REGISTRY,
+)
+
+dead_deliveries = prometheus_client.Gauge(
+    "incident_router_dead_deliveries",
+    "Deliveries that could not be processed and wait for a person.",
+    registry=REGISTRY,
+)
+
+redis_fullness = prometheus_client.Gauge(
+    "incident_router_redis_fullness",
+    "Redis' used memory as a share of its maxmemory; 0 where no limit is set.",
+    registry=REGISTRY,
+)
+
 archive_entries = prometheus_client.Gauge(
     "incident_router_archive_entries",
     "Deliveries that are kept after they were processed.",

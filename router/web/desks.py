@@ -18,6 +18,7 @@ class Desk:
         "_challenge",
         "_endpoint",
         "_free_form",
+        "_in_query",
         "_parse",
         "_senders",
         "_signature",
@@ -37,6 +38,7 @@ class Desk:
         self.topics: sns.Topics | None = endpoint.topics
         self._endpoint = endpoint
         self._free_form = not endpoint.kind.typed
+        self._in_query = endpoint.in_query
         self._accepts = endpoint.verifier.accepts
         self._challenge = endpoint.verifier.challenge
         self._allow_from = endpoint.allow_from
@@ -44,6 +46,12 @@ class Desk:
         self._token = endpoint.token
         self._signature = endpoint.signature
         self._parse = endpoint.source.parse
+
+    def asks_by(self, method: str) -> None:
+        """Look at the method; a ``problems.Problem`` (405) where it is not how this source delivers."""
+        if method != "POST" and not (self._in_query and method == "GET"):
+            allowed = b"GET, POST" if self._in_query else b"POST"
+            raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
 
     def let_in(self, scope: Mapping[str, Any], headers: Headers) -> None:
         """Ask who it is, before the body is read; a ``problems.Problem`` (401, 403) where that is not right."""
@@ -69,6 +77,12 @@ class Desk:
         if not token.accepts_body(body):
             raise _no_token(token)
         return token.masked(body)
+
+    def said(self, body: bytes, query: bytes) -> bytes:
+        """What is read and kept: the body, or the query in its place, without the token that it may carry."""
+        if not self._in_query:
+            return body
+        return self._token.without(query) if self._token is not None else query
 
     def delivery_id(self, headers: Headers, body: bytes) -> str:
         """What the sender calls this delivery, the same each time it sends it; empty where it calls it nothing."""

@@ -105,8 +105,7 @@ class Door:
 
     async def _take(self, desk: desks.Desk, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """The way of a delivery, whose failures are raised."""
-        if scope["method"] != "POST":
-            raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", b"POST")])
+        desk.asks_by(scope["method"])
         headers = dict(scope["headers"])
         desk.let_in(scope, headers)
         body = await requests.read(receive, headers, self._limits.body_bytes)
@@ -114,7 +113,7 @@ class Door:
         desk.prove(headers, body, now)
         if encoding := headers.get(b"content-encoding"):
             body = bounds.inflated(body, encoding.strip().lower(), self._limits.body_bytes)
-        body = desk.unlock(body)
+        body = desk.said(desk.unlock(body), scope["query_string"])
         called = desk.delivery_id(headers, body)
         if desk.topics is not None:
             proven = await _proven(desk.topics, body, now)

@@ -10,7 +10,7 @@ class Bound:
     """One configured destination.
 
     ``follows`` names the destination whose incidents this page may draft posts from (empty: none).
-    ``timeout_seconds`` bounds each of its calls.
+    ``timeout_seconds`` bounds each of its calls. ``account`` tells accounts at vendors apart, and is no secret.
     """
 
     name: str
@@ -18,3 +18,4 @@ class Bound:
     destination: base.Destination
     follows: str = ""
     timeout_seconds: float = 10.0
+    account: str = ""

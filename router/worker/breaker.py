@@ -6,6 +6,7 @@ from router.domain import identity
 from router.outbound import errors
 from router.telemetry import log, metrics
 
+NOT_LET_IN = frozenset({401, 403})  # What a vendor answers to a key that is not accepted (any more).
 FAILURES = 5  # In a row.
 FIRST_SECONDS, MOST_SECONDS = 30.0, 300.0
 
@@ -52,12 +53,25 @@ class Breaker:
 WELL = Breaker()
 
 
+@dataclass(frozen=True)
+class Condition:
+    """Whether an account works: ``well`` once an operation has succeeded; failing since when (microseconds), and why.
+
+    Neither is known before the first operation.
+    """
+
+    well: bool = False
+    failing_since: int = 0
+    reason: str = ""
+
+
 class Breakers:
-    """The breakers of all destinations."""
+    """The breakers of all destinations, and how their accounts fare."""
 
     def __init__(self, randomness: identity.Randomness) -> None:
         self._randomness = randomness
         self._states: dict[str, Breaker] = {}
+        self.conditions: dict[str, Condition] = {}
         self._log = log.get("worker")
 
     def rests_until(self, name: str, now: int) -> int:
@@ -72,6 +86,13 @@ class Breakers:
         """Note how an operation ended. To be told to come back later is an answer, and no illness."""
         before = self._states.get(name, WELL)
         ill = isinstance(problem, errors.Unanswered | errors.Temporary) and problem.retry_after is None
+        shut_out = isinstance(problem, errors.Permanent) and problem.status in NOT_LET_IN
+        known = self.conditions.get(name)
+        if ill or shut_out:
+            since = known.failing_since if known is not None else 0
+            self.conditions[name] = Condition(failing_since=since or now, reason=str(problem))
+        elif known is None or not known.well:
+            self.conditions[name] = Condition(well=True)
         after = before.failed(now, self._randomness) if ill else before.succeeded()
         self._states[name] = after
         if bool(after.opened) != bool(before.opened):

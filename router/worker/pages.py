@@ -57,9 +57,13 @@ class Pages:
         post = f"{publication.destination}/{publication.episode}"
         if await self._gate.count(post, touched, self._limits.posts, self._limits.components):
             return True
-        metrics.breaker_closed.set(1)
         self._log.error("breaker_closed", destination=publication.destination, episode=publication.episode)
         return False
+
+    async def gauge(self) -> None:
+        """Show in the metrics whether the breaker is closed, whoever closed or opened it."""
+        state = await self._gate.state()
+        metrics.breaker_closed.set(state.breaker is not None)
 
     async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Say how an episode affects a page's components, and learn what all others say of them."""

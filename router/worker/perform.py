@@ -18,7 +18,6 @@ Passed = Callable[[str], None]
 # What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
 _FLOORS: dict[publications.Kind, float] = {"resolve": 0.0, "dismiss": 0.0, "open": 0.2, "publish": 0.2, "adopt": 0.2}
 _UPDATES = 0.4
-_NOT_LET_IN = frozenset({401, 403})
 
 
 class LeaseLostError(Exception):
@@ -263,7 +262,7 @@ async def _still_unknown(call: Awaitable[operations.Seen | None]) -> operations.
     except errors.Temporary as failure:
         raise errors.Unanswered(str(failure), failure.retry_after) from failure
     except errors.Permanent as failure:
-        if failure.status not in _NOT_LET_IN:
+        if failure.status not in breaker.NOT_LET_IN:
             raise
         raise errors.Unanswered(str(failure)) from failure
 

@@ -41,6 +41,7 @@ class Session:
         self._store = store
         self._ticks = ticks
         self._claimed_at_tick = ticks()
+        self._writing = asyncio.Lock()
 
     def now(self) -> int:
         """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
@@ -67,8 +68,10 @@ class Session:
             publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
             for p in self.publications
         ]
-        if not await self._store.record(self.lease, self.publications, events):
-            raise perform.LeaseLostError
+        # One write at a time: two on connections of their own may overtake one another, and the older would stay.
+        async with self._writing:
+            if not await self._store.record(self.lease, self.publications, events):
+                raise perform.LeaseLostError
 
 
 class Reconciler:
@@ -95,6 +98,10 @@ class Reconciler:
         self._pages = pages
         self._ticks = ticks
         self._log = log.get("worker")
+
+    async def gauge(self) -> None:
+        """Bring the metrics of what stands before public pages up to date."""
+        await self._pages.gauge()
 
     async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
         """Take incidents of the shard that want attention now."""

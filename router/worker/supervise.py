@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router.store import archive, errors, health, keys, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import mutes, reconcile, triage
+from router.worker import mutes, own, reconcile, triage
 
 _AWAY_SECONDS = 1.0
 
@@ -28,6 +28,8 @@ class Pace:
     drain_seconds: float = 8.0
     refresh_seconds: float = 1.0
     ask_seconds: float = 30.0
+    own_seconds: float = 5.0
+    ping_seconds: float = 60.0
 
 
 class Worker:
@@ -46,6 +48,7 @@ class Worker:
         bell: "Bell",
         kept: archive.Archive,
         silenced: mutes.Mutes,
+        itself: own.Own,
         pace: Pace = Pace(),
     ) -> None:
         self._name = name
@@ -58,6 +61,7 @@ class Worker:
         self._bell = bell
         self._archive = kept
         self._mutes = silenced
+        self._own = itself
         self._pace = pace
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
@@ -75,6 +79,8 @@ class Worker:
             group.create_task(self._repeat(stop, self._heartbeat_turn, pace.heartbeat_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
             group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
+            group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
+            group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
         if self._running:
             await asyncio.wait(self._running, timeout=pace.drain_seconds)
         with contextlib.suppress(errors.Unavailable):
@@ -108,6 +114,8 @@ class Worker:
 
     async def _take_over_turn(self) -> None:
         """Claim what a dead worker read and never acknowledged."""
+        if self._leftovers:
+            return  # Before the first reading there may be no group of readers yet.
         idle = int(self._pace.take_over_idle_seconds * 1000)
         entries = await self._reader.take_over(self._pace.batch, idle)
         if entries:
@@ -143,12 +151,18 @@ class Worker:
         metrics.worker_heartbeat_seconds.set(now / 1_000_000)
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
+        await self._reconciler.gauge()
         metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
 
     async def _tidy_turn(self) -> None:
         """Keep the archive within its bounds."""
         await self._mutes.tidy(self._clock())
-        size = await self._archive.trim(await self._health.fullness())
+        fullness = await self._health.fullness()
+        metrics.redis_fullness.set(fullness)
+        kept = await self._health.kept()
+        metrics.quarantine_entries.set(kept.quarantined)
+        metrics.dead_deliveries.set(kept.dead)
+        size = await self._archive.trim(fullness)
         metrics.archive_entries.set(size.entries)
         metrics.archive_bytes.set(size.bytes)
 

@@ -205,11 +205,7 @@ def belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
 
 
 def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
-    return (alert.starts_at, alert.status == "resolved", alert.ends_at) > (
-        state.starts_at,
-        state.resolved,
-        state.ends_at,
-    )
+    return (alert.starts_at, alert.status == "resolved", alert.ends_at) > state.order[:3]
 
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:

@@ -1,5 +1,6 @@
 """The chart as Kubernetes would be given it: rendered by the real ``helm``, parsed, and found by kind and name."""
 
+import functools
 import json
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from tests.structure import tree
 CHART = tree.ROOT / "charts/incident-router"
 RELEASE = "shop"
 NAMESPACE = "alerts"
+CASES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 
 Object = dict[str, Any]
 
@@ -50,12 +52,49 @@ def values_of(name: str) -> Object:
     return read((CHART / "ci" / f"{name}-values.yaml").read_text())
 
 
-def render(values: Object | None = None) -> dict[tuple[str, str], Object]:
-    """All objects of a release by kind and name."""
-    text = call("template", RELEASE, str(CHART), "--namespace", NAMESPACE, values=values or {})
+def template(values: Object | None = None, release: str = RELEASE) -> str:
+    """All objects of a release as helm would send them."""
+    return call("template", release, str(CHART), "--namespace", NAMESPACE, values=values or {})
+
+
+def objects(text: str) -> dict[tuple[str, str], Object]:
+    """Rendered objects by kind and name."""
     documents = [document for document in yaml.YAML(typ="safe").load_all(text) if document]
     found = {(document["kind"], document["metadata"]["name"]): document for document in documents}
     assert len(found) == len(documents), "two objects have the same kind and name"
+    return found
+
+
+def render(values: Object | None = None, release: str = RELEASE) -> dict[tuple[str, str], Object]:
+    """All objects of a release by kind and name."""
+    return objects(template(values, release))
+
+
+@functools.cache
+def text_of(name: str) -> str:
+    """What one of the chart's ci/ files renders, once for all tests."""
+    return template(values_of(name))
+
+
+@functools.cache
+def _read(name: str) -> str:
+    """The objects of a ci/ file as JSON, which is read again in no time."""
+    return json.dumps([[*key, one] for key, one in objects(text_of(name)).items()])
+
+
+def case(name: str) -> dict[tuple[str, str], Object]:
+    """The objects of one of the chart's ci/ files, anew for each who asks."""
+    return {(kind, called): one for kind, called, one in json.loads(_read(name))}
+
+
+def pods(rendered: dict[tuple[str, str], Object]) -> dict[str, Object]:
+    """The specification of every pod there will be, by what it is called after."""
+    found = {}
+    for (kind, name), one in rendered.items():
+        if kind in {"Deployment", "StatefulSet", "Job"}:
+            found[f"{kind}/{name}"] = one["spec"]["template"]["spec"]
+        elif kind == "Pod":
+            found[f"{kind}/{name}"] = one["spec"]
     return found
 
 

@@ -79,6 +79,13 @@ def test_a_client_of_pagerduty_s_that_names_no_key_is_answered_with_the_one_that
     assert answer.json["dedup_key"] == entry.rows[0].alert.fingerprint
 
 
+def test_a_client_of_incident_io_s_is_answered_as_by_incident_io():
+    event = {"title": "t", "status": "firing", "deduplication_key": "k"}
+    answer, _ = post("incident-io-alerts", json.dumps(event).encode(), query=b"")
+    assert answer.status == 202
+    assert answer.json == {"status": "success", "message": "Event accepted for processing", "deduplication_key": "k"}
+
+
 def test_who_asks_for_an_explanation_gets_one_instead_of_the_kind_s_own_answer():
     event = {"event_action": "resolve", "dedup_key": "k"}
     answer, _ = post("pagerduty-events", json.dumps(event).encode())

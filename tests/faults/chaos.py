@@ -1,24 +1,22 @@
-"""Two webs, three workers, a Valkey and both vendors, of which any may be killed while alerts come in."""
+"""Two webs, three workers, their Redis and both vendors, of which any may be killed while alerts come in."""
 
 import asyncio
 import contextlib
 import http.client
+import json
 import random
-import subprocess
 import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import redis
-
-from router.store import client, embedded, incidents, keys
+from router.store import client, incidents, keys
 from tests.end_to_end import harness
-from tests.faults import oracles
+from tests.faults import oracles, topologies
 
 RULES = """
 rules:
@@ -40,48 +38,34 @@ PATIENCE_SECONDS = 60.0
 class Town:
     """All processes; each can be killed and started again."""
 
-    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+    def __init__(self, folder: Path, stack: contextlib.ExitStack, make: Callable[[Path], topologies.Topology]) -> None:
         self.folder = folder
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
         self.file = harness.configure(folder, self.vendors, timeout=4, rules=RULES)
-        self.file.write_text(self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS))
-        self.ports = [harness.free_port() for _ in range(3)]
-        self.url = f"redis://127.0.0.1:{self.ports[2]}"
+        self.ports = [harness.free_port() for _ in range(2)]
         self._processes: dict[str, harness.Process] = {}
-        self._valkey: subprocess.Popen[bytes] | None = None
         self.kills: Counter[str] = Counter()
+        self.topology = stack.enter_context(topologies.running(make(folder)))
+        written = self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS)
+        self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{written}")
         stack.callback(self._stop)
-        self.start_valkey()
         for name in ("web-0", "web-1", "worker-0", "worker-1", "worker-2"):
             self.start(name)
         for number in range(2):
             self._processes[f"web-{number}"].says("/v1/webhooks")
 
-    def start_valkey(self) -> None:
-        """Every entry is on the disk before it is answered."""
-        (self.folder / "valkey").mkdir(exist_ok=True)
-        command = [embedded.find_program(), "--port", str(self.ports[2]), "--dir", str(self.folder / "valkey")]
-        command += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--logfile", "valkey.log"]
-        self._valkey = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with contextlib.closing(redis.Redis.from_url(self.url)) as connection:
-            harness.eventually("Valkey answers", lambda: _pings(connection))
-
     def start(self, name: str) -> None:
         kind, _, number = name.partition("-")
         more = ["--port", str(self.ports[int(number)])] if kind == "web" else ["--name", name, "--health-port", "0"]
         command = [harness.COMMAND, kind, "--config", str(self.file), *more]
-        environment = {**harness.SECRETS, "REDIS_URL": self.url}
-        self._processes[name] = harness.Process(command, self.folder, name, **environment)
+        self._processes[name] = harness.Process(command, self.folder, name, **harness.SECRETS)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and a fresh start."""
         self.kills[name.partition("-")[0]] += 1
         if name == "valkey":
-            assert self._valkey is not None
-            self._valkey.kill()
-            self._valkey.wait()
-            self.start_valkey()
+            self.topology.disturb()
         else:
             self._processes[name].kill()
             self.start(name)
@@ -89,9 +73,6 @@ class Town:
     def _stop(self) -> None:
         for process in self._processes.values():
             process.kill()
-        if self._valkey is not None:
-            self._valkey.kill()
-            self._valkey.wait()
 
     def send(self, message: oracles.Message, web: int) -> list[int]:
         """As a sender that does not give up: again until it is accepted. Returns the answers, 0 for none at all."""
@@ -110,13 +91,6 @@ class Town:
         raise AssertionError(f"{message} was not accepted within {PATIENCE_SECONDS} s: {Counter(answers)}")
 
 
-def _pings(connection: "redis.Redis") -> bool:
-    try:
-        return bool(connection.ping())
-    except redis.exceptions.ConnectionError:
-        return False
-
-
 @dataclass
 class Report:
     """What a run has found. ``wrong`` has to be empty."""
@@ -129,13 +103,21 @@ class Report:
     wrong: list[str]
 
 
-def run(folder: Path, *, seed: int, count: int, incident_keys: int, kills: list[str]) -> Report:
+def run(
+    folder: Path,
+    make: Callable[[Path], topologies.Topology],
+    *,
+    seed: int,
+    count: int,
+    incident_keys: int,
+    kills: list[str],
+) -> Report:
     """Send everything twice while processes are killed; then wait until all is as the oracle says."""
     chance = random.Random(seed)
     oracle = oracles.Oracle()
     answers: Counter[int] = Counter()
     with contextlib.ExitStack() as stack:
-        town = Town(folder, stack)
+        town = Town(folder, stack, make)
         senders = _senders(town, oracles.messages(chance, count, incident_keys), oracle, answers)
         _kill(town, chance, kills, senders)
         for sender in senders:
@@ -192,7 +174,7 @@ def _kill(town: Town, chance: random.Random, kills: list[str], senders: list[Sen
 
 async def compared(town: Town, oracle: oracles.Oracle) -> list[str]:
     """Everything that is not as the oracle says."""
-    connection = client.connect(town.url)
+    connection = client.connect(town.topology.server())
     try:
         return [difference async for difference in _differences(town, oracle, connection)]
     finally:

@@ -109,9 +109,13 @@ def problem(source: base.Source, body: bytes) -> str:
     for one in found.alerts:
         if msgspec.msgpack.decode(msgspec.msgpack.encode(one), type=alerts.Alert) != one:
             return f"the alert does not survive storing: {one}"
-        if not one.fingerprint or one.starts_at <= 0 or (one.ends_at == 0) != (one.status == "firing"):
+        if not one.fingerprint or one.starts_at <= 0 or _ends_wrongly(one):
             return f"the alert is none: {one}"
     return ""
+
+
+def _ends_wrongly(one: alerts.Alert) -> bool:
+    return 0 < one.ends_at <= NOW if one.status == "firing" else one.ends_at <= 0
 
 
 def fuzz(seconds: float, seed: int) -> tuple[int, list[Find]]:

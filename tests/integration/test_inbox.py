@@ -235,3 +235,13 @@ def test_an_entry_of_another_schema_is_unreadable_not_misread():
         codec.unpack_delivery(codec.pack_delivery(delivery.Delivery(2, "d", "am", 5, [], [])))
     with pytest.raises(errors.Unreadable, match="not a delivery"):
         codec.unpack_delivery(b"\xc1")
+
+
+def test_a_refusal_does_not_tell_what_was_to_be_kept(with_redis):
+    async def body(connection):
+        await connection.set(keys.INBOX, "no stream")
+        with pytest.raises(errors.Unavailable, match="wrong kind of value") as refused:
+            await stream.Inbox(connection).accept(delivery.pack("d1", "am", 1, []), b"secret " * stream.LARGE_BYTES)
+        assert "secret" not in refused.value.reason
+
+    with_redis(body)

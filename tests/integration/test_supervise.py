@@ -7,7 +7,7 @@ import pytest
 
 from router.store import archive, errors, health, keys, stream
 from router.telemetry import metrics
-from router.worker import supervise
+from router.worker import own, supervise
 from tests.integration import stage, vendor
 
 QUICK = supervise.Pace(
@@ -47,6 +47,9 @@ def worker(on: stage.Stage, depth=None) -> tuple[supervise.Worker, supervise.Bel
         bell=bell,
         kept=archive.Archive(on.connection, keep=0, most=0),
         silenced=on.mutes,
+        itself=own.Own(
+            own.Wanted(), {}, on.performer.breakers, store=on.incidents, inbox=on.inbox, randomness=stage.NoJitter()
+        ),
         pace=QUICK,
     )
     return made, bell

@@ -1,5 +1,7 @@
 """Timers on a real server: an incident opens, ends and goes stale though nothing arrives any more."""
 
+import msgspec
+
 from router.assembly import parts
 from router.domain import decision
 from tests.integration import stage, vendor
@@ -76,6 +78,48 @@ def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
         await on.turn()
         assert at.states() == ["open"]
         await on.until(lambda: at.states() == ["resolved"])
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_an_alert_that_ends_by_itself_is_resolved_then_unless_it_is_repeated(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        first = await on.redis_now() + 20 * SHORT
+        await on.deliver(msgspec.structs.replace(stage.firing(), ends_at=first))
+        await on.turn()
+        assert (at.states(), (await on.incident()).expires_at) == (["open"], first)
+        second = await on.redis_now() + SHORT
+        await on.deliver(msgspec.structs.replace(stage.firing("f2"), ends_at=second))
+        await on.deliver(stage.resolved())
+        await on.turn()
+        assert at.states() == ["open"]
+        await on.until(lambda: at.states() == ["resolved"])
+        assert await on.redis_now() >= second
+        assert at.kinds == ["open", "resolve"]
+        # The same message once more, as after a worker's death: nothing opens.
+        await on.deliver(msgspec.structs.replace(stage.firing("f2"), ends_at=second))
+        await on.turn()
+        assert at.kinds == ["open", "resolve"]
+        await on.deliver(msgspec.structs.replace(stage.firing("f2"), ends_at=second + 20 * SHORT))
+        await on.turn()
+        assert at.states() == ["resolved", "open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_an_alert_that_ended_by_itself_fires_anew_where_the_rules_of_now_want_it(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        now = await on.redis_now()
+        await on.deliver(msgspec.structs.replace(stage.firing(), ends_at=now - SHORT))
+        await on.turn()
+        assert ((await on.incident()).status, at.kinds) == ("closed", [])
+        await on.deliver(msgspec.structs.replace(stage.firing(), ends_at=now + 100 * SHORT), key="other")
+        await on.turn()
+        assert ((await on.incident()).status, (await on.incident("other")).status) == ("closed", "open")
 
     stage.playing(with_redis, play, vendor.on_call(at))
 

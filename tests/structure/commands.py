@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from router.management import api
 from tests.structure import tree
 
 BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?(?:incident-router|make) [^`]+)`")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
-ROUTES = re.compile(r"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/calls")
+MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", api.PREFIX + one.path) for one in api.ENDPOINTS)
+ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/calls|{MANAGED}")
 
 
 class Said(NamedTuple):
@@ -61,6 +63,7 @@ class Known:
             "curl": self._curl,
             "docker": self._docker,
             "helm": self._helm,
+            "kubectl": self._kubectl,
         }.get(program)
         return check(arguments) if check else f"nobody checks {program!r}: teach tests/structure/commands.py"
 
@@ -89,7 +92,13 @@ class Known:
         built = arguments[0] == "build" and arguments[-1] == "." and (self._root / "Dockerfile").exists()
         return "" if built else "only `docker build` of this folder is known to work"
 
+    def _kubectl(self, arguments: list[str]) -> str:
+        made = arguments[:3] == ["create", "secret", "generic"]
+        return "" if made else "only `kubectl create secret generic` is known to work"
+
     def _helm(self, arguments: list[str]) -> str:
+        if arguments[0] == "test":
+            return "" if (self._root / "charts/incident-router/templates/test.yaml").exists() else "no chart has a test"
         charts = [word for word in arguments if word.startswith("charts/")]
         here = charts and all((self._root / chart / "Chart.yaml").exists() for chart in charts)
         return "" if here and arguments[0] in {"install", "upgrade", "template", "lint"} else "there is no such chart"

@@ -2,59 +2,32 @@
 
 import json
 import re
-import shlex
-from typing import NamedTuple
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.structure import tree
+from tests.structure import dockerfile, tree
+
+HADOLINT = Path(sys.executable).parent / "hadolint"
+INSTALL = re.compile(r"/pip (?:--python \S+ )?install ([^&]*)")
 
 
-class Step(NamedTuple):
-    instruction: str
-    value: str
-
-
-class Stage(NamedTuple):
-    base: str
-    name: str
-    steps: list[Step]
-
-    def values(self, instruction: str) -> list[str]:
-        return [step.value for step in self.steps if step.instruction == instruction]
-
-
-def stages(text: str) -> list[Stage]:
-    """Every stage with its steps, continued lines joined and comments left out."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    found: list[Stage] = []
-    for line in re.sub(r"\s*\\\n\s*", " ", "\n".join(lines)).splitlines():
-        instruction, value = line.split(maxsplit=1)
-        if instruction == "FROM":
-            base, _, name = value.partition(" AS ")
-            found.append(Stage(base, name, []))
-        elif found:
-            found[-1].steps.append(Step(instruction, value))
-    return found
-
-
-def copies(stage: Stage) -> list[str]:
-    """The paths of the build context that a stage copies."""
-    sources = []
-    for value in stage.values("COPY"):
-        words = shlex.split(value)
-        if not any(word.startswith("--from=") for word in words):
-            sources += [word for word in words[:-1] if not word.startswith("--")]
-    return sources
+def linted(text: str) -> str:
+    """What hadolint has against a Dockerfile; empty where there is nothing."""
+    answer = subprocess.run([HADOLINT, "-"], input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert not answer.stderr
+    return answer.stdout
 
 
 @pytest.fixture(scope="module")
-def built() -> list[Stage]:
-    return stages((tree.ROOT / "Dockerfile").read_text())
+def built() -> list[dockerfile.Stage]:
+    return dockerfile.stages((tree.ROOT / "Dockerfile").read_text())
 
 
 @pytest.fixture(scope="module")
-def final(built) -> Stage:
+def final(built) -> dockerfile.Stage:
     return built[-1]
 
 
@@ -80,22 +53,27 @@ def test_nothing_is_installed_in_the_final_stage(final):
 
 
 def test_every_install_is_held_to_hashes_or_is_our_own_wheel(built):
-    for value in [value for stage in built for value in stage.values("RUN")]:
-        for install in re.findall(r"pip install ([^&]*)", value):
-            assert "--require-hashes -r requirements/" in install or "--no-deps /build/wheels/" in install
+    installs = [found for stage in built for value in stage.values("RUN") for found in INSTALL.findall(value)]
+    assert len(installs) == 3
+    for install in installs:
+        assert "--require-hashes -r requirements/" in install or "--no-deps /build/wheels/" in install
+
+
+def test_pip_does_not_get_into_what_runs(built):
+    assert "-m venv --without-pip /opt/incident-router " in " ".join(built[0].values("RUN"))
 
 
 def test_whatever_is_copied_is_there_and_let_through_by_dockerignore(built):
     ignore = (tree.ROOT / ".dockerignore").read_text().splitlines()
     assert ignore[1] == "*", "all is left out but what is named"
-    for source in [source for stage in built for source in copies(stage)]:
+    for source in [source for stage in built for source in dockerfile.from_context(stage)]:
         assert (tree.ROOT / source).exists()
         assert f"!{source}" in ignore
 
 
 def test_nothing_is_let_through_that_is_not_copied(built):
     let_through = {line[1:] for line in (tree.ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert let_through == {source for stage in built for source in copies(stage)}
+    assert let_through == {source for stage in built for source in dockerfile.from_context(stage)}
 
 
 def test_kubernetes_asks_for_health_not_the_image(final):
@@ -113,9 +91,32 @@ def test_it_starts_the_router_without_a_shell(final):
     assert json.loads(final.values("CMD")[-1])[0] == "run"
 
 
+def test_hadolint_finds_nothing():
+    assert linted((tree.ROOT / "Dockerfile").read_text()) == ""
+
+
+def test_hadolint_would_find_something():
+    assert "DL3006" in linted("FROM python\n")
+
+
+def test_what_runs_has_been_compiled_and_writes_nothing(built, final):
+    assert "-m compileall" in built[0].values("RUN")[-1]
+    assert final.environment()["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
 def test_the_reader_joins_lines_and_skips_comments():
     text = "# a\nFROM x AS build\nRUN one \\\n    # why\n    && two\nFROM y\nCOPY --from=build /a b /c\nCOPY d e /f\n"
-    read = stages(text)
+    read = dockerfile.stages(text)
     assert [(stage.base, stage.name) for stage in read] == [("x", "build"), ("y", "")]
     assert read[0].values("RUN") == ["one && two"]
-    assert copies(read[1]) == ["d", "e"]
+    assert dockerfile.from_context(read[1]) == ["d", "e"]
+
+
+def test_the_reader_knows_the_base_that_an_argument_names():
+    [read] = dockerfile.stages("ARG BASE=x:1\nARG OTHER\nFROM ${BASE} AS build\nENV A=1 B='2 3'\nARG C\n")
+    assert (read.base, read.name) == ("x:1", "build")
+    assert read.environment() == {"A": "1", "B": "2 3"}
+
+
+def test_the_reader_takes_a_copy_apart():
+    assert dockerfile.copied("--from=build --chmod=0555 /a /b /c") == ("build", ["/a", "/b"], "/c")

@@ -39,8 +39,16 @@ def test_such_a_word_is_found(tmp_path, word):
 
 
 def test_the_walk_sees_hidden_folders_of_ours_and_no_others(tmp_path):
-    for name in [".ci/run", ".venv/lib.py", "router/a.py", "router/__pycache__/a.pyc", "data/x", ".git/config"]:
+    for name in [
+        ".ci/run",
+        ".venv/lib.py",
+        "router/a.py",
+        "router/__pycache__/a.pyc",
+        "data/x",
+        ".git/config",
+        "tests/data/a",
+    ]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     seen = [str(path.relative_to(tmp_path)) for path in tree.files("*", root=tmp_path)]
-    assert seen == [".ci/run", "router/a.py"]
+    assert seen == [".ci/run", "router/a.py", "tests/data/a"]

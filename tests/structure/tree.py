@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-_NOT_OURS = {"build", "dist", "data", "benchmark-results", "__pycache__"}
+_MADE = {"build", "dist", "data", "benchmark-results"}  # At the root; a folder of ours may have such a name elsewhere.
 _OURS_THOUGH_HIDDEN = {".ci", ".github"}
 
 
@@ -59,8 +59,8 @@ def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 def _walk(folder: Path, root: Path) -> Iterator[Path]:
     for entry in folder.iterdir():
         if entry.is_dir() and not entry.is_symlink():
-            if entry.name in _NOT_OURS or (entry.name.startswith(".") and entry.name not in _OURS_THOUGH_HIDDEN):
-                continue
-            yield from _walk(entry, root)
+            made = entry.name == "__pycache__" or (folder == root and entry.name in _MADE)
+            if not made and (not entry.name.startswith(".") or entry.name in _OURS_THOUGH_HIDDEN):
+                yield from _walk(entry, root)
         elif entry.is_file():
             yield entry

@@ -3,6 +3,7 @@
 import pytest
 
 from router import settings
+from router.sources import signatures
 
 GOOD = """
 sources:
@@ -165,3 +166,46 @@ def test_a_process_asks_for_no_secrets_that_it_does_not_need(tmp_path):
     assert settings.load(file, {"KEY": "k"}, needs={"destinations"}).destinations["on-call"].api_key
     with pytest.raises(settings.Refused, match="KEY is not set"):
         settings.load(file, {"TOKEN": "t"}, needs={"destinations"})
+
+
+def test_a_certificate_for_redis_needs_its_key(tmp_path):
+    assert refused(tmp_path, "redis: {tls: {cert: cert.pem}}\n") == ['1:14: "tls": cert and key go together']
+
+
+def test_sentinels_are_named_by_host_and_port(tmp_path):
+    nodes = "[sentinel-0, 'sentinel-1:26380', '[::1]:26381']"
+    section = f"redis: {{sentinel: {{service: acme, nodes: {nodes}, password: {{env: TOKEN}}}}}}\n"
+    redis = settings.load(written(tmp_path, section), SECRETS).redis
+    assert redis.sentinel.nodes == (("sentinel-0", 26379), ("sentinel-1", 26380), ("::1", 26381))
+    assert redis.sentinel.password.get_secret_value() == "very-secret-token"
+    assert "very-secret" not in repr(redis)
+
+
+@pytest.mark.parametrize("node", ["redis://a:1", "a:b", "me@a:1", ":26379", "[::1", "a/b"])
+def test_what_is_no_host_and_port_is_refused(tmp_path, node):
+    (problem,) = refused(tmp_path, f"redis: {{sentinel: {{service: acme, nodes: ['{node}']}}}}\n")
+    assert "of the form host:port" in problem
+    assert node not in problem
+
+
+def test_sentinels_without_any_are_refused(tmp_path):
+    (problem,) = refused(tmp_path, "redis: {sentinel: {service: acme, nodes: []}}\n")
+    assert "at least one sentinel" in problem
+
+
+def test_a_cluster_has_no_sentinels(tmp_path):
+    (problem,) = refused(tmp_path, "redis: {cluster: true, sentinel: {service: acme, nodes: [a]}}\n")
+    assert "leave sentinel or cluster out" in problem
+
+
+@pytest.mark.parametrize("secret", ["{env: ABSENT}", "{file: /absent/secret}"])
+@pytest.mark.parametrize(
+    "proof",
+    ["bearer: [%]", "basic: [%]", "token: {query: key, values: [%]}"]
+    + [f"signature: {{scheme: {scheme}, secrets: [%]}}" for scheme in signatures.SCHEMES],
+)
+def test_whatever_proves_a_sender_is_not_asked_for_where_it_is_not_needed(secret, proof, tmp_path):
+    file = written(tmp_path, "sources:\n  a: {kind: json, " + proof.replace("%", secret) + "}\n")
+    assert settings.load(file, {}, needs=()).sources["a"].kind == "json"
+    with pytest.raises(settings.Refused, match=r"is not set|can't be read"):
+        settings.load(file, {})

@@ -17,7 +17,9 @@ metadata:
     {{- include "incident-router.labels" $root | nindent 4 }}
     app.kubernetes.io/component: {{ $component }}
 spec:
+  {{- if not (or (dig "autoscaling" "enabled" false $values) (dig "keda" "enabled" false $values)) }}
   replicas: {{ $values.replicas }}
+  {{- end }}
   selector:
     matchLabels:
       {{- include "incident-router.selector" $root | nindent 6 }}
@@ -31,45 +33,38 @@ spec:
         {{- include "incident-router.labels" $root | nindent 8 }}
         app.kubernetes.io/component: {{ $component }}
       annotations:
-        # Configuration and rules are read at the start, so a change of them is a change of the pods.
+        # Configuration and secrets are read at the start, so a change of them is a change of the pods. Rules are not:
+        # they are followed.
         checksum/config: {{ include "incident-router.config" $root | sha256sum }}
-        checksum/rules: {{ $root.Values.rules | toJson | sha256sum }}
-        checksum/secrets: {{ $root.Values.secrets.values | toJson | sha256sum }}
+        {{- range $part := include "incident-router.secretParts" $component | fromJsonArray }}
+        {{- with (get $root.Values.secrets $part).values }}
+        checksum/secrets-{{ $part }}: {{ . | toJson | sha256sum }}
+        {{- end }}
+        {{- end }}
         {{- with $root.Values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
+      {{- include "incident-router.everyPod" $root | nindent 6 }}
       serviceAccountName: {{ include "incident-router.serviceAccount" $root }}
-      automountServiceAccountToken: false
-      {{- with $root.Values.imagePullSecrets }}
-      imagePullSecrets:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
       terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
       securityContext:
-        runAsNonRoot: true
-        runAsUser: 65532
-        runAsGroup: 65532
-        seccompProfile:
-          type: RuntimeDefault
+        {{- include "incident-router.podSecurity" 65532 | nindent 8 }}
       containers:
         - name: {{ $component }}
-          image: "{{ $root.Values.image.repository }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}"
+          image: {{ include "incident-router.image" $root | quote }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [{{ $command }}]
           env:
-            - name: INCIDENT_ROUTER_CONFIG
-              value: /etc/incident-router/incident-router.yaml
-            {{- with $root.Values.redis.url }}
-            - name: REDIS_URL
-              value: {{ . | quote }}
-            {{- end }}
-          envFrom:
-            - secretRef:
-                name: {{ include "incident-router.secret" $root }}
+            {{- include "incident-router.env" $root | nindent 12 }}
+          {{- include "incident-router.envFrom" (list $root $component) | nindent 10 }}
           ports:
             - name: http
               containerPort: {{ $port }}
+            {{- if eq $component (include "incident-router.door" $root) }}
+            - name: console
+              containerPort: 8082
+            {{- end }}
           livenessProbe:
             httpGet: {path: /healthz, port: http}
             periodSeconds: 10
@@ -79,23 +74,20 @@ spec:
             httpGet: {path: /readyz, port: http}
             periodSeconds: 5
             timeoutSeconds: 5
+          {{- if ne $component "worker" }}
+          lifecycle:
+            preStop:
+              # Senders are led here until every node has heard that this pod ends. The image needs no shell for it.
+              exec: {command: [python, -c, "import time; time.sleep(5)"]}
+          {{- end }}
           securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities:
-              drop: [ALL]
+            {{- include "incident-router.containerSecurity" . | nindent 12 }}
           {{- with $values.resources }}
           resources:
             {{- toYaml . | nindent 12 }}
           {{- end }}
           volumeMounts:
-            - name: config
-              mountPath: /etc/incident-router/incident-router.yaml
-              subPath: incident-router.yaml
-              readOnly: true
-            - name: rules
-              mountPath: /etc/incident-router/rules
-              readOnly: true
+            {{- include "incident-router.volumeMounts" . | nindent 12 }}
       volumes:
         - name: config
           configMap:
@@ -103,16 +95,35 @@ spec:
         - name: rules
           configMap:
             name: {{ include "incident-router.rulesConfigMap" $root }}
-      {{- with $root.Values.nodeSelector }}
-      nodeSelector:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
       {{- with $root.Values.affinity }}
       affinity:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      {{- with $root.Values.tolerations }}
-      tolerations:
-        {{- toYaml . | nindent 8 }}
+      {{- with $root.Values.topologySpreadConstraints }}
+      topologySpreadConstraints:
+        {{- range . }}
+        {{- $meant := dict "labelSelector" (dict "matchLabels" (merge
+              (dict "app.kubernetes.io/component" $component)
+              (include "incident-router.selector" $root | fromYaml))) }}
+        - {{ merge (deepCopy .) $meant | toYaml | nindent 10 | trim }}
+        {{- end }}
       {{- end }}
+{{- end -}}
+
+{{/* The Secrets of a component as its environment. It is given a list: the root context, the component. */}}
+{{- define "incident-router.envFrom" -}}
+{{- $root := index . 0 -}}
+{{- $names := list -}}
+{{- range $part := include "incident-router.secretParts" (index . 1) | fromJsonArray -}}
+{{- with include "incident-router.secret" (list $root $part) -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{- with $names | uniq -}}
+envFrom:
+  {{- range . }}
+  - secretRef:
+      name: {{ . }}
+  {{- end }}
+{{- end -}}
 {{- end -}}

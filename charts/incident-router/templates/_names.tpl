@@ -1,14 +1,13 @@
-{{/* The name of everything in a release: the release's own, with the chart's where that is not in it already. */}}
+{{/*
+The name of everything in a release: the release's own, with the chart's where that is not in it already. Cut, because
+the name of a StatefulSet with what Kubernetes adds to it is a label, of at most 63 characters.
+*/}}
 {{- define "incident-router.fullname" -}}
 {{- if contains .Chart.Name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 45 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 52 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
-{{- end -}}
-
-{{- define "incident-router.secret" -}}
-{{- .Values.secrets.existing | default (include "incident-router.fullname" .) -}}
 {{- end -}}
 
 {{- define "incident-router.rulesConfigMap" -}}
@@ -21,6 +20,10 @@
 {{- else -}}
 {{- .Values.serviceAccount.name | default "default" -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "incident-router.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 
 {{/* What selects this release's pods; it can never be changed in an upgrade. */}}
@@ -36,16 +39,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
-{{/* The configuration file: what the values say, with the addresses and folders of the container over it. */}}
-{{- define "incident-router.config" -}}
-{{- $ours := dict
-      "web" (dict "host" "0.0.0.0" "port" 8080)
-      "worker" (dict "health_host" "0.0.0.0" "health_port" 8081)
-      "rules" "/etc/incident-router/rules" -}}
-{{- mergeOverwrite (deepCopy .Values.config) $ours | toYaml -}}
-{{- end -}}
-
 {{/* What takes webhooks: the component that the Service leads to. */}}
 {{- define "incident-router.door" -}}
 {{- eq .Values.mode "all" | ternary "all" "web" -}}
+{{- end -}}
+
+{{/* The components that run for ever, as a list in JSON. */}}
+{{- define "incident-router.components" -}}
+{{- eq .Values.mode "all" | ternary (list "all") (list "web" "worker") | toJson -}}
 {{- end -}}

@@ -32,13 +32,13 @@ def one(body, **settings):
         ({"status": ["firing"]}, {}, "status", "is no known status"),
         ({"status": "firing"}, {}, "title", "there is none: send one, or set title"),
         ({"status": "resolved"}, {}, "fingerprint", "send dedup_key, or set fingerprint"),
-        ([GOOD, {"status": "firing"}], {}, "[1].title", "there is none"),
-        ([GOOD, "text"], {}, "[1]", "an object is expected here, not text"),
+        ([{"status": "firing"}, {}], {}, "[0].title", "there is none"),
+        (["text"], {}, "[0]", "an object is expected here, not text"),
         ("text", {}, "alerts", "an object or a list of objects is expected here, not text"),
         (7, {}, "alerts", "not a number"),
         (None, {}, "alerts", "not nothing"),
         (GOOD, {"alerts": "events"}, "alerts", "not nothing"),
-        ({"events": [GOOD, 7]}, {"alerts": "events"}, "[1]", "not a number"),
+        ({"events": [7, 8]}, {"alerts": "events"}, "[0]", "not a number"),
         ({**GOOD, "labels": ["a"]}, {}, "labels", "an object of names and values is expected here, not a list"),
         ({**GOOD, "annotations": True}, {}, "annotations", "not true or false"),
         ({**GOOD, "starts_at": "soon"}, {}, "starts_at", "'soon' is neither RFC 3339 nor"),
@@ -138,8 +138,11 @@ def test_what_is_missing_gets_the_time_of_receipt():
     assert (resolved.starts_at, resolved.ends_at) == (NOW, NOW)
 
 
-def test_a_firing_alert_has_no_end_and_its_end_is_not_even_read():
-    assert one({**GOOD, "ends_at": "soon"}).ends_at == 0
+def test_a_firing_alert_has_an_end_only_where_that_is_still_to_come():
+    assert one({**GOOD, "ends_at": NOW + 1}).ends_at == NOW + 1
+    assert one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
+    for gone in (NOW, NOW - 1, "", None, "0001-01-01T00:00:00Z", "soon", {}):
+        assert one({**GOOD, "ends_at": gone}).ends_at == 0
 
 
 def test_annotations_of_the_alert_win_over_none_and_the_description_is_one_of_them():
@@ -168,3 +171,27 @@ def test_two_sources_do_not_share_their_mappings():
     first, second = json.Config(auth="none"), json.Config(auth="none")
     assert first.annotations == second.annotations
     assert first.annotations is not second.annotations
+
+
+def test_the_good_alerts_of_a_list_are_taken_and_the_bad_ones_set_aside_as_a_list_of_their_own():
+    body = [GOOD, {"status": "firing"}, "text", {**GOOD, "title": "U"}]
+    read = source().parse(standard_json.dumps(body).encode(), {}, NOW)
+    assert [alert.title for alert in read.alerts] == ["T", "U"]
+    assert read.rejected.where == "[1].title"
+    assert "(and 1 more)" in read.rejected.problem
+    assert standard_json.loads(read.rejected.body) == [{"status": "firing"}, "text"]
+
+
+def test_where_the_list_is_inside_the_body_what_is_set_aside_is_the_body():
+    raw = standard_json.dumps({"site": "s", "events": [GOOD, 7]}).encode()
+    read = source(alerts="events", body_labels={"site": "site"}).parse(raw, {}, NOW)
+    assert [alert.labels for alert in read.alerts] == [{"site": "s"}]
+    assert (read.rejected.where, read.rejected.body) == ("[1]", raw)
+
+
+def test_a_sender_s_severities_become_ours_and_an_unknown_one_stays():
+    ladder = {"path": "level", "map": {"P1": "critical", 5: "major"}, "otherwise": "minor"}
+    found = [one({**GOOD, **level}, severity=ladder).severity for level in ({"level": " p1"}, {"level": 5}, {})]
+    assert found == ["critical", "major", "minor"]
+    assert one({**GOOD, "level": "Odd"}, severity=ladder).severity == "Odd"
+    assert one({**GOOD, "level": "P1"}, severity="level").severity == "P1"

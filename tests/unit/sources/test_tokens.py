@@ -60,3 +60,9 @@ def test_settings_that_can_not_be_are_refused(wrong):
 def test_no_secret_is_shown_and_the_place_is():
     assert repr(made("hunter2", header="X-Api-Key")) == "Token(header x-api-key, 1 secrets)"
     assert made("hunter2", query="t").place == "query parameter t"
+
+
+def test_the_query_is_shown_without_the_token_in_it_and_else_as_it_is():
+    token = made("x", query="auth token")
+    assert token.without(b"a=%31&auth+token=x&b&auth%20token&c=auth+token") == b"a=%31&b&c=auth+token"
+    assert made("x", header="a").without(b"a=x") == b"a=x"

@@ -1,0 +1,37 @@
+"""For senders that never say that it is over: each of their firing alerts gets a time at which it ends by itself."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.sources import base
+
+_PARTS = 16
+
+
+class Expiring:
+    """A source whose firing alerts end after a while, unless they are repeated.
+
+    ``resolve_after`` is microseconds from when a delivery was received. Ends are rounded up by at most a sixteenth of
+    it, so that of a storm of repeats nearly all say the same, and those cost no write. An end that the sender has set
+    itself stays.
+    """
+
+    def __init__(self, source: base.Source, resolve_after: int) -> None:
+        self.name = source.name
+        self._parse = source.parse
+        self._resolve_after = resolve_after
+        self._step = max(resolve_after // _PARTS, 1)
+
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+        """Parse as the source does; ``base.Unparsable`` where it says so."""
+        parsed = self._parse(body, headers, now)
+        ends_at = -(-(now + self._resolve_after) // self._step) * self._step
+        return msgspec.structs.replace(parsed, alerts=[_ending(one, ends_at) for one in parsed.alerts])
+
+
+def _ending(alert: alerts.Alert, ends_at: int) -> alerts.Alert:
+    if alert.status != "firing" or alert.ends_at:
+        return alert
+    return msgspec.structs.replace(alert, ends_at=ends_at)

@@ -1,0 +1,63 @@
+"""Better Stack Uptime's outgoing webhook about incidents: one incident, when it starts, is acknowledged, and ends."""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_MOMENTS = {"started": "started_at", "acknowledged": "acknowledged_at", "resolved": "resolved_at"}
+
+
+def _no_incident(body: objects.Members) -> str:
+    kind = objects.scalar(objects.optional(body.get("data")).get("type"))
+    return f"a {kind[:40]} is no incident" if kind not in {"", "incident"} else ""
+
+
+def _with_a_moment(body: objects.Members) -> objects.Members:
+    """When it happened that a webhook is sent, so that they are in order: a beginning is older than its end.
+
+    One that is opened again keeps its beginning, which says nothing of when that was. Older webhooks name no event.
+    """
+    attributes = objects.optional(objects.optional(body.get("data")).get("attributes"))
+    event = objects.scalar(body.get("event")) or _without_an_event(attributes)
+    return {**body, "event": event, "at": attributes.get(_MOMENTS.get(event, ""))}
+
+
+def _without_an_event(attributes: objects.Members) -> str:
+    if not attributes.get("started_at"):
+        return ""
+    return "resolved" if attributes.get("resolved_at") else "started"
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "data.attributes.name",
+        "status": {"path": "event", "firing": ["reopened"]},
+        "fingerprint": "data.id",
+        "labels": {
+            "monitor": "data.attributes.name",
+            "monitor_id": "data.relationships.monitor.data.id",
+            "url": "data.attributes.url",
+        },
+        "annotations": {
+            "description": "data.attributes.cause",
+            "event": "event",
+            "screenshot": "data.attributes.screenshot_url",
+        },
+        "starts_at": "at",
+        "ends_at": "at",
+        "link": "data.attributes.url",
+    },
+    no_alert=_no_incident,
+    shape=_with_a_moment,
+)
+
+
+class Config(preset.Config):
+    """A Better Stack webhook that posts to us."""
+
+    kind: Literal["betterstack"] = "betterstack"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "Better Stack Uptime, outgoing webhook")

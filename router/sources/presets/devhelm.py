@@ -1,0 +1,76 @@
+"""DevHelm's webhook: one incident of a monitor or a service, when it is created, resolved or opened again.
+
+What stands around the incident in a body is not documented: it is looked for in the usual places, and where it is
+somewhere else the source's own mapping says so.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_PLACES = ("data", "incident", "payload")
+_OPENED_AGAIN = "incident.reopened"
+
+
+def _event(body: objects.Members) -> str:
+    return next(filter(None, (objects.scalar(body.get(name)) for name in ("type", "event", "eventType"))), "")
+
+
+def _no_incident(body: objects.Members) -> str:
+    event = _event(body)
+    about = event.startswith(("monitor.", "webhook.", "service.status", "service.component"))
+    return f"{event[:40]} is about no incident" if about else ""
+
+
+def _found(body: objects.Members) -> objects.Members:
+    """The incident, wherever it is: it is what has a status."""
+    inner = [objects.optional(body.get(place)) for place in _PLACES]
+    inner += [objects.optional(one.get("incident")) for one in inner]
+    return next((one for one in inner if one.get("status")), body)
+
+
+def _with_an_incident(body: objects.Members) -> objects.Members:
+    """One that is opened again keeps its beginning, which says nothing of when that was."""
+    found, event = _found(body), _event(body)
+    over = objects.scalar(found.get("status")).casefold() == "resolved"
+    at = found.get("resolvedAt" if over else "startedAt")
+    return {**body, "incident": {**found, "at": None if event == _OPENED_AGAIN else at, "event": event}}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "incident.title || incident.monitorName || incident.serviceName || incident.triggeredByRule",
+        "status": {"path": "incident.status", "firing": ["watching", "triggered", "confirmed"]},
+        "fingerprint": "incident.id",
+        "severity": "incident.severity",
+        "labels": {
+            "monitor": "incident.monitorName",
+            "monitor_id": "incident.monitorId",
+            "service": "incident.serviceName",
+            "service_id": "incident.serviceId",
+            "source": "incident.source",
+        },
+        "annotations": {
+            "description": "incident.triggeredByRule",
+            "event": "incident.event",
+            "regions": "incident.affectedRegions",
+            "resolution": "incident.resolutionReason",
+        },
+        "starts_at": "incident.at",
+        "ends_at": "incident.at",
+        "link": "incident.shortlink",
+    },
+    no_alert=_no_incident,
+    shape=_with_an_incident,
+)
+
+
+class Config(preset.Config):
+    """A DevHelm webhook that posts to us."""
+
+    kind: Literal["devhelm"] = "devhelm"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "DevHelm, webhook about incidents")

@@ -1,0 +1,41 @@
+"""Dynatrace's custom integration: one problem, when it opens, changes and closes.
+
+Its body is a template of the user's, in the names that Dynatrace's own example has.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources.presets import preset
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "ProblemTitle",
+        # A problem that was merged goes on under another id, with notifications of its own.
+        "status": {"path": "State", "resolved": ["merged"]},
+        "fingerprint": "PID || ProblemID",
+        "severity": "ProblemSeverity",
+        "labels": {
+            "*": "Tags",
+            "impact": "ProblemImpact",
+            "entities": "NamesOfImpactedEntities || ImpactedEntityNames",
+        },
+        "annotations": {
+            "description": "ProblemDetails || ProblemDetailsText",
+            "problem": "ProblemID",
+            "impacted": "ImpactedEntity",
+        },
+        "link": "ProblemURL",
+    },
+    placeholder=r"\{[A-Za-z0-9]+\}",
+    tags="Tags",
+)
+
+
+class Config(preset.Config):
+    """A Dynatrace problem notification that posts to us."""
+
+    kind: Literal["dynatrace"] = "dynatrace"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "Dynatrace, custom integration")

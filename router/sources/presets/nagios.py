@@ -1,0 +1,70 @@
+"""Nagios, Naemon, Icinga: a host's or a service's notification, posted by a notification command.
+
+The command's fields are the body, as a form or as JSON; whose they are is told by the host and the service.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_WELL = {"OK", "UP"}
+# Icinga 2 has other words than Nagios for some of these.
+_FLAPPING = {"flappingstart", "flappingstop", "flappingdisabled", "flappingend"}
+_DOWNTIME = {"downtimestart", "downtimeend", "downtimecancelled", "downtimeremoved"}
+
+
+def _with_a_key(body: objects.Members) -> objects.Members:
+    """Ids of problems are 0 once they are over: what a notification is about is the host, or the service on it."""
+    host, service = objects.scalar(body.get("host_name")), objects.scalar(body.get("service_desc"))
+    if not host:
+        return body
+    state = objects.scalar(body.get("service_state" if service else "host_state"))
+    return {
+        **body,
+        "key": f"{host}!{service}" if service else host,
+        "name": f"{service} on {host}" if service else host,
+        "level": "" if state.upper() in _WELL else state,
+    }
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "name",
+        "status": {"path": "notification_type", "firing": ["problem", "acknowledgement"], "resolved": ["recovery"]},
+        "fingerprint": "key",
+        "severity": "level",
+        "labels": {
+            "host": "host_name",
+            "service": "service_desc",
+            "host_address": "host_address",
+            "host_groups": "host_groups",
+            "service_groups": "service_groups",
+        },
+        "annotations": {
+            "description": "output",
+            "details": "long_output",
+            "state": "service_state || host_state",
+            "attempt": "attempt",
+            "author": "author",
+            "comment": "comment",
+        },
+        "starts_at": "timet",
+        "ends_at": "timet",
+        "link": "link",
+    },
+    ignored=frozenset({*_FLAPPING, *_DOWNTIME, "custom"}),
+    placeholder=r"\$[A-Z0-9]+\$",
+    shape=_with_a_key,
+)
+
+
+class Config(preset.Config):
+    """A Nagios, or one of its kin, that posts to us."""
+
+    kind: Literal["nagios"] = "nagios"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+# What curl prints of a 4xx stands in the log of Nagios, where someone can put it right.
+KIND = preset.kind(Config, "Nagios, Naemon and Icinga, notification command", unparsable_status=422)

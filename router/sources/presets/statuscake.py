@@ -1,0 +1,46 @@
+"""StatusCake's webhook of a contact group: one test that is down, or up again, as a form or as JSON.
+
+Whether its fields begin with capitals varies; they are all read in lower case.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset, tags
+
+
+def _in_lower_case(body: objects.Members) -> objects.Members:
+    found = {name.casefold(): value for name, value in body.items()}
+    name, address = objects.scalar(found.get("name")), objects.scalar(found.get("url"))
+    # The test's id is not always there; the name and the address always are.
+    key = objects.scalar(found.get("testid")) or " ".join(filter(None, (name, address)))
+    return {**found, "key": key, "tags": tags.labels(found.get("tags"))}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "name || url",
+        "status": {"path": "status", "firing": ["down"], "resolved": ["up"]},
+        "fingerprint": "key",
+        "labels": {"*": "tags", "test": "name", "url": "url"},
+        "annotations": {
+            "status_code": "statuscode",
+            "address": "ip",
+            "check_rate": "checkrate",
+            "contact_group": "contactgroup",
+        },
+        "link": "url",
+    },
+    placeholder=r"\|[A-Z]+\|",
+    shape=_in_lower_case,
+)
+
+
+class Config(preset.Config):
+    """A StatusCake contact group that posts to us."""
+
+    kind: Literal["statuscake"] = "statuscake"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "StatusCake, webhook of a contact group")

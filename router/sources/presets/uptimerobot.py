@@ -1,0 +1,54 @@
+"""UptimeRobot's webhook alert contact: one monitor that is down, up again, or whose certificate ends.
+
+Its body is a template of the user's; the names of its own parameters are understood as well.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_CERTIFICATE = "3"
+
+
+def _with_a_key(body: objects.Members) -> objects.Members:
+    """A certificate that ends is another alert than a monitor that is down: up again does not end it."""
+    monitor = objects.scalar(body.get("monitor_id") or body.get("monitorID"))
+    certificate = objects.scalar(body.get("alert_type") or body.get("alertType")) == _CERTIFICATE
+    return {**body, "key": f"certificate/{monitor}" if certificate and monitor else monitor}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "monitor_name || monitorFriendlyName || monitor_url || monitorURL",
+        "status": {"path": "alert_type || alertType", "firing": ["1", "3"], "resolved": ["2"]},
+        "fingerprint": "key",
+        "labels": {
+            "monitor": "monitor_name || monitorFriendlyName",
+            "url": "monitor_url || monitorURL",
+        },
+        "annotations": {
+            "event": "alert_type_name || alertTypeFriendlyName",
+            "description": "alert_details || alertDetails",
+            "duration_seconds": "alert_duration || alertDuration",
+            "certificate_ends": "ssl_expiry_date || sslExpiryDate",
+            "certificate_days_left": "ssl_expiry_days_left || sslExpiryDaysLeft",
+        },
+        "starts_at": "alert_datetime || alertDateTime",
+        "ends_at": "alert_datetime || alertDateTime",
+        "link": "monitor_url || monitorURL",
+    },
+    placeholder=r"\*[A-Za-z]+\*",
+    escaped=True,
+    shape=_with_a_key,
+)
+
+
+class Config(preset.Config):
+    """An UptimeRobot alert contact that posts to us."""
+
+    kind: Literal["uptimerobot"] = "uptimerobot"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "UptimeRobot, webhook alert contact")

@@ -1,0 +1,72 @@
+"""Redis Cluster: the same keys and scripts, spread over several primaries by the hash tags in their names."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import redis.asyncio
+from redis import backoff, exceptions, retry
+from redis.asyncio import cluster as library
+
+from router.store import servers
+
+MOST_CONNECTIONS = 4096  # To one server; more than wait for the store at the same time.
+
+
+def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
+    """Make a client of all servers of a cluster, of which the address names one.
+
+    Nothing is tried again by itself: the library would repeat a WAIT whose server was lost at another one, where it
+    says nothing of what was written. It answers to the same commands as a client of one server, and passes for one.
+    """
+    again = retry.Retry(backoff.NoBackoff(), 0)
+    options = {**options, "retry": again, "max_connections": MOST_CONNECTIONS}
+    made: Any = library.RedisCluster.from_url(server.url, **options)
+    client: redis.asyncio.Redis = made
+    return client
+
+
+def of(connection: "redis.asyncio.Redis") -> library.RedisCluster | None:
+    """The cluster that a connection is to; None where it is to one server."""
+    passed: object = connection
+    return passed if isinstance(passed, library.RedisCluster) else None
+
+
+async def primaries(connection: "redis.asyncio.Redis") -> list[dict[str, Any]]:
+    """What sends a command to each primary in turn, as keyword arguments; once nothing at all for one server."""
+    cluster = of(connection)
+    if cluster is None:
+        return [{}]
+    await cluster.initialize()
+    return [{"target_nodes": node} for node in cluster.get_primaries()]
+
+
+async def one_of_each(connection: "redis.asyncio.Redis", names: Iterable[str]) -> list[str]:
+    """Of these keys one for each primary that holds any of them; none for one server."""
+    cluster = of(connection)
+    if cluster is None:
+        return []
+    await cluster.initialize()
+    return list({cluster.get_node_from_key(name): name for name in names}.values())
+
+
+async def moved(connection: "redis.asyncio.Redis", error: exceptions.MovedError) -> None:
+    """Learn where keys are that are not where they were."""
+    cluster = of(connection)
+    if cluster is not None:
+        await cluster.nodes_manager.move_slot(error)
+
+
+async def look_again(connection: "redis.asyncio.Redis") -> None:
+    """Ask the servers anew who holds what: one of them was lost."""
+    cluster = of(connection)
+    if cluster is not None:
+        await cluster.nodes_manager.initialize()
+
+
+async def holder(connection: "redis.asyncio.Redis", key: str) -> dict[str, Any]:
+    """What sends a command to the primary that holds a key, as keyword arguments; nothing for one server."""
+    cluster = of(connection)
+    if cluster is None:
+        return {}
+    await cluster.initialize()
+    return {"target_nodes": cluster.get_node_from_key(key)}

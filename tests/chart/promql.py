@@ -1,0 +1,114 @@
+"""What the chart's alerts and dashboard ask of Prometheus, and whether the router has such metrics and labels."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import prometheus_client
+import promql_parser
+
+from router.telemetry import metrics
+from tests.chart import helm
+from tests.structure import tree
+
+ALERTS = helm.CHART / "files/alerts.yaml"
+DASHBOARD = helm.CHART / "files/dashboard.json"
+# What Prometheus itself adds to every series, and Kubernetes' service discovery under it.
+SCRAPED = {"job", "instance", "namespace"}
+SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+CHILDREN = ("expr", "lhs", "rhs", "vector_selector", "param")
+GRAFANA = {"$__rate_interval": "5m"}
+
+
+def alerts() -> dict[str, helm.Object]:
+    """The alerts of the chart by name, as the file has them."""
+    [group] = helm.read(ALERTS.read_text())["groups"]
+    return {rule["alert"]: rule for rule in group["rules"]}
+
+
+def dashboard() -> helm.Object:
+    return json.loads(DASHBOARD.read_text())
+
+
+def panels() -> list[helm.Object]:
+    """The dashboard's panels without its rows."""
+    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+
+
+def expressions() -> dict[str, str]:
+    """Every expression by the place where it stands; Grafana's own variables are put in."""
+    found = {name: rule["expr"] for name, rule in alerts().items()}
+    for panel in panels():
+        for target in panel["targets"]:
+            text = target["expr"]
+            for name, value in GRAFANA.items():
+                text = text.replace(name, value)
+            found[f"{panel['title']} {target['refId']}"] = text
+    return found
+
+
+def offered() -> dict[str, set[str]]:
+    """Every series of the router's registry, by name, with the labels that it may have."""
+    found: dict[str, set[str]] = {}
+    for collector in vars(metrics).values():
+        if isinstance(collector, prometheus_client.metrics.MetricWrapperBase):
+            for suffix in SUFFIXES[collector._type]:
+                le = {"le"} if suffix == "_bucket" else set()
+                found[collector._name + suffix] = {*collector._labelnames, *le, *SCRAPED}
+    return found
+
+
+def outcomes(metric: str) -> set[str]:
+    """The values that docs/operations.md names for a metric; tests/structure holds them against the metric's help."""
+    text = (tree.ROOT / "docs/operations.md").read_text()
+    [row] = re.findall(rf"^\| `{metric}` \| .*? \| (.*) \|$", text, re.MULTILINE)
+    return set(re.findall(r"`(\w+)`", row))
+
+
+def problems(expression: str) -> list[str]:
+    """What an expression asks for that no process of the router has; ``ValueError`` where it is no PromQL."""
+    known = offered()
+    found = []
+    labels: set[str] = set()
+    for node in _nodes(promql_parser.parse(expression)):
+        if isinstance(node, promql_parser.VectorSelector):
+            if node.name not in known:
+                found.append(f"no metric {node.name}")
+                continue
+            labels |= known[node.name]
+            found += _strange(node, known[node.name])
+    found += [f"nothing here has a label {name}" for name in sorted(_grouped(expression) - labels)]
+    return found
+
+
+def _strange(selector: Any, labels: set[str]) -> list[str]:
+    """Labels that a metric has not, and values that its labels never have."""
+    found = []
+    for matcher in selector.matchers.matchers:
+        if matcher.name not in labels:
+            found.append(f"{selector.name} has no label {matcher.name}")
+        elif matcher.name in {"outcome", "result"}:
+            strange = set(matcher.value.split("|")) - outcomes(selector.name)
+            found += [f"{selector.name} is never {matcher.name}={value}" for value in sorted(strange)]
+    return found
+
+
+def _grouped(expression: str) -> set[str]:
+    """The labels that are aggregated or joined by."""
+    found: set[str] = set()
+    for node in _nodes(promql_parser.parse(expression)):
+        modifier = getattr(node, "modifier", None)
+        if isinstance(modifier, promql_parser.AggModifier):
+            found |= set(modifier.labels)
+        elif modifier is not None:
+            found |= {*(modifier.group_labels or ()), *(modifier.matching.labels if modifier.matching else ())}
+    return found
+
+
+def _nodes(node: Any) -> Iterator[Any]:
+    """A parsed expression and everything within it."""
+    yield node
+    for child in [*(getattr(node, name, None) for name in CHILDREN), *getattr(node, "args", ())]:
+        if type(child).__module__ == type(node).__module__:
+            yield from _nodes(child)

@@ -1,0 +1,103 @@
+"""Each alert of the chart fires when it should and only then, as Prometheus' own ``promtool`` judges."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.chart import alert_cases, helm, promql
+
+pytestmark = pytest.mark.debian("prometheus")
+RENDERED_TEXTS = {
+    "summary": "Source production sends what cannot be read.",
+    "description": "About 3 bodies in an hour were set aside in the quarantine, in whole or in part.",
+    "runbook_url": "docs/operations.md#incidentrouterquarantinegrows",
+}
+
+
+def promtool(*arguments: str, within: Path) -> str:
+    """What promtool prints; its verdict is the test's."""
+    answer = subprocess.run(["promtool", *arguments], cwd=within, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def judge(folder: Path, test: helm.Object) -> None:
+    """Play one test of the alerts; promtool reads JSON as the YAML that it is."""
+    shutil.copy(promql.ALERTS, folder / "alerts.yaml")
+    tests = {"rule_files": ["alerts.yaml"], "evaluation_interval": "1m", "tests": [test]}
+    (folder / "test.yaml").write_text(json.dumps(tests))
+    promtool("test", "rules", "test.yaml", within=folder)
+
+
+def samples(case: alert_cases.Case) -> list[helm.Object]:
+    """What Prometheus itself says of the alerts that fire."""
+    severity = promql.alerts()[case.alert]["labels"]["severity"]
+    told = {"alertname": case.alert, "alertstate": "firing", "severity": severity}
+    found = [", ".join(f'{name}="{value}"' for name, value in (told | labels).items()) for labels in case.fires]
+    return [{"labels": f"ALERTS{{{text}}}", "value": 1} for text in found]
+
+
+@pytest.mark.parametrize("case", alert_cases.CASES, ids=lambda case: f"{case.alert}: {case.why}")
+def test_fires_when_it_should_and_only_then(case, tmp_path):
+    asked = f'ALERTS{{alertname="{case.alert}",alertstate="firing"}}'
+    judge(
+        tmp_path,
+        {
+            "interval": case.interval,
+            "input_series": [{"series": name, "values": values} for name, values in case.series.items()],
+            "promql_expr_test": [{"expr": asked, "eval_time": case.at, "exp_samples": samples(case)}],
+        },
+    )
+
+
+@pytest.mark.parametrize("name", promql.alerts())
+def test_every_alert_is_seen_to_fire_and_seen_not_to(name):
+    seen = {bool(case.fires) for case in alert_cases.CASES if case.alert == name}
+    assert seen == {True, False}
+
+
+def test_no_case_is_about_an_alert_that_is_not_there():
+    assert {case.alert for case in alert_cases.CASES} <= promql.alerts().keys()
+
+
+def test_a_wrong_expectation_is_found(tmp_path):
+    """Without this, a promtool that compares nothing would let every case pass."""
+    fired = next(case for case in alert_cases.CASES if case.fires)
+    with pytest.raises(AssertionError, match="FAILED"):
+        test_fires_when_it_should_and_only_then(fired._replace(fires=()), tmp_path)
+
+
+def test_an_alert_s_texts_are_filled_in(tmp_path):
+    expected = {
+        "exp_labels": {"severity": "warning", "namespace": "a", "source": "production"},
+        "exp_annotations": RENDERED_TEXTS,
+    }
+    series = 'incident_router_quarantined_total{namespace="a",source="production"}'
+    judge(
+        tmp_path,
+        {
+            "interval": "1m",
+            "input_series": [{"series": series, "values": "0+0.05x120"}],
+            "alert_rule_test": [
+                {"alertname": "IncidentRouterQuarantineGrows", "eval_time": "90m", "exp_alerts": [expected]}
+            ],
+        },
+    )
+
+
+def test_prometheus_accepts_the_alerts_as_a_plain_file_and_as_rendered(tmp_path):
+    number = len(promql.alerts())
+    assert f"{number} rules found" in promtool("check", "rules", "--lint-fatal", str(promql.ALERTS), within=tmp_path)
+    spec = helm.render({"monitoring": {"prometheusRule": {"enabled": True}}})["PrometheusRule", "shop-incident-router"]
+    (tmp_path / "rendered.yaml").write_text(json.dumps(spec["spec"]))
+    assert f"{number} rules found" in promtool("check", "rules", "--lint-fatal", "rendered.yaml", within=tmp_path)
+
+
+def test_prometheus_accepts_every_expression_of_the_dashboard(tmp_path):
+    """They are checked as recording rules, which is how promtool takes expressions."""
+    rules = [{"record": f"panel:{place}", "expr": text} for place, text in enumerate(promql.expressions().values())]
+    (tmp_path / "panels.yaml").write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    assert f"{len(rules)} rules found" in promtool("check", "rules", "panels.yaml", within=tmp_path)

@@ -1,0 +1,206 @@
+"""The chart's alerts and dashboard ask only for what the router measures, are explained, and are rendered unharmed."""
+
+import json
+import re
+
+import pytest
+
+from tests.chart import helm, promql
+from tests.structure import tree
+
+NAME = "shop-incident-router"
+ROWS = ["Now", "Deliveries", "Alerts and rules", "Worker", "Vendor calls", "Quarantine and dead letters"]
+ANNOTATIONS = {"summary", "description", "runbook_url"}
+
+
+@pytest.fixture(scope="module")
+def operations() -> str:
+    return (tree.ROOT / "docs/operations.md").read_text()
+
+
+def sections(text: str) -> dict[str, str]:
+    """What stands below each heading of the chapter on alerts."""
+    chapter = text.partition("\n## Alerts\n")[2].partition("\n## ")[0]
+    parts = re.split(r"^### (.*)$", chapter, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def anchors(text: str) -> set[str]:
+    """Where a link into the page may lead, as GitHub and most others name headings."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def prometheus_rule(**values: object) -> helm.Object:
+    return helm.render({"monitoring": {"prometheusRule": {"enabled": True, **values}}})["PrometheusRule", NAME]
+
+
+def rendered_alerts(**values: object) -> dict[str, helm.Object]:
+    [group] = prometheus_rule(**values)["spec"]["groups"]
+    return {rule["alert"]: rule for rule in group["rules"]}
+
+
+def dashboard_map(**values: object) -> helm.Object:
+    given = {"monitoring": {"dashboard": {"enabled": True, **values}}}
+    return helm.render(given)["ConfigMap", f"{NAME}-dashboard"]
+
+
+class TestExpressions:
+    @pytest.mark.parametrize("place", promql.expressions())
+    def test_asks_only_for_metrics_labels_and_values_that_exist(self, place):
+        assert promql.problems(promql.expressions()[place]) == []
+
+    @pytest.mark.parametrize(
+        ("expression", "problem"),
+        [
+            ("incident_router_alerts", "no metric incident_router_alerts"),
+            (
+                "rate(incident_router_accepted_to_opened_seconds[5m])",
+                "no metric incident_router_accepted_to_opened_seconds",
+            ),
+            ("max(-(sum_over_time(up[5m:1m])))", "no metric up"),
+            ('incident_router_rules{source="a"}', "incident_router_rules has no label source"),
+            (
+                'incident_router_operations_total{result=~"done|lost"}',
+                "incident_router_operations_total is never result=lost",
+            ),
+            ("topk(3, sum by (rule) (incident_router_rules))", "nothing here has a label rule"),
+            ("incident_router_rules * on (folder) incident_router_rules", "nothing here has a label folder"),
+        ],
+    )
+    def test_what_does_not_exist_is_found_wherever_it_stands(self, expression, problem):
+        assert promql.problems(expression) == [problem]
+
+    def test_what_is_no_promql_is_refused(self):
+        with pytest.raises(ValueError, match="parenthesis"):
+            promql.problems("sum(incident_router_rules")
+
+
+class TestAlerts:
+    @pytest.mark.parametrize("name", promql.alerts())
+    def test_says_how_bad_it_is_what_is_wrong_and_where_to_read_on(self, name, operations):
+        rule = promql.alerts()[name]
+        assert rule["labels"]["severity"] in {"critical", "warning"}
+        assert rule["annotations"].keys() == ANNOTATIONS
+        page, anchor = rule["annotations"]["runbook_url"].split("#")
+        assert page == "docs/operations.md"
+        assert anchor == name.lower()
+        assert anchor in anchors(operations)
+
+    def test_each_is_explained_in_their_order_and_no_other(self, operations):
+        assert list(sections(operations)) == list(promql.alerts())
+
+    @pytest.mark.parametrize("name", promql.alerts())
+    def test_the_explanation_tells_the_severity_and_what_to_do(self, name, operations):
+        text = sections(operations)[name].strip()
+        assert text.startswith(f"**{promql.alerts()[name]['labels']['severity']}.** ")
+        assert re.findall(r"^(\d)\. ", text, re.MULTILINE)[:2] == ["1", "2"]
+
+    @pytest.mark.parametrize("name", promql.alerts())
+    def test_a_text_names_only_labels_that_the_alert_has(self, name):
+        rule = promql.alerts()[name]
+        used = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+        grouped = re.search(r"by \(([^)]*)\)", rule["expr"])
+        assert used <= (set(grouped[1].split(", ")) if grouped else set())
+
+    def test_what_the_chapter_links_to_is_there(self, operations):
+        linked = set(re.findall(r"\]\(#([^)]+)\)", operations))
+        assert linked
+        assert linked <= anchors(operations)
+
+
+class TestDashboard:
+    def test_is_of_a_form_that_grafana_reads(self):
+        found = promql.dashboard()
+        assert found["schemaVersion"] == 39
+        assert found["id"] is None, "an id of one Grafana would overwrite another's dashboard"
+        assert [variable["name"] for variable in found["templating"]["list"]] == ["datasource", "namespace"]
+        assert found["templating"]["list"][0]["type"] == "datasource"
+
+    def test_the_rows_follow_an_alert_s_way(self):
+        assert [panel["title"] for panel in promql.dashboard()["panels"] if panel["type"] == "row"] == ROWS
+
+    @pytest.mark.parametrize("panel", promql.panels(), ids=lambda panel: panel["title"])
+    def test_a_panel_says_what_it_shows_and_asks_the_chosen_data_source(self, panel):
+        assert panel["type"] in {"stat", "timeseries"}
+        assert panel["description"].endswith(".")
+        chosen = {"type": "prometheus", "uid": "${datasource}"}
+        assert [panel["datasource"], *(target["datasource"] for target in panel["targets"])] == [chosen] * (
+            1 + len(panel["targets"])
+        )
+        assert all('namespace=~"$namespace"' in target["expr"] for target in panel["targets"])
+
+    def test_names_and_places_are_each_panel_s_own(self):
+        every = promql.dashboard()["panels"]
+        assert len({panel["id"] for panel in every}) == len(every)
+        assert len({panel["title"] for panel in every}) == len(every)
+        taken: set[tuple[int, int]] = set()
+        for place in (panel["gridPos"] for panel in every):
+            cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+            assert place["x"] + place["w"] <= 24
+            assert not cells & taken
+            taken |= cells
+
+    def test_the_namespaces_to_choose_from_are_those_of_a_metric_that_every_process_has(self):
+        variable = promql.dashboard()["templating"]["list"][1]
+        [metric] = re.findall(r"label_values\((\w+), namespace\)", variable["query"]["query"])
+        assert metric in promql.offered()
+        assert variable["allValue"] == ".*", "outside Kubernetes no series has a namespace"
+
+
+class TestRendered:
+    def test_nothing_is_rendered_unless_it_is_asked_for(self):
+        found = helm.render({})
+        assert "PrometheusRule" not in {kind for kind, _ in found}
+        assert ("ConfigMap", f"{NAME}-dashboard") not in found
+
+    def test_lint_finds_nothing_where_all_of_it_is_rendered(self):
+        values = {"monitoring": {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}}
+        assert "0 chart(s) failed" in helm.call("lint", "--strict", str(helm.CHART), values=values)
+
+    def test_the_alerts_are_those_of_the_file_with_their_braces(self):
+        assert rendered_alerts() == promql.alerts()
+        assert "{{ $labels.source }}" in rendered_alerts()["IncidentRouterQuarantineGrows"]["annotations"]["summary"]
+
+    def test_alerts_are_left_out_by_name(self):
+        left = rendered_alerts(without=["IncidentRouterNoDeliveries", "IncidentRouterAbsent"])
+        assert promql.alerts().keys() - left.keys() == {"IncidentRouterNoDeliveries", "IncidentRouterAbsent"}
+
+    def test_runbooks_lead_to_where_the_documentation_is_kept(self):
+        urls = [
+            rule["annotations"]["runbook_url"]
+            for rule in rendered_alerts(documentation="https://w.example/r/").values()
+        ]
+        assert urls[0] == "https://w.example/r/docs/operations.md#incidentrouterabsent"
+        assert all(url.startswith("https://w.example/r/docs/operations.md#") for url in urls)
+
+    def test_prometheus_and_grafana_find_them_by_their_labels(self):
+        labels = prometheus_rule(labels={"release": "monitoring"})["metadata"]["labels"]
+        assert labels["release"] == "monitoring"
+        assert labels["app.kubernetes.io/instance"] == "shop"
+        assert dashboard_map()["metadata"]["labels"]["grafana_dashboard"] == "1"
+        assert "annotations" not in dashboard_map()["metadata"]
+        with_folder = dashboard_map(annotations={"grafana_folder": "Shop"})
+        assert with_folder["metadata"]["annotations"] == {"grafana_folder": "Shop"}
+
+    def test_the_dashboard_is_the_file_s_own_bytes(self):
+        assert dashboard_map()["data"] == {"incident-router.json": promql.DASHBOARD.read_text()}
+
+    def test_the_schema_knows_the_alerts_by_name(self):
+        schema = json.loads((helm.CHART / "values.schema.json").read_text())
+        rule = schema["properties"]["monitoring"]["properties"]["prometheusRule"]["properties"]
+        assert rule["without"]["items"]["enum"] == list(promql.alerts())
+
+    @pytest.mark.parametrize(
+        ("monitoring", "names"),
+        [
+            ({"prometheusRule": {"without": ["IncidentRouterNoDelivery"]}}, "without"),
+            ({"prometheusRule": {"documentation": "wiki.example"}}, "documentation"),
+            ({"prometheusRule": {"enabled": "yes"}}, "enabled"),
+            ({"dashboard": {"labels": {"grafana_dashboard": 1}}}, "grafana_dashboard"),
+            ({"alerts": True}, "alerts"),
+        ],
+    )
+    def test_a_value_that_would_do_nothing_is_refused_and_named(self, monitoring, names):
+        with pytest.raises(helm.Refused, match=names):
+            helm.render({"monitoring": monitoring})

@@ -1,0 +1,191 @@
+"""Who reaches whom: what is open to senders, what each pod may call, and which secrets and metrics go where."""
+
+import pytest
+
+from tests.chart import helm
+
+FULLNAME = "shop-incident-router"
+DNS = {("UDP", 53), ("TCP", 53)}
+SECRETS = {part: {"existing": part} for part in ("web", "worker", "shared")}
+
+
+def labels(rendered) -> dict[str, dict[str, str]]:
+    """The labels of every pod, by its component."""
+    found = {}
+    for (kind, _), one in rendered.items():
+        if kind in {"Deployment", "StatefulSet", "Job", "Pod"}:
+            given = one["spec"].get("template", one)["metadata"]["labels"]
+            found[given["app.kubernetes.io/component"]] = given
+    return found
+
+
+def selects(selector: helm.Object, given: dict[str, str]) -> bool:
+    """Whether a label selector means a pod with these labels."""
+    wanted = selector.get("matchLabels", {}).items() <= given.items()
+    expressions = selector.get("matchExpressions", [])
+    assert all(one["operator"] == "In" for one in expressions)
+    return wanted and all(given.get(one["key"]) in one["values"] for one in expressions)
+
+
+def policies(rendered, component: str) -> list[helm.Object]:
+    """The policies that hold for a component's pods."""
+    given = labels(rendered)[component]
+    found = [one["spec"] for (kind, _), one in rendered.items() if kind == "NetworkPolicy"]
+    return [spec for spec in found if selects(spec["podSelector"], given)]
+
+
+def calls(rendered, component: str) -> dict[tuple[str, int], set[str]]:
+    """Which ports a component may call, and of whom: components, or `anyone`."""
+    [policy] = policies(rendered, component)
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    found: dict[tuple[str, int], set[str]] = {}
+    for rule in policy["egress"]:
+        whom = peers(rendered, rule.get("to"))
+        for port in rule["ports"]:
+            found.setdefault((port.get("protocol", "TCP"), port["port"]), set()).update(whom)
+    return found
+
+
+def peers(rendered, given: list[helm.Object] | None) -> set[str]:
+    if given is None:
+        return {"anyone"}
+    found = set()
+    for peer in given:
+        if "namespaceSelector" in peer:
+            [name] = peer["namespaceSelector"]["matchLabels"].values()
+            found.add(f"namespace {name}")
+        else:
+            found |= {name for name, pod in labels(rendered).items() if selects(peer["podSelector"], pod)}
+    return found
+
+
+def reached_by(rendered, component: str) -> set[str]:
+    """Who may connect to a component: components, namespaces, or `anyone`."""
+    [policy] = policies(rendered, component)
+    return {one for rule in policy["ingress"] for one in peers(rendered, rule.get("from"))}
+
+
+class TestTheClosedNetwork:
+    @pytest.mark.parametrize("component", ["web", "worker"])
+    def test_the_router_calls_names_redis_and_vendors_only(self, component):
+        assert calls(helm.case("valkey"), component) == {
+            **{key: {"anyone"} for key in DNS},
+            ("TCP", 443): {"anyone"},
+            ("TCP", 6379): {"valkey"},
+        }
+
+    @pytest.mark.parametrize(("case", "port"), [("keda-tls", 6380), ("network", 6390)])
+    def test_redis_elsewhere_is_called_at_its_own_port(self, case, port):
+        assert calls(helm.case(case), "worker")["TCP", port] == {"anyone"}
+
+    def test_whatever_else_is_called_is_named_by_the_user(self):
+        found = calls(helm.case("network"), "worker")
+        assert found.keys() == DNS | {("TCP", 443), ("TCP", 6390), ("TCP", 9093)}
+        assert found["TCP", 9093] == {"namespace monitoring"}
+
+    def test_the_check_may_call_the_vendors(self):
+        rendered = helm.render({"networkPolicy": {"enabled": True}, "check": {"enabled": True}})
+        assert ("TCP", 443) in calls(rendered, "check")
+
+    def test_the_test_calls_what_takes_webhooks_only(self):
+        assert calls(helm.case("valkey"), "test") == {**{key: {"anyone"} for key in DNS}, ("TCP", 8080): {"web"}}
+        assert reached_by(helm.case("valkey"), "test") == set()
+
+    def test_valkey_calls_nobody_and_takes_the_router_and_whom_the_user_names(self):
+        rendered = helm.case("valkey")
+        assert calls(rendered, "valkey") == {}
+        assert reached_by(rendered, "valkey") == {"web", "worker", "namespace keda"}
+
+    def test_everybody_may_post_unless_the_user_says_who(self):
+        assert reached_by(helm.case("valkey"), "web") == {"anyone"}
+        assert reached_by(helm.case("network"), "web") == {
+            "namespace ingress",
+            "namespace monitoring",
+            "namespace sre",
+            "test",
+        }
+
+    def test_the_ports_that_are_open_are_those_that_pods_listen_on(self):
+        rendered = helm.case("network")
+        [policy] = policies(rendered, "web")
+        [rule, console] = policy["ingress"]
+        assert console["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "sre"}}}]
+        listening = {
+            port["containerPort"]
+            for spec in helm.pods(rendered).values()
+            for container in spec["containers"]
+            for port in container.get("ports", [])
+        }
+        assert {port["port"] for port in rule["ports"]} | {8082} == listening
+        assert {port["port"] for port in console["ports"]} == {8082}
+
+    def test_nobody_reaches_the_console_unless_the_user_says_who(self):
+        closed = helm.render({"redis": {"url": "redis://redis:6379"}, "networkPolicy": {"enabled": True}})
+        [policy] = policies(closed, "web")
+        assert 8082 not in {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+
+    def test_nothing_is_closed_where_nobody_asks(self):
+        assert "NetworkPolicy" not in {kind for kind, _ in helm.case("separate")}
+
+
+class TestWebhooksFromOutside:
+    def test_a_route_leads_to_webhooks_alone(self):
+        rendered = helm.case("gateway")
+        route = rendered["HTTPRoute", FULLNAME]["spec"]
+        [rule] = route["rules"]
+        assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/webhooks"}}]
+        [backend] = rule["backendRefs"]
+        assert backend["port"] in {port["port"] for port in rendered["Service", backend["name"]]["spec"]["ports"]}
+        assert route["parentRefs"] == [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
+        assert route["hostnames"] == ["alerts.example.org", "alerts.example.com"]
+
+
+class TestSecrets:
+    def given(self, mode: str, **more: helm.Object) -> dict[str, list[str]]:
+        """The Secrets in each pod's environment, by what the pod is called after."""
+        rendered = helm.render({"mode": mode, "secrets": SECRETS, **more})
+        return {
+            called.removeprefix("Deployment/shop-incident-router-"): [
+                source["secretRef"]["name"] for source in spec["containers"][0].get("envFrom", [])
+            ]
+            for called, spec in helm.pods(rendered).items()
+        }
+
+    def test_each_goes_to_the_process_that_needs_it_and_to_no_other(self):
+        assert self.given("separate") == {"web": ["shared", "web"], "worker": ["shared", "worker"]}
+
+    def test_one_process_that_does_everything_needs_them_all(self):
+        assert self.given("all") == {"all": ["shared", "web", "worker"]}
+
+    def test_valkey_and_the_test_see_none_of_them(self):
+        more = {"valkey": {"enabled": True}, "config": {"sources": {"a": {"kind": "alertmanager", "auth": "none"}}}}
+        given = self.given("separate", **more)
+        assert given["StatefulSet/shop-incident-router-valkey"] == given["Pod/shop-incident-router-test"] == []
+
+    def test_one_secret_for_several_parts_is_read_once(self):
+        given = self.given("all", secrets={part: {"existing": "one"} for part in SECRETS})
+        assert given == {"all": ["one"]}
+
+
+class TestMetrics:
+    @pytest.mark.parametrize(("case", "components"), [("monitored", {"web", "worker"}), ("monitored-all", {"all"})])
+    def test_every_pod_of_the_router_is_scraped_once(self, case, components):
+        rendered = helm.case(case)
+        monitor = rendered["ServiceMonitor", FULLNAME]["spec"]
+        [endpoint] = monitor["endpoints"]
+        assert monitor["namespaceSelector"] == {"matchNames": [helm.NAMESPACE]}
+        scraped = []
+        for (kind, _), service in rendered.items():
+            if kind == "Service" and selects(monitor["selector"], service["metadata"]["labels"]):
+                assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
+                chosen = {"matchLabels": service["spec"]["selector"]}
+                scraped += [name for name, pod in labels(rendered).items() if selects(chosen, pod)]
+        assert sorted(scraped) == sorted(components)
+
+    def test_a_prometheus_finds_it_by_the_user_s_labels(self):
+        given = helm.case("monitored")["ServiceMonitor", FULLNAME]
+        assert given["metadata"]["labels"]["release"] == "prometheus"
+        assert given["spec"]["endpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s"}]
+
+    def test_workers_have_no_service_where_nobody_scrapes_them(self):
+        assert ("Service", f"{FULLNAME}-worker") not in helm.case("separate")

@@ -1,0 +1,250 @@
+"""What the chart's pods do, done here: the check before a release, the test after it, rules that change under a pod."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from router import settings
+from router.assembly import checking, parts
+from router.rules import check, reload
+from router.store import keys
+from tests.chart import helm, mounts
+from tests.end_to_end import harness
+from tests.integration import stage
+
+FULLNAME = "shop-incident-router"
+THEIRS = {
+    "vendors": {"INCIDENT_IO_API_KEY": "key", "SCRIPTS_CREDENTIALS": "user:secret"},
+    "incident-router-vendors": {"INCIDENT_IO_API_KEY": "key", "DEVHELM_API_KEY": "key"},
+    "incident-router-webhooks": {"WEBHOOK_TOKEN": "token", "SCRIPTS_CREDENTIALS": "user:secret"},
+    "incident-router-redis": {"REDIS_URL": "redis://redis"},
+}
+CATCH_ALL = """
+rules:
+  - name: everything
+    when: {}
+    group_by: [labels.alertname]
+    open: [{at: on-call, name: Down}]
+"""
+
+
+def command(arguments: list[str], variables: dict[str, str]) -> tuple[int, str]:
+    """Run the program as a container does; its status and what it says."""
+    environment = {**os.environ, **variables}
+    done = subprocess.run(
+        [harness.COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+class TestCheckBeforeARelease:
+    @staticmethod
+    def run(values: helm.Object, folder) -> tuple[int, str]:
+        rendered = helm.render(values)
+        spec = helm.pods(rendered)[f"Job/{FULLNAME}-check"]
+        variables = mounts.environment(rendered, mounts.only(spec), THEIRS)
+        variables["INCIDENT_ROUTER_CONFIG"] = str(mounts.files(rendered, spec, folder))
+        return command(mounts.only(spec)["args"], variables)
+
+    @staticmethod
+    def asking(at: harness.Vendors) -> helm.Object:
+        values = helm.values_of("checked")
+        values["config"]["destinations"]["on-call"] |= {"base_url": f"{at.url}/incident-io"}
+        return values
+
+    def test_passes_where_the_vendors_know_every_name(self, tmp_path):
+        with harness.vendors() as at:
+            status, said = self.run(self.asking(at), tmp_path)
+            assert (status, said[:17]) == (0, "no problems found"), said
+            assert at.calls(vendor="incident-io"), "nobody was asked"
+
+    def test_fails_where_a_vendor_does_not_know_a_name(self, tmp_path):
+        with harness.vendors() as at:
+            values = self.asking(at)
+            values["config"]["destinations"]["on-call"] |= {"incident_type": "No such type"}
+            status, said = self.run(values, tmp_path)
+            assert status == 1
+            assert "No such type" in said
+
+    def test_fails_where_a_rule_is_wrong(self, tmp_path):
+        values = helm.values_of("checked") | {"rules": {"10-disk.yaml": "rules: [{name: disk, wen: {}}]\n"}}
+        values["check"]["online"] = False
+        status, said = self.run(values, tmp_path)
+        assert status == 1
+        assert "10-disk.yaml:1:" in said
+
+    def test_it_sees_what_is_to_come_before_the_release_s_own_objects_are_there(self):
+        rendered = helm.case("checked")
+        hooked = {key for key, one in rendered.items() if "helm.sh/hook" in one["metadata"].get("annotations", {})}
+        spec = helm.pods(rendered)[f"Job/{FULLNAME}-check"]
+        read = {("ConfigMap", volume["configMap"]["name"]) for volume in spec["volumes"]}
+        read |= {("Secret", source["secretRef"]["name"]) for source in mounts.only(spec)["envFrom"]}
+        assert read - {("Secret", "vendors")} <= hooked
+        for kind, suffix in [("", ""), ("-rules", "-rules")]:
+            theirs, ours = f"{FULLNAME}{kind}", f"{FULLNAME}-check{suffix}"
+            assert rendered["ConfigMap", theirs]["data"] == rendered["ConfigMap", ours]["data"]
+        assert "serviceAccountName" not in spec, "the release's own is not there yet"
+
+    def test_what_it_needs_is_made_before_it(self):
+        weights = {
+            kind: int(one["metadata"]["annotations"]["helm.sh/hook-weight"])
+            for (kind, name), one in helm.case("checked").items()
+            if name.startswith(f"{FULLNAME}-check")
+        }
+        assert max(weights["ConfigMap"], weights["Secret"]) < weights["Job"]
+
+    def test_offline_asks_nobody_and_reads_the_user_s_own_rules(self):
+        spec = helm.pods(helm.case("checked-offline"))[f"Job/{FULLNAME}-check"]
+        assert mounts.only(spec)["args"] == ["check"]
+        assert spec["volumes"][1]["configMap"] == {"name": "our-rules"}
+        assert mounts.only(spec)["envFrom"] == [{"secretRef": {"name": "vendors"}}]
+
+
+@pytest.mark.parametrize("name", ["separate", "try", "checked", "defaults"])
+def test_check_accepts_the_rendered_rules(name, tmp_path):
+    rendered = helm.case(name)
+    spec = next(spec for called, spec in helm.pods(rendered).items() if called.startswith("Deployment/"))
+    variables = {key: value for secret in THEIRS.values() for key, value in secret.items()}
+    configured = settings.load(mounts.files(rendered, spec, tmp_path), variables | {"WEBHOOK_TOKEN": "token"})
+    report = check.check(configured.rules, parts.known_destinations(configured), checking.world(configured, set()))
+    assert report.rules is not None
+    assert report.problems == []
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """A router whose rules open an incident for everything, and the vendors it calls."""
+    folder = tmp_path_factory.mktemp("router")
+    with (
+        harness.vendors() as at,
+        harness.router(folder, harness.configure(folder, at, rules=CATCH_ALL)) as router,
+    ):
+        yield router, at
+
+
+class TestHelmTest:
+    @staticmethod
+    def post(values: helm.Object, url: str) -> subprocess.CompletedProcess[str]:
+        """Run the test pod's command in this interpreter, against a router that is elsewhere."""
+        rendered = helm.render({"service": {"port": 8080}, **values})
+        runs = mounts.only(helm.pods(rendered)[f"Pod/{FULLNAME}-test"])
+        assert runs["command"] == ["python", "-c"]
+        arguments = [argument.replace(f"http://{FULLNAME}:8080", url) for argument in runs["args"]]
+        return subprocess.run(
+            [sys.executable, "-c", *arguments],
+            env=mounts.environment(rendered, runs, {}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @staticmethod
+    def values(kind: str, token: str = harness.TOKEN) -> helm.Object:
+        sources = {kind: {"kind": kind, "bearer": [{"env": "WEBHOOK_TOKEN"}]}}
+        return {"config": {"sources": sources}, "secrets": {"shared": {"values": {"WEBHOOK_TOKEN": token}}}}
+
+    def test_an_alert_is_accepted_and_opens_nothing_whatever_the_rules(self, running):
+        router, at = running
+        for kind in ["alertmanager", "json"]:
+            done = self.post(self.values(kind), router.url)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert "accepted an alert" in done.stdout
+        router.receives(labels={"alertname": "Real"})  # It is folded after them, and opens what they would have.
+        harness.eventually("a real alert opens an incident", lambda: at.incidents()["on-call"])
+        listed = router.command("incidents", "list").stdout
+        assert "Real" in listed
+        assert "IncidentRouterHelmTest" not in listed
+
+    def test_a_wrong_token_fails_and_says_so(self, running):
+        done = self.post(self.values("alertmanager", "another"), running[0].url)
+        assert done.returncode == 1
+        assert "answered 401, not 202" in done.stderr
+
+    def test_a_router_that_is_not_there_fails_and_says_so(self):
+        done = self.post(self.values("json"), f"http://127.0.0.1:{harness.free_port()}")
+        assert done.returncode == 1
+        assert "does not answer" in done.stderr
+
+    def test_the_pod_sees_one_key_of_one_secret(self):
+        [variable] = mounts.only(helm.pods(helm.case("network"))[f"Pod/{FULLNAME}-test"])["env"]
+        assert variable["valueFrom"]["secretKeyRef"] == {"name": "webhooks", "key": "WEBHOOK_TOKEN"}
+
+    def test_a_source_without_credentials_is_tested_without(self):
+        runs = mounts.only(helm.pods(helm.case("open"))[f"Pod/{FULLNAME}-test"])
+        assert runs["args"][1:] == [f"http://{FULLNAME}:80/v1/webhooks/anyone", "alertmanager"]
+        assert "env" not in runs
+
+    def test_basic_authentication_is_sent_as_such(self):
+        runs = mounts.only(helm.pods(helm.case("checked-offline"))[f"Pod/{FULLNAME}-test"])
+        assert [entry["name"] for entry in runs["env"]] == ["BASIC"]
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            {"kind": "datadog", "bearer": [{"env": "A"}]},
+            {"kind": "alertmanager", "bearer": [{"file": "/secrets/token"}]},
+            {"kind": "json", "auth": "none", "title": "subject"},
+        ],
+        ids=["another format", "a credential in a file", "a mapping"],
+    )
+    def test_there_is_none_where_the_chart_cannot_speak_as_the_sender(self, source):
+        rendered = helm.render({"config": {"sources": {"a": source}}})
+        assert ("Pod", f"{FULLNAME}-test") not in rendered
+
+    def test_it_can_be_left_out(self):
+        assert ("Pod", f"{FULLNAME}-test") not in helm.render(self.values("json") | {"test": {"enabled": False}})
+
+
+def test_rules_are_followed_as_a_node_changes_them_under_a_pod(tmp_path):
+    """The ConfigMap before an upgrade and the one after it: a file changed, one new, one gone, in one swap."""
+
+    def data(rules: dict[str, str]) -> dict[str, str]:
+        return helm.render({"rules": rules})["ConfigMap", f"{FULLNAME}-rules"]["data"]
+
+    rule = "rules: [{{name: {}, when: {{}}, open: []}}]\n"
+    folder = tmp_path / "rules"
+    mounts.mount(data({"a.yaml": rule.format("one"), "b.yaml": rule.format("two")}), folder)
+
+    async def main() -> None:
+        changed = []
+        rules = reload.Rules(folder, {}, changed=changed.append)
+        assert [one.name for one in rules.in_force.rules] == ["one", "two"]
+        following = asyncio.create_task(rules.watch(lambda: 17.0, asyncio.Event()))
+        mounts.mount(data({"a.yaml": rule.format("other"), "c.yaml": rule.format("three")}), folder)
+        async with asyncio.timeout(30):
+            while [one.name for one in rules.in_force.rules] != ["other", "three"]:
+                assert not following.done()
+                await asyncio.sleep(0.01)
+        following.cancel()
+        await asyncio.wait({following})
+        assert rules.problems == []
+
+    asyncio.run(main())
+
+
+class TestWhatKedaFollows:
+    def test_is_the_stream_and_the_group_of_the_workers(self):
+        [trigger] = helm.case("valkey")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
+        assert (trigger["type"], trigger["metadata"]["stream"]) == ("redis-streams", keys.INBOX)
+        assert trigger["metadata"]["consumerGroup"] == keys.GROUP
+
+    def test_tells_how_many_wait_though_processed_ones_are_deleted(self, with_redis):
+        async def play(scene: stage.Stage) -> None:
+            async def lag() -> int | None:
+                [group] = await scene.connection.xinfo_groups(keys.INBOX)
+                return group["lag"]
+
+            await scene.reader.prepare()
+            for number in range(3):
+                await scene.deliver(stage.firing(f"f{number}"))
+            assert await lag() == 3
+            await scene.fold()
+            assert await lag() == 0
+            await scene.deliver(stage.firing("f4"))
+            assert await lag() == 1
+
+        stage.playing(with_redis, play)

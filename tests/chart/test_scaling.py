@@ -1,0 +1,122 @@
+"""How many pods there are, where they run, and that none is taken away too early."""
+
+import pytest
+
+from router.web import serve
+from tests.chart import helm
+
+FULLNAME = "shop-incident-router"
+SELECTOR = {"app.kubernetes.io/name": "incident-router", "app.kubernetes.io/instance": "shop"}
+
+
+def deployment(case: str, component: str) -> helm.Object:
+    return helm.case(case)["Deployment", f"{FULLNAME}-{component}"]["spec"]
+
+
+class TestBudgets:
+    @pytest.mark.parametrize(("case", "components"), [("separate", ["web", "worker"]), ("all", ["all"])])
+    def test_each_process_has_one_of_its_own_pods(self, case, components):
+        budgets = [one for (kind, _), one in helm.case(case).items() if kind == "PodDisruptionBudget"]
+        assert [one["metadata"]["name"] for one in budgets] == [f"{FULLNAME}-{name}" for name in components]
+        for budget, component in zip(budgets, components, strict=True):
+            assert budget["spec"]["selector"] == deployment(case, component)["selector"]
+            assert budget["spec"]["maxUnavailable"] == 1
+
+    def test_it_may_be_a_share_or_left_out(self):
+        rendered = helm.case("autoscaling")
+        assert rendered["PodDisruptionBudget", f"{FULLNAME}-web"]["spec"]["maxUnavailable"] == "25%"
+        assert ("PodDisruptionBudget", f"{FULLNAME}-worker") not in rendered
+
+
+class TestAutoscaling:
+    def test_webs_follow_the_use_of_cpu_that_they_request(self):
+        spec = helm.case("autoscaling")["HorizontalPodAutoscaler", f"{FULLNAME}-web"]["spec"]
+        assert (spec["minReplicas"], spec["maxReplicas"]) == (3, 20)
+        assert spec["metrics"][0]["resource"]["target"] == {"type": "Utilization", "averageUtilization": 60}
+        [container] = deployment("autoscaling", "web")["template"]["spec"]["containers"]
+        assert "cpu" in container["resources"]["requests"], "a share of what is not requested is nothing"
+
+    def test_both_scale_deployments_that_are_there_and_say_no_number_themselves(self):
+        rendered = helm.case("autoscaling")
+        for kind in ["HorizontalPodAutoscaler", "ScaledObject"]:
+            [target] = [one["spec"]["scaleTargetRef"] for (found, _), one in rendered.items() if found == kind]
+            assert "replicas" not in rendered["Deployment", target["name"]]["spec"]
+
+    def test_a_number_is_said_where_nothing_scales(self):
+        assert deployment("separate", "web")["replicas"] == 3
+        assert deployment("monitored-all", "all")["replicas"] == 2
+
+    @pytest.mark.parametrize(
+        ("case", "address", "database", "tls"),
+        [
+            ("valkey", f"{FULLNAME}-valkey:6379", "0", "false"),
+            ("keda-tls", "redis.example.internal:6380", "3", "true"),
+            ("autoscaling", "redis.data:6380", "0", "false"),
+        ],
+    )
+    def test_keda_asks_the_redis_that_the_router_uses(self, case, address, database, tls):
+        [trigger] = helm.case(case)["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
+        given = trigger["metadata"]
+        assert (given["address"], given["databaseIndex"], given["enableTLS"]) == (address, database, tls)
+
+    def test_a_redis_url_without_a_port_means_the_usual_one(self):
+        rendered = helm.render({"redis": {"url": "redis://redis"}, "worker": {"keda": {"enabled": True}}})
+        [trigger] = rendered["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
+        assert trigger["metadata"]["address"] == "redis:6379"
+
+    def test_keda_s_password_is_the_user_s_own_or_that_of_the_chart_s_valkey(self):
+        [given] = helm.case("autoscaling")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
+        assert given["authenticationRef"] == {"name": "redis-password"}
+        [given] = helm.case("valkey")["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
+        [container] = deployment("valkey", "worker")["template"]["spec"]["containers"]
+        assert given["metadata"]["passwordFromEnv"] in {entry["name"] for entry in container["env"]}
+
+    def test_metadata_are_texts_as_keda_wants_them(self):
+        for case in ["valkey", "keda-tls", "autoscaling"]:
+            [trigger] = helm.case(case)["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
+            assert {type(value) for value in trigger["metadata"].values()} == {str}
+
+
+class TestPlaces:
+    def test_pods_of_a_process_are_spread_among_themselves(self):
+        for component in ["web", "worker"]:
+            found = deployment("separate", component)["template"]["spec"]["topologySpreadConstraints"]
+            assert [one["topologyKey"] for one in found] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+            for one in found:
+                wanted = {**SELECTOR, "app.kubernetes.io/component": component}
+                assert one["labelSelector"] == {"matchLabels": wanted}
+
+    def test_what_the_user_says_of_it_stays(self):
+        [one] = deployment("placed", "web")["template"]["spec"]["topologySpreadConstraints"]
+        assert (one["whenUnsatisfiable"], one["minDomains"]) == ("DoNotSchedule", 3)
+        assert "topologySpreadConstraints" not in deployment("open", "web")["template"]["spec"]
+
+    def test_every_pod_goes_where_the_user_says(self):
+        rendered = helm.render(helm.values_of("placed") | {"redis": {"url": ""}, "valkey": {"enabled": True}})
+        for spec in helm.pods(rendered).values():
+            assert spec["nodeSelector"] == {"pool": "monitoring"}
+            assert spec["tolerations"][0]["key"] == "pool"
+            assert spec["priorityClassName"] == "system-cluster-critical"
+
+    def test_labels_of_the_user_s_are_beside_what_a_deployment_selects(self):
+        rendered = helm.render({"podLabels": {"app.kubernetes.io/part-of": "monitoring"}})
+        spec = rendered["Deployment", f"{FULLNAME}-web"]["spec"]
+        assert spec["template"]["metadata"]["labels"]["app.kubernetes.io/part-of"] == "monitoring"
+        assert spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+
+
+class TestTheEndOfAPod:
+    @pytest.mark.parametrize(("case", "component"), [("separate", "web"), ("all", "all")])
+    def test_what_takes_webhooks_waits_until_nobody_is_led_to_it_any_more(self, case, component):
+        [container] = deployment(case, component)["template"]["spec"]["containers"]
+        assert container["lifecycle"]["preStop"]["exec"]["command"] == ["python", "-c", "import time; time.sleep(5)"]
+
+    def test_a_worker_ends_at_once(self):
+        [container] = deployment("separate", "worker")["template"]["spec"]["containers"]
+        assert "lifecycle" not in container
+
+    def test_there_is_time_for_that_and_for_requests_in_flight(self):
+        schema = helm.read((helm.CHART / "values.schema.json").read_text())
+        least = schema["properties"]["terminationGracePeriodSeconds"]["minimum"]
+        assert least > 5 + serve.GRACE_SECONDS
+        assert deployment("separate", "web")["template"]["spec"]["terminationGracePeriodSeconds"] >= least

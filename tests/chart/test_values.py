@@ -1,0 +1,99 @@
+"""Every value is explained where it stands, known to the schema, and in the table of docs/kubernetes.md."""
+
+import itertools
+import json
+import re
+
+import pytest
+
+from tests.chart import explained, golden, helm
+
+VALUES = explained.values()
+SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
+
+
+def test_every_value_is_explained_by_itself_or_with_what_holds_it():
+    known = {value.path for value in VALUES}
+    defaults = helm.read((helm.CHART / "values.yaml").read_text())
+    missing = [
+        path
+        for path in explained.leaves(defaults)
+        if known.isdisjoint(itertools.accumulate(path.split("."), "{}.{}".format))
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value.path)
+def test_an_explanation_is_a_sentence(value):
+    assert value.text[0].isupper() or value.text[0] == "`"
+    assert value.text.endswith(".")
+
+
+def test_no_value_is_explained_twice():
+    paths = [value.path for value in VALUES]
+    assert len(paths) == len(set(paths))
+
+
+def described(path: str) -> dict:
+    """What the schema says of a value; a KeyError where it does not know it."""
+    found = SCHEMA
+    for key in path.split("."):
+        found = found["properties"][key]
+        if "$ref" in found:
+            found = SCHEMA["definitions"][found["$ref"].rpartition("/")[2]]
+    return found
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: value.path)
+def test_the_schema_knows_it(value):
+    if value.path != "config.log":  # The router itself checks what is within `config`.
+        assert described(value.path)
+
+
+def test_the_schema_knows_nothing_else():
+    def known(schema: dict, path: str = "") -> set[str]:
+        found = set()
+        for key in schema.get("properties", {}):
+            inner = described(f"{path}{key}")
+            found |= known(inner, f"{path}{key}.") or {f"{path}{key}"}
+        return found
+
+    top = {"properties": {key: one for key, one in SCHEMA["properties"].items() if key not in {"global", "config"}}}
+    paths = {value.path for value in VALUES}
+    inside = {"requests", "limits"}  # Resources are explained as one.
+    assert {path for path in known(top) if path not in paths and path.rpartition(".")[2] not in inside} == set()
+
+
+def test_the_table_in_the_documentation_is_what_the_file_says():
+    text = golden.PAGE.read_text()
+    assert text == golden.page(text), "`make golden` writes it anew"
+
+
+@pytest.mark.parametrize("name", helm.CASES)
+def test_a_render_is_as_it_was_when_somebody_last_looked(name):
+    kept = golden.expected(name)
+    assert kept.exists(), f"{name} has no golden render: `make golden` writes it"
+    assert golden.rendered(name) == kept.read_text(), "`make golden` writes it anew; read what changes"
+
+
+def test_the_first_installation_in_the_documentation_renders_and_can_be_tested():
+    [block] = re.findall(r"^```yaml\n(.*?)^```$", golden.PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    rendered = helm.render(helm.read(block), "incident-router")
+    assert {"Deployment", "StatefulSet", "Pod"} <= {kind for kind, _ in rendered}
+
+
+def test_every_golden_render_has_its_case():
+    assert {path.stem for path in golden.FOLDER.iterdir()} == set(helm.CASES)
+
+
+class TestThatAnExplanationIsRead:
+    SOURCE = "# Above.\n\nweb:\n  # -- How many.\n  # `many` is best.\n  replicas: 2\n  plain: 1\n#   x: y\nother: {}\n"
+
+    def test_up_to_its_key_and_under_its_path(self, monkeypatch, tmp_path):
+        (tmp_path / "values.yaml").write_text(self.SOURCE)
+        monkeypatch.setattr(helm, "CHART", tmp_path)
+        assert explained.values() == [("web.replicas", 2, "How many. `many` is best.")]
+        assert explained.table().splitlines()[2] == "| `web.replicas` | `2` | How many. `many` is best. |"
+
+    def test_leaves_are_what_holds_nothing_else(self):
+        assert list(explained.leaves({"a": {"b": 1, "c": {}}, "d": []})) == ["a.b", "a.c", "d"]

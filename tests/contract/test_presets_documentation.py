@@ -1,0 +1,149 @@
+"""What the presets' pages let a reader paste into a sender is what the presets read."""
+
+import http.server
+import json
+import re
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from router.sources import base, registry
+from router.sources.presets import preset
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = ROOT / "docs" / "sources"
+DATA = ROOT / "tests" / "data" / "sources"
+PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kind.config, preset.Config))
+TEMPLATES = ["checkly", "dynatrace", "uptimerobot"]
+NOW = 1_772_450_000_000_000
+MACROS = {
+    "NOTIFICATIONTYPE": "PROBLEM",
+    "HOSTNAME": "pump-3",
+    "HOSTADDRESS": "10.30.0.3",
+    "HOSTSTATE": "UP",
+    "HOSTGROUPNAMES": "pumps,east",
+    "SERVICEDESC": "Flow & pressure",
+    "SERVICESTATE": "WARNING",
+    "SERVICEGROUPNAMES": "water",
+    "SERVICEATTEMPT": "3",
+    "SERVICEOUTPUT": 'FLOW WARNING - 20% of 40 l/min; "low" + \\ falling = 1',
+    "NOTIFICATIONAUTHOR": "",
+    "NOTIFICATIONCOMMENT": "",
+    "TIMET": "1772442930",
+}
+
+
+def page(kind: str) -> str:
+    return (PAGES / f"{kind}.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(r"^```text\n(.*?)^```$", page(kind), re.MULTILINE | re.DOTALL)
+
+
+def delivered(kind: str) -> set[str]:
+    """The names of all members of the bodies in the kind's cases, at their tops."""
+    return {name for path in (DATA / kind).glob("*.json") for name in json.loads(path.read_text())["body"]}
+
+
+@pytest.mark.parametrize("kind", TEMPLATES)
+def test_a_template_is_json_of_members_that_are_read(kind):
+    (template,) = [json.loads(block) for block in blocks(kind) if block.startswith("{")]
+    assert template.keys() <= delivered(kind)
+
+
+@pytest.mark.parametrize("kind", ["dynatrace", "uptimerobot"])
+def test_a_template_that_nothing_was_filled_into_is_no_alert(kind):
+    (template,) = [block for block in blocks(kind) if block.startswith("{")]
+    source = registry.build("here", registry.KINDS[kind].config(auth="none")).source
+    with pytest.raises(base.Unparsable, match="status: there is none"):
+        source.parse(template.encode(), {}, NOW)
+
+
+def test_the_parameters_of_zabbix_s_media_type_are_read_and_its_script_knows_them():
+    named = dict(re.findall(r"^\| `(\w+)` \| `([^`]*)` \|$", page("zabbix"), re.MULTILINE))
+    own = {"router_url", "router_token"}
+    assert named.keys() - own <= delivered("zabbix")
+    (script,) = re.findall(r"^```javascript\n(.*?)^```$", page("zabbix"), re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"fields\.(\w+)", script)) <= named.keys() | {"link"}
+    values = {name: value for name, value in named.items() if name not in own}
+    placeholder = re.compile(registry.KINDS["zabbix"].config.sender.placeholder)
+    assert [value for value in values.values() if not placeholder.fullmatch(value)] == []
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Keeps what it was sent and answers 202."""
+
+    received: list[tuple[str, dict[bytes, bytes], bytes]]
+
+    def do_POST(self) -> None:
+        headers = {name.lower().encode(): value.encode() for name, value in self.headers.items()}
+        self.received.append((self.path, headers, self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(202)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing on standard error."""
+
+
+@pytest.fixture
+def receiver():
+    handler = type("Handler", (Receiver,), {"received": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def command(name: str) -> str:
+    """A command line of the page for Nagios, on one line, its macros still in it."""
+    found = re.search(rf"command_name +{name}\n +command_line +(.*?)\n}}", page("nagios"), re.DOTALL)
+    return " ".join(found[1].replace("\\\n", " ").split())
+
+
+def run(server, name: str, macros: dict[str, str]):
+    """Run it as Nagios does, in a shell, and read what arrived."""
+    url = f"http://127.0.0.1:{server.server_port}"
+    line = command(name).replace("https://incident-router.example.com", url)
+    line = re.sub(r"\$([A-Z]+)\$", lambda macro: macros.get(macro[1], ""), line)
+    subprocess.run(["/bin/sh", "-c", line], check=True, timeout=30)
+    ((path, headers, body),) = server.RequestHandlerClass.received
+    source = registry.build("here", registry.KINDS["nagios"].config(auth="none")).source
+    (alert,) = source.parse(body, headers, NOW).alerts
+    return path, headers, alert
+
+
+@pytest.mark.debian("curl")
+def test_the_command_for_services_sends_what_nagios_has_to_say_through_a_shell(receiver):
+    path, headers, alert = run(receiver, "notify-service-by-incident-router", MACROS)
+    assert path == "/v1/webhooks/nagios"
+    assert headers[b"authorization"] == b"Bearer a-long-random-token"
+    assert (alert.status, alert.severity, alert.starts_at) == ("firing", "WARNING", 1_772_442_930_000_000)
+    assert alert.fingerprint == "pump-3!Flow & pressure"
+    assert alert.annotations["description"] == MACROS["SERVICEOUTPUT"]
+    assert alert.labels["service_groups"] == "water"
+
+
+@pytest.mark.debian("curl")
+def test_the_command_for_hosts_sends_what_nagios_has_to_say_through_a_shell(receiver):
+    host = {name: value for name, value in MACROS.items() if not name.startswith("SERVICE")}
+    told = {**host, "NOTIFICATIONTYPE": "RECOVERY", "HOSTOUTPUT": "PING OK"}
+    _, _, alert = run(receiver, "notify-host-by-incident-router", told)
+    assert (alert.status, alert.severity, alert.fingerprint) == ("resolved", "", "pump-3")
+    assert alert.annotations["description"] == "PING OK"
+
+
+def test_the_command_of_icinga_names_fields_that_are_read():
+    (block,) = [block for block in blocks("nagios") if "NotificationCommand" in block]
+    assert set(re.findall(r'"(\w+)=\$', block)) <= delivered("nagios")
+
+
+def test_the_page_of_any_json_names_every_preset():
+    listed = re.findall(r"^\| \[`([\w-]+)`\]\(([\w-]+)\.md\) \|", page("json"), re.MULTILINE)
+    assert sorted(kind for kind, _ in listed) == PRESETS
+    assert all(kind == target for kind, target in listed)

@@ -1,0 +1,100 @@
+"""What a fail-over leaves: what was confirmed by replicas, and nothing that was not answered for."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from router.domain import delivery
+from router.store import client, errors, health, keys, stream
+from tests.end_to_end import harness
+from tests.faults import topologies
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def watched(tmp_path):
+    with topologies.running(topologies.Watched(tmp_path)) as running:
+        running.complete()
+        yield running
+
+
+def run(watched: topologies.Watched, body) -> None:
+    async def main():
+        connection = client.connect(watched.server())
+        async with contextlib.aclosing(connection):
+            await body(connection)
+
+    asyncio.run(main())
+
+
+def cut_off(watched: topologies.Watched) -> None:
+    """From now on replicas are refused by their primary, and get nothing more."""
+    for replica in watched.replicas():
+        replica.asks("CONFIG", "SET", "primaryuser", "nobody", "primaryauth", "wrong")
+        replica.asks("CLIENT", "KILL", "TYPE", "master")
+    primary = watched.primary()
+    harness.eventually("nobody follows the primary", lambda: not primary.asks("ROLE")[2])
+
+
+async def replaced(watched: topologies.Watched, connection) -> None:
+    """Kill the primary, and wait until the connection has found the next one."""
+    await asyncio.to_thread(watched.replace)
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(errors.Unavailable):
+                await health.Health(connection).beat("w", 1)
+                return
+            await asyncio.sleep(0.05)
+
+
+def accepted(connection, least: int):
+    inbox = stream.Inbox(connection, replicas=least, wait_seconds=0.2)
+    return inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+
+
+def test_what_replicas_have_confirmed_is_there_after_the_primary_was_lost(watched):
+    async def body(connection):
+        await accepted(connection, 1)
+        await replaced(watched, connection)
+        assert await connection.xlen(keys.INBOX) == 1
+
+    run(watched, body)
+
+
+def test_what_no_replica_has_is_not_accepted(watched):
+    async def body(connection):
+        cut_off(watched)
+        with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
+            await accepted(connection, 1)
+
+    run(watched, body)
+
+
+def test_nothing_but_their_confirmation_keeps_it_from_being_lost(watched):
+    """The negative control: without it, the same is answered for and gone."""
+
+    async def body(connection):
+        cut_off(watched)
+        await accepted(connection, 0)
+        assert await connection.xlen(keys.INBOX) == 1
+        await replaced(watched, connection)
+        assert await connection.xlen(keys.INBOX) == 0
+
+    run(watched, body)
+
+
+def test_nothing_is_accepted_by_a_primary_that_was_replaced_while_it_hung(watched):
+    async def body(connection):
+        await asyncio.to_thread(watched.hang)
+        done = 0
+        async with asyncio.timeout(30):
+            while done < 10:  # For a moment it takes itself for the primary, and may have a replica that does so, too.
+                with contextlib.suppress(errors.Unavailable):
+                    await accepted(connection, 2)
+                    done += 1
+        primary = await asyncio.to_thread(watched.complete)
+        assert primary.asks("XLEN", keys.INBOX) >= done
+
+    run(watched, body)

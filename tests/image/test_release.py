@@ -1,0 +1,162 @@
+"""What `make dist` leaves: whole, under one version, and the same bytes wherever and whenever it is made."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging import requirements
+
+import router
+from tests.chart import helm
+from tests.structure import tree
+
+pytestmark = pytest.mark.xdist_group("release")  # Made once.
+VENV = Path(sys.executable).parents[1]
+VERSION = router.__version__
+
+
+def make(target: str, folder: Path, source: Path = tree.ROOT, **environment: str) -> str:
+    """Run a target of the Makefile with the packages that are installed already."""
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        ["make", f"--assume-old={VENV}/.installed-dev", f"VENV={VENV}", f"DIST={folder}", target],
+        cwd=source,
+        env=outside | environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def locked() -> dict[str, str]:
+    """The version of every package that the image installs."""
+    lines = (tree.ROOT / "requirements/runtime.txt").read_text().splitlines()
+    names = [requirements.Requirement(line.removesuffix(" \\")) for line in lines if re.match(r"\w", line)]
+    return {one.name: str(one.specifier).removeprefix("==") for one in names}
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory) -> Path:
+    """A folder with a release, made where something of the last one lay."""
+    folder = tmp_path_factory.mktemp("dist")
+    (folder / "incident_router-0.0.1.tar.gz").touch()
+    (folder / "notes.txt").touch()
+    make("dist", folder, SOURCE_DATE_EPOCH="1700000000")
+    return folder
+
+
+@pytest.fixture
+def sbom(released) -> dict:
+    return json.loads((released / f"incident-router-{VERSION}.cdx.json").read_text())
+
+
+def archived(path: Path) -> Iterator[str]:
+    """The files of an archive below its first folder."""
+    with tarfile.open(path) as archive:
+        yield from (member.name.partition("/")[2] for member in archive if member.isfile())
+
+
+def test_it_is_made_whole_and_what_was_left_of_the_last_one_is_gone(released):
+    assert {path.name for path in released.iterdir()} == {
+        f"incident_router-{VERSION}-py3-none-any.whl",
+        f"incident_router-{VERSION}.tar.gz",
+        f"incident-router-{VERSION}.tgz",
+        f"incident-router-{VERSION}.cdx.json",
+        "SHA256SUMS",
+        "notes.txt",
+    }
+
+
+def test_the_checksums_are_those_of_every_file(released):
+    listed = dict(line.split()[::-1] for line in (released / "SHA256SUMS").read_text().splitlines())
+    assert listed.keys() == {path.name for path in released.iterdir()} - {"SHA256SUMS", "notes.txt"}
+    for name, checksum in listed.items():
+        assert hashlib.sha256((released / name).read_bytes()).hexdigest() == checksum
+
+
+def test_another_folder_at_another_time_makes_the_same_bytes(released, tmp_path):
+    """Whoever makes it: with other rights on the files, and with what tools and runs leave in a tree."""
+    source = tmp_path / "elsewhere"
+    for left_behind in [".editor/state", "data/valkey.log", "dist/old.whl", "router/__pycache__/x.pyc"]:
+        (source / left_behind).parent.mkdir(parents=True)
+        (source / left_behind).touch()
+    for path in tree.files("*"):
+        copy = source / path.relative_to(tree.ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+        copy.chmod(0o700 if os.access(path, os.X_OK) else 0o600)
+    make("dist", tmp_path / "dist", source, SOURCE_DATE_EPOCH="1700000000", TZ="Asia/Tokyo", LC_ALL="C")
+    assert (tmp_path / "dist/SHA256SUMS").read_text() == (released / "SHA256SUMS").read_text()
+
+
+def test_the_wheel_holds_every_file_of_the_package(released):
+    """Lua scripts, templates and whatever else is read while it runs, as well as the code."""
+    with zipfile.ZipFile(released / f"incident_router-{VERSION}-py3-none-any.whl") as wheel:
+        held = {name for name in wheel.namelist() if name.startswith("router/")}
+    assert held == {tree.place(path) for path in tree.files("*") if path.is_relative_to(tree.ROOT / "router")}
+    assert any(name.endswith(".lua") for name in held)
+
+
+def test_the_source_archive_holds_the_whole_tree_and_no_more(released):
+    held = set(archived(released / f"incident_router-{VERSION}.tar.gz"))
+    assert held == {tree.place(path) for path in tree.files("*")} | {"PKG-INFO"}
+
+
+def test_helm_reads_the_chart_and_finds_the_program_s_version(released):
+    archive = released / f"incident-router-{VERSION}.tgz"
+    chart = helm.read(helm.call("show", "chart", str(archive)))
+    assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
+    assert "kind: Deployment" in helm.call("template", "x", str(archive))
+    assert not any(name.startswith("ci/") for name in archived(archive))
+
+
+def test_the_sbom_lists_every_package_of_the_lock_with_its_version_and_no_other(sbom):
+    assert {part["name"]: part["version"] for part in sbom["components"]} == locked()
+    assert all(part["purl"] == f"pkg:pypi/{part['name']}@{part['version']}" for part in sbom["components"])
+
+
+def test_the_sbom_carries_the_hashes_that_an_install_is_held_to(sbom):
+    text = (tree.ROOT / "requirements/runtime.txt").read_text()
+    references = [reference for part in sbom["components"] for reference in part["externalReferences"]]
+    hashes = {digest["content"] for reference in references for digest in reference["hashes"]}
+    assert hashes == set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
+
+
+def test_the_sbom_is_of_this_version_and_of_no_moment(sbom):
+    ours = sbom["metadata"]["component"]
+    assert (ours["name"], ours["version"], ours["type"]) == ("incident-router", VERSION, "application")
+    assert "timestamp" not in sbom["metadata"]
+    assert "serialNumber" not in sbom
+    assert (sbom["bomFormat"], sbom["specVersion"]) == ("CycloneDX", "1.6")
+
+
+def test_the_sbom_alone_is_the_one_of_the_release(released, tmp_path):
+    make("sbom", tmp_path)
+    [alone] = tmp_path.iterdir()
+    assert alone.read_bytes() == (released / alone.name).read_bytes()
+
+
+def test_a_build_that_fails_says_why_and_leaves_no_checksums(tmp_path):
+    (tmp_path / "bin").mkdir()
+    stand_in = tmp_path / "bin/python"
+    stand_in.write_text("#!/bin/sh\necho there is no backend\nexit 3\n")
+    stand_in.chmod(0o755)
+    (tmp_path / "SHA256SUMS").write_text("of the last one")
+    script = [tree.ROOT / "scripts/make-dist", tmp_path / "bin", tmp_path]
+    done = subprocess.run(script, cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.stderr == "there is no backend\n"
+    assert not (tmp_path / "SHA256SUMS").exists()

@@ -1,0 +1,114 @@
+"""Senders that do not post plain JSON, against the door for real: HTTP on loopback, and a real Valkey behind it."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from cloudevents.core.bindings import http
+from cloudevents.core.formats import json as event_format
+from cloudevents.core.v1 import event as v1
+
+from router.domain import alert as alerts
+from router.domain import decision, severity
+from router.sources import json, registry
+from router.store import client, codec, keys, quarantine, stream
+from router.web import app, serve, webhooks
+
+NOW = 1_772_450_000_000_000
+RESPONSE = decision.Response("down", "a.yaml:1", "v1", (decision.Target("on-call"),))
+SOURCES = {
+    "events": json.Config(bearer=["token"]),
+    "asked": json.Config(encoding="query", token={"query": "key", "values": ["secret"]}),
+}
+
+
+class Service(NamedTuple):
+    http: httpx.AsyncClient
+    redis: Any
+
+    async def one(self) -> tuple[alerts.Alert, bytes]:
+        """The only alert of the only delivery in the inbox, and what is kept as its body."""
+        ((_, fields),) = await self.redis.xrange(keys.INBOX)
+        (row,) = codec.unpack_delivery(fields[b"h"]).rows
+        return row.alert, fields[b"b"]
+
+
+@contextlib.asynccontextmanager
+async def served(url: str) -> AsyncIterator[Service]:
+    connection = client.connect(url)
+    door = webhooks.Door(
+        {name: registry.build(name, config) for name, config in SOURCES.items()},
+        lambda _alert, _now: decision.Decision("k", severity.Severity.MAJOR, RESPONSE),
+        inbox=stream.Inbox(connection),
+        quarantine=quarantine.Quarantine(connection),
+        clock=lambda: NOW,
+        randomness=random.Random(3),
+    )
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result))
+    await asyncio.wait([started, serving], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{started.result()}/v1/webhooks") as http_client:
+            yield Service(http_client, connection)
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+        await connection.aclose()
+
+
+@pytest.fixture
+def with_service(redis_url: str):
+    def run(play):
+        async def main() -> None:
+            async with asyncio.timeout(20), served(redis_url) as service:
+                await play(service)
+
+        asyncio.run(main())
+
+    return run
+
+
+@pytest.mark.parametrize("mode", [http.to_structured, http.to_binary])
+def test_an_event_that_the_cloudevents_package_sends_is_an_alert(with_service, mode):
+    async def play(service):
+        attributes = {"source": "/probes", "type": "probe.state", "subject": "disk é"}
+        event = v1.CloudEvent(attributes, {"status": "firing", "title": "disk is full"})
+        sent = mode(event, event_format.JSONFormat())
+        headers = {**sent.headers, "authorization": "Bearer token"}
+        answer = await service.http.post("/events", content=sent.body, headers=headers)
+        assert answer.status_code == 202
+        alert, kept = await service.one()
+        assert (alert.title, alert.fingerprint) == ("disk is full", "/probes disk é")
+        assert kept == sent.body
+
+    with_service(play)
+
+
+@pytest.mark.parametrize("more", [{"data": {"state": "down"}}, {"files": {"state": ("s.txt", b"down")}}])
+def test_a_form_that_an_ordinary_client_sends_is_an_alert(with_service, more):
+    async def play(service):
+        more.setdefault("data", {})
+        more["data"] |= {"title": "shop & cart", "alias": "7", "status": "down"}
+        answer = await service.http.post("/events", **more, headers={"authorization": "Bearer token"})
+        assert answer.status_code == 202
+        alert, _ = await service.one()
+        assert (alert.title, alert.fingerprint, alert.status) == ("shop & cart", "7", "firing")
+
+    with_service(play)
+
+
+def test_a_sender_that_only_calls_an_address_is_taken_in_and_its_token_kept_nowhere(with_service):
+    async def play(service):
+        said = {"status": "firing", "title": "shop & cart", "alias": "7"}
+        answer = await service.http.get("/asked", params={**said, "key": "secret"})
+        assert answer.status_code == 202
+        alert, kept = await service.one()
+        assert (alert.title, kept) == ("shop & cart", str(httpx.QueryParams(said)).encode())
+        assert (await service.http.get("/asked", params=said)).status_code == 401
+        assert (await service.http.get("/events")).status_code == 405
+
+    with_service(play)

@@ -1,0 +1,206 @@
+"""The router's own failure is seen: reported through the other vendor once and ended once, and pinged elsewhere."""
+
+import asyncio
+import random
+
+import pytest
+from starlette import applications, requests, responses, routing
+
+from router import settings
+from router.destinations import base
+from router.outbound import errors, fetch
+from router.store import codec, gate, health, incidents, keys, stream
+from router.telemetry import metrics
+from router.web import serve
+from router.worker import bound, breaker, own
+from tests.integration import stage, vendor
+
+NOW = 1_772_450_000_000_000
+MINUTE = 60_000_000
+AWAY = errors.Temporary("no connection")
+
+
+class Named(base.Opening):
+    name: str
+    summary: str = ""
+
+
+class Titled(base.Opening):
+    title: str
+    body: str | None = None
+
+
+def place(name: str, account: str, opening: type[base.Opening]) -> bound.Bound:
+    kind = base.Kind("test", base.Config, opening, public=False, adopts=False, connect=None, make=None)
+    return bound.Bound(name, kind, vendor.Vendor(), account=account)
+
+
+PLACES = {
+    "on-call": place("on-call", "one", Named),
+    "page": place("page", "one", Named),
+    "devhelm": place("devhelm", "two", Titled),
+}
+
+
+class Scene:
+    """One worker's reports, with breakers that the test feeds."""
+
+    def __init__(self, connection, *destinations: str, ping=None) -> None:
+        self.connection = connection
+        self.breakers = breaker.Breakers(random.Random(1))
+        self.store = incidents.Incidents(connection)
+        wanted = own.Wanted(destinations, 5 * MINUTE, ping, "router.yaml")
+        inbox = stream.Inbox(connection)
+        self.own = own.Own(wanted, PLACES, self.breakers, store=self.store, inbox=inbox, randomness=random.Random(2))
+        self.stage = stage.Stage(connection)
+
+    async def reported(self) -> list[tuple[str, str, list[str]]]:
+        """What stands in the inbox: destination, status, and where it is told."""
+        found = []
+        for _, fields in await self.connection.xrange(keys.INBOX):
+            entry = codec.unpack_delivery(fields[b"h"])
+            (row,) = entry.rows
+            targets = [target.destination for target in entry.responses[row.response].targets]
+            found.append((row.alert.labels["destination"], row.alert.status, targets))
+        return found
+
+    async def fold(self) -> None:
+        await self.stage.fold()
+
+
+def test_an_account_that_fails_for_long_is_reported_once_at_the_other_vendor_and_ended_when_it_works(with_redis):
+    async def body(connection):
+        scene = Scene(connection, "on-call", "devhelm")
+        scene.breakers.fared("on-call", AWAY, NOW)
+        scene.breakers.fared("devhelm", None, NOW)
+        await scene.own.turn(NOW + 4 * MINUTE)
+        assert await scene.reported() == []
+        scene.breakers.fared("on-call", AWAY, NOW + 4 * MINUTE)
+        await scene.own.turn(NOW + 5 * MINUTE)
+        assert await scene.reported() == [("on-call", "firing", ["devhelm"])]
+        await scene.fold()
+        key = 'incident-router{destination="on-call"}'
+        assert (await scene.store.read([key]))[key].incident.status == "open"
+        await scene.own.turn(NOW + 6 * MINUTE)
+        assert await scene.reported() == []
+        scene.breakers.fared("on-call", None, NOW + 7 * MINUTE)
+        await scene.own.turn(NOW + 7 * MINUTE)
+        assert await scene.reported() == [("on-call", "resolved", ["devhelm"])]
+        await scene.fold()
+        assert (await scene.store.read([key]))[key].incident.status == "closed"
+        await scene.own.turn(NOW + 8 * MINUTE)
+        assert await scene.reported() == []
+
+    with_redis(body)
+
+
+def test_a_key_that_is_no_longer_let_in_is_a_failure_and_to_be_told_to_wait_is_none(with_redis):
+    async def body(connection):
+        scene = Scene(connection, "on-call", "devhelm")
+        scene.breakers.fared("devhelm", errors.Permanent("401", status=401), NOW)
+        scene.breakers.fared("on-call", errors.Temporary("429", 30.0), NOW)
+        scene.breakers.fared("page", errors.Permanent("422", status=422), NOW)
+        await scene.own.turn(NOW + 9 * MINUTE)
+        assert await scene.reported() == [("devhelm", "firing", ["on-call"])]
+
+    with_redis(body)
+
+
+def test_what_fails_is_never_reported_through_its_own_account_nor_where_nothing_is_wanted(with_redis):
+    async def body(connection):
+        for wanted in (("on-call",), ()):
+            scene = Scene(connection, *wanted)
+            scene.breakers.fared("page", AWAY, NOW)
+            await scene.own.turn(NOW + 9 * MINUTE)
+            assert await scene.reported() == []
+
+    with_redis(body)
+
+
+def test_the_report_fits_what_each_kind_opens():
+    scene = own.Own(
+        own.Wanted(("on-call", "devhelm")), PLACES, breaker.Breakers(random.Random(1)),
+        store=None, inbox=None, randomness=random.Random(1),
+    )  # fmt: skip
+    (named,) = scene._targets("devhelm")
+    assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"
+    (titled,) = scene._targets("on-call")
+    assert Titled.model_validate(titled.fields).title == "incident-router can't reach on-call"
+
+
+def test_a_worker_that_lives_asks_for_its_ping_url_and_a_failure_there_harms_nothing(with_redis):
+    asked = []
+
+    async def pinged(_: requests.Request) -> responses.Response:
+        asked.append(1)
+        return responses.Response(status_code=204 if len(asked) == 1 else 500)
+
+    async def body(connection):
+        started = asyncio.get_running_loop().create_future()
+        app = applications.Starlette(routes=[routing.Route("/ping", pinged)])
+        serving = asyncio.create_task(serve.serve(app, "127.0.0.1", 0, started.set_result))
+        url = f"http://127.0.0.1:{await started}/ping"
+
+        async def ping() -> None:
+            await fetch.get(url, timeout_seconds=5, most_bytes=1000)
+
+        scene = Scene(connection, ping=ping)
+        await scene.own.ping(health.Health(connection))
+        await scene.own.ping(health.Health(connection))
+        assert len(asked) == 2
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    with_redis(body)
+
+
+def test_a_document_is_fetched_whole_or_not_at_all():
+    async def answered(request: requests.Request) -> responses.Response:
+        size = int(request.query_params.get("size", "0"))
+        if request.query_params.get("to"):
+            return responses.RedirectResponse("/?size=1")
+        return responses.Response(b"x" * size)
+
+    async def main() -> None:
+        started = asyncio.get_running_loop().create_future()
+        app = applications.Starlette(routes=[routing.Route("/", answered)])
+        serving = asyncio.create_task(serve.serve(app, "127.0.0.1", 0, started.set_result))
+        base_url = f"http://127.0.0.1:{await started}/"
+        assert await fetch.get(f"{base_url}?size=1000", timeout_seconds=5, most_bytes=1000) == b"x" * 1000
+        for wrong in (f"{base_url}?size=1001", f"{base_url}?to=1", "http://127.0.0.1:1/"):
+            with pytest.raises(errors.Temporary):
+                await fetch.get(wrong, timeout_seconds=5, most_bytes=1000)
+        serving.cancel()
+        await asyncio.wait([serving])
+
+    asyncio.run(main())
+
+
+def test_the_breaker_s_metric_follows_the_gate(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        read = metrics.REGISTRY.get_sample_value
+        await gate.Gate(connection).shut("breaker", "breaker", NOW, "too many")
+        await on.reconciler.gauge()
+        assert read("incident_router_breaker_closed") == 1
+        await gate.Gate(connection).open("breaker")
+        await on.reconciler.gauge()
+        assert read("incident_router_breaker_closed") == 0
+
+    with_redis(body)
+
+
+def test_an_unknown_or_public_place_for_reports_is_refused(tmp_path):
+    file = tmp_path / "router.yaml"
+    key = "{kind: %s, api_key: {env: KEY}%s}"
+    file.write_text(
+        "self_report: {destinations: [on-cal, page]}\n"
+        f"destinations:\n  on-call: {key % ('incident-io', '')}\n"
+        f"  page: {key % ('incident-io-status-page', ', page: Acme')}\n"
+    )
+    with pytest.raises(settings.Refused) as refused:
+        settings.load(file, {"KEY": "k"})
+    said = str(refused.value)
+    assert 'unknown destination "on-cal"' in said
+    assert "on-call" in said
+    assert '"page" is public' in said

@@ -1,0 +1,184 @@
+"""Redis Cluster: whatever is promised on one server is promised on several, wherever they hold what."""
+
+import asyncio
+import contextlib
+import inspect
+from types import ModuleType
+
+import pytest
+
+from router.domain import delivery
+from router.store import client, errors, health, keys, publications, replicas, servers, stream
+from tests.faults import topologies
+from tests.integration import (
+    stage,
+    test_archive,
+    test_components,
+    test_dead_letters,
+    test_gate,
+    test_inbox,
+    test_incidents_store,
+    test_quarantine,
+    test_quotas,
+    test_silences,
+    test_timing,
+    test_triage,
+    test_worker,
+    vendor,
+)
+
+MODULES = (
+    test_archive,
+    test_components,
+    test_dead_letters,
+    test_gate,
+    test_inbox,
+    test_incidents_store,
+    test_quarantine,
+    test_quotas,
+    test_silences,
+    test_timing,
+    test_triage,
+    test_worker,
+)
+# Those of one server without replicas, and of calls that are faster than a disk.
+ELSEWHERE = {"test_fewer_replicas_than_promised_is_not_acceptance", "test_it_fills_up_again_with_time"}
+
+
+def on_one_server(module: ModuleType) -> list:
+    """The tests of a module that need nothing but a connection."""
+    tests = [
+        test
+        for name, test in vars(module).items()
+        if name.startswith("test_") and callable(test) and name not in ELSEWHERE
+    ]
+    return [
+        pytest.param(test, id=f"{module.__name__.rpartition('.')[2]}:{test.__name__}")
+        for test in tests
+        if list(inspect.signature(test).parameters) == ["with_redis"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with topologies.running(topologies.Clustered(tmp_path_factory.mktemp("cluster"))) as running:
+        yield running
+
+
+@pytest.fixture
+def with_cluster(cluster):
+    """As ``with_redis``, with a connection to an empty cluster."""
+
+    def run(body):
+        async def main():
+            connection = client.connect(cluster.server())
+            async with contextlib.aclosing(connection):
+                await connection.flushall(target_nodes="primaries")
+                return await body(connection)
+
+        return asyncio.run(main())
+
+    return run
+
+
+@pytest.mark.parametrize("test", [test for module in MODULES for test in on_one_server(module)])
+def test_what_holds_on_one_server_holds_on_a_cluster(with_cluster, test):
+    test(with_cluster)
+
+
+def test_a_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
+    async def play(connection):
+        (one, *_) = cluster.primaries()
+        used = one.asks("INFO", "memory")["used_memory"]
+        assert await health.Health(connection).fullness() == 0.0
+        one.asks("CONFIG", "SET", "maxmemory", used * 10)
+        try:
+            assert 0.05 < await health.Health(connection).fullness() < 0.5
+        finally:
+            one.asks("CONFIG", "SET", "maxmemory", 0)
+
+    with_cluster(play)
+
+
+def test_what_its_servers_make_of_a_delivery_is_confirmed_before_it_is_acknowledged(with_cluster, cluster):
+    async def play(connection):
+        confirming = replicas.Replicas(connection, 1, 0.1)
+        inbox, reader = stream.Inbox(connection, replicas=1), stream.Reader(connection, "w1", replicas=confirming)
+        await reader.prepare()
+        await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+        entries = await reader.read(10, None)
+        more = replicas.Replicas(connection, 2, 0.1)  # There is one replica each: as if another one were away.
+        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+            await stream.Reader(connection, "w1", replicas=more).done(entries)
+        assert await connection.xlen(keys.INBOX) == 1
+        await reader.done(entries)
+        assert await connection.xlen(keys.INBOX) == 0
+
+    with_cluster(play)
+
+
+def test_too_few_replicas_of_the_inbox_are_not_acceptance(with_cluster):
+    async def play(connection):
+        inbox = stream.Inbox(connection, replicas=2, wait_seconds=0.1)
+        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+            await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+
+    with_cluster(play)
+
+
+def test_an_address_that_no_cluster_has_is_refused():
+    with pytest.raises(errors.Unavailable, match="'db' must be 0"):
+        client.connect(servers.Server("redis://127.0.0.1/1", cluster=True))
+    with pytest.raises(errors.Unavailable, match="not supported in cluster mode"):
+        client.connect(servers.Server("unix:///tmp/valkey.sock", cluster=True))
+
+
+def test_a_cluster_that_is_not_there_is_said():
+    async def main():
+        connection = client.connect(servers.Server("redis://127.0.0.1:1", cluster=True))
+        async with contextlib.aclosing(connection):
+            with pytest.raises(errors.Unavailable, match="cannot be"):
+                await health.Health(connection).ping()
+
+    asyncio.run(main())
+
+
+def test_no_lease_is_given_and_nothing_recorded_that_replicas_do_not_know_of(with_cluster):
+    async def play(connection):
+        on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(stage.firing())
+        await on.fold()
+        more = replicas.Replicas(connection, 2, 0.05)  # There is one replica each: as if another one were away.
+        cautious = publications.Publications(connection, lease_seconds=5.0, replicas=more)
+        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+            await cautious.claim(keys.shard("down"), 10)
+
+    with_cluster(play)
+
+
+def test_a_lease_that_replicas_know_of_is_given_and_recorded_under(with_cluster):
+    async def play(connection):
+        on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(stage.firing())
+        await on.fold()
+        sure = replicas.Replicas(connection, 1, 5.0)
+        store = publications.Publications(connection, lease_seconds=5.0, replicas=sure)
+        (lease,) = [lease for shard in range(keys.SHARDS) for lease in await store.claim(shard, 10)]
+        assert lease.key == "down"
+        assert await store.record(lease, [])
+        assert not await store.record(lease._replace(fence=lease.fence + 1), [])
+
+    with_cluster(play)
+
+
+def test_what_moves_to_another_server_is_found_there(with_cluster, cluster):
+    async def play(connection):
+        inbox = stream.Inbox(connection, replicas=1, wait_seconds=5.0)
+        await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
+        before = cluster.holder(keys.INBOX)
+        await asyncio.to_thread(cluster.move, keys.INBOX)
+        assert cluster.holder(keys.INBOX) is not before
+        await inbox.accept(delivery.pack("d2", "am", 1, []), b"{}")
+        assert await connection.xlen(keys.INBOX) == 2
+
+    with_cluster(play)

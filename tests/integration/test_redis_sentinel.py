@@ -1,0 +1,83 @@
+"""Redis behind Sentinel: the router asks who the primary is, and follows when that changes."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from router.store import client, errors, health, servers
+from tests.faults import topologies
+
+BEATS = 10
+
+
+def ask(server: servers.Server, body) -> None:
+    async def main():
+        connection = client.connect(server)
+        async with contextlib.aclosing(connection):
+            await body(health.Health(connection))
+
+    asyncio.run(main())
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """One server and one sentinel, each with a password of its own; yields the sentinel's port."""
+    folder = tmp_path_factory.mktemp("guarded")
+    valkey = topologies.Valkey(folder / "valkey", "--requirepass", "of-the-server")
+    sentinel = topologies.sentinel(
+        folder / "sentinel",
+        valkey.port,
+        "sentinel auth-pass acme of-the-server",
+        "requirepass of-the-sentinel",
+        quorum=1,
+    )
+    yield sentinel.port
+    sentinel.kill()
+    valkey.kill()
+
+
+def of(port: int, *, service: str = "acme", password: str = "of-the-sentinel", url: str = "redis://:of-the-server@"):
+    sentinel = servers.Sentinel(service, (("127.0.0.1", port),), password=password)
+    return servers.Server(url, sentinel=sentinel)
+
+
+def test_sentinels_and_servers_have_passwords_of_their_own(guarded):
+    ask(of(guarded), lambda asked: asked.ping())
+
+
+def test_a_password_that_is_wrong_is_said_of_whom(guarded):
+    with pytest.raises(errors.Unavailable, match="No master found"):
+        ask(of(guarded, password="wrong"), lambda asked: asked.ping())
+    with pytest.raises(errors.Unavailable, match="invalid username-password pair"):
+        ask(of(guarded, url="redis://:wrong@"), lambda asked: asked.ping())
+
+
+def test_a_service_that_no_sentinel_knows_is_named(guarded):
+    with pytest.raises(errors.Unavailable, match="No master found for 'other'"):
+        ask(of(guarded, service="other"), lambda asked: asked.ping())
+
+
+def test_a_server_on_a_socket_cannot_be_watched_over(guarded):
+    with pytest.raises(errors.Unavailable, match="not by unix://"):
+        client.connect(of(guarded, url="unix:///tmp/valkey.sock"))
+
+
+def test_no_password_is_shown(guarded):
+    assert "of-the" not in repr(of(guarded))
+
+
+@pytest.mark.timeout(120)
+def test_the_same_connection_follows_to_the_next_primary_and_finds_what_replicas_have_confirmed(tmp_path):
+    async def body(asked: health.Health):
+        await asked.beat("before", 1)
+        await asyncio.to_thread(watched.fail_over)
+        for number in range(BEATS):
+            with contextlib.suppress(errors.Unavailable):  # The demoted one may be asked once more, and refuses.
+                await asked.beat(f"w{number}", 2 + number)
+        assert await asked.last_beat() == 1 + BEATS
+        await asked.leave(f"w{BEATS - 1}")
+        assert await asked.last_beat() == BEATS
+
+    with topologies.running(topologies.Watched(tmp_path)) as watched:
+        ask(watched.server(), body)

@@ -1,0 +1,37 @@
+"""One version: the code has it, and whatever else names it says the same."""
+
+import re
+import tomllib
+
+from packaging import version
+
+import router
+from tests.chart import helm
+from tests.structure import tree
+
+
+def test_it_is_a_semantic_version():
+    assert re.fullmatch(r"\d+\.\d+\.\d+", router.__version__)
+
+
+def test_the_package_takes_it_from_the_code():
+    pyproject = tomllib.loads((tree.ROOT / "pyproject.toml").read_text())
+    assert pyproject["project"]["dynamic"] == ["version"]
+    assert "version" not in pyproject["project"]
+    assert pyproject["tool"]["hatch"]["version"]["path"] == "router/__init__.py"
+
+
+def test_the_chart_and_the_program_that_it_starts_have_it():
+    chart = helm.read((helm.CHART / "Chart.yaml").read_text())
+    assert (chart["version"], chart["appVersion"]) == (router.__version__, router.__version__)
+
+
+def test_the_readme_builds_the_image_that_the_chart_asks_for():
+    tags = re.findall(r"docker build --tag incident-router:(\S+)", (tree.ROOT / "README.md").read_text())
+    assert tags == [router.__version__]
+
+
+def test_the_changelog_knows_no_version_that_is_yet_to_come():
+    told = re.findall(r"^## \[(\d\S*)\]", (tree.ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    ours = version.Version(router.__version__)
+    assert [one for one in told if version.Version(one) > ours] == []

@@ -1,0 +1,110 @@
+"""The workflows on GitHub run make's own targets, on every Python named, with actions that nobody can exchange."""
+
+import re
+import tomllib
+from typing import Any
+
+import pytest
+from ruamel import yaml
+
+from tests.structure import commands, tree
+
+WORKFLOWS = tree.files(".github/workflows/*.yml")
+# A tag can be moved to other code, a commit can't; the tag stands beside it for people.
+PINNED = re.compile(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+OURS = re.compile(r"\./\.github/workflows/\w+\.yml")
+
+
+def read(name: str) -> dict[str, Any]:
+    return yaml.YAML(typ="safe").load((tree.ROOT / ".github/workflows" / name).read_text())
+
+
+def unpinned(text: str) -> list[str]:
+    """The actions that are named by anything but a commit."""
+    named = re.findall(r"^\s*(?:- )?uses: (.*)$", text, re.MULTILINE)
+    return [action for action in named if not PINNED.fullmatch(action) and not OURS.fullmatch(action)]
+
+
+def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
+
+
+def made(workflow: dict[str, Any]) -> list[str]:
+    """The commands of make that a workflow runs."""
+    lines = [line.strip() for step in steps(workflow) for line in step.get("run", "").splitlines()]
+    return [line for line in lines if line.startswith("make ")]
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((tree.ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_both_are_there():
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "release.yml"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=tree.place)
+class TestEach:
+    def test_runs_targets_that_there_are(self, path):
+        known = commands.Known((tree.ROOT / "Makefile").read_text(), {})
+        found = made(read(path.name))
+        assert found
+        assert [known.problem(line) for line in found] == [""] * len(found)
+
+    def test_pins_every_action_to_a_commit(self, path):
+        assert unpinned(path.read_text()) == []
+
+    def test_may_only_read_unless_a_job_says_more(self, path):
+        assert read(path.name)["permissions"] == {"contents": "read"}
+
+    def test_leaves_no_token_behind_in_the_checkout(self, path):
+        checkouts = [step for step in steps(read(path.name)) if step.get("uses", "").startswith("actions/checkout@")]
+        assert checkouts
+        assert all(step["with"] == {"persist-credentials": False} for step in checkouts)
+
+    def test_ends_by_itself(self, path):
+        assert all("timeout-minutes" in job or "uses" in job for job in read(path.name)["jobs"].values())
+
+    def test_puts_nothing_of_a_sender_s_into_a_shell(self, path):
+        """An expression in a command is replaced before the shell reads it: a branch's name could be a command."""
+        assert [step["run"] for step in steps(read(path.name)) if "${{" in step.get("run", "")] == []
+
+
+def test_a_change_passes_what_contributors_are_asked_for():
+    assert made(read("ci.yml")) == ["make check", "make test"]
+    assert {"pull_request", "push"} <= read("ci.yml")["on"].keys()
+
+
+def test_a_change_passes_on_every_python_that_the_package_names(project):
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(project["classifiers"]))
+    [job] = read("ci.yml")["jobs"].values()
+    assert job["strategy"]["matrix"]["python"] == named
+    assert project["requires-python"] == f">={named[0]}"
+
+
+def test_a_release_is_made_of_what_passed():
+    release = read("release.yml")
+    assert release["on"] == {"push": {"tags": ["v*"]}}
+    assert release["jobs"]["ci"]["uses"] == "./.github/workflows/ci.yml"
+    assert "workflow_call" in read("ci.yml")["on"]
+    assert release["jobs"]["dist"]["needs"] == "ci"
+    assert made(release) == ["make dist"]
+
+
+def test_a_release_runs_on_the_image_s_python():
+    [base] = re.findall(r"^ARG BASE=python:(3\.\d+)", (tree.ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    versions = [step["with"]["python-version"] for step in steps(read("release.yml")) if "setup-python" in str(step)]
+    assert versions == [base]
+
+
+class TestThatTheseChecksCanFail:
+    @pytest.mark.parametrize("action", ["actions/checkout@v4", f"a/b@{'0' * 40}", f"a/b@{'0' * 39} # v1.2.3"])
+    def test_action(self, action):
+        assert unpinned(f"    - uses: {action}\n    - name: x\n      uses: {action}\n") == [action] * 2
+
+    def test_pinned_action(self):
+        assert unpinned(f"    - uses: a/b@{'0' * 40} # v1.2.3\n    uses: ./.github/workflows/ci.yml\n") == []
+
+    def test_commands(self):
+        assert made({"jobs": {"a": {"steps": [{"run": "echo\nmake x"}, {"uses": "y"}]}, "b": {}}}) == ["make x"]

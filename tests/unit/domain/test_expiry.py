@@ -1,0 +1,220 @@
+"""Alerts that end by themselves unless they are repeated, said with a clock that the tests move."""
+
+import itertools
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alert, decision, fold, heartbeat, incident, severity, silence, timing
+
+SECOND = 1_000_000
+START = 1_700_000_000 * SECOND
+MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+
+
+class Life:
+    """One incident and a clock; ``until`` and ``after`` count seconds."""
+
+    def __init__(self, *, follows: bool = False, **seconds: int) -> None:
+        durations = {name: value * SECOND for name, value in seconds.items()}
+        rule_timing = decision.Timing(**durations)
+        self.response = decision.Response("r", "f:1", "v", timing=rule_timing, follows_severity=follows)
+        self.incident = incident.Incident(key="k")
+        self.now = START
+        self.silences: list[silence.Silence] = []
+        self.writes = 0
+        self._episodes = (f"e{number}" for number in itertools.count(1))
+
+    def fires(self, name: str = "a", until: int = 0, level=MINOR, starts_at: int = 1) -> "Life":
+        ends_at = START + until * SECOND if until else 0
+        return self.hears(alert.Alert("am", name, "firing", starts_at, ends_at, title=name), level)
+
+    def resolves(self, name: str = "a") -> "Life":
+        return self.hears(alert.Alert("am", name, "resolved", 1, 2))
+
+    def hears(self, one: alert.Alert, level=MINOR) -> "Life":
+        arrived = [decision.Routed(one, decision.Decision("k", level, self.response))]
+        before, muting = self.incident, self._muting
+        self.incident = fold.fold(before, arrived, now=self.now, episode=next(self._episodes), muting=muting)
+        self.writes += self.incident is not before
+        return self
+
+    def after(self, seconds: float) -> "Life":
+        end = self.now + int(seconds * SECOND)
+        while 0 < (due := timing.due(self.incident)) <= end:
+            self.now = max(self.now, due)
+            heard = fold.unmute(self.incident, self._muting, now=self.now, episode=next(self._episodes))
+            settled = timing.settle(heard, now=self.now, episode=next(self._episodes))
+            assert settled is not self.incident, "due, and nothing changed"
+            self.incident = settled
+        self.now = end
+        return self
+
+    def _muting(self, routed, now):
+        return silence.Silencer(self.silences).mute(routed.alert, now)
+
+    @property
+    def status(self) -> str:
+        return self.incident.status
+
+
+def quiet(seconds: int) -> silence.Silence:
+    return silence.Silence("s", (silence.matcher("source=am"),), START, START + seconds * SECOND, "ann", "works")
+
+
+def test_an_alert_that_is_not_repeated_ends_at_its_own_time():
+    life = Life().fires(until=60).after(59)
+    assert life.status == "open"
+    life.after(1)
+    assert (life.status, life.incident.closed_at) == ("closed", START + 60 * SECOND)
+    assert timing.due(life.incident) == 0
+
+
+def test_a_repeat_with_a_later_end_keeps_it_alive():
+    life = Life().fires(until=60).after(50).fires(until=110).after(59)
+    assert life.status == "open"
+    assert life.after(1).status == "closed"
+    assert life.incident.generation == 1
+
+
+def test_a_repeat_that_says_the_same_or_an_earlier_end_costs_no_write():
+    life = Life().fires(until=60).fires(until=60).fires(until=50)
+    assert life.writes == 1
+    assert life.after(60).status == "closed"
+
+
+def test_each_of_several_alerts_ends_at_its_own_time_and_one_without_an_end_stays():
+    life = Life().fires("a", until=60).fires("b", until=90).fires("c").after(60)
+    assert life.incident.firing == ["am/b", "am/c"]
+    assert life.after(30).incident.firing == ["am/c"]
+    assert (life.status, timing.due(life.incident)) == ("open", 0)
+    assert life.resolves("c").status == "closed"
+
+
+def test_an_alert_that_is_heard_of_after_it_has_ended_fires_anew():
+    life = Life().fires(until=60).after(100).fires(until=160)
+    assert (life.status, life.incident.generation) == ("open", 2)
+    assert life.after(60).status == "closed"
+
+
+def test_a_message_that_is_read_again_after_its_alert_has_ended_changes_nothing():
+    life = Life().fires(until=60).after(100).fires(until=60)
+    assert (life.status, life.incident.generation, life.writes) == ("closed", 1, 1)
+
+
+def test_what_was_said_to_be_resolved_does_not_fire_anew_by_an_old_message():
+    life = Life().fires(until=60).after(60).resolves().fires(until=160)
+    assert (life.status, life.incident.generation) == ("closed", 1)
+    assert life.fires(until=160, starts_at=3).status == "open"
+
+
+def test_an_end_said_by_the_sender_counts_before_its_time():
+    life = Life().fires(until=60).after(10).resolves()
+    assert (life.status, life.incident.expires_at, timing.due(life.incident)) == ("closed", 0, 0)
+
+
+def test_what_is_held_and_ends_opens_nothing():
+    life = Life(hold=90).fires(until=60).after(1000)
+    assert (life.status, life.incident.generation) == ("closed", 0)
+
+
+def test_the_rule_s_patience_begins_when_the_last_alert_has_ended():
+    life = Life(resolve_after=300).fires(until=60).after(359)
+    assert (life.status, life.incident.quiet_since) == ("open", START + 60 * SECOND)
+    assert life.after(1).status == "closed"
+
+
+def test_what_comes_first_ends_it_its_own_time_or_the_rule_s():
+    assert Life(stale_after=30).fires(until=60).after(30).status == "closed"
+    assert Life(stale_after=90).fires(until=60).after(60).status == "closed"
+
+
+def test_a_severity_that_is_followed_falls_when_the_worst_alert_ends():
+    life = Life(follows=True).fires("a", level=MINOR).fires("b", until=60, level=CRITICAL)
+    assert life.incident.severity is CRITICAL
+    assert life.after(60).incident.severity is MINOR
+
+
+def test_an_alert_that_waited_longer_than_it_lasts_opens_its_incident_and_ends_it_at_once():
+    life = Life().after(600).fires(until=60)
+    assert (life.status, life.incident.opened_at) == ("open", START + 600 * SECOND)
+    life.after(0)
+    assert (life.status, life.incident.generation) == ("closed", 1)
+
+
+def test_what_ends_while_it_is_silenced_is_never_heard_of():
+    life = Life()
+    life.silences = [quiet(300)]
+    life.fires(until=60).after(59)
+    assert list(life.incident.muted) == ["am/a"]
+    assert life.after(silence.RECHECK / SECOND).incident.muted == {}
+    assert life.after(1000).incident.generation == 0
+
+
+def test_what_is_repeated_while_it_is_silenced_is_heard_of_when_the_silence_ends():
+    life = Life()
+    life.silences = [quiet(300)]
+    life.fires(until=60).after(50).fires(until=400).after(250)
+    assert (life.status, life.incident.opened_at) == ("open", START + 300 * SECOND)
+    assert life.after(100).status == "closed"
+
+
+def test_a_heartbeat_that_is_silenced_when_it_is_missed_is_waited_for_again_whatever_its_own_end():
+    life = Life(heartbeat=100).fires(until=60)
+    life.silences = [quiet(300)]
+    life.after(300)
+    assert (life.status, life.incident.muted) == ("closed", {})
+    assert life.after(100 * (heartbeat.PARTS + 1) / heartbeat.PARTS).status == "open"
+
+
+def test_an_incident_that_becomes_a_heartbeat_forgets_the_ends_of_its_alerts():
+    life = Life().fires(until=600)
+    life.response = Life(heartbeat=100).response
+    life.fires().after(1000)
+    assert (life.status, life.incident.opened_at) == ("open", START + 105 * SECOND)
+
+
+def test_states_and_incidents_that_were_stored_before_are_read():
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=incident.AlertState)
+    assert (state.expired, state.order) == (False, (1, False, 0, 2))
+    stored = msgspec.to_builtins(incident.Incident("k", status="open"))
+    del stored["expires_at"]
+    assert timing.due(msgspec.convert(stored, incident.Incident)) == 0
+
+
+def message(name: str, firing: bool, starts_at: int, ends: int, level: severity.Severity) -> decision.Routed:
+    status, ends_at = ("firing", ends and START + ends) if firing else ("resolved", 9)
+    decided = decision.Decision("k", level, decision.Response("r", "f:1", "v"))
+    return decision.Routed(alert.Alert("am", name, status, starts_at, ends_at), decided)
+
+
+arrivals = st.lists(
+    st.builds(
+        message,
+        st.sampled_from("ab"),
+        st.booleans(),
+        st.integers(1, 2),
+        st.integers(0, 3),
+        st.sampled_from([MINOR, CRITICAL]),
+    ),
+    max_size=6,
+)
+
+
+def settled(batches: list[list[decision.Routed]], now: int) -> incident.Incident:
+    found = incident.Incident("k")
+    for batch in batches:
+        found = fold.fold(found, batch, now=START, episode="e")
+    while 0 < timing.due(found) <= now:
+        found = timing.settle(found, now=now, episode="e")
+    return found
+
+
+@given(arrivals, st.randoms(use_true_random=False), st.integers(0, 6), st.integers(0, 4))
+def test_neither_order_nor_batches_nor_repeats_change_what_ends_when(batch, order, cut, later):
+    shuffled = [*batch, *batch[:2]]
+    order.shuffle(shuffled)
+    one = settled([batch], START + later)
+    other = settled([shuffled[:cut], shuffled[cut:]], START + later)
+    assert (one.alerts, one.status, one.firing) == (other.alerts, other.status, other.firing)

@@ -1,0 +1,65 @@
+"""Senders that never say that it is over: their alerts end by themselves, by their source's settings."""
+
+import json as standard_json
+
+import pydantic
+import pytest
+
+from router.sources import base, json, registry
+
+SECOND = 1_000_000
+NOW = 1_772_450_000 * SECOND
+FIRES = {"status": "firing", "title": "T"}
+
+
+def source(resolve_after: str = "1h", **settings) -> base.Source:
+    config = json.Config(auth="none", resolve_after=resolve_after, **settings)
+    return registry.build("here", config).source
+
+
+def parse(body, now: int = NOW, **settings):
+    return source(**settings).parse(standard_json.dumps(body).encode(), {}, now)
+
+
+def ends(body, now: int = NOW, **settings) -> list[int]:
+    return [alert.ends_at for alert in parse(body, now, **settings).alerts]
+
+
+def test_a_firing_alert_ends_after_so_long_and_up_to_a_sixteenth_later():
+    for second in range(0, 4000, 100):
+        now = NOW + second * SECOND
+        (ends_at,) = ends(FIRES, now)
+        assert 0 <= ends_at - now - 3600 * SECOND < 3600 * SECOND // 16
+
+
+def test_repeats_say_the_same_end_but_for_a_few():
+    assert len({ends(FIRES, NOW + second * SECOND)[0] for second in range(3600)}) <= 17
+
+
+def test_what_is_resolved_and_what_has_an_end_of_its_own_is_left_alone():
+    resolved = {**FIRES, "status": "ok", "ends_at": 1_772_440_000}
+    own = {**FIRES, "ends_at": 1_772_450_060}
+    assert ends([resolved, own]) == [1_772_440_000 * SECOND, NOW + 60 * SECOND]
+
+
+def test_without_the_setting_an_alert_fires_until_it_is_said_to_be_resolved():
+    assert ends(FIRES, resolve_after="0") == [0]
+    assert not json.Config(auth="none").resolve_after
+
+
+def test_all_else_of_a_delivery_is_as_the_source_reads_it():
+    read = parse([FIRES, 7])
+    assert (len(read.alerts), read.rejected.where) == (1, "[1]")
+    assert source().name == "here"
+    with pytest.raises(base.Unparsable):
+        parse({})
+
+
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+def test_every_kind_has_the_setting(kind):
+    assert registry.KINDS[kind].config(auth="none", resolve_after="30m").resolve_after == 1800 * SECOND
+
+
+def test_what_is_no_duration_is_refused():
+    with pytest.raises(pydantic.ValidationError, match="a duration is needed"):
+        json.Config(auth="none", resolve_after="soon")

@@ -1,0 +1,161 @@
+"""Presets: what a source's own mapping changes, what is tidied away, and what is told where a body does not fit."""
+
+import json
+import re
+import urllib.parse
+from typing import ClassVar, Literal
+
+import pydantic
+import pytest
+
+from router.sources import base, registry
+from router.sources.presets import preset, tags
+from tests.unit.sources import delivering
+
+PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kind.config, preset.Config))
+
+
+# The fields of these senders have no members of their own, so that a form can hold them.
+FLAT = {
+    "checkly": "failure",
+    "nagios": "service-problem",
+    "statuscake": "down",
+    "uptimerobot": "down",
+    "zabbix": "problem",
+}
+
+
+class Config(preset.Config):
+    """A sender of the shortest bodies."""
+
+    kind: Literal["short"] = "short"
+    sender: ClassVar[preset.Preset] = preset.Preset(
+        mapping={"title": "t", "status": {"path": "s", "resolved": ["0"]}, "labels": {"*": "deep.tags", "a": "a"}},
+        ignored=frozenset({"note"}),
+        no_alert=lambda body: "a test" if body.get("test") else "",
+        placeholder=r"<\w+>",
+        tags="deep.tags",
+        escaped=True,
+    )
+
+
+def short(found, **settings):
+    source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
+    return source.parse(json.dumps(found).encode(), {}, delivering.NOW)
+
+
+@pytest.mark.parametrize(("kind", "case"), FLAT.items())
+def test_a_form_with_the_same_fields_says_the_same(kind, case):
+    flat = delivering.body(kind, case)
+    assert delivering.one(kind, urllib.parse.urlencode(flat).encode()) == delivering.one(kind, flat)
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+def test_a_source_s_own_mapping_takes_the_place_of_the_preset_s(kind):
+    found = delivering.firing(kind)
+    before, after = (
+        delivering.one(kind, found),
+        delivering.one(kind, found, mapping={"title": "'mine'", "labels": {"team": "'mine'"}}),
+    )
+    assert after.title == "mine"
+    assert after.labels == {**before.labels, "team": "mine"}
+    assert (after.fingerprint, after.annotations) == (before.fingerprint, before.annotations)
+
+
+@pytest.mark.parametrize("kind", PRESETS)
+@pytest.mark.parametrize(
+    ("mapping", "problem"),
+    [
+        ({"title": "max("}, "title: 'max.*is not a JMESPath expression"),
+        ({"labels": {"a": "]"}}, r"labels.*is not a JMESPath expression"),
+        ({"tittle": "a"}, "there is no setting tittle.*title"),
+        ({"status": {"pth": "a"}}, "status: Extra inputs are not permitted"),
+        ({"title": 7}, "title: Input should be a valid string"),
+        ({"bearer": ["x"]}, "bearer is no part of a mapping"),
+        ({"kind": "json", "title": "a"}, "kind is no part of a mapping"),
+        ({"encoding": "query"}, "encoding is no part of a mapping"),
+    ],
+)
+def test_a_wrong_mapping_is_told_when_the_settings_are_read(kind, mapping, problem):
+    with pytest.raises(pydantic.ValidationError) as caught:
+        registry.KINDS[kind].config(auth="none", mapping=mapping)
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("mapping",)
+    assert re.search(problem, error["msg"])
+
+
+def test_a_whole_expression_takes_the_place_of_all_labels():
+    assert delivering.one("zabbix", delivering.body("zabbix", "problem"), mapping={"labels": "nothing"}).labels == {}
+
+
+def test_words_of_a_status_come_on_top():
+    found = {**delivering.body("pingdom", "down"), "current_state": "PAUSED"}
+    assert delivering.one("pingdom", found, mapping={"status": {"resolved": ["paused"]}}).status == "resolved"
+    assert (
+        delivering.one("pingdom", delivering.body("pingdom", "down"), mapping={"status": {"resolved": ["x"]}}).status
+        == "firing"
+    )
+    with pytest.raises(base.Unparsable, match="'PAUSED' is no known status"):
+        delivering.parse("pingdom", found)
+
+
+@pytest.mark.parametrize(
+    ("found", "settings", "where", "problem"),
+    [
+        (b"[]", {}, "", "Expected `object`, got `array`"),
+        (b"a=%FF", {}, "", "not UTF-8"),
+        ({"s": "up"}, {}, "fingerprint", "there is none"),
+        ({"s": "down"}, {}, "title", "there is none"),
+        ({"s": "<STATE>", "t": "x"}, {}, "status", "there is none"),
+        ({"s": "down", "t": "x", "a": "z"}, {"mapping": {"status": {"path": "max(a)"}}}, "status", "invalid type"),
+    ],
+)
+def test_a_misfit_is_told_with_the_setting_that_found_nothing(found, settings, where, problem):
+    source = preset.kind(Config, "short").make("here", Config(auth="none", **settings))
+    with pytest.raises(base.Unparsable) as caught:
+        source.parse(found if isinstance(found, bytes) else json.dumps(found).encode(), {}, delivering.NOW)
+    assert caught.value.where == where
+    assert problem in caught.value.problem
+
+
+def test_what_is_no_alert_says_why():
+    assert short({"test": True}).about == {"no_alert": "a test"}
+    assert short({"s": " Note "}).about == {"no_alert": "Note says nothing of whether something fires"}
+    assert short({"test": False, "s": "down", "t": "x"}).alerts
+
+
+def test_what_the_sender_left_unfilled_is_absent_and_its_html_is_read():
+    (alert,) = short({"s": "down", "t": "A &amp; B", "a": "<NAME>", "deep": None}).alerts
+    assert (alert.title, alert.labels) == ("A & B", {})
+    (alert,) = short({"s": "down", "t": "<NAME> is down", "a": "&lt;b>", "deep": {"tags": ["x"]}}).alerts
+    assert (alert.title, alert.labels) == ("<NAME> is down", {"x": "true", "a": "<b>"})
+
+
+def test_a_word_that_is_ignored_fires_where_the_source_says_so():
+    (alert,) = short({"s": "note", "t": "x"}, mapping={"status": {"firing": ["note"]}}).alerts
+    assert alert.status == "firing"
+    with pytest.raises(base.Unparsable, match="'news' is no known status"):
+        short({"s": "news", "t": "x"})
+
+
+@pytest.mark.parametrize(
+    ("written", "labels"),
+    [
+        (None, {}),
+        ("", {}),
+        (7, {}),
+        ({"a": 1}, {}),
+        ("env:prod, team:core,public", {"env": "prod", "team": "core", "public": "true"}),
+        (["env:prod", "env:test", "a:b:c", ":x", "", " "], {"env": "prod,test", "a": "b:c", "x": "true"}),
+        (
+            [{"tag": "a", "value": "b"}, {"tag": "c", "value": ""}, {"name": "d"}, {}],
+            {"a": "b", "c": "true", "d": "true"},
+        ),
+        ('[{"tag": "a", "value": "b"}]', {"a": "b"}),
+        ('["a:b", 7, null, ["c"]]', {"a": "b", "7": "true"}),
+        ('[{"tag": ', {}),
+        ("[" * 100_000, {}),
+    ],
+)
+def test_tags_are_labels_however_they_are_written(written, labels):
+    assert tags.labels(written) == labels

@@ -1,0 +1,44 @@
+"""Senders that put everything into the address: the query is read, kept and quarantined in the place of a body."""
+
+import json
+
+import pytest
+
+from router.sources import registry
+from tests.unit.web import asking
+
+QUERY = b"status=firing&title=shop%20is%20down&alias=7"
+
+
+def ask(query, *, method="GET", **settings):
+    store = asking.Recording()
+    config = registry.KINDS["json"].config(**{"auth": "none", "encoding": "query", **settings})
+    door = asking.door(store, endpoints={"any": registry.build("any", config)})
+    return asking.ask(door, "/v1/webhooks/any", chunks=(b"ignored",), method=method, query=query), store
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_query_is_read_and_kept_as_if_it_were_the_body(method):
+    answer, store = ask(QUERY, method=method)
+    assert answer.status == 202
+    ((entry, body),) = store.accepted
+    assert (entry.rows[0].alert.title, entry.rows[0].alert.fingerprint) == ("shop is down", "7")
+    assert body == QUERY
+
+
+def test_a_token_in_the_query_lets_in_and_is_written_down_nowhere():
+    token = {"auth": "required", "token": {"query": "key", "values": ["hunter 2"]}}
+    answer, store = ask(QUERY + b"&k%65y=hunter%202", **token)
+    assert (answer.status, store.accepted[0][1]) == (202, QUERY)
+    answer, store = ask(b"key=hunter+2&status=purple", **token)
+    assert (answer.status, store.kept[0][1]) == (422, b"status=purple")
+    assert "hunter" not in json.dumps([str(kept) for kept in store.kept])
+    answer, store = ask(QUERY + b"&key=wrong", **token)
+    assert (answer.status, store.accepted, store.kept) == (401, [], [])
+
+
+def test_get_is_for_those_who_send_so_alone():
+    answer, store = ask(QUERY, encoding="body")
+    assert (answer.status, answer.headers[b"allow"], store.accepted) == (405, b"POST", [])
+    answer, _ = ask(QUERY, method="PUT")
+    assert (answer.status, answer.headers[b"allow"]) == (405, b"GET, POST")
