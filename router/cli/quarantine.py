@@ -10,6 +10,8 @@ from router import settings as configuration
 from router.cli import reaching, starting
 from router.management import entries, models
 
+_PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
+
 app = typer.Typer(help="Authentic bodies that could not be read.", no_args_is_help=True)
 
 Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine list` shows it.")]
@@ -25,7 +27,7 @@ def show_all(
     """List the newest bodies with what is wrong with them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = (await router.ask.ledgers.quarantine(limit=limit)).items
+        found = await _newest(router, limit)
         grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
         for one in found:
             grid.add_row(one.id, starting.moment(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
@@ -88,6 +90,16 @@ def discard(
         print(f"discarded {one.id}")
 
     reaching.reach(config, server, body)
+
+
+async def _newest(router: reaching.Reached, limit: int) -> list[entries.Quarantined]:
+    """So many bodies, page by page."""
+    page = await router.ask.ledgers.quarantine(limit=min(limit, _PAGE))
+    found = page.items
+    while page.next and len(found) < limit:
+        page = await router.ask.ledgers.quarantine(cursor=page.next, limit=min(limit - len(found), _PAGE))
+        found = found + page.items
+    return found
 
 
 async def _found(router: reaching.Reached, identity: str) -> entries.Quarantined:

@@ -146,11 +146,11 @@ def _deciding(
 
 
 async def _found(router: reaching.Reached, incident: str, page: str) -> models.Review:
-    for one in await router.ask.reviews():
-        if (one.incident, one.destination) == (incident, page):
-            return one
-    print(f'nothing of incident "{incident}" waits for review at "{page}"')
-    raise typer.Exit(1)
+    one = await router.ask.review(incident, page)
+    if one is None:
+        print(f'nothing of incident "{incident}" waits for review at "{page}"')
+        raise typer.Exit(1)
+    return one
 
 
 def _changed(now: models.Review | None) -> typer.Exit:

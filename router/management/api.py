@@ -135,6 +135,10 @@ async def _redrive(call: Call) -> None:
     await call.do.redrive(call.act(call.path["id"]))
 
 
+async def _discard(call: Call) -> None:
+    await call.do.discard(call.act(call.path["id"], call.query.reason))
+
+
 async def _make_token(call: Call) -> Any:
     return await call.do.make_token(call.act(call.body.name), call.body)
 
@@ -177,9 +181,7 @@ def _get(path: str, summary: str, handle: Handle, answer: Any, **more: Any) -> E
     return Endpoint("GET", path, role, summary, handle, answer, **more)
 
 
-def _post(
-    path: str, summary: str, handle: Callable[[Call], Awaitable[Any]], answer: Any = None, **more: Any
-) -> Endpoint:
+def _post(path: str, summary: str, handle: Handle, answer: Any = None, **more: Any) -> Endpoint:
     role = more.pop("role", RESPONDER)
     return Endpoint("POST", path, role, summary, handle, answer, **more)
 
@@ -192,8 +194,8 @@ def _page(of: Any) -> Any:
     return models.Page[of]
 
 
-_LETTERS = _page(entries.DeadLetter)
 _WAKES: dict[str, Any] = {"answer": entries.Woken}
+_LETTERS = _page(entries.DeadLetter)
 ENDPOINTS = (
     _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),

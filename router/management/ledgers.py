@@ -84,9 +84,8 @@ class Ledgers:
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""
         found = await quarantine.Quarantine(self.connection).read(limit, cursor)
-        return models.Page(
-            items=[shown.quarantined(one) for one in found], next=found[-1].id if len(found) == limit else ""
-        )
+        more = found[-1].id if len(found) == limit else ""
+        return models.Page(items=[shown.quarantined(one) for one in found], next=more)
 
     async def quarantined(self, identity: str) -> entries.Quarantined | None:
         """One of these bodies; None where it is not kept (any more)."""

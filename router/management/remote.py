@@ -53,10 +53,10 @@ class Line:
         """What is at a path, as a model."""
         return self._read(shape, await self._call("GET", path, query=query))
 
-    async def find(self, path: str, shape: type[_Shape]) -> _Shape | None:
+    async def find(self, path: str, shape: type[_Shape], query: Mapping[str, Any] | None = None) -> _Shape | None:
         """What is at a path; None where there is nothing."""
         try:
-            return await self.get(path, shape)
+            return await self.get(path, shape, query)
         except actions.NotThere:
             return None
 
@@ -141,7 +141,7 @@ class Ledgers:
         return await self._line.listed("/dead-letters", entries.DeadLetter)
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
-        """Bodies that could not be read."""
+        """Bodies that could not be read, a page of them."""
         asked = {"cursor": cursor, "limit": limit}
         return await self._line.get("/quarantine", models.Page[entries.Quarantined], asked)
 
@@ -175,6 +175,10 @@ class Queries:
     async def reviews(self) -> list[models.Review]:
         """What waits for a person."""
         return await self._line.listed("/reviews", models.Review)
+
+    async def review(self, incident: str, destination: str) -> models.Review | None:
+        """What waits of an incident at a destination."""
+        return await self._line.find("/review", models.Review, {"incident": incident, "destination": destination})
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries, a page of them."""

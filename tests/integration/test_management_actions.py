@@ -60,7 +60,7 @@ def test_a_silence_holds_until_it_is_ended(play):
         {"matchers": ['service=""'], "comment": "c"},
         {"matchers": ['service=~".*"'], "comment": "c"},
         {"matchers": ['service="x"'], "comment": ""},
-        {"matchers": ['service="x"'], "comment": "c", "seconds": 1},
+        {"matchers": ['service="x"'], "comment": "c", "seconds": 0},
         {"matchers": ['service="x"'], "comment": "c", "seconds": 10**12},
         {"matchers": ['service="x"'], "comment": "c", "author": "somebody else"},
     ],
@@ -89,7 +89,7 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
         assert (await client.post(f"{API}/review", json={**seen, "seen": waiting["digest"]})).is_success
         await at.on.turn()
         assert at.page.calls == []
-        assert (await client.delete(f"{API}/freeze")).status_code == 204
+        assert (await client.delete(f"{API}/freeze")).status_code == 200
         await at.on.turn()
         assert at.page.kinds == ["open"]
         assert (await client.delete(f"{API}/freeze")).status_code == 422
@@ -101,9 +101,9 @@ def test_the_breaker_is_opened_again_by_an_admin(play):
     async def body(at):
         await at.parts.ask.connection.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
         responder, admin = await at.as_("responder"), await at.as_("admin", name="eve")
-        assert (await responder.get(f"{API}/gate")).json()["breaker"] == "too many (breaker)"
+        assert (await responder.get(f"{API}/gate")).json()["breaker"] == "too many"
         assert (await responder.delete(f"{API}/breaker")).status_code == 403
-        assert (await admin.delete(f"{API}/breaker")).status_code == 204
+        assert (await admin.delete(f"{API}/breaker")).status_code == 200
         assert (await responder.get(f"{API}/gate")).json()["breaker"] == ""
         assert await told(at) == [("eve", "open gate", "breaker", "done")]
 
@@ -154,7 +154,7 @@ def test_a_body_of_the_quarantine_is_handed_in_again_once_it_can_be_read(play):
         client = await at.as_("responder")
         assert [one["id"] for one in await items(client, "/quarantine")] == [gone, bad, good]
         done = await client.post(f"{API}/quarantine/{good}/run")
-        assert (done.status_code, bool(done.json()["done"])) == (200, True)
+        assert (done.status_code, done.json()["alerts"]) == (200, 1)
         await at.on.turn()
         assert [row["key"] for row in await items(client, "/incidents")] == [desk.key("late")]
         still = await client.post(f"{API}/quarantine/{bad}/run")

@@ -98,6 +98,7 @@ async def furnish(at, client):
     await at.connection.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
     return {
         "GET /incidents/{key}": ({"key": desk.key()}, {}, None),
+        "GET /stories/{key}": ({"key": desk.key()}, {}, None),
         "GET /review": ({}, seen, None),
         "POST /review": ({}, {}, {**seen, "decision": "approve", "seen": digest}),
         "GET /deliveries/{id}": ({"id": delivered}, {}, None),
@@ -108,6 +109,7 @@ async def furnish(at, client):
         "POST /freeze": ({}, {}, {"reason": "all hands"}),
         "POST /dead-letters/{id}/redrive": ({"id": letter}, {}, None),
         "DELETE /dead-letters/{id}": ({"id": letter}, {}, None),
+        "GET /quarantine/{id}": ({"id": run}, {}, None),
         "POST /quarantine/{id}/run": ({"id": run}, {}, None),
         "DELETE /quarantine/{id}": ({"id": drop}, {}, None),
         "POST /tokens": ({}, {}, {"name": "m", "role": "admin", "seconds": 60}),
