@@ -127,10 +127,6 @@ async def _run_again(call: Call) -> Any:
     return await call.do.run_again(call.act(call.path["id"]))
 
 
-async def _discard(call: Call) -> None:
-    await call.do.discard(call.act(call.path["id"], call.query.reason))
-
-
 async def _redrive(call: Call) -> None:
     await call.do.redrive(call.act(call.path["id"]))
 
