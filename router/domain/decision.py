@@ -17,7 +17,8 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     ``fields`` are the destination's own settings for this incident, as the rule gives them: already validated,
     templates not yet rendered. ``publish`` matters at public destinations only, and so does the rest: a review is over
     after ``deadline`` microseconds (0: never), and what waited is then published or dismissed; ``fallback`` are fields
-    that take the place of texts which must not be shown.
+    that take the place of texts which must not be shown. ``parts`` say which component of a page an alert affects:
+    the component by the text of a field, by the field's name in rule files.
     """
 
     destination: str
@@ -26,6 +27,7 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     deadline: int = 0
     at_deadline: AtDeadline = "dismiss"
     fallback: dict[str, Any] = {}
+    parts: dict[str, dict[str, str]] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from router.destinations import base
+from router.domain import affected, review
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
-from router.domain import review
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
 Examine = Callable[[Mapping[str, Any]], str]
@@ -30,6 +30,7 @@ class Policy:
 
 
 FREE = Policy()
+_COMPONENTS = "components"
 
 
 def unobjectionable(_: Mapping[str, Any]) -> str:
@@ -124,6 +125,9 @@ class Desires:
             return publications.Content(incident.severity, {}), "", ""
         render = (self.render_public or self.render) if public else self.render
         fields = render(target.fields, incident)
+        if target.parts:
+            last = known.fields.get(_COMPONENTS) if known is not None else None
+            fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
         leak = self.examine(fields) if public else ""
         note = ""
         if leak and target.fallback:
