@@ -51,7 +51,7 @@ class Seen(msgspec.Struct, frozen=True):
     """What a destination says a publication is now.
 
     ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in
-    its timeline.
+    its timeline. ``note`` is what people are to be told of how it was done.
     """
 
     vendor_id: str
@@ -59,3 +59,4 @@ class Seen(msgspec.Struct, frozen=True):
     url: str = ""
     edited: str = ""
     told: tuple[str, ...] = ()
+    note: str = ""

@@ -131,6 +131,7 @@ class Pages(Section):
     automatic_posts: Limit = Limit.model_validate({"most": 5, "within": "15m"})
     automatic_components: Limit = Limit.model_validate({"most": 10, "within": "15m"})
     updates_apart: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    updates_per_hour: int = pydantic.Field(default=30, ge=1, description="Updates that one page gets in an hour.")
     look_every: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
 
 

@@ -144,6 +144,7 @@ class Performer:
                 seen = await call
             self._passed("after-call")
             after = outcome.done(publication, operation, seen, session.now())
+            reason = "; ".join(filter(None, (reason, seen.note if seen is not None else "")))
         except TimeoutError:
             problem = errors.Unanswered("the operation took too long")
         except errors.Failure as failure:
