@@ -146,6 +146,7 @@ class Silences(Section):
     """Where silences come from, beside those that people make here."""
 
     alertmanagers: dict[str, Alertmanager] = {}
+    devhelm: tuple[str, ...] = pydantic.Field(default=(), description="Accounts at DevHelm, by a destination's name.")
     ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 
