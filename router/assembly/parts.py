@@ -12,7 +12,7 @@ import redis.asyncio
 from starlette import applications
 
 from router import settings as configuration
-from router.assembly import imports, pages
+from router.assembly import imports, pages, reporting
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import delivery as deliveries
@@ -29,9 +29,8 @@ from router.store import publications as publication_store
 from router.telemetry import log
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
-from router.worker import bound, mutes, own, perform, reconcile, supervise, triage
+from router.worker import bound, mutes, perform, reconcile, supervise, triage
 
-_MOST_OF_PING = 1024 * 1024
 _MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
@@ -149,7 +148,6 @@ def worker(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed)
-    inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
     return supervise.Worker(
         name,
         reader,
@@ -170,7 +168,7 @@ def worker(
         bell=bell,
         kept=archive(settings, connection),
         silenced=silenced,
-        itself=own.Own(reported(settings), at, performer.breakers, store=store, inbox=inbox, randomness=randomness),
+        itself=reporting.itself(settings, connection, at, performer.breakers, randomness),
         pace=supervise.Pace(
             incidents_at_once=settings.worker.incidents_at_once,
             take_over_idle_seconds=settings.worker.take_over_idle_seconds,
@@ -178,19 +176,6 @@ def worker(
             ping_seconds=settings.self_report.ping_every / 1_000_000,
         ),
     )
-
-
-def reported(settings: configuration.Settings) -> own.Wanted:
-    """How the router is to tell of its own failure."""
-    wanted = settings.self_report
-    if wanted.ping_url is None:
-        return own.Wanted(wanted.destinations, wanted.after, None, settings.file)
-    url = wanted.ping_url.get_secret_value()
-
-    async def ping() -> None:
-        await fetch.get(url, timeout_seconds=10.0, most_bytes=_MOST_OF_PING)
-
-    return own.Wanted(wanted.destinations, wanted.after, ping, settings.file)
 
 
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:

@@ -176,6 +176,7 @@ class SelfReport(Section):
 
     destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
     after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+    frozen_after: quantities.Duration = pydantic.Field(default=quantities.duration("4h"))
     ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
     ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 
