@@ -34,7 +34,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     """When an incident opens, ends, and is the same again: durations in microseconds, 0 where there is none.
 
     ``hold``: it opens only once it has fired for so long. ``resolve_after``: it ends only once all was quiet for so
-    long. ``reopen_within``: firing again within this is a follow-up. ``stale_after``: an alert that was not heard of
+    long. ``reopen_within``: firing again within this takes it up again. ``stale_after``: an alert that was not heard of
     for so long has ended. ``hold_at_most``: what comes and goes while it is held opens all the same after so long.
 
     An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_within`` is
