@@ -125,6 +125,8 @@ class _Reading:
         found_destinations = self._destinations(data)
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
             self._reports_at(place, name, found_destinations)
+        for place, name in enumerate(file.silences.devhelm if file is not None else ()):
+            self._maintained_at(place, name, found_destinations)
         if self.problems or file is None:
             return None
         return self._with_environment(
@@ -180,6 +182,14 @@ class _Reading:
             self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
         elif destinations.KINDS[found[name].kind].public:
             self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
+
+    def _maintained_at(self, place: int, name: str, found: Mapping[str, destination_base.Config]) -> None:
+        """Maintenance is read from an account that is there, and that is one at DevHelm."""
+        at = ("silences", "devhelm", place)
+        if name not in found:
+            self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
+        elif not found[name].kind.startswith("devhelm"):
+            self.problems.append(self._document.problem(f'"{name}" is no account at DevHelm', at))
 
     def _by_kind(
         self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]

@@ -132,6 +132,7 @@ class Pages(Section):
     automatic_posts: Limit = Limit.model_validate({"most": 5, "within": "15m"})
     automatic_components: Limit = Limit.model_validate({"most": 10, "within": "15m"})
     updates_apart: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    updates_per_hour: int = pydantic.Field(default=30, ge=1, description="Updates that one page gets in an hour.")
     look_every: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
 
 
@@ -146,6 +147,7 @@ class Silences(Section):
     """Where silences come from, beside those that people make here."""
 
     alertmanagers: dict[str, Alertmanager] = {}
+    devhelm: tuple[str, ...] = pydantic.Field(default=(), description="Accounts at DevHelm, by a destination's name.")
     ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 
@@ -204,6 +206,7 @@ class SelfReport(Section):
 
     destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
     after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+    frozen_after: quantities.Duration = pydantic.Field(default=quantities.duration("4h"))
     ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
     ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 

@@ -14,6 +14,7 @@
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
 | ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
+| ``ir:{pages}:updates:PAGE``      | zset   | update of a page → when                           | an hour         |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
@@ -113,6 +114,11 @@ def timeline(key: str) -> str:
 def components(page: str) -> str:
     """The key of what open incidents say of a page's components."""
     return f"ir:{{pages}}:components:{page}"
+
+
+def updates(page: str) -> str:
+    """The key of the updates of a page in the last hour."""
+    return f"ir:{{pages}}:updates:{page}"
 
 
 def quota(account: str) -> str:

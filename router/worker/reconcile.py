@@ -185,6 +185,8 @@ class Reconciler:
                 publication = await self._rest(session, publication, desired, step)
                 if publication is was:
                     return step
+            elif until := await self._pages.full_until(publication, desired, step):
+                return plan.Rest("the page has had its updates of this hour", until, "time")
             elif until := self._performer.breakers.rests_until(place.name, session.now()):
                 return plan.Rest("the vendor is ill and left alone", until, "time")
             else:
