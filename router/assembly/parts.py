@@ -22,7 +22,7 @@ from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
 from router.store import archive as archives
-from router.store import health, quarantine, quotas, replicas, seen, silences, stream
+from router.store import health, quarantine, quotas, replicas, schema, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log
@@ -158,6 +158,7 @@ def worker(
         bell=bell,
         kept=archive(settings, connection),
         silenced=silenced,
+        vintage=schema.Schema(connection),
         itself=own.Own(reported(settings), at, performer.breakers, store=store, inbox=inbox, randomness=randomness),
         pace=supervise.Pace(
             incidents_at_once=settings.worker.incidents_at_once,
