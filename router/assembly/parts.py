@@ -25,7 +25,7 @@ from router.store import archive as archives
 from router.store import health, quarantine, quotas, replicas, schema, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.telemetry import log
+from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
 from router.worker import bound, mutes, own, perform, reconcile, supervise, triage
@@ -124,6 +124,7 @@ def worker(
     at: Mapping[str, bound.Bound],
     *,
     passed: perform.Passed = lambda _: None,
+    traces: tracing.Traces = tracing.OFF,
 ) -> supervise.Worker:
     """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
     randomness = random.SystemRandom()
@@ -136,12 +137,12 @@ def worker(
     reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
     store = incident_store.Incidents(connection)
     silenced = mutes.Mutes(silences.Silences(connection), imported(settings))
-    performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed)
+    performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
     inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced),
+        triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced, traces=traces),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds, replicas=confirming),
             store,
@@ -264,6 +265,7 @@ def door(
     connection: "redis.asyncio.Redis",
     rule_set: ruleset.RuleSet,
     inbox: stream.Inbox,
+    traces: tracing.Traces = tracing.OFF,
 ) -> webhooks.Door:
     """The handler of webhooks, deciding by these rules."""
     return webhooks.Door(
@@ -283,4 +285,5 @@ def door(
             settings.web.max_in_flight,
         ),
         known=senders.Senders(settings.web.trusted_proxies),
+        traces=traces,
     )

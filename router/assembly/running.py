@@ -17,7 +17,7 @@ import redis.asyncio
 from starlette import types
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import parts, traces
 from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
@@ -127,7 +127,8 @@ async def door(
     gc.collect()
     gc.freeze()
     inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
-    taker = parts.door(settings, connection, in_force.in_force, inbox)
+    spans = traces.start(settings.tracing)
+    taker = parts.door(settings, connection, in_force.in_force, inbox, spans)
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watching = [
@@ -143,6 +144,7 @@ async def door(
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         for task in watching:
             task.cancel()
+        await asyncio.to_thread(spans.close)
 
 
 def _put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
@@ -161,8 +163,9 @@ async def working(
 ) -> AsyncIterator[None]:
     """The worker part, working for the length of the block; what is under way is finished before it ends."""
     at = parts.places(settings, connection)
+    spans = traces.start(settings.tracing)
     stop = asyncio.Event()
-    task = group.create_task(parts.worker(settings, connection, at, passed=passed).run(stop))
+    task = group.create_task(parts.worker(settings, connection, at, passed=passed, traces=spans).run(stop))
     looking = group.create_task(parts.look_at_vendors(at))
     try:
         yield
@@ -172,6 +175,7 @@ async def working(
         await asyncio.wait({task, looking})
         for place in at.values():
             await place.destination.aclose()
+        await asyncio.to_thread(spans.close)
 
 
 async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -> None:
