@@ -23,10 +23,10 @@ from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
 from router.store import archive as archives
-from router.store import health, quarantine, quotas, replicas, seen, silences, stream
+from router.store import health, quarantine, quotas, replicas, schema, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.telemetry import log
+from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
 from router.worker import bound, mutes, perform, reconcile, supervise, triage
@@ -133,6 +133,7 @@ def worker(
     at: Mapping[str, bound.Bound],
     *,
     passed: perform.Passed = lambda _: None,
+    traces: tracing.Traces = tracing.OFF,
 ) -> supervise.Worker:
     """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
     randomness = random.SystemRandom()
@@ -147,11 +148,11 @@ def worker(
     silenced = mutes.Mutes(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )
-    performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed)
+    performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced),
+        triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced, traces=traces),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds, replicas=confirming),
             store,
@@ -168,6 +169,7 @@ def worker(
         bell=bell,
         kept=archive(settings, connection),
         silenced=silenced,
+        vintage=schema.Schema(connection),
         itself=reporting.itself(settings, connection, at, performer.breakers, randomness),
         pace=supervise.Pace(
             incidents_at_once=settings.worker.incidents_at_once,
@@ -247,6 +249,7 @@ def door(
     connection: "redis.asyncio.Redis",
     rule_set: ruleset.RuleSet,
     inbox: stream.Inbox,
+    traces: tracing.Traces = tracing.OFF,
 ) -> webhooks.Door:
     """The handler of webhooks, deciding by these rules."""
     return webhooks.Door(
@@ -266,4 +269,5 @@ def door(
             settings.web.max_in_flight,
         ),
         known=senders.Senders(settings.web.trusted_proxies),
+        traces=traces,
     )

@@ -17,12 +17,12 @@ import redis.asyncio
 from starlette import types
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import parts, traces
 from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
-from router.store import client, embedded, health, servers, stream
+from router.store import client, embedded, health, schema, servers, stream
 from router.store import errors as store_errors
 from router.web import app as web_app
 from router.web import connections, serve, webhooks
@@ -127,11 +127,12 @@ async def door(
     gc.collect()
     gc.freeze()
     inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
-    taker = parts.door(settings, connection, in_force.in_force, inbox)
+    spans = traces.start(settings.tracing)
+    taker = parts.door(settings, connection, in_force.in_force, inbox, spans)
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watching = [
-        group.create_task(_watch_fullness(health.Health(connection), inbox)),
+        group.create_task(_watch_store(connection, inbox)),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
     app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
@@ -143,6 +144,7 @@ async def door(
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         for task in watching:
             task.cancel()
+        await asyncio.to_thread(spans.close)
 
 
 def _put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
@@ -161,8 +163,9 @@ async def working(
 ) -> AsyncIterator[None]:
     """The worker part, working for the length of the block; what is under way is finished before it ends."""
     at = parts.places(settings, connection)
+    spans = traces.start(settings.tracing)
     stop = asyncio.Event()
-    task = group.create_task(parts.worker(settings, connection, at, passed=passed).run(stop))
+    task = group.create_task(parts.worker(settings, connection, at, passed=passed, traces=spans).run(stop))
     looking = group.create_task(parts.look_at_vendors(at))
     try:
         yield
@@ -172,12 +175,21 @@ async def working(
         await asyncio.wait({task, looking})
         for place in at.values():
             await place.destination.aclose()
+        await asyncio.to_thread(spans.close)
 
 
-async def _watch_fullness(condition: health.Health, inbox: stream.Inbox) -> None:
-    """Stop accepting before the store is full: what was accepted needs room to be processed."""
+async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -> None:
+    """Stop accepting before the store is full: what was accepted needs room to be processed.
+
+    A door that began while the store was away ends where the data turns out to be a later version's. Afterwards it
+    takes deliveries in for as long as it lives: a later worker reads what it writes.
+    """
+    condition, vintage, known = health.Health(connection), schema.Schema(connection), False
     while True:
         try:
+            if not known:
+                await vintage.agree()
+                known = True
             full = await condition.fullness()
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
         except store_errors.Unavailable:
@@ -196,10 +208,16 @@ def webhook_token(folder: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def connected(server: servers.Server) -> AsyncIterator["redis.asyncio.Redis"]:
-    """A connection pool to the store, for the length of the block."""
+async def connected(server: servers.Server, *, patient: bool = False) -> AsyncIterator["redis.asyncio.Redis"]:
+    """A connection pool to the store, for the length of the block, whose data this version of the router may touch.
+
+    ``store.errors.Newer`` where it may not. Where the store is away that is ``Unavailable``, or, for who is
+    ``patient``, found out as soon as it is back: by the worker before it begins, by the door within a second.
+    """
     connection = client.connect(server)
     try:
+        with contextlib.suppress(store_errors.Unavailable) if patient else contextlib.nullcontext():
+            await schema.Schema(connection).agree()
         yield connection
     finally:
         await connection.aclose()

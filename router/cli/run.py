@@ -70,7 +70,7 @@ async def _run(config: Path, at: At, simulator_port: int | None) -> None:
         settings = starting.settings(config, _stand_in(config, simulator))
         settings = running.listening(settings, *at)
         server = stack.enter_context(running.redis_server(settings))
-        connection = await stack.enter_async_context(running.connected(server))
+        connection = await stack.enter_async_context(running.connected(server, patient=True))
         async with (
             running.working(settings, connection, group),
             running.door(settings, connection, group, works=True) as router,
@@ -85,7 +85,7 @@ async def _web(config: Path, at: At) -> None:
     settings = running.listening(starting.settings(config, needs={"sources"}), *at)
     async with (
         asyncio.TaskGroup() as group,
-        running.connected(running.outside_redis(settings)) as connection,
+        running.connected(running.outside_redis(settings), patient=True) as connection,
         running.door(settings, connection, group) as router,
         consoles.serving(router, connection, group) as console,
     ):
@@ -99,7 +99,7 @@ async def _worker(config: Path, name: str, health_host: str | None, health_port:
     port = settings.worker.health_port if health_port is None else health_port
     async with (
         asyncio.TaskGroup() as group,
-        running.connected(running.outside_redis(settings)) as connection,
+        running.connected(running.outside_redis(settings), patient=True) as connection,
         running.working(settings, connection, group),
         running.serving(parts.health_app(connection), host, port, group) as address,
     ):

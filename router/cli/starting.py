@@ -21,7 +21,7 @@ from router.documents import problem as problems
 from router.rules import load as loading
 from router.rules import ruleset
 from router.store import embedded, errors
-from router.telemetry import log
+from router.telemetry import log, tracing
 
 Config = Annotated[
     Path,
@@ -135,7 +135,7 @@ def until_stopped(main: Coroutine[Any, Any, None]) -> None:
         ending = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
     except* loading.Refused as group:
         ending = refuse("The rules cannot be used.", [p for error in _leaves(group) for p in error.problems])
-    except* (embedded.StartFailedError, errors.Unavailable, OSError) as group:
+    except* (embedded.StartFailedError, errors.Unavailable, errors.Newer, tracing.Missing, OSError) as group:
         for error in _leaves(group):
             print(f"incident-router: {error}", file=sys.stderr)
         ending = typer.Exit(1)

@@ -21,7 +21,10 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True):
-    """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once."""
+    """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once.
+
+    ``trace`` is the ``traceparent`` of the request, where traces are made.
+    """
 
     schema: int
     id: str
@@ -29,10 +32,15 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True):
     received_at: int
     responses: list[decisions.Response]
     rows: list[Row]
+    trace: str = ""
 
 
 def pack(
-    delivery_id: str, source: str, received_at: int, routed: list[tuple[alerts.Alert, decisions.Decision]]
+    delivery_id: str,
+    source: str,
+    received_at: int,
+    routed: list[tuple[alerts.Alert, decisions.Decision]],
+    trace: str = "",
 ) -> Delivery:
     """Put alerts and decisions together; rules share one response object, so it is stored once."""
     places: dict[int, int] = {}
@@ -46,7 +54,7 @@ def pack(
             if place == len(responses):
                 responses.append(response)
         rows.append(Row(alert, decision.incident_key, decision.severity, place, decision.ignored, decision.while_open))
-    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows)
+    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace)
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:

@@ -21,13 +21,14 @@ def fold(
     accepted_at: int = 0,
     reuse: bool = False,
     muting: silence.Muting | None = None,
+    trace: str = "",
 ) -> incidents.Incident:
     """Fold the alerts that arrived into the incident and return what it has become.
 
     ``episode`` is the random id that an episode opened by this fold gets. The very same object is returned where
     nothing changed, so that a storm of repeats costs no write. ``reuse`` lets the new incident take over the
     dictionary of the old one, for whoever has no use for the old one any more. ``muting`` tells which alerts are not
-    heard of now: they are kept aside.
+    heard of now: they are kept aside. ``trace`` is kept where an incident begins.
     """
     arrived = list(arrived)
     if beats := heartbeat.beats(arrived):
@@ -56,7 +57,7 @@ def fold(
     if not changed:
         return incident
     held = _with(incident, changed, now, reuse=reuse)
-    return _settle(held, changed, firing, now, (episode, accepted_at or now))
+    return _settle(held, changed, firing, now, (episode, accepted_at or now, trace))
 
 
 def unmute(
@@ -172,7 +173,7 @@ def _settle(
     changed: dict[str, incidents.AlertState],
     firing: list[decisions.Routed],
     now: int,
-    birth: tuple[str, int],
+    birth: tuple[str, int, str],
 ) -> incidents.Incident:
     """Decide from the alerts' newest states whether the incident opens, stays, rises or closes."""
     if not held.fires:
@@ -186,7 +187,7 @@ def _settle(
 
 
 def _begin(
-    incident: incidents.Incident, firing: list[decisions.Routed], now: int, birth: tuple[str, int]
+    incident: incidents.Incident, firing: list[decisions.Routed], now: int, birth: tuple[str, int, str]
 ) -> incidents.Incident:
     """Begin with the oldest alert that fires; its decision is the one that finishes the incident.
 
@@ -195,13 +196,14 @@ def _begin(
     """
     still = [routed for routed in firing if not incident.alerts[routed.alert.identity].resolved]
     first = min(still, key=lambda routed: (routed.alert.starts_at, routed.alert.identity))
-    episode, accepted_at = birth
+    episode, accepted_at, trace = birth
     again = incident.closed_at > 0 and now - incident.closed_at < timing.of(incident).reopen_within
     begun = msgspec.structs.replace(
         incident,
         severity=first.decision.severity,
         changed_at=now,
         accepted_at=accepted_at,
+        trace=trace,
         response=first.decision.response,
         opening_alert=first.alert,
         follows=incident.episode if again else "",

@@ -49,6 +49,7 @@ def heard(
         beat_at=now,
         changed_at=now,
         accepted_at=accepted_at,
+        trace="",
         **over,
     )
 

@@ -61,6 +61,7 @@ class Incident(msgspec.Struct, frozen=True):
 
     ``muted`` are alerts that fire and are silenced, by identity: they are no part of ``alerts``. ``unheld`` counts the
     firing messages of alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last heard.
+    ``trace`` is the ``traceparent`` of what brought its beginning about, where traces are made.
 
     Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
@@ -95,6 +96,7 @@ class Incident(msgspec.Struct, frozen=True):
     unheld: int = 0
     beat_at: int = 0
     expires_at: int = 0
+    trace: str = ""
 
     @property
     def still_fires(self) -> int:

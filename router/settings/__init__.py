@@ -59,6 +59,7 @@ class Settings:
     silences: sections.Silences
     management: sections.Management
     self_report: sections.SelfReport
+    tracing: sections.Tracing
     rules: Path
     data: Path
     sources: Mapping[str, source_base.Config]
@@ -141,6 +142,7 @@ class _Reading:
                 file.silences,
                 file.management,
                 file.self_report,
+                file.tracing,
                 _beside(path, file.rules),
                 _beside(path, file.data),
                 found_sources,

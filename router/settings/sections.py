@@ -230,6 +230,14 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
+class Tracing(Section):
+    """Where traces are sent; none are made without an endpoint."""
+
+    endpoint: str = pydantic.Field(default="", pattern="^(https?://[^/]+.*)?$", description="A collector's address.")
+    service: str = pydantic.Field(default="incident-router", min_length=1, description="What we are called there.")
+    share: float = pydantic.Field(default=1.0, ge=0, le=1, description="Of the traces that begin here, how many.")
+
+
 class File(Section):
     """The whole file. Each entry of ``sources`` and ``destinations`` is read by the model of its kind."""
 
@@ -242,6 +250,7 @@ class File(Section):
     silences: Silences = Silences()
     management: Management = Management()
     self_report: SelfReport = SelfReport()
+    tracing: Tracing = Tracing()
     rules: Path = Path("rules")
     data: Path = Path("data")
     sources: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 StoreError
 ├── Unavailable   nothing was written that the caller may rely on: say so to the sender, try again later
+├── Newer         a later version of the router has written here: end, and let that one work
 └── Unreadable    an entry or a document that this version cannot read: keep it, tell a person
 """
 
@@ -17,6 +18,17 @@ class Unavailable(StoreError):
         super().__init__(reason)
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
+
+
+class Newer(StoreError):
+    """The data in the store is of a later version of the router than this one; nothing here may touch it."""
+
+    def __init__(self, held: int, known: int) -> None:
+        super().__init__(
+            f"the data in Redis has version {held}, and this version of incident-router works with {known}: "
+            "start the one that has written it, or a later one"
+        )
+        self.held = held
 
 
 class Unreadable(StoreError):

@@ -9,6 +9,7 @@
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
+| ``ir:{schema}:version``          | string | the version of all that is kept here              | for ever        |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
@@ -50,6 +51,7 @@ TOUCHED = "ir:{pages}:touched"
 TOKENS = "ir:{access}:tokens"
 AUDIT = "ir:{access}:audit"
 WORKERS = "ir:{inbox}:workers"
+SCHEMA = "ir:{schema}:version"
 GROUP = "workers"
 
 CLOSED_LIFE_MS = 24 * 60 * 60 * 1000

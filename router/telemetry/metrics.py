@@ -6,11 +6,12 @@ The door counts deliveries and alerts, the worker counts operations; ``GET /metr
 import prometheus_client
 from prometheus_client import exposition
 
+from router.telemetry import tracing
+
 # A gauge of its own for each counter's birth would double what is stored, and nothing of ours reads it.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = prometheus_client.CollectorRegistry(auto_describe=True)
-CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
 
 deliveries = prometheus_client.Counter(
     "incident_router_deliveries_total",
@@ -169,6 +170,21 @@ worker_heartbeat_seconds = prometheus_client.Gauge(
 )
 
 
-def render() -> bytes:
-    """Render all metrics in the Prometheus text format; its content type is ``CONTENT_TYPE``."""
-    return prometheus_client.generate_latest(REGISTRY)
+def opened(destination: str, seconds: float, reference: str, trace: str = "") -> None:
+    """Count that an incident was opened so long after its alert was accepted.
+
+    ``reference`` and the id of the trace (``trace`` is a ``traceparent``, or empty) are the exemplar: by them one
+    finds in the log, at the vendor and among the traces what took so long.
+    """
+    exemplar = {"reference": reference}
+    if found := tracing.trace_id(trace):
+        exemplar["trace_id"] = found
+    accepted_to_opened_seconds.labels(destination).observe(max(seconds, 0.0), exemplar)
+
+
+def render(accept: str = "") -> tuple[bytes, str]:
+    """Render all metrics, with their content type: as OpenMetrics, with exemplars, where the header ``Accept`` asks
+    for it, and else in the Prometheus text format.
+    """
+    encoder, content_type = exposition.choose_encoder(accept)
+    return encoder(REGISTRY), content_type

@@ -50,10 +50,11 @@ def routes(
             problems.Problem(503, "not-ready", f"not ready: {', '.join(failing)}", checks=told), request.url.path
         )
 
-    async def metrics_page(_request: starlette_requests.Request) -> responses.Response:
+    async def metrics_page(request: starlette_requests.Request) -> responses.Response:
         if refresh is not None:
             await _refresh(refresh, timeout_seconds)
-        return responses.Response(metrics.render(), headers={"content-type": metrics.CONTENT_TYPE})
+        rendered, content_type = metrics.render(request.headers.get("accept", ""))
+        return responses.Response(rendered, headers={"content-type": content_type})
 
     return [
         routing.Route("/healthz", healthz),

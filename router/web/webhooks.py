@@ -12,7 +12,7 @@ from router.domain import delivery as deliveries
 from router.domain import identity
 from router.sources import base, prometheus, registry, sns
 from router.store import errors
-from router.telemetry import log
+from router.telemetry import log, tracing
 from router.web import answers, bounds, counts, desks, ports, problems, requests, senders
 
 PREFIX = "/v1/webhooks/"
@@ -56,6 +56,7 @@ class Door:
         seen: ports.Seen | None = None,
         limits: bounds.Bounds | None = None,
         known: senders.Senders | None = None,
+        traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self.decide = decide
         known = known or senders.Senders()
@@ -73,6 +74,7 @@ class Door:
         self._randomness = randomness
         self._seen = seen
         self._limits = limits or bounds.Bounds()
+        self._traces = traces
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
@@ -126,9 +128,13 @@ class Door:
             desk.counts.outcome("duplicate")
             await answers.duplicate(send, earlier)
             return
-        await self._enter(_Request(desk, headers, body, now, called, _wants_explanation(scope)), send)
+        one = _Request(desk, headers, body, now, called, _wants_explanation(scope))
+        # Only here: a stranger neither makes a span nor goes on with anybody's trace.
+        before = headers.get(b"traceparent", b"").decode("latin-1")
+        with self._traces.span("webhook", "server", parent=before, source=desk.name) as span:
+            await self._enter(one, send, span)
 
-    async def _enter(self, one: _Request, send: problems.Send) -> None:
+    async def _enter(self, one: _Request, send: problems.Send, span: tracing.Span) -> None:
         """Decide an authentic delivery, keep it, and only then answer it."""
         desk = one.desk
         try:
@@ -145,7 +151,9 @@ class Door:
             raise problems.Problem(
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
             ) from error
-        delivery = deliveries.pack(identity.new_delivery_id(one.now, self._randomness), desk.name, one.now, routed)
+        named = identity.new_delivery_id(one.now, self._randomness)
+        delivery = deliveries.pack(named, desk.name, one.now, routed, span.traceparent)
+        span.tell(delivery=named, alerts=len(routed))
         if routed:
             await self._inbox.accept(delivery, one.body)
         desk.counts.accepted(delivery, parsed.truncated)

@@ -7,11 +7,12 @@ from typing import Protocol
 import msgspec
 
 from router.domain import identity, plan, review, timeline
+from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import backoff, client, errors
-from router.telemetry import log, metrics
-from router.worker import bound, breaker, outcome, story
+from router.telemetry import log, metrics, tracing
+from router.worker import bound, breaker, outcome, spans, story
 
 Passed = Callable[[str], None]
 
@@ -26,6 +27,11 @@ class LeaseLostError(Exception):
 
 class Session(Protocol):
     """One incident under lease, as ``reconcile`` holds it."""
+
+    @property
+    def incident(self) -> incidents.Incident:
+        """The incident as it was when the lease was taken."""
+        ...
 
     def now(self) -> int:
         """The time by Redis' clock, in microseconds."""
@@ -44,11 +50,17 @@ class Performer:
     """Carries steps of the plan out. ``passed`` is told each point that has been passed, for tests that crash there."""
 
     def __init__(
-        self, randomness: identity.Randomness, *, most_seconds: float, passed: Passed = lambda _: None
+        self,
+        randomness: identity.Randomness,
+        *,
+        most_seconds: float,
+        passed: Passed = lambda _: None,
+        traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self._randomness = randomness
         self._most_seconds = most_seconds
         self._passed = passed
+        self._traces = traces
         self.breakers = breaker.Breakers(randomness)
         self._log = log.get("worker")
 
@@ -141,8 +153,9 @@ class Performer:
         result = "done"
         problem: errors.Failure | None = None
         try:
-            async with asyncio.timeout(self._most_seconds):
-                seen = await call
+            with spans.of(self._traces, session.incident, operation):
+                async with asyncio.timeout(self._most_seconds):
+                    seen = await call
             self._passed("after-call")
             after = outcome.done(publication, operation, seen, session.now())
             reason = "; ".join(filter(None, (reason, seen.note if seen is not None else "")))
@@ -156,7 +169,7 @@ class Performer:
         self._passed("before-record")
         await session.record(after, *story.performed(publication, after, operation, (result, reason), session.now()))
         self._passed("after-record")
-        self._tell(place, operation, after, result, session.now() - began)
+        self._tell(session, operation, after, result, session.now() - began)
         return after
 
     def _failed(
@@ -194,18 +207,20 @@ class Performer:
 
     def _tell(
         self,
-        place: bound.Bound,
+        session: Session,
         operation: operations.Operation,
         after: publications.Publication,
         result: str,
         took: int,
     ) -> None:
-        metrics.operations.labels(place.name, operation.kind, result).inc()
+        metrics.operations.labels(operation.destination, operation.kind, result).inc()
+        trace = tracing.trace_id(session.incident.trace)
         self._log.info(
             "operation",
-            destination=place.name,
+            destination=operation.destination,
             operation=operation.kind,
             result=result,
+            incident=session.incident.key,
             episode=operation.episode,
             reference=operation.reference,
             number=operation.number,
@@ -215,6 +230,7 @@ class Performer:
             attempts=after.attempts,
             problem=after.problem,
             milliseconds=round(took / 1000, 1),
+            **({"trace": trace} if trace else {}),
         )
 
 

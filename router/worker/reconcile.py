@@ -47,6 +47,11 @@ class Session:
         """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
         return self.lease.claimed_at + self._ticks() - self._claimed_at_tick
 
+    @property
+    def incident(self) -> incidents.Incident:
+        """The incident as it was when the lease was taken."""
+        return self.lease.incident
+
     def after(self, lease: publication_store.Lease) -> "Session":
         """The same session after its incident has become another."""
         return Session(lease, self._store, self._ticks, self.desires, self._pages)
@@ -265,7 +270,7 @@ class Reconciler:
         incident = session.lease.incident
         if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - incident.accepted_at) / 1_000_000
-            metrics.accepted_to_opened_seconds.labels(publication.destination).observe(max(seconds, 0.0))
+            metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
 
 
 def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> plan.Act:

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from router.store import archive, errors, health, keys, stream
+from router.store import archive, errors, health, keys, schema, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
 from router.worker import mutes, own, reconcile, triage
@@ -49,6 +49,7 @@ class Worker:
         kept: archive.Archive,
         silenced: mutes.Mutes,
         itself: own.Own,
+        vintage: schema.Schema,
         pace: Pace = Pace(),
     ) -> None:
         self._name = name
@@ -62,6 +63,9 @@ class Worker:
         self._archive = kept
         self._mutes = silenced
         self._own = itself
+        self._vintage = vintage
+        self._newer: errors.Newer | None = None
+        self._known = asyncio.Event()
         self._pace = pace
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
@@ -69,14 +73,18 @@ class Worker:
         self._log = log.get("worker")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until ``stop``; then take nothing new, finish what is under way, and leave."""
+        """Work until ``stop``; then take nothing new, finish what is under way, and leave.
+
+        Where a later version of the router has taken over the data, this one ends likewise, with ``Newer``.
+        """
         pace = self._pace
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._live(stop))
+            await self._known.wait()
             group.create_task(self._repeat(stop, self._mutes.refresh, pace.refresh_seconds))
             group.create_task(self._repeat(stop, self._triage_turn, 0.0))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
-            group.create_task(self._repeat(stop, self._heartbeat_turn, pace.heartbeat_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
             group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
@@ -85,6 +93,15 @@ class Worker:
             await asyncio.wait(self._running, timeout=pace.drain_seconds)
         with contextlib.suppress(errors.Unavailable):
             await self._health.leave(self._name)
+        if self._newer is not None:
+            raise self._newer
+
+    async def _live(self, stop: asyncio.Event) -> None:
+        """Tell that this worker lives; before the first time, nothing is read of data that may be another version's."""
+        try:
+            await self._repeat(stop, self._heartbeat_turn, self._pace.heartbeat_seconds)
+        finally:
+            self._known.set()
 
     async def _repeat(self, stop: asyncio.Event, turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
         """Turn after turn until ``stop``. Where the store is away, wait and go on: nothing is lost by waiting."""
@@ -95,6 +112,10 @@ class Worker:
             except errors.Unavailable as error:
                 self._log.warning("store_unavailable", reason=error.reason)
                 pause = max(pause, _AWAY_SECONDS)
+            except errors.Newer as newer:
+                self._log.error("data_is_newer", reason=str(newer))
+                self._newer = newer
+                stop.set()
             _heed_cancellation()
             if pause:
                 with contextlib.suppress(TimeoutError):
@@ -146,6 +167,8 @@ class Worker:
 
     async def _heartbeat_turn(self) -> None:
         """Tell that this worker lives, and how much waits."""
+        await self._vintage.agree()
+        self._known.set()
         now = self._clock()
         await self._health.beat(self._name, now)
         metrics.worker_heartbeat_seconds.set(now / 1_000_000)

@@ -1,5 +1,6 @@
 """From the inbox into the incidents: read a batch, fold it in, commit by version, and only then acknowledge."""
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
-from router.telemetry import log
+from router.telemetry import log, tracing
 from router.worker import mutes
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
@@ -24,6 +25,7 @@ class Arrival(NamedTuple):
 
     routed: decisions.Routed
     received_at: int
+    trace: str = ""
 
 
 class Triage:
@@ -40,18 +42,21 @@ class Triage:
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
         muting: mutes.Mutes | None = None,
+        traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self._reader = reader
         self._store = store
         self._randomness = randomness
         self._wake = wake
         self._muting = muting
+        self._traces = traces
         self._log = log.get("triage")
 
     async def handle(self, entries: list[stream.Entry]) -> None:
         """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
-        arrivals, readable = await self._unpack(entries)
-        await self._fold_all(arrivals)
+        with contextlib.ExitStack() as spans:
+            arrivals, readable = await self._unpack(entries, spans)
+            await self._fold_all(arrivals)
         if readable:
             await self._reader.done(readable)
 
@@ -69,7 +74,9 @@ class Triage:
             elif times:
                 await self.handle([entry])
 
-    async def _unpack(self, entries: list[stream.Entry]) -> tuple[list[Arrival], list[stream.Entry]]:
+    async def _unpack(
+        self, entries: list[stream.Entry], spans: contextlib.ExitStack
+    ) -> tuple[list[Arrival], list[stream.Entry]]:
         arrivals: list[Arrival] = []
         readable = []
         for entry in entries:
@@ -80,7 +87,11 @@ class Triage:
                 await self._reader.bury(entry, str(error))
                 continue
             readable.append(entry)
-            arrivals += [Arrival(routed, delivery.received_at) for routed in deliveries.unpack(delivery)]
+            trace = delivery.trace
+            if self._traces.on:
+                span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
+                trace = spans.enter_context(span).traceparent
+            arrivals += [Arrival(routed, delivery.received_at, trace) for routed in deliveries.unpack(delivery)]
         return arrivals, readable
 
     async def _fold_all(self, arrivals: list[Arrival]) -> None:
@@ -127,13 +138,15 @@ class Triage:
     def _fold(
         self, held: incident_store.Held, group: list[Arrival], muting: silence.Muting | None
     ) -> incidents.Incident:
+        first = min(group, key=lambda arrival: arrival.received_at)
         return fold.fold(
             held.incident,
             [arrival.routed for arrival in group],
             now=held.read_at,
             episode=identity.new_id(self._randomness),
-            accepted_at=min(arrival.received_at for arrival in group),
+            accepted_at=first.received_at,
             muting=muting,
+            trace=first.trace,
         )
 
     async def _route(self, arrivals: list[Arrival]) -> "_Routing":

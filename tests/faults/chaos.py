@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,19 @@ rules:
 """
 LIMITS = "pages: {automatic_posts: {most: 100000, within: 1h}, automatic_components: {most: 100000, within: 1h}}"
 PATIENCE_SECONDS = 60.0
+NAMES = ("web-0", "web-1", "worker-0", "worker-1", "worker-2")
 
 
 class Town:
     """All processes; each can be killed and started again."""
 
-    def __init__(self, folder: Path, stack: contextlib.ExitStack, make: Callable[[Path], topologies.Topology]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stack: contextlib.ExitStack,
+        make: Callable[[Path], topologies.Topology],
+        names: Sequence[str] = NAMES,
+    ) -> None:
         self.folder = folder
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
@@ -50,16 +57,24 @@ class Town:
         written = self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS)
         self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{written}")
         stack.callback(self._stop)
-        for name in ("web-0", "web-1", "worker-0", "worker-1", "worker-2"):
+        for name in names:
             self.start(name)
         for number in range(2):
             self._processes[f"web-{number}"].says("/v1/webhooks")
 
-    def start(self, name: str) -> None:
+    def door(self, web: int) -> int:
+        """The port by which senders reach a web."""
+        return self.ports[web]
+
+    def start(self, name: str, life: str = "") -> None:
+        """Start a process; one that begins while its namesake still runs is another ``life``, with a log of its own."""
         kind, _, number = name.partition("-")
-        more = ["--port", str(self.ports[int(number)])] if kind == "web" else ["--name", name, "--health-port", "0"]
+        if kind == "web":
+            more = ["--port", str(self.ports[int(number)]), "--console-port", "0"]
+        else:
+            more = ["--name", name + life, "--health-port", "0"]
         command = [harness.COMMAND, kind, "--config", str(self.file), *more]
-        self._processes[name] = harness.Process(command, self.folder, name, **harness.SECRETS)
+        self._processes[name] = harness.Process(command, self.folder, name + life, **harness.SECRETS)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and a fresh start."""
@@ -80,7 +95,7 @@ class Town:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
-                url = f"http://127.0.0.1:{self.ports[web]}/v1/webhooks/json"
+                url = f"http://127.0.0.1:{self.door(web)}/v1/webhooks/json"
                 status, _ = harness.ask(url, message.body, harness.TOKEN)
             except (OSError, urllib.error.URLError, http.client.HTTPException):
                 status = 0

@@ -7,6 +7,7 @@ import random
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
 from router.store import components, counts, gate, incidents, keys, publications, silences, stream
+from router.telemetry import tracing
 from router.worker import bound, desire, mutes, pages, perform, reconcile, triage
 
 LONG_AGO = 1_700_000_000_000_000
@@ -53,6 +54,7 @@ class Stage:
         consumer: str = "w1",
         passed=lambda _: None,
         limits: pages.Limits = GENEROUS,
+        traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self.connection = connection
         self.inbox = stream.Inbox(connection)
@@ -74,8 +76,9 @@ class Stage:
             randomness=NoJitter(),
             wake=self.rung.update,
             muting=self.mutes,
+            traces=traces,
         )
-        self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed)
+        self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
         self.reconciler = reconcile.Reconciler(
             self.publications,
             self.incidents,

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from router.store import archive, errors, gate, health, keys, stream
+from router.store import archive, errors, gate, health, keys, schema, stream
 from router.telemetry import metrics
 from router.worker import own, supervise
 from tests.integration import stage, vendor
@@ -34,7 +34,7 @@ class Depth:
         return await stream.depth(self._connection)
 
 
-def worker(on: stage.Stage, depth=None) -> tuple[supervise.Worker, supervise.Bell]:
+def worker(on: stage.Stage, depth=None, vintage=None) -> tuple[supervise.Worker, supervise.Bell]:
     bell = supervise.Bell()
     made = supervise.Worker(
         "w1",
@@ -56,6 +56,7 @@ def worker(on: stage.Stage, depth=None) -> tuple[supervise.Worker, supervise.Bel
             at_gate=gate.Gate(on.connection),
             randomness=stage.NoJitter(),
         ),
+        vintage=vintage or schema.Schema(on.connection),
         pace=QUICK,
     )
     return made, bell

@@ -3,6 +3,7 @@
 import prometheus_client
 import pytest
 from prometheus_client import parser
+from prometheus_client.openmetrics import parser as openmetrics
 
 from router.telemetry import metrics
 
@@ -35,7 +36,7 @@ LABELS = {
 
 
 def rendered() -> dict:
-    return {family.name: family for family in parser.text_string_to_metric_families(metrics.render().decode())}
+    return {family.name: family for family in parser.text_string_to_metric_families(metrics.render()[0].decode())}
 
 
 def test_every_metric_is_there_under_its_name_and_has_a_help():
@@ -56,7 +57,7 @@ def test_nothing_of_the_process_wide_registry_is_rendered():
 
 def test_a_counter_has_no_series_for_its_birth():
     metrics.deliveries.labels("metrics-test", "accepted").inc()
-    assert b"_created" not in metrics.render()
+    assert b"_created" not in metrics.render()[0]
 
 
 def test_what_was_counted_is_rendered_with_its_labels():
@@ -80,5 +81,45 @@ def test_the_time_to_an_open_incident_is_seen_from_a_millisecond_to_five_minutes
     assert counted[0] == bound
 
 
-def test_the_content_type_is_that_of_the_text_format():
-    assert metrics.CONTENT_TYPE == "text/plain; version=0.0.4; charset=utf-8"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+PROMETHEUS = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1"
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/html"])
+def test_who_does_not_ask_for_openmetrics_gets_the_text_format(accept):
+    rendered, content_type = metrics.render(accept)
+    assert content_type == TEXT
+    assert b"# EOF" not in rendered
+
+
+def exemplars(destination: str) -> list[dict[str, str]]:
+    rendered, content_type = metrics.render(PROMETHEUS)
+    assert content_type.startswith("application/openmetrics-text; version=1.0.0")
+    families = {one.name: one for one in openmetrics.text_string_to_metric_families(rendered.decode())}
+    return [
+        sample.exemplar.labels
+        for sample in families["incident_router_accepted_to_opened_seconds"].samples
+        if sample.exemplar is not None and sample.labels["destination"] == destination
+    ]
+
+
+def test_who_asks_for_openmetrics_gets_an_incident_and_its_trace_as_the_exemplar_of_how_long_it_took():
+    metrics.opened("exemplary", 0.4, "IR-7F3K2QXM", TRACE)
+    metrics.opened("exemplary", 4.0, "IR-7F3K2QXN")
+    assert exemplars("exemplary") == [
+        {"reference": "IR-7F3K2QXM", "trace_id": "0af7651916cd43dd8448eb211c80319c"},
+        {"reference": "IR-7F3K2QXN"},
+    ]
+
+
+def test_an_incident_that_seems_to_be_open_before_its_alert_came_took_no_time():
+    """Clocks of two machines may differ."""
+    metrics.opened("early", -3.0, "IR-7F3K2QXP")
+    rendered = metrics.render()[0].decode()
+    assert 'incident_router_accepted_to_opened_seconds_sum{destination="early"} 0.0' in rendered
+
+
+def test_the_text_format_has_no_exemplars():
+    metrics.opened("plain", 0.4, "IR-7F3K2QXQ")
+    assert b"IR-7F3K2QXQ" not in metrics.render()[0]

@@ -78,7 +78,7 @@ def test_metrics_are_rendered_after_the_gauges_were_brought_up_to_date():
         metrics.inbox_entries.set(4711)
 
     answer = get("/metrics", refresh=refresh)
-    assert answer.headers[b"content-type"] == metrics.CONTENT_TYPE.encode()
+    assert answer.headers[b"content-type"] == b"text/plain; version=0.0.4; charset=utf-8"
     assert b"incident_router_inbox_entries 4711.0" in answer.body
 
 

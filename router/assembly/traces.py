@@ -1,0 +1,19 @@
+"""The traces of a process: off, or by OpenTelemetry, which is imported here and only where traces are wanted."""
+
+from importlib import util
+
+from router.settings import sections
+from router.telemetry import tracing
+
+
+def start(wanted: sections.Tracing) -> tracing.Traces:
+    """Traces that are sent to the collector of the settings; off where none is set; ``tracing.Missing``."""
+    if not wanted.endpoint:
+        return tracing.OFF
+    if util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None:
+        raise tracing.Missing(
+            "tracing.endpoint is set, and OpenTelemetry is not installed: install incident-router[otel]"
+        )
+    from router.telemetry import otel
+
+    return otel.exporting(wanted.endpoint, wanted.service, wanted.share)

@@ -1,0 +1,48 @@
+"""Which version the data in the store has: asked before anything is read or written, and at each heartbeat of a worker.
+
+A process takes older data further by the steps below, and leaves newer data alone.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import redis.asyncio
+
+from router.store import client, errors, keys, scripts
+
+VERSION = 1
+
+Step = Callable[["redis.asyncio.Redis"], Awaitable[None]]
+
+# From each version to the next. Processes may run a step at the same time or again after a crash, and older ones may
+# still write until they notice, within a heartbeat: a step adds what is missing, and can be repeated.
+STEPS: Mapping[int, Step] = {}
+
+
+class Schema:
+    """The version of the data behind one connection, against the one that this program works with."""
+
+    def __init__(
+        self, connection: "redis.asyncio.Redis", *, version: int = VERSION, steps: Mapping[int, Step] = STEPS
+    ) -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+        self._version = version
+        self._steps = steps
+
+    async def agree(self) -> None:
+        """Return once the data has this program's version; ``Newer`` where it has a later one, ``Unavailable``.
+
+        Data without a version gets this one; older data is migrated, step by step.
+        """
+        held = await self._raised(0, self._version)
+        while held < self._version:
+            async with client.failures():
+                await self._steps[held](self._connection)
+            held = await self._raised(held, held + 1)
+        if held > self._version:
+            raise errors.Newer(held, self._version)
+
+    async def _raised(self, before: int, after: int) -> int:
+        """Put another version in the place of this one; the version that the data has then."""
+        async with client.failures():
+            return int(await self._scripts.run("raise", [keys.SCHEMA], [before, after]))

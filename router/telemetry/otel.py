@@ -1,0 +1,101 @@
+"""Traces by OpenTelemetry's own library; imported only where traces are wanted (see ``tracing``)."""
+
+from types import TracebackType
+from typing import Self
+
+from opentelemetry import context, trace
+from opentelemetry.exporter.otlp.proto.http import trace_exporter
+from opentelemetry.sdk import resources
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.trace import export, sampling
+from opentelemetry.trace.propagation import tracecontext
+
+from router.telemetry import tracing
+
+_EXPORT_SECONDS = 5.0  # A collector that is away may not hold up a process that ends for longer.
+_KINDS = {
+    "server": trace.SpanKind.SERVER,
+    "consumer": trace.SpanKind.CONSUMER,
+    "client": trace.SpanKind.CLIENT,
+}
+_format = tracecontext.TraceContextTextMapPropagator()
+
+
+def exporting(endpoint: str, service: str, share: float) -> tracing.Traces:
+    """Traces that are sent in batches by a thread of their own; what cannot be sent is logged and dropped."""
+    provider = sdk.TracerProvider(
+        resource=resources.Resource.create({"service.name": service}),
+        sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)),
+    )
+    url = f"{endpoint.rstrip('/')}/v1/traces"
+    provider.add_span_processor(
+        export.BatchSpanProcessor(trace_exporter.OTLPSpanExporter(url, timeout=_EXPORT_SECONDS))
+    )
+    return Traces(provider)
+
+
+class Traces:
+    """The traces of one provider of OpenTelemetry's."""
+
+    on = True
+
+    def __init__(self, provider: sdk.TracerProvider) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("incident-router")
+
+    def span(
+        self, name: str, kind: tracing.Kind, *, parent: str = "", follows: str = "", **about: tracing.Attribute
+    ) -> "Span":
+        """A span for the length of the block (see ``tracing.Traces``)."""
+        before = trace.get_current_span(_context(follows)).get_span_context()
+        begun = self._tracer.start_span(
+            name,
+            context=_context(parent),
+            kind=_KINDS[kind],
+            links=[trace.Link(before)] if before.is_valid else [],
+        )
+        span = Span(begun)
+        span.tell(**about)
+        return span
+
+    def close(self) -> None:
+        """Send what has not been sent yet."""
+        self._provider.shutdown()
+
+
+class Span:
+    """A span that has begun; it ends with its block."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+
+    @property
+    def traceparent(self) -> str:
+        """What whoever goes on with this has to know."""
+        carrier: dict[str, str] = {}
+        _format.inject(carrier, trace.set_span_in_context(self._span, context.Context()))
+        return carrier.get("traceparent", "")
+
+    def tell(self, **about: tracing.Attribute) -> None:
+        """Add to what is known of it."""
+        self._span.set_attributes({f"incident_router.{name}": value for name, value in about.items()})
+
+    def failed(self, result: str, /) -> None:
+        """Say that it failed, in one fixed word."""
+        self._span.set_status(trace.Status(trace.StatusCode.ERROR, result))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None
+    ) -> None:
+        # Of an exception its kind alone: what it says may have been in a body.
+        if kind is not None:
+            self.failed(kind.__name__)
+        self._span.end()
+
+
+def _context(traceparent: str) -> context.Context:
+    """What a ``traceparent`` says; an empty context where it says nothing that can be read."""
+    return _format.extract({"traceparent": traceparent}, context.Context())

@@ -1,0 +1,130 @@
+"""Traces of a real router: at the collector in the end, held up by nothing, and absent where they are not wanted."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from http import server
+
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+
+from tests.end_to_end import harness
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SENDER = f"00-{TRACE}-b7ad6b7169203331-01"
+
+
+class Collector:
+    """An OTLP collector: what was posted to it, decoded."""
+
+    def __init__(self) -> None:
+        self.spans: list = []
+        self.services: set[str] = set()
+        outer = self
+
+        class Handler(server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                assert self.path == "/v1/traces"
+                for resource in trace_service_pb2.ExportTraceServiceRequest.FromString(body).resource_spans:
+                    names = {one.key: one.value.string_value for one in resource.resource.attributes}
+                    outer.services.add(names["service.name"])
+                    outer.spans += [span for scope in resource.scope_spans for span in scope.spans]
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_) -> None:
+                pass
+
+        self._server = server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def configured(folder, at: harness.Vendors, endpoint: str):
+    file = harness.configure(folder, at)
+    file.write_text(f"tracing: {{endpoint: '{endpoint}', service: acme-router}}\n{file.read_text()}")
+    return file
+
+
+def send(router: harness.Router) -> None:
+    body = {"title": "Checkout answers 5xx", "status": "firing", "dedup_key": "a", "labels": {"service": "checkout"}}
+    headers = {
+        "content-type": "application/json",
+        "authorization": f"Bearer {harness.TOKEN}",
+        "traceparent": SENDER,
+    }
+    request = urllib.request.Request(f"{router.url}/v1/webhooks/json", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 202
+
+
+def test_a_router_sends_its_spans_to_the_collector_at_the_latest_when_it_ends(tmp_path):
+    with contextlib.closing(Collector()) as collector, harness.vendors() as at:
+        file = configured(tmp_path, at, collector.url)
+        with harness.router(tmp_path, file) as router:
+            send(router)
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            said = router.process
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{router.url}/metrics", headers={"accept": "application/openmetrics-text"})
+            ) as answer:
+                metrics = answer.read().decode()
+        ours = [span for span in collector.spans if span.trace_id.hex() == TRACE]
+        assert sorted(span.name for span in ours if span.name != "operation") == ["fold", "webhook"]
+        opened = [span for span in ours if span.name == "operation"]
+        assert len(opened) >= 4, "one at each destination"
+        assert collector.services == {"acme-router"}
+        assert f'trace_id="{TRACE}"' in metrics
+        lines = [json.loads(line) for line in said.said.splitlines() if line.startswith("{")]
+        assert {line["trace"] for line in lines if line["event"] == "operation"} == {TRACE}
+
+
+def test_a_collector_that_is_away_holds_up_neither_deliveries_nor_the_end(tmp_path):
+    with harness.vendors() as at:
+        file = configured(tmp_path, at, f"http://127.0.0.1:{harness.free_port()}")
+        with harness.router(tmp_path, file) as router:
+            send(router)
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            began = time.monotonic()
+            assert router.process.stop() == 0
+            assert time.monotonic() - began < 15
+
+
+def test_where_traces_are_off_nothing_of_opentelemetry_s_tracing_is_imported():
+    """The Redis library looks for OpenTelemetry's metrics by itself where they are installed."""
+    program = (
+        "import sys\n"
+        "from router.cli import main\n"
+        "from router.assembly import running\n"
+        "from router.assembly import traces\n"
+        "from router.settings import sections\n"
+        "assert not traces.start(sections.Tracing()).on\n"
+        "wanted = ('router.telemetry.otel', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
+        "print([name for name in sys.modules if name.startswith(wanted)])\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert answer.stdout == "[]\n"
+
+
+def test_traces_without_the_extra_are_refused_with_one_sentence_and_status_1(tmp_path):
+    with harness.vendors() as at:
+        file = configured(tmp_path, at, "http://127.0.0.1:4318")
+        program = (
+            "import importlib.util, sys\n"
+            "find = importlib.util.find_spec\n"
+            "importlib.util.find_spec = lambda name, *a: None if name.startswith('opentelemetry') else find(name, *a)\n"
+            f"from router.cli import main\nsys.argv = ['incident-router', 'run', '--config', {str(file)!r}]\nmain()"
+        )
+        process = harness.Process([sys.executable, "-c", program], tmp_path, "without", **harness.SECRETS)
+        assert process.ended() == 1
+        assert "OpenTelemetry is not installed: install incident-router[otel]" in process.said
+        assert "Traceback" not in process.said

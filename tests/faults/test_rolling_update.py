@@ -1,0 +1,158 @@
+"""A rolling update under load: each process is told to end and is replaced, and no sender notices."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import socket
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end import harness
+from tests.faults import chaos, oracles, topologies
+
+SENDERS = 4
+MESSAGES = 25  # In one go of a sender; it sends each twice, and goes on with others.
+INCIDENT_KEYS = 40
+MOST_SECONDS = 10.0
+
+
+class Balancer:
+    """Hands each connection to the next of the backends, in turn, as a service in a cluster does.
+
+    ``refused`` counts the connections that a backend did not take, also such as waited to be taken when its listener
+    closed, which resets them. ``unanswered`` counts those that it took and ended without an answer.
+    """
+
+    def __init__(self) -> None:
+        self.backends: list[int] = []
+        self.refused = 0
+        self.unanswered = 0
+        self._turns = itertools.count()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
+
+    def _carry(self, sender: socket.socket) -> None:
+        with sender:
+            backends = list(self.backends)
+            try:
+                backend = socket.create_connection(("127.0.0.1", backends[next(self._turns) % len(backends)]), 5)
+            except OSError:
+                self.refused += 1
+                return
+            with backend:
+                backend.settimeout(None)
+                threading.Thread(target=_asked, args=(sender, backend), daemon=True).start()
+                try:
+                    self.unanswered += not _pump(backend, sender)
+                except ConnectionResetError:
+                    self.refused += 1
+
+
+def _pump(source: socket.socket, target: socket.socket) -> int:
+    """Carry bytes until there are no more; how many there were."""
+    carried = 0
+    with contextlib.suppress(BrokenPipeError):
+        while data := source.recv(65536):
+            carried += len(data)
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    return carried
+
+
+def _asked(sender: socket.socket, backend: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        _pump(sender, backend)
+
+
+class Sender(chaos.Sender):
+    """Sends ever new messages until told that it is enough."""
+
+    def __init__(self, town: chaos.Town, seed: int, oracle: oracles.Oracle, answers: Counter[int]) -> None:
+        super().__init__(town, [], oracle, answers)
+        self._chance = random.Random(seed)
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        while not self.enough.is_set() and not self.failure:
+            self._share = oracles.messages(self._chance, MESSAGES, INCIDENT_KEYS)
+            super().run()
+
+
+class Town(chaos.Town):
+    """A town that senders reach through the balancer, and whose processes are replaced one after the other."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        super().__init__(folder, stack, topologies.Standalone, ("web-0", "web-1", "worker-0", "worker-1"))
+        self.balancer = Balancer()
+        stack.callback(self.balancer.close)
+        self.balancer.backends = list(self.ports)
+        self.took: dict[str, float] = {}
+        self.statuses: dict[str, int] = {}
+
+    def door(self, _web: int) -> int:
+        return self.balancer.port
+
+    def replace(self, name: str) -> None:
+        """Start the new one, wait until it works, and tell the old one to end."""
+        old = self._processes[name]
+        self._stack.callback(old.kill)
+        kind, _, number = name.partition("-")
+        if kind == "web":
+            before, self.ports[int(number)] = self.ports[int(number)], harness.free_port()
+            self.start(name, "new")
+            self._processes[name].says("/v1/webhooks")
+            self.balancer.backends.append(self.ports[int(number)])
+            self._end(name, old)
+            self.balancer.backends.remove(before)
+        else:
+            self.start(name, "new")
+            self._processes[name].says("worker started")
+            self._end(name, old)
+
+    def _end(self, name: str, old: harness.Process) -> None:
+        began = time.monotonic()
+        self.statuses[name] = old.stop()
+        self.took[name] = time.monotonic() - began
+
+
+@pytest.mark.timeout(240)
+def test_each_process_is_replaced_while_alerts_flow_and_nothing_is_lost_or_doubled(tmp_path):
+    """Whoever is taken gets a 202; whoever is not has met a listener that had just closed, and comes again."""
+    oracle = oracles.Oracle()
+    answers: Counter[int] = Counter()
+    with contextlib.ExitStack() as stack:
+        town = Town(tmp_path, stack)
+        senders = [Sender(town, seed, oracle, answers) for seed in range(SENDERS)]
+        for sender in senders:
+            sender.start()
+        for name in ("web-0", "worker-0", "web-1", "worker-1"):
+            before = oracle.accepted
+            town.replace(name)
+            assert oracle.accepted > before, "there is load while it is replaced"
+        for sender in senders:
+            sender.enough.set()
+            sender.join()
+        assert chaos.failures(senders) == []
+        assert town.statuses == dict.fromkeys(town.statuses, 0)
+        assert len(town.took) == 4
+        assert max(town.took.values()) < MOST_SECONDS, town.took
+        assert answers.keys() <= {0, 202}
+        assert answers[202] == oracle.accepted
+        assert town.balancer.unanswered == 0
+        assert answers[0] == town.balancer.refused
+        harness.eventually("all is as was sent", lambda: asyncio.run(chaos.compared(town, oracle)) == [], 60)

@@ -1,0 +1,210 @@
+"""The version of the data in the store: set once, migrated step by step, and never gone back behind."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from router.store import client, embedded, errors, keys, schema
+from tests.end_to_end import harness
+from tests.integration import stage, test_supervise, vendor
+
+
+async def version(connection) -> int:
+    return int(await connection.get(keys.SCHEMA) or 0)
+
+
+def test_data_without_a_version_gets_the_current_one(with_redis):
+    async def body(connection):
+        await schema.Schema(connection).agree()
+        assert await version(connection) == schema.VERSION
+
+    with_redis(body)
+
+
+def test_data_of_this_version_is_left_as_it_is(with_redis):
+    async def body(connection):
+        ran = []
+        await schema.Schema(connection, version=2).agree()
+        await schema.Schema(connection, version=2, steps={1: noted(ran, 1)}).agree()
+        assert (await version(connection), ran) == (2, [])
+
+    with_redis(body)
+
+
+def noted(ran: list[int], number: int):
+    async def step(connection) -> None:
+        ran.append(number)
+        await connection.set(f"ir:{{schema}}:step-{number}", "done")
+
+    return step
+
+
+def test_older_data_is_migrated_step_by_step_in_order_and_once(with_redis):
+    async def body(connection):
+        ran: list[int] = []
+        await schema.Schema(connection, version=1).agree()
+        newer = schema.Schema(connection, version=3, steps={2: noted(ran, 2), 1: noted(ran, 1)})
+        await newer.agree()
+        await newer.agree()
+        assert (await version(connection), ran) == (3, [1, 2])
+        assert await connection.get("ir:{schema}:step-2") == b"done"
+
+    with_redis(body)
+
+
+def test_a_step_that_fails_is_done_again_and_those_before_it_are_not(with_redis):
+    async def body(connection):
+        ran: list[int] = []
+
+        async def fails(_) -> None:
+            raise ConnectionError("gone")
+
+        await schema.Schema(connection, version=1).agree()
+        with pytest.raises(errors.Unavailable, match="gone"):
+            await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: fails}).agree()
+        assert await version(connection) == 2
+        await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: noted(ran, 2)}).agree()
+        assert (await version(connection), ran) == (3, [1, 2])
+
+    with_redis(body)
+
+
+def test_two_that_migrate_at_once_agree_and_neither_sets_the_version_back(with_redis):
+    async def body(connection):
+        waits = asyncio.Event()
+
+        async def slow(_) -> None:
+            await waits.wait()
+
+        async def nothing(_) -> None:
+            return
+
+        await schema.Schema(connection, version=1).agree()
+        behind = asyncio.create_task(schema.Schema(connection, version=2, steps={1: slow}).agree())
+        await schema.Schema(connection, version=3, steps={1: nothing, 2: nothing}).agree()
+        waits.set()
+        with pytest.raises(errors.Newer):
+            await behind
+        assert await version(connection) == 3
+
+    with_redis(body)
+
+
+def test_newer_data_is_refused_with_both_versions_and_left_alone(with_redis):
+    async def body(connection):
+        await connection.set(keys.SCHEMA, 9)
+        with pytest.raises(errors.Newer, match=r"has version 9, and this version of incident-router works with 1"):
+            await schema.Schema(connection).agree()
+        assert await version(connection) == 9
+
+    with_redis(body)
+
+
+def test_there_is_a_step_to_every_version_that_data_may_have():
+    assert sorted(schema.STEPS) == list(range(1, schema.VERSION))
+
+
+def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_saying_so(with_redis):
+    at = vendor.Vendor()
+
+    async def body(connection):
+        on = stage.Stage(connection, vendor.on_call(at))
+        made, _ = test_supervise.worker(on)
+        async with asyncio.timeout(20):
+            running = asyncio.create_task(made.run(asyncio.Event()))
+
+            async def opened():
+                return at.states() == ["open"]
+
+            await on.deliver(stage.firing())
+            await test_supervise.until(opened)
+            assert await connection.zscore(keys.WORKERS, "w1")
+            await connection.set(keys.SCHEMA, 2)
+            with pytest.raises(errors.Newer):
+                await running
+        assert await connection.zscore(keys.WORKERS, "w1") is None, "it has said that it leaves"
+        assert await connection.xlen(keys.INBOX) == 0
+
+    with_redis(body)
+
+
+def test_a_worker_reads_nothing_of_newer_data(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        await on.deliver(stage.firing())
+        await connection.set(keys.SCHEMA, 2)
+        made, _ = test_supervise.worker(on)
+        async with asyncio.timeout(20):
+            with pytest.raises(errors.Newer):
+                await made.run(asyncio.Event())
+        assert await connection.xlen(keys.INBOX) == 1
+        assert await connection.xinfo_groups(keys.INBOX) == [], "it has not even made its group"
+
+    with_redis(body)
+
+
+@contextlib.contextmanager
+def town(folder):
+    """A Valkey, a configuration, and what starts a process of the router with both."""
+    with (
+        contextlib.ExitStack() as stack,
+        harness.vendors() as at,
+        embedded.running(folder / "valkey") as valkey,
+    ):
+        file = harness.configure(folder, at)
+
+        def start(*arguments: str) -> harness.Process:
+            command = [harness.COMMAND, *arguments, "--config", str(file)]
+            process = harness.Process(command, folder, arguments[0], **harness.SECRETS, REDIS_URL=valkey.url)
+            stack.callback(process.stop)
+            return process
+
+        yield valkey, start
+
+
+def set_version(url: str, held: int) -> None:
+    async def body() -> None:
+        connection = client.connect(url)
+        await connection.set(keys.SCHEMA, held)
+        await connection.aclose()
+
+    asyncio.run(body())
+
+
+REFUSAL = "the data in Redis has version 7, and this version of incident-router works with 1"
+
+
+@pytest.mark.parametrize(
+    "command", [["web"], ["worker", "--health-port", "0"], ["run", "--console-port", "0"], ["incidents", "list"]]
+)
+def test_whatever_starts_on_newer_data_ends_with_one_sentence_and_status_1(tmp_path, command):
+    with town(tmp_path) as (valkey, start):
+        set_version(valkey.url, 7)
+        process = start(*command)
+        assert process.ended() == 1
+        said = [line for line in process.said.splitlines() if line.startswith("incident-router:")]
+        assert len(said) == 1
+        assert REFUSAL in said[0]
+        assert "Traceback" not in process.said
+
+
+def test_a_running_worker_ends_with_status_1_when_the_data_becomes_newer(tmp_path):
+    with town(tmp_path) as (valkey, start):
+        process = start("worker", "--health-port", "0")
+        process.says("worker started")
+        set_version(valkey.url, 7)
+        assert process.ended() == 1
+        assert REFUSAL in process.said
+        assert "Traceback" not in process.said
+
+
+def test_a_running_web_goes_on_taking_deliveries_when_the_data_becomes_newer(tmp_path):
+    """What it writes is read by later workers, and senders are not turned away while it is replaced."""
+    with town(tmp_path) as (valkey, start):
+        process = start("web", "--console-port", "0")
+        url = process.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+        set_version(valkey.url, 7)
+        body = {"title": "Checkout answers 5xx", "status": "firing", "dedup_key": "a"}
+        assert harness.ask(f"{url}/v1/webhooks/json", body, harness.TOKEN)[0] == 202
+        assert process.stop() == 0

@@ -1,0 +1,257 @@
+"""Traces over a real store: from the webhook over the fold to each call at a vendor, and on from the sender's own."""
+
+import contextlib
+import random
+
+import httpx
+import msgspec
+import pytest
+from opentelemetry.sdk import trace as sdk
+from opentelemetry.sdk.trace import export, sampling
+from opentelemetry.sdk.trace.export import in_memory_span_exporter
+
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import codec, keys, quarantine
+from router.telemetry import otel, tracing
+from router.web import webhooks
+from tests.integration import stage, vendor
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SENDER = f"00-{TRACE}-b7ad6b7169203331-01"
+UNSAMPLED = f"00-{TRACE}-b7ad6b7169203331-00"
+
+
+class Traced:
+    """A door and a worker that make traces, and the spans that have ended."""
+
+    def __init__(self, connection, at: vendor.Vendor, traces: tracing.Traces | None, share: float = 1.0) -> None:
+        self._kept = in_memory_span_exporter.InMemorySpanExporter()
+        provider = sdk.TracerProvider(sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)))
+        provider.add_span_processor(export.SimpleSpanProcessor(self._kept))
+        traces = traces or otel.Traces(provider)
+        self.on = stage.Stage(connection, vendor.on_call(at), traces=traces)
+        door = webhooks.Door(
+            {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
+            lambda *_: decision.Decision("down", severity.Severity.MAJOR, stage.rule()),
+            inbox=self.on.inbox,
+            quarantine=quarantine.Quarantine(connection),
+            clock=self.on.redis_time,
+            randomness=random.Random(3),
+            traces=traces,
+        )
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://door")
+
+    async def receives(self, status: str = "firing", traceparent: str = SENDER, token: str = "token", **more) -> int:
+        headers = {"authorization": f"Bearer {token}"} | ({"traceparent": traceparent} if traceparent else {})
+        body = {"title": "private title", "status": status, "dedup_key": "a", **more}
+        return (await self._http.post("/v1/webhooks/any", json=body, headers=headers)).status_code
+
+    def spans(self, *names: str) -> list[sdk.ReadableSpan]:
+        return [span for span in self._kept.get_finished_spans() if not names or span.name in names]
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(span.name, span.attributes.get("incident_router.operation", "")) for span in self.spans()]
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+@pytest.fixture
+def traced(with_redis):
+    def run(play, at: vendor.Vendor | None = None, traces: tracing.Traces | None = None, share: float = 1.0) -> None:
+        async def body(connection):
+            one = Traced(connection, at or vendor.Vendor(), traces, share)
+            try:
+                await play(one)
+            finally:
+                await one.aclose()
+
+        with_redis(body)
+
+    return run
+
+
+def hexed(number: int, digits: int) -> str:
+    return f"{number:0{digits}x}"
+
+
+def test_a_delivery_is_one_trace_from_the_webhook_over_the_fold_to_the_vendor_s_answer(traced):
+    async def play(one):
+        assert await one.receives(traceparent="") == 202
+        await one.on.turn()
+        assert one.told() == [("webhook", ""), ("fold", ""), ("operation", "open")]
+        webhook, fold, operation = one.spans()
+        assert webhook.parent is None
+        assert fold.parent.span_id == webhook.context.span_id
+        assert operation.parent.span_id == fold.context.span_id
+        assert {span.context.trace_id for span in one.spans()} == {webhook.context.trace_id}
+
+    traced(play)
+
+
+def test_the_sender_s_trace_goes_on(traced):
+    async def play(one):
+        await one.receives()
+        await one.on.turn()
+        webhook = one.spans("webhook")[0]
+        assert hexed(webhook.parent.span_id, 16) == "b7ad6b7169203331"
+        assert {hexed(span.context.trace_id, 32) for span in one.spans()} == {TRACE}
+
+    traced(play)
+
+
+@pytest.mark.parametrize("broken", ["", "nonsense", "00-0-0-01", f"00-{TRACE}-0000000000000000-01", "\xff" * 400])
+def test_a_traceparent_that_is_none_begins_a_trace_and_does_no_harm(traced, broken):
+    async def play(one):
+        assert await one.receives(traceparent=broken.encode("latin-1") if broken else "") == 202
+        await one.on.turn()
+        assert len(one.spans()) == 3
+        assert one.spans("webhook")[0].parent is None
+
+    traced(play)
+
+
+def test_a_trace_that_its_sender_does_not_make_is_not_made_here(traced):
+    async def play(one):
+        await one.receives(traceparent=UNSAMPLED)
+        await one.on.turn()
+        assert one.spans() == []
+        assert (await one.on.incident()).status == "open"
+
+    traced(play)
+
+
+def test_of_the_traces_that_begin_here_only_the_share_is_made(traced):
+    async def play(one):
+        await one.receives(traceparent="")
+        await one.on.turn()
+        assert one.spans() == []
+        await one.receives()
+        assert len(one.spans("webhook")) == 1, "the sender makes it, so it goes on"
+
+    traced(play, share=0.0)
+
+
+def test_the_trace_is_carried_through_the_store_with_the_delivery_and_onto_the_incident(traced):
+    async def play(one):
+        await one.receives()
+        ((_, fields),) = await one.on.connection.xrange(keys.INBOX)
+        webhook = one.spans("webhook")[0]
+        assert codec.unpack_delivery(fields[b"h"]).trace == f"00-{TRACE}-{hexed(webhook.context.span_id, 16)}-01"
+        await one.on.turn()
+        assert tracing.trace_id((await one.on.incident()).trace) == TRACE
+
+    traced(play)
+
+
+def test_what_comes_later_is_a_trace_of_its_own_that_follows_from_the_opening(traced):
+    async def play(one):
+        await one.receives()
+        await one.on.turn()
+        await one.receives("resolved", traceparent="")
+        await one.on.turn()
+        (resolve,) = [span for span in one.spans("operation") if span.attributes["incident_router.operation"] != "open"]
+        assert resolve.parent is None
+        assert [hexed(link.context.trace_id, 32) for link in resolve.links] == [TRACE]
+
+    traced(play)
+
+
+def test_a_call_that_fails_is_a_span_that_failed_and_the_next_try_another_one(traced):
+    at = vendor.Vendor()
+    at.before = [vendor.temporary(), None]
+
+    async def play(one):
+        await one.receives()
+        await one.on.until(lambda: at.states() == ["open"])
+        first, second = one.spans("operation")
+        assert (first.status.is_ok, first.status.description) == (False, "Temporary")
+        assert second.status.is_ok
+        assert first.parent == second.parent
+
+    traced(play, at)
+
+
+def test_a_stranger_makes_no_span(traced):
+    async def play(one):
+        assert await one.receives(token="guessed") == 401
+        assert one.spans() == []
+
+    traced(play)
+
+
+def test_spans_tell_ids_and_no_text_of_the_sender_s(traced):
+    async def play(one):
+        await one.receives(labels={"service": "secret service"}, summary="secret summary")
+        await one.on.turn()
+        webhook, fold, operation = one.spans()
+        assert webhook.attributes["incident_router.source"] == "any"
+        assert webhook.attributes["incident_router.alerts"] == 1
+        assert webhook.attributes["incident_router.delivery"] == fold.attributes["incident_router.delivery"]
+        assert operation.attributes["incident_router.destination"] == "on-call"
+        assert operation.attributes["incident_router.reference"].startswith("IR-")
+        assert "private title" not in (told := "".join(span.to_json() for span in one.spans()))
+        assert "secret" not in told
+
+    traced(play)
+
+
+def test_where_traces_are_off_nothing_is_carried(traced):
+    async def play(one):
+        await one.receives()
+        ((_, fields),) = await one.on.connection.xrange(keys.INBOX)
+        assert codec.unpack_delivery(fields[b"h"]).trace == ""
+        await one.on.turn()
+        assert (await one.on.incident()).trace == ""
+        assert one.spans() == []
+
+    traced(play, traces=tracing.OFF)
+
+
+def test_a_worker_without_traces_carries_on_what_the_door_began(traced):
+    """So that a call made by another worker, which makes traces, belongs to it all the same."""
+
+    async def play(one):
+        one.on.triage._traces = tracing.OFF
+        await one.receives()
+        await one.on.turn()
+        webhook, operation = one.spans()
+        assert operation.parent.span_id == webhook.context.span_id
+
+    traced(play)
+
+
+def test_a_delivery_of_a_version_before_traces_is_read():
+    now = codec.pack_delivery(codec.deliveries.pack("d1", "am", 1, []))
+    before = msgspec.msgpack.encode(msgspec.msgpack.decode(now)[:-1])
+    assert codec.unpack_delivery(before) == codec.unpack_delivery(now)
+
+
+def test_an_empty_trace_costs_a_delivery_one_byte():
+    now = codec.pack_delivery(codec.deliveries.pack("d1", "am", 1, []))
+    assert len(now) - len(msgspec.msgpack.encode(msgspec.msgpack.decode(now)[:-1])) == 1
+
+
+def test_what_is_off_does_nothing():
+    with tracing.OFF.span("webhook", "server", parent=SENDER, source="any") as span:
+        span.tell(delivery="d1")
+        span.failed("Permanent")
+        assert span.traceparent == ""
+    tracing.OFF.close()
+    assert not tracing.OFF.on
+
+
+@pytest.mark.parametrize(("traceparent", "found"), [(SENDER, TRACE), ("", ""), ("nonsense", "")])
+def test_the_trace_of_a_traceparent(traceparent, found):
+    assert tracing.trace_id(traceparent) == found
+
+
+def test_a_block_that_is_broken_off_ends_its_span_with_the_kind_of_failure_alone():
+    kept = in_memory_span_exporter.InMemorySpanExporter()
+    provider = sdk.TracerProvider()
+    provider.add_span_processor(export.SimpleSpanProcessor(kept))
+    with contextlib.suppress(ValueError), otel.Traces(provider).span("fold", "consumer"):
+        raise ValueError("a secret of the body")
+    (span,) = kept.get_finished_spans()
+    assert (span.status.description, span.events) == ("ValueError", ())
