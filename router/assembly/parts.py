@@ -40,6 +40,11 @@ def clock() -> int:
     return time.time_ns() // 1000
 
 
+def chance(seed: int) -> random.Random:
+    """Randomness that is the same for the same seed: for trials, never for ids or secrets."""
+    return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
+
+
 def new_id() -> str:
     """A random id."""
     return identity.new_id(random.SystemRandom())

@@ -18,6 +18,7 @@ from router.cli import (
     schema,
     silences,
     simulate,
+    soak,
     sources,
     statistics,
     tokens,
@@ -35,6 +36,7 @@ app.command("run")(run.run)
 app.command("web")(run.web)
 app.command("worker")(run.worker)
 app.command("simulate")(simulate.simulate)
+app.command("soak")(soak.soak)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("test")(trials.trials)
