@@ -176,12 +176,16 @@ def worker(
         silenced=silenced,
         vintage=schema.Schema(connection),
         itself=reporting.itself(settings, connection, at, performer.breakers, randomness),
-        pace=supervise.Pace(
-            incidents_at_once=settings.worker.incidents_at_once,
-            take_over_idle_seconds=settings.worker.take_over_idle_seconds,
-            ask_seconds=settings.silences.ask_every / 1_000_000,
-            ping_seconds=settings.self_report.ping_every / 1_000_000,
-        ),
+        pace=_pace(settings),
+    )
+
+
+def _pace(settings: configuration.Settings) -> supervise.Pace:
+    return supervise.Pace(
+        incidents_at_once=settings.worker.incidents_at_once,
+        take_over_idle_seconds=settings.worker.take_over_idle_seconds,
+        ask_seconds=settings.silences.ask_every / 1_000_000,
+        ping_seconds=settings.self_report.ping_every / 1_000_000,
     )
 
 
