@@ -24,7 +24,7 @@ demo: $(VENV)/.installed-run ## Tell an alert storm's story in the terminal, in 
 	@exec $(BIN)/incident-router demo
 
 test: $(VENV)/.installed-dev ## Run every test; as root it first installs the Debian programs that some of them drive
-	@scripts/install-debian-programs prometheus prometheus-alertmanager
+	@scripts/install-debian-programs prometheus prometheus-alertmanager chromium
 	@$(PYTEST)
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
