@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright import sync_api
 
-from tests.browser import stage
+from tests.browser import hostile, stage
 
 
 @pytest.fixture(scope="session")
@@ -24,17 +24,29 @@ def browser() -> Iterator[sync_api.Browser]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def full(console: stage.Console) -> list[str]:
+    """The address of every page, on a router that holds one of everything, written by somebody hostile."""
+    return hostile.fill(console)
+
+
 @pytest.fixture
-def visit(console: stage.Console, browser: sync_api.Browser) -> Iterator[Callable[..., stage.Visitor]]:
-    """Somebody signed in; in the end nothing may have gone wrong in any of their pages."""
+def stranger(console: stage.Console, browser: sync_api.Browser) -> Iterator[Callable[..., stage.Visitor]]:
+    """Somebody who is not signed in; in the end nothing may have gone wrong in any of their pages."""
     visitors: list[stage.Visitor] = []
 
-    def signed_in(**options: Any) -> stage.Visitor:
+    def arrives(**options: Any) -> stage.Visitor:
         visitors.append(stage.visitor(console, browser, **options))
-        return visitors[-1].signed_in()
+        return visitors[-1]
 
-    yield signed_in
+    yield arrives
     problems = [problem for one in visitors for problem in one.problems()]
     for one in visitors:
         one.context.close()
     assert problems == []
+
+
+@pytest.fixture
+def visit(stranger: Callable[..., stage.Visitor]) -> Callable[..., stage.Visitor]:
+    """Somebody who is signed in."""
+    return lambda **options: stranger(**options).signed_in()
