@@ -13,7 +13,7 @@ PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-
 DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast test-faults fuzz check bench golden sbom dist format lock clean
+.PHONY: help run demo test test-fast test-faults fuzz check bench screenshots golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -25,7 +25,7 @@ demo: $(VENV)/.installed-run ## Tell an alert storm's story in the terminal, in 
 	@exec $(BIN)/incident-router demo
 
 test: $(VENV)/.installed-dev ## Run every test; as root it first installs the Debian programs that some of them drive
-	@scripts/install-debian-programs prometheus prometheus-alertmanager curl
+	@scripts/install-debian-programs prometheus prometheus-alertmanager chromium curl
 	@$(PYTEST)
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
@@ -52,6 +52,9 @@ sbom: $(VENV)/.installed-dev ## Write what the image holds of others' as Cyclone
 
 dist: $(VENV)/.installed-dev ## Make what a release consists of in dist/: wheel, source, chart, SBOM and checksums
 	@scripts/make-dist $(BIN) $(DIST)
+
+screenshots: $(VENV)/.installed-dev ## Take the pictures of the console that stand in the documents
+	@$(BIN)/python -m tests.browser.screenshots docs/images
 
 golden: $(VENV)/.installed-dev ## Write anew what the chart is expected to render, and the table of its values
 	@$(BIN)/python -m tests.chart.golden

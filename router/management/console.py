@@ -16,6 +16,15 @@ from router.web import problems
 _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
 
 
+class _Static(staticfiles.StaticFiles):
+    """Scripts and styles: browsers keep them, and ask each time whether they are still these."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> responses.Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
+
+
 class Console:
     """All pages. ``new_text`` makes the secrets of sessions."""
 
@@ -39,7 +48,7 @@ class Console:
         found += [routing.Route(path, self._form(role, do), methods=["POST"]) for path, role, do in FORMS]
         found.append(routing.Route("/playground", self._playground, methods=["POST"]))
         found.append(routing.Route("/events", self._events, methods=["GET"]))
-        found.append(routing.Mount("/static", staticfiles.StaticFiles(packages=[("router.management", "static")])))
+        found.append(routing.Mount("/static", _Static(packages=[("router.management", "static")])))
         return found
 
     def _page(self, one: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:

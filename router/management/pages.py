@@ -31,6 +31,7 @@ class Page:
     role: access.Role = api.VIEWER
 
 
+_MOST_BODIES = 30  # Of the quarantine; each is shown with its beginning, so that the page stays light.
 SECTIONS = (
     ("/", "Now"),
     ("/incidents", "Incidents"),

@@ -10,42 +10,82 @@ function toLocalTimes(root) {
   }
 }
 
+function left(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (seconds <= 0) {
+    return "now";
+  }
+  if (minutes >= 60) {
+    return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  }
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
 function countDown() {
   for (const element of document.querySelectorAll("[data-until]")) {
-    const left = Math.max(0, Math.round((new Date(element.dataset.until) - Date.now()) / 1000));
-    const minutes = Math.floor(left / 60);
-    element.textContent = left === 0 ? "now" : minutes > 0 ? `${minutes} min ${left % 60} s` : `${left} s`;
+    const seconds = Math.round((new Date(element.dataset.until) - Date.now()) / 1000);
+    element.textContent = left(seconds);
+    element.classList.toggle("critical", seconds < 300);
   }
 }
 
+// Nothing moves under the finger of somebody who decides or types: they are told that there is news, and ask for it.
+function busy(element) {
+  const active = document.activeElement;
+  return element.querySelector(".decide") !== null || (element.contains(active) && active.tagName !== "A");
+}
+
+function place(details) {
+  const card = details.closest(".card")?.querySelector("h2, h3")?.textContent ?? "";
+  return card + details.querySelector("summary").textContent;
+}
+
+function refresh(element) {
+  const open = new Set([...element.querySelectorAll("details[open]")].map(place));
+  const link = element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  document.body.addEventListener(
+    "htmx:afterSwap",
+    () => {
+      toLocalTimes(document);
+      countDown();
+      for (const details of document.querySelectorAll("[data-live] details")) {
+        details.open ||= open.has(place(details));
+      }
+      const links = [...document.querySelectorAll("[data-live] a")];
+      links.find((one) => link !== null && one.getAttribute("href") === link)?.focus();
+    },
+    { once: true },
+  );
+  document.querySelector("[data-news]").hidden = true;
+  htmx.trigger(element, "live");
+}
+
 function follow() {
-  if (!document.querySelector("[data-live]")) {
+  const live = () => document.querySelector("[data-live]");
+  if (!live()) {
     return;
   }
+  const news = document.querySelector("[data-news]");
+  news.addEventListener("click", () => refresh(live()));
   const feed = new EventSource("/events");
   feed.addEventListener("changed", () => {
-    for (const element of document.querySelectorAll("[data-live]")) {
-      // Whoever is typing or deciding there is not interrupted.
-      if (!element.contains(document.activeElement) || document.activeElement.tagName === "A") {
-        htmx.trigger(element, "live");
-      }
+    if (busy(live())) {
+      news.hidden = false;
+    } else {
+      refresh(live());
     }
   });
   window.addEventListener("pagehide", () => feed.close());
 }
 
 function theme() {
-  const button = document.querySelector("[data-theme-switch]");
-  const kept = localStorage.getItem("theme");
-  if (kept) {
-    document.documentElement.dataset.theme = kept;
-  }
-  button?.addEventListener("click", () => {
-    const dark = document.documentElement.dataset.theme
-      ? document.documentElement.dataset.theme === "dark"
+  document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
       : matchMedia("(prefers-color-scheme: dark)").matches;
-    document.documentElement.dataset.theme = dark ? "light" : "dark";
-    localStorage.setItem("theme", document.documentElement.dataset.theme);
+    root.dataset.theme = dark ? "light" : "dark";
+    localStorage.setItem("theme", root.dataset.theme);
   });
 }
 
@@ -55,8 +95,4 @@ document.addEventListener("DOMContentLoaded", () => {
   countDown();
   setInterval(countDown, 1000);
   follow();
-  document.body.addEventListener("htmx:afterSwap", () => {
-    toLocalTimes(document);
-    countDown();
-  });
 });

@@ -1,0 +1,66 @@
+"""One of everything that the console can show, and every text of it written by somebody who wants to run a script."""
+
+import json
+import urllib.error
+import urllib.request
+
+from router.management import pages
+from tests.browser import stage
+from tests.end_to_end import harness
+
+MARK = "window.pwned"
+RUN = f"<script>{MARK}=1</script><img src=x onerror='{MARK}=2'><svg onload={MARK}=3>"
+EVIL = f"""'"></title></textarea></script>{RUN}"""
+LINK = f"javascript:{MARK}=4"
+LATE = """{{ 7 * 7 }}<a href="javascript:window.pwned=5" data-hx-get="/events" hx-on:click="window.pwned=6">tap</a>"""
+
+
+def fill(console: stage.Console) -> list[str]:
+    """Bring one of everything in, and return the address of every page that shows it."""
+    annotations = {"summary": EVIL, EVIL: LATE}
+    labels = {"evil": EVIL, EVIL: LATE}
+    told = {"title": EVIL, "labels": labels, "annotations": annotations, "link": LINK}
+    console.receives("hostile", **told)
+    review = console.waiting("hostile")
+    console.receives("hostile-key", service=EVIL, **told)
+    _dead_letter(console, told)
+    console.receives("beat", **{**told, "labels": {"watchdog": "yes", "job": EVIL}})
+    assert _unreadable(console) == 422
+    silence = {"matchers": ['service="nothing"', f"other={json_text(EVIL)}"], "comment": EVIL}
+    assert console.ask("/silences", silence)[0] == 201
+    assert console.ask("/tokens", {"name": EVIL[:100], "role": "viewer"})[0] == 201
+    harness.eventually("deliveries are kept", lambda: len(console.ask("/deliveries")[1]["items"]) >= 4)
+    delivery = console.ask("/deliveries")[1]["items"][-1]["id"]
+    key = next(one["key"] for one in console.ask("/incidents")[1]["items"] if "onerror" in one["key"])
+    queries = {
+        "/incident": f"?key={stage.quoted(key)}",
+        "/review": f"?incident={stage.quoted(review['incident'])}&destination=public-page",
+        "/delivery": f"?id={stage.quoted(delivery)}",
+        "/playground": f"?delivery={stage.quoted(delivery)}",
+        "/silences": "?over=true",
+    }
+    found = [one.path + queries.get(one.path, "") for one in pages.PAGES]
+    return [*found, f"/incidents?text={stage.quoted(EVIL)}", f"/incident?key={stage.quoted(review['incident'])}"]
+
+
+def json_text(text: str) -> str:
+    """A text as JSON has it."""
+    return json.dumps(text)
+
+
+def _dead_letter(console: stage.Console, told: dict[str, object]) -> None:
+    fault = {"action": "status", "status": 422, "vendor": "incident-io", "method": "POST", "path": "/v1/incidents"}
+    assert harness.ask(f"{console.simulator}/faults", fault)[0] == 201
+    console.receives("dead", service="dead", **told)
+    harness.eventually("it is refused", lambda: console.ask("/dead-letters")[1]["items"])
+
+
+def _unreadable(console: stage.Console) -> int:
+    headers = {"authorization": f"Bearer {harness.TOKEN}", "content-type": "text/html", "x-evil": EVIL}
+    headers["user-agent"] = EVIL
+    request = urllib.request.Request(f"{console.door}/v1/webhooks/json", EVIL.encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code

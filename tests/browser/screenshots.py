@@ -1,0 +1,55 @@
+"""Pictures of the console for the documents, which `make screenshots` takes."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright import sync_api
+
+from tests.browser import stage
+from tests.end_to_end import harness
+
+PAYLOAD = '{"title": "p99 latency is 4 s", "status": "firing", "labels": {"service": "checkout", "region": "eu"}}'
+
+
+def picture(page: sync_api.Page, folder: Path, name: str) -> None:
+    """One picture of what the screen shows."""
+    page.screenshot(path=folder / f"console-{name}.png", animations="disabled")
+
+
+def bring(console: stage.Console) -> str:
+    """Bring in what the pictures show, and return the key of one incident."""
+    console.receives("eu", title="p99 latency is 4 s", labels={"region": "eu"})
+    console.receives("search", service="search", title="The search answers 500", severity="critical")
+    console.receives("disk", service="billing", title="The disk is 91% full")
+    console.waiting("eu")
+    harness.eventually("the post is out", lambda: console.ask("/destinations")[1]["items"][3]["open"])
+    return next(one["key"] for one in console.ask("/incidents")[1]["items"] if one["severity"] == "critical")
+
+
+def take(console: stage.Console, browser: sync_api.Browser, folder: Path) -> None:
+    """Take all of them."""
+    key = bring(console)
+    wide = stage.visitor(console, browser, viewport={"width": 1100, "height": 760}).signed_in()
+    picture(wide.go("/"), folder, "now")
+    picture(wide.go("/incident", key=key), folder, "incident")
+    page = wide.go("/playground")
+    page.get_by_label("Source").select_option("json")
+    page.get_by_label("Payload").fill(PAYLOAD)
+    page.get_by_role("button", name="Explain").click()
+    page.get_by_role("heading", name="By the rules in force").wait_for()
+    picture(page, folder, "playground")
+    phone = stage.visitor(console, browser, viewport=stage.PHONE, color_scheme="dark").signed_in()
+    picture(phone.go("/reviews"), folder, "review")
+
+
+def main() -> None:
+    """Write the pictures to the folder that the command line names."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as work, stage.running(Path(work)) as console, stage.chromium() as browser:
+        take(console, browser, folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What holds on every page: fit for assistive technology, light, times in the viewer's zone, the chosen theme."""
+
+import re
+
+import pytest
+from axe_playwright_python import sync_playwright as axe
+from playwright.sync_api import expect
+
+from tests.browser import stage
+
+pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+MOST_BYTES = 100_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [stage.WIDE, stage.PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(full, visit, viewport, scheme):
+    visitor = visit(viewport=viewport, color_scheme=scheme)
+    found = []
+    for path in ["/sign-in", *full]:
+        page = visitor.go(path)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        result = axe.Axe().run(page)
+        found += [f"{path[:40]}: {result.generate_report()}"] if result.violations_count else []
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{path[:40]}: is {wide} wide"] if wide > viewport["width"] else []
+    assert found == [], "\n".join(found)
+
+
+def test_a_page_weighs_less_than_100_kb_with_all_that_it_loads(full, visit):
+    visitor = visit()
+    weights = {}
+    for path in full:
+        page = visitor.go(path)
+        loaded = "performance.getEntriesByType('resource').reduce((sum, one) => sum + one.decodedBodySize, 0)"
+        page.wait_for_load_state("load")
+        weights[path] = len(page.content().encode()) + page.evaluate(loaded)
+    assert {path[:40]: weight for path, weight in weights.items() if weight >= MOST_BYTES} == {}
+    assert min(weights.values()) > 20_000  # Scripts and styles are counted.
+
+
+def test_times_are_those_of_the_viewer_with_utc_to_hover(full, visit):
+    page = visit(timezone_id="Asia/Kolkata", locale="en-GB").go("/deliveries")
+    time = page.locator("main time").first
+    expect(time).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"))
+    utc = time.get_attribute("title")
+    shown = page.evaluate(
+        "(utc) => new Date(utc.replace(' UTC', 'Z').replace(' ', 'T')).toLocaleTimeString('en-GB', "
+        "{timeZone: 'Asia/Kolkata'})",
+        utc,
+    )
+    assert shown in time.text_content()
+    assert shown[:5] not in utc  # Kolkata is half an hour beside every full one.
+
+
+def test_the_chosen_theme_stays(console, visit):
+    visitor = visit(color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = visitor.page.evaluate(ground)
+    visitor.page.get_by_role("button", name="Light or dark").click()
+    dark = visitor.page.evaluate(ground)
+    assert dark != light
+    assert visitor.go("/rules").evaluate(ground) == dark
+    visitor.page.reload()
+    assert visitor.page.evaluate(ground) == dark

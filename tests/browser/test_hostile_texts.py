@@ -1,0 +1,51 @@
+"""Whatever a sender writes, the console shows it and nothing of it runs."""
+
+import pytest
+
+from tests.browser import hostile
+
+pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+
+
+def links(page):
+    return page.evaluate("[...document.querySelectorAll('a, form, button')].map((one) => one.href ?? one.action)")
+
+
+def test_nothing_that_a_sender_wrote_runs_on_any_page(full, visit):
+    visitor = visit()
+    shown = 0
+    for path in full:
+        page = visitor.go(path)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate(hostile.MARK) is None, path
+        assert page.locator("img, svg[onload], main script").count() == 0, path
+        assert [one for one in links(page) if not one.startswith("http")] == [], path
+        assert visitor.problems() == [], path
+        shown += hostile.EVIL in (page.locator("main").text_content() or "")
+    assert shown >= 9  # It is there to be read, as it was written.
+
+
+def test_a_click_on_a_hostile_link_leads_nowhere(full, visit):
+    visitor = visit()
+    (path,) = [one for one in full if one.startswith("/delivery?")]
+    page = visitor.go(path)
+    assert page.get_by_role("link", name="tap").count() == 0
+    assert hostile.LINK not in "".join(links(page))
+
+
+def test_what_is_typed_into_the_search_comes_back_as_text(full, visit):
+    page = visit().go("/incidents", text=hostile.EVIL)
+    assert page.get_by_label("Text in key").input_value() == hostile.EVIL
+
+
+def test_the_playground_explains_a_hostile_payload_and_shows_it_again(console, visit):
+    visitor = visit()
+    page = visitor.go("/playground")
+    page.get_by_label("Source").select_option("json")
+    body = f'{{"title": {hostile.json_text(hostile.EVIL)}, "status": "firing", "labels": {{"service": "checkout"}}}}'
+    page.get_by_label("Payload").fill(body)
+    page.get_by_role("button", name="Explain").click()
+    page.get_by_role("heading", name="By the rules in force").wait_for()
+    assert hostile.EVIL in page.locator("main").text_content()
+    assert page.get_by_label("Payload").input_value() == body
+    assert page.evaluate(hostile.MARK) is None

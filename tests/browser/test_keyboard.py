@@ -1,0 +1,59 @@
+"""Signing in and deciding with nothing but Tab and Enter, and a focus that can always be seen."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+_FOCUS = """() => {
+    const one = document.activeElement;
+    const name = one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent ?? "";
+    return [one.tagName, name.trim(), getComputedStyle(one).outlineStyle];
+}"""
+
+
+def tab_to(page, tag, name):
+    """Press Tab until the focus is there; every stop on the way has to be visible."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        found, text, outline = page.evaluate(_FOCUS)
+        assert found == "BODY" or outline != "none", f"the focus on {found} {text!r} can't be seen"
+        if found == tag and text.startswith(name):
+            return
+    raise AssertionError(f"no {tag} {name!r} is reached by Tab")
+
+
+def test_a_person_signs_in_and_approves_without_a_pointer(console, stranger):
+    console.receives("keyboard")
+    console.waiting("keyboard")
+    visitor = stranger()
+    page = visitor.go("/reviews")
+    tab_to(page, "INPUT", "Token")
+    page.keyboard.type(console.token)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Reviews")).to_be_visible()
+    before = page.get_by_role("article").count()
+    tab_to(page, "BUTTON", "Approve")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_have_text("Approved: it goes out now.")
+    expect(page.get_by_role("article")).not_to_have_count(before)
+
+
+def test_the_first_stop_leads_past_the_sections(console, visit):
+    page = visit().go("/rules")
+    page.keyboard.press("Tab")
+    assert page.evaluate(_FOCUS)[1] == "To the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_a_wrong_token_is_told_and_the_right_one_still_works(console, stranger):
+    visitor = stranger()
+    page = visitor.go("/sign-in")
+    page.get_by_label("Token").fill("irt_nobody_knows")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("no token that holds")
+    assert "401" in visitor.wrong.pop()
+    page.get_by_label("Token").fill(console.token)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Now")).to_be_visible()

@@ -1,0 +1,46 @@
+"""Pages that follow what happens, without a reload and without taking the pen from anybody's hand."""
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+
+
+def test_an_incident_appears_without_a_reload(console, visit):
+    page = visit().go("/incidents")
+    page.evaluate("window.stayed = true")
+    console.receives("live", service="search-live", title="The search answers 500")
+    expect(page.get_by_role("link", name="The search answers 500")).to_be_visible(timeout=20_000)
+    assert page.evaluate("window.stayed") is True
+
+
+def test_every_browser_that_looks_on_is_told(console, visit):
+    first, second = visit().go("/incidents"), visit().go("/")
+    console.receives("both", service="both", title="Seen by two")
+    for page in (first, second):
+        expect(page.get_by_role("link", name="Seen by two")).to_be_visible(timeout=20_000)
+
+
+def test_whoever_is_typing_is_not_interrupted_and_hears_that_there_is_news(console, visit):
+    console.receives("typing")
+    console.waiting("typing")
+    page = visit().go("/reviews")
+    review = page.get_by_role("article").filter(has_text='"typing"')
+    why = review.get_by_label("Why")
+    why.fill("half a sen")
+    console.receives("meanwhile")
+    console.waiting("meanwhile")
+    expect(page.get_by_role("button", name="There is news")).to_be_visible(timeout=20_000)
+    assert why.input_value() == "half a sen"
+    why.press_sequentially("tence")
+    assert why.input_value() == "half a sentence"
+    page.get_by_role("button", name="There is news").click()
+    expect(page.get_by_role("article").filter(has_text='"meanwhile"')).to_be_visible()
+
+
+def test_a_deadline_counts_down(console, visit):
+    console.receives("deadline")
+    console.waiting("deadline")
+    page = visit().go("/reviews")
+    left = page.get_by_role("article").filter(has_text='"deadline"').locator("[data-until]")
+    expect(left).to_have_text("1 h 59 min")

@@ -1,0 +1,87 @@
+"""From a webhook to the page that customers read, on a phone: approve, edit, dismiss, and who was first."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import stage
+from tests.end_to_end import harness
+
+pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+PHONE = {"viewport": stage.PHONE, "has_touch": True, "is_mobile": True}
+
+
+def on_a_phone(visit, console, case):
+    """Somebody who looks at what waits, on a phone, and the review of this case."""
+    console.receives(case)
+    console.waiting(case)
+    visitor = visit(**PHONE)
+    visitor.page.get_by_role("link", name="Reviews").tap()
+    return visitor, visitor.page.get_by_role("article").filter(has_text=f'"{case}"')
+
+
+def decided(visitor, words):
+    expect(visitor.page.get_by_role("status")).to_have_text(words)
+
+
+def posted(console, visitor):
+    """The newest post, as customers read it."""
+    visitor.page.goto(f"{console.simulator}/pages/incident-io/acme-status")
+    return visitor.page.locator("article p").first.text_content()
+
+
+def events(console, case):
+    (key,) = [one["key"] for one in console.ask("/incidents?status=all")[1]["items"] if f'"{case}"' in one["key"]]
+    return [one["text"] for one in console.ask(f"/incidents/{stage.quoted(key)}")[1]["timeline"]]
+
+
+def test_a_tap_lets_the_post_out_and_customers_read_it_byte_for_byte(console, visit):
+    visitor, review = on_a_phone(visit, console, "tap")
+    seen = review.get_by_role("group", name="As customers will see it").locator(".message").text_content()
+    assert seen == stage.MESSAGE
+    before = len(console.shown(stage.TITLE))
+    review.get_by_role("button", name="Approve").tap()
+    decided(visitor, "Approved: it goes out now.")
+    harness.eventually("the page shows it", lambda: len(console.shown(stage.TITLE)) > before)
+    assert stage.MESSAGE in posted(console, visitor)
+
+
+def test_ones_own_words_go_out_instead(console, visit):
+    visitor, review = on_a_phone(visit, console, "words")
+    review.get_by_text("In your own words").tap()
+    review.get_by_label("Title").fill("Paying is slow & we know")
+    review.get_by_label("Message").fill('Own words: "quoted" <i>plain</i>')
+    review.get_by_role("button", name="Approve").tap()
+    decided(visitor, "Approved: it goes out now.")
+    harness.eventually("the page shows it", lambda: console.shown("Paying is slow & we know"))
+    assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
+
+
+def test_what_is_dismissed_is_not_shown_and_the_reason_is_kept(console, visit):
+    visitor, review = on_a_phone(visit, console, "dismiss")
+    review.get_by_label("Why").fill("only our own office")
+    review.get_by_role("button", name="Dismiss").tap()
+    decided(visitor, "Dismissed: nothing of it is shown.")
+    expect(review).to_have_count(0)
+    words = "Dismissed at public-page by first try: only our own office"
+    harness.eventually("it is told", lambda: words in events(console, "dismiss"))
+
+
+def test_whoever_is_too_late_is_told_who_was_first(console, visit):
+    visitor, review = on_a_phone(visit, console, "race")
+    expect(review).to_be_visible()
+    waits = console.waiting("race")
+    wanted = {"incident": waits["incident"], "destination": waits["destination"], "seen": waits["digest"]}
+    status, answer = console.ask("/review", {**wanted, "decision": "dismiss", "reason": "mine"})
+    assert status == 200, answer
+    review.get_by_role("button", name="Approve").tap()
+    expect(visitor.page.get_by_role("alert")).to_contain_text("first try was first")
+    assert "412" in visitor.wrong.pop()  # The browser's console has every answer above 400.
+
+
+def test_the_buttons_are_within_reach_of_a_thumb(console, visit):
+    visitor, review = on_a_phone(visit, console, "thumb")
+    for name in ("Approve", "Dismiss"):
+        box = review.get_by_role("button", name=name).bounding_box()
+        assert box["height"] >= 48
+        assert box["width"] >= 140
+    assert visitor.page.evaluate("document.documentElement.scrollWidth") <= stage.PHONE["width"]
