@@ -31,10 +31,9 @@ def test_the_defaults_of_a_destination_count_where_the_rule_says_nothing():
 
 
 def test_a_decision_carries_them_to_the_worker(make_alert):
-    decided = rules({"components_from": PARTS}).decide(make_alert({"service": "pay"}), 0)
-    assert affected.by(affected.decisions.Routed(make_alert({"service": "pay"}), decided)) == (
-        ("page", "Checkout API"),
-    )
+    alert = make_alert({"service": "pay"})
+    decided = rules({"components_from": PARTS}).decide(alert, 0)
+    assert affected.by(decision.Routed(alert, decided)) == (("page", "Checkout API"),)
 
 
 @pytest.mark.parametrize(
