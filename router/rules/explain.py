@@ -142,4 +142,5 @@ def _posts(
     )
     for target in response.targets:
         publish = target.publish if target.destination in public else ""
-        yield Post(target.destination, template.render(target.fields, context), publish)
+        mapped = {"components_from": target.parts} if target.parts else {}
+        yield Post(target.destination, template.render(target.fields, context) | mapped, publish)

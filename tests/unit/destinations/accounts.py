@@ -16,6 +16,7 @@ POST = {
     "title": "Checkout is failing",
     "message": "Payments may fail.",
     "components": {"Website": "major_outage"},
+    "components_from": {"labels.service": {"web": "Website"}},
     "update_message": "It is worse.",
     "resolve_message": "All is well.",
     "notify": True,
@@ -183,7 +184,7 @@ def perform(vendor: scripted.Vendor, kind: str, operation: str, **settings: Any)
     """Perform one operation of a kind against its account, with every field set."""
     account = ACCOUNTS[kind]
     linked = account.linked_id if operation != "open" else ""
-    given = {"linked_id": linked, "vendor_id": "" if operation in {"open", "adopt"} else account.vendor_id}
+    given = {"linked_id": linked, "vendor_id": "" if operation in {"open", "adopt", "find"} else account.vendor_id}
     asked = scripted.operation("open" if operation == "find" else operation, account.fields, **given)
     return vendor.run(kind, lambda there: getattr(there, operation)(asked), **{**account.settings, **settings})
 

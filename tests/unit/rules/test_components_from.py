@@ -1,0 +1,57 @@
+"""What rules say of components that follow their alerts: checked when they load, and kept apart from the post."""
+
+import pytest
+
+from router.destinations import registry
+from router.domain import affected, decision
+from router.rules import explain, known, load
+
+PARTS = {"labels.service": {"pay": "Checkout API"}}
+KINDS = ("devhelm-status-page", "incident-io-status-page")
+
+
+def rules(own, *, kind=KINDS[0], defaults=None):
+    at = {"page": known.Known(registry.KINDS[kind].opening, True, kind, defaults or {})}
+    opening = {"at": "page", "title": "Down", "message": "Sorry.", **own}
+    return load.build([{"name": "r", "when": {}, "open": [opening]}], at, "v1")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_they_are_no_part_of_what_the_page_is_told(kind):
+    (target,) = rules({"components_from": PARTS}, kind=kind).rules[0].targets
+    assert target.parts == PARTS
+    assert target.fields == {"title": "Down", "message": "Sorry."}
+
+
+def test_the_defaults_of_a_destination_count_where_the_rule_says_nothing():
+    defaults = {"components_from": {"labels.team": {"web": "Website"}}}
+    assert rules({}, defaults=defaults).rules[0].targets[0].parts == defaults["components_from"]
+    assert rules({"components_from": PARTS}, defaults=defaults).rules[0].targets[0].parts == PARTS
+    assert rules({}).rules[0].targets[0].parts == {}
+
+
+def test_a_decision_carries_them_to_the_worker(make_alert):
+    alert = make_alert({"service": "pay"})
+    decided = rules({"components_from": PARTS}).decide(alert, 0)
+    assert affected.by(decision.Routed(alert, decided)) == (("page", "Checkout API"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"service": {"pay": "A"}}, "what components are read from is a field"),
+        ({"labels.a b": {"pay": "A"}}, "what components are read from is a field"),
+        ({"labels.service": {"pay": ""}}, "at least 1 character"),
+        ({"labels.service": "A"}, "mapping"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_place(said, wrong):
+    with pytest.raises(load.Refused) as refused:
+        rules({"components_from": said})
+    assert wrong in str(refused.value)
+
+
+def test_an_explanation_shows_them(make_alert):
+    told = explain.explain(rules({"components_from": PARTS}), make_alert({"service": "pay"}), 0, frozenset({"page"}))
+    (post,) = told.posts
+    assert post.fields["components_from"] == PARTS
