@@ -48,6 +48,9 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
     for rule in rules.rules:
         for target in rule.targets:
             named = {key: value for key, value in target.fields.items() if key in _NAMING}
+            if target.parts:
+                mapped = [name for of_field in target.parts.values() for name in of_field.values()]
+                named["components"] = [*(named.get("components") or ()), *mapped]
             literal = {
                 key: value
                 for key, value in named.items()

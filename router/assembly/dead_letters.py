@@ -38,13 +38,16 @@ class DeadLetters:
         found = [
             DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in await self._buried.read()
         ]
-        for name in await self._publications.names():
-            refused = [one for one in await self._publications.look(name) if one.dead and not one.settled]
-            if refused:
-                held = (await self._incidents.read([name]))[name]
-                found += [
-                    _operation(name, one) for one in refused if held.incident.abandoned.get(one.name, 0) <= one.dead_at
-                ]
+        names = await self._publications.names()
+        known = zip(names, await self._publications.look_at_all(names), strict=True)
+        refused = {name: [one for one in each if one.dead and not one.settled] for name, each in known}
+        held = await self._incidents.read(name for name, each in refused.items() if each)
+        found += [
+            _operation(name, one)
+            for name, holding in held.items()
+            for one in refused[name]
+            if holding.incident.abandoned.get(one.name, 0) <= one.dead_at
+        ]
         return sorted(found, key=lambda one: (one.since, one.id))
 
     async def redrive(self, one: DeadLetter, who: str, now: int) -> None:

@@ -22,6 +22,8 @@ from router.worker import desire
 from router.worker import pages as showing
 from router.worker import reviews as reviewing
 
+_HOUR = 3_600_000_000  # Microseconds.
+
 
 @dataclass(frozen=True)
 class Place:
@@ -71,6 +73,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         gate.Limit(wanted.automatic_components.most, wanted.automatic_components.within),
         wanted.updates_apart,
         wanted.look_every,
+        gate.Limit(wanted.updates_per_hour, _HOUR),
     )
     desires = desire.Desires(render, render_public, guard.examiner(wanted.allowed_hosts))
     return showing.Pages(

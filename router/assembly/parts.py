@@ -12,11 +12,12 @@ import redis.asyncio
 from starlette import applications
 
 from router import settings as configuration
-from router.assembly import pages
+from router.assembly import imports, pages, reporting
+from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.outbound import alertmanager, client, errors, fetch
+from router.outbound import errors, fetch
 from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
@@ -28,9 +29,8 @@ from router.store import publications as publication_store
 from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
-from router.worker import bound, mutes, own, perform, reconcile, supervise, triage
+from router.worker import bound, mutes, perform, reconcile, supervise, triage
 
-_MOST_OF_PING = 1024 * 1024
 _MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
@@ -38,6 +38,11 @@ BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is no
 def clock() -> int:
     """The time, in microseconds since the Unix epoch."""
     return time.time_ns() // 1000
+
+
+def chance(seed: int) -> random.Random:
+    """Randomness that is the same for the same seed: for trials, never for ids or secrets."""
+    return random.Random(seed)  # noqa: S311 - nothing is kept secret by it
 
 
 def new_id() -> str:
@@ -81,14 +86,23 @@ def places(settings: configuration.Settings, store: "redis.asyncio.Redis | None"
     for name, config in settings.destinations.items():
         kind = destinations.KINDS[config.kind]
         connection = kind.connect(name, config, clock)
-        secret = config.api_key.get_secret_value()
-        account = hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
         if store is not None:
-            connection.quota = quotas.Quota(store, account, config.per_minute)
+            connection.quota = quota(store, config)
         destination = kind.make(name, config, connection)
         follows = getattr(config, "follows", "")
-        made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds, account)
+        made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds, account(config))
     return made
+
+
+def account(config: base.Config) -> str:
+    """What tells the account of a destination from others; no secret."""
+    secret = config.api_key.get_secret_value()
+    return hashlib.blake2b(f"{config.base_url} {secret}".encode(), digest_size=8).hexdigest()
+
+
+def quota(store: "redis.asyncio.Redis", config: base.Config) -> quotas.Quota:
+    """How often the account of a destination may be called."""
+    return quotas.Quota(store, account(config), config.per_minute)
 
 
 async def look_at_vendors(at: Mapping[str, bound.Bound]) -> None:
@@ -136,9 +150,10 @@ def worker(
     archives_them = settings.archive.enabled
     reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
     store = incident_store.Incidents(connection)
-    silenced = mutes.Mutes(silences.Silences(connection), imported(settings))
+    silenced = mutes.Mutes(
+        silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
+    )
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
-    inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
     return supervise.Worker(
         name,
         reader,
@@ -160,40 +175,18 @@ def worker(
         kept=archive(settings, connection),
         silenced=silenced,
         vintage=schema.Schema(connection),
-        itself=own.Own(reported(settings), at, performer.breakers, store=store, inbox=inbox, randomness=randomness),
-        pace=supervise.Pace(
-            incidents_at_once=settings.worker.incidents_at_once,
-            take_over_idle_seconds=settings.worker.take_over_idle_seconds,
-            ask_seconds=settings.silences.ask_every / 1_000_000,
-            ping_seconds=settings.self_report.ping_every / 1_000_000,
-        ),
+        itself=reporting.itself(settings, connection, at, performer.breakers, randomness),
+        pace=_pace(settings),
     )
 
 
-def reported(settings: configuration.Settings) -> own.Wanted:
-    """How the router is to tell of its own failure."""
-    wanted = settings.self_report
-    if wanted.ping_url is None:
-        return own.Wanted(wanted.destinations, wanted.after, None, settings.file)
-    url = wanted.ping_url.get_secret_value()
-
-    async def ping() -> None:
-        await fetch.get(url, timeout_seconds=10.0, most_bytes=_MOST_OF_PING)
-
-    return own.Wanted(wanted.destinations, wanted.after, ping, settings.file)
-
-
-def imported(settings: configuration.Settings) -> list[tuple[str, mutes.Imported]]:
-    """What asks each configured Alertmanager for its silences."""
-    made: list[tuple[str, mutes.Imported]] = []
-    for name, at in settings.silences.alertmanagers.items():
-        secret = at.bearer.get_secret_value() if at.bearer is not None else ""
-        headers = {"authorization": f"Bearer {secret}"} if secret else {}
-        asked = client.Client(
-            name=name, base_url=at.url, headers=headers, timeout_seconds=10.0, now=clock, secrets=[secret]
-        )
-        made.append((name, functools.partial(alertmanager.silences, asked, name)))
-    return made
+def _pace(settings: configuration.Settings) -> supervise.Pace:
+    return supervise.Pace(
+        incidents_at_once=settings.worker.incidents_at_once,
+        take_over_idle_seconds=settings.worker.take_over_idle_seconds,
+        ask_seconds=settings.silences.ask_every / 1_000_000,
+        ping_seconds=settings.self_report.ping_every / 1_000_000,
+    )
 
 
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:

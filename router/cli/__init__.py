@@ -18,6 +18,8 @@ from router.cli import (
     schema,
     silences,
     simulate,
+    soak,
+    sources,
     statistics,
     tokens,
     trials,
@@ -34,6 +36,7 @@ app.command("run")(run.run)
 app.command("web")(run.web)
 app.command("worker")(run.worker)
 app.command("simulate")(simulate.simulate)
+app.command("soak")(soak.soak)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("test")(trials.trials)
@@ -46,6 +49,7 @@ app.add_typer(gates.app, name="breaker")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(heartbeats.app, name="heartbeats")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(sources.app, name="sources")
 app.add_typer(statistics.app, name="rules")
 app.add_typer(silences.app, name="silences")
 app.add_typer(tokens.tokens, name="tokens")

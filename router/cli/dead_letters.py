@@ -1,16 +1,14 @@
 """``dead-letters``: operations that a vendor has refused, and deliveries that could not be processed."""
 
-import getpass
 import sys
 from typing import Annotated
 
-import redis.asyncio
 import typer
 from rich import markup, table
 
 from router import settings as configuration
-from router.assembly import dead_letters, parts
-from router.cli import starting
+from router.cli import reaching, starting
+from router.management import entries, models
 
 app = typer.Typer(help="What can't succeed without a person.", no_args_is_help=True)
 
@@ -18,11 +16,11 @@ Identity = Annotated[str, typer.Argument(help="Its id, as `dead-letters list` sh
 
 
 @app.command("list")
-def show_all(config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
     """List all of them with what is wrong."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        found = await dead_letters.DeadLetters(settings, connection).read()
+    async def body(router: reaching.Reached) -> None:
+        found = await router.ask.ledgers.dead_letters()
         if not found:
             print("there are no dead letters")
             return
@@ -31,33 +29,41 @@ def show_all(config: starting.Config = configuration.DEFAULT_FILE) -> None:
             grid.add_row(*map(markup.escape, (one.id, starting.moment(one.since), one.what, one.problem)))
         starting.printer().print(grid)
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("show")
-def show(identity: Identity, *, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show(
+    identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
+) -> None:
     """Show one of them whole; of a delivery, the body as it was received. Status 1 where there is none of this id."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        one = await _found(dead_letters.DeadLetters(settings, connection), identity)
+    async def body(router: reaching.Reached) -> None:
+        one = await _found(router, identity)
         print(f"{one.id}  {one.what}, since {starting.moment(one.since)}\n{one.problem}\n")
         sys.stdout.flush()
-        sys.stdout.buffer.write(one.body)
+        sys.stdout.buffer.write(models.raw(one.body, one.body_base64))
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("redrive")
-def redrive(identity: Identity, *, by: starting.By = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def redrive(
+    identity: Identity,
+    *,
+    by: starting.By = "",
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
     """Try it again, after whatever was wrong has been put right."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        letters = dead_letters.DeadLetters(settings, connection)
-        one = await _found(letters, identity)
-        await letters.redrive(one, by or getpass.getuser(), parts.clock())
+    async def body(router: reaching.Reached) -> None:
+        act = router.act(identity, by)
+        one = await _found(router, identity)
+        await router.do.redrive(act)
         print(f"{one.id} is tried again")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("discard")
@@ -66,21 +72,22 @@ def discard(
     *,
     by: starting.By = "",
     why: starting.Why = "",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Let it go for good."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        letters = dead_letters.DeadLetters(settings, connection)
-        one = await _found(letters, identity)
-        await letters.discard(one, by or getpass.getuser(), why, parts.clock())
+    async def body(router: reaching.Reached) -> None:
+        act = router.act(identity, by, why)
+        one = await _found(router, identity)
+        await router.do.discard(act)
         print(f"discarded {one.id}")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
-async def _found(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:
-    one = next((one for one in await letters.read() if one.id == identity), None)
+async def _found(router: reaching.Reached, identity: str) -> entries.DeadLetter:
+    one = next((one for one in await router.ask.ledgers.dead_letters() if one.id == identity), None)
     if one is None:
         print(f"incident-router: there is no dead letter {identity} (any more)", file=sys.stderr)
         raise typer.Exit(1)

@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -13,10 +12,12 @@ from rich import console, markup, progress, table
 
 from router import settings as configuration
 from router.assembly import parts, running
-from router.cli import starting
-from router.domain import delivery as deliveries
+from router.cli import reaching, starting
 from router.domain import recording
+from router.management import models
 from router.store import archive
+
+_PAGE = 500  # Deliveries that are asked for at once.
 
 app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
 
@@ -28,29 +29,24 @@ Since = Annotated[str, typer.Option("--since", help="Only what is newer than thi
 def show_all(
     *,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest deliveries."""
 
-    async def body(kept: archive.Archive) -> None:
+    async def body(router: reaching.Reached) -> None:
         identity = table.Column("delivery", no_wrap=True, min_width=32)
         grid = table.Table(identity, "received", "source", "alerts", "rules", box=None, header_style="bold")
-        for recorded in await kept.newest(limit):
-            delivery = recorded.delivery
-            rules = sorted({_rule(delivery, row) for row in delivery.rows})
-            grid.add_row(
-                delivery.id,
-                _time(delivery.received_at),
-                markup.escape(delivery.source),
-                str(len(delivery.rows)),
-                markup.escape(", ".join(rules)),
-            )
+        for one in await _newest(router, limit):
+            rules = ", ".join(["(ignored)"] * bool(one.ignored) + one.rules)
+            cells = (one.id, starting.moment(one.received_at), one.source, str(one.alerts), rules)
+            grid.add_row(*map(markup.escape, cells))
         if grid.row_count:
             console.Console(soft_wrap=True).print(grid)
         else:
             print("no deliveries are kept")
 
-    _with_archive(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("show")
@@ -60,27 +56,38 @@ def show(
     payload: Annotated[
         bool, typer.Option("--body", help="Print the body as it was received, and nothing else.")
     ] = False,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show what one delivery brought and what was decided of it. Status 1 where it is not kept."""
 
-    async def body(kept: archive.Archive) -> None:
-        recorded = await kept.find(delivery)
-        if recorded is None:
+    async def body(router: reaching.Reached) -> None:
+        one = await router.ask.delivery(delivery)
+        if one is None:
             raise starting.not_kept(delivery)
         if payload:
-            sys.stdout.buffer.write(recorded.body)
+            sys.stdout.buffer.write(models.raw(one.body, one.body_base64))
             return
-        one = recorded.delivery
         out = console.Console(soft_wrap=True, highlight=False)
-        out.print(f"delivery {one.id} from {markup.escape(one.source)}, received {_time(one.received_at)}")
-        for row in one.rows:
-            alert = row.alert
-            out.print(f"\n[bold]{markup.escape(alert.title or alert.fingerprint)}[/]  {alert.status}")
-            out.print(f"  {markup.escape(' '.join(f'{key}={value}' for key, value in sorted(alert.labels.items())))}")
-            out.print(f"  {markup.escape(_decided(one, row))}")
+        received = starting.moment(one.received_at)
+        out.print(f"delivery {one.id} from {markup.escape(one.source)}, received {received}")
+        for decision in one.decisions:
+            labels = " ".join(f"{key}={value}" for key, value in sorted(decision.labels.items()))
+            out.print(f"\n[bold]{markup.escape(decision.title or decision.fingerprint)}[/]  {decision.status}")
+            out.print(f"  {markup.escape(labels)}")
+            out.print(f"  {markup.escape(_decided(decision))}")
 
-    _with_archive(config, body)
+    reaching.reach(config, server, body)
+
+
+async def _newest(router: reaching.Reached, limit: int) -> list[models.DeliveryRow]:
+    """So many deliveries, page by page."""
+    page = await router.ask.deliveries(limit=min(limit, _PAGE))
+    found = page.items
+    while page.next and len(found) < limit:
+        page = await router.ask.deliveries(cursor=page.next, limit=min(limit - len(found), _PAGE))
+        found = found + page.items
+    return found
 
 
 @app.command("save")
@@ -106,20 +113,11 @@ def save(
     _with_archive(config, body)
 
 
-def _rule(delivery: deliveries.Delivery, row: deliveries.Row) -> str:
-    return "(ignored)" if row.response < 0 else delivery.responses[row.response].rule
-
-
-def _decided(delivery: deliveries.Delivery, row: deliveries.Row) -> str:
-    if row.response < 0:
-        return f"ignored: {row.ignored}"
-    response = delivery.responses[row.response]
-    at = ", ".join(target.destination for target in response.targets) or "nowhere"
-    return f"{row.severity.word}, incident {row.incident_key}, by rule {response.rule} ({response.place}), at {at}"
-
-
-def _time(moment: int) -> str:
-    return datetime.fromtimestamp(moment / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def _decided(one: models.Decision) -> str:
+    if not one.rule:
+        return f"ignored: {one.ignored}"
+    at = ", ".join(one.destinations) or "nowhere"
+    return f"{one.severity}, incident {one.incident_key}, by rule {one.rule} ({one.place}), at {at}"
 
 
 @contextlib.contextmanager

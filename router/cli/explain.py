@@ -1,6 +1,7 @@
 """``explain``: one payload, and for each alert in it every rule looked at, and what would be sent where."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,9 +11,10 @@ from rich import console, markup, tree
 
 from router import settings as configuration
 from router.assembly import pages, parts, running
-from router.cli import starting
-from router.documents import nearest, quantities
+from router.cli import reaching, starting
+from router.documents import nearest
 from router.domain import alert as alerts
+from router.management import actions, bodies, shown
 from router.rules import explain as explaining
 from router.sources import base
 from router.store import archive
@@ -29,9 +31,25 @@ def explain(
     folder: Annotated[Path | None, typer.Option("--rules", help="The rule folder, if not the configured one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show each condition of the rules that do not match.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = "text",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Explain what the rules say of a payload. Nothing is sent anywhere."""
+    if server:
+        found = _elsewhere(config, server, _asked(payload, source, delivery, folder))
+    else:
+        found = _here(config, payload, (source, delivery, folder))
+    if format_ == "json":
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        return
+    out = console.Console()
+    for one in found:
+        out.print(_tree(one, every=every))
+
+
+def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> list[dict[str, Any]]:
+    """What the rules on this machine say: of a payload in the format of a source, or of a delivery."""
+    source, delivery, folder = what
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     now = parts.clock()
     if delivery:
@@ -40,13 +58,37 @@ def explain(
         read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
     public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
-    found = [explaining.explain(rules, alert, now, public) for alert in read]
-    if format_ == "json":
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode([_plain(one) for one in found])) + b"\n")
-        return
-    out = console.Console()
-    for one in found:
-        out.print(_tree(one, every=every))
+    return [shown.plain(explaining.explain(rules, alert, now, public)) for alert in read]
+
+
+def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> bodies.Explain:
+    """What another router is asked; it has its own rules, and does not try its sources one after the other."""
+    if folder is not None:
+        raise starting.usage("--rules can't be said with --server: it is that router's rules that are asked")
+    if delivery:
+        return bodies.Explain(delivery=delivery)
+    if not source:
+        raise starting.usage("with --server, say --delivery, or with --source which format the payload has")
+    try:
+        return bodies.Explain(source=source, payload=_body(payload).decode())
+    except ValueError as error:  # Not UTF-8, or too long.
+        raise starting.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
+
+
+def _elsewhere(config: Path, server: str, asked: bodies.Explain) -> list[dict[str, Any]]:
+    """What another router says."""
+    found: list[dict[str, Any]] = []
+
+    async def body(router: reaching.Reached) -> None:
+        try:
+            found.extend((await router.ask.explain(asked)).alerts)
+        except actions.NotThere:
+            if asked.delivery:
+                raise starting.not_kept(asked.delivery) from None
+            raise
+
+    reaching.reach(config, server, body)
+    return found
 
 
 def _kept(settings: configuration.Settings, delivery: str) -> tuple[list[alerts.Alert], int]:
@@ -69,10 +111,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
     endpoints = parts.endpoints(settings)
     if source and source not in endpoints:
         raise starting.usage(f'there is no source "{source}"{nearest.hint(source, endpoints)}')
-    try:
-        body = sys.stdin.buffer.read() if payload == "-" else Path(payload).read_bytes()
-    except OSError as error:
-        raise starting.usage(f"{payload} can't be read: {error.strerror}") from error
+    body = _body(payload)
     read: dict[str, list[alerts.Alert]] = {}
     refused = {}
     for name in [source] if source else endpoints:
@@ -89,27 +128,29 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
     return next(iter(read.values()))
 
 
-def _plain(one: explaining.Explanation) -> dict[str, Any]:
-    alert = msgspec.structs.asdict(one.alert)
-    timing = {key: quantities.shown(value) for key, value in msgspec.structs.asdict(one.timing).items() if value}
-    return {**msgspec.to_builtins(one), "alert": alert, "timing": timing}
+def _body(payload: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if payload == "-" else Path(payload).read_bytes()
+    except OSError as error:
+        raise starting.usage(f"{payload} can't be read: {error.strerror}") from error
 
 
-def _tree(one: explaining.Explanation, *, every: bool) -> tree.Tree:
-    alert = one.alert
-    root = tree.Tree(
-        f"[bold]{_shown(alert.title or alert.fingerprint)}[/]  {alert.status}, from {_shown(alert.source)}"
-    )
+def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:
+    """An explanation, as ``shown.plain`` made it, here or elsewhere."""
+    alert = one["alert"]
+    looked_at = msgspec.convert(one["looked_at"], list[explaining.Looked])
+    title = _shown(alert["title"] or alert["fingerprint"])
+    root = tree.Tree(f"[bold]{title}[/]  {_shown(alert['status'])}, from {_shown(alert['source'])}")
     hidden = 0
-    for looked in one.looked_at:
-        if not looked.matches and not every and len(one.looked_at) > 1 and not _nearly(looked):
+    for looked in looked_at:
+        if not looked.matches and not every and len(looked_at) > 1 and not _nearly(looked):
             hidden += 1
             continue
         _branch(root, looked)
     if hidden:
         root.add(f"[dim]{hidden} more did not match in their first condition (--all shows them)[/]")
-    if one.not_reached:
-        root.add(f"[dim]{one.not_reached} more were not reached[/]")
+    if one["not_reached"]:
+        root.add(f"[dim]{one['not_reached']} more were not reached[/]")
     _outcome(root, one)
     return root
 
@@ -140,18 +181,17 @@ def _leaf(branch: tree.Tree, told: explaining.Told) -> None:
         _leaf(leaf, inside)
 
 
-def _outcome(root: tree.Tree, one: explaining.Explanation) -> None:
-    if one.ignored:
-        root.add(f"[yellow]ignored:[/] {_shown(one.ignored)}")
+def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
+    if one.get("ignored"):
+        root.add(f"[yellow]ignored:[/] {_shown(one['ignored'])}")
         return
-    outcome = root.add(f"[bold]{one.severity}[/] incident {_shown(one.incident_key)}")
-    timing = msgspec.structs.asdict(one.timing)
-    said = [f"{key} {quantities.shown(value)}" for key, value in timing.items() if value]
-    if said:
-        outcome.add(", ".join(said))
-    if not one.posts:
+    outcome = root.add(f"[bold]{_shown(one.get('severity', ''))}[/] incident {_shown(one.get('incident_key', ''))}")
+    if one["timing"]:
+        outcome.add(", ".join(f"{key} {value}" for key, value in one["timing"].items()))
+    posts = msgspec.convert(one.get("posts", []), list[explaining.Post])
+    if not posts:
         outcome.add("[dim]appears nowhere[/]")
-    for post in one.posts:
+    for post in posts:
         words = {"review": "waits for a person at", "auto": "is posted at", "shadow": "is only written down for"}
         branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_shown(post.destination)}[/]")
         for name, value in post.fields.items():

@@ -4,16 +4,14 @@ import sys
 from typing import Annotated
 
 import msgspec
-import redis.asyncio
 import typer
 from rich import markup, table
 
 from router import settings as configuration
-from router.assembly import pages
-from router.cli import starting
-from router.domain import identity
-from router.domain import incident as incidents
-from router.store import incidents as incident_store
+from router.cli import reaching, starting
+from router.management import models
+
+_PAGE = 500  # Incidents that are asked for at once.
 
 app = typer.Typer(help="What is open, and what happened to it.", no_args_is_help=True)
 
@@ -22,15 +20,13 @@ app = typer.Typer(help="What is open, and what happened to it.", no_args_is_help
 def show_all(
     *,
     closed: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the incidents that are open or held back, the worst first."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        store = incident_store.Incidents(connection)
-        held = (await store.read(await store.names())).values()
-        found = [one.incident for one in held if closed or one.incident.status != "closed"]
-        found.sort(key=lambda one: (one.status == "closed", -one.severity, one.opened_at, one.key))
+    async def body(router: reaching.Reached) -> None:
+        found = await _all(router, "all" if closed else "open")
         if not found:
             print("no incident is open")
             return
@@ -40,7 +36,7 @@ def show_all(
             grid.add_row(*map(markup.escape, _row(one)))
         starting.printer().print(grid)
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("show")
@@ -48,44 +44,47 @@ def show(
     incident: Annotated[str, typer.Argument(help="The incident's key, as `incidents list` shows it.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON.")] = False,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show an incident's timeline and where it appears. Status 1 where there is none of this key."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        story = await pages.told(settings, connection, incident)
+    async def body(router: reaching.Reached) -> None:
+        story = await (router.ask.story(incident) if as_json else router.ask.incident(incident))
         if story is None:
             print(f'incident-router: there is no incident "{incident}"', file=sys.stderr)
             raise typer.Exit(1)
-        if as_json:
-            sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(story)) + b"\n")
+        if isinstance(story, models.Story):
+            sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(story.model_dump())) + b"\n")
             return
         _print(story)
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
-def _row(one: incidents.Incident) -> list[str]:
-    return [
-        one.key,
-        identity.reference(one.episode) if one.episode else "",
-        one.status,
-        one.severity.word,
-        str(one.still_fires),
-        starting.moment(one.opened_at or one.pending_since),
-        one.response.rule if one.response is not None else "",
-    ]
+async def _all(router: reaching.Reached, status: str) -> list[models.IncidentRow]:
+    """Every incident of a status, page by page."""
+    page = await router.ask.incidents(status=status, limit=_PAGE)
+    found = page.items
+    while page.next:
+        page = await router.ask.incidents(status=status, limit=_PAGE, cursor=page.next)
+        found = found + page.items
+    return found
 
 
-def _print(story: pages.Story) -> None:
+def _row(one: models.IncidentRow) -> list[str]:
+    since = starting.moment(one.opened_at)
+    return [one.key, one.reference, one.status, one.severity, str(one.firing), since, one.rule]
+
+
+def _print(one: models.Incident) -> None:
     out = starting.printer()
-    one = story.incident
-    out.print(f"[bold]{markup.escape(one.key)}[/]  {one.status}, {one.severity.word}, {one.still_fires} alerts fire")
-    for publication in story.publications:
+    out.print(f"[bold]{markup.escape(one.key)}[/]  {one.status}, {one.severity}, {one.firing} alerts fire")
+    for publication in one.publications:
         line = f"{publication.destination}: {publication.state} {publication.url or publication.vendor_id}"
-        problem = publication.dead or publication.problem or publication.taken_over
+        problem = publication.refused or publication.problem or publication.taken_over
         out.print(f"  {markup.escape(line)}" + (f"  [red]{markup.escape(problem)}[/]" if problem else ""))
-    if story.timeline:
+    if one.timeline:
         out.print()
-    for event in story.timeline:
+    for event in one.timeline:
         out.print(f"  [dim]{starting.moment(event.at)}[/]  {markup.escape(event.text)}")

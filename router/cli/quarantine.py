@@ -3,15 +3,14 @@
 import sys
 from typing import Annotated
 
-import redis.asyncio
 import typer
 from rich import markup, table
 
 from router import settings as configuration
-from router.assembly import parts
-from router.cli import starting
-from router.sources import base
-from router.store import quarantine
+from router.cli import reaching, starting
+from router.management import entries, models
+
+_PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
 
 app = typer.Typer(help="Authentic bodies that could not be read.", no_args_is_help=True)
 
@@ -22,12 +21,13 @@ Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine lis
 def show_all(
     *,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest bodies with what is wrong with them."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        found = await quarantine.Quarantine(connection).read(limit)
+    async def body(router: reaching.Reached) -> None:
+        found = await _newest(router, limit)
         grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
         for one in found:
             grid.add_row(one.id, starting.moment(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
@@ -36,7 +36,7 @@ def show_all(
         else:
             print("nothing is in quarantine")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("show")
@@ -44,12 +44,13 @@ def show(
     identity: Identity,
     *,
     payload: Annotated[bool, typer.Option("--body", help="Print the body as it was received, nothing else.")] = False,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one body, its headers without secrets, and what is wrong. Status 1 where there is none of this id."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        one = await _found(connection, identity)
+    async def body(router: reaching.Reached) -> None:
+        one = await _found(router, identity)
         if not payload:
             out = starting.printer()
             out.print(f"{one.id} from {markup.escape(one.source)}, kept {starting.moment(one.kept_at)}")
@@ -58,44 +59,51 @@ def show(
                 out.print(markup.escape(f"{name}: {value}"), style="dim")
             out.print()
         sys.stdout.flush()
-        sys.stdout.buffer.write(one.body)
+        sys.stdout.buffer.write(models.raw(one.body, one.body_base64))
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("run")
-def run(identity: Identity, *, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def run(
+    identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
+) -> None:
     """Hand a body in again, by the configuration and the rules of now. Status 1 where it still can't be read."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        one = await _found(connection, identity)
-        try:
-            delivery = await parts.run_again(settings, connection, one)
-        except KeyError:
-            print(f"incident-router: source {one.source} is not configured any more", file=sys.stderr)
-            raise typer.Exit(1) from None
-        except base.Unparsable as error:
-            print(f"incident-router: it still can't be read: {error}", file=sys.stderr)
-            raise typer.Exit(1) from None
-        print(f"handed in as delivery {delivery.id} with {len(delivery.rows)} alerts")
+    async def body(router: reaching.Reached) -> None:
+        one = await _found(router, identity)
+        made = await router.do.run_again(router.act(one.id))
+        print(f"handed in as delivery {made.delivery} with {made.alerts} alerts")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("discard")
-def discard(identity: Identity, *, config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def discard(
+    identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
+) -> None:
     """Let a body go for good."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        one = await _found(connection, identity)
-        await quarantine.Quarantine(connection).drop(one.id)
+    async def body(router: reaching.Reached) -> None:
+        one = await _found(router, identity)
+        await router.do.drop(router.act(one.id))
         print(f"discarded {one.id}")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
-async def _found(connection: "redis.asyncio.Redis", identity: str) -> quarantine.Quarantined:
-    one = await quarantine.Quarantine(connection).find(identity)
+async def _newest(router: reaching.Reached, limit: int) -> list[entries.Quarantined]:
+    """So many bodies, page by page."""
+    page = await router.ask.ledgers.quarantine(limit=min(limit, _PAGE))
+    found = page.items
+    while page.next and len(found) < limit:
+        page = await router.ask.ledgers.quarantine(cursor=page.next, limit=min(limit - len(found), _PAGE))
+        found = found + page.items
+    return found
+
+
+async def _found(router: reaching.Reached, identity: str) -> entries.Quarantined:
+    one = await router.ask.ledgers.quarantined(identity)
     if one is None:
         print(f"incident-router: nothing called {identity} is in quarantine (any more)", file=sys.stderr)
         raise typer.Exit(1)

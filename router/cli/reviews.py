@@ -1,20 +1,17 @@
 """``reviews``: what waits for a person before it is shown to customers, and what people decide of it."""
 
-import getpass
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
-import redis.asyncio
 import typer
 from rich import markup, padding
 
 from router import settings as configuration
-from router.assembly import pages, parts
-from router.cli import starting
-from router.worker import reviews as reviewing
+from router.cli import reaching, starting
+from router.management import actions, bodies, models
 
 app = typer.Typer(help="What waits for a person before customers see it.", no_args_is_help=True)
 
@@ -27,17 +24,17 @@ _CHANGED = 3
 
 
 @app.command("list")
-def show_all(config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
     """List what waits, with the text as customers would see it."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        found = await pages.reviews(settings, connection, parts.clock).waiting()
+    async def body(router: reaching.Reached) -> None:
+        found = await router.ask.reviews()
         if not found:
             print("nothing waits for review")
         for one in found:
             _show(one)
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("show")
@@ -46,21 +43,22 @@ def show(
     page: Page,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show one review whole. Status 1 where nothing waits there (any more)."""
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        one = await _found(pages.reviews(settings, connection, parts.clock), incident, page)
+    async def body(router: reaching.Reached) -> None:
+        one = await _found(router, incident, page)
         if as_json:
-            sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(one._asdict())) + b"\n")
+            sys.stdout.buffer.write(msgspec.json.format(one.model_dump_json().encode()) + b"\n")
             return
         _show(one)
         for name, value in one.fields.items():
             if name not in {"title", "message"}:
                 print(f"  {name}: {value}")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("approve")
@@ -71,10 +69,11 @@ def approve(
     seen: Seen = "",
     by: starting.By = "",
     why: starting.Why = "",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Let what waits be shown at one page. Status 1 where nothing waits there, 3 where it has changed meanwhile."""
-    _decide(config, (incident, page, seen), reviewing.Word("approved", by or getpass.getuser(), why))
+    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, why)))
 
 
 @app.command("edit")
@@ -88,6 +87,7 @@ def edit(
     seen: Seen = "",
     by: starting.By = "",
     why: starting.Why = "",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Approve what waits in your own words; the rest stays as the rule says it."""
@@ -99,7 +99,7 @@ def edit(
         fields[name] = {"true": True, "false": False}.get(value, value)
     if not fields:
         raise starting.usage("say what to change: --title, --message or --set")
-    _decide(config, (incident, page, seen), reviewing.Word("approved", by or getpass.getuser(), why, fields))
+    reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, why), fields))
 
 
 @app.command("dismiss")
@@ -110,48 +110,50 @@ def dismiss(
     seen: Seen = "",
     by: starting.By = "",
     why: starting.Why = "",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show nothing of this incident at one page, or, where it is shown already, leave it as it is."""
-    _decide(config, (incident, page, seen), reviewing.Word("dismissed", by or getpass.getuser(), why))
+    reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, why)))
 
 
-def _decide(config: Any, where: tuple[str, str, str], word: reviewing.Word) -> None:
+def _deciding(
+    where: tuple[str, str, str],
+    decision: Literal["approve", "dismiss"],
+    said: tuple[str, str],
+    fields: dict[str, Any] | None = None,
+) -> Callable[[reaching.Reached], Awaitable[None]]:
+    """What decides on a review: ``where`` it waits and what was seen of it, and who has ``said`` so, and why."""
     incident, page, seen = where
 
-    async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        reviews = pages.reviews(settings, connection, parts.clock)
-        one = await _found(reviews, incident, page)
+    async def body(router: reaching.Reached) -> None:
+        act = router.act(f"{incident} at {page}", *said)
+        one = await _found(router, incident, page)
         if seen and not one.digest.startswith(seen):
             raise _changed(one)
-        _check_words(settings, one, word.fields)
+        wanted = {"incident": incident, "destination": page, "seen": one.digest, "decision": decision}
         try:
-            await reviews.decide(one, word)
-        except reviewing.ChangedError as error:
+            done = await router.do.decide(act, bodies.Decide.model_validate({**wanted, "fields": fields or {}}))
+        except actions.Unfit as error:
+            raise starting.usage(str(error)) from None
+        except actions.Changed as error:
             raise _changed(error.now) from None
-        title = word.fields.get("title", one.title)
+        title = (fields or {}).get("title", one.title)
         what = {"opening": "", "update": "the update of ", "resolution": "the resolution of "}[one.what]
-        print(f'{word.kind} by {word.who}: {what}"{title}" at "{page}"')
+        print(f'{done.kind} by {done.who}: {what}"{title}" at "{page}"')
 
-    starting.with_store(config, body)
-
-
-def _check_words(settings: configuration.Settings, one: reviewing.Review, fields: Mapping[str, Any]) -> None:
-    """A person's words have to fit the destination, as a rule's do."""
-    problem = pages.wrong_fields(settings, one.destination, {**one.fields, **fields}) if fields else ""
-    if problem:
-        raise starting.usage(problem)
+    return body
 
 
-async def _found(reviews: reviewing.Reviews, incident: str, page: str) -> reviewing.Review:
-    for one in await reviews.of(incident):
-        if one.destination == page:
-            return one
-    print(f'nothing of incident "{incident}" waits for review at "{page}"')
-    raise typer.Exit(1)
+async def _found(router: reaching.Reached, incident: str, page: str) -> models.Review:
+    one = await router.ask.review(incident, page)
+    if one is None:
+        print(f'nothing of incident "{incident}" waits for review at "{page}"')
+        raise typer.Exit(1)
+    return one
 
 
-def _changed(now: reviewing.Review | None) -> typer.Exit:
+def _changed(now: models.Review | None) -> typer.Exit:
     """Say what waits now, and make the exit to raise."""
     print("It is not what you have seen any more; nothing was decided.", file=sys.stderr)
     if now is not None:
@@ -159,7 +161,7 @@ def _changed(now: reviewing.Review | None) -> typer.Exit:
     return typer.Exit(_CHANGED)
 
 
-def _show(one: reviewing.Review) -> None:
+def _show(one: models.Review) -> None:
     out = starting.printer()
     since = f"{one.severity} since {starting.moment(one.since)}, by rule {one.rule}"
     out.print(f"[bold]{markup.escape(one.incident)}[/]  {since}")

@@ -1,17 +1,14 @@
 """``silences``: alerts that match one open nothing while it lasts."""
 
-import getpass
 from typing import Annotated
 
-import redis.asyncio
+import pydantic
 import typer
 from rich import markup, table
 
 from router import settings as configuration
-from router.assembly import parts
-from router.cli import starting
-from router.domain import silence as silencing
-from router.store import silences
+from router.cli import reaching, starting
+from router.management import actions, bodies
 
 app = typer.Typer(help="Alerts that are not to be heard of for a while.", no_args_is_help=True)
 
@@ -20,24 +17,24 @@ app = typer.Typer(help="Alerts that are not to be heard of for a while.", no_arg
 def show_all(
     *,
     over: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the silences that hold or are still to come."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        now = parts.clock()
-        found = [one for one in await silences.Silences(connection).read() if over or one.state(now) != "expired"]
+    async def body(router: reaching.Reached) -> None:
+        found = await router.ask.ledgers.silences(over=over)
         if not found:
             print("there is no silence")
             return
         grid = table.Table("id", "state", "until", "by", "matchers", "comment", box=None, header_style="bold")
         for one in found:
-            matchers = ", ".join(map(str, one.matchers))
-            cells = (one.id, one.state(now), starting.moment(one.ends_at), one.author, matchers, one.comment)
+            until, matchers = starting.moment(one.ends_at), ", ".join(one.matchers)
+            cells = (one.id, one.state, until, one.author, matchers, one.comment)
             grid.add_row(*map(markup.escape, cells))
         starting.printer().print(grid)
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("add")
@@ -48,44 +45,43 @@ def add(
     for_: Annotated[str, typer.Option("--for", help="How long, as 2h or 3d.")] = "1h",
     after: Annotated[str, typer.Option("--in", help="In how long it begins.")] = "0s",
     by: starting.By = "",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Silence alerts. Incidents that are open already are left alone; within seconds new ones are not opened."""
-    read = tuple(_matcher(text) for text in matchers)
-    if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in read):
-        raise starting.usage("it would silence everything: at least one matcher has to want some text")
     begins, lasts = starting.duration(after), starting.duration(for_)
+    said = {"matchers": matchers, "comment": comment, "seconds": lasts // 1_000_000}
+    try:
+        wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
+    except pydantic.ValidationError as error:
+        wrong = error.errors(include_url=False)
+        raise starting.usage("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in wrong)) from error
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        starts_at = parts.clock() + begins
-        made = silencing.Silence(
-            parts.new_id()[:12], read, starts_at, starts_at + lasts, by or getpass.getuser(), comment
-        )
-        await silences.Silences(connection).write(made)
+    async def body(router: reaching.Reached) -> None:
+        try:
+            made = await router.do.silence(router.act(" ".join(matchers)[:200], by, comment), wanted)
+        except actions.Unfit as error:
+            raise starting.usage(str(error)) from None
         print(f"{made.id} until {starting.moment(made.ends_at)}")
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)
 
 
 @app.command("expire")
 def expire(
     identity: Annotated[str, typer.Argument(help="Its id, as `silences list` shows it.")],
+    *,
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """End a silence now: what still fires is heard of within a quarter of a minute. Status 1 where there is none."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        ended = await silences.Silences(connection).expire(identity, parts.clock())
-        if ended is None:
+    async def body(router: reaching.Reached) -> None:
+        try:
+            await router.do.expire(router.act(identity))
+        except actions.NotThere:
             print(f"there is no silence {identity} (any more)")
-            raise typer.Exit(1)
+            raise typer.Exit(1) from None
         print(f"ended {identity}")
 
-    starting.with_store(config, body)
-
-
-def _matcher(text: str) -> silencing.Matcher:
-    try:
-        return silencing.matcher(text)
-    except silencing.Unreadable as error:
-        raise starting.usage(str(error)) from error
+    reaching.reach(config, server, body)

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -16,8 +16,8 @@ from rich import console
 
 from router import settings as configuration
 from router.assembly import parts, running
+from router.documents import nearest, quantities
 from router.documents import problem as problems
-from router.documents import quantities
 from router.rules import load as loading
 from router.rules import ruleset
 from router.store import embedded, errors
@@ -26,6 +26,15 @@ from router.telemetry import log, tracing
 Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="INCIDENT_ROUTER_CONFIG", help="The configuration file."),
+]
+
+Server = Annotated[
+    str,
+    typer.Option(
+        "--server",
+        envvar="INCIDENT_ROUTER_SERVER",
+        help="Ask the router whose console is at this URL, by the token in INCIDENT_ROUTER_TOKEN, and no Redis.",
+    ),
 ]
 
 By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
@@ -76,6 +85,12 @@ def usage(problem: str) -> typer.Exit:
     return typer.Exit(2)
 
 
+def must_be_known(what: str, name: str, names: Collection[str]) -> None:
+    """See that a name stands for something; where it does not, that is a usage error."""
+    if name not in names:
+        raise usage(f'there is no {what} "{name}"{nearest.hint(name, names)}')
+
+
 def not_kept(delivery: str) -> typer.Exit:
     """Say that the archive has no such delivery, and make the exit to raise: status 1."""
     print(f"incident-router: delivery {delivery} is not kept (any more)", file=sys.stderr)
@@ -106,9 +121,9 @@ def printer() -> console.Console:
     return console.Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 400)
 
 
-def moment(at: int) -> str:
-    """A time in microseconds since the epoch, as people read it."""
-    return datetime.fromtimestamp(at / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def moment(at: datetime | None) -> str:
+    """A time as people read it; empty where there is none."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
 
 
 def until_stopped(main: Coroutine[Any, Any, None]) -> None:

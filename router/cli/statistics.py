@@ -1,11 +1,10 @@
 """``rules stats``: how the reviews of each rule ended, the ground on which it may be let to publish by itself."""
 
-import redis.asyncio
 import typer
 from rich import markup, table
 
 from router import settings as configuration
-from router.cli import starting
+from router.cli import reaching, starting
 from router.store import counts
 
 app = typer.Typer(help="How rules fare.", no_args_is_help=True)
@@ -27,11 +26,11 @@ def rules() -> None:
 
 
 @app.command("stats")
-def stats(config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def stats(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
     """Show for every rule how often what it would publish was approved, edited, dismissed, or over before that."""
 
-    async def body(_: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
-        found = await counts.Counts(connection).read()
+    async def body(router: reaching.Reached) -> None:
+        found = (await router.ask.outcomes()).rules
         if not found:
             print("no rule has had anything to publish yet")
             return
@@ -41,4 +40,4 @@ def stats(config: starting.Config = configuration.DEFAULT_FILE) -> None:
             grid.add_row(markup.escape(rule), *(str(counted.get(outcome, 0)) for outcome in _COLUMNS))
         starting.printer().print(grid)
 
-    starting.with_store(config, body)
+    reaching.reach(config, server, body)

@@ -4,6 +4,7 @@ import getpass
 import secrets
 from typing import Annotated
 
+import pydantic
 import redis.asyncio
 import typer
 from rich import markup, table
@@ -12,7 +13,7 @@ from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
 from router.domain import access
-from router.management import actions, app, bodies
+from router.management import actions, app, bodies, reading
 
 tokens = typer.Typer(help="Who may use the console and the API.", no_args_is_help=True)
 
@@ -29,7 +30,10 @@ def create(
     if role not in access.ROLES:
         raise starting.usage(f'"{role}" is no role: {", ".join(access.ROLES)}')
     seconds = starting.duration(for_) // 1_000_000
-    wanted = bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
+    try:
+        wanted = bodies.NewToken.model_validate({"name": name, "role": role, "seconds": seconds})
+    except pydantic.ValidationError as error:
+        raise starting.usage(reading.wrong("the token", error)) from error
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)

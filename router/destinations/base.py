@@ -69,7 +69,10 @@ class Destination(Protocol):
         ...
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
-        """Create it, visible at once where the destination knows no drafts."""
+        """Create it, visible at once where the destination knows no drafts.
+
+        A kind that ``reopens`` opens ``operation.vendor_id`` again, where that is given and the vendor lets it.
+        """
         ...
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
@@ -117,7 +120,8 @@ class Kind:
 
     ``public`` kinds show customers what they are told. ``adopts`` tells that the vendor may draft by itself.
     ``connect`` makes the client for the account, from the destination's name, its configuration and a clock;
-    ``make`` builds the destination from its name, its configuration and that client.
+    ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
+    of ours has ended there can be opened again.
     """
 
     name: str
@@ -127,6 +131,7 @@ class Kind:
     adopts: bool
     connect: Callable[[str, Any, Clock], client.Client]
     make: Callable[[str, Any, client.Client], Destination]
+    reopens: bool = False
 
 
 Registry = Mapping[str, Kind]

@@ -1,5 +1,6 @@
 """Which components of a status page an incident affects, and how badly; vendors' own words are mapped from these."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -18,11 +19,30 @@ def _tag(value: Any) -> str:
     return TAGS[0] if isinstance(value, Mapping) else TAGS[1]
 
 
+Said = Literal[
+    "operational", "degraded_performance", "partial_outage", "major_outage", "critical", "major", "minor", "info"
+]
+"""A status, or a severity whose status is the one of ``component_statuses``."""
+
 Components = Annotated[
-    Annotated[dict[str, Status], pydantic.Tag(TAGS[0])] | Annotated[tuple[str, ...], pydantic.Tag(TAGS[1])],
+    Annotated[dict[str, Said], pydantic.Tag(TAGS[0])] | Annotated[tuple[str, ...], pydantic.Tag(TAGS[1])],
     pydantic.Discriminator(_tag),
 ]
 """What a rule says: a status for each component by name or id, or only names, whose status follows the severity."""
+
+_FIELD = re.compile(r'(title|source|severity|(labels|annotations)\.[^\s"={},]+)')
+
+
+def _field(name: str) -> str:
+    if _FIELD.fullmatch(name) is None:
+        raise ValueError("what components are read from is a field: labels.<name>, annotations.<name>, title or source")
+    return name
+
+
+Field = Annotated[str, pydantic.AfterValidator(_field)]
+Name = Annotated[str, pydantic.StringConstraints(min_length=1)]
+From = dict[Field, dict[str, Name]]
+"""Which component each alert affects: its name or id by the text of a field, by the field's name."""
 
 DEFAULT_STATUSES: Mapping[ladder.Word, Status] = {
     "critical": "major_outage",
@@ -54,6 +74,13 @@ def statuses(
     components: Components, severity: severities.Severity, by_severity: Mapping[ladder.Word, Status]
 ) -> dict[str, Status]:
     """Say the status of each component named in ``components``."""
-    if isinstance(components, dict):
-        return components
-    return dict.fromkeys(components, ladder.pick(by_severity, severity))
+    if not isinstance(components, dict):
+        return dict.fromkeys(components, ladder.pick(by_severity, severity))
+    return {name: _status(said, by_severity) for name, said in components.items()}
+
+
+def _status(said: Said, by_severity: Mapping[ladder.Word, Status]) -> Status:
+    match said:
+        case "critical" | "major" | "minor" | "info":
+            return by_severity[said]
+    return said

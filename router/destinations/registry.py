@@ -18,7 +18,7 @@ KINDS: base.Registry = {
         base.Kind("incident-io-status-page", incident_io.PostConfig, incident_io.PostOpening, public=True, adopts=False,
                   connect=incident_io_account.connect, make=incident_io_pages.StatusPages),
         base.Kind("devhelm", devhelm.IncidentConfig, devhelm.IncidentOpening, public=False, adopts=False,
-                  connect=devhelm_account.connect, make=devhelm_incidents.Incidents),
+                  connect=devhelm_account.connect, make=devhelm_incidents.Incidents, reopens=True),
         base.Kind("devhelm-status-page", devhelm.PostConfig, devhelm.PostOpening, public=True, adopts=True,
                   connect=devhelm_account.connect, make=devhelm_pages.StatusPages),
     )

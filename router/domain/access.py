@@ -51,18 +51,25 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
 
     def valid(self, secret: str, now: int) -> bool:
         """Whether this secret is the token's, and it has not run out."""
-        right = secrets.compare_digest(digest(secret), self.digest)
-        return right and (not self.expires_at or now < self.expires_at)
+        return secrets.compare_digest(digest(secret), self.digest) and not self.over(now)
+
+    def over(self, now: int) -> bool:
+        """Whether it has run out."""
+        return bool(self.expires_at) and now >= self.expires_at
 
 
 class Session(msgspec.Struct, frozen=True, array_like=True):
-    """Somebody who has signed in: ``csrf`` is what each form of theirs has to carry. ``began_at`` is microseconds."""
+    """Somebody who has signed in: ``csrf`` is what each form of theirs has to carry. ``began_at`` is microseconds.
+
+    ``token`` is the id of the token they signed in with, empty with a provider; the session ends with the token.
+    """
 
     name: str
     role: Role
     by: str
     csrf: str
     began_at: int
+    token: str = ""
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True):

@@ -17,7 +17,8 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     ``fields`` are the destination's own settings for this incident, as the rule gives them: already validated,
     templates not yet rendered. ``publish`` matters at public destinations only, and so does the rest: a review is over
     after ``deadline`` microseconds (0: never), and what waited is then published or dismissed; ``fallback`` are fields
-    that take the place of texts which must not be shown.
+    that take the place of texts which must not be shown. ``parts`` say which component of a page an alert affects:
+    the component by the text of a field, by the field's name in rule files.
     """
 
     destination: str
@@ -26,13 +27,14 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     deadline: int = 0
     at_deadline: AtDeadline = "dismiss"
     fallback: dict[str, Any] = {}
+    parts: dict[str, dict[str, str]] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True):
     """When an incident opens, ends, and is the same again: durations in microseconds, 0 where there is none.
 
     ``hold``: it opens only once it has fired for so long. ``resolve_after``: it ends only once all was quiet for so
-    long. ``reopen_within``: firing again within this is a follow-up. ``stale_after``: an alert that was not heard of
+    long. ``reopen_within``: firing again within this takes it up again. ``stale_after``: an alert that was not heard of
     for so long has ended. ``hold_at_most``: what comes and goes while it is held opens all the same after so long.
 
     An incident that has gone quiet or fired again ``flap_changes`` times (0: any number) within ``flap_within`` is

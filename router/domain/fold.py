@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from router.domain import affected, heartbeat, silence, timing
 from router.domain import decision as decisions
-from router.domain import heartbeat, silence, timing
 from router.domain import incident as incidents
 
 MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
@@ -155,7 +155,12 @@ def _expires_at(incident: incidents.Incident, changed: dict[str, incidents.Alert
 def _state(routed: decisions.Routed, now: int) -> incidents.AlertState:
     alert = routed.alert
     return incidents.AlertState(
-        alert.starts_at, alert.status == "resolved", alert.ends_at, routed.decision.severity, now
+        alert.starts_at,
+        alert.status == "resolved",
+        alert.ends_at,
+        routed.decision.severity,
+        now,
+        affects=() if alert.status == "resolved" else affected.by(routed),
     )
 
 

@@ -17,7 +17,8 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True):
 
     ``ends_at`` of one that fires is when it ends by itself (0: never). An ``expired`` one did: it counts as resolved,
     though nobody said so, and the same alert with a later end fires anew. ``learned_at`` is when this state was folded
-    in; it takes no part in deciding which state is the newer one.
+    in; it takes no part in deciding which state is the newer one. ``affects`` are the components of pages that it
+    affects: pairs of a destination and a component there.
     """
 
     starts_at: int
@@ -26,6 +27,7 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True):
     severity: severities.Severity
     learned_at: int = 0
     expired: bool = False
+    affects: tuple[tuple[str, str], ...] = ()
 
     @property
     def order(self) -> tuple[int, bool, int, int]:

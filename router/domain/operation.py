@@ -10,7 +10,8 @@ class Operation(msgspec.Struct, frozen=True):
     """One call to make.
 
     ``key`` is the idempotency key and ``reference`` the short name to search for: both the same for every attempt.
-    ``opened_at`` is when the episode opened, in microseconds. ``vendor_id`` is empty until the publication is open.
+    ``opened_at`` is when the episode opened, in microseconds. ``vendor_id`` is empty until the publication is open;
+    where an ``open`` has one, that is what the episode takes up again, and is to be opened again.
     ``linked_id`` is the id of the incident that a page's post belongs to, where there is one.
 
     ``before`` is what was last sent: where the vendor shows neither that nor what is wanted now, a person has changed
@@ -51,7 +52,8 @@ class Seen(msgspec.Struct, frozen=True):
     """What a destination says a publication is now.
 
     ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in
-    its timeline.
+    its timeline. ``note`` is what people are to be told of how it was done. ``ended`` says that
+    it was over only by this very call.
     """
 
     vendor_id: str
@@ -59,3 +61,5 @@ class Seen(msgspec.Struct, frozen=True):
     url: str = ""
     edited: str = ""
     told: tuple[str, ...] = ()
+    note: str = ""
+    ended: bool = False

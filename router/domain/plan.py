@@ -106,9 +106,12 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     # The page may have drafted the post itself, so its own incident has to be there first.
     if desired.adopts and not desired.linked_id and not desired.follows_settled:
         return Rest("waits for the incident that the page follows", waits_for="sibling")
+    if not desired.again_settled:
+        return Rest("waits for the end of what it takes up again", waits_for="sibling")
     if desired.adopts and desired.linked_id and not observed.adoption_tried:
         return Act("adopt", "the page may have drafted this post itself")
-    return _refusal(desired, observed, now) or Act("open", "the incident is open and nothing is there yet")
+    why = "it fires again soon after its end" if desired.again else "the incident is open and nothing is there yet"
+    return _refusal(desired, observed, now) or Act("open", why)
 
 
 def _towards_published(

@@ -39,7 +39,8 @@ class Desired(msgspec.Struct, frozen=True):
     A review is over ``deadline`` microseconds after it began (0: never), and then ``at_deadline`` holds. ``apart`` is
     how far apart updates have to be, ``looks`` how often the vendor is asked what has become of it. ``pardoned_at`` is
     when a person last said that what was refused is to be tried again, ``abandoned_at`` that it is not. ``note`` is
-    what is to be told of the content.
+    what is to be told of the content. ``again`` is the id of what a call of ours has ended at the vendor and
+    this episode takes up again; ``again_settled`` is false while that end is still to come.
     """
 
     present: bool
@@ -60,15 +61,21 @@ class Desired(msgspec.Struct, frozen=True):
     pardoned_at: int = 0
     abandoned_at: int = 0
     note: str = ""
+    again: str = ""
+    again_settled: bool = True
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
-    """An operation that was written down before its call: after a crash nobody knows whether it happened."""
+    """An operation that was written down before its call: after a crash nobody knows whether it happened.
+
+    ``again`` is what at the vendor is to be opened again by it.
+    """
 
     kind: Kind
     number: int
     begun_at: int
     content: Content
+    again: str = ""
 
 
 class Publication(msgspec.Struct, frozen=True):
@@ -83,7 +90,8 @@ class Publication(msgspec.Struct, frozen=True):
     ``waits_of`` is the digest of what waits for a person since ``waits_since``. ``taken_over`` says what a person has
     changed at the vendor: from then on people have the word. ``told`` are the marks of the texts in the vendor's
     timeline after our last operation, which was at ``acted_at``; the vendor was last asked at ``looked_at``, and it
-    refused something for good at ``dead_at``.
+    refused something for good at ``dead_at``. ``ended`` says that it was a call of ours that resolved it,
+    ``reopened`` that it is what the episode before had there.
     """
 
     episode: str
@@ -109,6 +117,8 @@ class Publication(msgspec.Struct, frozen=True):
     acted_at: int = 0
     looked_at: int = 0
     dead_at: int = 0
+    ended: bool = False
+    reopened: bool = False
 
     @property
     def name(self) -> str:

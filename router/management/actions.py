@@ -80,6 +80,7 @@ class Actions:
             outcome = "failed"
             raise
         finally:
+            self._queries.ask_anew()
             await asyncio.shield(self.write_down(act, what, outcome))
 
     async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:
@@ -88,7 +89,9 @@ class Actions:
             reviews = self._queries.reviewing()
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
             if not waits or waits[0].digest != body.seen:
-                raise Changed(shown.review(waits[0]) if waits else None, await self._first(body))
+                raise Changed(shown.review(waits[0]) if waits else None, await self._first(body, gone=not waits))
+            if body.fields and body.decision == "dismiss":
+                raise Unfit("what is dismissed is not shown: it takes no fields")
             if body.fields:
                 fields = {**waits[0].fields, **body.fields}
                 if wrong := pages.wrong_fields(self._settings, body.destination, fields):
@@ -99,17 +102,17 @@ class Actions:
                 verdict = await reviews.decide(waits[0], word)
             except reviewing.ChangedError as error:
                 now = shown.review(error.now) if error.now is not None else None
-                raise Changed(now, await self._first(body)) from error
+                raise Changed(now, await self._first(body, gone=now is None)) from error
             return models.Decided(kind=verdict.kind, who=verdict.who, at=models.at(verdict.at), digest=verdict.digest)
 
-    async def _first(self, body: bodies.Decide) -> str:
-        """Who has decided on it already, if anybody has."""
+    async def _first(self, body: bodies.Decide, *, gone: bool) -> str:
+        """Who has decided on it already, if anybody has; where something waits still, who decided on what was seen."""
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
-        return verdict.who if verdict is not None else ""
+        return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
 
     async def silence(self, act: Act, body: bodies.AddSilence) -> entries.Silence:
-        """Make a silence that begins now; ``Unfit`` where a matcher can't be read, or it would silence everything."""
+        """Make a silence; ``Unfit`` where a matcher can't be read, or it would silence everything."""
         async with self._logged(act, "silence"):
             try:
                 matchers = tuple(silencing.matcher(text) for text in body.matchers)
@@ -117,9 +120,10 @@ class Actions:
                 raise Unfit(str(error)) from error
             if all(one.operator in {"=", "=~"} and one.value in {"", ".*"} for one in matchers):
                 raise Unfit("it would silence everything: at least one matcher has to want some text")
-            now = self._clock()
-            ends_at = now + body.seconds * 1_000_000
-            made = silencing.Silence(parts.new_id()[:12], matchers, now, ends_at, act.actor.person.name, body.comment)
+            starts_at = self._clock() + body.begins_in_seconds * 1_000_000
+            ends_at = starts_at + body.seconds * 1_000_000
+            who = act.actor.person.name
+            made = silencing.Silence(parts.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
             await silences.Silences(self._connection).write(made)
             return next(one for one in await self._queries.ledgers.silences() if one.id == made.id)
 
@@ -147,12 +151,13 @@ class Actions:
             if not await gate.Gate(self._connection).shut("freeze", act.actor.person.name, self._clock(), act.reason):
                 raise Unfit("it is frozen already")
 
-    async def open(self, act: Act, bolt: gate.Bolt) -> None:
+    async def open(self, act: Act, bolt: gate.Bolt) -> entries.Woken:
         """Thaw the pages, or let rules publish by themselves again."""
         async with self._logged(act, "open gate"):
             if not await gate.Gate(self._connection).open(bolt):
                 raise Unfit("it is open already")
-            await pages.publications(self._settings, self._connection).wake_all()
+            looked_at = await pages.publications(self._settings, self._connection).wake_all()
+            return entries.Woken(looked_at=looked_at)
 
     async def redrive(self, act: Act) -> None:
         """Have a dead letter tried again."""
@@ -166,12 +171,13 @@ class Actions:
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             await letters.discard(await _letter(letters, act.subject), act.actor.person.name, act.reason, self._clock())
 
-    async def run_again(self, act: Act) -> str:
-        """Hand in a body of the quarantine again; returns the delivery's id."""
+    async def run_again(self, act: Act) -> entries.HandedIn:
+        """Hand in a body of the quarantine again."""
         async with self._logged(act, "run quarantined"):
             one = await self._quarantined(act.subject)
             try:
-                return (await parts.run_again(self._settings, self._connection, one)).id
+                made = await parts.run_again(self._settings, self._connection, one)
+                return entries.HandedIn(delivery=made.id, alerts=len(made.rows))
             except KeyError:
                 raise Unfit(f"source {one.source} is not configured any more") from None
             except sources.Unparsable as error:

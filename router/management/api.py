@@ -9,7 +9,7 @@ from starlette import requests, responses, routing
 
 from router.documents import nearest
 from router.domain import access
-from router.management import actions, bodies, entries, gatekeeper, models, queries, questions
+from router.management import actions, bodies, entries, gatekeeper, models, queries, questions, reading
 from router.rules import load as rules
 from router.sources import base as sources
 from router.store import errors
@@ -44,6 +44,9 @@ class Call:
         return actions.Act(actions.Actor(self.asked.person, self.asked.address), subject, reason)
 
 
+Handle = Callable[[Call], Awaitable[Any]]
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One line of the table. ``answer`` None is an empty 204; ``etag`` makes the answer's entity tag."""
@@ -52,7 +55,7 @@ class Endpoint:
     path: str
     role: access.Role
     summary: str
-    handle: Callable[[Call], Awaitable[Any]]
+    handle: Handle
     answer: Any = None
     query: type[pydantic.BaseModel] = questions.Nothing
     body: type[pydantic.BaseModel] | None = None
@@ -71,15 +74,22 @@ async def _incident(call: Call) -> Any:
     return _there(await call.ask.incident(call.path["key"]), "there is no incident of this key")
 
 
+async def _story(call: Call) -> Any:
+    return _there(await call.ask.story(call.path["key"]), "there is no incident of this key")
+
+
+async def _quarantined(call: Call) -> Any:
+    return _there(await call.ask.ledgers.quarantined(call.path["id"]), "it is not in quarantine (any more)")
+
+
 async def _reviews(call: Call) -> Any:
     return models.Page(items=await call.ask.reviews())
 
 
 async def _review(call: Call) -> Any:
-    waiting = await call.ask.reviews()
-    wanted = (call.query.incident, call.query.destination)
-    found = next((one for one in waiting if (one.incident, one.destination) == wanted), None)
-    return _there(found, "nothing of this incident waits there")
+    return _there(
+        await call.ask.review(call.query.incident, call.query.destination), "nothing of this incident waits there"
+    )
 
 
 async def _decide(call: Call) -> Any:
@@ -114,7 +124,15 @@ async def _freeze(call: Call) -> Any:
 
 
 async def _run_again(call: Call) -> Any:
-    return entries.Done(done=await call.do.run_again(call.act(call.path["id"])))
+    return await call.do.run_again(call.act(call.path["id"]))
+
+
+async def _redrive(call: Call) -> None:
+    await call.do.redrive(call.act(call.path["id"]))
+
+
+async def _discard(call: Call) -> None:
+    await call.do.discard(call.act(call.path["id"], call.query.reason))
 
 
 async def _make_token(call: Call) -> Any:
@@ -126,6 +144,18 @@ def _listed(ask: Callable[[Call], Awaitable[list[Any]]]) -> Callable[[Call], Awa
         return models.Page(items=await ask(call))
 
     return handle
+
+
+async def _silences(call: Call) -> list[Any]:
+    return await call.ask.ledgers.silences(over=call.query.over)
+
+
+async def _quarantine(call: Call) -> Any:
+    return await call.ask.ledgers.quarantine(cursor=call.query.cursor, limit=call.query.limit)
+
+
+async def _audit(call: Call) -> Any:
+    return await call.ask.ledgers.audit(cursor=call.query.cursor, limit=call.query.limit)
 
 
 async def _sources(call: Call) -> list[Any]:
@@ -142,85 +172,62 @@ def _tag(found: models.Review) -> str:
     return f'"{found.digest}"'
 
 
-def _get(path: str, summary: str, handle: Callable[[Call], Awaitable[Any]], answer: Any, **more: Any) -> Endpoint:
+def _get(path: str, summary: str, handle: Handle, answer: Any, **more: Any) -> Endpoint:
     role = more.pop("role", VIEWER)
     return Endpoint("GET", path, role, summary, handle, answer, **more)
 
 
-def _delete(path: str, summary: str, do: Callable[[Call], Awaitable[None]], role: access.Role = RESPONDER) -> Endpoint:
-    return Endpoint("DELETE", path, role, summary, do, status=204)
+def _post(path: str, summary: str, handle: Handle, answer: Any = None, **more: Any) -> Endpoint:
+    role = more.pop("role", RESPONDER)
+    return Endpoint("POST", path, role, summary, handle, answer, **more)
+
+
+def _delete(path: str, summary: str, do: Handle, role: access.Role = RESPONDER, **more: Any) -> Endpoint:
+    return Endpoint("DELETE", path, role, summary, do, status=200 if "answer" in more else 204, **more)
 
 
 def _page(of: Any) -> Any:
     return models.Page[of]
 
 
+_WAKES: dict[str, Any] = {"answer": entries.Woken}
+_LETTERS = _page(entries.DeadLetter)
 ENDPOINTS = (
     _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),
     _get("/incidents/{key:path}", "One incident whole", _incident, models.Incident),
+    _get("/stories/{key:path}", "All that is kept of an incident", _story, models.Story),
     _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
     _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
-    Endpoint("POST", "/review", RESPONDER, "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
-    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Paged),
+    _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
+    _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
     _get("/rules", "The rules in force", lambda call: call.ask.rules(), models.Rules),
-    Endpoint("POST", "/explain", VIEWER, "Explain a payload", _explain, models.Explained, body=bodies.Explain),
-    _get(
-        "/silences",
-        "Silences",
-        _listed(lambda call: call.ask.ledgers.silences(over=call.query.over)),
-        _page(entries.Silence),
-        query=questions.Silences,
-    ),
-    Endpoint(
-        "POST",
-        "/silences",
-        RESPONDER,
-        "Silence alerts",
-        _add_silence,
-        entries.Silence,
-        body=bodies.AddSilence,
-        status=201,
-    ),
+    _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), models.Outcomes),
+    _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=bodies.Explain),
+    _get("/silences", "Silences", _listed(_silences), _page(entries.Silence), query=questions.Silences),
+    _post("/silences", "Silence alerts", _add_silence, entries.Silence, body=bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
     _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
     _delete("/heartbeats/{key:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["key"]))),
     _get("/gate", "What holds for all pages", lambda call: call.ask.ledgers.gate(), models.Gate),
-    Endpoint("POST", "/freeze", RESPONDER, "Post nothing", _freeze, models.Gate, body=bodies.Why),
-    _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze")),
-    _delete("/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN),
-    _get(
-        "/dead-letters",
-        "Dead letters",
-        _listed(lambda call: call.ask.ledgers.dead_letters()),
-        _page(entries.DeadLetter),
+    _post("/freeze", "Post nothing", _freeze, models.Gate, body=bodies.Why),
+    _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze"), **_WAKES),
+    _delete(
+        "/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN, **_WAKES
     ),
-    Endpoint(
-        "POST",
-        "/dead-letters/{id}/redrive",
-        RESPONDER,
-        "Try it again",
-        lambda call: call.do.redrive(call.act(call.path["id"])),
-        status=204,
-    ),
-    _delete("/dead-letters/{id}", "Let it go", lambda call: call.do.discard(call.act(call.path["id"]))),
-    _get(
-        "/quarantine",
-        "The quarantine",
-        _listed(lambda call: call.ask.ledgers.quarantine(call.query.limit)),
-        _page(entries.Quarantined),
-        query=questions.Paged,
-    ),
-    Endpoint("POST", "/quarantine/{id}/run", RESPONDER, "Hand it in again", _run_again, entries.Done),
+    _get("/dead-letters", "Dead letters", _listed(lambda call: call.ask.ledgers.dead_letters()), _LETTERS),
+    _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
+    _delete("/dead-letters/{id}", "Let it go", _discard, query=questions.Why),
+    _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),
+    _get("/quarantine/{id}", "One body whole", _quarantined, entries.Quarantined),
+    _post("/quarantine/{id}/run", "Hand it in again", _run_again, entries.HandedIn),
     _delete("/quarantine/{id}", "Let it go", lambda call: call.do.drop(call.act(call.path["id"]))),
     _get("/destinations", "Destinations", _listed(lambda call: call.ask.destinations()), _page(models.Destination)),
     _get("/sources", "Sources", _listed(_sources), _page(entries.Source)),
-    _get("/audit", "Who did what", _listed(lambda call: call.ask.ledgers.audit()), _page(entries.Action), role=ADMIN),
+    _get("/audit", "Who did what", _audit, _page(entries.Action), query=questions.Streamed, role=ADMIN),
     _get("/tokens", "Tokens", _listed(lambda call: call.ask.ledgers.tokens()), _page(entries.TokenRow), role=ADMIN),
-    Endpoint(
-        "POST", "/tokens", ADMIN, "Make a token", _make_token, entries.MadeToken, body=bodies.NewToken, status=201
-    ),
+    _post("/tokens", "Make a token", _make_token, entries.MadeToken, role=ADMIN, body=bodies.NewToken, status=201),
     _delete("/tokens/{id}", "Revoke it", lambda call: call.do.revoke(call.act(call.path["id"])), ADMIN),
 )
 
@@ -240,8 +247,8 @@ def _handler(
         try:
             asked = await keeper.admit(request, one.role)
             keeper.check_origin(request, asked, {})
-            query = _read(one.query, dict(request.query_params), "the query")
-            body = await _body(one, request)
+            query = reading.query(one.query, dict(request.query_params))
+            body = await reading.body(one.body, request)
             call = Call(ask, do, asked, request.path_params, query, body)
             return _answered(one, await one.handle(call))
         except FORESEEN as error:
@@ -255,36 +262,6 @@ def _answered(one: Endpoint, found: Any) -> responses.Response:
         return responses.Response(status_code=204)
     headers = {"etag": one.etag(found)} if one.etag is not None else {}
     return responses.Response(found.model_dump_json(), one.status, headers, "application/json")
-
-
-async def _body(one: Endpoint, request: requests.Request) -> Any:
-    if one.body is None:
-        return None
-    raw = await request.body()
-    try:
-        found = one.body.model_validate_json(raw or b"{}")
-    except pydantic.ValidationError as error:
-        raise actions.Unfit(_wrong("the body", error)) from error
-    if isinstance(found, bodies.Decide) and not found.seen:
-        tag = request.headers.get("if-match", "").strip().strip('"')
-        if not tag:
-            raise problems.Problem(
-                428, "precondition", "say what you have seen: If-Match with the entity tag of GET /review, or seen"
-            )
-        found = found.model_copy(update={"seen": tag})
-    return found
-
-
-def _read(model: type[pydantic.BaseModel], found: Mapping[str, str], where: str) -> Any:
-    try:
-        return model.model_validate(found)
-    except pydantic.ValidationError as error:
-        raise actions.Unfit(_wrong(where, error)) from error
-
-
-def _wrong(where: str, error: pydantic.ValidationError) -> str:
-    told = [f"{'.'.join(map(str, one['loc'])) or where}: {one['msg']}" for one in error.errors(include_url=False)]
-    return f"{where} can't be read: {'; '.join(told)}"
 
 
 def problem(error: Exception) -> problems.Problem:

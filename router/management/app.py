@@ -13,6 +13,8 @@ from router.rules import reload
 from router.store import access as access_store
 from router.web import health, problems, senders
 
+MOST_BODY_BYTES = 4 * 1024 * 1024
+
 _HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -69,12 +71,22 @@ def create(made: Parts, pages: Sequence[routing.BaseRoute] = ()) -> types.ASGIAp
 
 
 class _Guarded:
-    """Puts the headers on every answer, also on one that went wrong."""
+    """Puts the headers on every answer, also on one that went wrong, and reads no more of a body than may be sent."""
 
     def __init__(self, app: types.ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        left = MOST_BODY_BYTES
+
+        async def bounded() -> types.Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise exceptions.HTTPException(413)
+            return message
+
         async def guarded(message: types.Message) -> None:
             if message["type"] == "http.response.start":
                 headers = datastructures.MutableHeaders(scope=message)
@@ -82,13 +94,14 @@ class _Guarded:
                     headers.setdefault(name, value)
             await send(message)
 
-        await self._app(scope, receive, guarded)
+        await self._app(scope, bounded, guarded)
 
 
 async def _refused(request: requests.Request, error: Exception) -> responses.Response:
     status = error.status_code if isinstance(error, exceptions.HTTPException) else 500
     name, said = {
         404: ("not-found", "there is nothing at this path"),
+        413: ("too-large", f"the body is larger than {MOST_BODY_BYTES >> 20} MiB"),
         405: ("method", "this path does not answer this method"),
     }.get(status, ("http", "the request can't be answered"))
     return health.problem_response(problems.Problem(status, name, said), request.url.path)

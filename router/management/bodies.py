@@ -34,7 +34,8 @@ class AddSilence(models.Model):
 
     matchers: Annotated[list[_Long], pydantic.Field(min_length=1, max_length=32)]
     comment: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
-    seconds: int = pydantic.Field(default=3600, ge=60, le=366 * 86400)
+    seconds: int = pydantic.Field(default=3600, ge=1, le=366 * 86400)
+    begins_in_seconds: int = pydantic.Field(default=0, ge=0, le=366 * 86400)
 
 
 class Why(models.Model):

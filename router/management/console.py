@@ -10,7 +10,7 @@ import pydantic
 from starlette import requests, responses, routing, staticfiles
 
 from router.domain import access
-from router.management import actions, api, app, bodies, gatekeeper, live, pages, questions, signing
+from router.management import actions, api, app, bodies, gatekeeper, live, pages, questions, reading, signing
 from router.web import problems
 
 _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
@@ -63,8 +63,7 @@ class Console:
                 )
                 return responses.RedirectResponse(await do(self._made.do, act, form), 303)
             except pydantic.ValidationError as error:
-                wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-                return await self._refused(request, actions.Unfit(wrong))
+                return await self._refused(request, actions.Unfit(reading.wrong("the form", error)))
             except api.FORESEEN as error:
                 return await self._refused(request, error)
 
@@ -213,4 +212,7 @@ def _read(model: type[pydantic.BaseModel], found: Any) -> Any:
         return model.model_validate(known)
     except pydantic.ValidationError as error:
         wrong = {str(one["loc"][0]) for one in error.errors()}
-        return model.model_validate({name: value for name, value in known.items() if name not in wrong})
+        right = {name: value for name, value in known.items() if name not in wrong}
+        if wrong & {name for name, field in model.model_fields.items() if field.is_required()}:
+            raise actions.Unfit(reading.wrong("the address", error)) from error
+        return model.model_validate(right)

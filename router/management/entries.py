@@ -35,6 +35,7 @@ class DeadLetter(models.Model):
     since: datetime | None
     incident: str
     body: str
+    body_base64: str = models.NOT_TEXT
 
 
 class Quarantined(models.Model):
@@ -46,6 +47,7 @@ class Quarantined(models.Model):
     kept_at: datetime | None
     headers: dict[str, str]
     body: str
+    body_base64: str = models.NOT_TEXT
 
 
 class Source(models.Model):
@@ -86,7 +88,14 @@ class MadeToken(TokenRow):
     token: str
 
 
-class Done(models.Model):
-    """What was done, in words."""
+class HandedIn(models.Model):
+    """A body of the quarantine that was handed in again: as which delivery, and how many alerts it holds."""
 
-    done: str
+    delivery: str
+    alerts: int
+
+
+class Woken(models.Model):
+    """What was shut is open again: so many incidents are looked at now."""
+
+    looked_at: int

@@ -59,10 +59,17 @@ class Gatekeeper:
             return Asked(person, self.address(request)) if person is not None else None
         cookie = request.cookies.get(COOKIE, "")
         session = await self._sessions.find(cookie) if cookie else None
-        if session is None:
+        if session is None or not await self._holds(session):
             return None
         person = access.Person(session.name, session.role, session.by)
         return Asked(person, self.address(request), session.csrf)
+
+    async def _holds(self, session: access.Session) -> bool:
+        """Whether what somebody signed in with would still let them in."""
+        if not session.token:
+            return True
+        token = await self._tokens.find(session.token)
+        return token is not None and not token.over(self._clock())
 
     async def admit(self, request: requests.HTTPConnection, role: access.Role) -> Asked:
         """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""

@@ -64,7 +64,7 @@ class Ledgers:
         state = await gate.Gate(self.connection).state()
         return models.Gate(
             frozen=str(state.freeze) if state.freeze is not None else "",
-            breaker=str(state.breaker) if state.breaker is not None else "",
+            breaker=state.breaker.why if state.breaker is not None else "",
         )
 
     async def dead_letters(self) -> list[entries.DeadLetter]:
@@ -76,24 +76,21 @@ class Ledgers:
                 problem=one.problem,
                 since=models.at(one.since),
                 incident=one.incident,
-                body=one.body.decode("utf-8", "replace"),
+                **models.text(one.body)._asdict(),
             )
             for one in await dead_letters.DeadLetters(self.settings, self.connection).read()
         ]
 
-    async def quarantine(self, limit: int = 100) -> list[entries.Quarantined]:
+    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""
-        return [
-            entries.Quarantined(
-                id=one.id,
-                source=one.source,
-                problem=one.problem,
-                kept_at=models.at(one.kept_at),
-                headers=one.headers,
-                body=one.body.decode("utf-8", "replace"),
-            )
-            for one in await quarantine.Quarantine(self.connection).read(limit)
-        ]
+        found = await quarantine.Quarantine(self.connection).read(limit, cursor)
+        more = found[-1].id if len(found) == limit else ""
+        return models.Page(items=[shown.quarantined(one) for one in found], next=more)
+
+    async def quarantined(self, identity: str) -> entries.Quarantined | None:
+        """One of these bodies; None where it is not kept (any more)."""
+        found = await quarantine.Quarantine(self.connection).find(identity)
+        return shown.quarantined(found) if found is not None else None
 
     def sources(self) -> list[entries.Source]:
         """The configured sources."""
@@ -108,9 +105,10 @@ class Ledgers:
         """All tokens, the oldest first, without their secrets."""
         return [shown.token(one) for one in await access.Tokens(self.connection).read()]
 
-    async def audit(self, limit: int = 200) -> list[entries.Action]:
+    async def audit(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Action]:
         """What people and programs did lately, the newest first."""
-        return [
+        found, more = await access.Audit(self.connection).page(cursor, limit)
+        items = [
             entries.Action(
                 at=models.at(one.at),
                 who=one.who,
@@ -121,5 +119,6 @@ class Ledgers:
                 outcome=one.outcome,
                 reason=one.reason,
             )
-            for one in await access.Audit(self.connection).newest(limit)
+            for one in found
         ]
+        return models.Page(items=items, next=more)

@@ -3,8 +3,9 @@
 Times are RFC 3339 in UTC; null where there is none. Durations are seconds.
 """
 
+import base64
 from datetime import UTC, datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import pydantic
 
@@ -14,6 +15,27 @@ _T = TypeVar("_T")
 def at(moment: int) -> datetime | None:
     """A time in microseconds since the epoch; None where there is none."""
     return datetime.fromtimestamp(moment / 1_000_000, UTC) if moment else None
+
+
+class Text(NamedTuple):
+    """A body as JSON can hold it."""
+
+    body: str
+    body_base64: str
+
+
+def text(body: bytes) -> Text:
+    """A body as text, and in base64 where it is none."""
+    said = body.decode("utf-8", "replace")
+    return Text(said, "" if said.encode() == body else base64.b64encode(body).decode())
+
+
+def raw(body: str, body_base64: str) -> bytes:
+    """The body that these two stand for, byte for byte."""
+    return base64.b64decode(body_base64) if body_base64 else body.encode()
+
+
+NOT_TEXT: Any = pydantic.Field(default="", description="The body as it is, where it is not UTF-8; empty where it is.")
 
 
 class Model(pydantic.BaseModel):
@@ -103,6 +125,14 @@ class Incident(IncidentRow):
     timeline: list[Event]
 
 
+class Story(Model):
+    """An incident, its publications and its timeline as they are kept; times are microseconds since the epoch."""
+
+    incident: dict[str, Any]
+    publications: list[dict[str, Any]]
+    timeline: list[list[Any]]
+
+
 class Review(Model):
     """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen."""
 
@@ -139,6 +169,7 @@ class DeliveryRow(Model):
     source: str
     received_at: datetime | None
     alerts: int
+    ignored: int
     rules: list[str]
 
 
@@ -164,6 +195,7 @@ class Delivery(DeliveryRow):
 
     decisions: list[Decision]
     body: str
+    body_base64: str = NOT_TEXT
 
 
 class Rule(Model):
@@ -185,6 +217,12 @@ class Rules(Model):
     version: str
     items: list[Rule]
     problems: list[str]
+
+
+class Outcomes(Model):
+    """How often the reviews of each rule ended how, also of rules that are not in force any more."""
+
+    rules: dict[str, dict[str, int]]
 
 
 class Explained(Model):

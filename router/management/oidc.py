@@ -1,9 +1,15 @@
-"""People who sign in with an OpenID Connect provider: the authorization code flow with PKCE, done by Authlib."""
+"""People who sign in with an OpenID Connect provider: the authorization code flow with PKCE, done by Authlib.
 
-from collections.abc import Callable
+Nothing of an alert comes by here; what is decided is who somebody is and which role their groups give them.
+"""
+
+import asyncio
+import contextlib
+import urllib.parse
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 from authlib.integrations import httpx_client
 from authlib.integrations.base_client import OAuthError
@@ -15,22 +21,52 @@ from router.domain import access
 from router.settings import sections
 from router.store import access as access_store
 
-_UNDER_WAY_SECONDS = 600
+UNDER_WAY_SECONDS = 600  # How long somebody may take at the provider.
+_METADATA_LIFE = 600_000_000  # Microseconds; a provider may move its endpoints while we run.
 _TIMEOUT_SECONDS = 10.0
 _LEEWAY_SECONDS = 60
-_ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "EdDSA"]  # Signed by the provider's own key.
+_LONGEST_NAME = 100
+ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "PS256", "Ed25519"]  # Signed by the provider's own key.
 
 
 class RefusedError(Exception):
-    """Somebody can't be signed in; the text says why and is fit to be shown to them."""
+    """Somebody can't be signed in; the text says why and is fit to be shown to them. ``status`` is the answer's."""
+
+    status = 403
+
+
+class UnansweredError(RefusedError):
+    """The provider can't be reached, or what answers there is none: later may be better."""
+
+    status = 502
 
 
 class _Begun(msgspec.Struct, array_like=True):
-    """What has to be the same when somebody comes back."""
+    """What has to be the same when somebody comes back; ``browser`` is the hash of their cookie."""
 
     verifier: str
     nonce: str
     to: str
+    browser: str
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    """What a provider says of itself (OpenID Connect Discovery 1.0, section 3), as far as it is needed."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str = ""
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+
+
+class _Tokens(msgspec.Struct):
+    id_token: str
+
+
+class _Keys(msgspec.Struct):
+    keys: list[dict[str, Any]]
 
 
 class Provider:
@@ -47,17 +83,22 @@ class Provider:
         self._clock = clock
         self._sessions = sessions
         self._new_text = new_text
-        self._found: dict[str, Any] = {}
+        self._tls = httpx2.create_ssl_context()  # Once: it takes long enough to be felt by others.
+        self._metadata: _Metadata | None = None
+        self._metadata_until = 0
 
-    async def begin(self, back: str, to: str) -> str:
-        """The address at the provider where somebody signs in; afterwards they go to ``to`` here."""
-        metadata = await self._metadata()
+    async def begin(self, back: str, to: str, browser: str) -> str:
+        """The address at the provider where somebody signs in; afterwards they go to ``to`` here.
+
+        ``back`` is where the provider sends them, and ``browser`` the secret by which their browser is known again.
+        """
+        metadata = await self._found()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)
-        kept = msgspec.msgpack.encode(_Begun(verifier, nonce, to))
-        await self._sessions.put_away(f"oidc {state}", kept, _UNDER_WAY_SECONDS)
-        async with self._client(back) as client:
+        kept = msgspec.msgpack.encode(_Begun(verifier, nonce, to, access.digest(browser)))
+        await self._sessions.put_away(state, kept, UNDER_WAY_SECONDS)
+        async with self._client(back, metadata) as client:
             url, _ = client.create_authorization_url(
-                metadata["authorization_endpoint"],
+                metadata.authorization_endpoint,
                 state=state,
                 nonce=nonce,
                 code_challenge=create_s256_code_challenge(verifier),
@@ -65,77 +106,126 @@ class Provider:
             )
         return str(url)
 
-    async def end(self, url: str, back: str) -> tuple[access.Person, str]:
+    async def end(self, query: Mapping[str, str], back: str, browser: str) -> tuple[access.Person, str]:
         """Who came back from the provider, and where they go; ``RefusedError`` where it is nobody with a role."""
-        query = httpx.URL(url).params
-        kept = await self._sessions.take_out(f"oidc {query.get('state', '')}")
-        if kept is None:
-            raise RefusedError("this sign-in was not begun here, or too long ago: try again")
-        begun = msgspec.msgpack.decode(kept, type=_Begun)
+        kept = await self._sessions.take_out(query.get("state", ""))
+        begun = msgspec.msgpack.decode(kept, type=_Begun) if kept is not None else None
+        # Whoever lets somebody else open their own way back would have them act in their name.
+        if begun is None or begun.browser != access.digest(browser):
+            raise RefusedError("this sign-in was not begun in this browser, or too long ago: try again")
         if "error" in query:
-            raise RefusedError(f"the provider says: {query.get('error_description') or query['error']}")
-        metadata = await self._metadata()
-        try:
-            async with self._client(back) as client:
-                token = await client.fetch_token(
-                    metadata["token_endpoint"], code=query.get("code", ""), code_verifier=begun.verifier
-                )
-                keys = (await client.get(metadata["jwks_uri"], withhold_token=True)).json()
-            claims = self._claims(token.get("id_token", ""), keys, metadata["issuer"], begun.nonce)
-        except (OAuthError, httpx.HTTPError, jose_errors.JoseError, ValueError) as error:
-            raise RefusedError(f"the provider's answer is not accepted: {type(error).__name__}") from error
+            raise RefusedError(f"the provider says: {(query.get('error_description') or query['error'])[:200]}")
+        metadata = await self._found()
+        with _answering():
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._client(back, metadata) as client:
+                claims = await self._claims(client, metadata, query.get("code", ""), begun)
         return self._person(claims), begun.to
 
-    def _claims(self, token: str, keys: Any, issuer: str, nonce: str) -> dict[str, Any]:
-        found = jwt.decode(token, jwk.KeySet.import_key_set(keys), _ALGORITHMS)
+    async def _claims(self, client: Any, metadata: _Metadata, code: str, begun: _Begun) -> dict[str, Any]:
+        answer = await client.fetch_token(
+            metadata.token_endpoint, grant_type="authorization_code", code=code, code_verifier=begun.verifier
+        )
+        token = msgspec.convert(dict(answer), _Tokens).id_token
+        keys = await client.request("GET", metadata.jwks_uri, withhold_token=True)
+        keys.raise_for_status()
+        claims = self._proven(token, msgspec.json.decode(keys.content, type=_Keys), metadata.issuer, begun.nonce)
+        if self._config.claim in claims or not metadata.userinfo_endpoint:
+            return claims
+        # Some providers keep the token small and tell groups only here.
+        more = await client.get(metadata.userinfo_endpoint)
+        more.raise_for_status()
+        told = msgspec.json.decode(more.content, type=dict[str, Any])
+        if told.get("sub") != claims["sub"]:
+            raise RefusedError("the provider speaks of two people at once")
+        return told | claims
+
+    def _proven(self, token: str, keys: _Keys, issuer: str, nonce: str) -> dict[str, Any]:
+        found = jwt.decode(token, jwk.KeySet.import_key_set({"keys": keys.keys}), ALGORITHMS)
+        audience, client = found.claims.get("aud"), self._config.client_id
         wanted = jwt.JWTClaimsRegistry(
             now=self._clock() // 1_000_000,
             leeway=_LEEWAY_SECONDS,
             iss={"essential": True, "value": issuer},
-            aud={"essential": True, "value": self._config.client_id},
+            sub={"essential": True},
+            aud={"essential": True, "value": client},
+            azp={"essential": isinstance(audience, list) and len(audience) > 1, "value": client},
             exp={"essential": True},
             nonce={"essential": True, "value": nonce},
         )
         wanted.validate(found.claims)
         return dict(found.claims)
 
-    def _person(self, claims: dict[str, Any]) -> access.Person:
+    def _person(self, claims: Mapping[str, Any]) -> access.Person:
         groups = claims.get(self._config.claim, [])
         held = {groups} if isinstance(groups, str) else set(map(str, groups)) if isinstance(groups, list) else set()
-        name = str(claims.get("email") or claims.get("preferred_username") or claims.get("sub", ""))[:100]
-        config = self._config
+        name, config = _name(claims), self._config
         for role, wanted in (
             (access.Role.ADMIN, config.admins),
             (access.Role.RESPONDER, config.responders),
             (access.Role.VIEWER, config.viewers),
         ):
             if held & set(wanted):
-                return access.Person(name, role, "oidc")
+                return access.Person(name, role, f"oidc {_plain(claims['sub'])}")
         raise RefusedError(f"{name} is in none of the groups that may look here")
 
-    async def _metadata(self) -> dict[str, Any]:
-        if not self._found:
-            url = f"{self._config.issuer.rstrip('/')}/.well-known/openid-configuration"
-            try:
-                async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
-                    answer = await client.get(url)
+    async def _found(self) -> _Metadata:
+        """What the provider says of itself, asked anew now and then."""
+        if self._metadata is None or self._clock() >= self._metadata_until:
+            base = self._config.issuer.rstrip("/")
+            with _answering():
+                asking = httpx2.AsyncClient(verify=self._tls, trust_env=self._proxied)
+                async with asyncio.timeout(_TIMEOUT_SECONDS), asking as client:
+                    answer = await client.get(f"{base}/.well-known/openid-configuration")
                     answer.raise_for_status()
-                    found = answer.json()
-            except (httpx.HTTPError, ValueError) as error:
-                raise RefusedError("the provider can't be reached now") from error
-            if found.get("issuer", "").rstrip("/") != self._config.issuer.rstrip("/"):
+                    found = msgspec.json.decode(answer.content, type=_Metadata)
+            if found.issuer.rstrip("/") != base:
                 raise RefusedError("the provider calls itself otherwise than `issuer` does")
-            self._found = found
-        return self._found
+            self._metadata, self._metadata_until = found, self._clock() + _METADATA_LIFE
+        return self._metadata
 
-    def _client(self, back: str) -> Any:
+    @property
+    def _proxied(self) -> bool:
+        """Whether a proxy of the environment is used: for the world outside, never for this machine."""
+        return urllib.parse.urlsplit(self._config.issuer).hostname not in sections.LOOPBACK
+
+    def _client(self, back: str, metadata: _Metadata) -> Any:
+        basic = "client_secret_basic" in metadata.token_endpoint_auth_methods_supported
         return httpx_client.AsyncOAuth2Client(
             client_id=self._config.client_id,
             client_secret=self._config.client_secret.get_secret_value(),
-            scope="openid email profile",
+            token_endpoint_auth_method="client_secret_basic" if basic else "client_secret_post",
+            scope=" ".join(self._config.scopes),
             redirect_uri=back,
             timeout=_TIMEOUT_SECONDS,
+            verify=self._tls,
+            trust_env=self._proxied,
         )
+
+
+@contextlib.contextmanager
+def _answering() -> Iterator[None]:
+    """Say in our own words what goes wrong with the provider; the log has the cause."""
+    try:
+        yield
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
+        raise UnansweredError("the provider can't be reached now") from error
+    except OAuthError as error:
+        raise RefusedError("the provider does not stand by this sign-in: try again") from error
+    except jose_errors.JoseError as error:
+        raise RefusedError("the provider's proof of who you are is not accepted") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        # What is not JSON, or has not the fields it should.
+        raise UnansweredError("what the provider answers can't be understood") from error
+
+
+def _name(claims: Mapping[str, Any]) -> str:
+    """What somebody is called; an address that they have not proven could be anybody's."""
+    email = claims.get("email") if claims.get("email_verified", True) in (True, "true") else None
+    return _plain(email or claims.get("preferred_username") or claims["sub"])
+
+
+def _plain(text: Any) -> str:
+    return "".join(char for char in str(text) if char.isprintable())[:_LONGEST_NAME]
 
 
 def provider(

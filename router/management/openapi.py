@@ -7,7 +7,8 @@ import pydantic
 from pydantic import json_schema
 
 import router
-from router.management import api
+from router.management import api, bodies
+from router.web import openapi
 
 _REFERENCE = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"{(\w+)(?::path)?}")
@@ -16,6 +17,7 @@ _REFUSALS = {
     "403": "The role does not suffice, or a form is not of this session.",
     "404": "It is not there (any more).",
     "409": "The rules can't be used.",
+    "413": "The body is too large.",
     "412": "Somebody or something else was first: `by` says who, `now` what waits instead.",
     "422": "A parameter or the body can't be read; the detail says where.",
     "428": "What was seen has to be said.",
@@ -57,7 +59,8 @@ def _operation(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in _PARAMETER.findall(one.path)
         ]
-        + _query(one.query),
+        + _query(one.query)
+        + ([_IF_MATCH] if one.body is bodies.Decide else []),
         "responses": {
             str(one.status if one.answer is not None else 204): _success(one, schemas),
             **{status: _refusal(said) for status, said in _REFUSALS.items()},
@@ -82,7 +85,8 @@ def _success(one: api.Endpoint, schemas: Any) -> dict[str, Any]:
     if one.answer is None:
         return {"description": "It is done."}
     schema = schemas[(one.answer, "serialization")]
-    return {"description": "What was asked for.", "content": {"application/json": {"schema": schema}}}
+    found = {"description": "What was asked for.", "content": {"application/json": {"schema": schema}}}
+    return found | ({"headers": {"ETag": {"schema": {"type": "string"}}}} if one.etag is not None else {})
 
 
 def _refusal(said: str) -> dict[str, Any]:
@@ -90,17 +94,14 @@ def _refusal(said: str) -> dict[str, Any]:
     return {"description": said, "content": {"application/problem+json": {"schema": schema}}}
 
 
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The entity tag of what was seen.",
+    "schema": {"type": "string"},
+}
 _PROBLEM = {
-    "type": "object",
-    "description": "RFC 9457.",
-    "required": ["type", "title", "status", "detail", "instance"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "by": {"type": "string"},
-        "now": {},
-    },
+    **openapi.PROBLEM,
+    "properties": {**openapi.PROBLEM["properties"], "by": {"type": "string"}, "now": {}},
 }

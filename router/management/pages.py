@@ -11,10 +11,12 @@ import pydantic
 
 from router.assembly import parts
 from router.domain import access
-from router.management import actions, api, bodies, models, queries, questions, shown
+from router.management import actions, api, bodies, queries, questions, reading, shown
 from router.rules import explain as explaining
 from router.rules import load as rules
 from router.rules import ruleset
+
+_MOST_BODIES = 20  # Of the quarantine at once: each is shown with its beginning.
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,13 @@ async def _reviews(ask: queries.Queries, _: Any) -> dict[str, Any]:
 
 
 async def _review(ask: queries.Queries, query: questions.Review) -> dict[str, Any]:
-    wanted = (query.incident, query.destination)
-    found = next((one for one in await ask.reviews() if (one.incident, one.destination) == wanted), None)
+    found = await ask.review(query.incident, query.destination)
     if found is None:
         raise actions.NotThere("nothing of this incident waits there (any more)")
     return {"one": found}
 
 
-async def _deliveries(ask: queries.Queries, query: questions.Paged) -> dict[str, Any]:
+async def _deliveries(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
     return {"found": await ask.deliveries(cursor=query.cursor, limit=query.limit)}
 
 
@@ -102,9 +103,10 @@ async def _playground(ask: queries.Queries, query: questions.Playground) -> dict
 
 async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
     """What the rules say of a payload, and what other rules would say, where some are given."""
-    asked = bodies.Explain(
-        source=form.get("source", ""), payload=form.get("payload", ""), delivery=form.get("delivery", "")
-    )
+    try:
+        asked = bodies.Explain.model_validate({name: form.get(name, "") for name in bodies.Explain.model_fields})
+    except pydantic.ValidationError as error:
+        raise actions.Unfit(reading.wrong("the form", error)) from error
     board = _board(ask, form)
     try:
         alerts, at = await ask.alerts(asked)
@@ -150,8 +152,9 @@ async def _dead_letters(ask: queries.Queries, _: Any) -> dict[str, Any]:
     return {"letters": await ask.ledgers.dead_letters()}
 
 
-async def _quarantine(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    return {"bodies": await ask.ledgers.quarantine()}
+async def _quarantine(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
+    found = await ask.ledgers.quarantine(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    return {"bodies": found.items, "next": found.next}
 
 
 async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
@@ -165,9 +168,9 @@ async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
     return {"gate": await ask.ledgers.gate(), "previews": previews, "destinations": await ask.destinations()}
 
 
-async def _audit(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    found: list[models.Model] = list(await ask.ledgers.audit())
-    return {"actions": found, "tokens": await ask.ledgers.tokens()}
+async def _audit(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
+    found = await ask.ledgers.audit(cursor=query.cursor, limit=query.limit)
+    return {"actions": found.items, "next": found.next, "tokens": await ask.ledgers.tokens()}
 
 
 PAGES = (
@@ -176,14 +179,14 @@ PAGES = (
     Page("/incident", "Incident", "incident.html", _incident, questions.Key),
     Page("/reviews", "Reviews", "reviews.html", _reviews),
     Page("/review", "Review", "review.html", _review, questions.Review),
-    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, questions.Paged),
+    Page("/deliveries", "Deliveries", "deliveries.html", _deliveries, questions.Streamed),
     Page("/delivery", "Delivery", "delivery.html", _delivery, questions.Identity),
     Page("/rules", "Rules", "rules.html", _rules),
     Page("/playground", "Playground", "playground.html", _playground, questions.Playground),
     Page("/silences", "Silences", "silences.html", _silences, questions.Silences),
     Page("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
     Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters),
-    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine),
+    Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, questions.Streamed),
     Page("/pages", "Pages", "pages.html", _pages),
-    Page("/audit", "Audit", "audit.html", _audit, role=api.ADMIN),
+    Page("/audit", "Audit", "audit.html", _audit, questions.Streamed, role=api.ADMIN),
 )

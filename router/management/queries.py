@@ -1,5 +1,6 @@
 """Everything that people may ask: one set of questions under the console, the API and the commands."""
 
+import bisect
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -18,7 +19,6 @@ from router.store import archive, counts, health, quarantine, stream
 from router.store import incidents as incident_store
 from router.worker import reviews as reviewing
 
-_MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 _FRESH_MICROSECONDS = 1_000_000
 
 
@@ -41,6 +41,8 @@ class Queries:
         self._places = pages.kinds(settings)
         self._held: Mapping[str, incident_store.Held] = {}
         self._held_at = 0
+        self._waiting: list[models.Review] = []
+        self._waiting_since = 0
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self.all_incidents)
 
     def rule_set(self) -> ruleset.RuleSet:
@@ -61,7 +63,7 @@ class Queries:
         """Incidents, those that are open first and the worst of them before the others.
 
         ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
-        for in key, title, rule and labels. ``cursor`` is where the page before ended.
+        for in key, title, rule and labels. ``cursor`` is where the page before ended; ``ValueError`` where it is none.
         """
         found = [
             one.incident
@@ -69,9 +71,9 @@ class Queries:
             if shown.wanted(one.incident, status, severity, text.lower())
         ]
         found.sort(key=shown.order)
-        start = shown.after(found, cursor, lambda one: one.key)
+        start = bisect.bisect_right(found, shown.place(cursor), key=shown.order) if cursor else 0
         chosen = found[start : start + limit]
-        more = chosen[-1].key if chosen and start + limit < len(found) else ""
+        more = shown.cursor(chosen[-1]) if start + limit < len(found) else ""
         return models.Page(items=[shown.row(one) for one in chosen], next=more)
 
     async def incident(self, key: str) -> models.Incident | None:
@@ -113,13 +115,31 @@ class Queries:
             ],
         )
 
+    async def story(self, key: str) -> models.Story | None:
+        """An incident as it is kept; None where there is none of this key."""
+        story = await pages.told(self.settings, self.connection, key)
+        return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
+
     def reviewing(self) -> reviewing.Reviews:
         """What waits, for deciding on it."""
         return pages.reviews(self.settings, self.connection, self.clock)
 
     async def reviews(self) -> list[models.Review]:
-        """What waits for a person, the oldest first."""
-        return [shown.review(one) for one in await self.reviewing().waiting()]
+        """What waits for a person, the oldest first; at most a second old, as incidents are."""
+        now = self.clock()
+        if now - self._waiting_since > _FRESH_MICROSECONDS:
+            self._waiting = [shown.review(one) for one in await self.reviewing().waiting()]
+            self._waiting_since = now
+        return self._waiting
+
+    async def review(self, incident: str, destination: str) -> models.Review | None:
+        """What waits of an incident at a destination, as it is now; None where nothing does."""
+        found = [one for one in await self.reviewing().of(incident) if one.destination == destination]
+        return shown.review(found[0]) if found else None
+
+    def ask_anew(self) -> None:
+        """Remember nothing: somebody has acted, and wants to see what came of it."""
+        self._held_at = self._waiting_since = 0
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""
@@ -131,11 +151,12 @@ class Queries:
         found = await self._archive().find(identity_)
         if found is None:
             return None
-        one = found.delivery
+        one, text = found.delivery, models.text(found.body)
         return models.Delivery(
             **shown.delivery_row(one).model_dump(),
             decisions=[shown.decision(one, decided) for decided in one.rows],
-            body=found.body.decode("utf-8", "replace"),
+            body=text.body,
+            body_base64=text.body_base64,
         )
 
     def _archive(self) -> archive.Archive:
@@ -160,6 +181,11 @@ class Queries:
         ]
         problems = [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
         return models.Rules(version=rules.version, items=items, problems=problems)
+
+    async def outcomes(self) -> models.Outcomes:
+        """How the reviews of each rule ended."""
+        found = await counts.Counts(self.connection).read()
+        return models.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
         """The alerts of a payload or a delivery, and when they came (microseconds).

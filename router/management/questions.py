@@ -4,6 +4,16 @@ from typing import Annotated, Literal
 
 import pydantic
 
+from router.management import shown
+
+
+def _cursor(text: str) -> str:
+    """A cursor of incidents, where it can be read."""
+    if text:
+        shown.place(text)
+    return text
+
+
 _Text = Annotated[str, pydantic.Field(max_length=500)]
 
 
@@ -13,19 +23,21 @@ class Nothing(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-class Paged(Nothing):
-    """One page of many."""
+class Streamed(Nothing):
+    """One page of many that were written one after the other: the cursor is the place of one of them."""
 
-    cursor: _Text = ""
+    cursor: str = pydantic.Field(default="", pattern=r"^(\d{1,19}-\d{1,19})?$")
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
-class Incidents(Paged):
+class Incidents(Nothing):
     """Which incidents: ``open`` are all that are not over. ``text`` stands in key, title, rule or labels."""
 
     status: Literal["open", "pending", "closed", "all"] = "open"
     severity: Literal["", "info", "minor", "major", "critical"] = ""
     text: _Text = ""
+    cursor: Annotated[str, pydantic.Field(max_length=8000), pydantic.AfterValidator(_cursor)] = ""
+    limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
 class Review(Nothing):
@@ -39,6 +51,12 @@ class Silences(Nothing):
     """Which silences: with ``over`` those, too, that have ended."""
 
     over: bool = False
+
+
+class Why(Nothing):
+    """A reason for the record."""
+
+    reason: Annotated[str, pydantic.Field(max_length=4000)] = ""
 
 
 class Key(Nothing):

@@ -1,6 +1,7 @@
 """From what the domain knows to what people are told: each function makes one model."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import base64
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,9 +14,12 @@ from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.management import entries, models
 from router.rules import explain as explaining
+from router.store import quarantine
 from router.worker import desire
 from router.worker import reviews as reviewing
 
+Order = tuple[bool, int, int, str]
+_place = msgspec.json.Decoder(Order).decode
 _MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 
 
@@ -71,16 +75,23 @@ def _said(one: incidents.Incident) -> Iterable[str]:
         yield from (f"{name}={value}" for name, value in one.opening_alert.labels.items())
 
 
-def order(one: incidents.Incident) -> tuple[bool, int, int, str]:
+def order(one: incidents.Incident) -> Order:
     """What sorts incidents: those that are not over first, and the worst of them."""
     return (one.status == "closed", -one.severity, -max(one.closed_at, one.opened_at), one.key)
 
 
-def after(found: Sequence[Any], cursor: str, name: Callable[[Any], str]) -> int:
-    """Where in a list the page begins after the one that ended with ``cursor``."""
-    if not cursor:
-        return 0
-    return next((place + 1 for place, one in enumerate(found) if name(one) == cursor), len(found))
+def cursor(one: incidents.Incident) -> str:
+    """The place of an incident in their order, as text; it holds also when the incident is somewhere else by now."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(order(one))).decode().rstrip("=")
+
+
+def place(cursor: str) -> Order:
+    """The place that a cursor stands for; ``ValueError`` where it is none."""
+    try:
+        found: Order = _place(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except msgspec.MsgspecError as error:
+        raise ValueError("is not what `next` was") from error
+    return found
 
 
 def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
@@ -156,6 +167,7 @@ def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
         source=one.source,
         received_at=models.at(one.received_at),
         alerts=len(one.rows),
+        ignored=sum(decided.response < 0 for decided in one.rows),
         rules=sorted({one.responses[decided.response].rule for decided in one.rows if decided.response >= 0}),
     )
 
@@ -177,6 +189,18 @@ def decision(one: deliveries.Delivery, decided: deliveries.Row) -> models.Decisi
         place=response.place if response is not None else "",
         destinations=[target.destination for target in response.targets] if response is not None else [],
         ignored=decided.ignored,
+    )
+
+
+def quarantined(one: quarantine.Quarantined) -> entries.Quarantined:
+    """A body that could not be read."""
+    return entries.Quarantined(
+        id=one.id,
+        source=one.source,
+        problem=one.problem,
+        kept_at=models.at(one.kept_at),
+        headers=one.headers,
+        **models.text(one.body)._asdict(),
     )
 
 

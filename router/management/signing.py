@@ -1,17 +1,24 @@
 """Signing in and out: with a token, or with an OpenID Connect provider; the session stands in Redis."""
 
-import secrets
-import urllib.parse
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette import requests, responses, routing
 
 from router.domain import access
-from router.management import app, gatekeeper, oidc
+from router.management import actions, api, app, gatekeeper, oidc
 from router.store import access as access_store
 from router.telemetry import log
 
+BACK = "/sign-in/oidc/back"
+"""Where a provider sends people back to."""
+BEGUN = "incident-router-sign-in"
+"""The cookie by which a browser that comes back from the provider is known to be the one that left."""
+
 _log = log.get("management")
+_DEPARTURES = 60  # A minute and address, behind which there may be an office.
+_LONGEST_PATH = 2000
+Handle = Callable[[requests.Request], Awaitable[responses.Response]]
 Render = Callable[..., Awaitable[responses.Response]]
 
 
@@ -27,12 +34,35 @@ class Signing:
     def routes(self) -> list[routing.BaseRoute]:
         """All of their routes."""
         return [
-            routing.Route("/sign-in", self._show, methods=["GET"]),
-            routing.Route("/sign-in", self._by_token, methods=["POST"]),
-            routing.Route("/sign-out", self._out, methods=["POST"]),
-            routing.Route("/sign-in/oidc", self._leave, methods=["GET"]),
-            routing.Route("/sign-in/oidc/back", self._come_back, methods=["GET"]),
+            routing.Route("/sign-in", self._answering(self._show), methods=["GET"]),
+            routing.Route("/sign-in", self._answering(self._by_token), methods=["POST"]),
+            routing.Route("/sign-out", self._answering(self._out), methods=["POST"]),
+            routing.Route("/sign-in/oidc", self._answering(self._leave), methods=["GET"]),
+            routing.Route(BACK, self._answering(self._come_back), methods=["GET"]),
         ]
+
+    def _answering(self, handle: Handle) -> Handle:
+        """Say what went wrong on a page of ours, also where the store can't be reached."""
+
+        async def answer(request: requests.Request) -> responses.Response:
+            try:
+                return await handle(request)
+            except oidc.RefusedError as error:
+                cause = error.__cause__
+                _log.warning(
+                    "sign_in_refused",
+                    address=self._made.keeper.address(request),
+                    problem=str(error),
+                    cause=f"{type(cause).__name__}: {cause}"[:300] if cause is not None else None,
+                )
+                return await self._show(request, str(error), error.status)
+            except api.FORESEEN as error:
+                wrong = api.problem(error)
+                return await self._render(
+                    request, None, "problem.html", wrong.status, title="Sign in", problem=wrong.detail, now=None
+                )
+
+        return answer
 
     async def _show(self, request: requests.Request, problem: str = "", status: int = 200) -> responses.Response:
         to = _own_path(request.query_params.get("to", "/"))
@@ -51,32 +81,36 @@ class Signing:
         if person is None:
             _log.warning("sign_in_refused", address=address)
             return await self._show(request, "this is no token that holds", 401)
-        return await self._signed_in(request, person, to)
+        return await self._signed_in(request, person, to, access.split_token(text)[0])
 
-    async def _signed_in(self, request: requests.Request, person: access.Person, to: str) -> responses.Response:
-        secret = self._new_text(32)
-        session = access.Session(person.name, person.role, person.by, self._new_text(24), self._made.ask.clock())
+    async def _signed_in(
+        self, request: requests.Request, person: access.Person, to: str, token: str = ""
+    ) -> responses.Response:
+        """Begin a session, and end the one before: what was signed in with is over once something else is."""
+        secret, csrf = self._new_text(32), self._new_text(24)
+        session = access.Session(person.name, person.role, person.by, csrf, self._made.ask.clock(), token)
         await self._made.sessions.write(secret, session)
+        await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
+        actor = actions.Actor(person, self._made.keeper.address(request))
+        await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
         answer = responses.RedirectResponse(to, 303)
-        public = self._made.ask.settings.management.public_url
-        answer.set_cookie(
-            gatekeeper.COOKIE,
-            secret,
-            max_age=access_store.SESSION_SECONDS,
-            secure=public.startswith("https:") or request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+        flags = self._flags(request)
+        answer.set_cookie(gatekeeper.COOKIE, secret, max_age=access_store.SESSION_SECONDS, **flags)
         return answer
+
+    def _flags(self, request: requests.Request) -> dict[str, Any]:
+        """What keeps a cookie from scripts, from other sites' forms and, where browsers use TLS, from the wire."""
+        public = self._made.ask.settings.management.public_url
+        secure = public.startswith("https:") or request.url.scheme == "https"
+        return {"secure": secure, "httponly": True, "samesite": "lax"}
 
     async def _out(self, request: requests.Request) -> responses.Response:
         asked = await self._made.keeper.who(request)
         if asked is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
-                offered = str(form.get(gatekeeper.CSRF_FIELD, ""))
-            if secrets.compare_digest(offered.encode(), asked.csrf.encode()):
-                await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
+                self._made.keeper.check_origin(request, asked, form)
+            await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
         answer.delete_cookie(gatekeeper.COOKIE)
         return answer
@@ -84,30 +118,29 @@ class Signing:
     async def _leave(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
             return await self._show(request, "signing in with a provider is not configured", 404)
-        try:
-            to = _own_path(request.query_params.get("to", "/"))
-            return responses.RedirectResponse(await self._provider.begin(self._back(request), to), 303)
-        except oidc.RefusedError as error:
-            return await self._show(request, str(error), 502)
+        if not await self._made.sessions.may_try(f"oidc {self._made.keeper.address(request)}", _DEPARTURES):
+            return await self._show(request, "too many tries: wait a minute", 429)
+        # The same in all tabs of a browser, so that several may be on their way.
+        browser = request.cookies.get(BEGUN) or self._new_text(24)
+        to = _own_path(request.query_params.get("to", "/"))
+        answer = responses.RedirectResponse(await self._provider.begin(self._back(), to, browser), 303)
+        flags = self._flags(request)
+        answer.set_cookie(BEGUN, browser, max_age=oidc.UNDER_WAY_SECONDS, path="/sign-in/oidc", **flags)
+        return answer
 
     async def _come_back(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
             return await self._show(request, "signing in with a provider is not configured", 404)
-        try:
-            person, to = await self._provider.end(str(request.url), self._back(request))
-        except oidc.RefusedError as error:
-            _log.warning("sign_in_refused", address=self._made.keeper.address(request), problem=str(error))
-            return await self._show(request, str(error), 403)
+        browser = request.cookies.get(BEGUN, "")
+        person, to = await self._provider.end(request.query_params, self._back(), browser)
         return await self._signed_in(request, person, to)
 
-    def _back(self, request: requests.Request) -> str:
+    def _back(self) -> str:
         """Where the provider sends people back to."""
-        base = self._made.ask.settings.management.public_url or str(request.base_url).rstrip("/")
-        return f"{base}/sign-in/oidc/back"
+        return f"{self._made.ask.settings.management.public_url}{BACK}"
 
 
 def _own_path(to: str) -> str:
     """A path of ours to go to; never somebody else's address."""
-    parts = urllib.parse.urlsplit(to)
-    fine = to.startswith("/") and not to.startswith("//") and "\\" not in to and not parts.netloc
-    return to if fine and to.isprintable() else "/"
+    fine = to.startswith("/") and not to.startswith("//") and "\\" not in to
+    return to if fine and to.isprintable() and len(to) <= _LONGEST_PATH else "/"

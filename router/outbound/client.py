@@ -127,6 +127,7 @@ class Client:
     ``name`` is the destination's, for messages. ``timeout_seconds`` bounds a whole call, from asking for a connection
     to the last byte of the answer. ``now`` gives epoch microseconds, to read dates in ``Retry-After``. ``secrets`` are
     masked in every message; ``headers`` usually hold them too. ``read_error`` reads the vendor's error envelope.
+    It may raise what is no ``Failure``, which then ends the call. Of an answer at most ``most_bytes`` are read.
     ``quota``, where it is set, is asked before each call.
     """
 
@@ -140,6 +141,7 @@ class Client:
         now: Callable[[], int],
         secrets: Iterable[str] = (),
         read_error: ReadError | None = None,
+        most_bytes: int = BODY_CAP,
     ) -> None:
         self.quota: Quota | None = None
         self.name = name
@@ -148,6 +150,7 @@ class Client:
         self._now = now
         self._secrets = tuple(sorted((secret for secret in secrets if secret), key=len, reverse=True))
         self._read_error = read_error or _read_nothing
+        self._most_bytes = most_bytes
         # A proxy of the environment is the operator's wish for the world outside, never for this machine.
         self._http = httpx.AsyncClient(
             headers={"user-agent": f"incident-router/{router.__version__}", "accept": "application/json", **headers},
@@ -208,7 +211,7 @@ class Client:
         request = self._http.build_request(method, self._base + path, content=content, headers=headers, params=query)
         response = await self._http.send(request, stream=True)
         try:
-            raw = await _read_capped(response)
+            raw = await _read_capped(response, self._most_bytes)
         finally:
             await response.aclose()
         headers_read = dict(response.headers)
@@ -218,7 +221,7 @@ class Client:
 
     def _parse(self, raw: bytes | None, about: str) -> Any:
         if raw is None:
-            raise errors.Unanswered(f"{about}: the answer is larger than {BODY_CAP} bytes")
+            raise errors.Unanswered(f"{about}: the answer is larger than {self._most_bytes} bytes")
         if not raw.strip():
             return None
         try:
@@ -257,13 +260,13 @@ def outcome(problem: Exception) -> type[errors.Failure]:
     return next((OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES), errors.Unanswered)
 
 
-async def _read_capped(response: httpx.Response) -> bytes | None:
+async def _read_capped(response: httpx.Response, most_bytes: int) -> bytes | None:
     """Read the body as it streams; None once it is larger than the cap."""
     chunks = []
     size = 0
     async for chunk in response.aiter_bytes():
         size += len(chunk)
-        if size > BODY_CAP:
+        if size > most_bytes:
             return None
         chunks.append(chunk)
     return b"".join(chunks)

@@ -91,7 +91,7 @@ class TimingShape(pydantic.BaseModel):
         default=0, description="end only once all was quiet for so long"
     )
     reopen_within: quantities.Duration = pydantic.Field(
-        default=0, description="firing again within this is a follow-up"
+        default=0, description="firing again within this takes it up again"
     )
     stale_after: quantities.Duration = pydantic.Field(
         default=0, description="an alert not heard of for so long has ended"

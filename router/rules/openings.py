@@ -15,6 +15,7 @@ _EMPTY = (
     'give it a default: "{{ alert.labels.x | default: alert.title }}"'
 )
 _OWN_KEYS = frozenset(model.OpenShape.model_fields)
+_PARTS = "components_from"  # It is asked for each alert, so it is no part of what the destination is told.
 _LATER = "missing"  # What defaults lack may still come from the rule.
 
 
@@ -63,11 +64,16 @@ class Openings:
 
     def _target(self, name: str, merged: dict[str, Any], entry: dict[str, Any]) -> decisions.Target:
         publish = entry.get("publish") or self._inherits.publish
+        parts = {**self._destinations[name].defaults, **merged}.get(_PARTS) or {}
+        own = {key: value for key, value in merged.items() if key != _PARTS}
+        within: int
+        then: decisions.AtDeadline
         try:
             review = model.ReviewShape.model_validate(entry.get("review"))
+            within, then = review.within, review.then
         except pydantic.ValidationError:  # There is none, or what is wrong with it is told with the rule's shape.
-            return decisions.Target(name, merged, publish, fallback=entry.get("fallback") or {})
-        return decisions.Target(name, merged, publish, review.within, review.then, entry.get("fallback") or {})
+            within, then = 0, "dismiss"
+        return decisions.Target(name, own, publish, within, then, entry.get("fallback") or {}, parts)
 
     def _check_fallback(self, at: part.Part, merged: dict[str, Any], fallback: Any, destination: known.Known) -> None:
         """Other words have to fit as well, and hold no variables: they are for when those went wrong."""

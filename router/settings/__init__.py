@@ -126,6 +126,8 @@ class _Reading:
         found_destinations = self._destinations(data)
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
             self._reports_at(place, name, found_destinations)
+        for place, name in enumerate(file.silences.devhelm if file is not None else ()):
+            self._maintained_at(place, name, found_destinations)
         if self.problems or file is None:
             return None
         return self._with_environment(
@@ -183,6 +185,14 @@ class _Reading:
         elif destinations.KINDS[found[name].kind].public:
             self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
 
+    def _maintained_at(self, place: int, name: str, found: Mapping[str, destination_base.Config]) -> None:
+        """Maintenance is read from an account that is there, and that is one at DevHelm."""
+        at = ("silences", "devhelm", place)
+        if name not in found:
+            self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
+        elif not found[name].kind.startswith("devhelm"):
+            self.problems.append(self._document.problem(f'"{name}" is no account at DevHelm', at))
+
     def _by_kind(
         self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]
     ) -> dict[str, Any]:
@@ -220,13 +230,14 @@ class _Reading:
         return data
 
     def _secret(self, reference: dict[str, Any], at: tuple[str | int, ...]) -> str | None:
+        needed = at[0] not in SECRET_PARTS or at[0] in self._needs
         if "env" in reference:
             name = str(reference["env"])
             value = self._environment.get(name, "")
             if value:
                 return value
-            if at[0] in SECRET_PARTS and at[0] not in self._needs:
-                return "not-needed:by-this-process"  # Of the form that every kind of credential has.
+            if not needed:
+                return _unneeded(at)
             if self._stand_in is not None and at[0] == "sources":
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
@@ -236,6 +247,8 @@ class _Reading:
         try:
             return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
         except OSError as error:
+            if not needed:
+                return _unneeded(at)
             message = f"the secret file {reference['file']} can't be read: {error.strerror}"
             self.problems.append(self._document.problem(message, at))
             return "missing"
@@ -248,6 +261,11 @@ class _Reading:
         url = next((url for prefix, url in self._stand_in.vendors.items() if kind.startswith(prefix)), None)
         self._simulated.add(str(at[-1]))
         return {**entry, "base_url": url} if url else entry
+
+
+def _unneeded(at: tuple[str | int, ...]) -> str:
+    """What stands in for a secret that this process does without: of the form that each kind of credential has."""
+    return "whsec_bm90LW5lZWRlZA==" if "signature" in at else "not-needed:by-this-process"
 
 
 _SIMULATED = "".join(["simulated", "-", "key"])  # A string of its own, recognised by identity.

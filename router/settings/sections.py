@@ -10,6 +10,7 @@ import pydantic
 from router.documents import quantities
 
 SENTINEL_PORT = 26379
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Section(pydantic.BaseModel):
@@ -131,6 +132,7 @@ class Pages(Section):
     automatic_posts: Limit = Limit.model_validate({"most": 5, "within": "15m"})
     automatic_components: Limit = Limit.model_validate({"most": 10, "within": "15m"})
     updates_apart: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    updates_per_hour: int = pydantic.Field(default=30, ge=1, description="Updates that one page gets in an hour.")
     look_every: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
 
 
@@ -145,6 +147,7 @@ class Silences(Section):
     """Where silences come from, beside those that people make here."""
 
     alertmanagers: dict[str, Alertmanager] = {}
+    devhelm: tuple[str, ...] = pydantic.Field(default=(), description="Accounts at DevHelm, by a destination's name.")
     ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 
@@ -152,12 +155,34 @@ class Oidc(Section):
     """Where people sign in: an OpenID Connect provider, and which of its groups may do what."""
 
     issuer: str = pydantic.Field(pattern="^https?://", description="The provider's address.")
-    client_id: str
-    client_secret: pydantic.SecretStr
+    client_id: str = pydantic.Field(min_length=1)
+    client_secret: pydantic.SecretStr = pydantic.Field(min_length=1)
+    scopes: tuple[str, ...] = pydantic.Field(default=("openid", "email", "profile"), description="What is asked for.")
     claim: str = pydantic.Field(default="groups", description="The claim that names a person's groups.")
     viewers: tuple[str, ...] = ()
     responders: tuple[str, ...] = ()
     admins: tuple[str, ...] = ()
+
+    @pydantic.field_validator("issuer")
+    @classmethod
+    def _private(cls, issuer: str) -> str:
+        """Codes and keys must not be seen, or changed, on the way."""
+        if not issuer.startswith("https://") and urllib.parse.urlsplit(issuer).hostname not in LOOPBACK:
+            raise ValueError("must start with https://")
+        return issuer
+
+    @pydantic.field_validator("scopes")
+    @classmethod
+    def _says_who(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError('must hold "openid"')
+        return scopes
+
+    @pydantic.model_validator(mode="after")
+    def _lets_somebody_in(self) -> "Oidc":
+        if not self.viewers and not self.responders and not self.admins:
+            raise ValueError("name at least one group in viewers, responders or admins")
+        return self
 
 
 class Management(Section):
@@ -168,12 +193,20 @@ class Management(Section):
     public_url: str = pydantic.Field(default="", pattern="^(https?://[^/]+)?$", description="Where browsers find it.")
     oidc: Oidc | None = None
 
+    @pydantic.model_validator(mode="after")
+    def _says_where_it_is(self) -> "Management":
+        """A provider sends people back to one address; whoever asks must not be the one to say which."""
+        if self.oidc is not None and not self.public_url:
+            raise ValueError("public_url is needed with oidc: the provider sends people back there")
+        return self
+
 
 class SelfReport(Section):
     """How the router tells of its own failure."""
 
     destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
     after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
+    frozen_after: quantities.Duration = pydantic.Field(default=quantities.duration("4h"))
     ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
     ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 

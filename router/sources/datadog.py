@@ -80,7 +80,11 @@ class _Title:
 def _present(body: objects.Members) -> dict[str, str]:
     """The values that Datadog did put in, as text; objects (``org`` of the default payload) are not read."""
     found = {name: objects.scalar(value).strip() for name, value in body.items()}
-    return {name: text for name, text in found.items() if text not in {"", "null"} and not _UNREPLACED.fullmatch(text)}
+    return {
+        name: text
+        for name, text in found.items()
+        if text and text != "null" and not (text[0] == "$" and _UNREPLACED.fullmatch(text))
+    }
 
 
 def _without_transition(body: objects.Members, found: dict[str, str]) -> base.Parsed:

@@ -102,6 +102,8 @@ def required(value: Any, where: str, remedy: str = "") -> str:
 
 def scalar(value: Any) -> str:
     """Text or a number as text; empty where there is nothing, or an object or a list in its place."""
+    if isinstance(value, str):  # Nearly everything is, and the longer question takes its time.
+        return value
     return "" if isinstance(value, dict | list) else paths.text(value)
 
 

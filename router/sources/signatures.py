@@ -112,8 +112,7 @@ class Signature:
                 return f"there is no header {name.decode()}, which is part of what is signed"
             before.append(headers[name])
         offered = self._offered(written)
-        joint = self._scheme.joint.encode()
-        signed = joint.join([*before, body]) if before else body
+        signed = self._signed(before, body)
         right = False
         for key in self._keys:
             wanted = self._encode(hmac.digest(key, signed, "sha256"))
@@ -127,6 +126,20 @@ class Signature:
     def delivery_id(self, headers: Headers) -> str:
         """The id that is signed along with the body; empty where this scheme has none."""
         return headers.get(self._id, b"").decode("latin-1") if self._id else ""
+
+    def sign(self, body: bytes, now: int, identity: str) -> dict[str, str]:
+        """The headers with which the sender would post this body ``now``, signed with the first of the secrets.
+
+        ``identity`` is the delivery's, where the scheme signs one.
+        """
+        before = {self._id: identity.encode(), self._time: b"%d" % (now // _SECOND)}
+        before = {name: value for name, value in before.items() if name}
+        mac = self._encode(hmac.digest(self._keys[0], self._signed(list(before.values()), body), "sha256"))
+        found = {**before, self._header: self._scheme.prefix.encode() + mac}
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    def _signed(self, before: list[bytes], body: bytes) -> bytes:
+        return self._scheme.joint.encode().join([*before, body])
 
     def _offered(self, written: bytes) -> list[bytes]:
         scheme = self._scheme

@@ -73,25 +73,25 @@ class Sessions:
         async with client.failures():
             await self._connection.delete(_of(secret))
 
-    async def may_try(self, address: str) -> bool:
-        """Count a try to sign in from an address; False where there were too many within a minute."""
+    async def may_try(self, address: str, most: int = _SIGN_INS) -> bool:
+        """Count a try to sign in from an address; False where there were more than ``most`` within a minute."""
         name = keys.sign_ins(address)
         async with client.failures():
             pipeline = self._connection.pipeline(transaction=True)
             pipeline.incr(name)
             pipeline.expire(name, _SIGN_IN_SECONDS, nx=True)
             tried, _ = await pipeline.execute()
-        return bool(tried <= _SIGN_INS)
+        return bool(tried <= most)
 
-    async def put_away(self, name: str, value: bytes, seconds: int) -> None:
+    async def put_away(self, state: str, value: bytes, seconds: int) -> None:
         """Remember something of a sign-in that is under way elsewhere."""
         async with client.failures():
-            await self._connection.set(_of(name), value, ex=seconds)
+            await self._connection.set(keys.sign_in(access.digest(state)), value, ex=seconds)
 
-    async def take_out(self, name: str) -> bytes | None:
+    async def take_out(self, state: str) -> bytes | None:
         """What was remembered of a sign-in: once, and not again."""
         async with client.failures():
-            found: bytes | None = await self._connection.getdel(_of(name))
+            found: bytes | None = await self._connection.getdel(keys.sign_in(access.digest(state)))
         return found
 
 
@@ -107,11 +107,11 @@ class Audit:
             packed = {"a": msgspec.msgpack.encode(action)}
             await self._connection.xadd(keys.AUDIT, packed, maxlen=MOST_ACTIONS, approximate=True)
 
-    async def newest(self, most: int) -> list[access.Action]:
-        """The newest lines, the newest first."""
+    async def page(self, before: str, most: int) -> tuple[list[access.Action], str]:
+        """Lines older than a place in the log (empty: the newest), and where the page ends (empty: the end)."""
         async with client.failures():
-            found = await self._connection.xrevrange(keys.AUDIT, count=most)
-        return [_action(fields[b"a"]) for _, fields in found]
+            found = await self._connection.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=most)
+        return [_action(fields[b"a"]) for _, fields in found], found[-1][0].decode() if len(found) == most else ""
 
 
 def _of(secret: str) -> str:

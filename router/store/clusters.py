@@ -15,10 +15,10 @@ MOST_CONNECTIONS = 4096  # To one server; more than wait for the store at the sa
 def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
     """Make a client of all servers of a cluster, of which the address names one.
 
-    What goes wrong is tried once more, with a fresh look at who holds what. It answers to the same commands as a
-    client of one server does, and passes for one.
+    Nothing is tried again by itself: the library would repeat a WAIT whose server was lost at another one, where it
+    says nothing of what was written. It answers to the same commands as a client of one server, and passes for one.
     """
-    again = retry.Retry(backoff.NoBackoff(), 1)
+    again = retry.Retry(backoff.NoBackoff(), 0)
     options = {**options, "retry": again, "max_connections": MOST_CONNECTIONS}
     made: Any = library.RedisCluster.from_url(server.url, **options)
     client: redis.asyncio.Redis = made
@@ -54,6 +54,13 @@ async def moved(connection: "redis.asyncio.Redis", error: exceptions.MovedError)
     cluster = of(connection)
     if cluster is not None:
         await cluster.nodes_manager.move_slot(error)
+
+
+async def look_again(connection: "redis.asyncio.Redis") -> None:
+    """Ask the servers anew who holds what: one of them was lost."""
+    cluster = of(connection)
+    if cluster is not None:
+        await cluster.nodes_manager.initialize()
 
 
 async def holder(connection: "redis.asyncio.Redis", key: str) -> dict[str, Any]:

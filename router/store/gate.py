@@ -84,6 +84,14 @@ class Gate:
         async with client.failures():
             return bool(await self._scripts.run("count", names, arguments))
 
+    async def room(self, page: str, update: str, limit: Limit) -> int:
+        """Count an update of a page before it is made; 0, or from when there is room for it (microseconds).
+
+        Counting the same update twice is counting it once.
+        """
+        async with client.failures():
+            return int(await self._scripts.run("room", [keys.updates(page)], [*limit, update]))
+
 
 def _pack(shut: Shut) -> bytes:
     return msgspec.msgpack.encode(shut)

@@ -15,10 +15,12 @@
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
 | ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
+| ``ir:{pages}:updates:PAGE``      | zset   | update of a page → when                           | an hour         |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
 | ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
+| ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
@@ -76,6 +78,11 @@ def seen(digest: str) -> str:
     return f"ir:{{inbox}}:seen:{digest}"
 
 
+def sign_in(digest: str) -> str:
+    """The key of a sign-in that is under way elsewhere, by the hash of its state."""
+    return f"ir:{{access}}:sign-in:{digest}"
+
+
 def session(digest: str) -> str:
     """The key of a session, by the hash of its cookie."""
     return f"ir:{{access}}:session:{digest}"
@@ -109,6 +116,11 @@ def timeline(key: str) -> str:
 def components(page: str) -> str:
     """The key of what open incidents say of a page's components."""
     return f"ir:{{pages}}:components:{page}"
+
+
+def updates(page: str) -> str:
+    """The key of the updates of a page in the last hour."""
+    return f"ir:{{pages}}:updates:{page}"
 
 
 def quota(account: str) -> str:

@@ -69,10 +69,11 @@ class Quarantine:
         async with client.failures():
             return int(await self._connection.xlen(keys.QUARANTINE))
 
-    async def read(self, most: int = 100) -> list[Quarantined]:
-        """The newest bodies first."""
+    async def read(self, most: int = 100, before: str = "") -> list[Quarantined]:
+        """The newest bodies first; of those before the one of an id, where it is given."""
+        last = f"({before}" if before else "+"
         async with client.failures():
-            entries: Any = await self._connection.xrevrange(keys.QUARANTINE, count=most)
+            entries: Any = await self._connection.xrevrange(keys.QUARANTINE, max=last, count=most)
         return [_read(identity, fields) for identity, fields in entries]
 
 

@@ -43,7 +43,11 @@ class Replicas:
         # A command that were sent on to another server would leave WAIT behind, which then spoke of nothing.
         options = {"allow_redirections": False} if at else {}
         answers: list[Any]
-        *answers, confirmed = await pipeline.execute(**options)
+        try:
+            *answers, confirmed = await pipeline.execute(**options)
+        except exceptions.ConnectionError:
+            await clusters.look_again(self._connection)
+            raise
         if confirmed < self.least:
             raise errors.Unavailable(f"only {confirmed} of {self.least} replicas confirmed what was written", 2)
         return answers

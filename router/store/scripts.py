@@ -28,6 +28,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "take": (1, 1),
     "pause": (1, 1),
     "share": (1, 1),
+    "room": (1, 1),
     "raise": (1, 1),
 }
 

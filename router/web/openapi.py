@@ -18,20 +18,21 @@ _REFUSALS = {
     "422": "The body could not be read. It is kept in the quarantine, whose id is in `quarantined`.",
     "500": "The router failed on this delivery.",
 }
-_SCHEMAS: dict[str, Any] = {
-    "Problem": {
-        "type": "object",
-        "description": "RFC 9457.",
-        "required": ["type", "title", "status", "detail", "instance"],
-        "properties": {
-            "type": {"type": "string"},
-            "title": {"type": "string"},
-            "status": {"type": "integer"},
-            "detail": {"type": "string"},
-            "instance": {"type": "string"},
-            "quarantined": {"type": "string", "description": "What the body is called in the quarantine."},
-        },
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457.",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "quarantined": {"type": "string", "description": "What the body is called in the quarantine."},
     },
+}
+_SCHEMAS: dict[str, Any] = {
+    "Problem": PROBLEM,
     "Accepted": {
         "type": "object",
         "description": "What was decided; a kind whose clients look into the answer has one of its own.",

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from router.destinations import base
+from router.domain import affected, review
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
-from router.domain import review
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
 Examine = Callable[[Mapping[str, Any]], str]
@@ -30,6 +30,7 @@ class Policy:
 
 
 FREE = Policy()
+_COMPONENTS = "components"
 
 
 def unobjectionable(_: Mapping[str, Any]) -> str:
@@ -86,14 +87,17 @@ class Desires:
         public = place.kind.public
         content, careful, note = self._content(incident, publication, target, verdict, public=public)
         followed = _followed(publication, siblings, place.follows)
+        earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
+        # What is opened again may have a post already, which is not that of this episode.
+        linked = followed if followed is not None and not followed.reopened else None
         return publications.Desired(
             present=current and incident.status == "open" and target is not None,
             content=content,
             public=public,
             publish=target.publish if target is not None else "review",
             verdict=verdict,
-            adopts=place.kind.adopts and followed is not None,
-            linked_id=followed.vendor_id if followed is not None else "",
+            adopts=place.kind.adopts and linked is not None,
+            linked_id=linked.vendor_id if linked is not None else "",
             follows_settled=followed is None or bool(followed.dead) or followed.settled,
             careful=careful or self.policy.careful,
             frozen=self.policy.frozen,
@@ -105,6 +109,8 @@ class Desires:
             pardoned_at=incident.pardons.get(publication.name, 0),
             abandoned_at=incident.abandoned.get(publication.name, 0),
             note=note,
+            again=earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else "",
+            again_settled=earlier is None or earlier.state != "open" or bool(earlier.dead),
         )
 
     def _content(
@@ -124,6 +130,9 @@ class Desires:
             return publications.Content(incident.severity, {}), "", ""
         render = (self.render_public or self.render) if public else self.render
         fields = render(target.fields, incident)
+        if target.parts:
+            last = known.fields.get(_COMPONENTS) if known is not None else None
+            fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
         leak = self.examine(fields) if public else ""
         note = ""
         if leak and target.fallback:
@@ -147,6 +156,16 @@ def target_of(incident: incidents.Incident, destination: str) -> decisions.Targe
 def _silent(incident: incidents.Incident) -> str:
     alert = incident.opening_alert
     return "a test: customers see nothing of it" if alert is not None and alert.is_test else ""
+
+
+def _earlier(
+    incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
+) -> publications.Publication | None:
+    """What the episode that is taken up again has had at the same destination."""
+    if not incident.follows:
+        return None
+    wanted = (incident.follows, publication.destination)
+    return next((one for one in siblings if (one.episode, one.destination) == wanted), None)
 
 
 def _followed(

@@ -25,6 +25,8 @@ def done(
             content=operation.content,
             told=seen.told,
             taken_over="",
+            ended=seen.ended,
+            reopened=publication.reopened or (operation.kind == "open" and seen.vendor_id == operation.vendor_id),
         )
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)

@@ -1,4 +1,5 @@
-"""The router's own failure, seen: an incident where an account at a vendor has stopped working, and a ping elsewhere.
+"""The router's own failure, seen: an incident where an account at a vendor has stopped working, where the breaker
+of the pages is closed or they are frozen for long, and a ping elsewhere.
 
 What it reports goes the way of every alert, through the inbox, so it is written down, folded and reconciled like one.
 """
@@ -10,31 +11,30 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.domain import severity as severities
 from router.outbound import errors
-from router.store import health, stream
+from router.store import gate, health, stream
 from router.store import incidents as incident_store
 from router.telemetry import log
-from router.worker import bound, breaker
-
-SOURCE = RULE = "incident-router"
+from router.worker import bound, breaker, reports
 
 
 @dataclass(frozen=True)
 class Wanted:
     """How the router reports itself: at which destinations, after how long (microseconds), and where it is pinged.
 
-    ``place`` is the configuration file, which is what a report is decided by.
+    ``frozen_after`` is how long pages may be frozen before that is reported. ``place`` is the configuration file, which
+    is what a report is decided by.
     """
 
     destinations: tuple[str, ...] = ()
     after: int = 300_000_000
+    frozen_after: int = 14_400_000_000
     ping: Callable[[], Awaitable[None]] | None = None
     place: str = ""
 
 
 class Own:
-    """Reports on this worker's accounts."""
+    """Reports on this worker's accounts, and on what stands before the pages."""
 
     def __init__(
         self,
@@ -44,9 +44,11 @@ class Own:
         *,
         store: incident_store.Incidents,
         inbox: stream.Inbox,
+        at_gate: gate.Gate,
         randomness: identity.Randomness,
     ) -> None:
-        """Take what is wanted, the destinations and how they fare, and the way into the inbox."""
+        """Take what is wanted, the destinations and how they fare, the way into the inbox, and the pages' gate."""
+        self._gate = at_gate
         self._wanted = wanted
         self._places = places
         self._breakers = breakers
@@ -57,17 +59,20 @@ class Own:
 
     async def turn(self, now: int) -> None:
         """Report what has failed for long enough, and what works again; each once."""
-        told = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
-        held = await self._store.read([_key(name) for name in told]) if self._wanted.destinations else {}
-        for name, condition in told.items():
-            if not held:
-                return
-            reported = held[_key(name)].incident.status != "closed"
-            if condition.failing_since and not reported:
-                if now - condition.failing_since >= self._wanted.after:
-                    await self._say(name, "firing", condition, now)
-            elif reported and condition.well:
-                await self._say(name, "resolved", condition, now)
+        if not self._wanted.destinations:
+            return
+        known = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
+        findings = [
+            *reports.accounts(known, self._wanted.after, now),
+            *reports.pages(await self._gate.state(), self._wanted.frozen_after, now),
+        ]
+        held = await self._store.read([finding.report.key for finding in findings])
+        for finding in findings:
+            reported = held[finding.report.key].incident.status != "closed"
+            if finding.fires and not reported:
+                await self._say(finding, "firing", now)
+            elif finding.fires is False and reported:
+                await self._say(finding, "resolved", now)
 
     async def ping(self, condition: health.Health) -> None:
         """Tell whoever waits for it that this worker lives and reaches its store."""
@@ -79,41 +84,26 @@ class Own:
         except errors.Failure as failure:
             self._log.warning("ping_failed", reason=failure.message)
 
-    async def _say(self, name: str, status: alerts.Status, condition: breaker.Condition, now: int) -> None:
-        targets = self._targets(name)
+    async def _say(self, finding: reports.Finding, status: alerts.Status, now: int) -> None:
+        report = finding.report
+        targets = self._targets(report)
         if not targets:
             return
-        self._log.error("own_failure" if status == "firing" else "own_recovery", destination=name)
-        alert = alerts.Alert(
-            SOURCE,
-            f"destination/{name}",
-            status,
-            condition.failing_since or now,
-            0 if status == "firing" else now,
-            f"incident-router can't reach {name}",
-            {"alertname": "DestinationFails", "destination": name},
-            {"reason": condition.reason},
-            "major",
-        )
-        response = decisions.Response(RULE, self._wanted.place, "", targets)
-        decision = decisions.Decision(_key(name), severities.Severity.MAJOR, response)
-        delivery = deliveries.pack(identity.new_delivery_id(now, self._randomness), SOURCE, now, [(alert, decision)])
-        await self._inbox.accept(delivery, b"")
+        self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
+        alert = report.alert(status, finding.since, now, finding.reason)
+        response = decisions.Response(reports.RULE, self._wanted.place, "", targets)
+        routed = (alert, decisions.Decision(report.key, report.severity, response))
+        identity_of = identity.new_delivery_id(now, self._randomness)
+        await self._inbox.accept(deliveries.pack(identity_of, reports.SOURCE, now, [routed]), b"")
 
-    def _targets(self, failing: str) -> tuple[decisions.Target, ...]:
-        """Where it is told: at every wanted destination but those of the same account."""
-        account = self._places[failing].account
-        title = f"incident-router can't reach {failing}"
-        text = "Incidents there are neither opened nor resolved until it works again. The router's log says why."
+    def _targets(self, report: reports.Report) -> tuple[decisions.Target, ...]:
+        """Where it is told: at every wanted destination but those of an account that it is about."""
+        failing = self._places[report.name].account if report.kind == "destination" else None
         found = []
         for name in self._wanted.destinations:
             place = self._places[name]
-            if place.account != account:
-                known = place.kind.opening.model_fields
-                fields = {"name": title, "summary": text} if "name" in known else {"title": title, "body": text}
+            if place.account != failing:
+                named = "name" in place.kind.opening.model_fields
+                fields = {"name" if named else "title": report.title, "summary" if named else "body": report.text}
                 found.append(decisions.Target(name, fields))
         return tuple(found)
-
-
-def _key(destination: str) -> str:
-    return f'{RULE}{{destination="{destination}"}}'

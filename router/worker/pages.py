@@ -4,20 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from router.domain import incident as incidents
+from router.domain import plan
 from router.domain import publication as publications
 from router.store import components, counts, gate
 from router.telemetry import log, metrics
 from router.worker import desire
 
+_AN_HOUR = gate.Limit(30, 3_600_000_000)
+
 
 @dataclass(frozen=True)
 class Limits:
-    """What holds for all pages; times in microseconds."""
+    """What holds for all pages; times in microseconds. ``updates`` is how many one page gets."""
 
     posts: gate.Limit
     components: gate.Limit
     apart: int = 0
     looks: int = 0
+    updates: gate.Limit = _AN_HOUR
 
 
 class Pages:
@@ -59,6 +63,21 @@ class Pages:
             return True
         self._log.error("breaker_closed", destination=publication.destination, episode=publication.episode)
         return False
+
+    async def full_until(
+        self, publication: publications.Publication, desired: publications.Desired, step: plan.Step
+    ) -> int:
+        """Count an update that customers would see; 0, or until when their page takes no more of them.
+
+        What a person has approved is not kept back, and neither are resolutions: they are the end of it.
+        """
+        if not isinstance(step, plan.Act) or step.kind != "update" or not desired.public:
+            return 0
+        verdict = desired.verdict
+        if publication.state != "open" or (verdict is not None and verdict.covers(desired.content.digest)):
+            return 0
+        page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
+        return await self._gate.room(page, f"{publication.episode}/{publication.number + 1}", self._limits.updates)
 
     async def gauge(self) -> None:
         """Show in the metrics whether the breaker is closed, whoever closed or opened it."""

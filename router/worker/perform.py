@@ -75,13 +75,14 @@ class Performer:
         """Begin a new operation: intent, call, record."""
         self._passed("before-intent")
         number = publication.number + 1
-        intent = publications.Intent(act.kind, number, session.now(), desired.content)
+        again = desired.again if act.kind == "open" else ""
+        intent = publications.Intent(act.kind, number, session.now(), desired.content, again)
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
         operation = await session.shared(place, operation_of(publication, intent, desired))
-        again = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
-        call = _opened_again(place, operation) if again else _call(place, operation)
+        repeated = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
+        call = _opened_again(place, operation) if repeated else _call(place, operation)
         return await self._carry_out(session, place, publication, operation, call, reason=act.reason)
 
     async def recover(
@@ -157,6 +158,7 @@ class Performer:
                     seen = await call
             self._passed("after-call")
             after = outcome.done(publication, operation, seen, session.now())
+            reason = "; ".join(filter(None, (reason, seen.note if seen is not None else "")))
         except TimeoutError:
             problem = errors.Unanswered("the operation took too long")
         except errors.Failure as failure:
@@ -249,7 +251,7 @@ def operation_of(
         number=intent.number,
         content=intent.content,
         opened_at=publication.opened_at,
-        vendor_id=publication.vendor_id,
+        vendor_id=publication.vendor_id or intent.again,
         linked_id=desired.linked_id,
         before=publication.content if publication.digest and not insists else None,
         told=publication.told,

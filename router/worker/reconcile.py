@@ -41,6 +41,7 @@ class Session:
         self._store = store
         self._ticks = ticks
         self._claimed_at_tick = ticks()
+        self._writing = asyncio.Lock()
 
     def now(self) -> int:
         """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
@@ -72,8 +73,10 @@ class Session:
             publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
             for p in self.publications
         ]
-        if not await self._store.record(self.lease, self.publications, events):
-            raise perform.LeaseLostError
+        # One write at a time: two on connections of their own may overtake one another, and the older would stay.
+        async with self._writing:
+            if not await self._store.record(self.lease, self.publications, events):
+                raise perform.LeaseLostError
 
 
 class Reconciler:
@@ -187,6 +190,8 @@ class Reconciler:
                 publication = await self._rest(session, publication, desired, step)
                 if publication is was:
                     return step
+            elif until := await self._pages.full_until(publication, desired, step):
+                return plan.Rest("the page has had its updates of this hour", until, "time")
             elif until := self._performer.breakers.rests_until(place.name, session.now()):
                 return plan.Rest("the vendor is ill and left alone", until, "time")
             else:

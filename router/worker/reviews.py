@@ -90,9 +90,16 @@ class Reviews:
 
     async def waiting(self) -> list[Review]:
         """Everything that waits, the oldest first."""
+        names = await self._documents.names()
+        held = await self._store.read(names)
+        known = await self._documents.look_at_all(names)
+        desires = await self._pages.desires(public=True)
+        now = self._clock()
         found: list[Review] = []
-        for name in await self._documents.names():
-            found += await self.of(name)
+        for name, documents in zip(names, known, strict=True):
+            if not any(one.waits_of for one in documents):
+                continue  # The worker writes down what begins to wait; to render all that is open would take long.
+            found += waiting(held[name].incident, documents, self._places, desires, now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
@@ -157,7 +164,7 @@ def waiting(
     found = []
     for one in known:
         place = places.get(one.destination)
-        if place is None or one.episode != incident.episode or incident.response is None:
+        if place is None or not place.kind.public or one.episode != incident.episode or incident.response is None:
             continue
         desired = desires.of(incident, one, known, place)
         step = plan.plan(desired, one, now=now)

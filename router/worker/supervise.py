@@ -135,6 +135,8 @@ class Worker:
 
     async def _take_over_turn(self) -> None:
         """Claim what a dead worker read and never acknowledged."""
+        if self._leftovers:
+            return  # Before the first reading there may be no group of readers yet.
         idle = int(self._pace.take_over_idle_seconds * 1000)
         entries = await self._reader.take_over(self._pace.batch, idle)
         if entries:

@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from router.domain import affected, fold, identity, silence, timeline, timing
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
-from router.domain import fold, identity, silence, timeline, timing
 from router.domain import incident as incidents
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
@@ -224,4 +224,4 @@ def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Whether any destination could have to show something else now, or at another time than was known."""
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
-    return told[0] != told[1]
+    return told[0] != told[1] or affected.now(before) != affected.now(after)

@@ -12,16 +12,21 @@ from tests.faults import chaos, oracles, topologies
 CUT = ({"worker": 8, "web": 3, "valkey": 2}, 2_000, 60)
 FULL = ({"worker": 20, "web": 5, "valkey": 3}, 10_000, 500)  # Every message is sent twice.
 WATCHED_CUT = ({"worker": 2, "web": 1, "valkey": 2}, 1_000, 40)
+WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 6}, 4_000, 150)  # Each way to disturb them twice.
 
 
 def said(report: chaos.Report) -> str:
     return f"seed {report.seed}: {report}"
 
 
-def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: tuple[dict[str, int], int, int]) -> None:
+Length = tuple[dict[str, int], int, int]
+"""What is killed how often, how many messages are sent, and of how many incident keys."""
+
+
+def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: Length, full: Length) -> None:
     """Kill and send, in the cut or at full length, and see that all is as the oracle says."""
     seed = int(os.environ.get("CHAOS_SEED", "20261121"))
-    kills, count, incident_keys = FULL if os.environ.get("CHAOS") == "full" else cut
+    kills, count, incident_keys = full if os.environ.get("CHAOS") == "full" else cut
     total = [kind for kind, times in kills.items() for _ in range(times)]
     report = chaos.run(folder, make, seed=seed, count=count, incident_keys=incident_keys, kills=total)
     print(said(report))
@@ -33,17 +38,17 @@ def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: tuple[
 
 @pytest.mark.timeout(240)
 def test_whatever_is_killed_in_the_end_all_is_as_the_accepted_alerts_say(tmp_path):
-    check(tmp_path, topologies.Standalone, CUT)
+    check(tmp_path, topologies.Standalone, CUT, FULL)
 
 
 @pytest.mark.timeout(240)
 def test_what_was_accepted_survives_the_primary_that_sentinel_replaces(tmp_path):
-    check(tmp_path, topologies.Watched, WATCHED_CUT)
+    check(tmp_path, topologies.Watched, WATCHED_CUT, WATCHED_FULL)
 
 
 @pytest.mark.timeout(240)
 def test_what_was_accepted_survives_any_primary_of_a_cluster(tmp_path):
-    check(tmp_path, topologies.Clustered, WATCHED_CUT)
+    check(tmp_path, topologies.Clustered, WATCHED_CUT, WATCHED_FULL)
 
 
 def test_the_oracle_goes_by_an_alert_s_own_times_and_not_by_arrival():

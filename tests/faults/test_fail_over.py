@@ -5,8 +5,8 @@ import contextlib
 
 import pytest
 
-from router.domain import delivery
-from router.store import client, errors, health, keys, stream
+from router.domain import delivery, incident, publication
+from router.store import client, errors, health, keys, publications, replicas, stream
 from tests.end_to_end import harness
 from tests.faults import topologies
 
@@ -81,6 +81,38 @@ def test_nothing_but_their_confirmation_keeps_it_from_being_lost(watched):
         assert await connection.xlen(keys.INBOX) == 1
         await replaced(watched, connection)
         assert await connection.xlen(keys.INBOX) == 0
+
+    run(watched, body)
+
+
+async def intends(connection, least: int) -> publications.Publications:
+    """Write a publication down as a worker does before it calls a vendor, with so many replicas to confirm it."""
+    confirming = replicas.Replicas(connection, least, 0.2)
+    store = publications.Publications(connection, lease_seconds=60, replicas=confirming)
+    lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
+    await connection.hset(keys.publications("down"), "fence", 1)
+    assert await store.record(lease, [publication.Publication("e1", "on-call")])
+    return store
+
+
+def test_no_vendor_is_called_on_an_intent_that_no_replica_has(watched):
+    async def body(connection):
+        cut_off(watched)
+        with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
+            await intends(connection, 1)
+
+    run(watched, body)
+
+
+def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(watched):
+    """The negative control: without it, a vendor is called, and after the fail-over nobody knows of it."""
+
+    async def body(connection):
+        cut_off(watched)
+        store = await intends(connection, 0)
+        assert await store.look("down")
+        await replaced(watched, connection)
+        assert not await store.look("down")
 
     run(watched, body)
 

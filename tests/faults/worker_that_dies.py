@@ -1,7 +1,9 @@
 """A worker that kills itself at one point of one operation: ``worker_that_dies.py CONFIG DESTINATION KIND POINT``.
 
-With the environment's WITHOUT it lacks what it promises by: ``intent`` (nothing is written down before a call) or
-``find`` (DevHelm is not searched). What it then does wrong shows that the checks can fail.
+With the environment's WITHOUT it lacks what it promises by: ``intent`` (nothing is written down before a call),
+``find`` (DevHelm is not searched) or ``fence`` (what it writes counts though its lease has passed on). What it then
+does wrong shows that the checks can fail. With SLEEPS it does not die, but stands still until there is a file of that
+name, and says so where a write of it is refused.
 
 The points are those that ``perform`` passes; ``before-acknowledge`` is the moment between the commit of a batch and
 its acknowledgement.
@@ -11,17 +13,23 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from router import settings as configuration
 from router.assembly import running
 from router.destinations.devhelm import incidents
-from router.store import stream
+from router.store import keys, publications, stream
 from router.worker import perform, reconcile
 
 
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    if not (file := os.environ.get("SLEEPS")):
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif not Path(file).exists():
+        print("asleep", flush=True)
+        while not Path(file).exists():  # Nothing else goes on meanwhile, as in a process that the system holds up.
+            time.sleep(0.05)
 
 
 def arm(destination: str, kind: str, point: str) -> None:
@@ -70,6 +78,27 @@ def do_without(part: str) -> None:
             return None
 
         incidents.Incidents.find = nothing
+    elif part == "fence":
+        write = publications.Publications.record
+
+        async def writing(self, lease, documents, events=()):
+            newest = int(await self._connection.hget(keys.publications(lease.key), "fence"))
+            return await write(self, lease._replace(fence=newest), documents, events)
+
+        publications.Publications.record = writing
+
+
+def tell_refusals() -> None:
+    """Say where a write is refused since the lease is somebody else's."""
+    write = publications.Publications.record
+
+    async def writing(self, lease, documents, events=()):
+        written = await write(self, lease, documents, events)
+        if not written:
+            print("refused", flush=True)
+        return written
+
+    publications.Publications.record = writing
 
 
 hooks = {"passed": lambda _: None}
@@ -92,6 +121,7 @@ async def main(file: str) -> None:
 
 
 if __name__ == "__main__":
+    tell_refusals()
     do_without(os.environ.get("WITHOUT", ""))
     _, config, wanted_destination, wanted_kind, wanted_point = sys.argv
     if wanted_point == "before-acknowledge":

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from router.sources import registry
 from tests.benchmarks import load, payloads
 from tests.end_to_end import harness
 
@@ -108,6 +109,15 @@ def test_finding_rules_is_measured_in_every_shape_and_against_asking_each_in_tur
         assert row["load s"] >= 0
         assert row["from YAML s"] > 0
     assert max(row["naive to indexed"] for row in found) > 20
+
+
+@pytest.mark.timeout(120)
+def test_reading_is_measured_for_every_kind_of_source_and_signed(tmp_path: Path) -> None:
+    found = written("sources", tmp_path)
+    assert [row["source"] for row in found] == [*registry.KINDS, "signed"]
+    for row in found:
+        assert 0 < row["bare us"] < row["us a delivery"]
+        assert row["ratio"] == pytest.approx(row["us a delivery"] / row["bare us"], rel=0.1)
 
 
 @pytest.mark.timeout(120)

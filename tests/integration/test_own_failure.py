@@ -12,7 +12,7 @@ from router.outbound import errors, fetch
 from router.store import codec, gate, health, incidents, keys, stream
 from router.telemetry import metrics
 from router.web import serve
-from router.worker import bound, breaker, own
+from router.worker import bound, breaker, own, reports
 from tests.integration import stage, vendor
 
 NOW = 1_772_450_000_000_000
@@ -49,9 +49,13 @@ class Scene:
         self.connection = connection
         self.breakers = breaker.Breakers(random.Random(1))
         self.store = incidents.Incidents(connection)
-        wanted = own.Wanted(destinations, 5 * MINUTE, ping, "router.yaml")
+        wanted = own.Wanted(destinations, 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         inbox = stream.Inbox(connection)
-        self.own = own.Own(wanted, PLACES, self.breakers, store=self.store, inbox=inbox, randomness=random.Random(2))
+        self.gate = gate.Gate(connection)
+        self.own = own.Own(
+            wanted, PLACES, self.breakers,
+            store=self.store, inbox=inbox, at_gate=self.gate, randomness=random.Random(2),
+        )  # fmt: skip
         self.stage = stage.Stage(connection)
 
     async def reported(self) -> list[tuple[str, str, list[str]]]:
@@ -61,7 +65,8 @@ class Scene:
             entry = codec.unpack_delivery(fields[b"h"])
             (row,) = entry.rows
             targets = [target.destination for target in entry.responses[row.response].targets]
-            found.append((row.alert.labels["destination"], row.alert.status, targets))
+            about = row.alert.labels.get("destination") or row.alert.labels["pages"]
+            found.append((about, row.alert.status, targets))
         return found
 
     async def fold(self) -> None:
@@ -120,11 +125,11 @@ def test_what_fails_is_never_reported_through_its_own_account_nor_where_nothing_
 def test_the_report_fits_what_each_kind_opens():
     scene = own.Own(
         own.Wanted(("on-call", "devhelm")), PLACES, breaker.Breakers(random.Random(1)),
-        store=None, inbox=None, randomness=random.Random(1),
+        store=None, inbox=None, at_gate=None, randomness=random.Random(1),
     )  # fmt: skip
-    (named,) = scene._targets("devhelm")
+    (named,) = scene._targets(reports.of_account("devhelm"))
     assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"
-    (titled,) = scene._targets("on-call")
+    (titled,) = scene._targets(reports.of_account("on-call"))
     assert Titled.model_validate(titled.fields).title == "incident-router can't reach on-call"
 
 
@@ -186,6 +191,61 @@ def test_the_breaker_s_metric_follows_the_gate(with_redis):
         await gate.Gate(connection).open("breaker")
         await on.reconciler.gauge()
         assert read("incident_router_breaker_closed") == 0
+
+    with_redis(body)
+
+
+def test_a_closed_breaker_is_reported_once_everywhere_and_the_report_ends_with_it(with_redis):
+    async def body(connection):
+        scene = Scene(connection, "on-call", "devhelm")
+        await scene.own.turn(NOW)
+        assert await scene.reported() == []
+        one = gate.Limit(1, stage.HOUR)
+        assert [await scene.gate.count(f"page/{n}", [], one, one) for n in range(2)] == [True, False]
+        await scene.own.turn(NOW + 1)
+        assert await scene.reported() == [("breaker", "firing", ["on-call", "devhelm"])]
+        await scene.fold()
+        held = (await scene.store.read([reports.BREAKER.key]))[reports.BREAKER.key].incident
+        assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components at once"}
+        await scene.own.turn(NOW + 2)
+        assert await scene.reported() == []
+        await scene.gate.open("breaker")
+        await scene.own.turn(NOW + 3)
+        assert await scene.reported() == [("breaker", "resolved", ["on-call", "devhelm"])]
+        await scene.fold()
+        assert (await scene.store.read([reports.BREAKER.key]))[reports.BREAKER.key].incident.status == "closed"
+        await scene.own.turn(NOW + 4)
+        assert await scene.reported() == []
+
+    with_redis(body)
+
+
+def test_a_freeze_is_reported_when_it_has_lasted_and_the_report_ends_with_the_thaw(with_redis):
+    async def body(connection):
+        scene = Scene(connection, "devhelm")
+        await scene.gate.shut("freeze", "ann", NOW, "an audit")
+        await scene.own.turn(NOW + 239 * MINUTE)
+        assert await scene.reported() == []
+        await scene.own.turn(NOW + 240 * MINUTE)
+        assert await scene.reported() == [("freeze", "firing", ["devhelm"])]
+        await scene.fold()
+        held = (await scene.store.read([reports.FREEZE.key]))[reports.FREEZE.key].incident
+        assert (held.status, held.opening_alert.annotations["reason"]) == ("open", "an audit (ann)")
+        await scene.gate.open("freeze")
+        await scene.own.turn(NOW + 241 * MINUTE)
+        assert await scene.reported() == [("freeze", "resolved", ["devhelm"])]
+        await scene.fold()
+        assert (await scene.store.read([reports.FREEZE.key]))[reports.FREEZE.key].incident.status == "closed"
+
+    with_redis(body)
+
+
+def test_where_no_place_is_wanted_nothing_is_asked_nor_said(with_redis):
+    async def body(connection):
+        scene = Scene(connection)
+        await scene.gate.shut("breaker", "breaker", NOW, "too many")
+        await scene.own.turn(NOW + 300 * MINUTE)
+        assert await scene.reported() == []
 
     with_redis(body)
 

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from router.store import archive, errors, health, keys, schema, stream
+from router.store import archive, errors, gate, health, keys, schema, stream
 from router.telemetry import metrics
 from router.worker import own, supervise
 from tests.integration import stage, vendor
@@ -48,7 +48,13 @@ def worker(on: stage.Stage, depth=None, vintage=None) -> tuple[supervise.Worker,
         kept=archive.Archive(on.connection, keep=0, most=0),
         silenced=on.mutes,
         itself=own.Own(
-            own.Wanted(), {}, on.performer.breakers, store=on.incidents, inbox=on.inbox, randomness=stage.NoJitter()
+            own.Wanted(),
+            {},
+            on.performer.breakers,
+            store=on.incidents,
+            inbox=on.inbox,
+            at_gate=gate.Gate(on.connection),
+            randomness=stage.NoJitter(),
         ),
         vintage=vintage or schema.Schema(on.connection),
         pace=QUICK,

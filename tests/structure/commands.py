@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from router.management import api
 from tests.structure import tree
 
 BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?(?:incident-router|make) [^`]+)`")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
-ROUTES = re.compile(r"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/calls")
+MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", api.PREFIX + one.path) for one in api.ENDPOINTS)
+ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/calls|{MANAGED}")
 
 
 class Said(NamedTuple):

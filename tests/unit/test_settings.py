@@ -3,6 +3,7 @@
 import pytest
 
 from router import settings
+from router.sources import signatures
 
 GOOD = """
 sources:
@@ -195,3 +196,16 @@ def test_sentinels_without_any_are_refused(tmp_path):
 def test_a_cluster_has_no_sentinels(tmp_path):
     (problem,) = refused(tmp_path, "redis: {cluster: true, sentinel: {service: acme, nodes: [a]}}\n")
     assert "leave sentinel or cluster out" in problem
+
+
+@pytest.mark.parametrize("secret", ["{env: ABSENT}", "{file: /absent/secret}"])
+@pytest.mark.parametrize(
+    "proof",
+    ["bearer: [%]", "basic: [%]", "token: {query: key, values: [%]}"]
+    + [f"signature: {{scheme: {scheme}, secrets: [%]}}" for scheme in signatures.SCHEMES],
+)
+def test_whatever_proves_a_sender_is_not_asked_for_where_it_is_not_needed(secret, proof, tmp_path):
+    file = written(tmp_path, "sources:\n  a: {kind: json, " + proof.replace("%", secret) + "}\n")
+    assert settings.load(file, {}, needs=()).sources["a"].kind == "json"
+    with pytest.raises(settings.Refused, match=r"is not set|can't be read"):
+        settings.load(file, {})

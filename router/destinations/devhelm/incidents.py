@@ -7,6 +7,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from router.destinations import base, ladder, opening
 from router.destinations.devhelm import account, wire
 from router.destinations.devhelm import config as configs
@@ -14,6 +16,9 @@ from router.domain import operation as operations
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
+_FIRES = "CONFIRMED"  # What an incident is that was opened by hand.
+# The vendor's words for: it is gone, its status can't become this one, that is no status for it.
+_NOT_AGAIN = frozenset({400, 404, 409, 422})
 # How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=1)
 
@@ -32,7 +37,12 @@ class Incidents:
         """Nothing to adopt: what the vendor opens by itself is about its own monitors."""
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:
-        """Look for our reference. The oldest open incident that carries it stays, further ones are resolved."""
+        """Look for our reference. The oldest open incident that carries it stays, further ones are resolved.
+
+        What was to be opened again comes first, if it is open.
+        """
+        if operation.vendor_id and (again := await self.observe(operation)) and again.state == "open":
+            return again
         query = {
             "search": operation.reference,
             "source": "MANUAL",
@@ -48,8 +58,11 @@ class Incidents:
         return _seen(ours[0]) if ours else None
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
-        """Create the incident."""
+        """Create the incident, or open again what it takes up: one that the vendor does not, is created."""
         wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        if operation.vendor_id and (again := await self._opened_again(operation, wanted)):
+            return again
+        note = "the vendor did not open the first one again" if operation.vendor_id else ""
         body = wire.CreateIncident(
             title=f"{wanted.title} {_tag(operation.reference)}",
             severity=self._severity(wanted, operation),
@@ -57,7 +70,7 @@ class Incidents:
             body=wanted.body or None,
         )
         answer = await self._http.call("POST", _PATH, json=body)
-        return _seen(answer.read(wire.DetailAnswer).data.incident)
+        return msgspec.structs.replace(_seen(answer.read(wire.DetailAnswer).data.incident), note=note)
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Add an update that says how bad it is now: the severity itself can't be changed once it is open."""
@@ -83,7 +96,7 @@ class Incidents:
             return _seen(incident)
         text = self._config.resolve_message if wanted.resolve_message is None else wanted.resolve_message
         await self._resolve(operation.vendor_id, text)
-        return operations.Seen(incident.id, "resolved", incident.shortlink or "")
+        return operations.Seen(incident.id, "resolved", incident.shortlink or "", ended=True)
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as a resolution."""
@@ -113,6 +126,22 @@ class Incidents:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def _opened_again(
+        self, operation: operations.Operation, wanted: configs.IncidentOpening
+    ) -> operations.Seen | None:
+        """Open what is over; what is open already stays so. None where it is gone, or the vendor does not let us."""
+        try:
+            incident = (await self._show(operation.vendor_id)).incident
+            if _over(incident):
+                text = f"It fires again.\n\nReference: {operation.reference}"
+                update = wire.AddUpdate(wanted.notify, text, wanted.update_status or _FIRES)
+                await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
+        except errors.Permanent as problem:
+            if problem.status in _NOT_AGAIN:
+                return None
+            raise
+        return operations.Seen(incident.id, "open", incident.shortlink or "")
 
     def _severity(self, wanted: configs.IncidentOpening, operation: operations.Operation) -> configs.Severity:
         if wanted.severity:

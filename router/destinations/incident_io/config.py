@@ -10,6 +10,7 @@ from router.destinations import base, components, ladder, opening
 BASE_URL = "https://api.incident.io"
 
 Components = components.Components  # The field that is called so would hide the module.
+ComponentsFrom = components.From
 
 V1Status = Literal["triage", "investigating", "fixing", "monitoring", "closed", "declined"]
 PostStatus = Literal["investigating", "identified", "monitoring"]
@@ -154,6 +155,10 @@ class PostOpening(base.Opening):
     status: PostStatus = pydantic.Field(default="investigating", description="the first status")
     components: Components = pydantic.Field(
         default=(), description="a status for each component, or a list of components whose status follows the severity"
+    )
+    components_from: ComponentsFrom = pydantic.Field(
+        default={},
+        description="which component each alert affects while it fires: its name or id by the text of a field",
     )
     update_message: Message | None = pydantic.Field(
         default=None, description="the text of updates; the account's if absent"

@@ -63,12 +63,13 @@ class StatusPages:
             path = f"/v2/status_page_incidents/{client.segment(post.id)}"
             await self._http.call("PUT", path, json=wire.Rename(wanted.title))
         update = await self._update_body(post, operation, wanted)
-        # The last that the vendor takes is kept for the resolution.
-        room = len(post.updates or ()) < wire.MOST_UPDATES - 1
-        if update is not None and room and not _is_there(post, update):
-            await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
+        note = ""
+        if update is not None and not _is_there(post, update):
+            note = _of_room(len(post.updates or ()) + 1)
+            if len(post.updates or ()) < wire.LAST_UPDATE:
+                await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
         told = [one.message for one in post.updates or ()] + ([update.message] if update is not None else [])
-        return operations.Seen(post.id, "open", told=tuple(map(identity.mark, told)))
+        return operations.Seen(post.id, "open", told=tuple(map(identity.mark, told)), note=note)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -175,6 +176,14 @@ class StatusPages:
     async def _show(self, vendor_id: str) -> wire.Post:
         path = f"/v2/status_page_incidents/{client.segment(vendor_id)}"
         return (await self._http.read(path, wire.PostAnswer)).status_page_incident
+
+
+def _of_room(number: int) -> str:
+    """What is to be told of the update with this number: how many there may be is the vendor's limit."""
+    if number < wire.LAST_UPDATE:
+        return ""
+    last = "no update is posted any more" if number > wire.LAST_UPDATE else "it is the last update"
+    return f"{last} before the resolution, for the vendor takes {wire.MOST_UPDATES}"
 
 
 def _state(post: wire.Post) -> publications.State:

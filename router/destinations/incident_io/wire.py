@@ -10,6 +10,7 @@ import msgspec
 
 IDS = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")  # ULIDs
 MOST_UPDATES = 100  # The vendor takes no more for one incident of a page.
+LAST_UPDATE = 95  # Ours; the rest is for the resolution, and for people.
 
 
 class CreateV1(msgspec.Struct, omit_defaults=True):

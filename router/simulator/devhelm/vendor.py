@@ -11,7 +11,7 @@ from starlette import responses, routing
 
 from router.simulator import options as settings
 from router.simulator import vendor
-from router.simulator.devhelm import answers, refusals, requests
+from router.simulator.devhelm import answers, maintenance, refusals, requests
 from router.simulator.devhelm import state as holdings
 
 Shape = TypeVar("Shape", bound=requests.Request)
@@ -33,6 +33,7 @@ class DevHelm:
     def __init__(self, options: settings.Options) -> None:
         self._options = options
         self._state = holdings.State(options)
+        self._windows = maintenance.Windows()
 
     def routes(self) -> list[routing.BaseRoute]:
         """The API."""
@@ -42,6 +43,8 @@ class DevHelm:
             self._route("GET", "/api/v1/incidents/{incident}", self._show_incident),
             self._route("POST", "/api/v1/incidents/{incident}/updates", self._update_incident),
             self._route("POST", "/api/v1/incidents/{incident}/resolve", self._resolve_incident),
+            self._route("GET", "/api/v1/maintenance-windows", self._list_windows),
+            self._route("POST", "/api/v1/maintenance-windows", self._plan_window),
             self._route("GET", "/api/v1/status-pages", self._list_pages),
             self._route("GET", _ONE_PAGE, self._show_page),
             self._route("GET", _ONE_PAGE + "/components", self._list_components),
@@ -75,8 +78,9 @@ class DevHelm:
         }
 
     def reset(self) -> None:
-        """Forget incidents and posts."""
+        """Forget incidents, posts and maintenance."""
         self._state.reset()
+        self._windows.known.clear()
 
     def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
         """An error in DevHelm's envelope."""
@@ -147,6 +151,15 @@ class DevHelm:
 
     def _detail(self, incident: holdings.Incident) -> dict[str, Any]:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
+
+    async def _list_windows(self, request: http.Request) -> Answer:
+        wanted = _listed(request, maintenance.ListWindows)
+        found = self._windows.found(wanted, self._state.now())
+        return 200, answers.listed([one.answer() for one in found], wanted.page, wanted.size)
+
+    async def _plan_window(self, request: http.Request) -> Answer:
+        wanted = await _body(request, maintenance.CreateWindow)
+        return 201, {"data": self._windows.create(self._state.new_id(), wanted, self._state.now()).answer()}
 
     async def _list_pages(self, request: http.Request) -> Answer:
         wanted = _listed(request, requests.ListPosts)

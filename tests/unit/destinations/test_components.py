@@ -28,3 +28,9 @@ def test_the_status_of_a_named_component_follows_the_severity(severity, status):
 def test_a_mapping_of_ones_own_is_used():
     mapping = ladder.filling(components.DEFAULT_STATUSES)({"critical": "partial_outage"})
     assert components.statuses(("API",), severities.Severity.CRITICAL, mapping) == {"API": "partial_outage"}
+
+
+def test_a_severity_s_word_stands_for_the_account_s_status():
+    said = {"API": "critical", "Website": "operational"}
+    found = components.statuses(said, severities.Severity.MINOR, components.DEFAULT_STATUSES)
+    assert found == {"API": "major_outage", "Website": "operational"}

@@ -168,12 +168,21 @@ def test_an_update_that_says_something_else_is_posted(account, operation, there_
     assert account.changes == [UPDATE]
 
 
-def test_the_last_of_the_hundred_updates_is_kept_for_the_resolution(account, operation):
-    account.answer(*SHOW, post(updates=[update_of(f"Update {n}") for n in range(99)]))
-    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id="post-1")))
-    assert account.changes == []
-    account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="post-1")))
-    assert account.changes == [UPDATE]
+@pytest.mark.parametrize(
+    ("there", "changes", "told"),
+    [
+        (93, [UPDATE], ""),
+        (94, [UPDATE], "it is the last update before the resolution, for the vendor takes 100"),
+        (95, [], "no update is posted any more before the resolution, for the vendor takes 100"),
+        (99, [], "no update is posted any more before the resolution, for the vendor takes 100"),
+    ],
+)
+def test_the_last_of_the_hundred_updates_are_kept_for_the_resolution(account, operation, there, changes, told):
+    account.answer(*SHOW, post(updates=[update_of(f"Update {n}") for n in range(there)]))
+    seen = account.run(KIND, lambda at: at.update(operation("update", FIELDS, vendor_id="post-1")))
+    assert (account.changes, seen.note) == (changes, told)
+    account.run(KIND, lambda at: at.resolve(operation("resolve", FIELDS, vendor_id="post-1")))
+    assert account.changes == [*changes, UPDATE]
 
 
 @pytest.mark.parametrize(("impacts", "changes"), [([], [UPDATE]), ([{**FULL[0]}], [])])

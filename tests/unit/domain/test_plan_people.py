@@ -75,3 +75,10 @@ def test_only_what_a_person_could_approve_is_a_review():
     dead = known(dead="422", dead_of=plan.death("open", CONTENT))
     automatic = wanted(public=True, publish="auto")
     assert plan.review_of(automatic, step(automatic, dead)) == ""
+
+
+def test_what_is_taken_up_again_is_opened_once_its_end_was_told():
+    waits = step(wanted(again_settled=False), known())
+    assert (waits.reason, waits.waits_for) == ("waits for the end of what it takes up again", "sibling")
+    assert step(wanted(again="v0"), known()) == plan.Act("open", "it fires again soon after its end")
+    assert step(wanted(), known()) == plan.Act("open", "the incident is open and nothing is there yet")

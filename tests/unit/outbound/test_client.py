@@ -232,16 +232,16 @@ def test_a_broken_answer_leaves_open_whether_it_was_done(wire, answer):
     assert type(failure_of(wire)) is errors.Unanswered
 
 
-def test_an_answer_is_read_no_further_than_the_cap(wire, monkeypatch):
-    monkeypatch.setattr(client, "BODY_CAP", 1000)
+def test_an_answer_is_read_no_further_than_the_cap(wire):
+    wire.settings["most_bytes"] = 1000
     wire.answer(200, b'"' + b"x" * 2000 + b'"')
     failure = failure_of(wire)
     assert type(failure) is errors.Unanswered
     assert "larger than 1000 bytes" in failure.message
 
 
-def test_an_error_larger_than_the_cap_is_known_by_its_status(wire, monkeypatch):
-    monkeypatch.setattr(client, "BODY_CAP", 1000)
+def test_an_error_larger_than_the_cap_is_known_by_its_status(wire):
+    wire.settings["most_bytes"] = 1000
     wire.answer(400, b"x" * 2000)
     assert type(failure_of(wire)) is errors.Permanent
 

@@ -13,7 +13,8 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=3),
     max_leaves=8,
 )
-plain = st.lists(names, min_size=1, max_size=3).map(".".join)
+steps = names.map(".{}".format) | st.integers(-3, 3).map("[{}]".format)
+plain = st.builds(lambda first, more: first + "".join(more), names, st.lists(steps, max_size=3))
 alternatives = st.lists(plain, min_size=1, max_size=3).map(" || ".join)
 
 

@@ -1,0 +1,46 @@
+"""Whose silences hold here beside those that people make: Alertmanagers, and the maintenance of accounts at DevHelm."""
+
+import functools
+from collections.abc import Callable
+
+from router import settings as configuration
+from router.destinations import base
+from router.destinations import registry as destinations
+from router.destinations.devhelm import maintenance
+from router.outbound import alertmanager, client
+from router.worker import mutes
+
+Quota = Callable[[base.Config], client.Quota]
+"""Makes what says how often the account of a destination may be called."""
+
+
+def silences(
+    settings: configuration.Settings, clock: Callable[[], int], quota: Quota
+) -> list[tuple[str, mutes.Imported]]:
+    """What asks each of them, by name."""
+    return [*_of_alertmanagers(settings, clock), *_of_devhelm(settings, clock, quota)]
+
+
+def _of_alertmanagers(settings: configuration.Settings, clock: Callable[[], int]) -> list[tuple[str, mutes.Imported]]:
+    made: list[tuple[str, mutes.Imported]] = []
+    for name, at in settings.silences.alertmanagers.items():
+        secret = at.bearer.get_secret_value() if at.bearer is not None else ""
+        headers = {"authorization": f"Bearer {secret}"} if secret else {}
+        asked = client.Client(
+            name=name, base_url=at.url, headers=headers, timeout_seconds=10.0, now=clock, secrets=[secret]
+        )
+        made.append((name, functools.partial(alertmanager.silences, asked, name)))
+    return made
+
+
+def _of_devhelm(
+    settings: configuration.Settings, clock: Callable[[], int], quota: Quota
+) -> list[tuple[str, mutes.Imported]]:
+    made: list[tuple[str, mutes.Imported]] = []
+    for name in settings.silences.devhelm:
+        config = settings.destinations[name]
+        asked = destinations.KINDS[config.kind].connect(name, config, clock)
+        asked.quota = quota(config)
+        # An Alertmanager may be called the same.
+        made.append((f"maintenance at {name}", functools.partial(maintenance.silences, asked, name)))
+    return made

@@ -1,0 +1,76 @@
+"""How a command reaches a router: through its Redis, or with ``--server`` through the API of one elsewhere."""
+
+import contextlib
+import getpass
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib import parse
+
+import typer
+
+from router import settings as configuration
+from router.assembly import parts, running
+from router.cli import starting
+from router.domain import access
+from router.management import actions, app, queries, remote
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A router to ask and to act on. ``server`` is where it is, empty where its Redis is spoken to."""
+
+    ask: queries.Queries | remote.Queries
+    do: actions.Actions | remote.Actions
+    server: str = ""
+
+    def act(self, subject: str, by: str = "", why: str = "") -> actions.Act:
+        """Who acts on what, and why; another router knows who by the token, and there nobody else can be named."""
+        if self.server and by:
+            raise starting.usage("--by can't be said with --server: the token tells who you are")
+        name = by or ("" if self.server else getpass.getuser())
+        return actions.Act(actions.Actor(access.Person(name, access.Role.ADMIN, "command line")), subject, why)
+
+
+def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]]) -> None:
+    """Run what needs a router; what it refuses is told in one sentence, with status 1."""
+
+    async def main() -> None:
+        try:
+            async with _elsewhere(server) if server else _here(config) as reached:
+                await body(reached)
+        except (actions.NotThere, actions.Unfit, actions.Changed, remote.Refused) as error:
+            print(f"incident-router: {error}", file=sys.stderr)
+            raise typer.Exit(1) from None
+
+    starting.until_stopped(main())
+
+
+@contextlib.asynccontextmanager
+async def _here(config: Path) -> AsyncIterator[Reached]:
+    settings = starting.settings(config, configuration.StandIn("not-used", {}))
+    async with running.connected(running.outside_redis(settings)) as connection:
+        made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
+        yield Reached(made.ask, made.do)
+
+
+@contextlib.asynccontextmanager
+async def _elsewhere(server: str) -> AsyncIterator[Reached]:
+    if not _address(server):
+        raise starting.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
+    line = remote.Line(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)
+    try:
+        yield Reached(remote.Queries(line), remote.Actions(line), server)
+    finally:
+        await line.aclose()
+
+
+def _address(server: str) -> bool:
+    try:
+        read = parse.urlsplit(server)
+        return read.scheme in {"http", "https"} and bool(read.hostname) and not (read.query or read.fragment)
+    except ValueError:
+        return False

@@ -1,0 +1,145 @@
+"""``soak``: the router under load for long, with its processes killed now and then, and what came of it."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from router.assembly import parts, running
+from router.cli import starting
+from router.soak import figures, town, trial
+from router.store import servers
+
+_SHOWN = 20  # Lines of what is wrong; a trial gone wrong may have a thousand.
+_KINDS = ("web", "worker", "valkey", "simulator")
+
+
+def soak(
+    *,
+    hours: Annotated[float, typer.Option("--hours", help="For how long, for example 0.5.", min=0.001)],
+    rate: Annotated[float, typer.Option("--rate", help="Alerts a second.", min=0.1)] = 100.0,
+    keys: Annotated[int, typer.Option("--keys", help="Incident keys that the alerts are of.", min=1)] = 100,
+    fault_every: Annotated[
+        str, typer.Option("--fault-every", help="The mean pause between two kills; each is up to half off it.")
+    ] = "60s",
+    server_free: Annotated[
+        bool, typer.Option("--server-free", help="Let Valkey go free: kill webs and workers only.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Repeats who is killed when, and what is sent.")] = 1,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON; lines go to the other output.")
+    ] = False,
+) -> None:
+    """Run two webs, three workers, a Valkey and simulated vendors under load, and kill them now and then.
+
+    Ends with status 1 where anything that was accepted is lost or doubled.
+    """
+    plan = trial.Plan(
+        seconds=hours * 3600,
+        rate=rate,
+        incident_keys=keys,
+        fault_seconds=starting.duration(fault_every) / trial.MICROS,
+        spares=("valkey",) if server_free else (),
+    )
+    starting.until_stopped(_soak(plan, seed, as_json))
+
+
+async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="incident-router-soak-") as folder:
+        place = town.Town(Path(folder))
+        try:
+            place.start()
+            async with running.connected(servers.Server(place.redis_url)) as connection:
+                one = trial.Trial(
+                    place, connection, plan, chance=parts.chance(seed), clock=parts.clock, ticks=parts.ticks
+                )
+                found = await _until_signal(one, as_json)
+        finally:
+            place.stop()
+    report = reported(found, plan, seed)
+    print(json.dumps(report, indent=2) if as_json else "\n".join(_lines(report)))
+    if not found.clean:
+        raise typer.Exit(1)
+
+
+async def _until_signal(one: trial.Trial, as_json: bool) -> trial.Findings:
+    """Run it to its end; a signal ends the load, and what was found until then is reported."""
+    stop = asyncio.Event()
+    out = sys.stderr if as_json else sys.stdout
+    stopping = asyncio.create_task(starting.stopped())
+    stopping.add_done_callback(lambda _: stop.set())
+    try:
+        return await one.run(lambda found: print(_line(found), file=out, flush=True), stop)
+    finally:
+        stopping.cancel()
+
+
+def reported(found: trial.Findings, plan: trial.Plan, seed: int) -> dict[str, Any]:
+    """The report, as ``--json`` prints it: seconds, MB and counts."""
+    early, late = figures.quarters(found.ledger.spans)
+    counted = [one.store_keys for one in found.readings if one.store_keys]
+    return {
+        "seed": seed,
+        "seconds": round(found.seconds, 1),
+        "accepted": found.ledger.accepted,
+        "accepted_per_second": round(found.ledger.accepted / found.seconds, 1) if found.seconds else 0.0,
+        "wanted_per_second": plan.rate,
+        "sent_again": found.ledger.repeats,
+        "kills": dict(sorted(found.kills.items())),
+        "lost": found.outcome.lost,
+        "doubled": found.outcome.doubled,
+        "behind": found.outcome.behind,
+        "refused": found.ledger.refused,
+        "died": found.died,
+        "settled_seconds": round(found.settled_seconds, 1),
+        "memory": {kind: figures.trend(found.readings, kind)._asdict() for kind in _KINDS},
+        "store_mb_per_hour": round(figures.store_slope(found.readings), 1),
+        "store_keys": {"early": counted[len(counted) // 4], "late": counted[-1]} if counted else {},
+        "latency_ms": {"first_quarter": _latency(early), "last_quarter": _latency(late)},
+    }
+
+
+def _latency(seconds: list[float]) -> dict[str, float]:
+    return {name: round(figures.percentile(seconds, share) * 1000, 1) for name, share in (("p50", 0.5), ("p99", 0.99))}
+
+
+def _line(found: trial.Findings) -> str:
+    """What is said at every look."""
+    last, stretch = found.readings[-1], found.ledger.spans[-1]
+    latency = _latency(list(stretch))
+    memory = ", ".join(f"{kind} {figures.memory([last], kind):.0f}" for kind in _KINDS)
+    return (
+        f"{last.seconds / 60:7.1f} min  accepted {found.ledger.accepted}, of them not seen processed yet"
+        f" {len(found.ledger.open)},"
+        f" p50 {latency['p50']} ms, p99 {latency['p99']} ms, kills {found.kills.total()}, keys {last.store_keys},"
+        f" MB: {memory}"
+    )
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    """The report for people."""
+    early, late = report["latency_ms"]["first_quarter"], report["latency_ms"]["last_quarter"]
+    killed = ", ".join(f"{kind} {times}" for kind, times in report["kills"].items())
+    said = [
+        "",
+        f"seed {report['seed']}: {report['accepted']} alerts accepted in {report['seconds']} s"
+        f" ({report['accepted_per_second']}/s); {report['sent_again']} calls were made again;"
+        f" killed: {killed or 'nobody'}",
+        f"lost {len(report['lost'])}, doubled {len(report['doubled'])}, behind {len(report['behind'])},"
+        f" refused {len(report['refused'])}, died by themselves {len(report['died'])};"
+        f" settled {report['settled_seconds']} s after the last alert",
+        f"accepted within p50 {early['p50']} ms, p99 {early['p99']} ms in the first quarter,"
+        f" p50 {late['p50']} ms, p99 {late['p99']} ms in the last",
+    ]
+    for kind, one in report["memory"].items():
+        said.append(
+            f"{kind:10} {one['memory_mb']:6.1f} MB, {one['slope_mb_per_hour']:+.1f} MB an hour;"
+            f" descriptors {one['descriptors_early']} early, {one['descriptors_late']} late"
+        )
+    said.append(f"what Valkey holds: {report['store_mb_per_hour']:+.1f} MB an hour; keys {report['store_keys']}")
+    wrong = [line for name in ("lost", "doubled", "behind", "refused", "died") for line in report[name]]
+    return said + [f"wrong: {line}" for line in wrong[:_SHOWN]]

@@ -1,0 +1,155 @@
+"""``sources try``: what one configured source makes of a payload, and which of its paths found nothing in it.
+
+It reads as the door does, and decides, stores and sends nothing.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich import markup, table
+
+from router import settings as configuration
+from router.assembly import parts
+from router.cli import starting
+from router.domain import alert as alerts
+from router.sources import base, registry
+from router.sources.presets import preset
+
+_FIELDS = ("title", "fingerprint", "severity", "labels", "annotations", "starts_at", "ends_at", "link")
+_ALL = "*"  # In a mapping of names to paths: whatever is there.
+
+
+def attempt(
+    payload: Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")] = "-",
+    *,
+    source: Annotated[str, typer.Option("--source", "-s", help="The configured source that is to read it.")],
+    header: Annotated[
+        list[str] | None, typer.Option("--header", "-H", help="A header of the delivery, as NAME: VALUE; several.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Show the alerts that come out of a payload. Status 1 where it cannot be read, in whole or in part."""
+    configured = starting.settings(config, needs=()).sources
+    starting.must_be_known("source", source, configured)
+    endpoint = registry.build(source, configured[source])
+    paths = _paths(configured[source])
+    headers = dict(_header(text) for text in header or ())
+    now = parts.clock()
+    try:
+        parsed = endpoint.source.parse(_body(payload), headers, now)
+    except base.Unparsable as error:
+        said = f"{error}{_looked_at(paths, error.where)}"
+        print(f"incident-router: source {source} can't read the payload: {said}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if as_json:
+        rows = [_plain(paths, alert, now) for alert in parsed.alerts]
+        whole = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _rejected(parsed)}
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
+    else:
+        _show(paths, parsed, now)
+    if parsed.rejected is not None:
+        print(f"incident-router: not all of it can be read: {_rejected(parsed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _paths(config: base.Config) -> base.Config:
+    """The settings in which the paths stand: a preset's are those of the mapping that it amounts to."""
+    return config.mapped(config.mapping) if isinstance(config, preset.Config) else config
+
+
+def _header(text: str) -> tuple[bytes, bytes]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise starting.usage(f'"{text}" is not of the form NAME: VALUE')
+    return name.strip().lower().encode(), value.strip().encode()
+
+
+def _body(payload: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if payload == "-" else Path(payload).read_bytes()
+    except OSError as error:
+        raise starting.usage(f"{payload} can't be read: {error.strerror}") from error
+
+
+def _looked_at(config: base.Config, where: str) -> str:
+    """The path of the setting that something is wrong with, where it is one."""
+    path = _path(config, where.rpartition(".")[2])
+    return f" (it looks at `{path}`)" if path else ""
+
+
+def _path(config: base.Config, field: str) -> str:
+    """The path of a setting of this name, where there is one: it stands alone, or among what belongs to it."""
+    setting = getattr(config, field, "")
+    path = getattr(setting, "path", setting)
+    return path if isinstance(path, str) else ""
+
+
+def _rejected(parsed: base.Parsed) -> str:
+    return f"{parsed.rejected.where}: {parsed.rejected.problem}" if parsed.rejected is not None else ""
+
+
+def _plain(config: base.Config, alert: alerts.Alert, now: int) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(alert), "nothing_found": _nothing_found(config, alert, now)}
+
+
+def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[str, str]:
+    """The fields, and the labels asked for by name, for which nothing was found; with the path, where one is set."""
+    found: dict[str, str] = {}
+    for field in _FIELDS:
+        setting = getattr(config, field, "")
+        if isinstance(setting, dict):
+            value = getattr(alert, field)
+            found |= {f"{field}.{name}": at for name, at in setting.items() if name != _ALL and name not in value}
+        elif _is_absent(alert, field, now):
+            found[field] = _path(config, field)
+    return found
+
+
+def _is_absent(alert: alerts.Alert, field: str, now: int) -> bool:
+    """Whether the payload had no such thing: for a time, that of receipt stands in."""
+    if field == "ends_at" and alert.status == "firing":
+        return False
+    value = getattr(alert, field)
+    return value == now if field.endswith("_at") else not value
+
+
+def _show(config: base.Config, parsed: base.Parsed, now: int) -> None:
+    out = starting.printer()
+    for alert in parsed.alerts:
+        out.print(_grid(config, alert, now))
+    if not parsed.alerts:
+        print(f"it makes no alert: {parsed.about.get('no_alert', 'there is none in it')}")
+    if parsed.truncated:
+        print(f"{parsed.truncated} alerts were left out by the sender")
+
+
+def _grid(config: base.Config, alert: alerts.Alert, now: int) -> table.Table:
+    absent = _nothing_found(config, alert, now)
+    grid = table.Table("field", "value", title=alert.status, title_justify="left", box=None, header_style="bold")
+    for field in dict.fromkeys([*_FIELDS, *absent]):
+        if field in absent:
+            grid.add_row(markup.escape(field), f"[yellow]{markup.escape(_missing(field, absent[field]))}[/]")
+        else:
+            grid.add_row(field, markup.escape(_value(alert, field)))
+    return grid
+
+
+def _missing(field: str, path: str) -> str:
+    said = f"nothing found at {path}" if path else "nothing found"
+    return f"{said}; the time of receipt stands in" if field.endswith("_at") else said
+
+
+def _value(alert: alerts.Alert, field: str) -> str:
+    """A field as people read it, without control characters of somebody else's."""
+    value = getattr(alert, field)
+    if isinstance(value, dict):
+        text = "  ".join(f"{name}={one}" for name, one in sorted(value.items()))
+    elif field.endswith("_at"):
+        text = starting.moment(value) if value else ""
+    else:
+        text = value
+    return "".join(letter if letter.isprintable() else "·" for letter in text)

@@ -1,0 +1,47 @@
+"""Reads what a request to the API says: its query and its body, each by a model; what does not fit is told at once."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import pydantic
+from starlette import requests
+
+from router.management import actions, bodies
+from router.web import problems
+
+Shape = TypeVar("Shape", bound=pydantic.BaseModel)
+
+
+def query(model: type[Shape], found: Mapping[str, str]) -> Shape:
+    """The parameters of a query; ``actions.Unfit`` where one of them is none of the model's."""
+    try:
+        return model.model_validate(found)
+    except pydantic.ValidationError as error:
+        raise actions.Unfit(wrong("the query", error)) from error
+
+
+async def body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
+    """The body of a request; ``actions.Unfit`` where it does not fit, a 428 where nothing says what was seen."""
+    if model is None:
+        return None
+    raw = await request.body()
+    try:
+        found = model.model_validate_json(raw or b"{}")
+    except pydantic.ValidationError as error:
+        raise actions.Unfit(wrong("the body", error)) from error
+    return _seen(found, request) if isinstance(found, bodies.Decide) and not found.seen else found
+
+
+def _seen(found: bodies.Decide, request: requests.Request) -> bodies.Decide:
+    tag = request.headers.get("if-match", "").strip().strip('"')
+    if not tag:
+        raise problems.Problem(
+            428, "precondition", "say what you have seen: If-Match with the entity tag of GET /review, or seen"
+        )
+    return found.model_copy(update={"seen": tag})
+
+
+def wrong(where: str, error: pydantic.ValidationError) -> str:
+    """What can't be read of a query, a body or a form, in words."""
+    told = [f"{'.'.join(map(str, one['loc'])) or where}: {one['msg']}" for one in error.errors(include_url=False)]
+    return f"{where} can't be read: {'; '.join(told)}"

@@ -1,0 +1,245 @@
+"""The same questions and actions, asked of a router elsewhere: a client of the management API, for the commands.
+
+Each method is called as its namesake of ``queries``, ``ledgers`` and ``actions``, returns the same model and raises the
+same errors; who acts is known to the router by the token, and not taken from the act.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import pydantic
+
+from router.management import actions, api, bodies, entries, models
+from router.outbound import client, errors
+from router.store import gate
+
+_TIMEOUT_SECONDS = 30.0
+_MOST_BYTES = 64 * 1024 * 1024  # A list may hold the bodies of many deliveries.
+
+_Shape = TypeVar("_Shape", bound=pydantic.BaseModel)
+_Of = TypeVar("_Of")
+
+
+class Refused(Exception):
+    """The router did not do what it was asked for, or was not reached; the text is one sentence for whoever asked."""
+
+
+class Line:
+    """The connection to one router: ``url`` is where its console is, ``now`` gives epoch microseconds.
+
+    A token of the wrong letters raises ``Refused`` before anything is sent.
+    """
+
+    def __init__(self, url: str, token: str, now: Callable[[], int]) -> None:
+        self._token = token
+        if not (token.isascii() and token.isprintable()):
+            raise Refused("INCIDENT_ROUTER_TOKEN holds letters that no token has")
+        self._client = client.Client(
+            name="the router",
+            base_url=url.rstrip("/") + api.PREFIX,
+            headers={"authorization": f"Bearer {token}"} if token else {},
+            timeout_seconds=_TIMEOUT_SECONDS,
+            now=now,
+            secrets=[token],
+            read_error=self._refuse,
+            most_bytes=_MOST_BYTES,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._client.aclose()
+
+    async def get(self, path: str, shape: type[_Shape], query: Mapping[str, Any] | None = None) -> _Shape:
+        """What is at a path, as a model."""
+        return self._read(shape, await self._call("GET", path, query=query))
+
+    async def find(self, path: str, shape: type[_Shape], query: Mapping[str, Any] | None = None) -> _Shape | None:
+        """What is at a path; None where there is nothing."""
+        try:
+            return await self.get(path, shape, query)
+        except actions.NotThere:
+            return None
+
+    async def listed(self, path: str, of: type[_Of], query: Mapping[str, Any] | None = None) -> list[_Of]:
+        """The items of a list that has no pages."""
+        return (await self.get(path, models.Page[of], query)).items  # type: ignore[valid-type]
+
+    async def post(self, path: str, shape: type[_Shape], body: pydantic.BaseModel | None = None) -> _Shape:
+        """Do something, and read what came of it."""
+        said = None if body is None else body.model_dump(mode="json")
+        return self._read(shape, await self._call("POST", path, json=said))
+
+    async def delete(self, path: str, shape: type[_Shape], query: Mapping[str, Any] | None = None) -> _Shape:
+        """End something, and read what came of it."""
+        return self._read(shape, await self._call("DELETE", path, query=query))
+
+    async def tell(self, method: str, path: str, query: Mapping[str, Any] | None = None) -> None:
+        """Do something of which nothing is told."""
+        await self._call(method, path, query=query)
+
+    async def _call(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            return (await self._client.call(method, path, **more)).body
+        except errors.Failure as failure:
+            raise Refused(failure.message) from failure
+
+    @staticmethod
+    def _read(shape: type[_Shape], body: Any) -> _Shape:
+        """Members that a newer router knows are passed over."""
+        try:
+            return shape.model_validate(body, extra="ignore")
+        except pydantic.ValidationError as problem:
+            raise Refused(
+                "the router's answer is not the one that was expected: is it of another version?"
+            ) from problem
+
+    def _refuse(self, status: int, body: Any, _headers: Mapping[str, str]) -> client.VendorMessage:
+        """Raise what the router's problem means here; what is no problem document is left to the client to tell."""
+        told = body if isinstance(body, dict) else {}
+        detail = str(told.get("detail", ""))
+        if status == 401:
+            raise Refused(self._unknown())
+        if not detail:
+            return client.VendorMessage()
+        match status:
+            case 404:
+                raise actions.NotThere(detail)
+            case 412:
+                now = told.get("now")
+                raise actions.Changed(self._read(models.Review, now) if now else None, str(told.get("by", "")))
+            case 422:
+                raise actions.Unfit(detail)
+            case _:
+                raise Refused(detail)
+
+    def _unknown(self) -> str:
+        if not self._token:
+            return "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`"
+        return "the router does not know the token in INCIDENT_ROUTER_TOKEN (any more)"
+
+
+class Ledgers:
+    """What is kept beside the incidents; see ``ledgers.Ledgers``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def silences(self, *, over: bool = False) -> list[entries.Silence]:
+        """Silences, also those that are over where they are asked for."""
+        return await self._line.listed("/silences", entries.Silence, {"over": over})
+
+    async def heartbeats(self) -> list[entries.Heartbeat]:
+        """All heartbeats."""
+        return await self._line.listed("/heartbeats", entries.Heartbeat)
+
+    async def gate(self) -> models.Gate:
+        """What holds for all public pages."""
+        return await self._line.get("/gate", models.Gate)
+
+    async def dead_letters(self) -> list[entries.DeadLetter]:
+        """What can't succeed without a person."""
+        return await self._line.listed("/dead-letters", entries.DeadLetter)
+
+    async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
+        """Bodies that could not be read, a page of them."""
+        asked = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/quarantine", models.Page[entries.Quarantined], asked)
+
+    async def quarantined(self, identity: str) -> entries.Quarantined | None:
+        """One of these bodies."""
+        return await self._line.find(f"/quarantine/{client.segment(identity)}", entries.Quarantined)
+
+
+class Queries:
+    """Questions about one router; see ``queries.Queries``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.ledgers = Ledgers(line)
+
+    async def incidents(
+        self, *, status: str = "open", cursor: str = "", limit: int = 50
+    ) -> models.Page[models.IncidentRow]:
+        """Incidents, a page of them."""
+        asked = {"status": status, "cursor": cursor, "limit": limit}
+        return await self._line.get("/incidents", models.Page[models.IncidentRow], asked)
+
+    async def incident(self, key: str) -> models.Incident | None:
+        """One incident whole."""
+        return await self._line.find(f"/incidents/{client.segment(key)}", models.Incident)
+
+    async def story(self, key: str) -> models.Story | None:
+        """One incident as it is kept."""
+        return await self._line.find(f"/stories/{client.segment(key)}", models.Story)
+
+    async def reviews(self) -> list[models.Review]:
+        """What waits for a person."""
+        return await self._line.listed("/reviews", models.Review)
+
+    async def review(self, incident: str, destination: str) -> models.Review | None:
+        """What waits of an incident at a destination."""
+        return await self._line.find("/review", models.Review, {"incident": incident, "destination": destination})
+
+    async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
+        """Deliveries, a page of them."""
+        asked = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/deliveries", models.Page[models.DeliveryRow], asked)
+
+    async def delivery(self, identity: str) -> models.Delivery | None:
+        """One delivery whole."""
+        return await self._line.find(f"/deliveries/{client.segment(identity)}", models.Delivery)
+
+    async def outcomes(self) -> models.Outcomes:
+        """How the reviews of each rule ended."""
+        return await self._line.get("/outcomes", models.Outcomes)
+
+    async def explain(self, asked: bodies.Explain) -> models.Explained:
+        """What the rules say; ``actions.NotThere`` and ``actions.Unfit`` where that can't be said."""
+        return await self._line.post("/explain", models.Explained, asked)
+
+
+class Actions:
+    """What may be done to one router; see ``actions.Actions``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    async def decide(self, act: actions.Act, body: bodies.Decide) -> models.Decided:
+        """Decide on a review."""
+        return await self._line.post("/review", models.Decided, body.model_copy(update={"reason": act.reason}))
+
+    async def silence(self, _: actions.Act, body: bodies.AddSilence) -> entries.Silence:
+        """Make a silence."""
+        return await self._line.post("/silences", entries.Silence, body)
+
+    async def expire(self, act: actions.Act) -> None:
+        """End a silence now."""
+        await self._line.tell("DELETE", f"/silences/{client.segment(act.subject)}")
+
+    async def forget(self, act: actions.Act) -> None:
+        """Wait for a heartbeat no more."""
+        await self._line.tell("DELETE", f"/heartbeats/{client.segment(act.subject)}")
+
+    async def freeze(self, act: actions.Act) -> None:
+        """Post nothing at any public page."""
+        await self._line.post("/freeze", models.Gate, bodies.Why(reason=act.reason))
+
+    async def open(self, _: actions.Act, bolt: gate.Bolt) -> entries.Woken:
+        """Thaw the pages, or let rules publish by themselves again."""
+        return await self._line.delete(f"/{bolt}", entries.Woken)
+
+    async def redrive(self, act: actions.Act) -> None:
+        """Have a dead letter tried again."""
+        await self._line.tell("POST", f"/dead-letters/{client.segment(act.subject)}/redrive")
+
+    async def discard(self, act: actions.Act) -> None:
+        """Let a dead letter go for good."""
+        await self._line.tell("DELETE", f"/dead-letters/{client.segment(act.subject)}", {"reason": act.reason})
+
+    async def run_again(self, act: actions.Act) -> entries.HandedIn:
+        """Hand in a body of the quarantine again."""
+        return await self._line.post(f"/quarantine/{client.segment(act.subject)}/run", entries.HandedIn)
+
+    async def drop(self, act: actions.Act) -> None:
+        """Let a body of the quarantine go for good."""
+        await self._line.tell("DELETE", f"/quarantine/{client.segment(act.subject)}")

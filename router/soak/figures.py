@@ -1,0 +1,112 @@
+"""Figures of a trial beside an alert's way: memory and descriptors of processes, slopes and percentiles."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from router.soak import town
+
+_MIB = 1024 * 1024
+_HOUR_SECONDS = 3600.0
+_WARM = 0.25  # The share of a trial that is left out of slopes: programs and caches grow until they are warm.
+
+
+class Usage(NamedTuple):
+    """What one life of a process holds: resident bytes and open descriptors."""
+
+    memory: int
+    descriptors: int
+
+
+class Reading(NamedTuple):
+    """One look at everything, so many seconds after the beginning."""
+
+    seconds: float
+    usages: dict[town.Life, Usage]
+    store_memory: int  # Bytes that Valkey has allocated for what it holds, wherever its process stands.
+    store_keys: int
+
+
+class Trend(NamedTuple):
+    """How a kind of process went: MB an hour, MB at last, and the most descriptors of one process early and late."""
+
+    slope_mb_per_hour: float
+    memory_mb: float
+    descriptors_early: int
+    descriptors_late: int
+
+
+def usage(pid: int, system: Path = Path("/proc")) -> Usage | None:
+    """Read what a process holds as Linux tells it; None where it has ended, or where nobody tells."""
+    try:
+        status = (system / str(pid) / "status").read_text(encoding="utf-8")
+        descriptors = sum(1 for _ in (system / str(pid) / "fd").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    resident = next((line for line in status.splitlines() if line.startswith("VmRSS:")), "VmRSS: 0 kB")
+    return Usage(int(resident.split()[1]) * 1024, descriptors)
+
+
+def slope(points: Iterable[Sequence[tuple[float, float]]]) -> float:
+    """By how much a value rises a second: one line's steepness, fitted to several series that begin where they like."""
+    above = below = 0.0
+    for series in points:
+        if not series:
+            continue
+        middle = sum(at for at, _ in series) / len(series)
+        mean = sum(value for _, value in series) / len(series)
+        above += sum((at - middle) * (value - mean) for at, value in series)
+        below += sum((at - middle) ** 2 for at, _ in series)
+    return above / below if below else 0.0
+
+
+def trend(readings: Sequence[Reading], kind: str) -> Trend:
+    """How the processes of a kind went: each life is a line of its own, and they rise as steeply as one another."""
+    warm = _warm(readings)
+    lives: dict[town.Life, list[tuple[float, float]]] = {}
+    for one in warm:
+        for life, found in one.usages.items():
+            if life.kind == kind:
+                lives.setdefault(life, []).append((one.seconds, found.memory / _MIB))
+    # A life's first reading is of a program that starts.
+    rising = slope(series[1:] for series in lives.values()) * _HOUR_SECONDS
+    return Trend(
+        round(rising, 1),
+        round(memory(readings[-1:], kind), 1),
+        _descriptors(warm[:1], kind),
+        _descriptors(warm[-1:], kind),
+    )
+
+
+def store_slope(readings: Sequence[Reading]) -> float:
+    """MB an hour by which what Valkey holds grows, over all of its lives."""
+    warm = [(one.seconds, one.store_memory / _MIB) for one in _warm(readings) if one.store_memory]
+    return slope([warm]) * _HOUR_SECONDS
+
+
+def percentile(values: Iterable[float], share: float) -> float:
+    """The value that this share of all values does not exceed; 0.0 of none."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def quarters(stretches: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
+    """The values of the first and of the last quarter of all stretches."""
+    count = max(1, len(stretches) // 4)
+    first = [value for stretch in stretches[:count] for value in stretch]
+    return first, [value for stretch in stretches[-count:] for value in stretch]
+
+
+def _warm(readings: Sequence[Reading]) -> Sequence[Reading]:
+    return readings[int(len(readings) * _WARM) :]
+
+
+def memory(readings: Sequence[Reading], kind: str) -> float:
+    """MB that the largest process of a kind holds, over these readings."""
+    found = [held.memory for one in readings for life, held in one.usages.items() if life.kind == kind]
+    return max(found, default=0) / _MIB
+
+
+def _descriptors(readings: Sequence[Reading], kind: str) -> int:
+    found = [held.descriptors for one in readings for life, held in one.usages.items() if life.kind == kind]
+    return max(found, default=0)

@@ -1,0 +1,163 @@
+"""The senders of a trial, where an alert begins: they send without end, and do not give up before it is accepted.
+
+What was accepted is kept in a ledger: the ids of deliveries until they are seen to be processed, and how each alert
+stands by its own times. It shares no code with the router's folding.
+"""
+
+import array
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from router.outbound import client, errors
+
+ALERTS_A_KEY = 2
+SENDERS = 16
+PATIENCE_MICROS = 60_000_000  # For how long one message is sent again; the router has to be back by then.
+
+_TURNS = 0.01  # The share of messages that say something new; all others repeat what is known.
+_AGAIN_SECONDS = 0.05
+_BEHIND_SECONDS = 1.0  # What was missed beyond this is not made up for.
+
+Choice = TypeVar("Choice")
+
+
+class Chance(Protocol):
+    """Where the trial's randomness comes from; a seed repeats it."""
+
+    def random(self) -> float:
+        """A number from 0 to 1."""
+        ...
+
+    def uniform(self, a: float, b: float) -> float:
+        """A number from ``a`` to ``b``."""
+        ...
+
+    def choice(self, seq: Sequence[Choice]) -> Choice:
+        """One of them."""
+        ...
+
+
+class Standing(NamedTuple):
+    """How an alert stands: milliseconds since the epoch, ``ends_at`` 0 while it fires."""
+
+    starts_at: int
+    ends_at: int
+
+
+class Ledger:
+    """What was accepted, and how long that took."""
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.repeats = 0  # Calls that were not answered 202 and made again.
+        self.refused: list[str] = []  # What was answered in a way that asks nobody to send again.
+        self.open: set[str] = set()  # Deliveries that nobody has seen processed yet.
+        self.standing: dict[str, Standing] = {}
+        self.spans: list[array.array[float]] = [array.array("f")]  # Seconds to each acceptance, by stretch of time.
+
+    def begin_stretch(self) -> None:
+        """From now on times are noted apart from those before."""
+        self.spans.append(array.array("f"))
+
+    def accept(self, alert: str, standing: Standing, delivery: str, seconds: float) -> None:
+        """Note a delivery that was answered 202 after so many seconds."""
+        self.accepted += 1
+        self.open.add(delivery)
+        self.standing[alert] = standing
+        self.spans[-1].append(seconds)
+
+    def firing(self) -> dict[str, set[str]]:
+        """By incident key, the alerts that fire; keys without any are there, too."""
+        found: dict[str, set[str]] = {}
+        for alert, standing in self.standing.items():
+            held = found.setdefault(key_of(alert), set())
+            if not standing.ends_at:
+                held.add(alert)
+        return found
+
+
+def key_of(alert: str) -> str:
+    """The incident key of an alert: ``k7`` of ``k7-1``."""
+    return alert.partition("-")[0]
+
+
+def alerts(incident_keys: int) -> list[str]:
+    """The names of all alerts of so many incident keys."""
+    return [f"k{number}-{one}" for number in range(incident_keys) for one in range(ALERTS_A_KEY)]
+
+
+class Sender:
+    """Sends what becomes of its own alerts, one message after the other, through whichever web takes it."""
+
+    def __init__(
+        self,
+        mine: Sequence[str],
+        webs: Sequence[client.Client],
+        ledger: Ledger,
+        chance: Chance,
+        *,
+        path: str,
+        clock: Callable[[], int],
+        ticks: Callable[[], int],
+    ) -> None:
+        """``clock`` gives microseconds since the epoch, ``ticks`` those of a clock that is never set back."""
+        self._mine, self._webs, self._ledger, self._chance = mine, webs, ledger, chance
+        self._path = path
+        self._clock, self._ticks = clock, ticks
+
+    async def send(self, rate: float, stop: asyncio.Event) -> None:
+        """Send so many messages a second until told to stop; what is under way then is still brought to its end."""
+        now = asyncio.get_running_loop().time
+        due = now() + self._chance.random() / rate
+        while not stop.is_set():
+            await wait(stop, due - now())
+            alert = self._chance.choice(self._mine)
+            await self._deliver(alert, self._next(alert))
+            due = max(due + 1 / rate, now() - _BEHIND_SECONDS)
+
+    def _next(self, alert: str) -> Standing:
+        known = self._ledger.standing.get(alert)
+        at = self._clock() // 1000
+        if known is None:
+            return Standing(at, 0)
+        if self._chance.random() >= _TURNS:
+            return known
+        return Standing(at, 0) if known.ends_at else Standing(known.starts_at, at)
+
+    async def _deliver(self, alert: str, standing: Standing) -> None:
+        """Until it is accepted, or is refused in a way that is not to be repeated."""
+        deadline = self._ticks() + PATIENCE_MICROS
+        body = message(alert, standing)
+        while (began := self._ticks()) < deadline:
+            try:
+                answer = await self._chance.choice(self._webs).call("POST", self._path, json=body)
+            except errors.Permanent as error:
+                self._ledger.refused.append(error.message)
+                return
+            except errors.Failure:
+                self._ledger.repeats += 1
+                await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                self._ledger.accept(alert, standing, answer.body["delivery"], (self._ticks() - began) / 1_000_000)
+                return
+        self._ledger.refused.append(f"{alert} was not accepted within {PATIENCE_MICROS // 1_000_000} s")
+
+
+def message(alert: str, standing: Standing) -> dict[str, Any]:
+    """One message as a source of kind ``json`` takes it."""
+    return {
+        "title": f"{alert} fails",
+        "status": "resolved" if standing.ends_at else "firing",
+        "dedup_key": alert,
+        "starts_at": standing.starts_at,
+        "labels": {"env": "soak", "key": key_of(alert)},
+        **({"ends_at": standing.ends_at} if standing.ends_at else {}),
+    }
+
+
+async def wait(stop: asyncio.Event, seconds: float) -> None:
+    """Wait so many seconds, or until told to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), max(0.0, seconds))

@@ -1,0 +1,163 @@
+"""The processes of a trial, as an alert passes them: webs, a Valkey, workers and the simulated vendors.
+
+Each is a program of its own and may be killed without warning; it is started again under the same name and address.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from router.store import embedded
+
+TOKEN = "soak"  # noqa: S105 - good for one trial, on ports of this machine
+SOURCE = "soak"
+WEBS = ("web-0", "web-1")
+WORKERS = ("worker-0", "worker-1", "worker-2")
+PAGE = "Acme"  # Of the status pages that the simulated DevHelm has, the one that is written to.
+VALKEY, SIMULATOR = "valkey", "simulator"
+
+_PROGRAM = [sys.executable, "-c", "from router import cli; cli.main()"]
+_RULES = """
+rules:
+  - name: soak
+    when: {labels.env: soak}
+    group_by: [labels.key]
+    severity: major
+    public: [alert.labels.key]
+    open:
+      - {at: on-call, name: "Key {{ alert.labels.key | default: alert.title }}"}
+      - {at: devhelm, title: "Key {{ alert.labels.key | default: alert.title }}"}
+      - {at: public-page, publish: auto, title: "Outage {{ alert.labels.key }}", message: We are investigating.}
+      - {at: devhelm-page, publish: auto, title: "Outage {{ alert.labels.key }}", message: We are investigating.}
+"""
+_SETTINGS = """
+sources:
+  %(source)s: {kind: json, bearer: [{env: SOAK_TOKEN}]}
+pages: {automatic_posts: {most: 1000000, within: 1h}, automatic_components: {most: 1000000, within: 1h}}
+archive: {keep: %(keep)s}
+destinations:
+  on-call: {kind: incident-io, api_key: {env: SOAK_TOKEN}, base_url: %(url)s/incident-io, per_minute: 1000000}
+  public-page:
+    {kind: incident-io-status-page, api_key: {env: SOAK_TOKEN}, base_url: %(url)s/incident-io, page: Acme Status,
+     per_minute: 1000000}
+  devhelm: {kind: devhelm, api_key: {env: SOAK_TOKEN}, base_url: %(url)s/devhelm, per_minute: 1000000}
+  devhelm-page:
+    {kind: devhelm-status-page, api_key: {env: SOAK_TOKEN}, base_url: %(url)s/devhelm, page: %(page)s, follows: devhelm,
+     per_minute: 1000000}
+rules: rules
+data: data
+"""
+_LAST_LINES = 5
+_KEEP = "5m"  # Long enough to be read, short enough for memory to be level after a few minutes.
+
+
+class Life(NamedTuple):
+    """One life of a process: its name, its number among the lives of that name, and its id at the system."""
+
+    name: str
+    number: int
+    pid: int
+
+    @property
+    def kind(self) -> str:
+        """What it is: ``web``, ``worker``, ``valkey`` or ``simulator``."""
+        return self.name.partition("-")[0]
+
+
+class Town:
+    """All processes of one trial, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._lives: dict[str, int] = {}
+        self._lock = threading.Lock()  # Who is just being killed has not ended by itself.
+        self.died: list[str] = []  # Who has ended without being told to.
+        ports = dict(zip((*WEBS, SIMULATOR, VALKEY), _free_ports(len(WEBS) + 2), strict=True))
+        self.addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in (*WEBS, SIMULATOR)}
+        self.redis_url = f"redis://127.0.0.1:{ports[VALKEY]}"
+        self._commands = {
+            VALKEY: self._valkey(ports[VALKEY]),
+            SIMULATOR: [*_PROGRAM, "simulate", "--port", str(ports[SIMULATOR])],
+        }
+        for name in WEBS:
+            self._commands[name] = [*_PROGRAM, "web", "--port", str(ports[name]), "--console-port", "0"]
+        for name in WORKERS:
+            self._commands[name] = [*_PROGRAM, "worker", "--name", name, "--health-port", "0"]
+        self._configure()
+
+    def start(self) -> None:
+        """Start all of them."""
+        for name in (VALKEY, SIMULATOR, *WEBS, *WORKERS):
+            self._start(name)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and a fresh start."""
+        with self._lock:
+            self._processes[name].kill()
+            self._processes[name].wait()
+            self._start(name)
+
+    def look(self) -> list[Life]:
+        """Everybody who lives; who has ended by itself is noted in ``died`` and started again."""
+        with self._lock:
+            for name, process in list(self._processes.items()):
+                if (status := process.poll()) is not None:
+                    self.died.append(f"{name} ended by itself with status {status}")
+                    self._start(name)
+            return [Life(name, self._lives[name], process.pid) for name, process in self._processes.items()]
+
+    def last_words(self, name: str) -> str:
+        """What a process said last."""
+        return "\n".join((self._folder / f"{name}.log").read_text(encoding="utf-8").splitlines()[-_LAST_LINES:])
+
+    def stop(self) -> None:
+        """End all of them at once."""
+        for process in self._processes.values():
+            process.send_signal(signal.SIGKILL)
+        for process in self._processes.values():
+            process.wait()
+
+    def _start(self, name: str) -> None:
+        known = {key: value for key, value in os.environ.items() if not key.startswith(("INCIDENT_ROUTER_", "REDIS_"))}
+        ours = {
+            "SOAK_TOKEN": TOKEN,
+            "REDIS_URL": self.redis_url,
+            "INCIDENT_ROUTER_CONFIG": str(self._folder / "router.yaml"),
+        }
+        with (self._folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(  # noqa: S603 - the programs are ours
+                self._commands[name],
+                cwd=self._folder,
+                env=known | ours,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for the trial, which looks at what there is before it ends.
+            )
+        self._lives[name] = self._lives.get(name, 0) + 1
+
+    def _valkey(self, port: int) -> list[str]:
+        """A server that writes every entry to its disk before it answers."""
+        command = [embedded.find_program(), "--port", str(port), "--bind", "127.0.0.1"]
+        return [*command, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir", str(self._folder)]
+
+    def _configure(self) -> None:
+        (self._folder / "rules").mkdir()
+        (self._folder / "rules" / "10.yaml").write_text(_RULES, encoding="utf-8")
+        said = {"source": SOURCE, "url": self.addresses[SIMULATOR], "keep": _KEEP, "page": PAGE}
+        (self._folder / "router.yaml").write_text(_SETTINGS % said, encoding="utf-8")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at: held together, so that each is another one."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports

@@ -1,0 +1,101 @@
+"""What the router may have to report of itself: an account that fails, a breaker that is closed, a long freeze."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from router.domain import alert as alerts
+from router.domain import severity as severities
+from router.store import gate
+from router.worker import breaker
+
+SOURCE = RULE = "incident-router"
+
+
+@dataclass(frozen=True)
+class Report:
+    """One thing to report: of what ``kind`` it is, what it is called there, and what people are told of it."""
+
+    kind: str
+    name: str
+    alertname: str
+    title: str
+    text: str
+    severity: severities.Severity = severities.Severity.MAJOR
+
+    @property
+    def key(self) -> str:
+        """The key of its incident."""
+        return f'{RULE}{{{self.kind}="{self.name}"}}'
+
+    def alert(self, status: alerts.Status, since: int, now: int, reason: str) -> alerts.Alert:
+        """The alert that says so; times in microseconds."""
+        ends_at = 0 if status == "firing" else now
+        labels = {"alertname": self.alertname, self.kind: self.name}
+        fingerprint = f"{self.kind}/{self.name}"
+        return alerts.Alert(
+            SOURCE,
+            fingerprint,
+            status,
+            since or now,
+            ends_at,
+            self.title,
+            labels,
+            {"reason": reason},
+            self.severity.word,
+        )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How something stands: whether it is to be reported (None: that is not known), since when (0: now) and why."""
+
+    report: Report
+    fires: bool | None
+    since: int = 0
+    reason: str = ""
+
+
+BREAKER = Report(
+    "pages",
+    "breaker",
+    "BreakerClosed",
+    "incident-router: the breaker of the public pages is closed",
+    "Too much was to be posted by itself, so it waits for a person. `incident-router breaker show` says why, "
+    "`incident-router reviews list` what waits, and `incident-router breaker reset` lets rules publish again.",
+)
+FREEZE = Report(
+    "pages",
+    "freeze",
+    "PagesFrozen",
+    "incident-router: the public pages are frozen",
+    "Nothing is posted there, not even resolutions, until `incident-router thaw`.",
+    severities.Severity.MINOR,
+)
+
+
+def of_account(name: str) -> Report:
+    """What is reported of a destination."""
+    return Report(
+        "destination",
+        name,
+        "DestinationFails",
+        f"incident-router can't reach {name}",
+        "Incidents there are neither opened nor resolved until it works again. The router's log says why.",
+    )
+
+
+def accounts(conditions: Mapping[str, breaker.Condition], after: int, now: int) -> Iterator[Finding]:
+    """How the accounts fare: one has to fail for ``after`` before it is reported, and to work before that ends."""
+    for name, condition in conditions.items():
+        lasts = condition.failing_since > 0 and now - condition.failing_since >= after
+        fires = True if lasts else False if condition.well else None
+        yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
+
+
+def pages(state: gate.State, frozen_after: int, now: int) -> Iterator[Finding]:
+    """How the gate before the public pages stands: a closed breaker is reported at once, a freeze that is forgotten."""
+    shut = state.breaker
+    yield Finding(BREAKER, shut is not None, shut.at if shut else 0, shut.why if shut else "")
+    freeze = state.freeze
+    lasts = freeze is not None and now - freeze.at >= frozen_after
+    yield Finding(FREEZE, lasts, freeze.at if freeze else 0, str(freeze) if freeze else "")

@@ -1,0 +1,131 @@
+"""How long a delivery of one alert takes to be verified and read, for every kind of source, against decoding it alone.
+
+    python tests/benchmarks/sources.py --json FILE
+
+Each kind gets its own sample with the proof that its snippet asks for; "signed" are samples of the kind json under the
+scheme that signs most. Every delivery is new: its times were never seen before, so nothing that is remembered helps.
+Verifying and reading are what the door does between a request's last byte and the rules. The bare decoding of the same
+bytes by msgspec is measured in turn with it. The median of the batches is told, in microseconds of the processor's
+time a delivery; nothing fails on a time.
+"""
+
+import argparse
+import base64
+import gc
+import json
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+from urllib import parse
+
+import msgspec
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
+
+from router import settings
+from router.sources import proof, registry, samples
+from tests.benchmarks import amazon
+
+BATCH = 200
+BATCHES = 20
+QUICK_BATCHES = 3
+GOAL = 60.0
+NOW = 1_893_456_000_000_000
+SECRET = "someone:a-long-random-word"
+SIGNED = {
+    "kind": "json",
+    "signature": {"scheme": "standard-webhooks", "secrets": ["whsec_" + base64.b64encode(SECRET.encode()).decode()]},
+}
+
+
+def configured(kind):
+    """The source as its snippet has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "incident-router.yaml"
+        file.write_text(samples.settings(kind, kind))
+        return settings.load(file, {samples.variable(kind): SECRET}).sources[kind]
+
+
+def deliveries(config, first):
+    """A batch of deliveries that nobody has seen: headers, query, body, and when each is received."""
+    made = []
+    for now in range(NOW + first * 1_000_000, NOW + (first + BATCH) * 1_000_000, 1_000_000):
+        body = samples.body(config.kind, "firing", now, f"delivery-{now}")
+        if getattr(config, "topics", ()):
+            body = amazon.signed(body)
+        shown = proof.of(config, body, now, f"delivery-{now}")
+        headers = {name.lower().encode(): value.encode() for name, value in shown.headers.items()}
+        made.append((headers, parse.urlencode(shown.query).encode(), shown.body, now))
+    return made
+
+
+def take(endpoint, batch):
+    """Verify and read each delivery, as the door does."""
+    token, signature = endpoint.token, endpoint.signature
+    for headers, query, body, now in batch:
+        let_in = endpoint.verifier.accepts(headers.get(b"authorization"))
+        if token is not None:
+            let_in &= token.accepts_body(body) if token.in_body else token.accepts(headers, query)
+        if signature is not None:
+            let_in &= not signature.problem(headers, body, now)
+        if endpoint.topics is not None:
+            amazon.at_once(endpoint.topics.admit(body, now))
+        if not let_in or len(endpoint.source.parse(body, headers, now).alerts) != 1:
+            raise SystemExit(f"{endpoint.name}: a delivery was not let in, or is not one alert")
+
+
+def decode(batch):
+    """Decode each body, and do nothing with it."""
+    for _, _, body, _ in batch:
+        msgspec.json.decode(body)
+
+
+def timed(work, *given):
+    """Microseconds of the processor's time a delivery: what else runs on the machine does not count."""
+    begun = time.process_time()
+    work(*given)
+    return (time.process_time() - begun) / BATCH * 1e6
+
+
+def one(name, config, batches):
+    """One line of the report."""
+    endpoint = registry.build(name, config, amazon.fetch)
+    take(endpoint, deliveries(config, 0))
+    gc.collect()
+    whole, bare = [], []
+    for number in range(1, batches + 1):
+        batch = deliveries(config, number * BATCH)
+        whole.append(timed(take, endpoint, batch))
+        bare.append(timed(decode, batch))
+    row = {"source": name, "bytes": len(deliveries(config, 0)[0][2])}
+    row |= {"us a delivery": round(statistics.median(whole), 2), "bare us": round(statistics.median(bare), 2)}
+    row["ratio"] = round(row["us a delivery"] / row["bare us"], 1)
+    return row | {"goal us": GOAL, "reached": "yes" if row["us a delivery"] <= GOAL else "no"}
+
+
+def run(batches):
+    """Measure everything and return it as data."""
+    rows = [one(kind, configured(kind), batches) for kind in registry.KINDS]
+    rows.append(one("signed", registry.KINDS["json"].config(**SIGNED), batches))
+    return {"benchmark": "microseconds to verify and read a delivery of one alert", "rows": rows}
+
+
+def main():
+    """Measure, print, and write the result where it is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", type=pathlib.Path, help="write the result to this file")
+    parser.add_argument("--quick", action="store_true", help="few batches only: to see that it works")
+    chosen = parser.parse_args()
+    results = run(QUICK_BATCHES if chosen.quick else BATCHES)
+    print("".join(f"{column:>17}" for column in results["rows"][0]))
+    for row in results["rows"]:
+        print("".join(f"{value:>17}" for value in row.values()))
+    if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        chosen.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""DevHelm opens an incident again by an update; one that it refuses to, or that is gone, is created anew."""
+
+import pytest
+
+from router.outbound import errors
+from router.simulator import options, server
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+KIND = "devhelm"
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
+    with server.Server(chosen) as running:
+        yield running
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.faults.clear()
+    return simulated.World(simulator)
+
+
+def ended(world) -> str:
+    """The id of an incident that was opened and resolved by us."""
+    opened = world.do(KIND, "open")
+    assert world.do(KIND, "resolve", at=opened.vendor_id).ended
+    return opened.vendor_id
+
+
+def test_it_is_the_same_incident_again_and_says_so(world):
+    first = ended(world)
+    seen = world.do(KIND, "open", at=first)
+    assert (seen.vendor_id, seen.state, seen.note) == (first, "open", "")
+    (one,) = world.objects(KIND)
+    assert (one["incident"]["status"], one["incident"]["reopenCount"]) == ("CONFIRMED", 1)
+    assert one["updates"][-1]["body"].startswith("It fires again.\n\nReference: IR-")
+    assert world.do(KIND, "resolve", at=first).state == "resolved"
+
+
+def test_to_open_it_again_twice_is_to_do_it_once(world):
+    first = ended(world)
+    world.fault(KIND, "act-then-drop")
+    with pytest.raises(errors.Unanswered):
+        world.do(KIND, "open", at=first)
+    assert world.do(KIND, "find", at=first).state == "open"
+    assert world.do(KIND, "open", at=first).vendor_id == first
+    (one,) = world.objects(KIND)
+    assert one["incident"]["reopenCount"] == 1
+
+
+def test_what_is_still_over_was_not_opened_again(world):
+    first = ended(world)
+    world.fault(KIND, "drop")
+    with pytest.raises(errors.Unanswered):
+        world.do(KIND, "open", at=first)
+    seen = world.do(KIND, "find", at=first)
+    assert seen is None or seen.state == "resolved"
+
+
+def test_where_the_vendor_refuses_it_is_an_incident_of_its_own(world):
+    first = ended(world)
+    world.fault(KIND, "status", status=409)
+    seen = world.do(KIND, "open", at=first)
+    assert (seen.vendor_id == first, seen.state) == (False, "open")
+    assert seen.note == "the vendor did not open the first one again"
+
+
+def test_what_is_gone_at_the_vendor_is_created_anew(world):
+    gone = "11111111-1111-4111-8111-111111111111"
+    assert world.do(KIND, "open", at=gone).state == "open"
+    assert len(world.objects(KIND)) == 1
+
+
+def test_what_a_person_had_resolved_was_not_ended_by_us(world):
+    first = ended(world)
+    assert not world.do(KIND, "resolve", at=first).ended

@@ -1,0 +1,135 @@
+"""Every kind of source has samples of what it is sent, and both halves of what to paste; and all of it works."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from router import settings
+from router.domain import alert as alerts
+from router.domain import incident as incidents
+from router.domain import severity
+from router.sources import base, registry, samples
+
+KINDS = sorted(registry.KINDS)
+NOW = 1_893_456_000_123_000
+SECOND = 1_000_000
+FILES = {"firing.json", "resolved.json", "source.yaml", "sender.txt"}
+FOLDER = Path(samples.__file__).parent
+MARK = re.compile(r"<[a-z][a-z ]*>")
+SECRET = "someone:a-long-random-word"  # Of the form that every kind's credential may have.
+
+# The senders of these have no labels of the user's.
+WITHOUT_LABELS = {
+    "betterstack",
+    "devhelm",
+    "honeycomb",
+    "nagios",
+    "newrelic",
+    "pagerduty",
+    "pagerduty-events",
+    "sentry",
+    "splunk",
+    "statuscake",
+    "uptimerobot",
+}
+
+whole = pytest.mark.parametrize("kind", [kind for kind in KINDS if (FOLDER / kind).is_dir()])
+
+
+def configured(kind: str, folder: Path, name: str = "tried-out") -> base.Config:
+    file = folder / "incident-router.yaml"
+    file.write_text(samples.settings(kind, name))
+    return settings.load(file, {samples.variable(name): SECRET}).sources[name]
+
+
+def read(kind: str, folder: Path, status: str, now: int = NOW) -> base.Parsed:
+    endpoint = registry.build("here", configured(kind, folder))
+    return endpoint.source.parse(samples.body(kind, status, now, "delivery-1"), {}, now)
+
+
+def order(alert: alerts.Alert) -> tuple[object, ...]:
+    """What decides between two states of one alert."""
+    resolved = alert.status == "resolved"
+    return incidents.AlertState(alert.starts_at, resolved, alert.ends_at, severity.Severity.MAJOR, learned_at=NOW).order
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_has_its_samples_and_what_to_paste(kind):
+    there = {path.name for path in (FOLDER / kind).glob("*")}
+    missing = sorted(FILES - there)
+    assert not missing, (
+        f"add {', '.join(missing)} to router/sources/samples/{kind}/: one alert's two ends as the sender posts them, "
+        f"what to write into the router's configuration, what to set at the sender; router/sources/samples/__init__.py "
+        f"says which marks (<iso>, <name>, <url> …) are filled in"
+    )
+    assert there == FILES
+
+
+@whole
+def test_a_sample_fires_and_its_other_end_resolves_it(kind, tmp_path):
+    (firing,) = read(kind, tmp_path, "firing").alerts
+    (resolved,) = read(kind, tmp_path, "resolved", NOW + SECOND).alerts
+    assert (firing.status, resolved.status) == ("firing", "resolved")
+    assert firing.fingerprint == resolved.fingerprint
+    assert firing.labels == resolved.labels or kind == "pagerduty-events"  # Its resolve carries a key alone.
+    assert firing.title
+
+
+@whole
+def test_a_sample_counts_as_new_each_time_it_is_sent(kind, tmp_path):
+    turns = [("firing", 0), ("resolved", 1), ("firing", 2), ("resolved", 3)]
+    sent = [read(kind, tmp_path, status, NOW + after * SECOND).alerts[0] for status, after in turns]
+    assert [order(alert) for alert in sent] == sorted({order(alert) for alert in sent})
+
+
+@whole
+def test_a_sample_says_that_it_is_a_test_where_the_kind_has_labels(kind, tmp_path):
+    (alert,) = read(kind, tmp_path, "firing").alerts
+    assert alert.is_test == (kind not in WITHOUT_LABELS)
+
+
+@whole
+def test_everything_in_a_sample_is_filled_in(kind):
+    for status in ("firing", "resolved"):
+        text = samples.body(kind, status, NOW, "delivery-1").decode()
+        assert json.loads(text)
+        assert not MARK.search(text)
+
+
+@whole
+def test_the_settings_are_accepted_and_ask_for_a_proof(kind, tmp_path):
+    config = configured(kind, tmp_path)
+    assert (config.kind, config.auth) == (kind, "required")
+    assert SECRET not in samples.settings(kind, "tried-out")
+
+
+@whole
+def test_what_to_set_at_the_sender_names_the_address_and_the_secret(kind):
+    url = "https://router.example.com/v1/webhooks/tried-out"
+    said = samples.sender(kind, "tried-out", url)
+    assert url in said
+    assert ("TRIED_OUT_SECRET" in said) == ("TRIED_OUT_SECRET" in samples.settings(kind, "tried-out"))
+    assert not MARK.search(said)
+
+
+@whole
+def test_what_to_paste_at_the_sender_is_what_the_page_of_the_kind_says(kind):
+    page = (FOLDER.parents[2] / "docs" / "sources" / f"{kind}.md").read_text()
+    said = samples.sender(kind, "n", "u")
+    start, end = said.find("\n{\n"), said.find("\n}\n")
+    if kind != "json" and start >= 0:
+        assert said[start:end] in page
+
+
+@pytest.mark.parametrize("name", ["", "1", "true", "a b", "a/b", "../a", "a:b", "NULL", "-a"])
+def test_a_name_that_cannot_be_pasted_is_told(name):
+    assert not samples.can_be_named(name)
+
+
+@pytest.mark.parametrize("name", ["a", "on-call", "team.a_1", "truest"])
+def test_a_name_that_can_be_pasted_names_its_variable(name, tmp_path):
+    assert samples.can_be_named(name)
+    assert samples.variable(name).isidentifier()
+    assert configured("json", tmp_path, name).kind == "json"

@@ -1,0 +1,57 @@
+"""A web, a Valkey that outlives the workers, the simulated vendors, and workers that come and go."""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from router.store import embedded
+from tests.end_to_end import harness
+
+DIES = str(Path(__file__).parent / "worker_that_dies.py")
+
+
+class Scene:
+    """What stays while workers die."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack, rules: str = "", limits: str = "") -> None:
+        self.folder = folder
+        self._stack = stack
+        self.vendors = stack.enter_context(harness.vendors())
+        self.file = harness.configure(folder, self.vendors, timeout=1, rules=rules)
+        if limits:
+            self.file.write_text(self.file.read_text().replace("pages: {updates_apart: 0s}", limits))
+        self.valkey = stack.enter_context(embedded.running(folder / "valkey"))
+        self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
+        self.web = harness.Router(self._start([harness.COMMAND, "web", "--config", str(self.file)], "web"), self.file)
+
+    def _start(self, command: list[str], name: str, **more: str) -> harness.Process:
+        process = harness.Process(command, self.folder, name, **self.environment, **more)
+        self._stack.callback(process.stop)
+        return process
+
+    def worker(self, name: str = "w1") -> harness.Process:
+        command = [harness.COMMAND, "worker", "--config", str(self.file), "--name", name, "--health-port", "0"]
+        process = self._start(command, f"worker-{name}")
+        process.says("worker started")
+        return process
+
+    def worker_that_dies(
+        self, place: str, kind: str, point: str, without: str = "", sleeps: Path | None = None
+    ) -> harness.Process:
+        """A worker that dies at a point of an operation, or that stands still there until a file appears."""
+        command = [sys.executable, DIES, str(self.file), place, kind, point]
+        more = {"SLEEPS": str(sleeps)} if sleeps else {}
+        return self._start(command, f"worker-that-dies-{point}", WITHOUT=without, **more)
+
+
+@contextlib.contextmanager
+def playing(folder: Path, rules: str = "", limits: str = "") -> Iterator[Scene]:
+    """A scene for the length of a ``with`` block."""
+    with contextlib.ExitStack() as stack:
+        yield Scene(folder, stack, rules, limits)
+
+
+def killed(process: harness.Process) -> bool:
+    return process.ended() == -signal.SIGKILL

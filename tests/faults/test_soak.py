@@ -1,0 +1,185 @@
+"""The long trial, cut short: it finds nothing wrong where nothing is, and says so where something is."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from router.assembly import parts, running
+from router.cli import soak
+from router.soak import load, town, trial
+from router.store import servers
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+HALF_A_MINUTE = ("--hours", "0.0084", "--rate", "40", "--keys", "20", "--fault-every", "4s")
+
+
+def processes(folder) -> list[int]:
+    """The ids of all processes whose working folder is below this one."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/cwd").startswith(str(folder)):
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def soaking(tmp_path):
+    """Starts the command; it is ended in order whatever the test finds, and takes all its processes along."""
+    started = []
+
+    def start(*arguments: str) -> harness.Process:
+        command = [harness.COMMAND, "soak", *arguments]
+        started.append(harness.Process(command, tmp_path, "soak", TMPDIR=str(tmp_path)))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.mark.timeout(240)
+def test_half_a_minute_of_kills_loses_nothing_and_doubles_nothing(soaking, tmp_path):
+    process = soaking(*HALF_A_MINUTE, "--json")
+    assert process._process.wait(220) == 0, process.said
+    lines, _, rest = process.said.partition("\n{\n")
+    report = json.loads("{" + rest)
+    assert report["lost"] == report["doubled"] == report["behind"] == report["refused"] == report["died"] == []
+    assert report["accepted"] > 500
+    assert set(report["kills"]) == {"web", "worker", "valkey"}
+    assert report["latency_ms"]["first_quarter"]["p50"] > 0
+    assert report["store_keys"]["late"] >= 20
+    for kind, one in report["memory"].items():
+        assert one["memory_mb"] > 1, kind
+        assert one["descriptors_late"] > 5, kind
+    assert len(lines.splitlines()) >= 10
+    assert processes(tmp_path) == []
+
+
+@pytest.mark.timeout(240)
+def test_a_signal_ends_it_early_with_a_report_of_what_there_was(soaking, tmp_path):
+    process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--server-free")
+    process.says(" min  accepted ")
+    assert process.stop() == 0, process.said
+    assert "alerts accepted in" in process.said
+    assert "valkey" not in process.said.partition("killed: ")[2].partition("\n")[0]
+    assert processes(tmp_path) == []
+
+
+def test_told_to_end_before_it_has_begun_it_vouches_for_nothing(soaking, tmp_path):
+    process = soaking("--hours", "1")
+    harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
+    assert process.stop() in {1, -signal.SIGTERM}, process.said
+    assert "lost 0" not in process.said or "behind 1" in process.said
+
+
+@pytest.mark.parametrize("wrong", [["--hours", "0"], ["--hours", "1", "--fault-every", "soon"], []])
+def test_what_cannot_be_meant_is_a_usage_error(wrong):
+    assert run("soak", *wrong).returncode == 2
+
+
+class TestThatWhatIsWrongIsFound:
+    """A short trial whose ledger has more than the router was given, or other than it was given."""
+
+    @pytest.fixture
+    def tried(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(trial, "SETTLE_SECONDS", 6.0)
+
+        def tried(change) -> trial.Findings:
+            place = town.Town(tmp_path)
+            try:
+                place.start()
+                return asyncio.run(self._tried(place, change))
+            finally:
+                place.stop()
+
+        return tried
+
+    async def _tried(self, place: town.Town, change) -> trial.Findings:
+        plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
+        async with running.connected(servers.Server(place.redis_url)) as connection:
+            one = trial.Trial(place, connection, plan, chance=parts.chance(1), clock=parts.clock, ticks=parts.ticks)
+            looked = []
+
+            def tell(found: trial.Findings) -> None:
+                looked.append(found)
+                if len(looked) == 8:
+                    change(one, place)
+
+            return await one.run(tell, asyncio.Event())
+
+    def test_a_delivery_that_was_accepted_and_is_nowhere_is_lost(self, tried):
+        found = tried(lambda one, _: one.findings.ledger.open.add("phantom"))
+        assert found.outcome.lost == ["delivery phantom was accepted and not processed"]
+        assert not found.clean
+        report = soak.reported(found, trial.Plan(4, 20), 1)
+        assert "wrong: delivery phantom was accepted and not processed" in "\n".join(soak._lines(report))
+
+    def test_an_alert_whose_last_word_did_not_arrive_is_lost(self, tried):
+        standing = load.Standing(1, 0)
+        found = tried(lambda one, _: one.findings.ledger.standing.update({"k1-unheard": standing}))
+        [lost] = found.outcome.lost
+        assert lost.startswith("k1: ")
+        assert "'k1-unheard'] should" in lost
+
+    def test_an_incident_that_stays_open_is_told(self, tried):
+        def forget(one: trial.Trial, _) -> None:
+            one.findings.ledger.firing = dict
+
+        found = tried(forget)
+        assert {line.rpartition(" ")[2] for line in found.outcome.doubled} >= {"on-call", "devhelm"}
+        assert not found.clean
+
+    def test_a_process_that_ends_by_itself_is_told(self, tried):
+        def strike(_, place: town.Town) -> None:
+            os.kill(place._processes["worker-1"].pid, signal.SIGKILL)
+
+        found = tried(strike)
+        assert found.died == ["worker-1 ended by itself with status -9"]
+        assert found.outcome.clean
+        assert not found.clean
+
+
+class TestTown:
+    @pytest.fixture
+    def place(self, tmp_path):
+        made = town.Town(tmp_path)
+        yield made
+        made.stop()
+
+    def test_everybody_has_an_address_of_their_own(self, place):
+        assert len(set(place.addresses.values())) == len(place.addresses) == 3
+
+    def test_who_is_killed_lives_again_under_the_same_name(self, place):
+        place._start("valkey")
+        [first] = place.look()
+        place.kill("valkey")
+        [second] = place.look()
+        assert (first.name, first.number) == ("valkey", 1)
+        assert (second.name, second.number, second.kind) == ("valkey", 2, "valkey")
+        assert first.pid != second.pid
+        assert place.died == []
+
+    def test_a_kill_from_outside_is_noted(self, place):
+        place._start("valkey")
+        [first] = place.look()
+        os.kill(first.pid, signal.SIGKILL)
+        place._processes["valkey"].wait()
+        assert [life.number for life in place.look()] == [2]
+        assert place.died == ["valkey ended by itself with status -9"]
+
+    def test_no_setting_of_the_caller_s_environment_gets_in(self, place, monkeypatch, tmp_path):
+        monkeypatch.setenv("REDIS_URL", "redis://elsewhere:6379")
+        monkeypatch.setenv("INCIDENT_ROUTER_DATA", "/elsewhere")
+        place._start("valkey")
+        [life] = place.look()
+        given = Path(f"/proc/{life.pid}/environ").read_text()
+        assert "elsewhere" not in given
+        assert str(tmp_path) in given

@@ -1,0 +1,264 @@
+"""Somebody who signs in: the console on loopback, a browser that follows redirects by hand, and two providers.
+
+One provider is a real one, a program of its own; the other is ours, and says whatever a test wants it to say.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import re
+import secrets
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+from joserfc import jwk, jwt
+from starlette import applications, requests, responses, routing
+
+from router import settings as configuration
+from router.assembly import running
+from router.domain import access
+from router.management import app, console, gatekeeper
+
+NOT_PROVEN = "the provider&#39;s proof of who you are is not accepted"
+NOT_READABLE = "what the provider answers can&#39;t be understood"
+NOT_THERE = "the provider can&#39;t be reached now"
+SECRET = "the-client-secret-of-the-console"
+CONFIG = """
+management:
+  public_url: "{public_url}"
+  oidc:
+    issuer: {issuer}
+    client_id: console
+    client_secret: {{env: OIDC_SECRET}}
+    viewers: [everybody]
+    responders: [on-call]
+    admins: [platform]
+"""
+
+
+_TLS = ssl.create_default_context()  # Made once: it takes longer than all that a test does.
+
+
+def microseconds() -> int:
+    return time.time_ns() // 1_000
+
+
+def browser(url: str = "") -> httpx.AsyncClient:
+    """A browser with no cookies yet; it asks no proxy and follows nothing by itself."""
+    return httpx.AsyncClient(base_url=url, trust_env=False, verify=_TLS)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def real_provider(**claims: dict[str, Any]) -> Iterator[str]:
+    """A provider as a program of its own, with these people and their claims; yields its issuer."""
+    port = free_port()
+    people = [f"--user-claims={json.dumps({'sub': name, **said})}" for name, said in claims.items()]
+    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--require-nonce", f"--port={port}", *people]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        try:
+            issuer = f"http://127.0.0.1:{port}"
+            _wait_for(f"{issuer}/.well-known/openid-configuration", program)
+            yield issuer
+        finally:
+            program.terminate()
+
+
+def _wait_for(url: str, program: "subprocess.Popen[bytes]") -> None:
+    ends_at = time.monotonic() + 30
+    while time.monotonic() < ends_at and program.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(url).raise_for_status()
+            return
+        time.sleep(0.05)
+    raise AssertionError("the provider does not start")
+
+
+class Provider:
+    """A provider that lies as it is told: ``claims`` and ``header`` are put over those that would be right."""
+
+    def __init__(self) -> None:
+        self.key = jwk.RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+        self.published: Any = None
+        self.metadata: dict[str, Any] = {}
+        self.claims: dict[str, Any] = {}
+        self.signed: Any = None  # Makes the id token from the claims, where it is not to be the right one.
+        self.answer: tuple[int, Any] | None = None
+        self.userinfo: dict[str, Any] = {}
+        self.asked: dict[str, str] = {}
+        self.exchanged: list[dict[str, str]] = []
+        self.discoveries = 0
+        self.issuer = ""
+
+    def routes(self) -> list[routing.BaseRoute]:
+        return [
+            routing.Route("/.well-known/openid-configuration", self._discovery),
+            routing.Route("/keys", self._keys),
+            routing.Route("/token", self._token, methods=["POST"]),
+            routing.Route("/userinfo", self._userinfo),
+        ]
+
+    async def _discovery(self, _: requests.Request) -> responses.Response:
+        self.discoveries += 1
+        found = {
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/keys",
+            **self.metadata,
+        }
+        return responses.JSONResponse({name: value for name, value in found.items() if value is not None})
+
+    async def _keys(self, _: requests.Request) -> responses.Response:
+        right = {"keys": [self.key.as_dict(private=False)]}
+        return responses.JSONResponse(right if self.published is None else self.published)
+
+    async def _token(self, request: requests.Request) -> responses.Response:
+        async with request.form() as form:
+            sent = {name: str(value) for name, value in form.items()}
+        self.exchanged.append({**sent, "authorization": request.headers.get("authorization", "")})
+        if self.answer is not None:
+            status, body = self.answer
+            return responses.Response(body if isinstance(body, str) else json.dumps(body), status)
+        claims = {**self.right_claims(), **self.claims}
+        said = {name: value for name, value in claims.items() if value is not None}
+        token = self.signed(said) if self.signed else jwt.encode({"alg": "RS256", "kid": "one"}, said, self.key)
+        return responses.JSONResponse({"access_token": "an-access-token", "token_type": "Bearer", "id_token": token})
+
+    def right_claims(self) -> dict[str, Any]:
+        now = microseconds() // 1_000_000
+        return {
+            "iss": self.issuer,
+            "sub": "248289",
+            "aud": "console",
+            "iat": now,
+            "exp": now + 300,
+            "nonce": self.asked.get("nonce", ""),
+            "email": "ada@example.com",
+            "groups": ["on-call"],
+        }
+
+    async def _userinfo(self, request: requests.Request) -> responses.Response:
+        known = request.headers.get("authorization") == "Bearer an-access-token"
+        return responses.JSONResponse(self.userinfo, 200 if known else 401)
+
+    def takes(self, url: str) -> str:
+        """Somebody signs in at ``url``: where they are sent back to, with a code."""
+        self.asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query))
+        return f"{self.asked['redirect_uri']}?code=a-code&state={self.asked['state']}"
+
+    def proves(self, verifier: str) -> bool:
+        """Whether this verifier belongs to the challenge that was sent (RFC 7636, section 4.6)."""
+        made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        return made == self.asked["code_challenge"]
+
+
+class Console(NamedTuple):
+    """The console that is served, and whoever looks at it."""
+
+    url: str
+    browser: httpx.AsyncClient
+    parts: app.Parts
+
+    def another_browser(self) -> httpx.AsyncClient:
+        return browser(self.url)
+
+    async def leave(self, to: str = "/") -> str:
+        """Press the link to the provider: the address there."""
+        answer = await self.browser.get("/sign-in/oidc", params={"to": to})
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
+    async def may(self, path: str = "/api/v1/silences") -> int:
+        """The status that the browser's session gets there."""
+        return (await self.browser.get(path)).status_code
+
+    async def csrf(self) -> str:
+        """What a form of this session carries."""
+        found = re.search(r'name="csrf" value="([^"]+)"', (await self.browser.get("/silences")).text)
+        assert found is not None
+        return found[1]
+
+
+@contextlib.asynccontextmanager
+async def serving(application: Any, port: int = 0) -> AsyncIterator[str]:
+    async with (
+        asyncio.timeout(60),
+        asyncio.TaskGroup() as group,
+        running.serving(application, "127.0.0.1", port, group) as address,
+    ):
+        yield address.url
+
+
+@contextlib.asynccontextmanager
+async def console_of(
+    connection: Any,
+    folder: Any,
+    issuer: str | None,
+    *,
+    public_url: str | None = None,
+    clock: Callable[[], int] = microseconds,
+    more: str = "",
+) -> AsyncIterator[Console]:
+    """The console with this provider, for the length of the block; ``more`` are further lines of ``oidc``."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}" if public_url is None else public_url
+    text = CONFIG.format(issuer=issuer, public_url=address) + more if issuer else ""
+    (folder / "router.yaml").write_text(text)
+    (folder / "rules").mkdir(exist_ok=True)
+    settings = configuration.load(folder / "router.yaml", {"OIDC_SECRET": SECRET})
+    made = app.parts(settings, connection, clock, secrets.token_urlsafe)
+    pages, feed = console.routes(made, secrets.token_urlsafe)
+    async with serving(app.create(made, pages), port) as url:
+        async with browser(url) as looking:
+            yield Console(url, looking, made)
+        feed.close()
+
+
+@contextlib.asynccontextmanager
+async def lying(connection: Any, folder: Any, **more: Any) -> AsyncIterator[tuple[Provider, Console]]:
+    """The console with the provider that is ours, for the length of the block."""
+    provider = Provider()
+    async with serving(applications.Starlette(routes=provider.routes())) as issuer:
+        provider.issuer = issuer
+        async with console_of(connection, folder, issuer, **more) as found:
+            yield provider, found
+
+
+async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[access.Token, str]:
+    """A viewer's token, and its text; without ``seconds`` it holds for ever."""
+    now = found.parts.ask.clock()
+    expires_at = now + seconds * 1_000_000 if seconds else 0
+    token, text = access.new_token(name, access.Role.VIEWER, now, expires_at, secrets.token_urlsafe)
+    await found.parts.tokens.write(token)
+    return token, text
+
+
+async def come_back(provider: Provider, found: Console, **query: str) -> httpx.Response:
+    """Leave and come back: the console's answer."""
+    back = provider.takes(await found.leave())
+    if query:
+        back = f"{provider.asked['redirect_uri']}?{urllib.parse.urlencode({'state': provider.asked['state'], **query})}"
+    return await found.browser.get(back)
+
+
+async def refused(provider: Provider, found: Console, status: int, text: str, **query: str) -> None:
+    """Nobody is signed in, and the page says why."""
+    answer = await come_back(provider, found, **query)
+    assert (answer.status_code, text in answer.text) == (status, True), answer.text
+    assert gatekeeper.COOKIE not in found.browser.cookies
+    assert await found.may() == 401

@@ -1,0 +1,63 @@
+"""Components of a page return to operational one by one as their alerts resolve, while the incident stays open."""
+
+from router.domain import decision
+from tests.end_to_end import harness
+from tests.integration import stage, vendor
+
+PARTS = {"title": {"a is down": "Checkout", "b is down": "Search"}}
+
+
+def on_page(publish: str = "auto") -> decision.Response:
+    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, parts=PARTS))
+
+
+def test_each_alert_brings_its_component_and_takes_it_back(with_redis):
+    page = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing("a"), response=on_page())
+        await on.turn()
+        await on.deliver(stage.firing("b"), response=on_page())
+        await on.turn()
+        await on.deliver(stage.firing("c"), response=on_page())
+        await on.turn()
+        await on.deliver(stage.resolved("a"), response=on_page())
+        await on.turn()
+        await on.deliver(stage.resolved("b"), stage.resolved("c"), response=on_page())
+        await on.turn()
+        assert [(call.kind, call.content.fields["components"]) for call in page.calls] == [
+            ("open", {"Checkout": "major"}),
+            ("update", {"Checkout": "major", "Search": "major"}),
+            ("update", {"Checkout": "operational", "Search": "major"}),
+            ("resolve", {"Checkout": "operational", "Search": "major"}),
+        ]
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True))
+
+
+RULES = """
+rules:
+  - name: shop
+    when: {labels.env: shop}
+    open:
+      - at: devhelm-page
+        publish: auto
+        title: The shop has problems
+        message: Sorry.
+        components_from: {labels.service: {pay: Checkout API, site: Web shop}}
+"""
+
+
+def test_a_component_is_set_back_at_devhelm_while_the_incident_stays_open(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
+        for service in ("pay", "site"):
+            router.receives(dedup_key=service, severity="critical", labels={"env": "shop", "service": service})
+        harness.eventually("both are down", lambda: at.component("Web shop") == "MAJOR_OUTAGE")
+        harness.eventually("both are down", lambda: at.component("Checkout API") == "MAJOR_OUTAGE")
+        router.receives(dedup_key="pay", status="resolved", labels={"env": "shop", "service": "pay"})
+        harness.eventually("one is well", lambda: at.component("Checkout API") == "OPERATIONAL")
+        assert at.component("Web shop") == "MAJOR_OUTAGE"
+        assert at.incidents()["devhelm-page"] == ["open"]
+        router.receives(dedup_key="site", status="resolved", labels={"env": "shop", "service": "site"})
+        harness.eventually("all is well", lambda: at.component("Web shop") == "OPERATIONAL")
+        assert at.incidents()["devhelm-page"] == ["resolved"]

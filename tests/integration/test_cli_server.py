@@ -1,0 +1,294 @@
+"""Commands with ``--server`` say and do through the management API what they say and do beside the router's Redis."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from concurrent import futures
+from urllib import parse
+
+import pytest
+
+from router.assembly import running
+from router.store import embedded, quarantine
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+KEY = 'checkout-down{labels.service="checkout"}'
+BEAT = 'silent{labels.cluster="eu/west"}'
+NO_TEXT = b'{"title": "\xff\xfe"}'
+RULES = (
+    harness.RULES.format(publish="review")
+    + """
+  - name: silent
+    when: {labels.alertname: Watchdog}
+    group_by: [labels.cluster]
+    timing: {heartbeat: 1h}
+    open: [{at: on-call, name: Silence}]
+  - {name: staging, when: {labels.env: staging}, ignore: "nobody is [red]woken[/]"}
+"""
+)
+
+
+class Scene:
+    """A router, its vendors, and whoever asks it from elsewhere: with a token, without its files or its Redis."""
+
+    def __init__(self, router, at, folder):
+        self.router, self.at, self.folder = router, at, folder
+        self.url = router.process.says(r"console +(http://127\.0\.0\.1:\d+)")[1]
+        self.token = self.made("ann", "admin")
+
+    def made(self, name, role):
+        return self.router.command("tokens", "create", name, "--role", role).stdout.strip()
+
+    def here(self, *arguments):
+        return self.router.command(*arguments)
+
+    def elsewhere(self, *arguments, token=None):
+        secret = self.token if token is None else token
+        return run(*arguments, "--server", self.url, cwd=self.folder, INCIDENT_ROUTER_TOKEN=secret)
+
+    def both(self, *arguments):
+        """The same command both ways, at once."""
+        with futures.ThreadPoolExecutor() as pool:
+            ways = [pool.submit(way, *arguments) for way in (self.here, self.elsewhere)]
+            return [way.result() for way in ways]
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """An open incident that waits at two pages and was refused at a third place, and something in every other list."""
+    folder = tmp_path_factory.mktemp("server")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at, rules=RULES)
+        with harness.router(folder, file) as router:
+            made = Scene(router, at, tmp_path_factory.mktemp("elsewhere"))
+            fill(made)
+            yield made
+
+
+def fill(scene):
+    scene.at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422, count=1)
+    scene.delivery = scene.router.receives(severity="major")["delivery"]
+    scene.router.receives(dedup_key="b", labels={"service": "x", "alertname": "Watchdog", "cluster": "eu/west"})
+    scene.ignored = scene.router.receives(dedup_key="c", labels={"service": "y", "env": "staging"})["delivery"]
+    scene.odd = refused(scene.router, b'{"title": "t", "status": "odd \xe2\x86\x92 [red]"}')
+    scene.no_text = refused(scene.router, NO_TEXT)
+    harness.eventually("both pages wait", lambda: scene.here("reviews", "list").stdout.count("would be shown") == 2)
+    harness.eventually("one is refused", lambda: "422" in scene.here("dead-letters", "list").stdout)
+    harness.eventually("the heartbeat is known", lambda: BEAT in scene.here("heartbeats", "list").stdout)
+    harness.eventually("it is kept", lambda: scene.ignored in scene.here("deliveries", "list").stdout)
+    scene.letter = scene.here("dead-letters", "list").stdout.splitlines()[1].split()[0]
+
+
+def refused(router, body):
+    """The id under which a body that can't be read is in quarantine."""
+    headers = {"authorization": f"Bearer {harness.TOKEN}", "content-type": "application/json"}
+    request = urllib.request.Request(f"{router.url}/v1/webhooks/json", body, headers)
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=10)
+    with error.value as answer:
+        return json.load(answer)["quarantined"]
+
+
+LOOKS = [
+    "incidents list", "incidents list --all", "incidents show KEY", "incidents show KEY --json",
+    "incidents show no/such", "reviews list", "reviews show KEY public-page",
+    "reviews show KEY public-page --json", "reviews show KEY on-call",
+    "silences list --all", "heartbeats list", "breaker show", "dead-letters list", "dead-letters show LETTER",
+    "dead-letters show none", "quarantine list", "quarantine show ODD", "quarantine show ODD --body",
+    "quarantine show none", "quarantine run ODD", "deliveries list", "deliveries list -n 1", "deliveries show DELIVERY",
+    "deliveries show IGNORED", "deliveries show DELIVERY --body", "deliveries show none", "rules stats",
+    "explain --delivery DELIVERY --all", "explain --delivery IGNORED", "explain --delivery DELIVERY --format json",
+    "explain --delivery none", "heartbeats forget none", "silences expire none", "thaw", "breaker reset",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", LOOKS)
+def test_a_command_says_the_same_from_elsewhere_as_here(scene, command):
+    named = {
+        "KEY": KEY,
+        "LETTER": scene.letter,
+        "ODD": scene.odd,
+        "DELIVERY": scene.delivery,
+        "IGNORED": scene.ignored,
+        "none": "0" * 32,
+    }
+    here, elsewhere = scene.both(*(named.get(word, word) for word in command.split()))
+    assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (here.returncode, here.stdout, here.stderr)
+    assert here.stdout or here.returncode == 1
+
+
+def test_what_is_not_text_comes_through_byte_for_byte(scene):
+    done = subprocess.run(
+        [harness.COMMAND, "quarantine", "show", scene.no_text, "--body", "--server", scene.url],
+        env={**os.environ, "INCIDENT_ROUTER_TOKEN": scene.token},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == NO_TEXT
+
+
+def told(done):
+    """The one sentence that a command ends with."""
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return done.returncode, line.removeprefix("incident-router: ")
+
+
+def test_console_api_and_command_show_the_same_incidents_in_the_same_order(scene):
+    _, answer = harness.ask(f"{scene.url}/api/v1/incidents?status=all", token=scene.token)
+    rows = [(one["key"], one["reference"], one["status"], one["severity"], one["rule"]) for one in answer["items"]]
+    assert {row[0] for row in rows} == {KEY, BEAT}
+    _, page = harness.ask(f"{scene.url}/incidents?status=all", token=scene.token)
+    links = re.findall(r'href="/incident\?key=([^"]+)"', page)
+    assert [parse.unquote(link) for link in links] == [row[0] for row in rows]
+    lines = scene.elsewhere("incidents", "list", "--all").stdout.splitlines()[1:]
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows, strict=True):
+        assert line.lstrip().startswith(f"{row[0]} ")
+        assert set(row[1:]) <= {*line.split(), ""}
+
+
+def test_who_is_not_known_is_told_which_variable_to_set(scene):
+    assert told(scene.elsewhere("incidents", "list", token="")) == (
+        1,
+        "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`",
+    )
+    wrong = scene.elsewhere("incidents", "list", token="irt_of_nobody")
+    assert told(wrong) == (1, "the router does not know the token in INCIDENT_ROUTER_TOKEN (any more)")
+    assert told(scene.elsewhere("incidents", "list", token="schlüssel"))[0] == 1
+
+
+def test_whose_role_does_not_suffice_is_told_so_and_nothing_is_done(scene):
+    viewer = scene.made("looker", "viewer")
+    assert told(scene.elsewhere("freeze", token=viewer)) == (1, "this takes the role responder, and yours is viewer")
+    assert "frozen" not in scene.here("breaker", "show").stdout
+    assert KEY in scene.elsewhere("incidents", "list", token=viewer).stdout
+
+
+def test_a_router_that_is_not_there_is_told_in_one_sentence_without_the_token(scene):
+    nowhere = f"http://127.0.0.1:{harness.free_port()}"
+    done = run("incidents", "list", cwd=scene.folder, INCIDENT_ROUTER_SERVER=nowhere, INCIDENT_ROUTER_TOKEN="secret-1")
+    status, sentence = told(done)
+    assert status == 1
+    assert sentence.startswith("the router: GET /incidents: ConnectError")
+    assert "secret-1" not in done.stderr
+    not_ours = run("incidents", "list", "--server", f"{scene.at.url}/nothing", cwd=scene.folder)
+    assert told(not_ours) == (1, "the router: GET /incidents: 404")
+    no_api = run("incidents", "list", "--server", scene.router.url, cwd=scene.folder)
+    assert told(no_api)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("freeze --by eve", "the token tells who you are"),
+        ("reviews approve KEY public-page --by eve", "the token tells who you are"),
+        ("explain --delivery x --rules folder", "that router's rules"),
+        ("explain", "say --delivery"),
+        ("silences add =~ --comment c", "is not a matcher"),
+        ("silences add a=b --comment c --for 0s", "greater than or equal to 1"),
+        ("silences add a=~.* --comment c", "it would silence everything"),
+    ],
+)
+def test_what_can_not_be_meant_is_a_usage_error(scene, arguments, said):
+    done = scene.elsewhere(*(KEY if word == "KEY" else word for word in arguments.split()))
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("server", ["localhost:8082", "router.example.com", "http://", "redis://x", "http://[::1"])
+def test_what_is_no_address_is_a_usage_error(tmp_path, server):
+    done = run("incidents", "list", "--server", server, cwd=tmp_path)
+    assert (done.returncode, "is no address such as http://127.0.0.1:8082" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_payload_is_explained_by_the_rules_in_force_there(scene):
+    payload = scene.folder / "payload.json"
+    payload.write_text(json.dumps({"title": "t", "status": "firing", "labels": {"service": "checkout"}}))
+    done = scene.elsewhere("explain", str(payload), "--source", "json")
+    assert "✓ rule checkout-down decides" in done.stdout, done.stderr
+    unknown = scene.elsewhere("explain", str(payload), "--source", "jsn")
+    assert told(unknown) == (1, 'there is no source or delivery "jsn"; did you mean "json"?')
+
+
+def test_a_silence_is_made_and_ended_from_elsewhere_under_the_name_of_the_token(scene):
+    arguments = ("silences", "add", 'service="none"', "--comment", "upgrade", "--for", "2h", "--in", "1h")
+    made = scene.elsewhere(*arguments)
+    assert made.returncode == 0, made.stderr
+    identity = made.stdout.split()[0]
+    here, elsewhere = scene.both("silences", "list")
+    assert here.stdout == elsewhere.stdout
+    line = here.stdout.splitlines()[1]
+    assert all(part in line for part in (identity, "pending", " ann ", 'service="none"', "upgrade"))
+    assert scene.elsewhere("silences", "expire", identity).stdout == f"ended {identity}\n"
+    assert scene.here("silences", "list").stdout == "there is no silence\n"
+
+
+def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
+    frozen = scene.elsewhere("freeze", "--why", "all hands")
+    assert frozen.stdout == "frozen: nothing is posted at public pages until `incident-router thaw`\n"
+    here, elsewhere = scene.both("freeze")
+    assert here.stdout == elsewhere.stdout == "frozen already: all hands (ann)\n"
+    here, elsewhere = scene.both("breaker", "show")
+    assert here.stdout == elsewhere.stdout
+    assert "frozen: all hands (ann)" in here.stdout
+    assert re.fullmatch(r"thawed: [1-9]\d* incidents are looked at now\n", scene.elsewhere("thaw").stdout)
+
+
+def test_a_review_is_decided_from_elsewhere_and_only_as_it_was_seen(scene):
+    changed = scene.elsewhere("reviews", "approve", KEY, "public-page", "--seen", "00000000")
+    assert (changed.returncode, "not what you have seen" in changed.stderr) == (3, True)
+    assert "would be shown at public-page" in changed.stdout
+    unfit = scene.elsewhere("reviews", "edit", KEY, "public-page", "--title", "x" * 201)
+    assert (unfit.returncode, "title" in unfit.stderr) == (2, True)
+    done = scene.elsewhere("reviews", "edit", KEY, "public-page", "--title", "Cards fail", "--why", "clearer")
+    assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n', done.stderr
+    dismissed = scene.elsewhere("reviews", "dismiss", KEY, "devhelm-page", "--why", "internal")
+    assert dismissed.stdout == 'dismissed by ann: "Checkout is unavailable" at "devhelm-page"\n', dismissed.stderr
+    harness.eventually("it is shown", lambda: scene.at.incidents()["public-page"] == ["open"])
+    timeline = scene.here("incidents", "show", KEY).stdout
+    assert "Approved at public-page by ann: clearer" in timeline
+    here, elsewhere = scene.both("rules", "stats")
+    assert here.stdout == elsewhere.stdout
+    assert "checkout-down" in here.stdout
+
+
+def test_a_dead_letter_is_tried_again_or_let_go_from_elsewhere(scene):
+    assert scene.elsewhere("dead-letters", "redrive", scene.letter).stdout == f"{scene.letter} is tried again\n"
+    harness.eventually("it is opened", lambda: scene.at.incidents()["devhelm"] == ["open"])
+    assert scene.elsewhere("dead-letters", "discard", scene.letter).returncode == 1
+
+
+def test_the_quarantine_is_emptied_from_elsewhere(scene):
+    readable = asyncio.run(keep(scene, b'{"title": "t", "status": "firing", "labels": {"service": "z"}}'))
+    done = scene.elsewhere("quarantine", "run", readable)
+    assert re.fullmatch(r"handed in as delivery \w+ with 1 alerts\n", done.stdout), done.stderr
+    for identity in (scene.odd, scene.no_text):
+        assert scene.elsewhere("quarantine", "discard", identity).stdout == f"discarded {identity}\n"
+    here, elsewhere = scene.both("quarantine", "list")
+    assert here.stdout == elsewhere.stdout == "nothing is in quarantine\n"
+
+
+async def keep(scene, body):
+    """Put a body into the quarantine that could not be read before the rules or the configuration were mended."""
+    async with running.connected(embedded.address(scene.router.file.parent / "data")) as connection:
+        return await quarantine.Quarantine(connection).keep("json", body, {}, "no title", 1)
+
+
+def test_a_heartbeat_is_forgotten_from_elsewhere_whatever_is_in_its_key(scene):
+    assert scene.elsewhere("heartbeats", "forget", BEAT).stdout == f"{BEAT} is not waited for any more\n"
+    assert BEAT not in scene.here("heartbeats", "list").stdout
+
+
+def test_what_was_tried_from_elsewhere_stands_in_the_audit_log_with_the_token(scene):
+    scene.elsewhere("silences", "expire", "no-such")
+    _, answer = harness.ask(f"{scene.url}/api/v1/audit", token=scene.token)
+    line = next(one for one in answer["items"] if one["subject"] == "no-such")
+    assert (line["who"], line["what"], line["address"]) == ("ann", "expire silence", "127.0.0.1")
+    assert line["by"].startswith("token")
+    assert line["outcome"].startswith("refused")

@@ -1,0 +1,211 @@
+"""``sources``: what is configured, what to paste, and whether a payload is read, without a Redis or a vendor."""
+
+import json
+import subprocess
+import urllib.parse
+from pathlib import Path
+
+import pytest
+from ruamel import yaml
+from typer import testing
+
+from router import cli, settings
+from router.sources import registry, samples
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+KINDS = sorted(registry.KINDS)
+CONFIGURATION = """
+sources:
+  scripts: {kind: json, bearer: [{env: FIRST}, {env: SECOND}], basic: [{env: THIRD}]}
+  topic: {kind: cloudwatch, token: {query: key, values: [{env: FIRST}]}}
+  errors:
+    kind: sentry
+    signature: {scheme: sentry, secrets: [{env: FIRST}]}
+    token: {header: X-Key, values: [{env: FIRST}]}
+  signed: {kind: cloudwatch, topics: ["arn:aws:sns:eu-north-1:111122223333:alarms"], allow_from: [192.0.2.0/24]}
+  open: {kind: grafana, auth: none}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "incident-router.yaml"
+    path.write_text(CONFIGURATION)
+    return path
+
+
+def test_the_configured_sources_are_listed_with_how_each_is_told_who_sends(file):
+    done = run("sources", "list", "--json", "--config", str(file))
+    assert done.returncode == 0, done.stderr
+    assert {
+        row["name"]: (row["kind"], row["path"], row["proofs"], row["warnings"]) for row in json.loads(done.stdout)
+    } == {
+        "scripts": ("json", "/v1/webhooks/scripts", ["bearer token (2) or user and password (1)"], []),
+        "topic": ("cloudwatch", "/v1/webhooks/topic", ["token in the query parameter key (1)"], []),
+        "errors": ("sentry", "/v1/webhooks/errors", ["token in the header x-key (1)", "sentry signature (1)"], []),
+        "signed": ("cloudwatch", "/v1/webhooks/signed", ["SNS's signature, of the topics that are named"], []),
+        "open": ("grafana", "/v1/webhooks/open", ["anyone"], ["anyone may post: it says `auth: none`"]),
+    }
+    shown = run("sources", "list", "--config", str(file)).stdout
+    for word in ("scripts", "/v1/webhooks/topic", "sentry signature (1)", "192.0.2.0/24", "anyone may post"):
+        assert word in shown
+
+
+def test_a_secret_is_not_listed(file):
+    for more in ([], ["--json"]):
+        done = run("sources", "list", *more, "--config", str(file), FIRST="hunter2-token", THIRD="ann:hunter2-word")
+        assert done.returncode == 0
+        assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_no_source_is_no_error(tmp_path):
+    (tmp_path / "empty.yaml").write_text("sources: {}\n")
+    done = run("sources", "list", "--config", str(tmp_path / "empty.yaml"))
+    assert (done.returncode, done.stdout) == (0, "no source is configured\n")
+
+
+def test_every_kind_is_listed_with_what_it_reads():
+    shown = run("sources", "kinds").stdout
+    for kind in registry.KINDS.values():
+        assert kind.name in shown
+        assert kind.summary in shown
+
+
+def halves(said: str) -> tuple[str, str]:
+    """What goes into the router's configuration, and what goes into the monitoring system."""
+    ours, heading, theirs = said.partition("# Into the monitoring system:\n\n")
+    assert heading
+    return ours.removeprefix("# Into incident-router.yaml:\n\n"), theirs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_snippet_of_a_kind_can_be_pasted_and_names_the_same_address_on_both_sides(kind, tmp_path):
+    command = ["sources", "snippet", kind, "--name", "shop", "--url", "https://router.example.com/"]
+    done = testing.CliRunner().invoke(cli.app, command)  # A process for each of so many kinds takes its time.
+    assert done.exit_code == 0, done.stderr
+    ours, theirs = halves(done.stdout)
+    assert list(yaml.YAML(typ="safe").load(ours)["sources"]) == ["shop"]
+    (tmp_path / "incident-router.yaml").write_text(ours)
+    loaded = settings.load(tmp_path / "incident-router.yaml", {"SHOP_SECRET": "someone:a-long-random-word"})
+    assert loaded.sources["shop"].kind == kind
+    assert "https://router.example.com/v1/webhooks/shop" in theirs
+
+
+def test_a_snippet_is_named_as_its_kind_unless_said():
+    assert "  uptime-kuma:\n" in halves(run("sources", "snippet", "uptime-kuma").stdout)[0]
+
+
+def test_a_snippet_that_cannot_be_is_a_usage_error():
+    done = run("sources", "snippet", "datadg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'there is no kind "datadg"; did you mean "datadog"?' in done.stderr
+    done = run("sources", "snippet", "json", "--name", "a b")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a name begins with a letter" in done.stderr
+
+
+MAPPED = """
+sources:
+  shop:
+    kind: json
+    signature: {scheme: standard-webhooks, secrets: [{env: NOT_SET}]}
+    title: headline
+    severity: data.level
+    labels: {service: data.svc, team: data.team}
+  dashboards: {kind: grafana, basic: [{env: NOT_SET}]}
+  checks: {kind: pingdom, mapping: {labels: {team: owner.team}}, bearer: [{env: NOT_SET}]}
+  monitors: {kind: datadog, bearer: [{file: /not/there}]}
+"""
+GOOD = {"headline": "Down [bold]", "status": "down", "data": {"svc": "check\x1bout"}}
+
+
+@pytest.fixture
+def mapped(tmp_path: Path) -> Path:
+    path = tmp_path / "incident-router.yaml"
+    path.write_text(MAPPED)
+    return path
+
+
+def attempt(mapped: Path, body: object, *more: str, source: str = "shop"):
+    payload = mapped.with_name("payload.json")
+    payload.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
+    return run("sources", "try", "--source", source, str(payload), *more, "--config", str(mapped))
+
+
+def test_trying_shows_what_comes_out_and_which_path_found_nothing(mapped):
+    done = attempt(mapped, GOOD)
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()[2:]}
+    assert lines["title"] == "Down [bold]"
+    assert lines["labels"] == "service=check·out"
+    assert lines["severity"] == "nothing found at data.level"
+    assert lines["labels.team"] == "nothing found at data.team"
+    assert lines["starts_at"] == "nothing found at starts_at; the time of receipt stands in"
+
+
+def test_trying_as_json_has_the_whole_alert(mapped):
+    (alert,) = json.loads(attempt(mapped, GOOD, "--json").stdout)["alerts"]
+    assert (alert["title"], alert["labels"]) == ("Down [bold]", {"service": "check\x1bout"})
+    assert alert["nothing_found"]["labels.team"] == "data.team"
+    assert "title" not in alert["nothing_found"]
+
+
+def test_trying_a_preset_tells_of_the_paths_of_its_mapping(mapped):
+    body = json.loads(samples.body("pingdom", "firing", 1_893_456_000_000_000, "1"))
+    (alert,) = json.loads(attempt(mapped, body, "--json", source="checks").stdout)["alerts"]
+    assert alert["nothing_found"]["labels.team"] == "owner.team"
+    assert "title" not in alert["nothing_found"]
+
+
+def test_trying_a_payload_from_stdin(mapped):
+    command = [harness.COMMAND, "sources", "try", "--source", "shop", "-", "--json", "--config", str(mapped)]
+    done = subprocess.run(command, input=json.dumps(GOOD), capture_output=True, text=True, timeout=60, check=False)
+    assert json.loads(done.stdout)["alerts"][0]["status"] == "firing"
+
+
+@pytest.mark.parametrize(
+    ("source", "body", "said"),
+    [
+        ("shop", {"status": "down"}, "title: there is none: send one, or set title to the path that leads to it"),
+        ("shop", {"status": "down"}, "(it looks at `headline`)"),
+        ("shop", {"headline": "Down"}, "(it looks at `status`)"),
+        ("shop", b"{", "the body has to be JSON"),
+        ("dashboards", GOOD, "version: missing: this is not Grafana's webhook"),
+    ],
+)
+def test_what_cannot_be_read_is_status_1_with_the_place_and_the_problem(mapped, source, body, said):
+    done = attempt(mapped, body, source=source)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"source {source} can't read the payload: " in done.stderr
+    assert said in done.stderr
+
+
+def test_what_can_be_read_in_part_is_shown_and_the_rest_is_status_1(mapped):
+    body = json.loads(samples.body("grafana", "firing", 1_893_456_000_000_000, "1"))
+    body["alerts"].append({"status": "odd"})
+    done = attempt(mapped, body, "--json", source="dashboards")
+    assert done.returncode == 1
+    assert len(json.loads(done.stdout)["alerts"]) == 1
+    assert "not all of it can be read: alerts[1].status" in done.stderr
+
+
+def test_what_makes_no_alert_is_said_with_the_reason(mapped):
+    done = attempt(mapped, {"alert_transition": "$ALERT_TRANSITION"}, source="monitors")
+    assert (done.returncode, done.stdout) == (0, "it makes no alert: a test: Datadog has put no values in\n")
+
+
+def test_headers_say_how_a_body_is_encoded(mapped):
+    form = urllib.parse.urlencode(json.loads(samples.body("datadog", "firing", 1_893_456_000_000_000, "1"))).encode()
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    done = attempt(mapped, form, "--header", kind, "--json", source="monitors")
+    assert json.loads(done.stdout)["alerts"][0]["labels"]["service"] == "sample"
+    done = attempt(mapped, form, "--header", "nonsense", source="monitors")
+    assert (done.returncode, '"nonsense" is not of the form NAME: VALUE' in done.stderr) == (2, True)
+
+
+def test_a_source_or_a_file_that_is_not_there_is_a_usage_error(mapped):
+    done = attempt(mapped, GOOD, source="shp")
+    assert (done.returncode, 'there is no source "shp"; did you mean "shop"?' in done.stderr) == (2, True)
+    done = run("sources", "try", "--source", "shop", "absent.json", "--config", str(mapped))
+    assert (done.returncode, "absent.json can't be read" in done.stderr) == (2, True)

@@ -1,0 +1,128 @@
+"""``sources send`` to a running router: a sample of every kind is taken in with the right secret, and only then."""
+
+import json
+from pathlib import Path
+
+import pytest
+from ruamel import yaml
+from typer import testing
+
+from router import cli
+from router.sources import registry, samples
+from tests.end_to_end import harness
+from tests.integration.test_cli import run
+
+KINDS = sorted(registry.KINDS)
+SECRET = "someone:a-long-random-word"  # Of the form that every kind's credential may have.
+# What only the sender itself can sign: its snippet has no secret.
+UNSIGNED = {kind for kind in KINDS if samples.variable(kind) not in samples.settings(kind, kind)}
+RULES = "rules: [{name: everything, when: {}, group_by: [source], open: []}]\n"
+
+
+def configure(folder: Path) -> Path:
+    """A source of every kind, each as its snippet has it, and those that the tests need beside them."""
+    every = [yaml.YAML(typ="safe").load(samples.settings(kind, kind))["sources"][kind] for kind in KINDS]
+    sources = dict(zip(KINDS, every, strict=True))
+    sources["by-token"] = {"kind": "azure", "bearer": [{"env": "WEBHOOK_TOKEN"}]}
+    sources["open"] = {"kind": "json", "auth": "none"}
+    sources["another-kind"] = {"kind": "datadog", "auth": "none"}
+    sources["topic"] = {"kind": "cloudwatch", "token": {"query": "key", "values": ["in-the-address"]}}
+    (folder / "rules").mkdir()
+    (folder / "rules" / "10.yaml").write_text(RULES)
+    file = folder / "router.yaml"
+    file.write_text(json.dumps({"web": {"port": 0}, "sources": sources, "rules": "rules", "data": "data"}))
+    return file
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sources")
+    secrets = dict.fromkeys(map(samples.variable, KINDS), SECRET)
+    with harness.router(folder, configure(folder), **secrets) as running:
+        yield running
+
+
+def sent(router, kind: str, *more: str, to: str = "", **environment: str):
+    """In this process: one of its own for each of so many kinds takes its time."""
+    command = ["sources", "send", kind, "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
+    return testing.CliRunner().invoke(cli.app, command, env={"OURS": SECRET, "WRONG": "some:thing-else", **environment})
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - UNSIGNED))
+def test_both_ends_of_a_sample_are_taken_in_as_the_kind_proves_itself(router, kind):
+    for more in ([], ["--resolved"]):
+        done = sent(router, kind, "--secret-env", "OURS", *more)
+        assert (done.exit_code, done.stderr) == (0, "")
+        status, _, answer = done.stdout.partition("\n")
+        assert status == "202"
+        found = json.loads(answer)
+        if registry.KINDS[kind].answer is None:
+            assert [alert["rule"] for alert in found["alerts"]] == ["everything"]
+        assert SECRET not in done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_the_right_secret_a_sample_is_refused(router, kind):
+    for more in ([],) if kind in UNSIGNED else ([], ["--secret-env", "WRONG"]):
+        done = sent(router, kind, *more)
+        assert (done.exit_code, done.stdout) == (1, "")
+        refused = 403 if kind in UNSIGNED else 401
+        assert f"{kind}: POST /v1/webhooks/{kind}: {refused}: " in done.stderr
+        assert "thing-else" not in done.stderr
+
+
+def test_a_bearer_token_serves_every_kind(router):
+    done = sent(router, "azure", "--bearer-env", "WEBHOOK_TOKEN", to="by-token", WEBHOOK_TOKEN=harness.TOKEN)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_an_open_source_needs_no_secret_and_the_address_may_have_a_query(router):
+    done = sent(router, "json", to="open?explain=true")
+    assert done.exit_code == 0, done.stderr
+    (alert,) = json.loads(done.stdout.partition("\n")[2])["alerts"]
+    assert (alert["fingerprint"], alert["status"]) == ("sample", "firing")
+
+
+def test_what_only_the_sender_can_sign_is_said_and_goes_to_a_source_that_wants_something_else(router):
+    done = sent(router, "cloudwatch", "--secret-env", "OURS")
+    assert (done.exit_code, "only the sender itself can sign for cloudwatch" in done.stderr) == (2, True)
+    done = sent(router, "cloudwatch", to="topic?key=in-the-address")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "in-the-address" not in done.stdout
+
+
+def test_a_sample_for_a_source_of_another_kind_is_told(router):
+    done = sent(router, "grafana", to="another-kind")
+    assert done.exit_code == 1
+    assert "could not be read: is that source of this kind?" in done.stderr
+
+
+def test_as_a_process_it_says_the_same(router):
+    done = run("sources", "send", "json", "--to", f"{router.url}/v1/webhooks/open")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("202\n{")
+
+
+def test_nobody_there_is_one_sentence():
+    done = testing.CliRunner().invoke(
+        cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{harness.free_port()}/v1/webhooks/json"]
+    )
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("incident-router: json: POST /v1/webhooks/json: ConnectError")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["jsn", "--to", "http://127.0.0.1/"], 'there is no kind "jsn"; did you mean "json"?'),
+        (["json", "--to", "127.0.0.1/v1"], "is no address of a webhook"),
+        (["json", "--to", "http://127.0.0.1/", "--secret-env", "ABSENT"], "the environment variable ABSENT is not set"),
+        (["azure", "--to", "http://127.0.0.1/", "--secret-env", "WORD"], "WORD: "),
+        (["json", "--to", "http://127.0.0.1/", "--secret-env", "A", "--bearer-env", "B"], "exclude each other"),
+    ],
+)
+def test_a_sample_that_cannot_be_sent_is_a_usage_error(command, said):
+    done = testing.CliRunner().invoke(cli.app, ["sources", "send", *command], env={"WORD": "no-colon"})
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "no-colon" not in done.stderr

@@ -1,0 +1,95 @@
+"""``tokens`` beside a running router: made once, listed without their secrets, and of no use once they are revoked."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.end_to_end import harness
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tokens")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
+        yield running
+
+
+@pytest.fixture
+def management(router):
+    """Ask the management API with a token; the status, and the answer as JSON."""
+    url = router.process.says(r"console (?:at|on)?\s*(http://127\.0\.0\.1:\d+)")[1]
+
+    def ask(token, path="/overview"):
+        request = urllib.request.Request(f"{url}/api/v1{path}", headers={"authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    return ask
+
+
+def create(router, *arguments):
+    done = router.command("tokens", "create", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_token_is_printed_once_and_lets_its_role_in(router, management):
+    token = create(router, "deploy-bot", "--role", "responder", "--for", "1h")
+    assert re.fullmatch(r"irt_[\w-]+_[\w-]{43}", token)
+    assert management(token)[0] == 200
+    assert management(token, "/audit")[0] == 403
+    listed = router.command("tokens", "list").stdout
+    assert "deploy-bot" in listed
+    assert "responder" in listed
+    assert token.split("_", 2)[2] not in listed
+
+
+def test_without_a_role_it_is_a_viewer_s_and_holds_for_ninety_days(router, management):
+    token = create(router, "looker")
+    status, problem = management(token, "/tokens")
+    assert (status, "yours is viewer" in problem["detail"]) == (403, True)
+    admin = create(router, "chief", "--role", "admin", "--for", "0s")
+    rows = {one["name"]: one for one in management(admin, "/tokens")[1]["items"]}
+    assert rows["looker"]["expires_at"] > rows["looker"]["created_at"]
+    assert rows["chief"]["expires_at"] is None
+    assert "for ever" in router.command("tokens", "list").stdout
+
+
+def test_a_revoked_token_is_of_no_use_from_now_on(router, management):
+    token = create(router, "short-lived", "--role", "admin")
+    identity = token.split("_")[1]
+    assert management(token)[0] == 200
+    assert router.command("tokens", "revoke", identity).stdout == f"revoked {identity}\n"
+    assert management(token)[0] == 401
+    again = router.command("tokens", "revoke", identity)
+    assert (again.returncode, again.stdout) == (1, "there is no such token\n")
+    assert identity not in router.command("tokens", "list").stdout
+
+
+def test_what_is_done_from_a_terminal_is_in_the_audit_log_too(router, management):
+    admin = create(router, "auditor", "--role", "admin")
+    lines = management(admin, "/audit")[1]["items"]
+    assert (lines[0]["what"], lines[0]["subject"], lines[0]["by"]) == ("make token", "auditor", "command line")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("x", "--role", "root"), '"root" is no role: viewer, responder, admin'),
+        (("x", "--for", "soon"), '"soon"'),
+        (("",), "name"),
+        (("x" * 101,), "name"),
+        (("x", "--for", "9999d"), "seconds"),
+    ],
+)
+def test_a_token_that_can_not_be_is_a_usage_error(router, arguments, said):
+    done = router.command("tokens", "create", *arguments)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""

@@ -1,0 +1,142 @@
+"""What is under maintenance at DevHelm opens nothing here: its windows are silences, read and never changed."""
+
+import asyncio
+import datetime as dt
+
+import pytest
+
+from router import settings
+from router.assembly import imports, parts
+from router.domain import alert, silence
+from router.outbound import errors
+from router.store import silences
+from router.worker import mutes
+from tests.end_to_end import harness
+from tests.integration import stage
+
+MONITOR = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+OTHER = "16fd2706-8baf-433b-82eb-8c7fada847da"
+PLANNED = "/api/v1/maintenance-windows"
+
+
+def plans(at: harness.Vendors, begins: int = -60, lasts: int = 3600, **more) -> None:
+    """A person plans a window, so many seconds from now and for so long."""
+    begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=begins)
+    body = {"startsAt": begin.isoformat(), "endsAt": (begin + dt.timedelta(seconds=lasts)).isoformat(), **more}
+    code, _ = harness.ask(f"{at.url}/devhelm{PLANNED}", body, "a person's key")
+    assert code == 201
+
+
+def of(monitor: str = MONITOR) -> alert.Alert:
+    return alert.Alert("devhelm", monitor, "firing", 1, 0, labels={"monitor_id": monitor})
+
+
+def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, mutes.Imported]]:
+    file = harness.configure(tmp_path, at)
+    file.write_text(file.read_text() + "silences: {devhelm: [devhelm], ask_every: 1s}\n")
+    loaded = settings.load(file, {"KEY": "k", "WEBHOOK_TOKEN": harness.TOKEN})
+    return imports.silences(loaded, parts.clock, lambda _: Unlimited())
+
+
+class Unlimited:
+    async def admit(self, floor: float) -> float:
+        assert floor > 0  # Nothing urgent ever waits for this.
+        return 0.0
+
+    async def pause(self, seconds: float) -> None:
+        assert seconds > 0
+
+
+def asked(tmp_path, at: harness.Vendors) -> list[silence.Silence]:
+    async def ask() -> list[silence.Silence]:
+        (one,) = imported(tmp_path, at)
+        try:
+            return await one[1]()
+        finally:
+            await one[1].args[0].aclose()
+
+    return asyncio.run(ask())
+
+
+def test_a_window_is_a_silence_of_its_monitor_and_one_without_of_all_monitors(tmp_path):
+    with harness.vendors() as at:
+        plans(at, monitorId=MONITOR, reason="new disks")
+        plans(at, begins=600, reason="everything")
+        plans(at, monitorId=OTHER, suppressAlerts=False)
+        plans(at, begins=-7200, lasts=60, monitorId=OTHER)
+        found = {one.comment: one for one in asked(tmp_path, at)}
+    assert found.keys() == {"new disks", "everything"}
+    now = parts.clock()
+    one, everything = found["new disks"], found["everything"]
+    assert (one.state(now), everything.state(now)) == ("active", "pending")
+    assert (one.author, one.source) == ("DevHelm's maintenance", "devhelm")
+    silenced = silence.Silencer([one])
+    assert silenced.mute(of(), now)
+    assert silenced.mute(of(OTHER), now) is None
+    later = now + 700_000_000
+    all_of_them = silence.Silencer([everything])
+    assert all_of_them.mute(of(OTHER), later)
+    assert all_of_them.mute(of("4711"), later) is None  # Another vendor's monitor.
+    assert all_of_them.mute(stage.firing(), later) is None
+
+
+def test_nothing_is_changed_at_the_vendor_and_its_refusal_is_a_failure(tmp_path):
+    with harness.vendors() as at:
+        assert asked(tmp_path, at) == []
+        assert {call["method"] for call in at.calls(path=PLANNED)} == {"GET"}
+        at.fault(vendor="devhelm", action="503", path=PLANNED)
+        with pytest.raises(errors.Temporary):
+            asked(tmp_path, at)
+
+
+def test_what_was_planned_last_holds_while_the_vendor_does_not_answer(tmp_path, with_redis):
+    with harness.vendors() as at:
+        plans(at, monitorId=MONITOR, reason="new disks")
+
+        async def body(connection):
+            others = imported(tmp_path, at)
+            muting = mutes.Mutes(silences.Silences(connection), others)
+            for _ in range(2):
+                await muting.ask()
+                assert "of DevHelm's maintenance: new disks" in muting(stage.routed(of()), parts.clock()).by
+                at.fault(vendor="devhelm", action="500", path=PLANNED)
+            await others[0][1].args[0].aclose()
+
+        with_redis(body)
+
+
+RULES = """
+rules:
+  - {name: monitors, when: {labels.monitor_id: {exists: true}}, group_by: [labels.monitor_id],
+     open: [{at: on-call, name: A monitor is down}]}
+"""
+
+
+def test_an_alert_of_a_monitor_under_maintenance_opens_nothing_and_others_do(tmp_path):
+    with harness.vendors() as at:
+        plans(at, monitorId=MONITOR, reason="new disks")
+        file = harness.configure(tmp_path, at, rules=RULES)
+        file.write_text(file.read_text() + "silences: {devhelm: [devhelm-page], ask_every: 1s}\n")
+        with harness.router(tmp_path, file) as router:
+            harness.eventually("the windows were read", lambda: len(at.calls("GET", PLANNED)) >= 2)
+            harness.eventually("it is heeded", lambda: heeded(router))
+            router.receives(dedup_key="b", labels={"monitor_id": OTHER})
+            harness.eventually("the other opens", lambda: at.incidents()["on-call"] == ["open"])
+
+
+def heeded(router) -> bool:
+    router.receives(labels={"monitor_id": MONITOR})
+    shown = router.command("incidents", "show", f'monitors{{labels.monitor_id="{MONITOR}"}}').stdout
+    return "DevHelm's maintenance: new disks" in shown
+
+
+def test_only_an_account_at_devhelm_has_windows(tmp_path):
+    file = tmp_path / "router.yaml"
+    file.write_text(
+        "silences: {devhelm: [devhelp, on-call]}\n"
+        "destinations:\n  devhelm: {kind: devhelm, api_key: k}\n  on-call: {kind: incident-io, api_key: k}\n"
+    )
+    with pytest.raises(settings.Refused) as refused:
+        settings.load(file, {})
+    assert 'unknown destination "devhelp"; did you mean "devhelm"?' in str(refused.value)
+    assert '"on-call" is no account at DevHelm' in str(refused.value)

@@ -1,0 +1,274 @@
+"""Who may look and act: every route of the API and of the console, without a credential and with each role."""
+
+import pytest
+import starlette.routing
+
+from router.domain import access
+from router.management import api, app, console, pages
+from router.store import access as access_store
+from router.store import client as store_client
+from tests.integration import desk
+
+RANK = {**access.ROLES, "": 0}
+OPEN_TO_ALL = {"/sign-in", "/sign-out", "/sign-in/oidc", "/sign-in/oidc/back", "/static"}
+FORMS = {path: role for path, role, _ in console.FORMS} | {"/playground": api.VIEWER}
+VIEWED = {one.path: one.role for one in pages.PAGES} | {"/events": api.VIEWER}
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, **more)
+
+    return run
+
+
+def filled(path):
+    return path.replace("{key:path}", "none").replace("{id}", "none")
+
+
+def allowed(answer):
+    """Whether whoever asked was let in, whatever came of it: what is asked for here is not there."""
+    return answer.status_code not in {401, 403}
+
+
+def test_every_route_there_is_is_in_this_walk(play):
+    async def body(at):
+        routes, _ = console.routes(at.parts, lambda size: "x" * size)
+        made = app.create(at.parts, routes)
+        there = {(route.path, method) for route in made._app.routes for method in getattr(route, "methods", ["GET"])}
+        there = {(path, method) for path, method in there if method != "HEAD"}
+        walked = {(api.PREFIX + one.path, one.method) for one in api.ENDPOINTS}
+        walked |= {(path, "POST") for path in FORMS} | {(path, "GET") for path in VIEWED}
+        rest = {path for path, _ in there - walked}
+        assert rest == OPEN_TO_ALL | {f"{api.PREFIX}/openapi.json"}
+        assert isinstance(made._app.routes[0], starlette.routing.Route)
+
+    play(body)
+
+
+@pytest.mark.parametrize("role", ["", *desk.ROLES])
+def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, role):
+    async def body(at):
+        await at.token("viewer")
+        client = await at.as_(role)
+        for one in api.ENDPOINTS:
+            answer = await client.request(one.method, api.PREFIX + filled(one.path))
+            told = f"{one.method} {one.path} as {role or 'nobody'}: {answer.status_code} {answer.text}"
+            if not role:
+                assert answer.status_code == 401, told
+                assert answer.headers["www-authenticate"] == "Bearer"
+            elif RANK[role] < one.role:
+                assert answer.status_code == 403, told
+                assert f"takes the role {one.role.word}" in answer.json()["detail"]
+            else:
+                assert allowed(answer), told
+                assert answer.status_code < 500, told
+        described = await client.get(f"{api.PREFIX}/openapi.json")
+        assert described.status_code == (200 if role else 401)
+
+    play(body)
+
+
+@pytest.mark.parametrize("role", ["", *desk.ROLES])
+def test_a_page_lets_in_its_role_and_sends_a_stranger_to_sign_in(play, role):
+    async def body(at):
+        client = (await at.browser(role))[0] if role else await at.client()
+        for path, needed in VIEWED.items():
+            if path == "/events" and role:
+                continue  # It does not end; who is let in is asked as for every page.
+            answer = await client.get(path)
+            told = f"{path} as {role or 'nobody'}: {answer.status_code}"
+            if not role:
+                assert (answer.status_code, answer.headers["location"][:9]) == (303, "/sign-in?"), told
+            elif RANK[role] < needed:
+                assert answer.status_code == 403, told
+            else:
+                assert answer.status_code in {200, 404, 422}, told
+
+    play(body)
+
+
+@pytest.mark.parametrize("role", ["", *desk.ROLES])
+def test_a_form_lets_in_its_role_and_nobody_else(play, role):
+    async def body(at):
+        client, csrf = await at.browser(role) if role else (await at.client(), "")
+        for path, needed in FORMS.items():
+            answer = await client.post(path, data={"csrf": csrf, "subject": "none"})
+            told = f"{path} as {role or 'nobody'}: {answer.status_code}"
+            if not role:
+                assert answer.status_code == 401, told
+            elif RANK[role] < needed:
+                assert answer.status_code == 403, told
+                assert "takes the role" in answer.text
+            else:
+                assert allowed(answer), told
+                assert answer.status_code < 500, told
+
+    play(body)
+
+
+def test_a_token_that_is_expired_revoked_or_garbage_opens_nothing(play):
+    async def body(at):
+        short, revoked = await at.token("admin", seconds=60), await at.token("admin")
+        admin = await at.as_("admin")
+        identity = revoked.split("_")[1]
+        assert (await admin.delete(f"{api.PREFIX}/tokens/{identity}")).status_code == 204
+        assert (await admin.delete(f"{api.PREFIX}/tokens/{identity}")).status_code == 404
+        at.clock.offset = 61_000_000
+        wrong = [short, revoked, short[:-1], "irt_", "irt_x_y", "", "x", f"irt_{identity}_{'a' * 43}", "Ä"]
+        for text in wrong:
+            for scheme in ("Bearer", "bearer", "Basic", ""):
+                credential = f"{scheme} {text}".strip().encode("latin-1")
+                for one in api.ENDPOINTS:
+                    if one.method == "GET":
+                        headers = {"authorization": credential}
+                        answer = await admin.get(api.PREFIX + filled(one.path), headers=headers)
+                        assert answer.status_code == 401, (one.path, credential)
+                    if scheme != "Bearer":
+                        break  # One endpoint tells: all ask the same gatekeeper.
+
+    play(body)
+
+
+def test_before_there_is_a_token_everybody_is_told_how_to_make_one(play):
+    async def body(at):
+        client = await at.client()
+        answer = await client.get(f"{api.PREFIX}/overview")
+        assert answer.status_code == 401
+        assert "incident-router tokens create" in answer.json()["detail"]
+        assert "incident-router tokens create" in (await client.get("/sign-in")).text
+
+    play(body)
+
+
+def test_the_secret_of_a_token_and_of_a_session_stands_nowhere_in_the_store(play):
+    async def body(at):
+        text = await at.token("admin")
+        client = await at.client()
+        assert (await client.post("/sign-in", data={"token": text})).status_code == 303
+        cookie = client.cookies["incident-router-session"]
+        await at.deliver(desk.firing())
+        secret = text.split("_", 2)[2].encode()
+        assert len(secret) >= 40
+        kept = [name async for name in at.connection.scan_iter()]
+        assert len(kept) > 3
+        for name in kept:
+            dumped = name + (await at.connection.dump(name))
+            assert secret not in dumped
+            assert cookie.encode() not in dumped
+            assert b"vendor-secret" not in dumped
+
+    play(body)
+
+
+def test_whoever_signed_in_with_a_token_is_signed_out_when_it_is_revoked(play):
+    async def body(at):
+        client, _ = await at.browser("responder")
+        assert (await client.get("/")).status_code == 200
+        [held] = await access_store.Tokens(at.connection).read()
+        await access_store.Tokens(at.connection).revoke(held.id)
+        assert (await client.get("/")).status_code == 303
+
+    play(body)
+
+
+def test_whoever_signed_in_with_a_token_is_signed_out_when_it_expires(play):
+    async def body(at):
+        client = await at.client()
+        await client.post("/sign-in", data={"token": await at.token("viewer", seconds=60)})
+        assert (await client.get("/")).status_code == 200
+        at.clock.offset = 60_000_000
+        assert (await client.get("/")).status_code == 303
+
+    play(body)
+
+
+def test_every_answer_has_the_headers_that_keep_browsers_in(play):
+    async def body(at):
+        client, csrf = await at.browser("viewer")
+        stranger = await at.client()
+        answers = [
+            await client.get("/"),
+            await client.get(f"{api.PREFIX}/overview"),
+            await client.get(f"{api.PREFIX}/incidents/none"),
+            await client.get("/no/such/page"),
+            await client.put("/"),
+            await client.post("/pages/freeze", data={"csrf": csrf}),
+            await stranger.get("/"),
+            await stranger.get("/sign-in"),
+            await stranger.get(f"{api.PREFIX}/overview"),
+            await stranger.post("/sign-in", data={"token": "x"}),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 404, 404, 405, 403, 303, 200, 401, 401]
+        for answer in answers:
+            told = f"{answer.request.method} {answer.request.url}"
+            assert {name: answer.headers[name] for name in HEADERS} == HEADERS, told
+            policy = answer.headers["content-security-policy"]
+            assert policy.startswith("default-src 'none'; script-src 'self';"), told
+            assert "frame-ancestors 'none'" in policy
+            assert "unsafe" not in policy
+
+    play(body)
+
+
+def test_an_answer_to_what_the_router_failed_at_has_the_headers_and_tells_nothing(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        await at.connection.set("ir:{silences}:all", "of another type")
+        await at.connection.hset("ir:{access}:tokens", "broken", b"\xff")
+        admin = await at.as_("admin")
+        broken = await admin.get(f"{api.PREFIX}/tokens")
+        assert broken.status_code == 500
+        assert broken.json()["detail"] == "the router failed; its log says why"
+        assert broken.headers["x-frame-options"] == "DENY"
+        gone = await client.get(f"{api.PREFIX}/silences")
+        assert gone.status_code == 503
+        assert int(gone.headers["retry-after"]) >= 1
+
+    play(body)
+
+
+def test_a_body_that_is_too_large_is_refused_while_it_is_sent(play):
+    async def body(at):
+        client, stranger = await at.as_("viewer"), await at.client()
+
+        async def endless():
+            for _ in range(200):
+                yield b"x" * 65_536
+
+        refused = await client.post(f"{api.PREFIX}/explain", content=endless())
+        assert (refused.status_code, refused.json()["type"]) == (413, "urn:incident-router:problem:too-large")
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        assert (await stranger.post("/sign-in", content=endless(), headers=form)).status_code == 400
+
+    play(body)
+
+
+def test_a_path_with_a_slash_at_its_end_is_not_led_elsewhere(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        assert (await client.get(f"{api.PREFIX}/overview/")).status_code == 404
+
+    play(body)
+
+
+def test_where_the_store_is_out_of_reach_nobody_is_let_in(tmp_path, play):
+    async def body(at):
+        text = await at.token("admin")
+        lost = store_client.connect("redis://127.0.0.1:1/0")
+        async with desk.serving(at.settings, lost) as other:
+            client = await other.client(authorization=f"Bearer {text}")
+            answer = await client.get(f"{api.PREFIX}/overview")
+            assert answer.status_code == 503
+            page = await client.get("/")
+            assert page.status_code == 503
+        await lost.aclose()
+
+    play(body)

@@ -1,0 +1,273 @@
+"""What people do through the API: each action works, is refused where it can't be, and written down."""
+
+import pytest
+
+from router.domain import access
+from router.store import access as access_store
+from router.store import keys, quarantine
+from tests.integration import desk, vendor
+
+API = "/api/v1"
+WELL = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, **more)
+
+    return run
+
+
+async def items(client, path, **query):
+    answer = await client.get(f"{API}{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+async def told(at, most=1):
+    """The newest lines of the audit log as (who, what, subject, outcome), the newest first."""
+    lines, _ = await access_store.Audit(at.connection).page("", most)
+    return [(one.who, one.what, one.subject, one.outcome) for one in lines]
+
+
+def test_a_silence_holds_until_it_is_ended(play):
+    async def body(at):
+        client = await at.as_("responder", name="ann")
+        wanted = {"matchers": ['service="checkout"'], "comment": "upgrade", "seconds": 3600}
+        made = await client.post(f"{API}/silences", json=wanted)
+        assert made.status_code == 201, made.text
+        one = made.json()
+        assert (one["state"], one["author"], one["matchers"]) == ("active", "ann", ['service="checkout"'])
+        assert await told(at) == [("ann", "silence", 'service="checkout"', "done")]
+        await at.on.mutes.refresh()
+        await at.deliver(desk.firing(), desk.firing("cart"))
+        assert [row["key"] for row in await items(client, "/incidents")] == [desk.key("cart")]
+        assert (await client.delete(f"{API}/silences/{one['id']}")).status_code == 204
+        at.clock.offset = 1_000_000
+        assert await items(client, "/silences") == []
+        assert [old["state"] for old in await items(client, "/silences", over="true")] == ["expired"]
+
+    play(body)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"matchers": [], "comment": "c"},
+        {"matchers": ["service"], "comment": "c"},
+        {"matchers": ['service=~"("'], "comment": "c"},
+        {"matchers": ['service=""'], "comment": "c"},
+        {"matchers": ['service=~".*"'], "comment": "c"},
+        {"matchers": ['service="x"'], "comment": ""},
+        {"matchers": ['service="x"'], "comment": "c", "seconds": 0},
+        {"matchers": ['service="x"'], "comment": "c", "seconds": 10**12},
+        {"matchers": ['service="x"'], "comment": "c", "author": "somebody else"},
+    ],
+)
+def test_a_silence_that_can_not_be_meant_is_refused(play, wanted):
+    async def body(at):
+        client = await at.as_("responder")
+        answer = await client.post(f"{API}/silences", json=wanted)
+        assert answer.status_code == 422, answer.text
+        assert await items(client, "/silences") == []
+
+    play(body)
+
+
+def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
+    async def body(at):
+        client = await at.as_("responder", name="ann")
+        frozen = await client.post(f"{API}/freeze", json={"reason": "all hands"})
+        assert (frozen.status_code, frozen.json()["frozen"]) == (200, "all hands (ann)")
+        again = await client.post(f"{API}/freeze", json={"reason": "mine"})
+        assert (again.status_code, again.json()["detail"]) == (422, "it is frozen already")
+        assert (await told(at))[0] == ("ann", "freeze", "public pages", "refused: it is frozen already")
+        await at.deliver(desk.firing())
+        seen = {"incident": desk.key(), "destination": "page", "decision": "approve"}
+        [waiting] = await items(client, "/reviews")
+        assert (await client.post(f"{API}/review", json={**seen, "seen": waiting["digest"]})).is_success
+        await at.on.turn()
+        assert at.page.calls == []
+        assert (await client.delete(f"{API}/freeze")).status_code == 200
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+        assert (await client.delete(f"{API}/freeze")).status_code == 422
+
+    play(body)
+
+
+def test_the_breaker_is_opened_again_by_an_admin(play):
+    async def body(at):
+        await at.parts.ask.connection.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
+        responder, admin = await at.as_("responder"), await at.as_("admin", name="eve")
+        assert (await responder.get(f"{API}/gate")).json()["breaker"] == "too many"
+        assert (await responder.delete(f"{API}/breaker")).status_code == 403
+        assert (await admin.delete(f"{API}/breaker")).status_code == 200
+        assert (await responder.get(f"{API}/gate")).json()["breaker"] == ""
+        assert await told(at) == [("eve", "open gate", "breaker", "done")]
+
+    play(body)
+
+
+def test_a_heartbeat_is_listed_and_forgotten(play):
+    async def body(at):
+        await at.deliver(desk.firing(beat="yes"))
+        client = await at.as_("responder")
+        [one] = await items(client, "/heartbeats")
+        assert (one["every_seconds"], one["silent"]) == (3600.0, False)
+        assert one["last_heard_at"].startswith("20")
+        assert (await client.delete(f"{API}/heartbeats/{one['incident']}")).status_code == 204
+        at.clock.offset = 2_000_000
+        assert await items(client, "/heartbeats") == []
+        assert (await client.delete(f"{API}/heartbeats/{one['incident']}")).status_code == 404
+
+    play(body)
+
+
+def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
+    async def body(at):
+        at.on_call.before += [vendor.permanent(), vendor.permanent()]
+        await at.deliver(desk.firing())
+        client = await at.as_("responder", name="ann")
+        [letter] = await items(client, "/dead-letters")
+        assert (letter["incident"], "no such component" in letter["problem"]) == (desk.key(), True)
+        assert (await client.post(f"{API}/dead-letters/{letter['id']}/redrive")).status_code == 204
+        await at.on.turn()
+        [letter] = await items(client, "/dead-letters")
+        assert at.on_call.kinds == ["open", "open"]
+        assert (await client.delete(f"{API}/dead-letters/{letter['id']}")).status_code == 204
+        assert await items(client, "/dead-letters") == []
+        for method, path in (("DELETE", ""), ("POST", "/redrive")):
+            assert (await client.request(method, f"{API}/dead-letters/none{path}")).status_code == 404
+        assert [what for _, what, *_ in await told(at, 2)] == ["redrive", "discard dead letter"]
+
+    play(body)
+
+
+def test_a_body_of_the_quarantine_is_handed_in_again_once_it_can_be_read(play):
+    async def body(at):
+        store = quarantine.Quarantine(at.connection)
+        good = await store.keep("json", WELL, {}, "was not to be read", 1)
+        bad = await store.keep("json", b"{", {}, "cut off", 1)
+        gone = await store.keep("other", b"{}", {}, "source gone", 1)
+        client = await at.as_("responder")
+        assert [one["id"] for one in await items(client, "/quarantine")] == [gone, bad, good]
+        done = await client.post(f"{API}/quarantine/{good}/run")
+        assert (done.status_code, done.json()["alerts"]) == (200, 1)
+        await at.on.turn()
+        assert [row["key"] for row in await items(client, "/incidents")] == [desk.key("late")]
+        still = await client.post(f"{API}/quarantine/{bad}/run")
+        assert (still.status_code, "still can't be read" in still.json()["detail"]) == (422, True)
+        assert (await client.post(f"{API}/quarantine/{gone}/run")).status_code == 422
+        assert (await client.delete(f"{API}/quarantine/{gone}")).status_code == 204
+        for identity in (gone, "1-1", "none"):
+            assert (await client.delete(f"{API}/quarantine/{identity}")).status_code == 404
+        assert [one["id"] for one in await items(client, "/quarantine")] == [bad]
+
+    play(body)
+
+
+async def walked(client, path, name):
+    """The named member of everything, two at a time."""
+    seen, cursor = [], ""
+    while True:
+        answer = (await client.get(f"{API}{path}", params={"limit": 2, "cursor": cursor})).json()
+        assert len(answer["items"]) <= 2
+        seen += [one[name] for one in answer["items"]]
+        cursor = answer["next"]
+        if not cursor:
+            return seen
+
+
+def test_the_quarantine_and_the_audit_log_are_walked_page_by_page(play):
+    async def body(at):
+        store = quarantine.Quarantine(at.connection)
+        kept = [await store.keep("json", b"{", {}, "cut off", number) for number in range(5)]
+        client = await at.as_("admin")
+        assert await walked(client, "/quarantine", "id") == kept[::-1]
+        for identity in kept[:4]:
+            await client.delete(f"{API}/quarantine/{identity}")
+        assert await walked(client, "/audit", "subject") == [*kept[3::-1], "admin"]
+
+    play(body)
+
+
+def test_an_admin_makes_lists_and_revokes_tokens_and_sees_each_secret_once(play):
+    async def body(at):
+        admin = await at.as_("admin", name="eve")
+        made = await admin.post(f"{API}/tokens", json={"name": "bot", "role": "viewer", "seconds": 60})
+        assert made.status_code == 201
+        text, identity = made.json()["token"], made.json()["id"]
+        bot = await at.client(authorization=f"Bearer {text}")
+        assert (await bot.get(f"{API}/overview")).status_code == 200
+        listed = await admin.get(f"{API}/tokens")
+        assert [one["name"] for one in listed.json()["items"]] == ["eve", "bot"]
+        assert text.split("_", 2)[2] not in listed.text
+        assert (await admin.delete(f"{API}/tokens/{identity}")).status_code == 204
+        assert (await bot.get(f"{API}/overview")).status_code == 401
+        assert await told(at, 2) == [
+            ("eve", "revoke token", identity, "done"),
+            ("eve", "make token", "bot", "done"),
+        ]
+        assert (await admin.post(f"{API}/tokens", json={"name": "bot", "role": "root"})).status_code == 422
+        log = await admin.get(f"{API}/audit")
+        assert text.split("_", 2)[2] not in log.text
+
+    play(body)
+
+
+def test_the_audit_log_says_who_with_what_from_where_and_what_came_of_it(play):
+    async def body(at):
+        admin = await at.as_("admin", name="eve")
+        [held] = await access_store.Tokens(at.connection).read()
+        await admin.delete(f"{API}/silences/none")
+        [line, *_] = await items(admin, "/audit")
+        assert line["at"].startswith("20")
+        assert (line["who"], line["by"], line["address"]) == ("eve", f"token {held.id}", "127.0.0.1")
+        assert (line["what"], line["subject"]) == ("expire silence", "none")
+        assert line["outcome"] == "refused: there is no such silence (any more)"
+
+    play(body)
+
+
+def test_the_audit_log_keeps_so_many_lines_and_lets_the_oldest_go(with_redis, monkeypatch):
+    monkeypatch.setattr(access_store, "MOST_ACTIONS", 100)
+
+    async def body(connection):
+        log = access_store.Audit(connection)
+        for number in range(400):
+            await log.write(access.Action(number, "a", "b", "c", "d"))
+        lines, more = await log.page("", 1000)
+        assert (lines[0].at, more) == (399, "")
+        assert 100 <= len(lines) < 300
+
+    with_redis(body)
+
+
+def test_what_there_is_to_configure_is_listed_without_secrets(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        assert await items(client, "/sources") == [
+            {"name": "json", "kind": "json", "path": "/v1/webhooks/json", "proofs": ["bearer"]}
+        ]
+        found = await client.get(f"{API}/destinations")
+        assert [(one["name"], one["public"]) for one in found.json()["items"]] == [("on-call", False), ("page", True)]
+        assert "secret" not in found.text
+        rules = (await client.get(f"{API}/rules")).json()
+        assert [one["name"] for one in rules["items"]] == ["ignored", "beating", "calm", "down"]
+
+    play(body)
+
+
+def test_the_overview_counts_what_there_is(play):
+    async def body(at):
+        await quarantine.Quarantine(at.connection).keep("json", b"{", {}, "cut off", 1)
+        await at.deliver(desk.firing("a", severity="critical"), desk.firing("b"))
+        await at.put(desk.firing("c"))
+        found = (await (await at.as_("viewer")).get(f"{API}/overview")).json()
+        assert found["incidents"] == {"critical": 1, "major": 1, "minor": 0, "info": 0}
+        names = ("reviews", "dead_letters", "quarantined", "waiting_deliveries", "kept_deliveries")
+        assert [found[name] for name in names] == [2, 0, 1, 1, 1]
+
+    play(body)

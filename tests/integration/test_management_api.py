@@ -1,0 +1,256 @@
+"""The management API over real HTTP, beside a real worker: what it answers, and what follows from what is done."""
+
+import pytest
+
+from tests.integration import desk
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, **more)
+
+    return run
+
+
+async def items(client, path, **query):
+    answer = await client.get(f"{API}{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+def test_an_incident_is_told_whole(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("viewer")
+        [row] = await items(client, "/incidents")
+        assert (row["key"], row["status"], row["severity"], row["firing"]) == (desk.key(), "open", "major", 1)
+        one = (await client.get(f"{API}/incidents/{desk.key()}")).json()
+        assert one["title"] == "checkout is down"
+        assert one["labels"]["service"] == "checkout"
+        assert {each["destination"]: each["state"] for each in one["publications"]} == {
+            "on-call": "open",
+            "page": "absent",
+        }
+        assert "opened" in [event["what"] for event in one["timeline"]]
+        assert one["because"][0].startswith("rule down (")
+
+    play(body)
+
+
+def test_cursors_walk_through_all_incidents_once_though_some_change_in_between(play):
+    async def body(at):
+        services = [f"s{number:02}" for number in range(23)]
+        await at.put(*(desk.firing(one, severity="minor") for one in services))
+        await at.on.fold()
+        client = await at.as_("viewer")
+        seen, cursor = [], ""
+        while True:
+            answer = (await client.get(f"{API}/incidents", params={"limit": 5, "cursor": cursor})).json()
+            seen += [one["key"] for one in answer["items"]]
+            if len(seen) == 10:  # The incident that the cursor stands for ends, and sorts elsewhere from now on.
+                await at.deliver(desk.resolved(seen[-1].split('"')[1]))
+                at.clock.offset += 2_000_000
+            cursor = answer["next"]
+            if not cursor:
+                break
+        assert sorted(seen) == [desk.key(one) for one in services]
+
+    play(body)
+
+
+def test_filters_choose_by_status_severity_and_text(play):
+    async def body(at):
+        await at.deliver(desk.firing("a", severity="critical"), desk.firing("b", severity="minor", team="Blue"))
+        await at.deliver(desk.firing("c"), desk.firing("d", noise="yes"))
+        await at.deliver(desk.resolved("c"))
+        client = await at.as_("viewer")
+
+        async def found(**query):
+            return [one["key"].split('"')[1] for one in await items(client, "/incidents", **query)]
+
+        assert await found() == ["a", "b"]
+        assert await found(status="closed") == ["c"]
+        assert await found(status="all") == ["a", "b", "c"]
+        assert await found(status="pending") == []
+        assert await found(severity="minor") == ["b"]
+        assert await found(text="TEAM=blue") == ["b"]
+        assert await found(text="a is down") == ["a"]
+        assert await found(text="down", severity="critical") == ["a"]
+
+    play(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "said"),
+    [
+        ("/incidents", "limit=0", "limit"),
+        ("/incidents", "limit=501", "limit"),
+        ("/incidents", "severity=loud", "severity"),
+        ("/incidents", "stauts=open", "stauts"),
+        ("/incidents", "cursor=garbage", "cursor"),
+        ("/incidents", "cursor=%C3%A4", "cursor"),
+        ("/incidents", "cursor=W10", "cursor"),
+        ("/deliveries", "cursor=garbage", "cursor"),
+        ("/quarantine", "cursor=1-1-1", "cursor"),
+        ("/audit", "cursor=%2B", "cursor"),
+        ("/review", "incident=x", "destination"),
+        ("/overview", "x=y", "x"),
+        ("/silences", "over=perhaps", "over"),
+    ],
+)
+def test_what_can_not_be_read_of_a_query_is_told_and_not_passed_over(play, path, query, said):
+    async def body(at):
+        answer = await (await at.as_("admin")).get(f"{API}{path}?{query}")
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+        problem = answer.json()
+        assert said in problem["detail"]
+        assert (problem["status"], problem["instance"]) == (422, f"{API}{path}")
+        assert problem["type"] == "urn:incident-router:problem:unfit"
+
+    play(body)
+
+
+def test_deliveries_are_listed_page_by_page_and_told_whole(play):
+    async def body(at):
+        sent = [await at.deliver(desk.firing(f"s{number}"), desk.firing("x", noise="yes")) for number in range(7)]
+        client = await at.as_("viewer")
+        seen, cursor = [], ""
+        for _ in range(4):
+            answer = (await client.get(f"{API}/deliveries", params={"limit": 2, "cursor": cursor})).json()
+            seen += [one["id"] for one in answer["items"]]
+            cursor = answer["next"]
+        assert (seen, cursor) == (sent[::-1], "")
+        one = (await client.get(f"{API}/deliveries/{sent[0]}")).json()
+        assert (one["source"], one["alerts"], one["rules"]) == ("json", 2, ["down"])
+        assert [each["rule"] or each["ignored"] for each in one["decisions"]] == ["down", "noise"]
+        assert one["body"] == '{"title": "as it was sent"}'
+        explained = await client.post(f"{API}/explain", json={"delivery": sent[0]})
+        assert len(explained.json()["alerts"]) == 2
+
+    play(body)
+
+
+def test_a_payload_is_explained_and_one_that_can_not_be_read_is_told(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        payload = '{"title": "t", "status": "firing", "labels": {"service": "x"}}'
+        done = await client.post(f"{API}/explain", json={"source": "json", "payload": payload})
+        assert done.status_code == 200
+        assert "down" in done.text
+        for asked, status, said in (
+            ({"source": "jsn", "payload": "{}"}, 404, 'did you mean "json"'),
+            ({"source": "json", "payload": "{"}, 422, ""),
+            ({"delivery": "none"}, 404, "none"),
+            ({"sauce": "json"}, 422, "sauce"),
+        ):
+            answer = await client.post(f"{API}/explain", json=asked)
+            assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+        assert (await client.post(f"{API}/explain", content=b"\xff")).status_code == 422
+
+    play(body)
+
+
+async def review(client, service="checkout"):
+    return await client.get(f"{API}/review", params={"incident": desk.key(service), "destination": "page"})
+
+
+def decision(kind="approve", service="checkout", **more):
+    return {"incident": desk.key(service), "destination": "page", "decision": kind, **more}
+
+
+def test_what_is_approved_is_shown_and_the_person_is_named(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder", name="ann")
+        found = await review(client)
+        assert found.headers["etag"] == f'"{found.json()["digest"]}"'
+        headers = {"if-match": found.headers["etag"]}
+        done = await client.post(f"{API}/review", json=decision(reason="seen"), headers=headers)
+        assert (done.status_code, done.json()["kind"], done.json()["who"]) == (200, "approved", "ann")
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+        assert (await review(client)).status_code == 404
+        assert await items(client, "/reviews") == []
+        told = (await client.get(f"{API}/incidents/{desk.key()}")).json()["timeline"]
+        assert "Approved at page by ann: seen" in [event["text"] for event in told]
+
+    play(body)
+
+
+def test_a_person_s_own_words_are_shown_and_those_that_do_not_fit_are_refused(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder")
+        seen = (await review(client)).json()["digest"]
+        too_long = await client.post(f"{API}/review", json=decision(seen=seen, fields={"title": "x" * 300}))
+        assert (too_long.status_code, "title" in too_long.json()["detail"]) == (422, True)
+        unknown = await client.post(f"{API}/review", json=decision(seen=seen, fields={"titel": "x"}))
+        assert unknown.status_code == 422
+        assert (await client.post(f"{API}/review", json=decision(seen=seen, fields={"title": "Cards"}))).is_success
+        await at.on.turn()
+        [shown] = at.page.incidents.values()
+        assert shown["content"].fields["title"] == "Cards"
+
+    play(body)
+
+
+def test_what_is_dismissed_is_not_shown_and_takes_no_words(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder")
+        seen = (await review(client)).json()["digest"]
+        refused = await client.post(f"{API}/review", json=decision("dismiss", seen=seen, fields={"title": "x"}))
+        assert refused.status_code == 422
+        done = await client.post(f"{API}/review", json=decision("dismiss", seen=seen, reason="a drill"))
+        assert done.json()["kind"] == "dismissed"
+        await at.on.turn()
+        assert (at.page.calls, await items(client, "/reviews")) == ([], [])
+
+    play(body)
+
+
+def test_of_two_who_decide_at_once_one_is_told_who_was_first(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        tag = {"if-match": (await review(bob)).headers["etag"]}
+        assert (await ann.post(f"{API}/review", json=decision(), headers=tag)).is_success
+        lost = await bob.post(f"{API}/review", json=decision("dismiss"), headers=tag)
+        assert (lost.status_code, lost.json()["by"], lost.json()["now"]) == (412, "ann", None)
+        assert lost.json()["detail"] == "ann was first"
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+
+    play(body)
+
+
+def test_where_the_incident_has_changed_the_loser_is_told_what_waits_now(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder")
+        old = (await review(client)).headers["etag"]
+        await at.deliver(desk.firing(severity="critical", starts="again"))
+        lost = await client.post(f"{API}/review", json=decision(), headers={"if-match": old})
+        now = lost.json()["now"]
+        assert (lost.status_code, lost.json()["by"], now["severity"]) == (412, "", "critical")
+        await at.on.turn()
+        assert at.page.calls == []
+        assert (await client.post(f"{API}/review", json=decision(seen=now["digest"]))).is_success
+
+    play(body)
+
+
+def test_whoever_does_not_say_what_they_have_seen_decides_nothing(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder")
+        for headers in ({}, {"if-match": ""}, {"if-match": '""'}):
+            assert (await client.post(f"{API}/review", json=decision(), headers=headers)).status_code == 428
+        nothing = await client.post(f"{API}/review", json=decision(service="none", seen="x"))
+        assert (nothing.status_code, nothing.json()["now"]) == (412, None)
+        assert len(await items(client, "/reviews")) == 1
+
+    play(body)

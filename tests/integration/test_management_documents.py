@@ -1,0 +1,188 @@
+"""What docs/api.md and the OpenAPI document say of the management API is what it answers."""
+
+import asyncio
+import os
+import re
+import shlex
+import subprocess
+
+import jsonschema
+import pytest
+import schemathesis
+
+from router.management import api, openapi
+from router.store import quarantine
+from tests.integration import desk, vendor
+from tests.structure import commands, tree
+
+PAGE = tree.ROOT / "docs/api.md"
+ROW = re.compile(r"^\| `([A-Z]+ /[^`]*)` \| (\w+) \| ", re.MULTILINE)
+PROBLEM = re.compile(r"^\| (\d{3}) \| `([\w-]+)` \| ", re.MULTILINE)
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, **more)
+
+    return run
+
+
+def plain(path):
+    return path.replace(":path}", "}")
+
+
+def test_the_page_lists_every_endpoint_with_its_role_and_no_other():
+    there = [(f"{one.method} {plain(one.path)}", one.role.word) for one in api.ENDPOINTS]
+    assert ROW.findall(PAGE.read_text()) == there
+
+
+def test_the_page_lists_the_errors_that_the_document_does():
+    told = {status for status, _ in PROBLEM.findall(PAGE.read_text())} - {"405"}
+    assert told == set(openapi._REFUSALS)
+
+
+def test_the_document_is_one_of_openapi_and_has_every_endpoint():
+    document = openapi.document()
+    assert document["openapi"].startswith("3.1")
+    schemathesis.openapi.from_dict(document).validate()
+    described = {(path, method.upper()) for path, each in document["paths"].items() for method in each}
+    assert described == {(api.PREFIX + plain(one.path), one.method) for one in api.ENDPOINTS}
+
+
+def test_every_reference_in_the_document_leads_somewhere():
+    document = openapi.document()
+    references = set(re.findall(r"'\$ref': '([^']+)'", str(document)))
+    assert references
+    assert {name.rpartition("/")[2] for name in references} <= set(document["components"]["schemas"])
+
+
+class Checked:
+    """Compares answers with the document, and remembers what was asked."""
+
+    def __init__(self, document):
+        self.document = document
+        self.seen = set()
+
+    def problem(self, method, path, answer):
+        """What of an answer the document does not say; empty where it says all of it."""
+        operation = self.document["paths"][api.PREFIX + path][method.lower()]
+        described = operation["responses"].get(str(answer.status_code))
+        if described is None:
+            return f"{method} {path}: {answer.status_code} is not described"
+        self.seen.add((method, path, answer.is_success))
+        if answer.status_code == 204:
+            return "a 204 has a body" if answer.content else ""
+        media = answer.headers["content-type"]
+        if media not in described["content"]:
+            return f"{method} {path}: {media} is not described"
+        schema = {**described["content"][media]["schema"], "components": self.document["components"]}
+        found = jsonschema.Draft202012Validator(schema).iter_errors(answer.json())
+        return "; ".join(f"{method} {path}: {one.message}" for one in found)
+
+
+async def furnish(at, client):
+    """Something of everything; returns what to ask each endpoint with: path values, query, body."""
+    at.on_call.before.append(vendor.permanent())
+    delivered = await at.deliver(desk.firing())
+    await at.deliver(desk.firing("beats", beat="yes"), desk.firing("x", noise="yes"))
+    store = quarantine.Quarantine(at.connection)
+    well = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
+    run, drop = await store.keep("json", well, {}, "odd", 1), await store.keep("json", b"{", {"a": "b"}, "odd", 1)
+    silence = (await client.post(f"{api.PREFIX}/silences", json={"matchers": ["a=b"], "comment": "c"})).json()["id"]
+    token = (await client.post(f"{api.PREFIX}/tokens", json={"name": "n", "role": "viewer"})).json()["id"]
+    seen = {"incident": desk.key(), "destination": "page"}
+    digest = (await client.get(f"{api.PREFIX}/review", params=seen)).json()["digest"]
+    letter = (await client.get(f"{api.PREFIX}/dead-letters")).json()["items"][0]["id"]
+    beat = (await client.get(f"{api.PREFIX}/heartbeats")).json()["items"][0]["incident"]
+    await at.connection.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
+    return {
+        "GET /incidents/{key}": ({"key": desk.key()}, {}, None),
+        "GET /stories/{key}": ({"key": desk.key()}, {}, None),
+        "GET /review": ({}, seen, None),
+        "POST /review": ({}, {}, {**seen, "decision": "approve", "seen": digest}),
+        "GET /deliveries/{id}": ({"id": delivered}, {}, None),
+        "POST /explain": ({}, {}, {"delivery": delivered}),
+        "POST /silences": ({}, {}, {"matchers": ["a=b"], "comment": "c"}),
+        "DELETE /silences/{id}": ({"id": silence}, {}, None),
+        "DELETE /heartbeats/{key}": ({"key": beat}, {}, None),
+        "POST /freeze": ({}, {}, {"reason": "all hands"}),
+        "POST /dead-letters/{id}/redrive": ({"id": letter}, {}, None),
+        "DELETE /dead-letters/{id}": ({"id": letter}, {}, None),
+        "GET /quarantine/{id}": ({"id": run}, {}, None),
+        "POST /quarantine/{id}/run": ({"id": run}, {}, None),
+        "DELETE /quarantine/{id}": ({"id": drop}, {}, None),
+        "POST /tokens": ({}, {}, {"name": "m", "role": "admin", "seconds": 60}),
+        "DELETE /tokens/{id}": ({"id": token}, {}, None),
+    }
+
+
+def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
+    async def body(at):
+        client, stranger, viewer = await at.as_("admin"), await at.client(), await at.as_("viewer")
+        checked = Checked((await client.get(f"{api.PREFIX}/openapi.json")).json())
+        known = await furnish(at, client)
+        problems = []
+        for one in api.ENDPOINTS:
+            path = plain(one.path)
+            values, query, sent = known.get(f"{one.method} {path}", ({}, {}, None))
+            well = api.PREFIX + path.format(**values)
+            badly = api.PREFIX + path.format(key="none", id="none")
+            for asker, target, params, content in (
+                (stranger, badly, {}, None),
+                (viewer, badly, {}, None),
+                (client, badly, {"no": "such"}, {"no": "such"}),
+                (client, well, query, sent),
+            ):
+                answer = await asker.request(one.method, target, params=params, json=content)
+                problems.append(checked.problem(one.method, path, answer))
+        assert [each for each in problems if each] == []
+        for one in api.ENDPOINTS:
+            assert (one.method, plain(one.path), True) in checked.seen, one
+            assert (one.method, plain(one.path), False) in checked.seen, one
+
+    play(body)
+
+
+def test_an_answer_that_the_document_does_not_describe_would_be_noticed(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        document = openapi.document()
+        document["components"]["schemas"]["Gate"]["properties"]["frozen"] = {"type": "integer"}
+        answer = await client.get(f"{api.PREFIX}/gate")
+        assert "'' is not of type 'integer'" in Checked(document).problem("GET", "/gate", answer)
+        del document["paths"][f"{api.PREFIX}/gate"]["get"]["responses"]["200"]
+        assert "not described" in Checked(document).problem("GET", "/gate", answer)
+
+    play(body)
+
+
+def examples():
+    """The curl commands of the page, as they stand there."""
+    return [said.text for said in commands.said(PAGE) if said.text.startswith("curl ")]
+
+
+def typed(command, url, **environment):
+    """Run a command of the page against another address; what it prints."""
+    words = [os.path.expandvars(word) for word in shlex.split(command.replace("http://127.0.0.1:8082", url))]
+    for name, value in environment.items():
+        words = [word.replace(f"${name}", value) for word in words]
+    return subprocess.run([*words, "-s", "--fail-with-body"], capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_every_curl_of_the_page_does_what_the_page_says(play):
+    async def body(at):
+        token = await at.token("responder")
+        await at.deliver(desk.firing())
+        seen = (await at.parts.ask.reviews())[0].digest
+        for command in examples():
+            asked = command.replace('"incident": "checkout"', f'"incident": {desk.key()!r}'.replace("'", '"'))
+            asked = asked.replace("incident=checkout&", "incident=down%7Blabels.service%3D%22checkout%22%7D&")
+            asked = asked.replace("public-page", "page").replace('="checkout"}"', '=\\"checkout\\"}"')
+            done = await asyncio.to_thread(typed, asked, at.url, TOKEN=token, SEEN=seen)
+            assert done.returncode == 0, f"{command}: {done.stdout}"
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+
+    play(body)
+    assert len(examples()) >= 5

@@ -1,0 +1,265 @@
+"""Signing in with a real OpenID Connect provider: whom it lets in, where they go, and what a browser keeps of it."""
+
+import urllib.parse
+
+import pytest
+
+from router.management import gatekeeper, oidc, signing
+from tests.integration import identity
+
+PEOPLE = {
+    "ada": {"email": "ada@example.com", "groups": ["platform", "everybody"]},
+    "ben": {"email": "ben@example.com", "groups": ["on-call"]},
+    "cleo": {"preferred_username": "cleo", "groups": "everybody"},
+    "dora": {"email": "dora@example.com", "groups": ["sales", "plat"]},
+    "eve": {"email": "eve@example.com"},
+}
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    with identity.real_provider(**PEOPLE) as found:
+        yield found
+
+
+@pytest.fixture
+def signed_in_by(with_redis, tmp_path, issuer):
+    """Run a test with the console, and the real provider behind it."""
+
+    def run(body, **more):
+        async def main(connection):
+            async with identity.console_of(connection, tmp_path, issuer, **more) as found:
+                await body(found)
+
+        with_redis(main)
+
+    return run
+
+
+async def agree(found, who, to="/", **form):
+    """Leave for the provider, sign in there, and come back: the console's answer."""
+    there = await found.leave(to)
+    async with identity.browser() as at_provider:
+        page = await at_provider.get(there)
+        assert page.status_code == 200, page.text
+        answer = await at_provider.post(there, data={"sub": who, **form})
+    assert answer.status_code in {302, 303}, answer.text
+    back = answer.headers["location"]
+    assert back.startswith(f"{found.url}/sign-in/oidc/back?")
+    return await found.browser.get(back)
+
+
+@pytest.mark.parametrize(
+    ("who", "name", "role"),
+    [("ada", "ada@example.com", "admin"), ("ben", "ben@example.com", "responder"), ("cleo", "cleo", "viewer")],
+)
+def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, role):
+    async def body(found):
+        answer = await agree(found, who)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        page = (await found.browser.get("/")).text
+        assert name in page
+        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        assert (session.name, session.role.word, session.by) == (name, role, f"oidc {who}")
+        (line,) = await found.parts.ask.ledgers.audit()
+        assert (line.what, line.who, line.by, line.address) == ("sign in", name, f"oidc {who}", "127.0.0.1")
+        assert (line.subject, line.outcome) == (role, "done")
+
+    signed_in_by(body)
+
+
+@pytest.mark.parametrize("who", ["dora", "eve"])
+def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who):
+    async def body(found):
+        answer = await agree(found, who)
+        assert answer.status_code == 403
+        assert f"{who}@example.com is in none of the groups that may look here" in answer.text
+        assert gatekeeper.COOKIE not in found.browser.cookies
+        assert await found.may() == 401
+        assert await found.parts.ask.ledgers.audit() == []
+
+    signed_in_by(body)
+
+
+def test_who_declines_at_the_provider_is_not_signed_in(signed_in_by):
+    async def body(found):
+        answer = await agree(found, "ada", action="deny")
+        assert (answer.status_code, await found.may()) == (403, 401)
+
+    signed_in_by(body)
+
+
+def test_one_goes_back_to_the_page_one_asked_for(signed_in_by):
+    async def body(found):
+        refused = await found.browser.get("/incidents")
+        assert refused.headers["location"] == "/sign-in?to=%2Fincidents"
+        link = "/sign-in/oidc?to=%2Fincidents"
+        assert f'href="{link}"' in (await found.browser.get(refused.headers["location"])).text
+        answer = await agree(found, "ada", to="/incidents?status=open&text=a%20b")
+        assert answer.headers["location"] == "/incidents?status=open&text=a%20b"
+        assert await found.may("/incidents") == 200
+
+    signed_in_by(body)
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "///evil.example",
+        "/\\evil.example",
+        "/\tevil.example",
+        "javascript:alert(1)",
+        "http://[",
+        "incidents",
+        "",
+        "/" + "a" * 2000,
+    ],
+)
+def test_nobody_is_sent_elsewhere_after_signing_in(signed_in_by, to):
+    async def body(found):
+        assert (await agree(found, "ada", to=to)).headers["location"] == "/"
+        page = await found.browser.get("/sign-in", params={"to": to})
+        assert page.status_code == 200
+        assert 'name="to" value="/"' in page.text
+
+    signed_in_by(body)
+
+
+def test_a_way_back_leads_in_once_only(signed_in_by):
+    async def body(found):
+        there = await found.leave()
+        async with identity.browser() as at_provider:
+            back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
+        assert (await found.browser.get(back)).status_code == 303
+        again = await found.browser.get(back)
+        assert again.status_code == 403
+        assert "not begun in this browser, or too long ago" in again.text
+
+    signed_in_by(body)
+
+
+def test_several_tabs_may_be_on_their_way_at_once(signed_in_by):
+    async def body(found):
+        ways = [await found.leave("/incidents"), await found.leave("/reviews")]
+        async with identity.browser() as at_provider:
+            backs = [(await at_provider.post(one, data={"sub": "ada"})).headers["location"] for one in ways]
+        answers = [await found.browser.get(back) for back in backs]
+        assert [answer.headers["location"] for answer in answers] == ["/incidents", "/reviews"]
+
+    signed_in_by(body)
+
+
+def test_nobody_is_signed_in_by_opening_the_way_back_of_somebody_else(signed_in_by):
+    """Else one could have others act, unaware, in one's own name."""
+
+    async def body(found):
+        there = await found.leave()
+        async with identity.browser() as at_provider:
+            back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
+        async with found.another_browser() as other:
+            await other.get("/sign-in/oidc")
+            answer = await other.get(back)
+            assert answer.status_code == 403
+            assert "not begun in this browser" in answer.text
+            assert gatekeeper.COOKIE not in other.cookies
+
+    signed_in_by(body)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_no_script_and_no_other_site_gets_hold_of_the_cookies(signed_in_by, secure):
+    public_url = "https://console.example.com" if secure else "http://console.example.com"
+
+    async def body(found):
+        left = await found.browser.get("/sign-in/oidc")
+        there = left.headers["location"]
+        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(there).query))
+        assert asked["redirect_uri"] == f"{public_url}/sign-in/oidc/back"
+        async with identity.browser() as at_provider:
+            back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
+        path = back.removeprefix(public_url)
+        begun = left.headers["set-cookie"]
+        # Before a proxy that ends TLS a browser would send this by itself.
+        kept = {"cookie": begun.split(";")[0]}
+        session = (await found.browser.get(path, headers=kept)).headers["set-cookie"]
+        assert begun.startswith(f"{signing.BEGUN}=")
+        assert session.startswith(f"{gatekeeper.COOKIE}=")
+        for cookie in (begun, session):
+            flags = {flag.strip().lower() for flag in cookie.split(";")[1:]}
+            assert {"httponly", "samesite=lax"} <= flags
+            assert ("secure" in flags) is secure
+        assert "Path=/sign-in/oidc;" in begun
+        assert f"Max-Age={oidc.UNDER_WAY_SECONDS}" in begun
+
+    signed_in_by(body, public_url=public_url)
+
+
+def test_what_is_under_way_is_forgotten_after_ten_minutes(signed_in_by):
+    async def body(found):
+        there = await found.leave()
+        redis = found.parts.ask.connection
+        (name,) = [one async for one in redis.scan_iter("ir:{access}:sign-in:*")]
+        assert 0 < await redis.ttl(name) <= 600
+        await redis.delete(name)
+        async with identity.browser() as at_provider:
+            back = (await at_provider.post(there, data={"sub": "ada"})).headers["location"]
+        answer = await found.browser.get(back)
+        assert (answer.status_code, "too long ago" in answer.text) == (403, True)
+
+    signed_in_by(body)
+
+
+def test_signing_in_anew_ends_the_session_before(signed_in_by):
+    async def body(found):
+        await agree(found, "ada")
+        first = found.browser.cookies[gatekeeper.COOKIE]
+        await agree(found, "ben")
+        assert found.browser.cookies[gatekeeper.COOKIE] != first
+        assert await found.parts.sessions.find(first) is None
+        assert (await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])).name == "ben@example.com"
+
+    signed_in_by(body)
+
+
+def test_signing_out_takes_a_form_of_the_session(signed_in_by):
+    """No other site can sign somebody out, and who signed out is out though the cookie is still sent."""
+
+    async def body(found):
+        await agree(found, "ada")
+        cookie = found.browser.cookies[gatekeeper.COOKIE]
+        forged = await found.browser.post("/sign-out", data={"csrf": "guessed"})
+        assert forged.status_code == 403
+        assert await found.may() == 200
+        left = await found.browser.post("/sign-out", data={"csrf": await found.csrf()})
+        assert (left.status_code, left.headers["location"]) == (303, "/sign-in")
+        async with found.another_browser() as thief:
+            thief.cookies.set(gatekeeper.COOKIE, cookie)
+            assert (await thief.get("/api/v1/silences")).status_code == 401
+
+    signed_in_by(body)
+
+
+def test_one_address_leaves_for_the_provider_sixty_times_a_minute_at_most(signed_in_by):
+    async def body(found):
+        for _ in range(60):
+            await found.leave()
+        answer = await found.browser.get("/sign-in/oidc")
+        assert (answer.status_code, "too many tries" in answer.text) == (429, True)
+
+    signed_in_by(body)
+
+
+def test_a_store_that_is_away_is_said_and_lets_nobody_in(signed_in_by):
+    async def body(found):
+        await agree(found, "ada")
+        redis = found.parts.ask.connection
+        await redis.config_set("maxmemory", "1")
+        try:
+            answer = await found.browser.get("/sign-in/oidc")
+        finally:
+            await redis.config_set("maxmemory", "0")
+        assert (answer.status_code, "internal" in answer.text) == (503, False)
+
+    signed_in_by(body)

@@ -1,0 +1,240 @@
+"""A provider that errs or lies: no id token that is not wholly right lets anybody in, and nothing breaks over it."""
+
+import base64
+import hashlib
+import hmac
+import json
+
+import pytest
+from joserfc import jwk, jwt
+
+from router.management import gatekeeper, oidc
+from tests.integration import identity
+
+OTHER_KEY = jwk.RSAKey.generate_key(2048, {"kid": "one"})
+NOW = identity.microseconds() // 1_000_000
+
+
+@pytest.fixture
+def with_liar(with_redis, tmp_path):
+    """Run a test with the console, and a provider behind it that says what it is told to say."""
+
+    def run(body, **more):
+        async def main(connection):
+            async with identity.lying(connection, tmp_path, **more) as (provider, found):
+                await body(provider, found)
+
+        with_redis(main)
+
+    return run
+
+
+def base64url(raw):
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def text64(part):
+    return base64url(json.dumps(part).encode())
+
+
+def without_signature(claims):
+    """An id token of the algorithm ``none``."""
+    return f"{text64({'alg': 'none'})}.{text64(claims)}."
+
+
+def with_secret(claims):
+    """An id token that whoever knows the client's secret could have signed."""
+    return jwt.encode({"alg": "HS256"}, claims, jwk.OctKey.import_key(identity.SECRET))
+
+
+def test_an_id_token_that_is_right_lets_in_and_its_verifier_was_sent(with_liar):
+    """What is broken in the tests below is whole here."""
+
+    async def body(provider, found):
+        assert (await identity.come_back(provider, found)).headers["location"] == "/"
+        assert await found.may() == 200
+        (sent,) = provider.exchanged
+        assert provider.asked["code_challenge_method"] == "S256"
+        assert len(sent["code_verifier"]) >= 43
+        assert provider.proves(sent["code_verifier"])
+        assert sent["code"] == "a-code"
+        assert sent["redirect_uri"] == provider.asked["redirect_uri"] == f"{found.url}/sign-in/oidc/back"
+        assert provider.asked["scope"] == "openid email profile"
+        assert provider.asked["response_type"] == "code"
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize("algorithm", oidc.ALGORITHMS)
+def test_every_algorithm_that_is_promised_is_accepted(with_liar, algorithm):
+    made = {
+        "ES256": lambda: jwk.ECKey.generate_key("P-256"),
+        "ES384": lambda: jwk.ECKey.generate_key("P-384"),
+        "Ed25519": lambda: jwk.OKPKey.generate_key("Ed25519"),
+    }
+    key = made.get(algorithm, lambda: OTHER_KEY)()
+
+    async def body(provider, found):
+        provider.published = {"keys": [key.as_dict(private=False)]}
+        provider.signed = lambda claims: jwt.encode({"alg": algorithm}, claims, key, [algorithm])
+        assert (await identity.come_back(provider, found)).status_code == 303
+
+    with_liar(body)
+
+
+def test_each_sign_in_has_its_own_state_nonce_and_challenge(with_liar):
+    async def body(provider, found):
+        asked = []
+        for _ in range(2):
+            provider.takes(await found.leave())
+            asked.append(provider.asked)
+        assert all(asked[0][name] != asked[1][name] for name in ("state", "nonce", "code_challenge"))
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"nonce": "another"},
+        {"nonce": None},
+        {"aud": "another-client"},
+        {"aud": ["another-client"]},
+        {"aud": None},
+        {"aud": ["console", "another-client"]},
+        {"aud": ["console", "another-client"], "azp": "another-client"},
+        {"azp": "another-client"},
+        {"iss": "https://another.example"},
+        {"iss": None},
+        {"exp": NOW - 120},
+        {"exp": None},
+        {"exp": "never"},
+        {"nbf": NOW + 600},
+        {"iat": NOW + 600},
+        {"sub": None},
+        {"sub": ""},
+    ],
+    ids=lambda claims: "-".join(f"{name}:{type(value).__name__}" for name, value in claims.items()),
+)
+def test_an_id_token_with_a_wrong_claim_lets_nobody_in(with_liar, claims):
+    async def body(provider, found):
+        provider.claims = claims
+        await identity.refused(provider, found, 403, identity.NOT_PROVEN)
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize(
+    "claims", [{"exp": NOW - 30}, {"aud": ["console"]}, {"aud": ["console", "x"], "azp": "console"}]
+)
+def test_clocks_may_differ_by_a_little_and_audiences_be_several(with_liar, claims):
+    async def body(provider, found):
+        provider.claims = claims
+        assert (await identity.come_back(provider, found)).status_code == 303
+
+    with_liar(body, clock=lambda: NOW * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        without_signature,
+        with_secret,
+        lambda claims: jwt.encode({"alg": "RS256", "kid": "one"}, claims, OTHER_KEY),
+        lambda _: "a.b.c",
+        lambda _: "",
+    ],
+    ids=["unsigned", "the client's secret", "another key", "no token", "empty"],
+)
+def test_an_id_token_that_the_provider_did_not_sign_lets_nobody_in(with_liar, signed):
+    async def body(provider, found):
+        provider.signed = signed
+        await identity.refused(provider, found, 403, identity.NOT_PROVEN)
+
+    with_liar(body)
+
+
+def test_an_id_token_is_not_believed_with_the_public_key_for_a_secret(with_liar):
+    async def body(provider, found):
+        public = provider.key.as_pem(private=False)
+
+        def signed(claims):
+            said = f"{text64({'alg': 'HS256', 'kid': 'one'})}.{text64(claims)}"
+            return f"{said}.{base64url(hmac.new(public, said.encode(), hashlib.sha256).digest())}"
+
+        provider.signed = signed
+        await identity.refused(provider, found, 403, identity.NOT_PROVEN)
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "text"),
+    [
+        ([], 502, identity.NOT_READABLE),
+        ({}, 502, identity.NOT_READABLE),
+        ({"keys": 5}, 502, identity.NOT_READABLE),
+        ({"keys": []}, 403, identity.NOT_PROVEN),
+        ({"keys": [{}]}, 403, identity.NOT_PROVEN),
+        ({"keys": [{"kty": "RSA", "n": "?", "e": 5}]}, 403, identity.NOT_PROVEN),
+        ({"keys": [{"kty": "oct", "k": "c2VjcmV0" * 4}]}, 403, identity.NOT_PROVEN),
+    ],
+    ids=str,
+)
+def test_keys_that_are_none_let_nobody_in(with_liar, keys, status, text):
+    async def body(provider, found):
+        provider.published = keys
+        await identity.refused(provider, found, status, text)
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize("state", ["", "forged", "another"])
+def test_a_state_that_was_not_given_out_leads_nowhere(with_liar, state):
+    async def body(provider, found):
+        await identity.refused(provider, found, 403, "not begun in this browser", state=state, code="a-code")
+        assert provider.exchanged == []
+
+    with_liar(body)
+
+
+def test_a_session_s_cookie_is_no_state_and_a_state_no_session(with_liar):
+    async def body(provider, found):
+        provider.takes(await found.leave())
+        state = provider.asked["state"]
+        for cookie in (state, f"oidc {state}"):
+            answer = await found.browser.get("/api/v1/silences", headers={"cookie": f"{gatekeeper.COOKIE}={cookie}"})
+            assert answer.status_code == 401
+        assert (await identity.come_back(provider, found)).status_code == 303
+        secret = found.browser.cookies[gatekeeper.COOKIE]
+        answer = await found.browser.get("/sign-in/oidc/back", params={"state": secret, "code": "a-code"})
+        assert (answer.status_code, await found.may()) == (403, 200)
+
+    with_liar(body)
+
+
+def test_the_log_says_why_and_no_secret(with_liar, capsys):
+    async def body(provider, found):
+        provider.claims = {"aud": "another-client"}
+        await identity.refused(provider, found, 403, identity.NOT_PROVEN)
+        verifier = provider.exchanged[0]["code_verifier"]
+        told = capsys.readouterr()
+        said = told.out + told.err
+        assert "sign_in_refused" in said
+        assert "InvalidClaimError: invalid_claim: Invalid claim: 'aud'" in said
+        assert not [secret for secret in (identity.SECRET, verifier, provider.asked["state"]) if secret in said]
+
+    with_liar(body)
+
+
+def test_the_pages_keep_their_headers_on_the_way(with_liar):
+    async def body(provider, found):
+        answers = [await found.browser.get("/sign-in/oidc"), await identity.come_back(provider, found)]
+        async with found.another_browser() as other:
+            answers.append(await other.get("/sign-in/oidc/back"))
+        for answer in answers:
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+    with_liar(body)

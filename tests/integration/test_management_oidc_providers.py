@@ -1,0 +1,221 @@
+"""What a provider that works, works in its own way, or does not work means to whoever signs in with it."""
+
+import base64
+
+import pytest
+
+from router.management import gatekeeper
+from tests.integration import identity
+
+
+@pytest.fixture
+def with_liar(with_redis, tmp_path):
+    """Run a test with the console, and a provider behind it that says what it is told to say."""
+
+    def run(body, **more):
+        async def main(connection):
+            async with identity.lying(connection, tmp_path, **more) as (provider, found):
+                await body(provider, found)
+
+        with_redis(main)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "text"),
+    [
+        ((400, {"error": "invalid_grant"}), 403, "the provider does not stand by this sign-in"),
+        ((401, {"error": "invalid_client", "error_description": "no"}), 403, "does not stand by this sign-in"),
+        ((500, "<h1>Oh</h1>"), 502, identity.NOT_THERE),
+        ((200, "<h1>Hello</h1>"), 502, identity.NOT_READABLE),
+        ((200, "[]"), 502, identity.NOT_READABLE),
+        ((200, {"access_token": "only"}), 502, identity.NOT_READABLE),
+        ((200, {"id_token": 5}), 502, identity.NOT_READABLE),
+        ((302, "elsewhere"), 502, identity.NOT_THERE),
+    ],
+    ids=str,
+)
+def test_a_provider_that_gives_no_tokens_is_told_of(with_liar, answer, status, text):
+    async def body(provider, found):
+        provider.answer = answer
+        await identity.refused(provider, found, status, text)
+
+    with_liar(body)
+
+
+def test_what_the_provider_says_when_it_refuses_is_shown_as_text(with_liar):
+    async def body(provider, found):
+        said = {"error": "access_denied", "error_description": "<script>alert(1)</script>" + "x" * 300}
+        await identity.refused(
+            provider, found, 403, "the provider says: &lt;script&gt;alert(1)&lt;/script&gt;xx", **said
+        )
+        answer = await identity.come_back(provider, found, **said)
+        assert "x" * 200 not in answer.text
+        await identity.refused(provider, found, 403, "the provider says: login_required", error="login_required")
+        assert provider.exchanged == []
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status", "text"),
+    [
+        ({"issuer": "https://another.example"}, 403, "calls itself otherwise than `issuer` does"),
+        ({"issuer": None}, 502, identity.NOT_READABLE),
+        ({"token_endpoint": None}, 502, identity.NOT_READABLE),
+        ({"jwks_uri": 5}, 502, identity.NOT_READABLE),
+    ],
+    ids=str,
+)
+def test_a_provider_that_describes_itself_wrongly_is_not_gone_to(with_liar, metadata, status, text):
+    async def body(provider, found):
+        provider.metadata = metadata
+        answer = await found.browser.get("/sign-in/oidc")
+        assert (answer.status_code, text in answer.text) == (status, True), answer.text
+
+    with_liar(body)
+
+
+def test_a_provider_that_is_down_is_told_of_and_tokens_still_work(with_redis, tmp_path):
+    async def main(connection):
+        nobody = f"http://127.0.0.1:{identity.free_port()}"
+        async with identity.console_of(connection, tmp_path, nobody) as found:
+            answer = await found.browser.get("/sign-in/oidc")
+            assert (answer.status_code, identity.NOT_THERE in answer.text) == (502, True)
+            _, text = await identity.token_of(found, "ada")
+            await found.browser.post("/sign-in", data={"token": text})
+            assert await found.may() == 200
+
+    with_redis(main)
+
+
+def test_a_provider_is_asked_what_it_is_every_ten_minutes(with_liar):
+    now = identity.microseconds()
+
+    def clock():
+        return now
+
+    async def body(provider, found):
+        nonlocal now
+        await found.leave()
+        await found.leave()
+        assert provider.discoveries == 1
+        now += 600_000_000
+        await found.leave()
+        assert provider.discoveries == 2
+
+    with_liar(body, clock=clock)
+
+
+def test_a_provider_that_takes_the_secret_in_the_form_only_gets_it_there(with_liar):
+    async def body(provider, found):
+        assert (await identity.come_back(provider, found)).status_code == 303
+        provider.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+        sent = provider.exchanged[0]
+        expected = base64.b64encode(f"console:{identity.SECRET}".encode()).decode()
+        assert (sent["authorization"], "client_secret" in sent) == (f"Basic {expected}", False)
+
+    async def by_form(provider, found):
+        provider.metadata = {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
+        assert (await identity.come_back(provider, found)).status_code == 303
+        sent = provider.exchanged[0]
+        assert (sent["authorization"], sent["client_secret"]) == ("", identity.SECRET)
+
+    with_liar(body)
+    with_liar(by_form)
+
+
+def test_groups_that_only_userinfo_tells_count(with_liar):
+    async def body(provider, found):
+        provider.claims = {"groups": None}
+        provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
+        provider.userinfo = {"sub": "248289", "groups": ["platform"], "email": "mallory@example.com"}
+        assert (await identity.come_back(provider, found)).status_code == 303
+        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        assert (session.name, session.role.word) == ("ada@example.com", "admin")
+
+    with_liar(body)
+
+
+def test_userinfo_of_somebody_else_gives_nobody_a_role(with_liar):
+    async def body(provider, found):
+        provider.claims = {"groups": None}
+        provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
+        provider.userinfo = {"sub": "another", "groups": ["platform"]}
+        await identity.refused(provider, found, 403, "the provider speaks of two people at once")
+
+    with_liar(body)
+
+
+def test_userinfo_cannot_take_groups_from_who_has_some_in_the_token(with_liar):
+    async def body(provider, found):
+        provider.metadata = {"userinfo_endpoint": f"{provider.issuer}/userinfo"}
+        provider.userinfo = {"sub": "248289", "groups": ["platform"]}
+        await identity.come_back(provider, found)
+        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        assert session.role.word == "responder"
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"email_verified": True}, "ada@example.com"),
+        ({"email_verified": False}, "248289"),
+        ({"email_verified": "false", "preferred_username": "ada"}, "ada"),
+        ({"email": None}, "248289"),
+        ({"email": "a\n\u202eb" + "c" * 200}, "ab" + "c" * 98),
+    ],
+    ids=str,
+)
+def test_nobody_is_called_by_an_address_they_have_not_proven(with_liar, claims, name):
+    async def body(provider, found):
+        provider.claims = claims
+        await identity.come_back(provider, found)
+        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        assert (session.name, session.by) == (name, "oidc 248289")
+
+    with_liar(body)
+
+
+@pytest.mark.parametrize("groups", [None, [], "", 5, {"on-call": True}, ["ON-CALL"], [["on-call"]], "on-call platform"])
+def test_groups_that_are_not_exactly_ours_give_no_role(with_liar, groups):
+    async def body(provider, found):
+        provider.claims = {"groups": groups}
+        await identity.refused(provider, found, 403, "is in none of the groups")
+
+    with_liar(body)
+
+
+def test_another_claim_and_further_scopes_can_be_asked_for(with_liar):
+    async def body(provider, found):
+        provider.claims = {"groups": ["platform"], "roles": ["everybody"]}
+        await identity.come_back(provider, found)
+        assert provider.asked["scope"] == "openid groups"
+        session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
+        assert session.role.word == "viewer"
+
+    with_liar(body, more="    claim: roles\n    scopes: [openid, groups]\n")
+
+
+def test_a_console_without_a_provider_offers_none(with_redis, tmp_path):
+    async def main(connection):
+        async with identity.console_of(connection, tmp_path, None) as found:
+            assert "/sign-in/oidc" not in (await found.browser.get("/sign-in")).text
+            for path in ("/sign-in/oidc", "/sign-in/oidc/back?state=a&code=b"):
+                answer = await found.browser.get(path)
+                assert (answer.status_code, "not configured" in answer.text) == (404, True)
+
+    with_redis(main)
+
+
+def test_no_other_address_is_ever_called_than_the_providers(with_liar):
+    """A redirect of the provider's is not followed: codes and secrets go where the configuration sends them."""
+
+    async def body(provider, found):
+        provider.metadata = {"jwks_uri": "file:///etc/passwd"}
+        await identity.refused(provider, found, 502, identity.NOT_THERE)
+
+    with_liar(body)

@@ -1,0 +1,208 @@
+"""Sessions that a token began: they last no longer than the token, and each browser has one."""
+
+import msgspec
+import pytest
+
+from router.domain import access
+from router.management import actions, gatekeeper
+from router.store import access as access_store
+from router.store import keys
+from tests.integration import identity
+
+START = 1_772_450_000_000_000
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def with_console(with_redis, tmp_path):
+    """Run a test with a console without a provider, on a clock that the test moves."""
+
+    def run(body):
+        async def main(connection):
+            clock = Clock()
+            async with identity.console_of(connection, tmp_path, None, clock=clock) as found:
+                await body(found, clock)
+
+        with_redis(main)
+
+    return run
+
+
+async def sign_in(found, text, to="/"):
+    return await found.browser.post("/sign-in", data={"token": text, "to": to})
+
+
+def test_revoking_a_token_signs_out_everywhere_at_once(with_console):
+    async def body(found, _):
+        token, text = await identity.token_of(found, "ada")
+        await sign_in(found, text)
+        async with found.another_browser() as phone:
+            await phone.post("/sign-in", data={"token": text})
+            assert (await found.may(), (await phone.get("/api/v1/silences")).status_code) == (200, 200)
+            me = actions.Actor(access.Person("admin", access.Role.ADMIN, "test"))
+            await found.parts.do.revoke(actions.Act(me, token.id))
+            assert (await found.may(), (await phone.get("/api/v1/silences")).status_code) == (401, 401)
+        page = await found.browser.get("/incidents")
+        assert page.headers["location"] == "/sign-in?to=%2Fincidents"
+
+    with_console(body)
+
+
+def test_a_session_ends_when_its_token_runs_out(with_console):
+    async def body(found, clock):
+        _, text = await identity.token_of(found, "ada", seconds=60)
+        await sign_in(found, text)
+        clock.now += 59_999_999
+        assert await found.may() == 200
+        clock.now += 1
+        assert await found.may() == 401
+        assert (await found.browser.get("/", headers={"hx-request": "true"})).status_code == 401
+        assert (await sign_in(found, text)).status_code == 401
+
+    with_console(body)
+
+
+def test_the_end_of_one_token_is_nothing_to_others(with_console):
+    async def body(found, _):
+        token, _text = await identity.token_of(found, "ada")
+        _, other = await identity.token_of(found, "ben")
+        await sign_in(found, other)
+        await found.parts.tokens.revoke(token.id)
+        assert await found.may() == 200
+
+    with_console(body)
+
+
+def test_a_session_that_nothing_but_a_provider_began_needs_no_token(with_console):
+    async def body(found, clock):
+        session = access.Session("ada", access.Role.VIEWER, "oidc 1", "csrf", clock())
+        await found.parts.sessions.write("secret", session)
+        found.browser.cookies.set(gatekeeper.COOKIE, "secret")
+        assert await found.may() == 200
+
+    with_console(body)
+
+
+def test_a_session_lives_for_half_a_day_whatever_is_done_in_it(with_console):
+    async def body(found, _):
+        _, text = await identity.token_of(found, "ada")
+        answer = await sign_in(found, text)
+        assert f"Max-Age={access_store.SESSION_SECONDS}" in answer.headers["set-cookie"]
+        name = keys.session(access.digest(found.browser.cookies[gatekeeper.COOKIE]))
+        redis = found.parts.ask.connection
+        assert 0 < await redis.ttl(name) <= access_store.SESSION_SECONDS == 12 * 3600
+        await redis.expire(name, 100)
+        assert await found.may() == 200
+        assert await redis.ttl(name) <= 100
+
+    with_console(body)
+
+
+def test_neither_the_cookie_nor_the_token_stands_in_the_store(with_console):
+    async def body(found, _):
+        _, text = await identity.token_of(found, "ada")
+        await sign_in(found, text)
+        redis, secrets = found.parts.ask.connection, [found.browser.cookies[gatekeeper.COOKIE], text.split("_", 2)[2]]
+        async for name in redis.scan_iter("*"):
+            held = await redis.dump(name)
+            assert not [secret for secret in secrets if secret.encode() in name + held]
+
+    with_console(body)
+
+
+def test_signing_in_with_another_token_ends_the_session_before(with_console):
+    async def body(found, _):
+        for name in ("ada", "ben"):
+            _, text = await identity.token_of(found, name)
+            await sign_in(found, text)
+            if name == "ada":
+                first = found.browser.cookies[gatekeeper.COOKIE]
+        assert await found.parts.sessions.find(first) is None
+        assert (await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])).name == "ben"
+
+    with_console(body)
+
+
+def test_a_cookie_that_somebody_planted_is_not_taken_over(with_console):
+    async def body(found, _):
+        found.browser.cookies.set(gatekeeper.COOKIE, "planted", domain="127.0.0.1")
+        _, text = await identity.token_of(found, "ada")
+        answer = await sign_in(found, text)
+        assert "planted" not in answer.headers["set-cookie"]
+        assert await found.parts.sessions.find("planted") is None
+
+    with_console(body)
+
+
+@pytest.mark.parametrize("text", ["", "irt", "irt_a_b", "irt__", "irt_a_", "Bearer irt_a_b", "x" * 3000])
+def test_what_is_no_token_signs_nobody_in(with_console, text):
+    async def body(found, _):
+        answer = await sign_in(found, text)
+        assert (answer.status_code, gatekeeper.COOKIE in found.browser.cookies) == (401, False)
+        assert "this is no token that holds" in answer.text
+        assert text not in answer.text or not text
+
+    with_console(body)
+
+
+def test_the_secret_of_one_token_is_none_of_another(with_console):
+    async def body(found, _):
+        ada, _text = await identity.token_of(found, "ada")
+        _, other = await identity.token_of(found, "ben")
+        assert (await sign_in(found, f"irt_{ada.id}_{other.split('_', 2)[2]}")).status_code == 401
+
+    with_console(body)
+
+
+def test_ten_tries_a_minute_are_enough_for_an_address(with_console):
+    async def body(found, _):
+        _, text = await identity.token_of(found, "ada")
+        assert [(await sign_in(found, "wrong")).status_code for _ in range(10)] == [401] * 10
+        answer = await sign_in(found, text)
+        assert (answer.status_code, "too many tries" in answer.text) == (429, True)
+        assert (await found.browser.get("/sign-in")).status_code == 200
+
+    with_console(body)
+
+
+@pytest.mark.parametrize(("to", "goes"), [("/reviews", "/reviews"), ("//evil.example", "/"), ("http://[", "/")])
+def test_a_token_leads_to_a_page_of_ours_too(with_console, to, goes):
+    async def body(found, _):
+        _, text = await identity.token_of(found, "ada")
+        assert (await sign_in(found, text, to)).headers["location"] == goes
+
+    with_console(body)
+
+
+def test_who_signs_out_is_out_and_their_token_still_holds(with_console):
+    async def body(found, _):
+        _, text = await identity.token_of(found, "ada")
+        await sign_in(found, text)
+        cookie = found.browser.cookies[gatekeeper.COOKIE]
+        session = await found.parts.sessions.find(cookie)
+        await found.browser.post("/sign-out", data={"csrf": session.csrf})
+        assert await found.parts.sessions.find(cookie) is None
+        assert gatekeeper.COOKIE not in found.browser.cookies
+        by_token = await found.browser.get("/api/v1/silences", headers={"authorization": f"Bearer {text}"})
+        assert (await found.may(), by_token.status_code) == (401, 200)
+
+    with_console(body)
+
+
+def test_a_session_that_was_kept_before_tokens_were_noted_is_still_read(with_redis):
+    async def body(connection):
+        kept = msgspec.msgpack.encode(["ada", 1, "token abc", "csrf", START])
+        await connection.set(keys.session(access.digest("secret")), kept)
+        session = await access_store.Sessions(connection).find("secret")
+        assert (session.name, session.role, session.token) == ("ada", access.Role.VIEWER, "")
+
+    with_redis(body)

@@ -1,0 +1,120 @@
+"""Signing in and out of the console with a token: cookies, tries, forms of other sites, and where it leads."""
+
+import pytest
+
+from router.management import api, console
+from tests.integration import desk
+
+FORMS = [*(path for path, _, _ in console.FORMS), "/playground"]
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, **more)
+
+    return run
+
+
+def test_signing_in_sets_a_cookie_that_no_script_and_no_other_site_gets(play):
+    async def body(at):
+        answer = await (await at.client()).post("/sign-in", data={"token": await at.token("viewer")})
+        flags = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")[1:]}
+        assert {"httponly", "samesite=lax", "path=/", "max-age=43200"} <= flags
+        assert "secure" not in flags
+
+    play(body)
+
+
+def test_behind_tls_the_cookie_is_sent_over_tls_alone(play):
+    async def body(at):
+        answer = await (await at.client()).post("/sign-in", data={"token": await at.token("viewer")})
+        assert "; secure" in answer.headers["set-cookie"].lower()
+
+    play(body, public_url="https://router.example")
+
+
+def test_a_wrong_token_does_not_sign_in(play):
+    async def body(at):
+        await at.token("viewer")
+        client = await at.client()
+        answer = await client.post("/sign-in", data={"token": "irt_a_b"})
+        assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+        assert "no token that holds" in answer.text
+
+    play(body)
+
+
+def test_after_ten_tries_a_minute_nobody_from_there_may_try_any_more(play):
+    async def body(at):
+        client, text = await at.client(), await at.token("viewer")
+        for _ in range(10):
+            assert (await client.post("/sign-in", data={"token": "irt_a_b"})).status_code == 401
+        answer = await client.post("/sign-in", data={"token": text})
+        assert (answer.status_code, "set-cookie" in answer.headers) == (429, False)
+        assert 0 < await at.connection.ttl("ir:{access}:sign-ins:127.0.0.1") <= 60
+        await at.connection.delete("ir:{access}:sign-ins:127.0.0.1")  # As it goes by itself after the minute.
+        assert (await client.post("/sign-in", data={"token": text})).status_code == 303
+
+    play(body)
+
+
+@pytest.mark.parametrize("kind", ["missing", "wrong", "of another session"])
+def test_a_form_or_call_without_the_csrf_token_of_its_session_changes_nothing(play, kind):
+    async def body(at):
+        client, csrf = await at.browser("admin")
+        _, other = await at.browser("admin")
+        offered = {"missing": {}, "wrong": {"csrf": csrf[:-1] + "é"}, "of another session": {"csrf": other}}[kind]
+        for path in FORMS:
+            answer = await client.post(path, data={**offered, "subject": "none", "reason": "x"})
+            assert answer.status_code == 403, path
+            assert "not one of this session" in answer.text
+        headers = {"x-csrf-token": other} if kind == "of another session" else {}
+        assert (await client.post(f"{api.PREFIX}/freeze", json={}, headers=headers)).status_code == 403
+        assert (await client.get(f"{api.PREFIX}/gate")).json()["frozen"] == ""
+        done = await client.post(f"{api.PREFIX}/freeze", json={}, headers={"x-csrf-token": csrf})
+        assert done.status_code == 200
+
+    play(body)
+
+
+def test_signing_out_ends_the_session_and_only_its_own_form_does(play):
+    async def body(at):
+        client, csrf = await at.browser("viewer")
+        cookie = client.cookies["incident-router-session"]
+        again = await at.client(cookie=f"incident-router-session={cookie}")
+        await again.post("/sign-out", data={"csrf": "somebody else's"})
+        assert (await again.get("/")).status_code == 200
+        answer = await client.post("/sign-out", data={"csrf": csrf})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+        assert "incident-router-session" not in client.cookies
+        assert (await again.get("/")).status_code == 303
+
+    play(body)
+
+
+@pytest.mark.parametrize(
+    ("to", "goes"),
+    [
+        ("/incidents?status=all", "/incidents?status=all"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("\\\\evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/\t/evil.example", "/"),
+        ("/\r\nset-cookie: a=b", "/"),
+        ("///evil.example", "/"),
+        ("http://[", "/"),
+        ("/[", "/["),
+        ("", "/"),
+    ],
+)
+def test_signing_in_leads_to_a_page_of_ours_and_nowhere_else(play, to, goes):
+    async def body(at):
+        client = await at.client()
+        assert (await client.get("/sign-in", params={"to": to})).status_code == 200
+        answer = await client.post("/sign-in", data={"token": await at.token("viewer"), "to": to})
+        assert (answer.status_code, answer.headers["location"]) == (303, goes)
+
+    play(body)

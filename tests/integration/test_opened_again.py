@@ -1,0 +1,189 @@
+"""What fires again soon after its end is opened again where the vendor lets it, and is else a follow-up."""
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from router.domain import decision, operation
+from tests.end_to_end import harness
+from tests.integration import stage, vendor
+
+PAGE = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
+
+
+class Reopening(vendor.Vendor):
+    """A vendor that opens again what is over, unless it is told not to."""
+
+    lets = True
+
+    async def open(self, call: operation.Operation) -> operation.Seen:
+        if not call.vendor_id or not self.lets or call.vendor_id not in self.incidents:
+            return await super().open(call)
+        self._called(call)
+        self.incidents[call.vendor_id]["state"] = "open"
+        return self._acted(call.vendor_id)
+
+    async def find(self, call: operation.Operation) -> operation.Seen | None:
+        if self.incidents.get(call.vendor_id, {}).get("state") == "open":
+            return operation.Seen(call.vendor_id, "open")
+        return await super().find(call)
+
+    async def resolve(self, call: operation.Operation) -> operation.Seen:
+        was = self.incidents[call.vendor_id]["state"]
+        seen = await super().resolve(call)
+        return operation.Seen(seen.vendor_id, seen.state, ended=was == "open")
+
+
+def response(*more: decision.Target) -> decision.Response:
+    one = stage.rule(decision.Target("devhelm", {"title": "Down"}), *more)
+    return msgspec.structs.replace(one, timing=decision.Timing(reopen_within=stage.HOUR))
+
+
+def reopening(one: vendor.Vendor, *, follows: str = ""):
+    place = vendor.place("devhelm", one, follows=follows)
+    return dataclasses.replace(place, kind=dataclasses.replace(place.kind, reopens=True))
+
+
+async def lives(on, number: int, *, end: bool = True, of: decision.Response | None = None) -> None:
+    await on.deliver(stage.firing(starts_at=number * 1000), response=of or response())
+    await on.turn()
+    if end:
+        await on.deliver(stage.resolved(starts_at=number * 1000), response=of or response())
+        await on.turn()
+
+
+def test_the_same_incident_is_opened_again_as_often_as_it_fires_again(with_redis):
+    at = Reopening(repeatable_open=False)
+
+    async def play(on):
+        for number in (1, 2, 3):
+            await lives(on, number)
+        assert at.kinds == ["open", "resolve"] * 3
+        assert at.states() == ["resolved"]
+        assert [call.vendor_id for call in at.calls if call.kind == "open"] == ["", "v1", "v1"]
+        texts = [event.text for event in await on.incidents.timeline("down")]
+        assert "Opened at devhelm: it fires again soon after its end." in texts
+
+    stage.playing(with_redis, play, reopening(at))
+
+
+def test_what_a_person_has_ended_is_not_opened_again(with_redis):
+    at = Reopening(repeatable_open=False)
+
+    async def play(on):
+        await lives(on, 1, end=False)
+        at.incidents["v1"]["state"] = "resolved"
+        await on.deliver(stage.resolved(starts_at=1000), response=response())
+        await on.turn()
+        await lives(on, 2, end=False)
+        assert at.states() == ["resolved", "open"]
+
+    stage.playing(with_redis, play, reopening(at))
+
+
+def test_where_the_vendor_does_not_let_it_the_follow_up_is_an_incident_of_its_own(with_redis):
+    at = Reopening(repeatable_open=False)
+    at.lets = False
+
+    async def play(on):
+        await lives(on, 1)
+        await lives(on, 2, end=False)
+        assert at.states() == ["resolved", "open"]
+
+    stage.playing(with_redis, play, reopening(at))
+
+
+def test_other_kinds_have_follow_ups(with_redis):
+    at = Reopening(repeatable_open=False)
+
+    async def play(on):
+        for number in (1, 2):
+            await lives(on, number, end=number == 1)
+        assert at.states() == ["resolved", "open"]
+
+    stage.playing(with_redis, play, vendor.place("devhelm", at, public=False))
+
+
+@pytest.mark.parametrize("acted", [True, False])
+def test_a_call_that_was_not_answered_leaves_one_open_incident(with_redis, acted):
+    at = Reopening(repeatable_open=False)
+
+    async def play(on):
+        await lives(on, 1)
+        if acted:
+            at.after.append(vendor.unanswered())
+        else:
+            at.before.append(vendor.unanswered())
+        await lives(on, 2, end=False)
+        await on.until(lambda: at.states() == ["open"])
+        await on.deliver(stage.resolved(starts_at=2000), response=response())
+        await on.until(lambda: at.states() == ["resolved"])
+
+    stage.playing(with_redis, play, dataclasses.replace(reopening(at), timeout_seconds=0.02))
+
+
+def test_what_fires_again_before_the_vendor_was_told_of_the_end_waits_for_that(with_redis):
+    at = Reopening(repeatable_open=False)
+
+    async def play(on):
+        await lives(on, 1, end=False)
+        await on.deliver(stage.resolved(starts_at=1000), response=response())
+        await on.fold()
+        await on.deliver(stage.firing(starts_at=2000), response=response())
+        await on.turn()
+        assert at.kinds == ["open", "resolve", "open"]
+        assert at.states() == ["open"]
+
+    stage.playing(with_redis, play, reopening(at))
+
+
+def test_a_page_has_a_post_of_its_own_for_it(with_redis):
+    at, page = Reopening(repeatable_open=False), vendor.Vendor()
+    of = response(PAGE)
+
+    async def play(on):
+        await lives(on, 1, of=of)
+        await lives(on, 2, of=of, end=False)
+        assert (at.states(), page.states()) == (["open"], ["resolved", "open"])
+        assert [(call.kind, call.linked_id) for call in page.calls if call.kind in {"adopt", "open"}] == [
+            ("adopt", "v1"),
+            ("open", "v1"),
+            ("open", ""),
+        ]
+
+    pages = vendor.place("page", page, public=True, adopts=True, follows="devhelm")
+    stage.playing(with_redis, play, reopening(at), pages)
+
+
+RULES = """
+rules:
+  - name: checkout-down
+    when: {labels.service: checkout}
+    timing: {reopen_within: 30m}
+    open:
+      - {at: devhelm, title: Checkout is down}
+      - {at: devhelm-page, publish: auto, title: Checkout is unavailable, message: We are investigating.}
+      - {at: on-call, name: Checkout is down}
+"""
+
+
+def test_at_devhelm_it_is_the_same_incident_and_elsewhere_a_follow_up(tmp_path):
+    with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
+        router.receives()
+        harness.eventually("it is open", lambda: at.incidents()["devhelm-page"] == ["open"])
+        router.receives(status="resolved")
+        harness.eventually("it is over", lambda: all(found[:1] == ["resolved"] for found in seen(at)))
+        router.receives()
+        harness.eventually(
+            "it is open again", lambda: seen(at) == [["open"], ["resolved", "open"], ["resolved", "open"]]
+        )
+        (incident,) = at.state()["devhelm"]["incidents"]
+        assert incident["incident"]["reopenCount"] == 1
+        router.receives(status="resolved")
+        harness.eventually("it is over again", lambda: seen(at) == [["resolved"], ["resolved"] * 2, ["resolved"] * 2])
+
+
+def seen(at: harness.Vendors) -> list[list[str]]:
+    found = at.incidents()
+    return [sorted(found[name], reverse=True) for name in ("devhelm", "devhelm-page", "on-call")]

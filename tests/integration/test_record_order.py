@@ -1,0 +1,45 @@
+"""Publications of one incident are worked on at once and kept in one document: no write may undo a later one."""
+
+import asyncio
+import contextlib
+
+from router.domain import decision
+from router.store import publications
+from tests.integration import stage, vendor
+
+
+class Overtaking(publications.Publications):
+    """A store whose every first write of two is on its way until the second has arrived, or a while has passed."""
+
+    def __init__(self, *arguments, **more) -> None:
+        super().__init__(*arguments, **more)
+        self._under_way = 0
+        self._arrived = asyncio.Event()
+
+    async def record(self, *arguments) -> bool:
+        self._under_way += 1
+        first = self._under_way % 2 == 1
+        if first:
+            self._arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._arrived.wait()
+        done = await super().record(*arguments)
+        self._arrived.set()
+        return done
+
+
+def test_what_was_done_at_one_destination_is_not_undone_by_an_older_write_for_another(with_redis):
+    first, second = vendor.Vendor(), vendor.Vendor()
+    places = [vendor.place("a", first), vendor.place("b", second)]
+
+    async def body(on):
+        slow = Overtaking(on.connection, lease_seconds=30.0)
+        on.publications = on.reconciler._store = slow
+        targets = (decision.Target("a", {"name": "Down"}), decision.Target("b", {"name": "Down"}))
+        await on.deliver(stage.firing(), response=stage.rule(*targets))
+        await on.turn()
+        assert {one.destination: one.state for one in await slow.look("down")} == {"a": "open", "b": "open"}
+
+    stage.playing(with_redis, body, *places)
+    assert (first.kinds, second.kinds) == (["open"], ["open"])

@@ -1,0 +1,158 @@
+"""A page gets so many updates in an hour, told together beyond; the end and a person's word always go."""
+
+import asyncio
+
+import pytest
+
+from router.domain import decision, operation, plan, publication, review, severity
+from router.settings import sections
+from router.store import gate
+from router.worker import pages
+from tests.integration import stage, vendor
+
+LEVELS = (severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL)
+
+
+def limits(most: int, within: int = stage.HOUR) -> pages.Limits:
+    return pages.Limits(gate.Limit(100, stage.HOUR), gate.Limit(100, stage.HOUR), updates=gate.Limit(most, within))
+
+
+def on_page(publish: str = "auto", **fields) -> decision.Response:
+    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", **fields}, publish))
+
+
+async def rises(on, level: severity.Severity, key: str = "down", response=None) -> None:
+    await on.deliver(stage.firing(f"{key}-{level.word}"), key=key, level=level, response=response or on_page())
+    await on.turn()
+
+
+def test_so_many_are_counted_and_the_next_is_told_when_there_is_room(with_redis):
+    async def body(connection):
+        at = gate.Gate(connection)
+        most = gate.Limit(2, stage.HOUR)
+        assert [await at.room("page", name, most) for name in ("a", "b", "a")] == [0, 0, 0]
+        seconds, micros = await connection.time()
+        until = await at.room("page", "c", most)
+        assert 0 < until - (seconds * 1_000_000 + micros) <= stage.HOUR
+        assert await at.room("other page", "c", most) == 0
+        assert 0 < await connection.pttl("ir:{pages}:updates:page") <= stage.HOUR // 1000
+
+    with_redis(body)
+
+
+def test_there_is_room_again_once_the_time_is_over(with_redis):
+    async def body(connection):
+        at = gate.Gate(connection)
+        short = gate.Limit(1, 50_000)
+        assert await at.room("page", "a", short) == 0
+        async with asyncio.timeout(5):
+            while await at.room("page", "b", short):
+                await asyncio.sleep(0.005)
+
+    with_redis(body)
+
+
+def test_beyond_the_cap_updates_are_told_together_and_the_end_always_goes(with_redis):
+    page = vendor.Vendor()
+
+    async def play(on):
+        for level in LEVELS:
+            await rises(on, level)
+        assert page.kinds == ["open", "update"]
+        assert page.incidents["v1"]["content"].severity is severity.Severity.MINOR
+        await on.deliver(*(stage.resolved(f"down-{level.word}") for level in LEVELS), response=on_page())
+        await on.turn()
+        assert page.kinds == ["open", "update", "resolve"]
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+
+
+def test_what_was_kept_back_is_told_once_there_is_room(with_redis):
+    page = vendor.Vendor()
+
+    async def play(on):
+        for level in LEVELS:
+            await rises(on, level)
+        await on.until(lambda: page.incidents["v1"]["content"].severity is severity.Severity.CRITICAL)
+        assert page.kinds[:2] == ["open", "update"]
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1, 150_000))
+
+
+def test_all_incidents_of_a_page_share_its_cap_and_other_pages_have_their_own(with_redis):
+    page = vendor.Vendor()
+
+    async def play(on):
+        for key in ("one", "two", "three"):
+            response = on_page(page="Other") if key == "three" else on_page()
+            for level in LEVELS[:2]:
+                await rises(on, level, key, response)
+        said = [incident["content"].severity.word for incident in page.incidents.values()]
+        assert said == ["minor", "info", "minor"]
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+
+
+def test_an_update_that_failed_is_counted_once(with_redis):
+    page = vendor.Vendor()
+
+    async def play(on):
+        await rises(on, LEVELS[0])
+        page.before.extend([vendor.temporary(), vendor.temporary(), None])
+        await rises(on, LEVELS[1])
+        await on.until(lambda: page.incidents["v1"]["content"].severity is LEVELS[1])
+        assert await on.connection.zcard("ir:{pages}:updates:page") == 1
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_only_customers_pages_are_counted(with_redis, public):
+    page = vendor.Vendor()
+
+    async def play(on):
+        for level in LEVELS:
+            await rises(on, level)
+        assert len(page.kinds) == (2 if public else 4)
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=public), limits=limits(1))
+
+
+def test_a_person_s_word_is_not_kept_back(with_redis):
+    async def body(connection):
+        at = stage.Stage(connection, limits=limits(1)).pages
+        from_rule = publication.Content(LEVELS[1], {"title": "t"})
+        known = publication.Publication("e1", "page", state="open", digest="before")
+        wanted = publication.Desired(True, from_rule, public=True)
+        act = plan.Act("update", "why")
+        assert await at.full_until(known, wanted, act) == 0
+        later = publication.Publication("e1", "page", state="open", digest="before", number=1)
+        assert await at.full_until(later, wanted, act) > 0
+        approved = review.Verdict("approved", "ann", 1, from_rule.digest)
+        hers = publication.Desired(True, from_rule, public=True, verdict=approved)
+        assert await at.full_until(later, hers, act) == 0
+        assert await at.full_until(later, wanted, plan.Act("resolve", "why")) == 0
+
+    with_redis(body)
+
+
+def test_what_a_vendor_says_of_its_limit_is_told_in_the_timeline(with_redis):
+    class Tired(vendor.Vendor):
+        async def update(self, call: operation.Operation) -> operation.Seen:
+            seen = await super().update(call)
+            return operation.Seen(seen.vendor_id, seen.state, note="it is the last update")
+
+    page = Tired()
+
+    async def play(on):
+        await rises(on, LEVELS[0])
+        await rises(on, LEVELS[1])
+        told = (await on.incidents.timeline("down"))[-1].text
+        assert told.startswith("Updated at page: ")
+        assert told.endswith("; it is the last update.")
+
+    stage.playing(with_redis, play, vendor.place("page", page, public=True))
+
+
+def test_thirty_an_hour_is_what_holds_where_nothing_is_said():
+    assert sections.Pages().updates_per_hour == 30

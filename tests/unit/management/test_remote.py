@@ -1,0 +1,124 @@
+"""The client of the management API, before a router that answers as it should not, or in words of another version."""
+
+import asyncio
+
+import pytest
+import uvicorn
+from starlette import applications, responses, routing
+
+from router.domain import access
+from router.management import actions, api, bodies, models, remote
+from tests.end_to_end import harness
+
+GATE = {"frozen": "", "breaker": "too many"}
+REVIEW = models.Review(
+    incident="k", destination="page", what="opening", digest="d", reason="", rule="r", severity="major", title="t",
+    message="m", fields={}, since=None, deadline_at=None, owner="", runbook="", because=[],
+)  # fmt: skip
+ACT = actions.Act(actions.Actor(access.Person("", access.Role.ADMIN)), "subject")
+
+
+def problem(status, **more):
+    return status, {"type": "t", "title": "t", "status": status, "detail": "it is so", "instance": "/", **more}
+
+
+def asked(answer, question, token="irt_x"):
+    """What a question comes to where the router answers so; returns also what it was asked."""
+    seen = []
+
+    async def answered(request):
+        seen.append((request.method, request.scope["path"], dict(request.query_params), await request.body()))
+        assert request.headers.get("authorization", "") == (f"Bearer {token}" if token else "")
+        status, content = answer
+        if isinstance(content, bytes):
+            return responses.Response(content, status, media_type="application/json")
+        return responses.JSONResponse(content, status)
+
+    async def main():
+        methods = ["GET", "POST", "DELETE"]
+        app = applications.Starlette(routes=[routing.Route("/{path:path}", answered, methods=methods)])
+        port = harness.free_port()
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        line = remote.Line(f"http://127.0.0.1:{port}/", token, lambda: 1)
+        try:
+            return await question(line), seen
+        finally:
+            await line.aclose()
+            server.should_exit = True
+            await task
+
+    return asyncio.run(main())
+
+
+def gate(line):
+    return remote.Queries(line).ledgers.gate()
+
+
+def test_members_that_a_newer_router_adds_are_passed_over():
+    found, seen = asked((200, {**GATE, "weather": "fine"}), gate)
+    assert found == models.Gate(frozen="", breaker="too many")
+    assert seen == [("GET", f"{api.PREFIX}/gate", {}, b"")]
+
+
+@pytest.mark.parametrize("content", [{"frozen": ""}, [], None, b"no JSON", b""])
+def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
+    with pytest.raises(remote.Refused, match=r"another version|not JSON"):
+        asked((200, content), gate)
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised", "said"),
+    [
+        (problem(404), actions.NotThere, "^it is so$"),
+        (problem(422), actions.Unfit, "^it is so$"),
+        (problem(403), remote.Refused, "^it is so$"),
+        (problem(409), remote.Refused, "^it is so$"),
+        (problem(503), remote.Refused, "^it is so$"),
+        (problem(412, by="bob", now=None), actions.Changed, "^bob was first$"),
+        (problem(401), remote.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
+        ((502, b"<html>"), remote.Refused, "^the router: GET /gate: 502$"),
+        ((302, b""), remote.Refused, "redirects are not followed"),
+    ],
+)
+def test_a_problem_is_raised_as_the_same_error_as_beside_the_store(answer, raised, said):
+    with pytest.raises(raised, match=said):
+        asked(answer, gate)
+
+
+def test_without_a_token_it_is_said_where_one_comes_from():
+    with pytest.raises(remote.Refused, match="set INCIDENT_ROUTER_TOKEN"):
+        asked(problem(401), gate, token="")
+
+
+def test_a_lost_race_tells_what_waits_now():
+    body = bodies.Decide(incident="k", destination="page", seen="d", decision="approve")
+    answer = problem(412, by="", now=REVIEW.model_dump(mode="json"))
+    with pytest.raises(actions.Changed) as caught:
+        asked(answer, lambda line: remote.Actions(line).decide(ACT, body))
+    assert caught.value.now == REVIEW
+
+
+def test_what_is_looked_for_and_not_there_is_none():
+    found, seen = asked(problem(404), lambda line: remote.Queries(line).incident('a{b="c/d"}..'))
+    assert found is None
+    assert seen[0][1] == f"{api.PREFIX}/incidents/" + 'a{b="c/d"}..'
+
+
+def test_the_reason_for_letting_a_dead_letter_go_is_sent():
+    _, seen = asked((204, b""), lambda line: remote.Actions(line).discard(ACT._replace(reason="old & done")))
+    assert seen[0][:3] == ("DELETE", f"{api.PREFIX}/dead-letters/subject", {"reason": "old & done"})
+
+
+def test_a_token_that_can_be_none_is_refused_before_anything_is_sent():
+    for wrong in ("schlüssel", "a\r\nb"):
+        with pytest.raises(remote.Refused, match="letters that no token has") as caught:
+            remote.Line("http://127.0.0.1:1", wrong, lambda: 1)
+        assert wrong not in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"text \xe2\x86\x92", b"\xff\xfe\x00", "\ufffd".encode()])
+def test_a_body_is_the_same_bytes_after_it_was_told(body):
+    assert models.raw(*models.text(body)) == body

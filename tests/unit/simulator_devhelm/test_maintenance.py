@@ -1,0 +1,66 @@
+"""Maintenance windows of the simulated DevHelm: planned, listed, and refused where they make no sense."""
+
+import datetime as dt
+
+import pytest
+
+from tests.unit.simulator_devhelm import account as accounts
+
+MONITOR = "11111111-1111-4111-8111-111111111111"
+PATH = "/maintenance-windows"
+
+
+def moment(seconds: int) -> str:
+    """So many seconds after the account's beginning."""
+    return (
+        dt.datetime.fromtimestamp(accounts.BEGIN_AT // 1_000_000, dt.UTC) + dt.timedelta(seconds=seconds)
+    ).isoformat()
+
+
+def planned(account, begins: int, ends: int, **more):
+    return account.expect(201, "POST", PATH, {"startsAt": moment(begins), "endsAt": moment(ends), **more})
+
+
+def reasons(account, **query) -> list[str]:
+    return [one["reason"] for one in account.expect(200, "GET", PATH, params=query)["data"]]
+
+
+def test_a_window_is_what_was_planned(account):
+    made = planned(account, -60, 60, monitorId=MONITOR, reason="disks")
+    assert (made["monitorId"], made["reason"], made["suppressAlerts"]) == (MONITOR, "disks", True)
+    assert made["startsAt"] < made["createdAt"] < made["endsAt"]
+    everything = planned(account, -60, 60, suppressAlerts=False)
+    assert (everything["monitorId"], everything["suppressAlerts"]) == (None, False)
+
+
+def test_windows_are_listed_by_what_they_are_now_and_by_their_monitor(account):
+    planned(account, -60, 60, reason="now", monitorId=MONITOR)
+    planned(account, 600, 660, reason="later")
+    planned(account, -60, -30, reason="over")
+    assert reasons(account) == ["now", "later", "over"]
+    assert reasons(account, filter="active") == ["now"]
+    assert reasons(account, filter="upcoming") == ["later"]
+    assert reasons(account, monitorId=MONITOR) == ["now"]
+    account.now += 620 * accounts.SECOND
+    assert reasons(account, filter="active") == ["later"]
+    assert reasons(account, size=2, page=1) == ["over"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"endsAt": moment(1)}, "startsAt"),
+        ({"startsAt": moment(2), "endsAt": moment(1)}, "endsAt"),
+        ({"startsAt": moment(0), "endsAt": moment(1), "monitorId": "seven"}, "monitorId"),
+        ({"startsAt": moment(0), "endsAt": moment(1), "reason": "x" * 501}, "reason"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(account, body, field):
+    told = account.expect(400, "POST", PATH, body)
+    assert field in [one["field"] for one in told["errors"]]
+
+
+def test_they_are_forgotten_with_everything_else(account):
+    planned(account, -60, 60, reason="now")
+    account.vendor.reset()
+    assert reasons(account) == []

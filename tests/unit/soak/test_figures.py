@@ -1,0 +1,131 @@
+"""What a trial says of memory, descriptors and times is what it has read."""
+
+import os
+
+import pytest
+
+from router.soak import figures, town
+
+MIB = 1024 * 1024
+
+
+def reading(seconds: float, held: dict[town.Life, float], store: float = 0, descriptors: int = 10) -> figures.Reading:
+    usages = {life: figures.Usage(int(memory * MIB), descriptors) for life, memory in held.items()}
+    return figures.Reading(seconds, usages, int(store * MIB), 100)
+
+
+FIRST, SECOND = town.Life("web-0", 1, 11), town.Life("web-0", 2, 12)
+OTHER = town.Life("web-1", 1, 13)
+WORKER = town.Life("worker-0", 1, 14)
+
+
+def test_a_process_is_read_as_the_system_tells_it():
+    mine = figures.usage(os.getpid())
+    assert mine is not None
+    assert mine.memory > MIB
+    with open(os.devnull) as _one, open(os.devnull) as _another:
+        more = figures.usage(os.getpid())
+    assert more is not None
+    assert more.descriptors == mine.descriptors + 2
+
+
+def test_of_a_process_that_has_ended_nothing_is_read(tmp_path):
+    assert figures.usage(1, tmp_path) is None
+
+
+def test_memory_is_resident_memory_in_bytes(tmp_path):
+    (tmp_path / "7" / "fd").mkdir(parents=True)
+    (tmp_path / "7" / "fd" / "0").touch()
+    (tmp_path / "7" / "status").write_text("Name:\tpython\nVmPeak:\t 9000 kB\nVmRSS:\t  2048 kB\n")
+    assert figures.usage(7, tmp_path) == figures.Usage(2 * MIB, 1)
+
+
+def test_a_zombie_holds_nothing(tmp_path):
+    (tmp_path / "7" / "fd").mkdir(parents=True)
+    (tmp_path / "7" / "status").write_text("Name:\tpython\nState:\tZ (zombie)\n")
+    assert figures.usage(7, tmp_path) == figures.Usage(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("points", "rise"),
+    [
+        ([], 0.0),
+        ([[]], 0.0),
+        ([[(1.0, 5.0)]], 0.0),
+        ([[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]], 2.0),
+        ([[(0.0, 5.0), (1.0, 5.0)]], 0.0),
+        ([[(0.0, 1.0), (1.0, 2.0)], [(10.0, 100.0), (11.0, 101.0)]], 1.0),  # Where a series begins is its own affair.
+        ([[(0.0, 3.0), (1.0, 2.0)]], -1.0),
+    ],
+)
+def test_a_slope_is_that_of_all_series_together(points, rise):
+    assert figures.slope(points) == pytest.approx(rise)
+
+
+class TestTrends:
+    def test_what_grows_in_every_life_is_seen_though_each_life_begins_anew(self):
+        grown = [reading(60.0 * at, {FIRST: 50 + at}) for at in range(10)]
+        grown += [reading(600 + 60.0 * at, {SECOND: 50 + at}) for at in range(10)]
+        assert figures.trend(grown, "web").slope_mb_per_hour == pytest.approx(60.0)
+
+    def test_that_a_new_life_is_smaller_or_larger_is_no_slope(self):
+        level = [reading(60.0 * at, {FIRST: 90}) for at in range(10)]
+        level += [reading(600 + 60.0 * at, {SECOND: 40}) for at in range(10)]
+        assert figures.trend(level, "web").slope_mb_per_hour == 0.0
+
+    def test_what_grows_while_it_warms_is_no_slope(self):
+        warming = [reading(60.0 * at, {FIRST: 50 + 10 * min(at, 2)}) for at in range(12)]
+        assert figures.trend(warming, "web").slope_mb_per_hour == 0.0
+
+    def test_the_first_reading_of_a_life_is_of_a_program_that_starts(self):
+        found = [reading(60.0 * at, {FIRST: 60}) for at in range(10)]
+        found += [reading(600 + 60.0 * at, {SECOND: 60 if at else 5}) for at in range(10)]
+        assert figures.trend(found, "web").slope_mb_per_hour == 0.0
+
+    def test_kinds_are_told_apart(self):
+        found = [reading(60.0 * at, {FIRST: 50, WORKER: 50 + at}) for at in range(10)]
+        assert figures.trend(found, "web").slope_mb_per_hour == 0.0
+        assert figures.trend(found, "worker").slope_mb_per_hour == pytest.approx(60.0)
+
+    def test_memory_is_that_of_the_largest_process_at_last(self):
+        found = [reading(60, {FIRST: 99, OTHER: 5}), reading(120, {FIRST: 20, OTHER: 30, WORKER: 80})]
+        assert figures.trend(found, "web").memory_mb == 30
+        assert figures.memory(found[:1], "web") == 99
+
+    def test_descriptors_are_those_of_the_warm_beginning_and_of_the_end(self):
+        found = [reading(at, {FIRST: 1}, descriptors=descriptors) for at, descriptors in enumerate([1, 10, 11, 30])]
+        trend = figures.trend(found, "web")
+        assert (trend.descriptors_early, trend.descriptors_late) == (10, 30)
+
+    def test_without_any_reading_there_is_nothing_to_say(self):
+        assert figures.trend([], "web") == figures.Trend(0, 0, 0, 0)
+
+    def test_the_store_s_slope_goes_on_over_its_lives(self):
+        found = [reading(60.0 * at, {}, store=5 + at) for at in range(10)]
+        assert figures.store_slope(found) == pytest.approx(60.0)
+
+    def test_a_look_that_met_no_store_is_left_out(self):
+        found = [reading(60.0 * at, {}, store=0 if at == 6 else 5) for at in range(10)]
+        assert figures.store_slope(found) == 0.0
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 51.0), (0.99, 100.0), (1.0, 100.0)])
+def test_a_percentile_is_one_of_the_values(share, value):
+    assert figures.percentile([float(number) for number in range(100, 0, -1)], share) == value
+
+
+def test_of_no_values_a_percentile_is_zero():
+    assert figures.percentile([], 0.5) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("stretches", "first", "last"),
+    [
+        ([[1.0], [2.0], [3.0], [4.0]], [1.0], [4.0]),
+        ([[1.0], [2.0], [3.0], [4.0], [5.0], [6.0], [7.0], [8.0, 9.0]], [1.0, 2.0], [7.0, 8.0, 9.0]),
+        ([[1.0]], [1.0], [1.0]),
+        ([[]], [], []),
+    ],
+)
+def test_quarters_are_of_time_and_not_of_values(stretches, first, last):
+    assert figures.quarters(stretches) == (first, last)

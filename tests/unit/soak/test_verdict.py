@@ -1,0 +1,94 @@
+"""What the simulated vendors show is held against what fires: nothing open twice, nothing open without need."""
+
+from collections import Counter
+
+import pytest
+
+from router.soak import town, verdict
+
+
+def ours(key: str = "k1", category: str = "live", reference: str = "IR-1") -> dict:
+    status = {"category": category}
+    return {"name": f"Key {key}", "incident_status": status, "summary": f"Something.\n\nReference: {reference}"}
+
+
+def on_page(key: str = "k1", status: str = "investigating") -> dict:
+    return {"name": f"Outage {key}", "incident_status": status}
+
+
+def theirs(key: str = "k1", status: str = "WATCHING") -> dict:
+    return {"incident": {"title": f"Key {key} [IR-1]", "status": status}}
+
+
+def post(key: str = "k1", status: str = "INVESTIGATING") -> dict:
+    return {"title": f"Outage {key}", "status": status}
+
+
+def vendors(**parts: list) -> dict:
+    """One incident of k1 everywhere, but for what a test says otherwise."""
+    pages = [
+        {"name": town.PAGE, "incidents": parts.get("posts", [post()])},
+        {"name": "Another", "incidents": parts.get("elsewhere", [])},
+    ]
+    return {
+        "incident-io": {
+            "incidents": parts.get("ours", [ours()]),
+            "status_page_incidents": parts.get("on_page", [on_page()]),
+        },
+        "devhelm": {"incidents": parts.get("theirs", [theirs()]), "pages": pages},
+    }
+
+
+WANTED = Counter(["k1"])
+
+
+def test_one_of_everything_is_right():
+    assert list(verdict.doubled(vendors(), WANTED)) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "place"),
+    [
+        ({"ours": [ours(), ours(reference="IR-2")]}, "on-call"),
+        ({"on_page": [on_page(), on_page()]}, "public-page"),
+        ({"theirs": [theirs(), theirs()]}, "devhelm"),
+        ({"posts": [post(), post()]}, "devhelm-page"),
+    ],
+)
+def test_two_that_are_open_at_one_place_are_found(parts, place):
+    assert list(verdict.doubled(vendors(**parts), WANTED)) == [f"k1 is open 1 times too often at {place}"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"ours": [ours(), ours(category="closed", reference="IR-2")]},
+        {"on_page": [on_page(), on_page(status="resolved")]},
+        {"theirs": [theirs(), theirs(status="RESOLVED")]},
+        {"posts": [post(), post(status="RESOLVED")]},
+        {"elsewhere": [post(), post()]},
+    ],
+)
+def test_what_is_over_or_on_a_page_of_others_is_not_held_against_it(parts):
+    assert list(verdict.doubled(vendors(**parts), WANTED)) == []
+
+
+def test_one_that_was_opened_twice_at_incident_io_is_found_though_it_is_over():
+    twice = vendors(ours=[ours(), ours(category="closed")])
+    assert list(verdict.doubled(twice, WANTED)) == ["incident.io has 2 incidents of IR-1"]
+
+
+def test_what_is_open_though_nothing_fires_is_found():
+    assert len(list(verdict.doubled(vendors(), Counter()))) == 4
+
+
+def test_keys_are_read_from_titles():
+    found = verdict.shown(vendors(theirs=[theirs("k12")], posts=[post("k12")], ours=[ours("k12")], on_page=[]))
+    assert [place for place, keys in found.items() if keys == {"k12": 1}] == ["on-call", "devhelm", "devhelm-page"]
+    assert found["public-page"] == {}
+
+
+def test_nothing_wrong_is_clean_and_anything_is_not():
+    assert verdict.Verdict([], [], []).clean
+    for position in range(3):
+        assert not verdict.Verdict(*([] if at != position else ["k1"] for at in range(3))).clean

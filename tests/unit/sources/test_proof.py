@@ -1,0 +1,74 @@
+"""What proves to a source that one may post is accepted by that source, whichever way it asks for it."""
+
+import base64
+from urllib import parse
+
+import pytest
+
+from router.sources import proof, registry, signatures
+
+BODY = '{"status": "firing", "title": "Zürich 5xx"}'.encode()
+NOW = 1_893_456_000_000_000
+WORD = "a-long-random-word"
+ENCODED = "whsec_" + base64.b64encode(WORD.encode()).decode()
+
+WAYS = {
+    "bearer": {"bearer": [f"{WORD}\n", "another"]},
+    "basic": {"basic": [f"someone:{WORD}"]},
+    "both": {"bearer": [WORD], "basic": [f"someone:{WORD}"]},
+    "token in a header": {"token": {"header": "X-Key", "values": [WORD]}},
+    "token in the query": {"token": {"query": "key", "values": [WORD]}},
+    "token in the body": {"token": {"member": "key", "values": [WORD]}},
+    "token in a form": {"token": {"form": "key", "values": [WORD]}},
+    "token in the body and signature": {
+        "token": {"member": "key", "values": [WORD]},
+        "signature": {"scheme": "github", "secrets": [WORD]},
+    },
+    "token and signature": {
+        "token": {"query": "key", "values": [WORD]},
+        "signature": {"scheme": "github", "secrets": [WORD, "older"]},
+    },
+    "chosen headers": {
+        "signature": {"scheme": "grafana", "secrets": [WORD], "header": "X-Ours", "time_header": "X-When"},
+    },
+} | {
+    f"{scheme} signature": {"signature": {"scheme": scheme, "secrets": [ENCODED if known.encoded else WORD]}}
+    for scheme, known in signatures.SCHEMES.items()
+}
+
+
+def refusals(config, shown: proof.Proven, more: bytes = b"") -> list[str]:
+    """Whatever the source does not accept."""
+    endpoint = registry.build("here", config)
+    headers = {name.lower().encode(): value.encode() for name, value in shown.headers.items()}
+    found = [] if endpoint.verifier.accepts(headers.get(b"authorization")) else ["authorization"]
+    query = parse.urlencode(shown.query).encode()
+    token = endpoint.token
+    if token and not (token.accepts_body(shown.body) if token.in_body else token.accepts(headers, query)):
+        found.append("token")
+    if endpoint.signature and (problem := endpoint.signature.problem(headers, shown.body + more, NOW)):
+        found.append(problem)
+    return found
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_proved_is_accepted(way):
+    config = registry.KINDS["json"].config(**WAYS[way])
+    assert refusals(config, proof.of(config, BODY, NOW, "delivery-1")) == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_but_the_proof_is_accepted(way):
+    config = registry.KINDS["json"].config(**WAYS[way])
+    assert refusals(config, proof.Proven(BODY, {}, {}))
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if "signature" in WAYS[way]])
+def test_a_signature_is_of_the_body(way):
+    config = registry.KINDS["json"].config(**WAYS[way])
+    assert refusals(config, proof.of(config, BODY, NOW, "delivery-1"), b" ")
+
+
+def test_a_source_that_lets_anyone_post_needs_no_proof():
+    config = registry.KINDS["json"].config(auth="none")
+    assert proof.of(config, BODY, NOW, "delivery-1") == proof.Proven(BODY, {}, {})

@@ -1,0 +1,81 @@
+"""A provider for signing in is configured wholly or not at all, and never so that a sign-in could be listened to."""
+
+import pytest
+
+from router import settings
+
+GOOD = {
+    "issuer": "https://id.example.com",
+    "client_id": "console",
+    "client_secret": "{env: OIDC_SECRET}",
+    "admins": "[platform]",
+}
+
+
+def loaded(tmp_path, **changed):
+    lines = "".join(f"    {name}: {value}\n" for name, value in {**GOOD, **changed}.items() if value)
+    file = tmp_path / "router.yaml"
+    file.write_text(f"management:\n  public_url: https://console.example.com\n  oidc:\n{lines}")
+    return settings.load(file, {"OIDC_SECRET": "very-secret", "EMPTY": ""})
+
+
+def refused(tmp_path, **changed) -> str:
+    with pytest.raises(settings.Refused) as error:
+        loaded(tmp_path, **changed)
+    return "\n".join(f"{one.line}: {one.message}" for one in error.value.problems)
+
+
+def test_a_provider_needs_no_more_than_its_client_and_one_group(tmp_path):
+    oidc = loaded(tmp_path).management.oidc
+    assert (oidc.claim, oidc.scopes, oidc.viewers) == ("groups", ("openid", "email", "profile"), ())
+
+
+def test_the_secret_is_not_shown(tmp_path):
+    assert "very-secret" not in repr(loaded(tmp_path))
+
+
+@pytest.mark.parametrize("issuer", ["http://localhost:9400", "http://127.0.0.1:9400/realm", "http://[::1]:9400"])
+def test_a_provider_on_this_machine_may_do_without_tls(tmp_path, issuer):
+    assert loaded(tmp_path, issuer=issuer).management.oidc.issuer == issuer
+
+
+@pytest.mark.parametrize(
+    "issuer", ["http://id.example.com", "http://localhost.example.com", "http://localhost@id.example.com", "http://"]
+)
+def test_any_other_provider_has_to_be_https(tmp_path, issuer):
+    assert "must start with https://" in refused(tmp_path, issuer=issuer)
+
+
+def test_a_provider_that_lets_nobody_in_is_a_mistake(tmp_path):
+    assert "at least one group in viewers, responders or admins" in refused(tmp_path, admins="")
+
+
+def test_scopes_have_to_ask_who_somebody_is(tmp_path):
+    assert 'must hold "openid"' in refused(tmp_path, scopes="[email]")
+
+
+@pytest.mark.parametrize("name", ["issuer", "client_id", "client_secret"])
+def test_nothing_of_a_client_may_be_left_out(tmp_path, name):
+    assert name in refused(tmp_path, **{name: ""})
+
+
+def test_a_client_without_a_name_is_a_mistake(tmp_path):
+    assert "client_id" in refused(tmp_path, client_id='""')
+
+
+def test_a_provider_needs_an_address_to_send_people_back_to(tmp_path):
+    """Else whoever asks would say, by the host they name, where codes are sent."""
+    (tmp_path / "router.yaml").write_text(
+        "management:\n  oidc: {issuer: https://id.example.com, client_id: a, client_secret: {env: S}, admins: [b]}\n"
+    )
+    with pytest.raises(settings.Refused) as error:
+        settings.load(tmp_path / "router.yaml", {"S": "very-secret"})
+    (problem,) = error.value.problems
+    assert "public_url is needed with oidc" in problem.message
+
+
+@pytest.mark.parametrize("url", ["https://console.example.com/", "https://console.example.com/console", "console"])
+def test_the_console_is_found_at_the_root_of_its_address(tmp_path, url):
+    (tmp_path / "router.yaml").write_text(f"management:\n  public_url: {url}\n")
+    with pytest.raises(settings.Refused):
+        settings.load(tmp_path / "router.yaml", {})

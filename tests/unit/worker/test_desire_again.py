@@ -1,0 +1,61 @@
+"""What an episode takes up again is what a call of ours has ended there, and nothing else."""
+
+import dataclasses
+
+import pytest
+
+from router.destinations import base
+from router.domain import alert, decision, incident, publication, severity
+from router.worker import bound, desire
+
+KIND = base.Kind("test", base.Config, base.Opening, public=False, adopts=False, connect=None, make=None, reopens=True)
+AT = bound.Bound("devhelm", KIND, None)
+TARGETS = (decision.Target("devhelm", {"title": "t"}), decision.Target("page", {"title": "t"}, "auto"))
+
+
+def wanted(*siblings: publication.Publication, at: bound.Bound = AT, **more) -> publication.Desired:
+    response = decision.Response("r", "f:1", "v", TARGETS)
+    first = alert.Alert("am", "a", "firing", 1, 0, title="t")
+    given = {"status": "open", "episode": "e2", "follows": "e1", "severity": severity.Severity.MAJOR, **more}
+    one = incident.Incident(key="k", response=response, opening_alert=first, **given)
+    mine = publication.Publication("e2", at.name)
+    return desire.Desires(lambda fields, _: dict(fields)).of(one, mine, [*siblings, mine], at)
+
+
+def earlier(**more) -> publication.Publication:
+    given = {"state": "resolved", "vendor_id": "v1", "ended": True, **more}
+    return publication.Publication("e1", "devhelm", **given)
+
+
+def test_what_we_have_ended_is_taken_up_again():
+    desired = wanted(earlier())
+    assert (desired.again, desired.again_settled) == ("v1", True)
+
+
+@pytest.mark.parametrize(
+    ("before", "settled"),
+    [
+        (earlier(ended=False), True),
+        (earlier(state="dismissed"), True),
+        (earlier(state="open", ended=False), False),
+        (earlier(state="open", ended=False, dead="422"), True),
+    ],
+)
+def test_what_is_not_ended_by_us_is_not(before, settled):
+    desired = wanted(before)
+    assert (desired.again, desired.again_settled) == ("", settled)
+
+
+def test_only_the_episode_before_counts_and_only_where_the_vendor_opens_again():
+    assert wanted(earlier(), follows="").again == ""
+    assert wanted(earlier(), follows="e0").again == ""
+    never = dataclasses.replace(AT, kind=dataclasses.replace(KIND, reopens=False))
+    assert wanted(earlier(), at=never).again == ""
+
+
+@pytest.mark.parametrize(("reopened", "linked"), [(False, "v1"), (True, "")])
+def test_a_page_is_not_linked_to_what_may_have_a_post_already(reopened, linked):
+    page = dataclasses.replace(AT, name="page", kind=dataclasses.replace(KIND, adopts=True), follows="devhelm")
+    followed = publication.Publication("e2", "devhelm", state="open", vendor_id="v1", reopened=reopened)
+    desired = wanted(followed, at=page)
+    assert (desired.linked_id, desired.adopts) == (linked, not reopened)

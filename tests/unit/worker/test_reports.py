@@ -1,0 +1,50 @@
+"""What is reported of the router itself is read off how its accounts and the gate before the pages stand."""
+
+import pytest
+
+from router.domain import severity
+from router.store import gate
+from router.worker import breaker, reports
+
+NOW = 1_700_000_000_000_000
+HOUR = 3_600_000_000
+
+
+@pytest.mark.parametrize(
+    ("condition", "fires"),
+    [
+        (breaker.Condition(), None),
+        (breaker.Condition(well=True), False),
+        (breaker.Condition(failing_since=NOW - HOUR, reason="503"), True),
+        (breaker.Condition(failing_since=NOW - HOUR + 1, reason="503"), None),
+    ],
+)
+def test_an_account_is_reported_after_a_while_and_well_only_where_it_is_known_to_work(condition, fires):
+    (found,) = reports.accounts({"on-call": condition}, HOUR, NOW)
+    assert (found.fires, found.since, found.reason) == (fires, condition.failing_since, condition.reason)
+    assert found.report == reports.of_account("on-call")
+
+
+def test_a_closed_breaker_is_reported_at_once_and_a_freeze_after_a_while():
+    def fires(state: gate.State) -> list[bool | None]:
+        return [found.fires for found in reports.pages(state, HOUR, NOW)]
+
+    assert fires(gate.OPEN) == [False, False]
+    assert fires(gate.State(breaker=gate.Shut("breaker", 0, "too many"))) == [True, False]
+    assert fires(gate.State(freeze=gate.Shut("ann", NOW - HOUR, ""))) == [False, True]
+    assert fires(gate.State(freeze=gate.Shut("ann", NOW - HOUR + 1, ""))) == [False, False]
+
+
+def test_each_report_is_an_incident_of_its_own():
+    every = [reports.BREAKER, reports.FREEZE, reports.of_account("a"), reports.of_account("b")]
+    assert len({one.key for one in every}) == len({one.alert("firing", 1, 2, "").identity for one in every}) == 4
+    assert reports.of_account("a").key == 'incident-router{destination="a"}'
+
+
+def test_its_end_is_newer_than_its_beginning():
+    begun = reports.FREEZE.alert("firing", NOW, NOW + 5, "by ann")
+    ended = reports.FREEZE.alert("resolved", 0, NOW + 9, "")
+    assert (begun.starts_at, begun.ends_at, begun.severity) == (NOW, 0, severity.Severity.MINOR.word)
+    assert (ended.starts_at, ended.ends_at) == (NOW + 9, NOW + 9)
+    assert begun.identity == ended.identity
+    assert begun.labels == {"alertname": "PagesFrozen", "pages": "freeze"}
