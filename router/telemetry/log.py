@@ -5,8 +5,10 @@ Event names are fixed words; everything that varies is a field, so that a log ca
 
 import logging
 import sys
+from collections.abc import Mapping
 from typing import Literal, TextIO
 
+import msgspec
 import structlog
 from structlog import typing as structlog_typing
 
@@ -54,13 +56,38 @@ def _shared() -> list[structlog_typing.Processor]:
 def _json() -> list[structlog_typing.Processor]:
     # Local variables stay out of stack traces: they hold bodies and secrets.
     traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer(default=str)]
+    return [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer(default=_shown)]
 
 
 def _console(target: TextIO) -> list[structlog_typing.Processor]:
     return [
+        _show_all,
         structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback),
     ]
+
+
+def _shown(value: object) -> str:
+    """A value as text, unless it is of a type that holds what senders or customers wrote: bodies, alerts, posts."""
+    if isinstance(value, bytes | bytearray | memoryview | msgspec.Struct):
+        return f"({type(value).__name__}, not shown)"
+    return str(value)
+
+
+def _show_all(
+    _logger: structlog_typing.WrappedLogger, _name: str, event: structlog_typing.EventDict
+) -> structlog_typing.EventDict:
+    """The same for people, whose renderer would show anything; JSON's asks for what it does not know."""
+    return {name: value if name == "exc_info" else _readable(value) for name, value in event.items()}
+
+
+def _readable(value: object) -> object:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {name: _readable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_readable(one) for one in value]
+    return _shown(value)
 
 
 def _adopt_library_logs(

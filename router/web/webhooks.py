@@ -94,6 +94,7 @@ class Door:
             await self._refuse(desk, problems.unavailable(error.reason, error.retry_after_seconds), scope, send)
         except requests.Disconnected:
             desk.counts.outcome("disconnected")
+            _log.info("delivery_broken_off", source=desk.name)
         except Exception:  # noqa: BLE001 - logged; the sender must learn that it has to send again, and nothing else
             _log.exception("delivery_failed", source=desk.name)
             failure = problems.Problem(500, "internal", "the router failed and accepted nothing; its log says why")
@@ -126,6 +127,7 @@ class Door:
             called = proven.message_id
         if called and self._seen is not None and (earlier := await self._seen.find(desk.name, called)):
             desk.counts.outcome("duplicate")
+            _log.info("delivery_repeated", source=desk.name, delivery=earlier)
             await answers.duplicate(send, earlier)
             return
         one = _Request(desk, headers, body, now, called, _wants_explanation(scope))
@@ -166,10 +168,23 @@ class Door:
             kept = await self._set_aside(one, parsed.rejected.body, problem)
         if one.called and self._seen is not None:
             await self._seen.remember(desk.name, one.called, delivery.id)
+        self._tell(one, delivery, tracing.trace_id(delivery.trace))
         if desk.answer is None or one.explain:
             await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept)
         else:
             await answers.as_the_kind_has_it(send, desk.answer(parsed))
+
+    def _tell(self, one: _Request, delivery: deliveries.Delivery, trace: str) -> None:
+        ignored = sum(row.response < 0 for row in delivery.rows)
+        _log.info(
+            "delivery_accepted",
+            source=delivery.source,
+            delivery=delivery.id,
+            alerts=len(delivery.rows),
+            ignored=ignored,
+            milliseconds=(self._clock() - one.now) / 1000,
+            **({"trace": trace} if trace else {}),
+        )
 
     def _decide(self, one: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
         parsed = one.desk.read(one.body, one.headers, one.now, self._limits)
@@ -181,7 +196,8 @@ class Door:
         name = one.desk.name
         kept = await self._quarantine.keep(name, body, one.desk.shown(one.headers), problem, one.now)
         one.desk.counts.quarantined()
-        _log.warning("delivery_quarantined", source=name, quarantined=kept, problem=problem)
+        # What is wrong with it may quote it: that stands beside the body, and not in the log.
+        _log.warning("delivery_quarantined", source=name, quarantined=kept)
         return kept
 
     async def _refuse(
@@ -191,7 +207,9 @@ class Door:
             counted = desk.counts if desk is not None else self._strangers
             counted.outcome(problem.name.replace("-", "_"))
         level = _log.warning if problem.status == _UNAVAILABLE else _log.info
-        level("delivery_refused", source=desk.name if desk else "", status=problem.status, problem=problem.detail)
+        quotes = "quarantined" in problem.extras
+        said = {"quarantined": problem.extras["quarantined"]} if quotes else {"problem": problem.detail}
+        level("delivery_refused", source=desk.name if desk else "", status=problem.status, **said)
         await problems.answer(send, problem, scope)
 
 

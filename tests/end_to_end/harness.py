@@ -251,7 +251,7 @@ SECRETS = {"WEBHOOK_TOKEN": TOKEN, "KEY": "any key"}
 @contextlib.contextmanager
 def router(folder: Path, file: Path, **environment: str) -> Iterator[Router]:
     """`incident-router run` on an embedded Valkey."""
-    process = Process([COMMAND, "run", "--config", str(file)], folder, "router", **SECRETS, **environment)
+    process = Process([COMMAND, "run", "--config", str(file)], folder, "router", **(SECRETS | environment))
     try:
         yield Router(process, file)
     finally:

@@ -5,6 +5,8 @@ import json
 import logging
 from collections.abc import Iterator
 
+import msgspec
+import pydantic
 import pytest
 import structlog
 
@@ -117,3 +119,33 @@ def test_without_a_stream_it_writes_to_standard_error(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert json.loads(captured.err)["event"] == "here"
+
+
+class Letter(msgspec.Struct):
+    text: str
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"hunter2",
+        bytearray(b"hunter2"),
+        Letter("hunter2"),
+        [Letter("hunter2")],
+        {"in": (b"hunter2",)},
+        pydantic.SecretStr("hunter2"),
+    ],
+)
+def test_what_senders_and_customers_wrote_and_secrets_are_not_shown_whatever_they_stand_in(form, value):
+    stream = configured(format=form)
+    log.get("web").info("odd", value=value)
+    assert "hunter2" not in stream.getvalue()
+    assert "value" in stream.getvalue()
+
+
+def test_people_see_numbers_texts_lists_and_errors():
+    stream = configured(format="console")
+    log.get("web").info("odd", number=2, text="a", none=None, several=[1, "b"], error=ValueError("why"))
+    for shown in ("number=2", "text=a", "none=None", "several=[1, 'b']", "error=why"):
+        assert shown in stream.getvalue()
