@@ -13,7 +13,7 @@ PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-
 DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
 
-.PHONY: help run demo test test-fast test-faults fuzz check bench screenshots golden sbom dist format lock clean
+.PHONY: help run demo test test-fast test-faults soak fuzz check bench screenshots golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -33,6 +33,10 @@ test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute 
 
 test-faults: $(VENV)/.installed-dev ## Kill webs, workers and Valkey under load, at full length; CHAOS_SEED=N repeats a run
 	@CHAOS=full $(PYTEST) -s tests/faults
+
+HOURS ?= 0.334
+soak: $(VENV)/.installed-dev ## Run webs, workers and Valkey under load for 20 minutes, kill them now and then, and report; HOURS=N for longer
+	@exec $(BIN)/incident-router soak --hours $(HOURS)
 
 fuzz: $(VENV)/.installed-dev ## Hand every parser bodies that no sender should send, for a minute
 	@$(BIN)/python -m tests.fuzz.bodies 60

@@ -49,6 +49,10 @@ def soak(
 
 
 async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
+    stop = asyncio.Event()
+    stopping = asyncio.create_task(starting.stopped())
+    stopping.add_done_callback(lambda _: stop.set())
+    await asyncio.sleep(0)  # Signals are heard before there is any process that one could leave behind.
     with tempfile.TemporaryDirectory(prefix="incident-router-soak-") as folder:
         place = town.Town(Path(folder))
         try:
@@ -57,25 +61,15 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
                 one = trial.Trial(
                     place, connection, plan, chance=parts.chance(seed), clock=parts.clock, ticks=parts.ticks
                 )
-                found = await _until_signal(one, as_json)
+                out = sys.stderr if as_json else sys.stdout
+                found = await one.run(lambda so_far: print(_line(so_far), file=out, flush=True), stop)
         finally:
             place.stop()
+            stopping.cancel()
     report = reported(found, plan, seed)
     print(json.dumps(report, indent=2) if as_json else "\n".join(_lines(report)))
     if not found.clean:
         raise typer.Exit(1)
-
-
-async def _until_signal(one: trial.Trial, as_json: bool) -> trial.Findings:
-    """Run it to its end; a signal ends the load, and what was found until then is reported."""
-    stop = asyncio.Event()
-    out = sys.stderr if as_json else sys.stdout
-    stopping = asyncio.create_task(starting.stopped())
-    stopping.add_done_callback(lambda _: stop.set())
-    try:
-        return await one.run(lambda found: print(_line(found), file=out, flush=True), stop)
-    finally:
-        stopping.cancel()
 
 
 def reported(found: trial.Findings, plan: trial.Plan, seed: int) -> dict[str, Any]:

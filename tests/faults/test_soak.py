@@ -78,6 +78,7 @@ def test_told_to_end_before_it_has_begun_it_vouches_for_nothing(soaking, tmp_pat
     harness.eventually("it has started somebody", lambda: list(tmp_path.glob("*/web-0.log")))
     assert process.stop() in {1, -signal.SIGTERM}, process.said
     assert "lost 0" not in process.said or "behind 1" in process.said
+    assert processes(tmp_path) == []
 
 
 @pytest.mark.parametrize("wrong", [["--hours", "0"], ["--hours", "1", "--fault-every", "soon"], []])
