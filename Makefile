@@ -24,7 +24,7 @@ run: $(VENV)/.installed-run ## Start the router with an embedded Valkey and simu
 demo: $(VENV)/.installed-run ## Tell an alert storm's story in the terminal, in about a minute
 	@exec $(BIN)/incident-router demo
 
-test: $(VENV)/.installed-dev ## Run every test; as root it first installs the Debian programs that some of them drive
+test: $(VENV)/.installed-dev ## Run the tests, all but the long faults; as root it first installs the Debian programs they drive
 	@scripts/install-debian-programs prometheus prometheus-alertmanager chromium curl
 	@$(PYTEST)
 

@@ -130,6 +130,7 @@ class Town(chaos.Town):
         self.took[name] = time.monotonic() - began
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_each_process_is_replaced_while_alerts_flow_and_nothing_is_lost_or_doubled(tmp_path):
     """Whoever is taken gets a 202; whoever is not has met a listener that had just closed, and comes again."""

@@ -45,6 +45,7 @@ def soaking(tmp_path):
         process.stop()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_half_a_minute_of_kills_loses_nothing_and_doubles_nothing(soaking, tmp_path):
     process = soaking(*HALF_A_MINUTE, "--json")
@@ -63,6 +64,7 @@ def test_half_a_minute_of_kills_loses_nothing_and_doubles_nothing(soaking, tmp_p
     assert processes(tmp_path) == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_signal_ends_it_early_with_a_report_of_what_there_was(soaking, tmp_path):
     process = soaking("--hours", "0.02", "--rate", "20", "--keys", "5", "--fault-every", "2s", "--server-free")

@@ -56,6 +56,7 @@ def struck(scene: scenes.Scene) -> set[str]:
     return {call["fault"] for call in scene.vendors.calls()} - {""}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("point", POINTS)
 def test_workers_that_die_at_this_point_of_operations_at_failing_vendors_double_nothing(scene, point):
@@ -73,6 +74,7 @@ def test_workers_that_die_at_this_point_of_operations_at_failing_vendors_double_
     assert struck(scene)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_workers_that_die_before_they_acknowledge_lose_and_double_nothing_at_failing_vendors(scene):
     """Another one folds what they leave, before a third is lost over it: that would make it a dead letter."""

@@ -88,6 +88,9 @@ spec:
           {{- end }}
           volumeMounts:
             {{- include "incident-router.volumeMounts" . | nindent 12 }}
+            {{- with $root.Values.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
       volumes:
         - name: config
           configMap:
@@ -95,6 +98,9 @@ spec:
         - name: rules
           configMap:
             name: {{ include "incident-router.rulesConfigMap" $root }}
+        {{- with $root.Values.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- with $root.Values.affinity }}
       affinity:
         {{- toYaml . | nindent 8 }}
