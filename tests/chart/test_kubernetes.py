@@ -93,7 +93,7 @@ def test_every_pod_meets_the_restricted_security_standard(rendered):
                 "capabilities": {"drop": ["ALL"]},
             }, name
         assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & spec.keys(), name
-        assert {kind for volume in spec.get("volumes", []) for kind in volume} <= {"name", "configMap"}, name
+        assert {kind for volume in spec.get("volumes", []) for kind in volume} <= {"name", "configMap", "secret"}, name
 
 
 def test_no_pod_has_a_token_for_kubernetes(rendered):
