@@ -8,7 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+# More workers than cores: many tests wait for time-outs, leases and processes.
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt

@@ -10,7 +10,7 @@ from router.store import client, errors, health, keys, publications, replicas, s
 from tests.end_to_end import harness
 from tests.faults import topologies
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.long]
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ def test_what_cannot_be_meant_is_a_usage_error(wrong):
     assert run("soak", *wrong).returncode == 2
 
 
+@pytest.mark.long
 class TestThatWhatIsWrongIsFound:
     """A short trial whose ledger has more than the router was given, or other than it was given."""
 
