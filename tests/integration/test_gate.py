@@ -148,7 +148,7 @@ def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
 
 
 def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
-    apart = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), apart=200_000)
+    apart = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), apart=2_000_000)
 
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())
