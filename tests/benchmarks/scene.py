@@ -25,6 +25,7 @@ from tests.end_to_end import harness
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = """
 web: {{port: {port}}}
+management: {{port: 0}}
 sources: {{alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}}}
 destinations:
   on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: "{vendor}", timeout_seconds: 10, per_minute: 1000000}}

@@ -10,7 +10,7 @@ from tests.chart import helm
 
 SECRETS = ["WEBHOOK_TOKEN", "GRAFANA_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"]
 # Secrets and ConfigMaps that the values name, which are there before the release is.
-NAMED = {"our-rules", "redis-url", "vendors", "webhooks", "valkey-password"} | {
+NAMED = {"our-rules", "redis-url", "vendors", "webhooks", "valkey-password", "redis-tls"} | {
     f"incident-router-{name}" for name in ("webhooks", "vendors", "redis")
 }
 
@@ -89,7 +89,9 @@ def test_probes_ask_the_port_on_which_the_process_answers(rendered):
 def references(spec: helm.Object) -> list[tuple[str, str]]:
     """What a pod reads: kinds and names."""
     [runs] = spec["containers"]
-    found = [("ConfigMap", volume["configMap"]["name"]) for volume in spec.get("volumes", [])]
+    volumes = spec.get("volumes", [])
+    found = [("ConfigMap", volume["configMap"]["name"]) for volume in volumes if "configMap" in volume]
+    found += [("Secret", volume["secret"]["secretName"]) for volume in volumes if "secret" in volume]
     found += [("Secret", source["secretRef"]["name"]) for source in runs.get("envFrom", [])]
     keys = [entry["valueFrom"]["secretKeyRef"] for entry in runs.get("env", []) if "valueFrom" in entry]
     return found + [("Secret", key["name"]) for key in keys]

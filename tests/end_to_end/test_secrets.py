@@ -133,6 +133,7 @@ def test_each_delivery_that_is_taken_is_one_line_with_its_id(town):
 
 def test_each_operation_is_one_line_with_the_ids_of_the_incident_and_of_the_call(town):
     router, _ = town
+    post(f"{router.url}/v1/webhooks/json", BODIES["an alert"], HEADERS["bearer"])
     harness.eventually("calls were made", lambda: '"event": "operation"' in router.process.said)
     lines = [json.loads(line) for line in router.process.said.splitlines() if '"event": "operation"' in line]
     assert all(line["incident"] and line["episode"] and line["key"] and line["reference"] for line in lines)

@@ -61,7 +61,7 @@ def test_the_best_of_somebodys_groups_is_their_role(signed_in_by, who, name, rol
         assert name in page
         session = await found.parts.sessions.find(found.browser.cookies[gatekeeper.COOKIE])
         assert (session.name, session.role.word, session.by) == (name, role, f"oidc {who}")
-        (line,) = await found.parts.ask.ledgers.audit()
+        (line,) = (await found.parts.ask.ledgers.audit()).items
         assert (line.what, line.who, line.by, line.address) == ("sign in", name, f"oidc {who}", "127.0.0.1")
         assert (line.subject, line.outcome) == (role, "done")
 
@@ -76,7 +76,7 @@ def test_who_is_in_no_group_that_counts_is_refused_and_told_so(signed_in_by, who
         assert f"{who}@example.com is in none of the groups that may look here" in answer.text
         assert gatekeeper.COOKIE not in found.browser.cookies
         assert await found.may() == 401
-        assert await found.parts.ask.ledgers.audit() == []
+        assert (await found.parts.ask.ledgers.audit()).items == []
 
     signed_in_by(body)
 
