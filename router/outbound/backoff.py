@@ -2,7 +2,13 @@
 
 from router.domain import identity
 
+CAP_SECONDS, ASKED_CAP_SECONDS = 300.0, 30.0
 _MOST_DOUBLINGS = 60  # Beyond this every cap is reached, and the power would outgrow a float.
+
+
+def cap(asked: float | None) -> float:
+    """The most seconds to wait: who was told when to come back does not grow ever more patient on top of that."""
+    return CAP_SECONDS if asked is None else ASKED_CAP_SECONDS
 
 
 def full_jitter(
@@ -10,7 +16,7 @@ def full_jitter(
     randomness: identity.Randomness,
     *,
     base_seconds: float = 0.5,
-    cap_seconds: float = 300.0,
+    cap_seconds: float = CAP_SECONDS,
     at_least: float = 0.0,
 ) -> float:
     """Draw the seconds to wait after the ``attempt``-th failure in a row (1, 2, …).

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 import router
-from router.outbound import errors, retry_after
+from router.outbound import errors, patience, retry_after
 
 BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
 
@@ -192,12 +192,19 @@ class Client:
             raise
 
     async def read(self, path: str, shape: type[Shape], *, query: Mapping[str, Any] | None = None) -> Shape:
-        """GET what is at ``path`` and turn it into a msgspec struct; ``Temporary`` where the answer is none."""
-        answer = await self.call("GET", path, query=query)
-        try:
-            return answer.read(shape)
-        except errors.Unanswered as problem:
-            raise _settled(problem, "GET") from problem
+        """GET what is at ``path`` and turn it into a msgspec struct; ``Temporary`` where the answer is none.
+
+        What fails for a moment is asked again at once.
+        """
+
+        async def once() -> Shape:
+            answer = await self.call("GET", path, query=query)
+            try:
+                return answer.read(shape)
+            except errors.Unanswered as problem:
+                raise _settled(problem, "GET") from problem
+
+        return await patience.patiently(once)
 
     async def aclose(self) -> None:
         """Close the connections."""

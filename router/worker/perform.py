@@ -189,11 +189,12 @@ class Performer:
                 attempts=0,
             ), "refused"
         attempts = publication.attempts + 1
-        least = getattr(problem, "retry_after", None) or 0.0
+        asked = getattr(problem, "retry_after", None)
+        least = asked or 0.0
         unanswered = isinstance(problem, errors.Unanswered)
         if unanswered and not place.destination.repeatable_open:
             least = max(least, place.timeout_seconds)
-        delay = backoff.full_jitter(attempts, self._randomness, at_least=least)
+        delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=backoff.cap(asked), at_least=least)
         failed = msgspec.structs.replace(
             publication,
             attempts=attempts,

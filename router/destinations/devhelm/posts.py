@@ -63,10 +63,15 @@ class Posts:
         found.sort(key=lambda post: (post.status == "RESOLVED", post.created_at))
         return await self.show(Place(page_id, found[0].id))
 
-    async def signed(self, page_id: str, reference: str, opened_at: int) -> list[wire.Post]:
-        """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest."""
+    async def signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
+        """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest.
+
+        Those that follow another incident than ``linked_id`` are none of ours, and are not read one by one.
+        """
         found = []
         async for post in self._recent(page_id, opened_at):
+            if linked_id and post.incident_id not in {None, linked_id}:
+                continue
             # A list may leave the timelines out.
             full = post if post.updates else await self.show(Place(page_id, post.id))
             if full is not None and is_signed(full, reference):

@@ -43,7 +43,7 @@ class StatusPages:
         """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
-        ours = await self._posts.signed(page_id, operation.reference, operation.opened_at)
+        ours = await self._posts.signed(page_id, operation.reference, operation.opened_at, operation.linked_id)
         for further in ours[1:]:
             await self._posts.end(further, f"A duplicate of another post.\n\n{posts.foot(operation.reference)}")
         if ours:

@@ -161,6 +161,16 @@ def test_a_post_is_found_by_its_link_where_the_reference_is_nowhere(account, ope
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "draft")
 
 
+def test_posts_of_other_incidents_are_not_read_one_by_one(account, operation):
+    reference = operation("open", FIELDS).reference
+    others = [post(f"00000000-0000-4000-8000-{number:012}", incidentId=f"another-{number}") for number in range(20)]
+    account.answer("GET", POSTS, listed(*others, post(incidentId=LINKED)))
+    account.answer("GET", ONE, {"data": post(incidentId=LINKED, signed=reference)})
+    assert find(account, operation, linked_id=LINKED).vendor_id == VENDOR_ID
+    assert account.made.count(f"GET {ONE}") == 1
+    assert len(account.made) <= 3  # The page's name, the list, and the one that may be ours.
+
+
 def test_of_several_the_oldest_stays_and_the_rest_is_resolved_quietly(account, operation):
     reference = operation("open", FIELDS).reference
     later = post(SECOND, signed=reference, createdAt="2023-11-14T22:13:40Z")

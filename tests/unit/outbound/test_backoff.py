@@ -33,6 +33,12 @@ def test_base_and_cap_can_be_set():
     assert backoff.full_jitter(9, Always(1.0), base_seconds=2, cap_seconds=100) == pytest.approx(100)
 
 
+@pytest.mark.parametrize(("asked", "most"), [(None, 300), (0.0, 30), (1.0, 31), (60.0, 90)])
+def test_who_was_told_when_to_come_back_does_not_grow_ever_more_patient(asked, most):
+    delay = backoff.full_jitter(40, Always(1.0), cap_seconds=backoff.cap(asked), at_least=asked or 0.0)
+    assert delay == pytest.approx(most)
+
+
 @given(attempt=st.integers(1, 100), at_least=st.floats(0, 1000), seed=st.integers())
 def test_nobody_is_earlier_than_the_vendor_asked(attempt, at_least, seed):
     waited = backoff.full_jitter(attempt, random.Random(seed), at_least=at_least)

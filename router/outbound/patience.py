@@ -1,0 +1,44 @@
+"""Asks a vendor again at once where a question failed for a moment: what only reads may be repeated without a thought.
+
+An operation often begins with several reads. Were each failure of one to end it, a vendor that fails one call in four
+would hardly ever see one through, though nearly all of its answers are good.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import tenacity
+
+from router.outbound import errors
+
+TRIES = 3
+MOST_SECONDS = 2.0  # What a vendor may ask to wait; the operation waits longer where it holds no lease.
+_JITTER_SECONDS = 0.3
+
+Read = TypeVar("Read")
+
+
+async def patiently(read: Callable[[], Awaitable[Read]]) -> Read:
+    """Call ``read`` up to three times, never before what its vendor asked for; the last failure is raised.
+
+    What took its whole time is not asked again: there is none left for it.
+    """
+    tries = tenacity.AsyncRetrying(
+        stop=tenacity.stop_after_attempt(TRIES),
+        wait=_wait,
+        retry=tenacity.retry_if_exception(_is_momentary),
+        reraise=True,
+    )
+    return await tries(read)
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    assert state.outcome is not None  # noqa: S101 - tenacity asks only after a try
+    jitter: float = tenacity.wait_random(0, _JITTER_SECONDS)(state)
+    return (getattr(state.outcome.exception(), "retry_after", None) or 0.0) + jitter
+
+
+def _is_momentary(problem: BaseException) -> bool:
+    if not isinstance(problem, errors.Temporary) or isinstance(problem.__cause__, TimeoutError):
+        return False
+    return (problem.retry_after or 0.0) <= MOST_SECONDS

@@ -1,0 +1,102 @@
+"""Reads that fail for a moment are asked again; whatever may have had effect is not."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from router.outbound import errors, patience
+
+
+class Thing(msgspec.Struct):
+    """What is read."""
+
+    id: str
+
+
+def reading(wire, times=1):
+    async def body(http):
+        return [await http.read("/v1/things", Thing) for _ in range(times)]
+
+    return wire.run(body)
+
+
+def failing(wire):
+    async def body(http):
+        with pytest.raises(errors.Failure) as caught:
+            await http.read("/v1/things", Thing)
+        return caught.value
+
+    return wire.run(body)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(500, b""), (503, b"{}", "retry-after: 0"), (200, b'{"id": '), (200, b"[]"), (429, b"{}", "retry-after: 0")],
+    ids=["500", "503", "cut off", "another shape", "429"],
+)
+def test_a_read_that_fails_once_or_twice_succeeds(wire, answer):
+    wire.answer(*answer)
+    wire.answer(*answer)
+    wire.answer(200, b'{"id": "one"}')
+    assert reading(wire) == [Thing("one")]
+    assert len(wire.received) == 3
+
+
+def test_after_three_failures_the_last_is_told(wire):
+    for status in (500, 502, 503):
+        wire.answer(status)
+    failure = failing(wire)
+    assert type(failure) is errors.Temporary
+    assert "503" in failure.message
+    assert len(wire.received) == patience.TRIES
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(404, ()), (401, ()), (429, ("retry-after: 3",)), (503, ("retry-after: 60",))]
+)
+def test_a_refusal_and_a_long_pause_are_told_at_once(wire, status, headers):
+    wire.answer(status, b"", *headers)
+    failing(wire)
+    assert len(wire.received) == 1
+
+
+def test_what_took_its_whole_time_is_not_asked_again(wire):
+    wire.settings["timeout_seconds"] = 0.05
+    wire.answers.append(None)
+    assert "no answer within" in failing(wire).message
+    assert len(wire.received) == 1
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_what_changes_something_is_never_repeated_by_itself(wire, method):
+    wire.answer(500)
+    wire.answer(200, b"{}")
+
+    async def body(http):
+        with pytest.raises(errors.Unanswered):
+            await http.call(method, "/v1/things", json={})
+
+    wire.run(body)
+    assert len(wire.received) == 1
+
+
+def test_nobody_is_asked_before_the_pause_that_the_vendor_wished_for():
+    moments = []
+
+    async def ask():
+        moments.append(asyncio.get_running_loop().time())
+        if len(moments) == 1:
+            raise errors.Temporary("later", 0.05)
+        return "well"
+
+    assert asyncio.run(patience.patiently(ask)) == "well"
+    assert moments[1] - moments[0] >= 0.05
+
+
+def test_what_is_no_failure_of_a_vendor_is_raised_as_it_is():
+    async def ask():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(patience.patiently(ask))
