@@ -7,10 +7,10 @@ from router import settings as configuration
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.destinations.devhelm import maintenance
-from router.outbound import alertmanager, client
+from router.outbound import alertmanager, client, patience
 from router.worker import mutes
 
-Quota = Callable[[base.Config], client.Quota]
+Quota = Callable[[base.Config], patience.Quota]
 """Makes what says how often the account of a destination may be called."""
 
 

@@ -9,7 +9,7 @@ import contextvars
 import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -105,18 +105,6 @@ def segment(text: str) -> str:
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
 
-class Quota(Protocol):
-    """How often the account may be called, by everybody together."""
-
-    async def admit(self, floor: float, /) -> float:
-        """Take one call, leaving the share ``floor``; returns 0, or the seconds until there may be one."""
-        ...
-
-    async def pause(self, seconds: float, /) -> None:
-        """Nobody calls for so long."""
-        ...
-
-
 floor: contextvars.ContextVar[float] = contextvars.ContextVar("floor", default=0.0)
 """The share of the quota that the operation under way leaves for what is more urgent."""
 
@@ -143,7 +131,7 @@ class Client:
         read_error: ReadError | None = None,
         most_bytes: int = BODY_CAP,
     ) -> None:
-        self.quota: Quota | None = None
+        self.quota: patience.Quota | None = None
         self.name = name
         self._base = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
@@ -173,8 +161,8 @@ class Client:
         about = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
             raise errors.Permanent(f"{about}: the path must start with a slash")
-        if self.quota is not None and (wait := await self.quota.admit(floor.get())):
-            raise errors.Temporary(f"{about}: the account's quota is used up for now", wait)
+        if self.quota is not None:
+            await patience.admitted(self.quota, floor.get(), about)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._exchange(method, path, about, json=json, query=query)

@@ -1,11 +1,13 @@
-"""Asks a vendor again at once where a question failed for a moment: what only reads may be repeated without a thought.
+"""Waits for a call's turn, and asks a vendor again at once where a question failed for a moment.
 
 An operation often begins with several reads. Were each failure of one to end it, a vendor that fails one call in four
-would hardly ever see one through, though nearly all of its answers are good.
+would hardly ever see one through, though nearly all of its answers are good. What only reads may be repeated without a
+thought.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import tenacity
 
@@ -16,6 +18,28 @@ MOST_SECONDS = 2.0  # What a vendor may ask to wait; the operation waits longer 
 _JITTER_SECONDS = 0.3
 
 Read = TypeVar("Read")
+
+
+class Quota(Protocol):
+    """How often the account may be called, by everybody together."""
+
+    async def admit(self, floor: float, /) -> float:
+        """Take one call, leaving the share ``floor``; returns 0, or the seconds until there may be one."""
+        ...
+
+    async def pause(self, seconds: float, /) -> None:
+        """Nobody calls for so long."""
+        ...
+
+
+async def admitted(quota: Quota, floor: float, about: str) -> None:
+    """Return when one call has been taken; ``Temporary`` where there is none within two seconds."""
+    left = MOST_SECONDS
+    while wait := await quota.admit(floor):
+        left -= wait
+        if left < 0:
+            raise errors.Temporary(f"{about}: the account's quota is used up for now", wait)
+        await asyncio.sleep(wait)
 
 
 async def patiently(read: Callable[[], Awaitable[Read]]) -> Read:

@@ -5,6 +5,8 @@ import redis.asyncio
 from router.store import client, errors, keys, scripts
 
 SHARE = 0.8  # Of what the vendor allows; people and other programs use the same account.
+# Of the quota, what is left after a pause that the vendor asked for: enough for every kind of operation to go on soon.
+_AFTER_PAUSE = 0.4
 
 
 class Quota:
@@ -31,6 +33,6 @@ class Quota:
         """The vendor asked for a pause: nobody calls before it is over."""
         try:
             async with client.failures():
-                await self._scripts.run("pause", [self._key], [int(seconds * 1_000_000)])
+                await self._scripts.run("pause", [self._key], [int(seconds * 1_000_000), self._most * _AFTER_PAUSE])
         except errors.Unavailable:
             return  # Whoever was told has the time written down with the publication.

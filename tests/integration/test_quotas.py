@@ -61,6 +61,21 @@ def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
     with_redis(body)
 
 
+def test_after_a_pause_every_kind_of_operation_goes_on_soon_and_not_all_at_once(with_redis):
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 1000)
+        await quota.admit(0.0)
+        await quota.pause(0.01)
+        assert 0 < await quota.admit(0.4) < 1
+        await asyncio.sleep(await quota.admit(0.0))
+        taken = 0
+        while not await quota.admit(0.0):
+            taken += 1
+        assert 300 <= taken < 400
+
+    with_redis(body)
+
+
 def test_without_redis_a_call_is_let_through():
     async def body():
         connection = client.connect("redis://127.0.0.1:1")
@@ -83,7 +98,7 @@ class Counted:
     async def admit(self, floor: float) -> float:
         self.floors.append(floor)
         self.left -= 1
-        return 0.0 if self.left >= 0 else 1.5
+        return 0.0 if self.left >= 0 else 2.5
 
     async def pause(self, seconds: float) -> None:
         self.paused.append(seconds)
@@ -101,7 +116,7 @@ def test_a_call_beyond_the_quota_is_not_made_and_a_vendor_s_pause_is_passed_on()
         http.quota = quota = Counted(2)
         await http.call("GET", "/api/v1/incidents")
         at.fault(vendor="devhelm", method="GET", action="429", retry_after=3)
-        for asked in (3.0, 1.5):
+        for asked in (3.0, 2.5):
             with pytest.raises(errors.Temporary) as raised:
                 await http.call("GET", "/api/v1/incidents")
             assert raised.value.retry_after == asked
