@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from router.simulator import server
+from tests.end_to_end import commands
 
 COMMAND = str(Path(sys.executable).parent / "incident-router")
 PATIENCE_SECONDS = 40.0
@@ -234,15 +235,7 @@ class Router:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another command with the same configuration."""
-        return subprocess.run(
-            [COMMAND, *arguments, "--config", str(self.file)],
-            cwd=self.file.parent,
-            env={**os.environ, **SECRETS},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return commands.ran(*arguments, "--config", str(self.file), cwd=self.file.parent, environment=SECRETS)
 
 
 SECRETS = {"WEBHOOK_TOKEN": TOKEN, "KEY": "any key"}

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from router.store import embedded
-from tests.end_to_end import harness
+from tests.end_to_end import commands, harness
 
 BROKEN = """rules:
   - name: checkout-down
@@ -17,15 +17,7 @@ BROKEN = """rules:
 
 
 def run(*arguments: str, cwd=None, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [harness.COMMAND, *arguments],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return commands.ran(*arguments, cwd=cwd, environment=environment)
 
 
 @pytest.fixture

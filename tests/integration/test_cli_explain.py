@@ -1,11 +1,10 @@
 """``explain`` as people run it: a file or stdin, a tree or JSON, and the exit statuses."""
 
 import json
-import subprocess
 
 import pytest
 
-from tests.end_to_end import harness
+from tests.end_to_end import commands, harness
 from tests.integration.test_cli import run
 
 RULES = """rules:
@@ -45,10 +44,7 @@ def payload(**labels: str) -> str:
 
 
 def explained(file, body, *arguments):
-    return subprocess.run(
-        [harness.COMMAND, "explain", "-", "--config", str(file), "--source", "alertmanager", *arguments],
-        input=body, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    return commands.ran("explain", "-", "--config", str(file), "--source", "alertmanager", *arguments, given=body)
 
 
 def test_the_tree_shows_rules_conditions_values_and_posts(file):
