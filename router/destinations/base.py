@@ -28,7 +28,8 @@ Url = Annotated[str, pydantic.AfterValidator(_address)]
 class Opening(pydantic.BaseModel):
     """What a rule may set for one incident at a destination; a kind's own fields are added by its subclass."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    # Built when it is first used: of all kinds most never are.
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class Config(pydantic.BaseModel):
@@ -40,7 +41,7 @@ class Config(pydantic.BaseModel):
     """
 
     # An error must not repeat what was given: a whole configuration has the key in it.
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: str
     api_key: pydantic.SecretStr

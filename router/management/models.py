@@ -41,7 +41,7 @@ NOT_TEXT: Any = pydantic.Field(default="", description="The body as it is, where
 class Model(pydantic.BaseModel):
     """What all have in common: unknown members are errors, nothing changes later."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class Page(Model, Generic[_T]):

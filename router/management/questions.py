@@ -20,7 +20,7 @@ _Text = Annotated[str, pydantic.Field(max_length=500)]
 class Nothing(pydantic.BaseModel):
     """No parameter at all."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
 
 class Streamed(Nothing):

@@ -40,7 +40,8 @@ class Config(pydantic.BaseModel):
     """
 
     # A message about a wrong setting must not repeat what was set: it may be a secret.
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    # Built when it is first used: of all kinds most never are.
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kind: str
     bearer: tuple[pydantic.SecretStr, ...] = ()

@@ -21,7 +21,7 @@ Url = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^h
 class Request(pydantic.BaseModel):
     """A body or a query: names in camel case, unknown ones ignored."""
 
-    model_config = pydantic.ConfigDict(alias_generator=alias_generators.to_camel, extra="ignore")
+    model_config = pydantic.ConfigDict(defer_build=True, alias_generator=alias_generators.to_camel, extra="ignore")
 
 
 class CreateIncident(Request):

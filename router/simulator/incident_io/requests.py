@@ -16,7 +16,7 @@ Message = Annotated[str, pydantic.StringConstraints(min_length=1, max_length=409
 class Request(pydantic.BaseModel):
     """A body; unknown fields are ignored."""
 
-    model_config = pydantic.ConfigDict(extra="ignore")
+    model_config = pydantic.ConfigDict(defer_build=True, extra="ignore")
 
 
 class FieldValue(Request):
