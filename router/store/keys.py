@@ -16,6 +16,9 @@
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
 | ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
 | ``ir:{pages}:updates:PAGE``      | zset   | update of a page → when                           | an hour         |
+| ``ir:{storm}:admitted``          | zset   | episode and incident key → when it was let in     | a minute or so  |
+| ``ir:{storm}:waiting``           | zset   | episode and incident key → its turn               | while it waits  |
+| ``ir:{storm}:now``               | hash   | ``since``, ``last``: when an alert storm was      | while there is  |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
@@ -48,6 +51,9 @@ SILENCES = "ir:{silences}:all"
 GATE = "ir:{pages}:gate"
 POSTS = "ir:{pages}:posts"
 TOUCHED = "ir:{pages}:touched"
+ADMITTED = "ir:{storm}:admitted"
+WAITING = "ir:{storm}:waiting"
+STORM = "ir:{storm}:now"
 TOKENS = "ir:{access}:tokens"
 AUDIT = "ir:{access}:audit"
 WORKERS = "ir:{inbox}:workers"
