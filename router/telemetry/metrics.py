@@ -113,6 +113,19 @@ breaker_closed = prometheus_client.Gauge(
     "1 while what would be posted automatically waits for a person, because there was too much of it.",
     registry=REGISTRY,
 )
+
+storm_waiting = prometheus_client.Gauge(
+    "incident_router_storm_waiting",
+    "Incidents that are held back in an alert storm and wait for their turn to open.",
+    registry=REGISTRY,
+)
+
+storms = prometheus_client.Counter(
+    "incident_router_storms",
+    "Alert storms that have begun: more incidents were to be opened than may be in a while.",
+    registry=REGISTRY,
+)
+
 quarantine_dropped = prometheus_client.Counter(
     "incident_router_quarantine_dropped",
     "Bodies that had to leave a full quarantine before a person has looked at them.",
