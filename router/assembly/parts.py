@@ -167,6 +167,7 @@ def worker(
             ticks=ticks,
             randomness=randomness,
             muting=silenced,
+            storms=reporting.storms(settings, connection),
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),

@@ -1,63 +1,19 @@
 """An alert storm on a real server: so many incidents open in a while, the others wait for their turn."""
 
 import msgspec
-import pytest
 
 from router.domain import decision, review, severity
 from router.store import gate, incidents, keys, storms
 from router.worker import reports
-from tests.integration import stage, vendor
+from tests.integration import stage, storm_scene, vendor
 
 MAJOR, CRITICAL, MINOR = severity.Severity.MAJOR, severity.Severity.CRITICAL, severity.Severity.MINOR
-TWO = gate.Limit(2, stage.HOUR)
 WITH_PAGE = stage.rule(
     decision.Target("on-call", {"name": "Down"}), decision.Target("page", {"title": "Down", "message": "Sorry."})
 )
 
 
-class Scene:
-    """A worker that lets two incidents open in an hour, at one vendor and one public page."""
-
-    def __init__(self, connection, most: gate.Limit | None = TWO) -> None:
-        self.pager, self.page = vendor.Vendor(), vendor.Vendor()
-        self.places = [vendor.on_call(self.pager), vendor.place("page", self.page, public=True)]
-        self.on = stage.Stage(connection, *self.places, most=most)
-        self.connection = connection
-
-    async def fires(self, *names: str, level=MAJOR, response=None, resolved: bool = False) -> None:
-        for name in names:
-            told = stage.resolved(name) if resolved else stage.firing(name)
-            await self.on.deliver(told, key=name, level=level, response=response or stage.rule())
-            await self.on.turn()
-
-    async def room(self) -> None:
-        """Let the hour pass: nothing that was let in counts any more."""
-        await self.connection.delete(keys.ADMITTED)
-        await self.on.storms.turn()
-        await self.on.turn()
-
-    def opened(self) -> list[str]:
-        return sorted(one["content"].fields["alert"].split()[0] for one in self.pager.incidents.values())
-
-    async def told(self, name: str) -> list[str]:
-        return [event.text for event in await self.on.incidents.timeline(name) if event.what == "storm"]
-
-    async def held(self, name: str) -> bool:
-        return any(one.held_since for one in await self.on.publications.look(name))
-
-
-@pytest.fixture
-def playing(with_redis):
-    def playing(play, most: gate.Limit | None = TWO) -> None:
-        async def body(connection):
-            await play(Scene(connection, most))
-
-        with_redis(body)
-
-    return playing
-
-
-def test_beyond_so_many_incidents_none_opens_until_there_is_room_and_then_each_once(playing):
+def test_beyond_so_many_incidents_none_opens_until_there_is_room_and_then_each_once(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
         assert scene.opened() == ["a", "b"]
@@ -76,10 +32,10 @@ def test_beyond_so_many_incidents_none_opens_until_there_is_room_and_then_each_o
         assert scene.pager.states() == ["resolved"] * 5
         assert scene.pager.kinds.count("open") == 5
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_the_most_severe_opens_first(playing):
+def test_the_most_severe_opens_first(with_redis):
     async def play(scene):
         await scene.fires("a", "b")
         await scene.fires("c", "d", level=MINOR)
@@ -88,10 +44,10 @@ def test_the_most_severe_opens_first(playing):
         await scene.room()
         assert scene.opened() == ["a", "b", "e", "f"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_what_gets_worse_while_it_waits_is_moved_up(playing):
+def test_what_gets_worse_while_it_waits_is_moved_up(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
         await scene.on.deliver(stage.firing("worse"), key="e", level=CRITICAL)
@@ -99,10 +55,10 @@ def test_what_gets_worse_while_it_waits_is_moved_up(playing):
         await scene.room()
         assert scene.opened() == ["a", "b", "c", "e"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_what_is_over_before_its_turn_never_opens(playing):
+def test_what_is_over_before_its_turn_never_opens(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d")
         await scene.fires("c", resolved=True)
@@ -112,10 +68,10 @@ def test_what_is_over_before_its_turn_never_opens(playing):
         assert scene.opened() == ["a", "b", "d"]
         assert (await scene.on.storms.turn()).waiting == 0
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_an_incident_that_fires_again_is_asked_for_anew(playing):
+def test_an_incident_that_fires_again_is_asked_for_anew(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         await scene.fires("c", resolved=True)
@@ -125,10 +81,10 @@ def test_an_incident_that_fires_again_is_asked_for_anew(playing):
         await scene.room()
         assert scene.opened() == ["a", "b", "c"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_what_is_quiet_leaves_the_queue_and_takes_its_place_again_when_it_fires(playing):
+def test_what_is_quiet_leaves_the_queue_and_takes_its_place_again_when_it_fires(with_redis):
     patient = decision.Response(
         "down", "rules/a.yaml:3", "v1", (decision.Target("on-call", {"name": "x"}),),
         timing=decision.Timing(resolve_after=stage.HOUR),
@@ -145,20 +101,20 @@ def test_what_is_quiet_leaves_the_queue_and_takes_its_place_again_when_it_fires(
         await scene.connection.delete(keys.ADMITTED)
         assert [one.incident for one in (await scene.on.storms.turn()).next] == ["c", "d"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_a_page_that_would_be_reviewed_waits_with_its_incident_and_nobody_is_asked(playing):
+def test_a_page_that_would_be_reviewed_waits_with_its_incident_and_nobody_is_asked(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", response=WITH_PAGE)
         assert [bool(one.waits_of) for one in await scene.on.publications.look("c")] == [False, False]
         await scene.room()
         assert [bool(one.waits_of) for one in await scene.on.publications.look("c")] == [False, True]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_what_only_waits_for_a_person_takes_no_room_and_opens_at_their_word(playing):
+def test_what_only_waits_for_a_person_takes_no_room_and_opens_at_their_word(with_redis):
     reviewed = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}))
 
     async def play(scene):
@@ -170,10 +126,10 @@ def test_what_only_waits_for_a_person_takes_no_room_and_opens_at_their_word(play
         await _approve(scene, "c")
         assert scene.page.states() == ["open"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-async def _approve(scene: Scene, name: str) -> None:
+async def _approve(scene: storm_scene.Scene, name: str) -> None:
     """Let a person say that it may be shown."""
 
     def make(held):
@@ -184,7 +140,7 @@ async def _approve(scene: Scene, name: str) -> None:
     await scene.on.turn()
 
 
-def test_the_router_s_own_reports_never_wait(playing):
+def test_the_router_s_own_reports_never_wait(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         told = reports.BREAKER.alert("firing", 1, 2, "too many")
@@ -192,10 +148,10 @@ def test_the_router_s_own_reports_never_wait(playing):
         await scene.on.turn()
         assert len(scene.opened()) == 3
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps_it_waiting(playing):
+def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps_it_waiting(with_redis):
     async def play(scene):
         scene.pager.before += [vendor.temporary(0.3)]
         await scene.fires("a")
@@ -206,26 +162,26 @@ def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps
         assert scene.opened() == ["a", "b", "c"]
         assert await scene.told("a") == []
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_a_worker_that_dies_between_the_count_and_the_record_counts_once(playing):
+def test_a_worker_that_dies_between_the_count_and_the_record_counts_once(with_redis):
     async def play(scene):
         await scene.on.deliver(stage.firing("a"), key="a")
         await scene.on.fold()
         held = (await scene.on.incidents.read(["a"]))["a"].incident
-        count = storms.Storms(scene.connection, TWO)
+        count = storms.Storms(scene.connection, storm_scene.TWO)
         assert await count.admits(storms.Episode(held.episode, "a"), MAJOR, 1)
         await scene.on.turn()
         await scene.fires("b", "c")
         assert scene.opened() == ["a", "b"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_two_workers_let_no_more_in_than_one(playing):
+def test_two_workers_let_no_more_in_than_one(with_redis):
     async def play(scene):
-        other = stage.Stage(scene.connection, *scene.places, consumer="w2", most=TWO)
+        other = stage.Stage(scene.connection, *scene.places, consumer="w2", most=storm_scene.TWO)
         for number in range(6):
             await scene.on.deliver(stage.firing(f"k{number}"), key=f"k{number}")
         await scene.on.fold()
@@ -236,10 +192,10 @@ def test_two_workers_let_no_more_in_than_one(playing):
             await other.reconciler.reconcile(lease)
         assert len(scene.opened()) == 2
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_where_nothing_is_set_everything_opens_and_what_was_held_back_goes_on(playing):
+def test_where_nothing_is_set_everything_opens_and_what_was_held_back_goes_on(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         unlimited = stage.Stage(scene.connection, *scene.places, consumer="w2")
@@ -248,10 +204,10 @@ def test_where_nothing_is_set_everything_opens_and_what_was_held_back_goes_on(pl
         await unlimited.turn()
         assert scene.opened() == ["a", "b", "c"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_what_would_not_open_any_more_by_itself_gives_its_place_up(playing):
+def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
     automatic = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
 
     async def play(scene):
@@ -263,12 +219,12 @@ def test_what_would_not_open_any_more_by_itself_gives_its_place_up(playing):
         assert one.waits_of
         assert scene.page.states() == ["open", "open"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
 
 
-def test_who_is_gone_without_a_word_is_not_waited_for(playing):
+def test_who_is_gone_without_a_word_is_not_waited_for(with_redis):
     async def play(scene):
-        count = storms.Storms(scene.connection, TWO)
+        count = storms.Storms(scene.connection, storm_scene.TWO)
         await scene.fires("a", "b", "c")
         assert not await count.admits(storms.Episode("f" * 32, "gone"), MAJOR, 1)
         assert (await scene.on.storms.turn()).waiting == 2
@@ -276,4 +232,4 @@ def test_who_is_gone_without_a_word_is_not_waited_for(playing):
         assert (await scene.on.storms.turn()).waiting == 0
         assert scene.opened() == ["a", "b", "c"]
 
-    playing(play)
+    storm_scene.playing(with_redis, play)
