@@ -110,7 +110,15 @@ circuit_open = prometheus_client.Gauge(
 )
 breaker_closed = prometheus_client.Gauge(
     "incident_router_breaker_closed",
-    "1 while what would be posted automatically waits for a person, because there was too much of it.",
+    "1 while what would be posted automatically waits for a person: there was too much of it, or a source has "
+    "contradicted itself.",
+    registry=REGISTRY,
+)
+
+contradictions = prometheus_client.Counter(
+    "incident_router_contradictions",
+    "Deliveries that say of the same alert that it fires and that it is resolved, by source.",
+    ["source"],
     registry=REGISTRY,
 )
 

@@ -63,7 +63,8 @@ BREAKER = Report(
     "breaker",
     "BreakerClosed",
     "incident-router: the breaker of the public pages is closed",
-    "Too much was to be posted by itself, so it waits for a person. `incident-router breaker show` says why, "
+    "Too much was to be posted by itself, or a source has contradicted itself, so posts wait for a person. "
+    "`incident-router breaker show` says why, "
     "`incident-router reviews list` what waits, and `incident-router breaker reset` lets rules publish again.",
 )
 FREEZE = Report(

@@ -77,6 +77,7 @@ class Stage:
             self.incidents,
             randomness=NoJitter(),
             wake=self.rung.update,
+            at_gate=gate.Gate(connection),
             muting=self.mutes,
             traces=traces,
         )
