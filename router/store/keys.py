@@ -25,6 +25,7 @@
 | ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
 | ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
+| ``ir:{access}:refusals:DIGEST``  | string | how often somebody asked for what they may not    | an hour         |
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
@@ -97,6 +98,11 @@ def session(digest: str) -> str:
 def sign_ins(address: str) -> str:
     """The key of how often somebody tried to sign in from an address."""
     return f"ir:{{access}}:sign-ins:{address}"
+
+
+def refusals(digest: str) -> str:
+    """The key of how often somebody, by the hash of what they are known by, asked for what they may not."""
+    return f"ir:{{access}}:refusals:{digest}"
 
 
 def incidents_of_all() -> str:
