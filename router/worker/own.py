@@ -94,7 +94,8 @@ class Own:
         targets = self._targets(report)
         if not targets and status == "firing":
             return
-        self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
+        if report.kind != reports.STORM.kind:  # A storm is no failure, and has been logged.
+            self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
         alert = report.alert(status, finding.since, now, finding.reason)
         response = decisions.Response(reports.RULE, self._wanted.place, "", targets)
         routed = (alert, decisions.Decision(report.key, report.severity, response))
