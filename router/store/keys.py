@@ -90,6 +90,11 @@ def sign_in(digest: str) -> str:
     return f"ir:{{access}}:sign-in:{digest}"
 
 
+def refusals(digest: str) -> str:
+    """The key of how often somebody, by the hash of what they are known by, asked for what they may not."""
+    return f"ir:{{access}}:refusals:{digest}"
+
+
 def session(digest: str) -> str:
     """The key of a session, by the hash of its cookie."""
     return f"ir:{{access}}:session:{digest}"
@@ -98,11 +103,6 @@ def session(digest: str) -> str:
 def sign_ins(address: str) -> str:
     """The key of how often somebody tried to sign in from an address."""
     return f"ir:{{access}}:sign-ins:{address}"
-
-
-def refusals(digest: str) -> str:
-    """The key of how often somebody, by the hash of what they are known by, asked for what they may not."""
-    return f"ir:{{access}}:refusals:{digest}"
 
 
 def incidents_of_all() -> str:
