@@ -23,7 +23,7 @@ from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
 from router.store import archive as archives
-from router.store import health, quarantine, quotas, replicas, schema, seen, silences, stream
+from router.store import gate, health, quarantine, quotas, replicas, schema, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, tracing
@@ -143,9 +143,8 @@ def worker(
     """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
     randomness = random.SystemRandom()
     name = settings.worker.name or socket.gethostname()
-    longest = max((place.timeout_seconds for place in at.values()), default=10.0)
-    lease_seconds = max(settings.worker.lease_seconds, 4 * longest)
-    bell = supervise.Bell()
+    lease_seconds = _lease_seconds(settings, at)
+    bell, at_gate = supervise.Bell(), gate.Gate(connection)
     confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
     archives_them = settings.archive.enabled
     reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
@@ -157,7 +156,9 @@ def worker(
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(reader, store, randomness=randomness, wake=bell.ring, muting=silenced, traces=traces),
+        triage.Triage(
+            reader, store, randomness=randomness, wake=bell.ring, at_gate=at_gate, muting=silenced, traces=traces
+        ),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds, replicas=confirming),
             store,
@@ -167,6 +168,7 @@ def worker(
             ticks=ticks,
             randomness=randomness,
             muting=silenced,
+            storms=reporting.storms(settings, connection),
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),
@@ -178,6 +180,12 @@ def worker(
         itself=reporting.itself(settings, connection, at, performer.breakers, randomness),
         pace=_pace(settings),
     )
+
+
+def _lease_seconds(settings: configuration.Settings, at: Mapping[str, bound.Bound]) -> float:
+    """How long an incident is leased for: no call may outlast it."""
+    longest = max((place.timeout_seconds for place in at.values()), default=10.0)
+    return max(settings.worker.lease_seconds, 4 * longest)
 
 
 def _pace(settings: configuration.Settings) -> supervise.Pace:

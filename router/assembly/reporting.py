@@ -1,15 +1,18 @@
 """What tells of the router's own failure, made from the settings."""
 
+import functools
 from collections.abc import Mapping
 
 import redis.asyncio
 
 from router import settings as configuration
+from router.assembly import pages
 from router.domain import identity
 from router.outbound import fetch
 from router.store import gate, stream
 from router.store import incidents as incident_store
-from router.worker import bound, breaker, own
+from router.store import storms as storm_store
+from router.worker import bound, breaker, own, storm
 
 _MOST_OF_PING = 1024 * 1024
 
@@ -29,18 +32,32 @@ def itself(
         store=incident_store.Incidents(connection),
         inbox=stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds),
         at_gate=gate.Gate(connection),
+        storms=storms(settings, connection),
         randomness=randomness,
     )
+
+
+def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm.Storms:
+    """What holds incidents back in an alert storm; nothing where no destination is named for it."""
+    wanted = settings.storm
+    limit = gate.Limit(wanted.incidents, wanted.within)
+    count = storm_store.Storms(connection, limit) if wanted.destinations else None
+    return storm.Storms(count, incident_store.Incidents(connection), pages.publications(settings, connection))
 
 
 def _wanted(settings: configuration.Settings) -> own.Wanted:
     """How the router is to tell of its own failure."""
     wanted = settings.self_report
-    if wanted.ping_url is None:
-        return own.Wanted(wanted.destinations, wanted.after, wanted.frozen_after, None, settings.file)
-    url = wanted.ping_url.get_secret_value()
+    ping = None if wanted.ping_url is None else functools.partial(_ping, wanted.ping_url.get_secret_value())
+    return own.Wanted(
+        wanted.destinations,
+        settings.storm.destinations,
+        wanted.after,
+        wanted.frozen_after,
+        ping,
+        settings.file,
+    )
 
-    async def ping() -> None:
-        await fetch.get(url, timeout_seconds=10.0, most_bytes=_MOST_OF_PING)
 
-    return own.Wanted(wanted.destinations, wanted.after, wanted.frozen_after, ping, settings.file)
+async def _ping(url: str) -> None:
+    await fetch.get(url, timeout_seconds=10.0, most_bytes=_MOST_OF_PING)

@@ -83,7 +83,8 @@ def _print(one: models.Incident) -> None:
     for publication in one.publications:
         line = f"{publication.destination}: {publication.state} {publication.url or publication.vendor_id}"
         problem = publication.refused or publication.problem or publication.taken_over
-        out.print(f"  {markup.escape(line)}" + (f"  [red]{markup.escape(problem)}[/]" if problem else ""))
+        said = f"[red]{markup.escape(problem)}[/]" if problem else f"[dim]{markup.escape(publication.next)}[/]"
+        out.print(f"  {markup.escape(line)}  {said}")
     if one.timeline:
         out.print()
     for event in one.timeline:

@@ -38,6 +38,8 @@ class Look(msgspec.Struct, frozen=True):
 
 Step = Act | Recover | Look | Rest
 
+HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked at, should nobody call it before.
+
 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
     """Decide the next step. The order of the questions is the order of importance."""
@@ -49,6 +51,9 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
         return _frozen(desired) or Recover(observed.intent)
     if observed.settled:
         return Rest(f"finished: {observed.state}")
+    # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
+    if desired.present and observed.held_since:
+        return Rest("alert storm: waits for its turn", now + HELD_LOOK, "time")
     step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed)
     if isinstance(step, Act):
         return _hindrance(desired, observed, step, now) or step

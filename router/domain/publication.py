@@ -91,7 +91,8 @@ class Publication(msgspec.Struct, frozen=True):
     changed at the vendor: from then on people have the word. ``told`` are the marks of the texts in the vendor's
     timeline after our last operation, which was at ``acted_at``; the vendor was last asked at ``looked_at``, and it
     refused something for good at ``dead_at``. ``ended`` says that it was a call of ours that resolved it,
-    ``reopened`` that it is what the episode before had there.
+    ``reopened`` that it is what the episode before had there. It is held back since
+    ``held_since`` by an alert storm; once its episode was ``admitted``, that is not asked again.
     """
 
     episode: str
@@ -119,6 +120,8 @@ class Publication(msgspec.Struct, frozen=True):
     dead_at: int = 0
     ended: bool = False
     reopened: bool = False
+    held_since: int = 0
+    admitted: bool = False
 
     @property
     def name(self) -> str:

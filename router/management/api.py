@@ -246,7 +246,7 @@ def _handler(
     async def handle(request: requests.Request) -> responses.Response:
         try:
             asked = await keeper.admit(request, one.role)
-            keeper.check_origin(request, asked, {})
+            await keeper.check_origin(request, asked, {})
             query = reading.query(one.query, dict(request.query_params))
             body = await reading.body(one.body, request)
             call = Call(ask, do, asked, request.path_params, query, body)

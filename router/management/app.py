@@ -47,7 +47,8 @@ def parts(
     """Put together what the routes stand on. ``new_text`` makes the secrets of tokens and sessions."""
     ask = queries.Queries(settings, connection, clock, in_force)
     tokens, sessions = access_store.Tokens(connection), access_store.Sessions(connection)
-    keeper = gatekeeper.Gatekeeper(tokens, sessions, clock, senders.Senders(settings.web.trusted_proxies))
+    known, audit = senders.Senders(settings.web.trusted_proxies), access_store.Audit(connection)
+    keeper = gatekeeper.Gatekeeper(tokens, sessions, clock, known=known, audit=audit)
     return Parts(ask, actions.Actions(ask, connection, new_text), keeper, tokens, sessions)
 
 

@@ -83,7 +83,7 @@ class Console:
         asked = await self._made.keeper.admit(request, role)
         async with request.form(max_files=0, max_part_size=2 * 1024 * 1024) as found:
             form = {name: str(value) for name, value in found.items()}
-        self._made.keeper.check_origin(request, asked, form)
+        await self._made.keeper.check_origin(request, asked, form)
         return asked, form
 
     async def _playground(self, request: requests.Request) -> responses.Response:

@@ -13,6 +13,7 @@ from router.web import problems, senders
 COOKIE = "incident-router-session"
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MOST_OF_PATH = 200  # Characters of a path in the audit log.
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,18 @@ class Asked:
 
 
 class Gatekeeper:
-    """Knows who asks, and whether they may."""
+    """Knows who asks, and whether they may. Who is known and may not leaves a line in the audit log."""
 
     def __init__(
         self,
         tokens: access_store.Tokens,
         sessions: access_store.Sessions,
         clock: Callable[[], int],
+        *,
         known: senders.Senders,
+        audit: access_store.Audit,
     ) -> None:
+        self._audit = audit
         self._tokens = tokens
         self._sessions = sessions
         self._clock = clock
@@ -81,16 +85,23 @@ class Gatekeeper:
                 detail = "send Authorization: Bearer with a token of `incident-router tokens create`"
             raise problems.Problem(401, "unauthorized", detail, headers=[(b"www-authenticate", b"Bearer")])
         if asked.person.role < role:
-            raise problems.Problem(
-                403, "forbidden", f"this takes the role {role.word}, and yours is {asked.person.role.word}"
+            raise await self._refused(
+                request, asked, f"this takes the role {role.word}, and yours is {asked.person.role.word}"
             )
         return asked
 
-    @staticmethod
-    def check_origin(request: requests.Request, asked: Asked, form: Mapping[str, object]) -> None:
+    async def _refused(self, request: requests.HTTPConnection, asked: Asked, why: str) -> problems.Problem:
+        """What somebody is told who may not, once it is written down."""
+        person, called = asked.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
+        await self._audit.refused(
+            access.Action(self._clock(), person.name, person.by, asked.address, "request", called, f"refused: {why}")
+        )
+        return problems.Problem(403, "forbidden", why)
+
+    async def check_origin(self, request: requests.Request, asked: Asked, form: Mapping[str, object]) -> None:
         """Ask that a change by a session comes from one of our own pages; a ``problems.Problem`` (403)."""
         if request.method in _SAFE or not asked.csrf:
             return
         offered = request.headers.get(CSRF_HEADER) or str(form.get(CSRF_FIELD, ""))
         if not secrets.compare_digest(offered.encode(), asked.csrf.encode()):
-            raise problems.Problem(403, "forbidden", "the form is not one of this session: load the page again")
+            raise await self._refused(request, asked, "the form is not one of this session: load the page again")

@@ -109,7 +109,7 @@ class Signing:
         asked = await self._made.keeper.who(request)
         if asked is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
-                self._made.keeper.check_origin(request, asked, form)
+                await self._made.keeper.check_origin(request, asked, form)
             await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
         answer.delete_cookie(gatekeeper.COOKIE)

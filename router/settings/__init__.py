@@ -59,6 +59,7 @@ class Settings:
     silences: sections.Silences
     management: sections.Management
     self_report: sections.SelfReport
+    storm: sections.Storm
     tracing: sections.Tracing
     rules: Path
     data: Path
@@ -125,7 +126,9 @@ class _Reading:
         found_sources = self._sources(data)
         found_destinations = self._destinations(data)
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
-            self._reports_at(place, name, found_destinations)
+            self._reports_at(("self_report", "destinations", place), name, found_destinations)
+        for place, name in enumerate(file.storm.destinations if file is not None else ()):
+            self._reports_at(("storm", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.silences.devhelm if file is not None else ()):
             self._maintained_at(place, name, found_destinations)
         if self.problems or file is None:
@@ -142,6 +145,7 @@ class _Reading:
                 file.silences,
                 file.management,
                 file.self_report,
+                file.storm,
                 file.tracing,
                 _beside(path, file.rules),
                 _beside(path, file.data),
@@ -177,9 +181,8 @@ class _Reading:
                 self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
         return found
 
-    def _reports_at(self, place: int, name: str, found: Mapping[str, destination_base.Config]) -> None:
-        """Its own failure is reported at a destination that is there, and that customers do not see."""
-        at = ("self_report", "destinations", place)
+    def _reports_at(self, at: tuple[str | int, ...], name: str, found: Mapping[str, destination_base.Config]) -> None:
+        """What the router tells of itself is told at a destination that is there, and that customers do not see."""
         if name not in found:
             self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
         elif destinations.KINDS[found[name].kind].public:

@@ -211,6 +211,14 @@ class SelfReport(Section):
     ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 
 
+class Storm(Section):
+    """How many incidents are opened at once, and where it is told that others wait. Off without ``destinations``."""
+
+    incidents: int = pydantic.Field(default=100, ge=1, description="So many are opened within `within`.")
+    within: quantities.Duration = pydantic.Field(default=quantities.duration("1m"), gt=0)
+    destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an incident tells of the storm.")
+
+
 class Archive(Section):
     """How long, and how much of, what was delivered is kept to be explained and replayed; nothing where either is 0."""
 
@@ -250,6 +258,7 @@ class File(Section):
     silences: Silences = Silences()
     management: Management = Management()
     self_report: SelfReport = SelfReport()
+    storm: Storm = Storm()
     tracing: Tracing = Tracing()
     rules: Path = Path("rules")
     data: Path = Path("data")

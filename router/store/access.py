@@ -10,6 +10,7 @@ from router.store import client, keys
 
 SESSION_SECONDS = 12 * 60 * 60
 MOST_ACTIONS = 100_000  # Lines of the audit log; the oldest go beyond it.
+MOST_REFUSALS, _REFUSAL_SECONDS = 10, 60 * 60  # Lines of one person, so that nobody writes the log full.
 _SIGN_INS, _SIGN_IN_SECONDS = 10, 60
 
 _token = msgspec.msgpack.Decoder(access.Token).decode
@@ -75,13 +76,7 @@ class Sessions:
 
     async def may_try(self, address: str, most: int = _SIGN_INS) -> bool:
         """Count a try to sign in from an address; False where there were more than ``most`` within a minute."""
-        name = keys.sign_ins(address)
-        async with client.failures():
-            pipeline = self._connection.pipeline(transaction=True)
-            pipeline.incr(name)
-            pipeline.expire(name, _SIGN_IN_SECONDS, nx=True)
-            tried, _ = await pipeline.execute()
-        return bool(tried <= most)
+        return await _count(self._connection, keys.sign_ins(address), _SIGN_IN_SECONDS) <= most
 
     async def put_away(self, state: str, value: bytes, seconds: int) -> None:
         """Remember something of a sign-in that is under way elsewhere."""
@@ -107,6 +102,12 @@ class Audit:
             packed = {"a": msgspec.msgpack.encode(action)}
             await self._connection.xadd(keys.AUDIT, packed, maxlen=MOST_ACTIONS, approximate=True)
 
+    async def refused(self, action: access.Action) -> None:
+        """Add a line of something that its person may not do, unless there were many of them within the hour."""
+        counted = keys.refusals(access.digest(action.by))
+        if await _count(self._connection, counted, _REFUSAL_SECONDS) <= MOST_REFUSALS:
+            await self.write(action)
+
     async def page(self, before: str, most: int) -> tuple[list[access.Action], str]:
         """Lines older than a place in the log (empty: the newest), and where the page ends (empty: the end)."""
         async with client.failures():
@@ -116,3 +117,13 @@ class Audit:
 
 def _of(secret: str) -> str:
     return keys.session(access.digest(secret))
+
+
+async def _count(connection: Any, name: str, seconds: int) -> int:
+    """Count once more; how often that was within so many seconds of the first time."""
+    async with client.failures():
+        pipeline = connection.pipeline(transaction=True)
+        pipeline.incr(name)
+        pipeline.expire(name, seconds, nx=True)
+        counted, _ = await pipeline.execute()
+    return int(counted)

@@ -16,12 +16,16 @@
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
 | ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
 | ``ir:{pages}:updates:PAGE``      | zset   | update of a page → when                           | an hour         |
+| ``ir:{storm}:admitted``          | zset   | episode and incident key → when it was let in     | a minute or so  |
+| ``ir:{storm}:waiting``           | zset   | episode and incident key → its turn               | while it waits  |
+| ``ir:{storm}:now``               | hash   | ``since``, ``last``: when an alert storm was      | while there is  |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
 | ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
 | ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
+| ``ir:{access}:refusals:DIGEST``  | string | how often somebody asked for what they may not    | an hour         |
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
@@ -48,6 +52,9 @@ SILENCES = "ir:{silences}:all"
 GATE = "ir:{pages}:gate"
 POSTS = "ir:{pages}:posts"
 TOUCHED = "ir:{pages}:touched"
+ADMITTED = "ir:{storm}:admitted"
+WAITING = "ir:{storm}:waiting"
+STORM = "ir:{storm}:now"
 TOKENS = "ir:{access}:tokens"
 AUDIT = "ir:{access}:audit"
 WORKERS = "ir:{inbox}:workers"
@@ -81,6 +88,11 @@ def seen(digest: str) -> str:
 def sign_in(digest: str) -> str:
     """The key of a sign-in that is under way elsewhere, by the hash of its state."""
     return f"ir:{{access}}:sign-in:{digest}"
+
+
+def refusals(digest: str) -> str:
+    """The key of how often somebody, by the hash of what they are known by, asked for what they may not."""
+    return f"ir:{{access}}:refusals:{digest}"
 
 
 def session(digest: str) -> str:

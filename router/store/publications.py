@@ -98,12 +98,16 @@ class Publications:
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""
         names = await self.names()
+        await self.wake(names)
+        return len(names)
+
+    async def wake(self, names: Sequence[str]) -> None:
+        """Have these incidents looked at now."""
         async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             for name in names:
                 pipeline.zadd(keys.timers(keys.shard(name)), {name: 0})
             await pipeline.execute()
-        return len(names)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
         """Give the lease back; the incident is due again at ``due`` (0: when it changes). True: due at once."""

@@ -30,6 +30,8 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "share": (1, 1),
     "room": (1, 1),
     "raise": (1, 1),
+    "admit": (2, 2),
+    "storm": (3, 3),
 }
 
 

@@ -110,9 +110,30 @@ circuit_open = prometheus_client.Gauge(
 )
 breaker_closed = prometheus_client.Gauge(
     "incident_router_breaker_closed",
-    "1 while what would be posted automatically waits for a person, because there was too much of it.",
+    "1 while what would be posted automatically waits for a person: there was too much of it, or a source has "
+    "contradicted itself.",
     registry=REGISTRY,
 )
+
+contradictions = prometheus_client.Counter(
+    "incident_router_contradictions",
+    "Deliveries that say of the same alert that it fires and that it is resolved, by source.",
+    ["source"],
+    registry=REGISTRY,
+)
+
+storm_waiting = prometheus_client.Gauge(
+    "incident_router_storm_waiting",
+    "Incidents that are held back in an alert storm and wait for their turn to open.",
+    registry=REGISTRY,
+)
+
+storms = prometheus_client.Counter(
+    "incident_router_storms",
+    "Alert storms that have begun: more incidents were to be opened than may be in a while.",
+    registry=REGISTRY,
+)
+
 quarantine_dropped = prometheus_client.Counter(
     "incident_router_quarantine_dropped",
     "Bodies that had to leave a full quarantine before a person has looked at them.",

@@ -1,11 +1,13 @@
 """The router's own failure, seen: an incident where an account at a vendor has stopped working, where the breaker
-of the pages is closed or they are frozen for long, and a ping elsewhere.
+of the pages is closed, they are frozen for long or an alert storm holds incidents back, and a ping elsewhere.
 
 What it reports goes the way of every alert, through the inbox, so it is written down, folded and reconciled like one.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
@@ -15,7 +17,7 @@ from router.outbound import errors
 from router.store import gate, health, stream
 from router.store import incidents as incident_store
 from router.telemetry import log
-from router.worker import bound, breaker, reports
+from router.worker import bound, breaker, reports, storm
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,11 @@ class Wanted:
     """How the router reports itself: at which destinations, after how long (microseconds), and where it is pinged.
 
     ``frozen_after`` is how long pages may be frozen before that is reported. ``place`` is the configuration file, which
-    is what a report is decided by.
+    is what a report is decided by. ``of_storms`` are the destinations at which alert storms are told.
     """
 
     destinations: tuple[str, ...] = ()
+    of_storms: tuple[str, ...] = ()
     after: int = 300_000_000
     frozen_after: int = 14_400_000_000
     ping: Callable[[], Awaitable[None]] | None = None
@@ -45,9 +48,11 @@ class Own:
         store: incident_store.Incidents,
         inbox: stream.Inbox,
         at_gate: gate.Gate,
+        storms: storm.Storms,
         randomness: identity.Randomness,
     ) -> None:
-        """Take what is wanted, the destinations and how they fare, the way into the inbox, and the pages' gate."""
+        """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
+        self._storms = storms
         self._gate = at_gate
         self._wanted = wanted
         self._places = places
@@ -58,19 +63,19 @@ class Own:
         self._log = log.get("worker")
 
     async def turn(self, now: int) -> None:
-        """Report what has failed for long enough, and what works again; each once."""
-        if not self._wanted.destinations:
-            return
-        known = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
-        findings = [
-            *reports.accounts(known, self._wanted.after, now),
-            *reports.pages(await self._gate.state(), self._wanted.frozen_after, now),
-        ]
+        """Report what has failed for long enough, and what works again; each once. Alert storms have their turn."""
+        findings = [reports.storm(await self._storms.turn())]
+        if self._wanted.destinations:
+            known = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
+            findings += reports.accounts(known, self._wanted.after, now)
+            findings += reports.pages(await self._gate.state(), self._wanted.frozen_after, now)
         held = await self._store.read([finding.report.key for finding in findings])
         for finding in findings:
             reported = held[finding.report.key].incident.status != "closed"
             if finding.fires and not reported:
                 await self._say(finding, "firing", now)
+            elif finding.fires:
+                await self._tell_anew(finding, held[finding.report.key])
             elif finding.fires is False and reported:
                 await self._say(finding, "resolved", now)
 
@@ -87,20 +92,40 @@ class Own:
     async def _say(self, finding: reports.Finding, status: alerts.Status, now: int) -> None:
         report = finding.report
         targets = self._targets(report)
-        if not targets:
+        if not targets and status == "firing":
             return
-        self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
+        if report.kind != reports.STORM.kind:  # A storm is no failure, and has been logged.
+            self._log.error("own_failure" if status == "firing" else "own_recovery", **{report.kind: report.name})
         alert = report.alert(status, finding.since, now, finding.reason)
         response = decisions.Response(reports.RULE, self._wanted.place, "", targets)
         routed = (alert, decisions.Decision(report.key, report.severity, response))
         identity_of = identity.new_delivery_id(now, self._randomness)
         await self._inbox.accept(deliveries.pack(identity_of, reports.SOURCE, now, [routed]), b"")
 
+    async def _tell_anew(self, finding: reports.Finding, held: incident_store.Held) -> None:
+        """Have a report that is open say what is so now. Where it is told stays as it is."""
+        now = {target.destination: target for target in self._targets(finding.report)}
+
+        def make(held: incident_store.Held) -> incident_store.Change | None:
+            response = held.incident.response
+            if response is None or held.incident.status == "closed":
+                return None
+            targets = tuple(now.get(one.destination, one) for one in response.targets)
+            if targets == response.targets:
+                return None
+            response = msgspec.structs.replace(response, targets=targets)
+            return incident_store.Change(
+                msgspec.structs.replace(held.incident, response=response), held.version, wake=True
+            )
+
+        if make(held) is not None:
+            await self._store.change(finding.report.key, make)
+
     def _targets(self, report: reports.Report) -> tuple[decisions.Target, ...]:
         """Where it is told: at every wanted destination but those of an account that it is about."""
         failing = self._places[report.name].account if report.kind == "destination" else None
         found = []
-        for name in self._wanted.destinations:
+        for name in self._wanted.of_storms if report.kind == reports.STORM.kind else self._wanted.destinations:
             place = self._places[name]
             if place.account != failing:
                 named = "name" in place.kind.opening.model_fields

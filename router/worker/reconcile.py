@@ -16,7 +16,7 @@ from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import bound, desire, mutes, perform, story, triage
+from router.worker import bound, desire, mutes, perform, storm, story, triage
 from router.worker import pages as showing
 
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
@@ -93,8 +93,10 @@ class Reconciler:
         ticks: Callable[[], int],
         randomness: identity.Randomness,
         muting: mutes.Mutes | None = None,
+        storms: storm.Storms | None = None,
     ) -> None:
         self._muting = muting
+        self._storms = storms
         self._store = store
         self._incidents = incidents
         self._randomness = randomness
@@ -119,6 +121,8 @@ class Reconciler:
             session = Session(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             lease = session.lease
+            if self._storms is not None:
+                await self._storms.heed(session, self._places)
             due = await self._rounds(session)
             moments = [moment for moment in (due, timing.due(lease.incident)) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session))

@@ -1,11 +1,14 @@
-"""What the router may have to report of itself: an account that fails, a breaker that is closed, a long freeze."""
+"""What the router may have to report of itself: an account that fails, a breaker that is closed, a long freeze, and
+an alert storm that holds incidents back.
+"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from router.domain import alert as alerts
 from router.domain import severity as severities
-from router.store import gate
+from router.store import gate, storms
 from router.worker import breaker
 
 SOURCE = RULE = "incident-router"
@@ -60,7 +63,8 @@ BREAKER = Report(
     "breaker",
     "BreakerClosed",
     "incident-router: the breaker of the public pages is closed",
-    "Too much was to be posted by itself, so it waits for a person. `incident-router breaker show` says why, "
+    "Too much was to be posted by itself, or a source has contradicted itself, so posts wait for a person. "
+    "`incident-router breaker show` says why, "
     "`incident-router reviews list` what waits, and `incident-router breaker reset` lets rules publish again.",
 )
 FREEZE = Report(
@@ -70,6 +74,13 @@ FREEZE = Report(
     "incident-router: the public pages are frozen",
     "Nothing is posted there, not even resolutions, until `incident-router thaw`.",
     severities.Severity.MINOR,
+)
+STORM = Report(
+    "storm",
+    "incidents",
+    "AlertStorm",
+    "incident-router: an alert storm holds incidents back",
+    "More incidents were to be opened at once than may be.",
 )
 
 
@@ -99,3 +110,20 @@ def pages(state: gate.State, frozen_after: int, now: int) -> Iterator[Finding]:
     freeze = state.freeze
     lasts = freeze is not None and now - freeze.at >= frozen_after
     yield Finding(FREEZE, lasts, freeze.at if freeze else 0, str(freeze) if freeze else "")
+
+
+def storm(state: storms.Storm) -> Finding:
+    """Whether there is an alert storm, and what is told of it now: how many wait, roughly, and since when it lasts."""
+    begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
+    waiting = f"At least {_roughly(state.waiting)} wait" if state.waiting else "None waits any more"
+    told = (
+        f"{STORM.text} {waiting}; the first began to wait at {begun}. Each opens when there is room, the most severe "
+        "first. `incident-router incidents show` says of each whether it waits."
+    )
+    return Finding(replace(STORM, text=told), state.since > 0, state.since, f"{state.waiting} incidents wait")
+
+
+def _roughly(count: int) -> int:
+    """1, 2 or 5 with noughts: as a number that is told again only when it has changed a good deal."""
+    power: int = 10 ** (len(str(count)) - 1)
+    return max(step for step in (power, 2 * power, 5 * power) if step <= count)

@@ -1,5 +1,6 @@
 """What an incident's timeline is told of operations and of what people do at the vendors."""
 
+from router.documents import quantities
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import timeline
@@ -73,3 +74,21 @@ def over(publication: publications.Publication, now: int) -> timeline.Event:
     """Tell that a review came to nothing."""
     at = publication.destination
     return timeline.Event(now, "review", f"At {at}: it was over before anyone acted; nothing is shown.", at)
+
+
+def held(most: int, within: int, now: int) -> timeline.Event:
+    """Tell that nothing is opened yet: there are more incidents than may open in a while (microseconds)."""
+    limit = f"{most} incidents have begun to open within {quantities.shown(within)}"
+    text = f"It waits: alert storm, {limit}. It opens when there is room, the most severe first."
+    return timeline.Event(now, "storm", text)
+
+
+def freed(since: int, now: int) -> timeline.Event:
+    """Tell that it waits no more."""
+    waited = round((now - since) / 1_000_000)
+    return timeline.Event(now, "storm", f"It is held back no longer, after {waited} s in an alert storm.")
+
+
+def over_in_storm(now: int) -> timeline.Event:
+    """Tell that it never opened."""
+    return timeline.Event(now, "storm", "It was over before its turn in an alert storm: nothing was opened.")

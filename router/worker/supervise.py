@@ -28,7 +28,7 @@ class Pace:
     drain_seconds: float = 8.0
     refresh_seconds: float = 1.0
     ask_seconds: float = 30.0
-    own_seconds: float = 5.0
+    own_seconds: float = 1.0
     ping_seconds: float = 60.0
 
 

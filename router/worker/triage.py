@@ -9,10 +9,10 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
-from router.store import codec, errors, keys, stream
+from router.store import codec, errors, gate, keys, stream
 from router.store import incidents as incident_store
 from router.telemetry import log, tracing
-from router.worker import mutes
+from router.worker import contradictions, mutes
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
@@ -31,7 +31,7 @@ class Arrival(NamedTuple):
 class Triage:
     """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at.
 
-    ``muting`` tells which alerts are not heard of now.
+    ``muting`` tells which alerts are not heard of now; ``at_gate`` is closed to a source that contradicts itself.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Triage:
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
+        at_gate: gate.Gate,
         muting: mutes.Mutes | None = None,
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
@@ -48,6 +49,7 @@ class Triage:
         self._store = store
         self._randomness = randomness
         self._wake = wake
+        self._gate = at_gate
         self._muting = muting
         self._traces = traces
         self._log = log.get("triage")
@@ -87,6 +89,7 @@ class Triage:
                 await self._reader.bury(entry, str(error))
                 continue
             readable.append(entry)
+            await contradictions.heed(delivery, self._gate)
             trace = delivery.trace
             if self._traces.on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)

@@ -181,6 +181,14 @@ CASES = [
         "IncidentRouterBreakerClosed", "after its process ended", "9m", {of_process("breaker_closed", "w"): "1 1 0x9"}
     ),
     Case(
+        "IncidentRouterAlertStorm",
+        "for a minute, as both workers see it",
+        "4m",
+        {of_process("storm_waiting", "w"): "0 7x9", of_process("storm_waiting", "w2"): "0 7x9"},
+        (A,),
+    ),
+    Case("IncidentRouterAlertStorm", "over within the minute", "4m", {of_process("storm_waiting", "w"): "0 0 7 0x9"}),
+    Case(
         "IncidentRouterRulesRefused",
         "at one of two webs",
         "4m",

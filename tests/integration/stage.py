@@ -6,9 +6,9 @@ import random
 
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
-from router.store import components, counts, gate, incidents, keys, publications, silences, stream
+from router.store import components, counts, gate, incidents, keys, publications, silences, storms, stream
 from router.telemetry import tracing
-from router.worker import bound, desire, mutes, pages, perform, reconcile, triage
+from router.worker import bound, desire, mutes, pages, perform, reconcile, storm, triage
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -55,7 +55,9 @@ class Stage:
         passed=lambda _: None,
         limits: pages.Limits = GENEROUS,
         traces: tracing.Traces = tracing.OFF,
+        most: gate.Limit | None = None,
     ) -> None:
+        """Make the stages; ``most`` is how many incidents may open in how long, all of them where it is left out."""
         self.connection = connection
         self.inbox = stream.Inbox(connection)
         self.reader = stream.Reader(connection, consumer)
@@ -75,10 +77,13 @@ class Stage:
             self.incidents,
             randomness=NoJitter(),
             wake=self.rung.update,
+            at_gate=gate.Gate(connection),
             muting=self.mutes,
             traces=traces,
         )
         self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
+        count = storms.Storms(connection, most) if most is not None else None
+        self.storms = storm.Storms(count, self.incidents, self.publications)
         self.reconciler = reconcile.Reconciler(
             self.publications,
             self.incidents,
@@ -88,6 +93,7 @@ class Stage:
             ticks=itertools.count().__next__,
             randomness=NoJitter(),
             muting=self.mutes,
+            storms=self.storms,
         )
 
     async def deliver(

@@ -49,14 +49,14 @@ class Scene:
         self.connection = connection
         self.breakers = breaker.Breakers(random.Random(1))
         self.store = incidents.Incidents(connection)
-        wanted = own.Wanted(destinations, 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
+        wanted = own.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         inbox = stream.Inbox(connection)
         self.gate = gate.Gate(connection)
+        self.stage = stage.Stage(connection)
         self.own = own.Own(
             wanted, PLACES, self.breakers,
-            store=self.store, inbox=inbox, at_gate=self.gate, randomness=random.Random(2),
+            store=self.store, inbox=inbox, at_gate=self.gate, storms=self.stage.storms, randomness=random.Random(2),
         )  # fmt: skip
-        self.stage = stage.Stage(connection)
 
     async def reported(self) -> list[tuple[str, str, list[str]]]:
         """What stands in the inbox: destination, status, and where it is told."""
@@ -125,7 +125,7 @@ def test_what_fails_is_never_reported_through_its_own_account_nor_where_nothing_
 def test_the_report_fits_what_each_kind_opens():
     scene = own.Own(
         own.Wanted(("on-call", "devhelm")), PLACES, breaker.Breakers(random.Random(1)),
-        store=None, inbox=None, at_gate=None, randomness=random.Random(1),
+        store=None, inbox=None, at_gate=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip
     (named,) = scene._targets(reports.of_account("devhelm"))
     assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"

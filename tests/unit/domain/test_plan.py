@@ -268,3 +268,14 @@ def test_acting_on_the_plan_always_comes_to_rest(desired, observed):
                 observed, state=state, digest=desired.content.digest, vendor_id="v1", acted_at=NOW + 2, taken_over=""
             )
     pytest.fail(f"still at {found}")
+
+
+class TestAlertStorm:
+    def test_what_is_held_back_is_not_opened_and_looked_at_again_should_nobody_call_it(self):
+        for desired in (wanted(), wanted(public=True, publish="auto"), wanted(public=True, publish="review")):
+            found = step(desired, known(held_since=NOW - 5))
+            assert found == plan.Rest("alert storm: waits for its turn", NOW + plan.HELD_LOOK, "time")
+            assert plan.review_of(desired, found) == ""
+
+    def test_what_is_over_waits_for_nothing(self):
+        assert step(wanted(False), known(held_since=NOW - 5)).waits_for == "nothing"

@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import severity
-from router.store import gate
+from router.store import gate, storms
 from router.worker import breaker, reports
 
 NOW = 1_700_000_000_000_000
@@ -36,8 +36,8 @@ def test_a_closed_breaker_is_reported_at_once_and_a_freeze_after_a_while():
 
 
 def test_each_report_is_an_incident_of_its_own():
-    every = [reports.BREAKER, reports.FREEZE, reports.of_account("a"), reports.of_account("b")]
-    assert len({one.key for one in every}) == len({one.alert("firing", 1, 2, "").identity for one in every}) == 4
+    every = [reports.BREAKER, reports.FREEZE, reports.STORM, reports.of_account("a"), reports.of_account("b")]
+    assert len({one.key for one in every}) == len({one.alert("firing", 1, 2, "").identity for one in every}) == 5
     assert reports.of_account("a").key == 'incident-router{destination="a"}'
 
 
@@ -48,3 +48,18 @@ def test_its_end_is_newer_than_its_beginning():
     assert (ended.starts_at, ended.ends_at) == (NOW + 9, NOW + 9)
     assert begun.identity == ended.identity
     assert begun.labels == {"alertname": "PagesFrozen", "pages": "freeze"}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "told"), [(0, "None waits"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")]
+)
+def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
+    found = reports.storm(storms.Storm(waiting, NOW))
+    assert (found.fires, found.since, found.reason) == (True, NOW, f"{waiting} incidents wait")
+    assert told in found.report.text
+    assert "began to wait at 2023-11-14 22:13:20+00:00" in found.report.text
+    assert found.report.key == reports.STORM.key == 'incident-router{storm="incidents"}'
+
+
+def test_without_a_storm_there_is_nothing_to_report():
+    assert reports.storm(storms.Storm()).fires is False

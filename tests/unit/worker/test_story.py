@@ -81,3 +81,11 @@ def test_what_waits_is_told_with_all_that_would_be_shown():
 
 def test_a_review_that_came_to_nothing_is_told():
     assert "before anyone acted" in story.over(known(), NOW).text
+
+
+def test_what_an_alert_storm_holds_back_is_told_with_the_limit_and_how_long_it_took():
+    event = story.held(100, 60_000_000, NOW)
+    assert (event.what, event.at) == ("storm", NOW)
+    assert "100 incidents have begun to open within 1m" in event.text
+    assert "after 90 s in an alert storm" in story.freed(NOW - 90_000_000, NOW).text
+    assert "over before its turn" in story.over_in_storm(NOW).text

@@ -1,0 +1,136 @@
+"""Alerts of 2,000 incidents at once: few open in a while, one incident tells of the others, none is lost or doubled."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from router.store import keys
+from router.worker import reports
+from tests.end_to_end import harness
+from tests.faults import topologies
+
+KEYS, GO_ON = 2_000, 120
+MOST, WITHIN_SECONDS = 50, 3
+RULES = """
+rules:
+  - name: down
+    when: {source: alertmanager}
+    group_by: [labels.key]
+    severity: major
+    open:
+      - {at: on-call, name: "Key {{ alert.labels.key }}"}
+      - {at: devhelm, title: "Key {{ alert.labels.key }}"}
+"""
+STORM = f"storm: {{incidents: {MOST}, within: {WITHIN_SECONDS}s, destinations: [on-call]}}\n"
+
+
+class Place:
+    """One web, two workers, their Valkey and both vendors."""
+
+    def __init__(self, folder: Path, at: harness.Vendors, valkey: topologies.Topology) -> None:
+        self.at = at
+        self._folder = folder
+        self._file = harness.configure(folder, at, rules=RULES)
+        self._file.write_text(f"redis: {{url: {valkey.settings['url']}}}\n{STORM}{self._file.read_text()}")
+        self.connection = redis.Redis.from_url(valkey.settings["url"])
+        self.workers = [self._start("worker", "--name", f"w{number}", "--health-port", "0") for number in range(2)]
+        self._web = self._start("web", "--console-port", "0")
+        self._url = self._web.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+
+    def _start(self, kind: str, *more: str) -> harness.Process:
+        command = [harness.COMMAND, kind, "--config", str(self._file), *more]
+        return harness.Process(command, self._folder, "-".join((kind, *more)), **harness.SECRETS)
+
+    def kill_worker(self) -> None:
+        """SIGKILL one of the two, and start it again."""
+        self.workers[0].kill()
+        self.workers[0] = self._start("worker", "--name", "w0", "--health-port", "0")
+
+    def stop(self) -> None:
+        self.connection.close()
+        for one in (self._web, *self.workers):
+            one.kill()
+
+    def says(self, status: str, numbers: range) -> None:
+        """Alertmanager says that of so many incidents, a thousand alerts in a delivery."""
+        for first in range(numbers.start, numbers.stop, 1000):
+            alerts = [told(status, number) for number in range(first, min(first + 1000, numbers.stop))]
+            body = {"version": "4", "groupKey": "g", "receiver": "r", "status": status, "alerts": alerts}
+            code, answer = harness.ask(f"{self._url}/v1/webhooks/alertmanager", body, harness.TOKEN)
+            assert code == 202, answer
+
+    def waiting(self) -> int:
+        return int(self.connection.zcard(keys.WAITING))
+
+    def opened(self) -> dict[str, dict[str, list[str]]]:
+        """What each vendor has by name: ``open`` or ``resolved``, once for each time that it was opened."""
+        state = self.at.state()
+        found: dict[str, dict[str, list[str]]] = {"on-call": {}, "devhelm": {}}
+        for one in state["incident-io"]["incidents"]:
+            over = one["incident_status"]["category"] == "closed"
+            found["on-call"].setdefault(one["name"], []).append("resolved" if over else "open")
+        for one in state["devhelm"]["incidents"]:
+            over = one["incident"]["status"] == "RESOLVED"
+            title = one["incident"]["title"].partition(" [")[0]  # The router's own reference follows.
+            found["devhelm"].setdefault(title, []).append("resolved" if over else "open")
+        return found
+
+
+def told(status: str, number: int) -> dict:
+    over = {"endsAt": "2026-11-21T09:00:00Z"} if status == "resolved" else {}
+    labels = {"alertname": "Down", "key": f"k{number}"}
+    return {
+        "status": status,
+        "labels": labels,
+        "startsAt": "2026-11-21T08:00:00Z",
+        "fingerprint": f"{number:016x}",
+    } | over
+
+
+@pytest.fixture
+def place(tmp_path) -> Iterator[Place]:
+    with harness.vendors() as at, topologies.running(topologies.Standalone(tmp_path)) as valkey:
+        made = Place(tmp_path, at, valkey)
+        with contextlib.closing(contextlib.ExitStack()) as stack:
+            stack.callback(made.stop)
+            yield made
+
+
+def as_they_should(place: Place) -> bool:
+    """Whether those that still fire are open at both vendors, and nothing else of ours is."""
+    still = {f"Key k{number}" for number in range(GO_ON)}
+    found = place.opened()
+    return all(
+        {name for name, states in by_name.items() if "open" in states and name != reports.STORM.title} == still
+        for by_name in found.values()
+    )
+
+
+def too_fast(place: Place) -> list[str]:
+    """Where more incidents had been opened than the windows that had begun by then let in."""
+    calls = [call["at"] for call in place.at.calls("POST", vendor="devhelm") if call["path"].endswith("/v1/incidents")]
+    windows = [(at - calls[0]) // (WITHIN_SECONDS * 1_000_000) + 2 for at in calls]
+    return [f"{count} in {number} windows" for count, number in enumerate(windows, 1) if count > MOST * number]
+
+
+@pytest.mark.timeout(200)
+def test_of_2000_incidents_at_once_few_open_one_tells_of_the_others_and_in_the_end_all_that_fire_are_open_once(place):
+    place.says("firing", range(KEYS))
+    harness.eventually("most of them wait", lambda: place.waiting() > KEYS * 3 // 4)
+    harness.eventually("one incident tells of it", lambda: place.opened()["on-call"].get(reports.STORM.title))
+    place.kill_worker()
+    place.says("resolved", range(GO_ON, KEYS))
+    harness.eventually("what still fires is open, and nothing else", lambda: as_they_should(place), 90)
+    assert too_fast(place) == []
+    place.says("resolved", range(GO_ON))
+    storm = reports.STORM.title
+    harness.eventually("the storm is over", lambda: place.opened()["on-call"][storm] == ["resolved"], 60)
+    for by_name in place.opened().values():
+        times = Counter({name: len(states) for name, states in by_name.items()})
+        assert times.most_common(1)[0][1] == 1, times.most_common(3)
+        assert len(by_name) < KEYS // 2
+    assert place.waiting() == 0

@@ -1,0 +1,81 @@
+"""What waits in an alert storm is shown as waiting, by the API, the console and the commands that ask them."""
+
+import pytest
+
+from router.cli import incidents as shown
+from router.store import gate
+from router.store import storms as storm_store
+from router.worker import storm
+from tests.integration import desk
+
+WAITS = "alert storm: waits for its turn"
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    """At a desk whose worker lets one incident open in an hour."""
+
+    def run(body):
+        async def limited(at):
+            limit = storm_store.Storms(at.connection, gate.Limit(1, 3_600_000_000))
+            at.on.reconciler._storms = storm.Storms(limit, at.on.incidents, at.on.publications)
+            await at.deliver(desk.firing("a"), desk.firing("b"))
+            await body(at)
+
+        desk.playing(with_redis, tmp_path, limited)
+
+    return run
+
+
+async def _held(at, client) -> str:
+    """Which of the two waits."""
+    waits = []
+    for service in ("a", "b"):
+        one = (await client.get(f"/api/v1/incidents/{desk.key(service)}")).json()
+        if any(each["next"] == WAITS for each in one["publications"]):
+            assert {each["next"] for each in one["publications"]} == {WAITS}
+            assert "It waits: alert storm" in one["timeline"][-1]["text"]
+            assert one["timeline"][-1]["what"] == "storm"
+            waits.append(service)
+    [held] = waits
+    return held
+
+
+def test_the_api_says_what_happens_next_and_the_timeline_why(play):
+    async def body(at):
+        assert await _held(at, await at.as_("viewer")) in {"a", "b"}
+        assert at.on_call.kinds == ["open"]
+
+    play(body)
+
+
+def test_the_console_s_page_of_the_incident_says_so(play):
+    async def body(at):
+        client, _ = await at.browser("viewer")
+        held = await _held(at, await at.as_("viewer"))
+        page = (await client.get("/incident", params={"key": desk.key(held)})).text
+        assert WAITS in page
+        assert "It waits: alert storm" in page
+
+    play(body)
+
+
+def test_a_post_that_waits_with_its_incident_is_nobody_s_review(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        held = await _held(at, client)
+        listed = (await client.get("/api/v1/reviews")).json()["items"]
+        assert [one["incident"] for one in listed] == [desk.key("b" if held == "a" else "a")]
+
+    play(body)
+
+
+def test_the_command_says_so_too(play, capsys):
+    async def body(at):
+        held = await _held(at, await at.as_("viewer"))
+        one = await at.parts.ask.incident(desk.key(held))
+        shown._print(one)
+        said = " ".join(capsys.readouterr().out.split())
+        assert f"on-call: absent {WAITS}" in said
+
+    play(body)

@@ -1,0 +1,86 @@
+"""An alert storm is told: by one incident of the router's own, which says how many wait and ends with the storm."""
+
+import pytest
+
+from router import settings
+from router.store import gate, keys
+from router.worker import own, storm
+from tests.integration import stage, storm_scene
+
+
+class Parent:
+    """What tells of the storm, beside the scene: two vendors, whose accounts are told apart."""
+
+    def __init__(self, scene: storm_scene.Scene, *destinations: str) -> None:
+        self.scene = scene
+        self.on = scene.on
+        self.at = {place.name: place for place in scene.places}
+        self.own = own.Own(
+            own.Wanted((), destinations), self.at, scene.on.performer.breakers,
+            store=scene.on.incidents, inbox=scene.on.inbox, at_gate=gate.Gate(scene.connection),
+            storms=scene.on.storms, randomness=stage.NoJitter(),
+        )  # fmt: skip
+
+    async def turn(self) -> None:
+        await self.own.turn(self.on.redis_time())
+        await self.on.turn()
+
+    def texts(self) -> list[str]:
+        """What the parent says at the vendor, and as what it stands there: only ever one."""
+        found = self.scene.pager.incidents.values()
+        return [f"{one['state']} {one['content'].fields['body']}" for one in found if "body" in one["content"].fields]
+
+
+def test_one_incident_tells_of_the_storm_how_many_wait_and_ends_when_none_has_waited_for_the_window(with_redis):
+    async def play(scene):
+        parent = Parent(scene, "on-call")
+        await parent.turn()
+        assert parent.texts() == []
+        await scene.fires("a", "b", "c")
+        await parent.turn()
+        await parent.turn()
+        assert [text.partition(" wait;")[0] for text in parent.texts()] == [
+            "open More incidents were to be opened at once than may be. At least 1"
+        ]
+        await scene.fires("d", "e", "f", "g")
+        await parent.turn()
+        assert "At least 5 wait" in parent.texts()[0]
+        await scene.fires("c", "d", "e", "f", "g", resolved=True)
+        await parent.turn()
+        assert "open" in parent.texts()[0]
+        assert "None waits any more" in parent.texts()[0]
+        await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - stage.HOUR)
+        await parent.turn()
+        assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved"]
+        assert scene.opened() == ["a", "b", "incident-router:"]
+
+    storm_scene.playing(with_redis, play)
+
+
+def test_where_it_is_not_wanted_any_more_the_storm_s_incident_ends(with_redis):
+    async def play(scene):
+        parent = Parent(scene, "on-call")
+        await scene.fires("a", "b", "c")
+        await parent.turn()
+        scene.on.storms = storm.Storms(None, scene.on.incidents, scene.on.publications)
+        await Parent(scene).turn()
+        assert parent.texts()[0].startswith("resolved")
+
+    storm_scene.playing(with_redis, play)
+
+
+def test_a_place_where_storms_are_told_has_to_be_there_and_no_customers_see_it(tmp_path):
+    file = tmp_path / "router.yaml"
+    file.write_text(
+        "storm: {destinations: [on-cal, page], incidents: 0, within: 0}\n"
+        "destinations:\n  page: {kind: incident-io-status-page, api_key: {env: KEY}, page: Acme}\n"
+    )
+    with pytest.raises(settings.Refused) as refused:
+        settings.load(file, {"KEY": "k"})
+    assert '"incidents": input should be greater than or equal to 1' in str(refused.value)
+    assert '"within": input should be greater than 0' in str(refused.value)
+    file.write_text(file.read_text().replace(", incidents: 0, within: 0", ""))
+    with pytest.raises(settings.Refused) as refused:
+        settings.load(file, {"KEY": "k"})
+    assert 'unknown destination "on-cal"' in str(refused.value)
+    assert '"page" is public: customers would see it' in str(refused.value)

@@ -1,0 +1,84 @@
+"""What somebody asks for who may not: refused, and written down, but by nobody so often that the log is full of it."""
+
+import pytest
+
+from router.domain import access
+from router.store import access as access_store
+from router.store import keys
+from tests.integration import desk
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, **more)
+
+    return run
+
+
+async def refused(at) -> list[access.Action]:
+    """The lines of the audit log that tell of what was not allowed, the newest first."""
+    lines, _ = await access_store.Audit(at.connection).page("", 1000)
+    return [one for one in lines if one.what == "request"]
+
+
+def test_a_role_that_does_not_suffice_leaves_a_line_of_who_asked_for_what_from_where(play):
+    async def body(at):
+        client = await at.as_("viewer", name="ann")
+        [held] = await access_store.Tokens(at.connection).read()
+        assert (await client.post(f"{API}/freeze", json={"reason": "no"})).status_code == 403
+        assert (await client.get("/audit?cursor=secret")).status_code == 403
+        second, first = await refused(at)
+        assert (first.who, first.by, first.address) == ("ann", f"token {held.id}", "127.0.0.1")
+        assert (first.subject, second.subject) == (f"POST {API}/freeze", "GET /audit")
+        assert first.outcome == "refused: this takes the role responder, and yours is viewer"
+
+    play(body)
+
+
+def test_a_form_that_is_not_of_the_session_leaves_a_line_too(play):
+    async def body(at):
+        client, csrf = await at.browser("responder", name="bob")
+        assert (await client.post("/silences", data={"csrf": "forged"})).status_code == 403
+        [line] = await refused(at)
+        assert (line.who, line.subject) == ("bob", "POST /silences")
+        assert csrf not in line.outcome
+        assert "not one of this session" in line.outcome
+
+    play(body)
+
+
+def test_who_may_or_is_nobody_leaves_no_such_line(play):
+    async def body(at):
+        admin, nobody = await at.as_("admin"), await at.as_("")
+        assert (await admin.get(f"{API}/audit")).status_code == 200
+        assert (await nobody.get(f"{API}/audit")).status_code == 401
+        assert await refused(at) == []
+
+    play(body)
+
+
+def test_of_one_person_no_more_than_so_many_lines_are_written_within_an_hour(play):
+    async def body(at):
+        eager, other = await at.as_("viewer", name="ann"), await at.as_("viewer", name="bob")
+        for _ in range(access_store.MOST_REFUSALS + 5):
+            assert (await eager.get(f"{API}/audit")).status_code == 403
+        assert len(await refused(at)) == access_store.MOST_REFUSALS
+        assert (await other.get(f"{API}/audit")).status_code == 403
+        assert (await refused(at))[0].who == "bob"
+        [counted, _] = [key async for key in at.connection.scan_iter(keys.refusals("*"))]
+        assert 0 < await at.connection.ttl(counted) <= 3600
+
+    play(body)
+
+
+def test_a_path_of_any_length_makes_a_line_of_some(play):
+    async def body(at):
+        client = await at.as_("viewer")
+        assert (await client.delete(f"{API}/tokens/{'x' * 5000}")).status_code == 403
+        [line] = await refused(at)
+        assert len(line.subject) < 250
+
+    play(body)

@@ -1,0 +1,132 @@
+"""How many incidents begin to open in a while, on a real server: counted once each, in order, by Redis' clock."""
+
+import asyncio
+
+from router.domain import severity
+from router.store import gate, keys, storms
+
+HOUR = 3_600_000_000
+MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
+
+
+def episode(number: int | str) -> storms.Episode:
+    return storms.Episode(f"e{number}", f'key {number}{{labels.a="b c"}}')
+
+
+async def one_by_one(at: storms.Storms, numbers, level=MAJOR) -> list[bool]:
+    return [await at.admits(episode(number), level, number * 1000) for number in numbers]
+
+
+async def pass_by(connection) -> None:
+    """Let the window be over: all that was let in was let in long ago."""
+    await connection.delete(keys.ADMITTED)
+
+
+def test_no_more_are_let_in_than_may_and_the_others_wait(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(2, HOUR))
+        assert await at.look() == storms.Storm()
+        assert await one_by_one(at, range(5)) == [True, True, False, False, False]
+        assert (await at.look()).waiting == 3
+
+    with_redis(body)
+
+
+def test_who_was_let_in_is_let_in_again_and_counted_once(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(2, HOUR))
+        assert await one_by_one(at, [1, 1, 1, 2, 1, 3]) == [True] * 5 + [False]
+
+    with_redis(body)
+
+
+def test_of_many_workers_at_once_no_more_are_let_in_than_may(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(7, HOUR))
+        let_in = await asyncio.gather(*(at.admits(episode(number), MAJOR, number) for number in range(50)))
+        assert sum(let_in) == 7
+        assert (await at.look()).waiting == 43
+
+    with_redis(body)
+
+
+def test_the_most_severe_is_next_and_then_who_waits_longest_and_nobody_comes_in_between(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(2, HOUR))
+        await one_by_one(at, [1, 2, 8, 7])
+        await one_by_one(at, [9], CRITICAL)
+        assert (await at.look()).next == ()
+        await pass_by(connection)
+        assert (await at.look()).next == (episode(9), episode(7))
+        assert await one_by_one(at, [10, 8, 7]) == [False, False, True]
+        assert await one_by_one(at, [11], CRITICAL) == [False]
+        assert await one_by_one(at, [9], CRITICAL) == [True]
+        assert (await at.look()).waiting == 3
+
+    with_redis(body)
+
+
+def test_a_newcomer_goes_first_where_it_is_worse_than_all_that_wait(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(1, HOUR))
+        await one_by_one(at, [1, 2])
+        await pass_by(connection)
+        assert await one_by_one(at, [3], CRITICAL) == [True]
+
+    with_redis(body)
+
+
+def test_who_gets_worse_while_it_waits_is_moved_up(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(1, HOUR))
+        await one_by_one(at, [1, 2, 3])
+        await one_by_one(at, [3], CRITICAL)
+        await pass_by(connection)
+        assert (await at.look()).next == (episode(3),)
+
+    with_redis(body)
+
+
+def test_who_leaves_waits_no_more(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(1, HOUR))
+        await one_by_one(at, [1, 2, 3])
+        await at.leave([])
+        await at.leave([episode(2), episode("unknown")])
+        await pass_by(connection)
+        assert (await at.look()).next == (episode(3),)
+
+    with_redis(body)
+
+
+def test_there_is_room_again_when_the_window_has_passed(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(1, 500_000))
+        assert await one_by_one(at, [1, 2]) == [True, False]
+        async with asyncio.timeout(10):
+            while not await at.admits(episode(2), MAJOR, 2):
+                await asyncio.sleep(0.005)
+
+    with_redis(body)
+
+
+def test_a_storm_begins_once_and_is_over_when_none_has_waited_for_as_long_as_the_window(with_redis):
+    async def body(connection):
+        at = storms.Storms(connection, gate.Limit(1, 500_000))
+        await one_by_one(at, [1, 2])
+        first, second = await at.look(), await at.look()
+        assert (first.began, second.began) == (True, False)
+        assert first.since == second.since > 0
+        await at.leave([episode(2)])
+        calm = await at.look()
+        assert (calm.waiting, calm.since, calm.ended) == (0, first.since, False)
+        async with asyncio.timeout(10):
+            while not (calm := await at.look()).ended:
+                assert calm.since == first.since
+                await asyncio.sleep(0.005)
+        assert calm.since == 0
+        seconds, micros = await connection.time()
+        assert seconds * 1_000_000 + micros >= first.since + 500_000
+        assert await at.look() == storms.Storm()
+
+    with_redis(body)
