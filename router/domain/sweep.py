@@ -57,12 +57,14 @@ class Difference(NamedTuple):
     memory: Memory
 
 
-def known(held: Iterable[tuple[incidents.Incident, int]], source: str, within: int) -> dict[str, Known]:
-    """What these incidents, each as of a time, know of the alerts of a source, by fingerprint.
+def known(
+    held: Iterable[tuple[incidents.Incident, int]], source: str, within: int, before: Mapping[str, Known] = {}
+) -> dict[str, Known]:
+    """What these incidents, each as of a time, know of the alerts of a source, by fingerprint, and what others did.
 
     An alert that would end by itself ``within`` so many microseconds is worth hearing of again.
     """
-    found: dict[str, Known] = {}
+    found = dict(before)
     for incident, now in held:
         for identity, state in incident.alerts.items():
             owner, _, fingerprint = identity.rpartition("/")
@@ -156,7 +158,7 @@ def _absent(
         was = before.get(fingerprint)
         # What was heard of since the last answer is absent for the first time now.
         if was is not None and was[:2] == (one.starts_at, one.learned_at):
-            ended[fingerprint] = max(was[2], one.starts_at)
+            ended[fingerprint] = was[2]
         else:
             absent[fingerprint] = (one.starts_at, one.learned_at, asked_at)
     return absent, ended
