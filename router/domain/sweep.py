@@ -90,8 +90,11 @@ def _wants_repeating(incident: incidents.Incident, state: incidents.AlertState, 
 
 
 def last(starts_at: int) -> int:
-    """The last microsecond that is told as the same millisecond: what ends has ended whichever of the two was told."""
-    return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND - 1
+    """The latest time that a webhook may tell of a beginning that is told as this millisecond.
+
+    A webhook's nanoseconds may have been rounded up to the next one. What ends has ended whichever of them is told.
+    """
+    return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND
 
 
 def compare(

@@ -1,5 +1,6 @@
 """Polls of an Alertmanager on a real server: what webhooks lost is healed, by one process at a time."""
 
+import asyncio
 import functools
 
 import msgspec
@@ -9,6 +10,7 @@ from router.domain import fold
 from router.sources import alertmanager
 from router.store import archive, keys, stream
 from router.telemetry import metrics
+from tests.end_to_end import harness
 from tests.integration import alerting, stage, vendor
 
 
@@ -191,3 +193,24 @@ def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis
         assert [alert.identity for alert in again.alerts] == ["am/f1"]
 
     with_redis(body)
+
+
+def test_a_running_router_asks_by_the_rules_in_force(tmp_path):
+    async def main():
+        there = alerting.Alertmanager(alerting.START)
+        there.has("f1", alerting.BEGAN, service="checkout")
+        async with there.serving() as url:
+            await asyncio.to_thread(play, url, there)
+
+    def play(url: str, there: alerting.Alertmanager) -> None:
+        with harness.vendors() as at:
+            file = harness.configure(tmp_path, at)
+            poll = f'{{kind: alertmanager, poll: {{url: "{url}", every: 1s, basic: {{env: BASIC}}}}, '
+            file.write_text(file.read_text().replace("{kind: alertmanager, ", poll))
+            with harness.router(tmp_path, file, BASIC="ann:word"):
+                harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+                there.alerts.clear()
+                harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+        assert {request.headers["authorization"] for request in there.asked} == {"Basic YW5uOndvcmQ="}
+
+    asyncio.run(main())
