@@ -57,26 +57,22 @@ class Difference(NamedTuple):
     memory: Memory
 
 
-def known(
-    held: Iterable[tuple[incidents.Incident, int]], source: str, within: int, before: Mapping[str, Known] = {}
-) -> dict[str, Known]:
-    """What these incidents, each as of a time, know of the alerts of a source, by fingerprint, and what others did.
+def learn(known: dict[str, Known], held: Iterable[tuple[incidents.Incident, int]], source: str, within: int) -> None:
+    """Add to what is known of the alerts of a source, by fingerprint, what these incidents know, each as of a time.
 
     An alert that would end by itself ``within`` so many microseconds is worth hearing of again.
     """
-    found = dict(before)
     for incident, now in held:
         for identity, state in incident.alerts.items():
             owner, _, fingerprint = identity.rpartition("/")
             if owner == source:
                 news = state.expired or _wants_repeating(incident, state, now, within)
                 one = Known(incident.key, state.starts_at, state.learned_at, not state.resolved, news)
-                found[fingerprint] = max(one, found.get(fingerprint, one), key=_weight)
+                known[fingerprint] = max(one, known.get(fingerprint, one), key=_weight)
         for identity, muted in incident.muted.items():
             owner, _, fingerprint = identity.rpartition("/")
             if owner == source and not heartbeat.beats([muted.routed]):
-                found[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, 0, True, False)
-    return found
+                known[fingerprint] = Known(incident.key, muted.routed.alert.starts_at, 0, True, False)
 
 
 def _weight(one: Known) -> tuple[bool, int]:

@@ -20,7 +20,8 @@ from router.store import errors, polls, stream
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics
 
-_AT_ONCE = 128  # Incidents that are read together, and alerts that are handed in together.
+_READ = 64  # Incidents that are read together: the door's requests wait for so many.
+_HANDED_IN = 128  # Alerts of one delivery.
 _LOOK_SECONDS = 1.0
 _AWAY_SECONDS = 5.0
 _PATIENCE = 2  # Polls that an alert may be unheard of.
@@ -151,9 +152,9 @@ class Polls:
     async def _known(self, one: Asked) -> _Here:
         """What is known here of the source's alerts: a look at all incidents, some at a time."""
         here = _Here()
-        for names in _chunks(await self._store.names()):
+        for names in _chunks(await self._store.names(), _READ):
             held = [(found.incident, found.read_at) for found in (await self._store.read(names)).values()]
-            here.alerts = sweep.known(held, one.source, _AHEAD * one.every, here.alerts)
+            sweep.learn(here.alerts, held, one.source, _AHEAD * one.every)
             here.full |= {incident.key for incident, _ in held if incident.still_fires >= fold.MOST_HELD}
         return here
 
@@ -242,6 +243,6 @@ def _is_wanted(row: Routed, full: set[str]) -> bool:
     return not heartbeat.beats([decisions.Routed(alert, decision)])
 
 
-def _chunks(of: Sequence[Any]) -> Iterator[Any]:
-    for start in range(0, len(of), _AT_ONCE):
-        yield of[start : start + _AT_ONCE]
+def _chunks(of: Sequence[Any], most: int = _HANDED_IN) -> Iterator[Any]:
+    for start in range(0, len(of), most):
+        yield of[start : start + most]

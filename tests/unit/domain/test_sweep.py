@@ -26,7 +26,9 @@ def folded(*arrived: decision.Routed, start: incident.Incident | None = None, no
 
 
 def seen(one: incident.Incident, now: int = NOW, source: str = "am") -> dict[str, sweep.Known]:
-    return sweep.known([(one, now)], source, 4 * MINUTE)
+    known: dict[str, sweep.Known] = {}
+    sweep.learn(known, [(one, now)], source, 4 * MINUTE)
+    return known
 
 
 def compared(memory, here, there, minute: int, *, whole: bool = True) -> sweep.Difference:
@@ -208,5 +210,7 @@ def test_an_alert_that_has_moved_is_where_it_fires():
     left = folded(routed("a", "resolved", 100, 200))
     now_in = msgspec.structs.replace(folded(routed("a", "firing", 300)), key="other")
     for order in ([left, now_in], [now_in, left]):
-        known = sweep.known([(one, NOW) for one in order], "am", 0)
+        known: dict[str, sweep.Known] = {}
+        for one in order:
+            sweep.learn(known, [(one, NOW)], "am", 0)
         assert (known["a"].incident, known["a"].fires) == ("other", True)
