@@ -81,8 +81,12 @@ def _weight(one: Known) -> tuple[bool, int]:
 
 
 def _wants_repeating(incident: incidents.Incident, state: incidents.AlertState, now: int, within: int) -> bool:
+    """Whether an alert that fires would soon be over only because nobody repeats it."""
+    stale_after = timing.of(incident).stale_after
     ends_soon = 0 < state.ends_at <= now + within
-    return not state.resolved and (ends_soon or timing.heard_again(incident, state, now))
+    # Webhooks that come now and then are heard of long before.
+    stale_soon = stale_after > 0 and now - state.learned_at > stale_after * 3 // 4
+    return not state.resolved and (ends_soon or stale_soon)
 
 
 def last(starts_at: int) -> int:
@@ -91,6 +95,11 @@ def last(starts_at: int) -> int:
     A webhook's nanoseconds may have been rounded up to the next one. What ends has ended whichever of them is told.
     """
     return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND
+
+
+def beginning(told: int, known: Known | None) -> int:
+    """Since when an alert fires that is told of in whole milliseconds: to the microsecond where that is known."""
+    return known.starts_at if known is not None and told <= known.starts_at <= last(told) else told
 
 
 def compare(

@@ -67,7 +67,8 @@ polls = prometheus_client.Counter(
 
 polled_alerts = prometheus_client.Counter(
     "incident_router_polled_alerts_total",
-    "Alerts that no webhook told of, by source and outcome: found where they fire, ended where they do not any more.",
+    "Alerts that no webhook told of, by source and outcome: found where they fire, "
+    "repeated where they would soon have ended here by themselves, ended where they do not fire any more.",
     ["source", "outcome"],
     registry=REGISTRY,
 )

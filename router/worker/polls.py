@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
+
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
@@ -143,7 +145,7 @@ class Polls:
             whole=whole,
         )
         over = await self._end(one, ended, here)
-        heard = await self._hear_of(one, [listed[name] for name in found], here)
+        heard = await self._hear_of(one, [_as_known(listed[name], here.alerts.get(name)) for name in found], here)
         await self._turns.remember(one.source, memory, one.every)
         if heard or over:
             self._log.warning("poll_changed", source=one.source, found=heard, ended=over, alerts=len(listed))
@@ -159,16 +161,19 @@ class Polls:
         return here
 
     async def _hear_of(self, one: Asked, found: list[alertmanager.Listed], here: _Here) -> int:
-        """Hand in what no webhook has brought and a rule wants; returns how many there were."""
-        heard = 0
+        """Hand in what no webhook has brought and a rule wants; returns how many did not fire here already."""
+        heard = again = 0
+        firing = {name for name, known in here.alerts.items() if known.fires}
         for listed in _chunks(found):
             now = self._clock()
             told = [polled.firing(alert) for alert in listed]
             routed = [(alert, self._decide(alert, now)) for alert in self._read(one, told, now)]
             wanted = [row for row in routed if _is_wanted(row, here.full)]
             await self._hand_in(one, told, wanted, now)
-            heard += len(wanted)
+            known = sum(alert.fingerprint in firing for alert, _ in wanted)
+            heard, again = heard + len(wanted) - known, again + known
         metrics.polled_alerts.labels(one.source, "found").inc(heard)
+        metrics.polled_alerts.labels(one.source, "repeated").inc(again)
         return heard
 
     async def _end(self, one: Asked, ended: Mapping[str, int], here: _Here) -> int:
@@ -230,6 +235,10 @@ def _still(incident: incidents.Incident, name: str) -> _Held | None:
         decision = decisions.Decision(incident.key, state.severity, incident.response)
         return _Held(sweep.last(state.starts_at), decision)
     return _Held(sweep.last(muted.routed.alert.starts_at), muted.routed.decision) if muted is not None else None
+
+
+def _as_known(listed: alertmanager.Listed, known: sweep.Known | None) -> alertmanager.Listed:
+    return msgspec.structs.replace(listed, starts_at=sweep.beginning(listed.starts_at, known))
 
 
 def _is_wanted(row: Routed, full: set[str]) -> bool:

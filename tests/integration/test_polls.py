@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from router.domain import fold
-from router.sources import alertmanager
+from router.sources import alertmanager, base, polled
 from router.store import archive, keys, stream
 from router.telemetry import metrics
+from router.worker import polls
 from tests.end_to_end import harness
 from tests.integration import alerting, stage, vendor
 
@@ -72,6 +73,26 @@ def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playi
         assert at.states() == ["resolved"]
 
     playing(play, vendor.on_call(at))
+
+
+def test_an_alert_that_would_end_by_itself_is_kept_for_as_long_as_it_is_active_there(playing):
+    async def play(scene):
+        found, repeated = counted("found"), counted("repeated")
+        soon = await scene.on.redis_now() + 3 * alerting.MINUTE
+        scene.there.has("f1", alerting.BEGAN)
+        await scene.webhook(msgspec.structs.replace(stage.firing(starts_at=alerting.BEGAN), ends_at=soon))
+        parse = scene.read
+
+        def expiring(body: bytes, now: int) -> base.Parsed:
+            (one,) = parse(body, now).alerts
+            return base.Parsed([msgspec.structs.replace(one, ends_at=soon + stage.HOUR)])
+
+        scene.asked = polls.Asked("am", scene.config, scene.http, expiring, polled.concerns(scene.config))
+        await scene.poll(4)
+        assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + stage.HOUR
+        assert (counted("found"), counted("repeated")) == (found, repeated + 1)
+
+    playing(play)
 
 
 def test_what_a_webhook_tells_in_time_is_left_to_it(playing):

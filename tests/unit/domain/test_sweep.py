@@ -177,13 +177,22 @@ def test_what_would_end_by_itself_soon_is_worth_hearing_of_again():
     assert compared(memory, late, there, 2).found == []
 
 
-@pytest.mark.parametrize(("minutes", "found"), [(10, []), (20, ["a"])])
+@pytest.mark.parametrize(("minutes", "found"), [(40, []), (50, ["a"])])
 def test_what_would_go_stale_is_worth_hearing_of_again(minutes, found):
     patient = msgspec.structs.replace(RESPONSE, timing=decision.Timing(stale_after=60 * MINUTE))
     held = folded(routed("a", "firing", 100, response=patient))
     here = seen(held, NOW + minutes * MINUTE)
     memory = sweep.Memory({"a": (100, NOW)})
     assert compared(memory, here, {"a": sweep.Held(100, True)}, minutes).found == found
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "meant"),
+    [(5_000, 5_123, 5_123), (5_000, 6_000, 6_000), (5_000, 5_000, 5_000), (5_000, 6_001, 5_000), (5_000, 4_999, 5_000)],
+)
+def test_a_beginning_is_known_to_the_microsecond_or_told_to_the_millisecond(told, known, meant):
+    assert sweep.beginning(told, sweep.Known("key", known, 0, True, True)) == meant
+    assert sweep.beginning(told, None) == told
 
 
 def test_what_is_silenced_here_is_known_and_ends_like_what_fires():
