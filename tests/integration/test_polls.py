@@ -6,9 +6,9 @@ import functools
 import msgspec
 import pytest
 
-from router.domain import fold
+from router.domain import fold, silence
 from router.sources import alertmanager, base, polled
-from router.store import archive, keys, stream
+from router.store import archive, keys, silences, stream
 from router.telemetry import metrics
 from router.worker import polls
 from tests.end_to_end import harness
@@ -91,6 +91,37 @@ def test_an_alert_that_would_end_by_itself_is_kept_for_as_long_as_it_is_active_t
         await scene.poll(4)
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + stage.HOUR
         assert (counted("found"), counted("repeated")) == (found, repeated + 1)
+
+    playing(play)
+
+
+def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_ends(playing):
+    at = vendor.Vendor()
+
+    async def play(scene):
+        now = await scene.on.redis_now()
+        until = now + stage.HOUR
+        quiet = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, until, "ann", "works")
+        await silences.Silences(scene.on.connection).write(quiet)
+        await scene.on.mutes.refresh()
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        assert list((await scene.on.incident()).muted) == ["am/f1"]
+        await scene.poll(2)
+        assert (await scene.on.incident()).muted == {}
+        assert "Alertmanager no longer has am/f1." in await scene.told()
+        assert at.calls == []
+
+    playing(play, vendor.on_call(at))
+
+
+def test_an_alert_that_moved_to_another_incident_ends_there(playing):
+    async def play(scene):
+        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN - stage.HOUR))
+        await scene.on.deliver(stage.firing(starts_at=alerting.BEGAN), key="other")
+        await scene.on.turn()
+        await scene.poll(2)
+        assert (await scene.on.incident("other")).firing == []
+        assert "Alertmanager no longer has am/f1." in await scene.told("other")
 
     playing(play)
 
