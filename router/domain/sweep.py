@@ -13,6 +13,7 @@ from router.domain import heartbeat, timing
 from router.domain import incident as incidents
 
 _MILLISECOND = 1000
+_DOUBT = 5  # Times as long is waited before what has resolved here counts as back.
 
 
 class Known(NamedTuple):
@@ -50,9 +51,9 @@ class Memory(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Difference(NamedTuple):
-    """What to do: hear of those ``found``; end those ``ended``, each at a time; and what to remember."""
+    """What to do: hear of those ``found``, each since a time; end those ``ended``, each at a time; what to remember."""
 
-    found: list[str]
+    found: dict[str, int]
     ended: dict[str, int]
     memory: Memory
 
@@ -97,11 +98,6 @@ def last(starts_at: int) -> int:
     return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND
 
 
-def beginning(told: int, known: Known | None) -> int:
-    """Since when an alert fires that is told of in whole milliseconds: to the microsecond where that is known."""
-    return known.starts_at if known is not None and told <= known.starts_at <= last(told) else told
-
-
 def compare(
     memory: Memory,
     here: Mapping[str, Known],
@@ -114,8 +110,10 @@ def compare(
     """Compare what was known here before an answer was asked for, at ``asked_at``, with that answer.
 
     What was active there and not heard of here for ``patience`` microseconds is found, and found again only after as
-    long. What is absent from two answers in a row has ended at the first of them. Only an answer that is ``whole``
-    counts for absence, and one that is not breaks the row.
+    long. What has resolved here and is active there all the same for five times as long has come back, with the
+    beginning that it had: it is found as one that began when it was first seen to be back, since a beginning that has
+    resolved stays so. What is absent from two answers in a row has ended at the first of them. Only an answer that is
+    ``whole`` counts for absence, and one that is not breaks the row.
     """
     unheard, found = _unheard(memory.unheard, here, there, asked_at, patience)
     absent, ended = _absent(memory.absent, here, there, asked_at) if whole else ({}, {})
@@ -128,28 +126,34 @@ def _unheard(
     there: Mapping[str, Held],
     asked_at: int,
     patience: int,
-) -> tuple[dict[str, tuple[int, int]], list[str]]:
+) -> tuple[dict[str, tuple[int, int]], dict[str, int]]:
     unheard: dict[str, tuple[int, int]] = {}
-    found: list[str] = []
+    found: dict[str, int] = {}
     for fingerprint, one in there.items():
-        if not one.active or not _is_news(one, here.get(fingerprint)):
+        known = here.get(fingerprint)
+        if not one.active or (known is not None and known.fires and not known.news):
             continue
         starts_at, since = before.get(fingerprint, (one.starts_at, asked_at))
         if starts_at != one.starts_at:
             since = asked_at
-        if asked_at - since >= patience:
-            found.append(fingerprint)
+        back = known is not None and _is_over(one, known)
+        if asked_at - since >= patience * (_DOUBT if back else 1):
+            found[fingerprint] = since if back else _beginning(one.starts_at, known)
             since = asked_at
         unheard[fingerprint] = (one.starts_at, since)
     return unheard, found
 
 
-def _is_news(one: Held, known_here: Known | None) -> bool:
-    """Whether hearing of it would change anything: what has resolved here is over, unless it began anew since then."""
-    if known_here is None or known_here.news:
-        return True
+def _is_over(one: Held, known: Known) -> bool:
+    """Whether what is active there has resolved here, as far as its beginning tells."""
     # The monitoring may tell whole milliseconds where a webhook told microseconds.
-    return not known_here.fires and one.starts_at // _MILLISECOND > known_here.starts_at // _MILLISECOND
+    began_anew = one.starts_at // _MILLISECOND > known.starts_at // _MILLISECOND
+    return not known.fires and not known.news and not began_anew
+
+
+def _beginning(told: int, known: Known | None) -> int:
+    """Since when an alert fires that is told of in whole milliseconds: to the microsecond where that is known."""
+    return known.starts_at if known is not None and told <= known.starts_at <= last(told) else told
 
 
 def _absent(

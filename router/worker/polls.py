@@ -145,7 +145,7 @@ class Polls:
             whole=whole,
         )
         over = await self._end(one, ended, here)
-        heard = await self._hear_of(one, [_as_known(listed[name], here.alerts.get(name)) for name in found], here)
+        heard = await self._hear_of(one, [_since(listed[name], starts_at) for name, starts_at in found.items()], here)
         await self._turns.remember(one.source, memory, one.every)
         if heard or over:
             self._log.warning("poll_changed", source=one.source, found=heard, ended=over, alerts=len(listed))
@@ -178,13 +178,13 @@ class Polls:
 
     async def _end(self, one: Asked, ended: Mapping[str, int], here: _Here) -> int:
         """Hand in the end of what is there no more, and tell why; returns how many there were."""
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, dict[str, sweep.Known]] = {}
         for name in ended:
-            groups.setdefault(here.alerts[name].incident, []).append(name)
+            groups.setdefault(here.alerts[name].incident, {})[name] = here.alerts[name]
         over = 0
-        for key, names in groups.items():
+        for key, known in groups.items():
             held: dict[str, _Held] = {}
-            await self._store.change(key, functools.partial(_noted, source=one.source, names=names, to=held))
+            await self._store.change(key, functools.partial(_noted, source=one.source, known=known, to=held))
             for chunk in _chunks(list(held)):
                 now = self._clock()
                 told = [polled.ended(name, held[name].starts_at, ended[name]) for name in chunk]
@@ -214,12 +214,15 @@ class Polls:
 
 
 def _noted(
-    held: incident_store.Held, *, source: str, names: list[str], to: dict[str, _Held]
+    held: incident_store.Held, *, source: str, known: Mapping[str, sweep.Known], to: dict[str, _Held]
 ) -> incident_store.Change | None:
-    """Tell the timeline why alerts end, and say ``to`` whom which of them fire still; None where none does."""
+    """Tell the timeline why alerts end, and say ``to`` whom which of them fire still; None where none does.
+
+    One that was heard of since is not what the answer was about.
+    """
     to.clear()
-    for name in names:
-        found = _still(held.incident, f"{source}/{name}")
+    for name, one in known.items():
+        found = _still(held.incident, f"{source}/{name}", one)
         if found is not None:
             to[name] = found
     if not to:
@@ -228,17 +231,20 @@ def _noted(
     return incident_store.Change(held.incident, held.version, wake=False, events=[event])
 
 
-def _still(incident: incidents.Incident, name: str) -> _Held | None:
-    """An alert that fires in an incident or is silenced there; None where it is over."""
+def _still(incident: incidents.Incident, name: str, known: sweep.Known) -> _Held | None:
+    """An alert that fires in an incident or is silenced there, as it was known; None where it is not."""
     state, muted = incident.alerts.get(name), incident.muted.get(name)
-    if state is not None and not state.resolved:
-        decision = decisions.Decision(incident.key, state.severity, incident.response)
-        return _Held(sweep.last(state.starts_at), decision)
-    return _Held(sweep.last(muted.routed.alert.starts_at), muted.routed.decision) if muted is not None else None
+    starts_at = sweep.last(known.starts_at)
+    version = (known.starts_at, known.learned_at)
+    if state is not None and not state.resolved and (state.starts_at, state.learned_at) == version:
+        return _Held(starts_at, decisions.Decision(incident.key, state.severity, incident.response))
+    if muted is not None and muted.routed.alert.starts_at == known.starts_at:
+        return _Held(starts_at, muted.routed.decision)
+    return None
 
 
-def _as_known(listed: alertmanager.Listed, known: sweep.Known | None) -> alertmanager.Listed:
-    return msgspec.structs.replace(listed, starts_at=sweep.beginning(listed.starts_at, known))
+def _since(listed: alertmanager.Listed, starts_at: int) -> alertmanager.Listed:
+    return msgspec.structs.replace(listed, starts_at=starts_at)
 
 
 def _is_wanted(row: Routed, full: set[str]) -> bool:

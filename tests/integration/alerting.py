@@ -5,7 +5,7 @@ in which one worker asks it, by a clock of its own.
 import asyncio
 import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ class Alertmanager:
         self.status = {"cluster": {"status": "ready"}, "uptime": written(up_since), "config": {"original": ""}}
         self.fails: dict[str, tuple[int, Any]] = {}
         self.asked: list[requests.Request] = []
-        self.meanwhile = lambda: None
+        self.meanwhile: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def has(
         self,
@@ -63,9 +63,10 @@ class Alertmanager:
             "status": {"state": state, "inhibitedBy": [], "silencedBy": [], "mutedBy": []},
         }
 
-    def _answer(self, request: requests.Request, name: str, content: Any) -> responses.Response:
+    async def _answer(self, request: requests.Request, name: str, content: Any) -> responses.Response:
         self.asked.append(request)
-        self.meanwhile()
+        while self.meanwhile:
+            await self.meanwhile.pop()()
         status, said = self.fails.get(name, (200, content))
         return responses.JSONResponse(said, status)
 
@@ -74,10 +75,10 @@ class Alertmanager:
         """Serve it; yields its address, which has a path prefix."""
 
         async def alerts(request: requests.Request) -> responses.Response:
-            return self._answer(request, "alerts", list(self.alerts.values()))
+            return await self._answer(request, "alerts", list(self.alerts.values()))
 
         async def status(request: requests.Request) -> responses.Response:
-            return self._answer(request, "status", self.status)
+            return await self._answer(request, "status", self.status)
 
         app = applications.Starlette(
             routes=[routing.Route("/am/api/v2/alerts", alerts), routing.Route("/am/api/v2/status", status)]

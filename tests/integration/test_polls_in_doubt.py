@@ -117,3 +117,33 @@ def test_a_memory_that_cannot_be_read_begins_anew(playing):
         assert await scene.poll() == ["whole"]
 
     playing(play)
+
+
+def test_what_was_heard_of_anew_while_the_answer_was_under_way_does_not_end(playing):
+    async def play(scene):
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.poll()
+        again = stage.firing(starts_at=alerting.BEGAN + alerting.MINUTE)
+        scene.there.meanwhile = [lambda: scene.webhook(again)]
+        await scene.poll()
+        assert (await scene.on.incident()).firing == ["am/f1"]
+        assert "Alertmanager no longer has am/f1." not in await scene.told()
+
+    playing(play)
+
+
+def test_what_was_resolved_here_and_stays_active_there_is_back_and_ends_when_it_does(playing):
+    async def play(scene):
+        scene.there.has("f1", alerting.BEGAN)
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN))
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.poll(10)
+        assert (await scene.on.incident()).firing == []
+        await scene.poll()
+        assert (await scene.on.incident()).firing == ["am/f1"]
+        scene.there.alerts.clear()
+        await scene.poll(2)
+        assert (await scene.on.incident()).firing == []
+
+    playing(play)

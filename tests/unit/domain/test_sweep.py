@@ -42,7 +42,9 @@ class World:
     def __init__(self) -> None:
         self.now = NOW
         self.there: dict[str, int] = {}
+        self.gone: dict[str, int] = {}
         self.told: dict[str, decision.Routed] = {}
+        self.first: dict[str, decision.Routed] = {}
         self.here = incident.Incident(key="key")
         self.memory = sweep.Memory()
 
@@ -53,11 +55,24 @@ class World:
 
     def end(self, name: str) -> None:
         if name in self.there:
-            self.told[name] = routed(name, "resolved", self.there.pop(name), self.now)
+            self.gone[name] = self.there.pop(name)
+            self.told[name] = routed(name, "resolved", self.gone[name], self.now)
+
+    def back(self, name: str) -> None:
+        """The same one again, as after a while in which nobody could reach it."""
+        if name in self.gone and name not in self.there:
+            self.there[name] = self.gone[name]
+            self.told[name] = routed(name, "firing", self.there[name])
 
     def webhook(self, name: str) -> None:
         if name in self.told:
+            self.first.setdefault(name, self.told[name])
             self.here = folded(self.told[name], start=self.here, now=self.now)
+
+    def late(self, name: str) -> None:
+        """What the first webhook told, once more."""
+        if name in self.first:
+            self.here = folded(self.first[name], start=self.here, now=self.now)
 
     def poll(self, whole: bool = True) -> None:
         known = seen(self.here, self.now)
@@ -66,7 +81,7 @@ class World:
             self.memory, known, held, asked_at=self.now, patience=PATIENCE, whole=whole
         )
         assert not ended.keys() & self.there.keys()
-        arrived = [routed(name, "firing", held[name].starts_at) for name in found]
+        arrived = [routed(name, "firing", starts_at) for name, starts_at in found.items()]
         arrived += [routed(name, "resolved", sweep.last(known[name].starts_at), at) for name, at in ended.items()]
         if arrived:
             self.here = folded(*arrived, start=self.here, now=self.now)
@@ -85,17 +100,20 @@ class World:
         return {name.removeprefix("am/") for name in self.here.firing}
 
 
-steps = st.lists(
-    st.tuples(st.sampled_from(["begin", "end", "webhook", "poll", "poor poll"]), st.sampled_from(NAMES)), max_size=40
-)
+ACTIONS = ["begin", "end", "back", "webhook", "late", "poll", "poor poll"]
+steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(NAMES)), max_size=40)
 
 
 @given(steps)
-def test_whatever_was_lost_three_answers_later_what_fires_here_is_what_is_active_there(history):
+def test_whatever_was_lost_what_fires_here_is_in_the_end_what_is_active_there(history):
     world = World()
     for action, name in history:
         world.step(action, name)
-    for _ in range(3):
+    for _ in range(2):
+        world.step("poll", "")
+    assert world.firing <= set(world.there)
+    came_back = any(action in {"back", "late"} for action, _ in history)
+    for _ in range(10 if came_back else 1):
         world.step("poll", "")
     assert world.firing == set(world.there)
 
@@ -117,7 +135,7 @@ def test_a_webhook_that_comes_late_brings_nothing_back_that_was_found_and_has_en
 def test_what_is_absent_from_two_answers_ended_at_the_first_of_them():
     here = seen(folded(routed("a", "firing", 100)))
     first = compared(sweep.Memory(), here, {}, 1)
-    assert (first.found, first.ended) == ([], {})
+    assert (first.found, first.ended) == ({}, {})
     second = compared(first.memory, here, {}, 2)
     assert second.ended == {"a": NOW + MINUTE}
     assert second.memory == sweep.Memory()
@@ -144,7 +162,7 @@ def test_what_is_held_back_there_is_neither_found_nor_ended():
     memory = sweep.Memory()
     for minute in range(5):
         found, ended, memory = compared(memory, here, held, minute)
-        assert (found, ended) == ([], {})
+        assert (found, ended) == ({}, {})
 
 
 def test_what_is_active_and_unheard_of_is_found_after_two_polls_and_again_only_after_two_more():
@@ -152,32 +170,36 @@ def test_what_is_active_and_unheard_of_is_found_after_two_polls_and_again_only_a
     when = []
     for minute in range(6):
         found, _, memory = compared(memory, {}, there, minute)
-        when += [minute] if found == ["a"] else []
+        when += [minute] if found else []
     assert when == [2, 4]
 
 
 def test_what_begins_anew_there_is_waited_for_anew():
     memory = compared(sweep.Memory(), {}, {"a": sweep.Held(1_000, True)}, 0).memory
-    assert compared(memory, {}, {"a": sweep.Held(9_000, True)}, 2).found == []
+    assert compared(memory, {}, {"a": sweep.Held(9_000, True)}, 2).found == {}
 
 
 def test_what_has_resolved_here_is_over_unless_it_began_anew():
     here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
-    memory = sweep.Memory({"a": (5_000, NOW), "b": (6_000, NOW)})
-    assert compared(memory, here, {"a": sweep.Held(5_000, True)}, 9).found == []
-    memory = sweep.Memory({"a": (6_000, NOW)})
-    assert compared(memory, here, {"a": sweep.Held(6_000, True)}, 9).found == ["a"]
+    assert compared(sweep.Memory({"a": (5_000, NOW)}), here, {"a": sweep.Held(5_000, True)}, 9).found == {}
+    assert compared(sweep.Memory({"a": (6_000, NOW)}), here, {"a": sweep.Held(6_000, True)}, 9).found == {"a": 6_000}
+
+
+def test_what_is_active_for_long_though_it_has_resolved_here_is_back_since_it_was_first_seen_to_be():
+    here = seen(folded(routed("a", "resolved", 5_123, 6_000)))
+    memory, there = sweep.Memory({"a": (5_000, NOW)}), {"a": sweep.Held(5_000, True)}
+    assert compared(memory, here, there, 10).found == {"a": NOW}
 
 
 def test_what_would_end_by_itself_soon_is_worth_hearing_of_again():
     there, memory = {"a": sweep.Held(100, True)}, sweep.Memory({"a": (100, NOW)})
     soon = seen(folded(routed("a", "firing", 100, NOW + MINUTE)))
-    assert compared(memory, soon, there, 2).found == ["a"]
+    assert compared(memory, soon, there, 2).found == {"a": 100}
     late = seen(folded(routed("a", "firing", 100, NOW + 60 * MINUTE)))
-    assert compared(memory, late, there, 2).found == []
+    assert compared(memory, late, there, 2).found == {}
 
 
-@pytest.mark.parametrize(("minutes", "found"), [(40, []), (50, ["a"])])
+@pytest.mark.parametrize(("minutes", "found"), [(40, {}), (50, {"a": 100})])
 def test_what_would_go_stale_is_worth_hearing_of_again(minutes, found):
     patient = msgspec.structs.replace(RESPONSE, timing=decision.Timing(stale_after=60 * MINUTE))
     held = folded(routed("a", "firing", 100, response=patient))
@@ -191,8 +213,9 @@ def test_what_would_go_stale_is_worth_hearing_of_again(minutes, found):
     [(5_000, 5_123, 5_123), (5_000, 6_000, 6_000), (5_000, 5_000, 5_000), (5_000, 6_001, 5_000), (5_000, 4_999, 5_000)],
 )
 def test_a_beginning_is_known_to_the_microsecond_or_told_to_the_millisecond(told, known, meant):
-    assert sweep.beginning(told, sweep.Known("key", known, 0, True, True)) == meant
-    assert sweep.beginning(told, None) == told
+    memory, there = sweep.Memory({"a": (told, NOW)}), {"a": sweep.Held(told, True)}
+    assert compared(memory, {"a": sweep.Known("key", known, 0, True, True)}, there, 2).found == {"a": meant}
+    assert compared(memory, {}, there, 2).found == {"a": told}
 
 
 def test_what_is_silenced_here_is_known_and_ends_like_what_fires():
@@ -201,7 +224,7 @@ def test_what_is_silenced_here_is_known_and_ends_like_what_fires():
 
     held = fold.fold(incident.Incident(key="key"), [routed("a", "firing", 100)], now=NOW, episode="e1", muting=muting)
     here = seen(held)
-    assert compared(sweep.Memory({"a": (100, NOW)}), here, {"a": sweep.Held(100, True)}, 9).found == []
+    assert compared(sweep.Memory({"a": (100, NOW)}), here, {"a": sweep.Held(100, True)}, 9).found == {}
     assert compared(compared(sweep.Memory(), here, {}, 1).memory, here, {}, 2).ended == {"a": NOW + MINUTE}
 
 
