@@ -1,4 +1,4 @@
-"""Asks the vendors about what rules name, and recordings about which labels are sent."""
+"""Asks the vendors about what rules name, Alertmanagers whether they answer, and recordings which labels are sent."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import parts, polling
 from router.outbound import errors
 from router.rules import doubts, model, ruleset, template
 from router.store import archive
@@ -30,7 +30,7 @@ async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) 
                 if key not in seen:
                     seen[key] = [problem for problem in await _asked(place, fields) if problem not in known]
                 found += [(rule, f"{name}: {problem}") for problem in seen[key]]
-        return found
+        return found + [(None, problem) for problem in await polling.problems(settings)]
     finally:
         for place in at.values():
             await place.destination.aclose()

@@ -277,14 +277,19 @@ def door(
         clock=clock,
         randomness=random.SystemRandom(),
         seen=seen.Seen(connection),
-        limits=bounds.Bounds(
-            settings.web.max_body_bytes,
-            settings.web.max_depth,
-            settings.web.max_alerts,
-            settings.web.max_labels,
-            settings.web.max_value_bytes,
-            settings.web.max_in_flight,
-        ),
+        limits=limits(settings),
         known=senders.Senders(settings.web.trusted_proxies),
         traces=traces,
+    )
+
+
+def limits(settings: configuration.Settings) -> bounds.Bounds:
+    """How much one delivery may be."""
+    return bounds.Bounds(
+        settings.web.max_body_bytes,
+        settings.web.max_depth,
+        settings.web.max_alerts,
+        settings.web.max_labels,
+        settings.web.max_value_bytes,
+        settings.web.max_in_flight,
     )

@@ -17,7 +17,7 @@ import redis.asyncio
 from starlette import types
 
 from router import settings as configuration
-from router.assembly import parts, traces
+from router.assembly import parts, polling, traces
 from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
@@ -129,10 +129,12 @@ async def door(
     inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
     spans = traces.start(settings.tracing)
     taker = parts.door(settings, connection, in_force.in_force, inbox, spans)
+    asking = polling.polling(settings, connection, in_force, inbox)
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watching = [
         group.create_task(_watch_store(connection, inbox)),
+        group.create_task(asking.run()),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
     app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))

@@ -36,6 +36,13 @@ def told(
     return [*_life(before, after, now), *_alerts(before, after, arrived, now), *_muted(before, after, now)]
 
 
+def gone(names: list[str], now: int) -> Event:
+    """Tell that alerts end without a word of their own, because their Alertmanager was asked for them."""
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    text = f"Alertmanager no longer has {', '.join(names[:MOST_NAMES])}{more}."
+    return Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES]})
+
+
 def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
     if after.episode != before.episode:
         if before.status == "open":

@@ -1,4 +1,4 @@
-"""Asks an Alertmanager for its silences, by its API v2 (``GET /api/v2/silences``), and changes nothing there."""
+"""Asks an Alertmanager for its silences and its alerts, by its API v2, and changes nothing there."""
 
 import datetime as dt
 from typing import Annotated
@@ -9,6 +9,7 @@ from router.domain import silence
 from router.outbound import client
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EVERY_STATE = {"active": "true", "silenced": "true", "inhibited": "true", "unprocessed": "true"}
 
 
 class _Matcher(msgspec.Struct, frozen=True, rename="camel"):
@@ -18,13 +19,13 @@ class _Matcher(msgspec.Struct, frozen=True, rename="camel"):
     is_equal: bool = True
 
 
-class _Status(msgspec.Struct, frozen=True):
+class _State(msgspec.Struct, frozen=True):
     state: str
 
 
 class _Silence(msgspec.Struct, frozen=True, rename="camel"):
     id: str
-    status: _Status
+    status: _State
     matchers: Annotated[list[_Matcher], msgspec.Meta(min_length=1)]
     starts_at: dt.datetime
     ends_at: dt.datetime
@@ -32,10 +33,83 @@ class _Silence(msgspec.Struct, frozen=True, rename="camel"):
     comment: str = ""
 
 
+class _Receiver(msgspec.Struct, frozen=True):
+    name: str
+
+
+class _Alert(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "link": "generatorURL"}):
+    fingerprint: Annotated[str, msgspec.Meta(min_length=1)]
+    status: _State
+    labels: dict[str, str]
+    starts_at: dt.datetime
+    receivers: list[_Receiver]
+    annotations: dict[str, str] = {}
+    link: str = ""
+
+
+class _Cluster(msgspec.Struct, frozen=True):
+    status: str
+
+
+class _Status(msgspec.Struct, frozen=True):
+    cluster: _Cluster
+    uptime: dt.datetime
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """An alert that an Alertmanager has and that has not resolved.
+
+    ``starts_at`` is microseconds, but told in whole milliseconds. It is ``active`` unless it is silenced or
+    inhibited there, or not looked at yet; ``receivers`` are those whom its routes lead to.
+    """
+
+    fingerprint: str
+    starts_at: int
+    active: bool
+    receivers: tuple[str, ...]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    link: str
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """Since when an Alertmanager is up (microseconds), and whether it knows its cluster, if it has one."""
+
+    up_since: int
+    settled: bool
+
+
 async def silences(http: client.Client, name: str) -> list[silence.Silence]:
     """The silences that hold there or are still to come; ``errors.Failure`` where it can't be asked."""
     found = await http.read("/api/v2/silences", list[_Silence])
     return [_read(one, name) for one in found if one.status.state != "expired"]
+
+
+async def alerts(http: client.Client) -> list[Listed]:
+    """All alerts that have not resolved, whatever their state; ``errors.Failure`` where it can't be asked."""
+    return [
+        Listed(
+            one.fingerprint,
+            _micros(one.starts_at),
+            one.status.state == "active",
+            tuple(receiver.name for receiver in one.receivers),
+            one.labels,
+            one.annotations,
+            one.link,
+        )
+        for one in await http.read("/api/v2/alerts", list[_Alert], query=_EVERY_STATE)
+    ]
+
+
+async def condition(http: client.Client) -> Condition:
+    """How it is; ``errors.Failure`` where it can't be asked."""
+    found = await http.read("/api/v2/status", _Status)
+    return Condition(_micros(found.uptime), found.cluster.status in {"ready", "disabled"})
+
+
+async def receivers(http: client.Client) -> list[str]:
+    """The names of all receivers of its configuration; ``errors.Failure`` where it can't be asked."""
+    return [one.name for one in await http.read("/api/v2/receivers", list[_Receiver])]
 
 
 def _read(one: _Silence, name: str) -> silence.Silence:

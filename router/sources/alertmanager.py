@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, body, objects, times
+from router.sources import base, body, objects, polled, times
 
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
@@ -21,9 +21,10 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Config(base.Config):
-    """An Alertmanager that posts to us."""
+    """An Alertmanager that posts to us, and may be asked for what it has, should a webhook be lost."""
 
     kind: Literal["alertmanager"] = "alertmanager"
+    poll: polled.Config | None = None
 
 
 class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at": "endsAt", "link": "generatorURL"}):

@@ -116,7 +116,7 @@ class Kind:
     ``answer`` makes the body of a success where the sender's clients look into it; None is the router's own.
     ``typed``: what the parser does not know it never builds, so bodies need not be bounded in depth. ``delivery_id``
     reads from the headers and the body what the sender calls the delivery each time it sends it. ``path`` is what its
-    clients put behind the address that they are given.
+    clients put behind the address that they are given. ``events``: CloudEvents are taken, whose senders may ask first.
     """
 
     name: str
@@ -127,4 +127,5 @@ class Kind:
     answer: Callable[[Parsed], Mapping[str, str]] | None = None
     typed: bool = False
     path: str = ""
+    events: bool = False
     delivery_id: Callable[[Mapping[bytes, bytes], bytes], str] | None = None

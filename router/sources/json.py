@@ -255,4 +255,5 @@ KIND = base.Kind(
     make=Json,
     summary="Any JSON, form, query or CloudEvent, mapped by JMESPath expressions",
     unparsable_status=422,
+    events=True,
 )

@@ -21,6 +21,8 @@
 | ``ir:{storm}:now``               | hash   | ``since``, ``last``: when an alert storm was      | while there is  |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
+| ``ir:{polls}:turn:SOURCE``       | string | somebody has asked this source's monitoring       | until next time |
+| ``ir:{polls}:memory:SOURCE``     | string | packed, what is remembered from answer to answer  | ten polls       |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
 | ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
 | ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
@@ -148,6 +150,16 @@ def counts(rule: str) -> str:
 def counts_of_all() -> str:
     """The pattern of all rules' counts, for a scan."""
     return "ir:{rules}:counts:*"
+
+
+def turn(source: str) -> str:
+    """The key of whoever asks a source's monitoring now."""
+    return f"ir:{{polls}}:turn:{source}"
+
+
+def memory(source: str) -> str:
+    """The key of what is remembered of a source's monitoring from one answer to the next."""
+    return f"ir:{{polls}}:memory:{source}"
 
 
 def home(identity: str) -> str:

@@ -57,6 +57,22 @@ operations = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+polls = prometheus_client.Counter(
+    "incident_router_polls_total",
+    "Times that a source's Alertmanager was asked for its alerts, by source and result: whole, partial (nothing ends "
+    "by it), failed or unavailable (Redis was).",
+    ["source", "result"],
+    registry=REGISTRY,
+)
+
+polled_alerts = prometheus_client.Counter(
+    "incident_router_polled_alerts_total",
+    "Alerts that no webhook told of, by source and outcome: found where they fire, "
+    "repeated where they would soon have ended here by themselves, ended where they do not fire any more.",
+    ["source", "outcome"],
+    registry=REGISTRY,
+)
+
 inbox_entries = prometheus_client.Gauge(
     "incident_router_inbox_entries",
     "Deliveries in the inbox: accepted, and not yet folded into incidents.",

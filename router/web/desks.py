@@ -25,6 +25,7 @@ class Desk:
         "_token",
         "answer",
         "counts",
+        "events",
         "name",
         "topics",
         "unparsable_status",
@@ -35,6 +36,7 @@ class Desk:
         self.unparsable_status = endpoint.kind.unparsable_status
         self.answer = endpoint.kind.answer
         self.counts = counts.Counts(endpoint.name)
+        self.events = endpoint.kind.events and not endpoint.in_query
         self.topics: sns.Topics | None = endpoint.topics
         self._endpoint = endpoint
         self._free_form = not endpoint.kind.typed

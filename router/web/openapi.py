@@ -7,7 +7,7 @@ import router
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _RETRY = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds after which to send it again."}}
 _REFUSALS = {
-    "400": "The body is not what its content encoding says.",
+    "400": "The body is not what its content encoding says, or the origin is no DNS name.",
     "401": "A credential or a signature is missing or wrong.",
     "403": "The sender's address, or its topic, is not allowed.",
     "404": "No source of this name is configured.",
@@ -57,7 +57,10 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "incident-router", "version": router.__version__},
         "paths": {
-            "/v1/webhooks/{source}": {"post": _webhook("Hand in a delivery", [named, explain])},
+            "/v1/webhooks/{source}": {
+                "post": _webhook("Hand in a delivery", [named, explain]),
+                "options": _handshake(named),
+            },
             "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Hand in alerts as to an Alertmanager", [named])},
             "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Hand in an event as to PagerDuty", [named])},
             "/api/v2/alerts": {"post": _webhook("The same, where there is one source of kind prometheus", [])},
@@ -98,6 +101,25 @@ def _webhook(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
             "202": {"description": "It is kept, and will be processed.", "content": accepted},
             **refusals,
             "503": {"description": "Nothing was kept: send it again.", "headers": _RETRY, "content": _PROBLEM},
+        },
+    }
+
+
+def _handshake(named: dict[str, Any]) -> dict[str, Any]:
+    asker = {"name": "WebHook-Request-Origin", "in": "header", "required": True, "schema": {"type": "string"}}
+    refusals = ("400", "401", "403", "404", "405", "500")
+    told = {
+        name: {"schema": {"type": "string"}} for name in ("Allow", "WebHook-Allowed-Origin", "WebHook-Allowed-Rate")
+    }
+    return {
+        "summary": "Ask whether CloudEvents may be delivered",
+        "description": "The handshake of CloudEvents' web hooks, at sources that take such events.",
+        "parameters": [named, asker],
+        "security": [{"bearer": []}, {"basic": []}, {}],
+        "responses": {
+            "200": {"description": "They may.", "headers": told},
+            **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refusals},
+            "503": {"description": "Too much is under way: ask again.", "headers": _RETRY, "content": _PROBLEM},
         },
     }
 

@@ -13,7 +13,7 @@ from router.domain import identity
 from router.sources import base, prometheus, registry, sns
 from router.store import errors
 from router.telemetry import log, tracing
-from router.web import answers, bounds, counts, desks, ports, problems, requests, senders
+from router.web import answers, bounds, counts, desks, handshakes, ports, problems, requests, senders
 
 PREFIX = "/v1/webhooks/"
 ALERTS_V2 = prometheus.PATH
@@ -108,9 +108,15 @@ class Door:
 
     async def _take(self, desk: desks.Desk, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """The way of a delivery, whose failures are raised."""
-        desk.asks_by(scope["method"])
         headers = dict(scope["headers"])
+        asker = handshakes.origin(headers) if desk.events and scope["method"] == handshakes.METHOD else b""
+        if not asker:
+            desk.asks_by(scope["method"])
         desk.let_in(scope, headers)
+        if asker:
+            _log.info("deliveries_permitted", source=desk.name, origin=asker.decode())
+            await handshakes.permit(send, asker)
+            return
         body = await requests.read(receive, headers, self._limits.body_bytes)
         now = self._clock()
         desk.prove(headers, body, now)

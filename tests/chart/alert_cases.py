@@ -24,6 +24,10 @@ def deliveries(outcome: str, source: str = "production") -> str:
     return f'incident_router_deliveries_total{{namespace="a",instance="web",source="{source}",outcome="{outcome}"}}'
 
 
+def polls(result: str) -> str:
+    return f'incident_router_polls_total{{namespace="a",instance="web",source="production",result="{result}"}}'
+
+
 def operations(result: str, destination: str = "on-call") -> str:
     labels = f'namespace="a",instance="w",destination="{destination}",operation="open",result="{result}"'
     return f"incident_router_operations_total{{{labels}}}"
@@ -106,6 +110,20 @@ CASES = [
         "40m",
         {'incident_router_truncated_alerts_total{namespace="a",source="production"}': "0 3x60"},
     ),
+    Case(
+        "IncidentRouterPollsFail",
+        "it is out of reach",
+        "1h",
+        {polls("whole"): "0+1x10 10x60", polls("failed"): "0x10 0+1x60"},
+        (PRODUCTION,),
+    ),
+    Case(
+        "IncidentRouterPollsFail",
+        "some fail",
+        "1h",
+        {polls("whole"): "0+1x70", polls("failed"): "0+2x70"},
+    ),
+    Case("IncidentRouterPollsFail", "nobody asks any more", "1h30m", {polls("failed"): "0+1x20 20x80"}),
     Case(
         "IncidentRouterNoDeliveries",
         "a regular sender stops",

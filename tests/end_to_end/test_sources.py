@@ -46,10 +46,10 @@ groups:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path, router_url: str) -> Iterator[str]:
+def alertmanager(folder: Path, router_url: str, port: int = 0) -> Iterator[str]:
     """Debian's Alertmanager with a receiver that is this router; yields its URL."""
-    port = harness.free_port()
-    (folder / "alertmanager.yml").write_text(ALERTMANAGER.format(url=router_url, token=harness.TOKEN))
+    port = port or harness.free_port()
+    posts_to(folder, router_url)
     command = ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am-data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
     process = harness.Process(command, folder, f"alertmanager-{port}")
@@ -60,6 +60,11 @@ def alertmanager(folder: Path, router_url: str) -> Iterator[str]:
         yield url
     finally:
         process.stop()
+
+
+def posts_to(folder: Path, router_url: str) -> None:
+    """Write the configuration of an Alertmanager whose receiver is there."""
+    (folder / "alertmanager.yml").write_text(ALERTMANAGER.format(url=router_url, token=harness.TOKEN))
 
 
 @contextlib.contextmanager

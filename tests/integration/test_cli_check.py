@@ -102,3 +102,13 @@ def test_labels_are_held_against_what_redis_keeps(tmp_path):
 )
 def test_yaml_that_could_do_harm_is_refused(file, text):
     assert checked(file, text).returncode == 1
+
+
+def test_an_alertmanager_that_does_not_answer_is_told(tmp_path):
+    with harness.vendors() as at:
+        asking = harness.configure(tmp_path, at, rules=GOOD)
+        poll = f"{{kind: alertmanager, poll: {{url: 'http://127.0.0.1:{harness.free_port()}'}}, "
+        asking.write_text(asking.read_text().replace("{kind: alertmanager, ", poll))
+        done = checked(asking, GOOD, "--online")
+        assert done.returncode == 1
+        assert "router.yaml: alertmanager: GET /api/v2/status: ConnectError" in done.stderr

@@ -1,0 +1,96 @@
+"""Which Alertmanagers are asked for their alerts, and what is made of their answers: as the door would have it."""
+
+import base64
+import functools
+import random
+from collections.abc import Iterator
+
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.outbound import alertmanager as alertmanager_api
+from router.outbound import client, errors
+from router.rules import reload
+from router.sources import alertmanager, base, polled
+from router.sources import registry as sources
+from router.store import incidents as incident_store
+from router.store import polls as polls_store
+from router.store import stream
+from router.web import bounds
+from router.worker import polls
+
+_TIMEOUT_SECONDS = 10.0
+_MOST_BYTES = 64 * 1024 * 1024  # Of one answer: some fifty thousand alerts.
+
+
+def polling(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", in_force: reload.Rules, inbox: stream.Inbox
+) -> polls.Polls:
+    """What asks them."""
+
+    def decide(alert: alerts.Alert, now: int) -> decisions.Decision:
+        return in_force.in_force.decide(alert, now)
+
+    return polls.Polls(
+        list(_asked(settings)),
+        decide,
+        inbox=inbox,
+        store=incident_store.Incidents(connection),
+        turns=polls_store.Polls(connection),
+        clock=parts.clock,
+        randomness=random.SystemRandom(),
+    )
+
+
+async def problems(settings: configuration.Settings) -> list[str]:
+    """Ask each of them once; what is wrong, with the source's name."""
+    found = []
+    for name, config in _polled(settings):
+        http = _client(name, config)
+        try:
+            await alertmanager_api.condition(http)
+            receivers = await alertmanager_api.receivers(http)
+        except errors.Failure as failure:
+            found.append(failure.message)
+        else:
+            if not any(map(polled.receives(config), receivers)):
+                names = ", ".join(receivers)
+                found.append(f'{name}: poll.receiver "{config.receiver}" is none of its receivers, which are {names}')
+        finally:
+            await http.aclose()
+    return found
+
+
+def _polled(settings: configuration.Settings) -> Iterator[tuple[str, polled.Config]]:
+    for name, config in settings.sources.items():
+        if isinstance(config, alertmanager.Config) and config.poll is not None:
+            yield name, config.poll
+
+
+def _client(name: str, config: polled.Config) -> client.Client:
+    token, pair = (secret.get_secret_value() if secret is not None else "" for secret in (config.bearer, config.basic))
+    word = f"Bearer {token}" if token else f"Basic {base64.b64encode(pair.encode()).decode()}" if pair else ""
+    return client.Client(
+        name=name,
+        base_url=config.url,
+        headers={"authorization": word} if word else {},
+        timeout_seconds=_TIMEOUT_SECONDS,
+        now=parts.clock,
+        secrets=[token, pair, pair.partition(":")[2], word.partition(" ")[2]],
+        most_bytes=_MOST_BYTES,
+    )
+
+
+def _asked(settings: configuration.Settings) -> Iterator[polls.Asked]:
+    limits = parts.limits(settings)
+    for name, config in _polled(settings):
+        source = sources.build(name, settings.sources[name]).source
+        read = functools.partial(_read, source, limits)
+        yield polls.Asked(name, config, _client(name, config), read, polled.concerns(config))
+
+
+def _read(source: base.Source, limits: bounds.Bounds, body: bytes, now: int) -> base.Parsed:
+    return bounds.within(source.parse(body, {}, now), body, limits)

@@ -1,0 +1,137 @@
+"""An Alertmanager that is asked for its alerts, should its webhooks be lost: how it is asked, which of its alerts
+count, and its answer as the webhook that would have told the same.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib import parse
+
+import msgspec
+import pydantic
+import re2
+
+from router.documents import quantities
+from router.domain import alert as alerts
+from router.domain import silence
+from router.outbound import alertmanager
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_LEAST = quantities.duration("1s")
+
+
+class Config(pydantic.BaseModel):
+    """Where an Alertmanager is asked, how often, and which of its alerts are to be heard of here.
+
+    What it asks for is a ``bearer`` token or ``basic`` (``user:password``). ``receiver`` is a pattern of the whole name
+    of a receiver, ``filter`` are matchers of labels: what does not match both is never opened from an answer. Absence
+    is judged by all that it has. An Alertmanager that is not ``up_for`` so long (microseconds) may not know of
+    everything yet, so nothing ends by its answers.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: str = pydantic.Field(pattern="^https?://", description="Its address, with its path prefix if it has one.")
+    every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
+    bearer: pydantic.SecretStr | None = None
+    basic: pydantic.SecretStr | None = None
+    receiver: str = ""
+    filter: tuple[str, ...] = ()
+    up_for: quantities.Duration = pydantic.Field(default=quantities.duration("10m"))
+
+    @pydantic.field_validator("url")
+    @classmethod
+    def _without_secrets(cls, url: str) -> str:
+        if "@" in parse.urlsplit(url).netloc:
+            raise ValueError("credentials do not belong into the address; use basic")
+        return url
+
+    @pydantic.field_validator("every")
+    @classmethod
+    def _not_all_the_time(cls, every: int) -> int:
+        if every < _LEAST:
+            raise ValueError("must be at least 1s")
+        return every
+
+    @pydantic.field_validator("basic")
+    @classmethod
+    def _of_two_parts(cls, basic: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+        if basic is not None and ":" not in basic.get_secret_value():
+            raise ValueError("must be user:password")
+        return basic
+
+    @pydantic.field_validator("receiver")
+    @classmethod
+    def _is_a_pattern(cls, receiver: str) -> str:
+        try:
+            re2.compile(receiver)
+        except re2.error as error:
+            raise ValueError(f"not an RE2 pattern: {error}") from error
+        return receiver
+
+    @pydantic.field_validator("filter")
+    @classmethod
+    def _are_matchers(cls, written: tuple[str, ...]) -> tuple[str, ...]:
+        for one in written:
+            silence.matcher(one)
+        return written
+
+    @pydantic.model_validator(mode="after")
+    def _at_most_one(self) -> "Config":
+        if self.bearer is not None and self.basic is not None:
+            raise ValueError("bearer and basic exclude one another")
+        return self
+
+
+def receives(config: Config) -> Callable[[str], bool]:
+    """Make what tells whether a receiver of this name is the one that posts here."""
+    pattern = re2.compile(f"^(?:{config.receiver or '.*'})$")
+    return lambda name: pattern.search(name) is not None
+
+
+def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:
+    """Make what tells whether an alert is to be heard of here."""
+    addressed = receives(config)
+    tests = [silence.test(silence.matcher(one)) for one in config.filter]
+
+    def wanted(one: alertmanager.Listed) -> bool:
+        if not any(map(addressed, one.receivers)):
+            return False
+        subject = alerts.Alert("", one.fingerprint, "firing", one.starts_at, 0, labels=one.labels)
+        return all(matches(subject) for matches in tests)
+
+    return wanted
+
+
+def firing(one: alertmanager.Listed) -> Mapping[str, Any]:
+    """An alert of an answer as a webhook has it."""
+    return {
+        "status": "firing",
+        "labels": one.labels,
+        "annotations": one.annotations,
+        "startsAt": _written(one.starts_at),
+        "generatorURL": one.link,
+        "fingerprint": one.fingerprint,
+    }
+
+
+def ended(fingerprint: str, starts_at: int, ends_at: int) -> Mapping[str, Any]:
+    """An alert that no answer has any more as a webhook has it; times in microseconds."""
+    return {
+        "status": "resolved",
+        "labels": {},
+        "startsAt": _written(starts_at),
+        "endsAt": _written(max(starts_at, ends_at)),
+        "fingerprint": fingerprint,
+    }
+
+
+def webhook(told: Iterable[Mapping[str, Any]], url: str) -> bytes:
+    """The body of a webhook, version 4, that tells these alerts; it says that nobody sent it."""
+    return msgspec.json.encode(
+        {"version": "4", "notification_reason": "poll", "externalURL": url, "alerts": list(told)}
+    )
+
+
+def _written(moment: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=moment)

@@ -1,0 +1,103 @@
+"""Webhooks that are lost on purpose, between a real Alertmanager and a router that asks it what it has."""
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end import harness, test_sources
+
+SOURCE = "alertmanager: {kind: alertmanager, "
+NOWHERE = "http://127.0.0.1:9"  # The discard port, where nobody listens.
+KEY = 'checkout-down{labels.service="checkout"}'
+
+
+def asking(file: Path, url: str) -> Path:
+    """Let the source ask this Alertmanager every second, and believe it although it was started a moment ago."""
+    said = file.read_text()
+    assert SOURCE in said
+    poll = f'poll: {{url: "{url}", every: 1s, up_for: 0s, receiver: router}}, '
+    file.write_text(said.replace(SOURCE, SOURCE + poll))
+    return file
+
+
+@contextlib.contextmanager
+def at_work(folder: Path, at: harness.Vendors, url: str) -> Iterator[harness.Router]:
+    with harness.router(folder, asking(harness.configure(folder, at), url)) as router:
+        yield router
+
+
+@pytest.mark.debian("prometheus-alertmanager")
+def test_what_no_webhook_told_opens_and_ends(tmp_path):
+    with harness.vendors() as at, test_sources.alertmanager(tmp_path, NOWHERE) as url:
+        test_sources.post_alert(url)
+        with at_work(tmp_path, at, url) as router:
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            test_sources.post_alert(url, ends_at=time.time() - 1)
+            harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+            shown = router.command("incidents", "show", KEY).stdout
+            assert "Alertmanager no longer has alertmanager/" in shown
+            assert router.process.said.count('"poll_changed"') == 2
+            counted = harness.ask(f"{router.url}/metrics")[1]
+            assert 'incident_router_polled_alerts_total{outcome="found",source="alertmanager"} 1.0' in counted
+            assert 'incident_router_polled_alerts_total{outcome="ended",source="alertmanager"} 1.0' in counted
+            assert router.command("check", "--online").returncode == 0
+
+
+@pytest.mark.debian("prometheus-alertmanager")
+def test_what_a_webhook_opened_and_none_ended_ends(tmp_path):
+    port = harness.free_port()
+    with (
+        harness.vendors() as at,
+        at_work(tmp_path, at, f"http://127.0.0.1:{port}") as router,
+        test_sources.alertmanager(tmp_path, router.url, port) as url,
+    ):
+        test_sources.post_alert(url)
+        harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+        assert "delivery_accepted" in router.process.said
+        test_sources.posts_to(tmp_path, NOWHERE)
+        assert harness.ask(f"{url}/-/reload", method="POST")[0] == 200
+        test_sources.post_alert(url, ends_at=time.time() - 1)
+        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+        assert "Alertmanager no longer has" in router.command("incidents", "show", KEY).stdout
+        assert router.process.said.count('"delivery_accepted"') == 1
+
+
+@pytest.mark.debian("prometheus-alertmanager")
+def test_what_is_silenced_at_an_alertmanager_stays_and_what_goes_elsewhere_is_not_taken(tmp_path):
+    with harness.vendors() as at, test_sources.alertmanager(tmp_path, NOWHERE) as url:
+        test_sources.post_alert(url)
+        file = asking(harness.configure(tmp_path, at), url)
+        file.write_text(file.read_text().replace("receiver: router", "receiver: route"))
+        with harness.router(tmp_path, file) as router:
+            harness.eventually("it was asked", lambda: polls(router) >= 4)
+            assert at.incidents()["on-call"] == []
+            refused = router.command("check", "--online")
+            assert refused.returncode == 1
+            assert 'alertmanager: poll.receiver "route" is none of its receivers, which are router' in refused.stderr
+        with at_work(tmp_path, at, url) as router:
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            silence(url)
+            before = polls(router)
+            harness.eventually("it was asked again and again", lambda: polls(router) >= before + 4)
+            assert at.everywhere("open")
+
+
+def polls(router: harness.Router) -> float:
+    """How many polls of the source were whole."""
+    text = harness.ask(f"{router.url}/metrics")[1]
+    found = re.search(r'incident_router_polls_total\{result="whole",source="alertmanager"\} (\S+)', text)
+    return float(found[1]) if found else 0.0
+
+
+def silence(url: str) -> None:
+    now = time.time()
+    matcher = {"name": "service", "value": "checkout", "isRegex": False, "isEqual": True}
+    times = {"startsAt": test_sources.rfc3339(now), "endsAt": test_sources.rfc3339(now + 600)}
+    body = {"matchers": [matcher], "createdBy": "ann", "comment": "works", **times}
+    assert harness.ask(f"{url}/api/v2/silences", body)[0] == 200
+    listed = f"{url}/api/v2/alerts"
+    harness.eventually("it is silenced", lambda: harness.ask(listed)[1][0]["status"]["state"] == "suppressed")

@@ -1,0 +1,268 @@
+"""Polls of an Alertmanager on a real server: what webhooks lost is healed, by one process at a time."""
+
+import asyncio
+import functools
+
+import msgspec
+import pytest
+
+from router.domain import fold, silence
+from router.sources import alertmanager, base, polled
+from router.store import archive, keys, silences, stream
+from router.telemetry import metrics
+from router.worker import polls
+from tests.end_to_end import harness
+from tests.integration import alerting, stage, vendor
+
+
+@pytest.fixture
+def playing(with_redis):
+    return functools.partial(alerting.playing, with_redis)
+
+
+def counted(outcome: str) -> float:
+    return metrics.polled_alerts.labels("am", outcome)._value.get()
+
+
+def test_an_alert_whose_webhook_was_lost_opens_its_incident_as_the_webhook_would_have(playing):
+    at = vendor.Vendor()
+
+    async def play(scene):
+        before = counted("found")
+        scene.there.has("f1", alerting.BEGAN, service="checkout")
+        assert await scene.poll(2) == ["whole", "whole"]
+        assert at.calls == []
+        await scene.poll()
+        assert at.states() == ["open"]
+        one = await scene.on.incident()
+        assert one.opening_alert.title == "f1 is down"
+        assert one.opening_alert.labels == {"alertname": "Down", "service": "checkout"}
+        assert one.opening_alert.starts_at == alerting.BEGAN // 1000 * 1000
+        assert counted("found") == before + 1
+        late = msgspec.structs.replace(stage.firing(starts_at=alerting.BEGAN), title="late")
+        await scene.webhook(late)
+        await scene.poll(5)
+        assert at.states() == ["open"]
+        assert counted("found") == before + 1
+        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN))
+        assert at.states() == ["resolved"]
+
+    playing(play, vendor.on_call(at))
+
+
+def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playing):
+    at = vendor.Vendor()
+
+    async def play(scene):
+        before = counted("ended")
+        scene.there.has("f1", alerting.BEGAN)
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.poll(3)
+        assert at.states() == ["open"]
+        del scene.there.alerts["f1"]
+        await scene.poll()
+        assert at.states() == ["open"]
+        first = scene.now
+        await scene.poll()
+        assert at.states() == ["resolved"]
+        assert (await scene.on.incident()).alerts["am/f1"].ends_at == first
+        assert (await scene.told())[2:4] == ["Alertmanager no longer has am/f1.", "Nothing fires any more."]
+        assert counted("ended") == before + 1
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.poll(3)
+        assert at.states() == ["resolved"]
+
+    playing(play, vendor.on_call(at))
+
+
+def test_an_alert_that_would_end_by_itself_is_kept_for_as_long_as_it_is_active_there(playing):
+    async def play(scene):
+        found, repeated = counted("found"), counted("repeated")
+        soon = await scene.on.redis_now() + 3 * alerting.MINUTE
+        scene.there.has("f1", alerting.BEGAN)
+        await scene.webhook(msgspec.structs.replace(stage.firing(starts_at=alerting.BEGAN), ends_at=soon))
+        parse = scene.read
+
+        def expiring(body: bytes, now: int) -> base.Parsed:
+            (one,) = parse(body, now).alerts
+            return base.Parsed([msgspec.structs.replace(one, ends_at=soon + stage.HOUR)])
+
+        scene.asked = polls.Asked("am", scene.config, scene.http, expiring, polled.concerns(scene.config))
+        await scene.poll(4)
+        assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + stage.HOUR
+        assert (counted("found"), counted("repeated")) == (found, repeated + 1)
+
+    playing(play)
+
+
+def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_ends(playing):
+    at = vendor.Vendor()
+
+    async def play(scene):
+        now = await scene.on.redis_now()
+        until = now + stage.HOUR
+        quiet = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, until, "ann", "works")
+        await silences.Silences(scene.on.connection).write(quiet)
+        await scene.on.mutes.refresh()
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        assert list((await scene.on.incident()).muted) == ["am/f1"]
+        await scene.poll(2)
+        assert (await scene.on.incident()).muted == {}
+        assert "Alertmanager no longer has am/f1." in await scene.told()
+        assert at.calls == []
+
+    playing(play, vendor.on_call(at))
+
+
+def test_an_alert_that_moved_to_another_incident_ends_there(playing):
+    async def play(scene):
+        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN - stage.HOUR))
+        await scene.on.deliver(stage.firing(starts_at=alerting.BEGAN), key="other")
+        await scene.on.turn()
+        await scene.poll(2)
+        assert (await scene.on.incident("other")).firing == []
+        assert "Alertmanager no longer has am/f1." in await scene.told("other")
+
+    playing(play)
+
+
+def test_what_a_webhook_tells_in_time_is_left_to_it(playing):
+    async def play(scene):
+        scene.there.has("f1", alerting.BEGAN)
+        await scene.poll()
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        before = await scene.told()
+        await scene.poll(4)
+        assert await scene.told() == before
+        assert await stream.depth(scene.on.connection) == (0, 0)
+
+    playing(play)
+
+
+def test_only_what_goes_to_the_receiver_and_matches_is_opened_but_nothing_else_is_absent(playing):
+    async def play(scene):
+        scene.there.has("elsewhere", alerting.BEGAN, receivers=("pager", "not-router"), env="prod")
+        scene.there.has("staging", alerting.BEGAN, receivers=("pager", "router-eu"), env="staging")
+        scene.there.has("ours", alerting.BEGAN, receivers=("pager", "router-eu"), env="prod")
+        await scene.webhook(stage.firing("staging", alerting.BEGAN), stage.firing("elsewhere", alerting.BEGAN))
+        await scene.poll(4)
+        assert (await scene.on.incident()).firing == ["am/elsewhere", "am/ours", "am/staging"]
+        (query,) = {str(request.query_params) for request in scene.there.asked if request.query_params}
+        assert query == "active=true&silenced=true&inhibited=true&unprocessed=true"
+
+    playing(play, receiver="router-.*", filter=['env="prod"'])
+
+
+def test_alerts_of_other_sources_are_never_touched(playing):
+    async def play(scene):
+        other = msgspec.structs.replace(stage.firing(), source="grafana")
+        await scene.webhook(other)
+        await scene.poll(4)
+        assert (await scene.on.incident()).firing == ["grafana/f1"]
+
+    playing(play)
+
+
+def test_what_no_rule_wants_and_heartbeats_are_not_handed_in(playing):
+    async def play(scene):
+        scene.there.has("f1", alerting.BEGAN, noise="yes")
+        scene.there.has("f2", alerting.BEGAN, beat="yes", key="beating")
+        await scene.poll(5)
+        assert await scene.on.incidents.names() == []
+
+    playing(play)
+
+
+def test_an_incident_that_holds_as_many_as_it_can_is_told_of_no_more(playing, monkeypatch):
+    monkeypatch.setattr(fold, "MOST_HELD", 1)
+
+    async def play(scene):
+        for name in ("f1", "f2"):
+            scene.there.has(name, alerting.BEGAN)
+        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.poll(6)
+        assert (await scene.on.incident()).unheld == 0
+
+    playing(play)
+
+
+def test_one_of_several_processes_asks_and_another_goes_on_where_it_died(playing):
+    async def play(scene):
+        scene.there.has("f1", alerting.BEGAN)
+        await scene.poll(2)
+        assert await scene.worker().turn(scene.asked) == ""
+        scene.polls = scene.worker()
+        await scene.poll()
+        assert (await scene.on.incident()).firing == ["am/f1"]
+        assert 0 < await scene.on.connection.pttl(keys.turn("am")) <= 60_000
+
+    playing(play)
+
+
+def test_a_storm_is_handed_in_by_parts_and_ends_by_parts(playing):
+    names = [f"f{number:03}" for number in range(300)]
+
+    async def play(scene):
+        for name in names:
+            scene.there.has(name, alerting.BEGAN)
+        await scene.poll(3)
+        assert len((await scene.on.incident()).firing) == 300
+        scene.there.alerts = {"f000": scene.there.alerts["f000"]}
+        await scene.poll(2)
+        assert (await scene.on.incident()).firing == ["am/f000"]
+        assert "Alertmanager no longer has am/f001, am/f002, am/f003, am/f004, am/f005 and 294 more." in (
+            await scene.told()
+        )
+
+    playing(play)
+
+
+def test_it_shows_the_token_that_it_is_asked_for(playing):
+    async def play(scene):
+        await scene.poll()
+        assert {request.headers["authorization"] for request in scene.there.asked} == {"Bearer word"}
+
+    playing(play, bearer="word")
+
+
+def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        on.reader = stream.Reader(connection, "w1", archives=True)
+        on.triage._reader = on.reader
+        there = alerting.Alertmanager(alerting.START - stage.HOUR)
+        async with there.serving() as url:
+            scene = alerting.Scene(on, there, url)
+            there.has("f1", alerting.BEGAN)
+            await scene.poll(3)
+            await scene.http.aclose()
+        kept = await archive.Archive(connection, keep=stage.HOUR, most=2**20).newest(9)
+        (bodies,) = [entry[1][b"b"] for entry in await connection.xrange(keys.ARCHIVE)]
+        assert len(kept) == 1
+        written = msgspec.json.decode(bodies)
+        assert (written["version"], written["notification_reason"]) == ("4", "poll")
+        again = alertmanager.Alertmanager("am").parse(bodies, {}, 1)
+        assert [alert.identity for alert in again.alerts] == ["am/f1"]
+
+    with_redis(body)
+
+
+def test_a_running_router_asks_by_the_rules_in_force(tmp_path):
+    async def main():
+        there = alerting.Alertmanager(alerting.START)
+        there.has("f1", alerting.BEGAN, service="checkout")
+        async with there.serving() as url:
+            await asyncio.to_thread(play, url, there)
+
+    def play(url: str, there: alerting.Alertmanager) -> None:
+        with harness.vendors() as at:
+            file = harness.configure(tmp_path, at)
+            poll = f'{{kind: alertmanager, poll: {{url: "{url}", every: 1s, basic: {{env: BASIC}}}}, '
+            file.write_text(file.read_text().replace("{kind: alertmanager, ", poll))
+            with harness.router(tmp_path, file, BASIC="ann:word"):
+                harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+                there.alerts.clear()
+                harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+        assert {request.headers["authorization"] for request in there.asked} == {"Basic YW5uOndvcmQ="}
+
+    asyncio.run(main())

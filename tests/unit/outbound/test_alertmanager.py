@@ -1,0 +1,56 @@
+"""An Alertmanager's alerts, its condition and its receivers as its API tells them."""
+
+import msgspec
+import pytest
+
+from router.outbound import alertmanager, errors
+
+ALERT = {
+    "annotations": {"summary": "S"},
+    "endsAt": "2023-11-14T23:13:20.000Z",
+    "fingerprint": "f1",
+    "receivers": [{"name": "a"}, {"name": "b"}],
+    "startsAt": "2023-11-15T00:13:20.123+02:00",
+    "status": {"inhibitedBy": [], "silencedBy": [], "state": "active"},
+    "updatedAt": "2023-11-14T22:13:20.000Z",
+    "generatorURL": "http://prometheus/graph",
+    "labels": {"alertname": "Down"},
+}
+BEGAN = 1_700_000_000_123_000
+
+
+def asked(wire, ask, said: object):
+    wire.answer(200, msgspec.json.encode(said), "content-type: application/json")
+    return wire.run(ask)
+
+
+def test_an_alert_is_read_with_its_receivers_and_its_beginning(wire):
+    (one,) = asked(wire, alertmanager.alerts, [ALERT])
+    assert one == alertmanager.Listed(
+        "f1", BEGAN, True, ("a", "b"), {"alertname": "Down"}, {"summary": "S"}, "http://prometheus/graph"
+    )
+    assert b"/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true" in wire.received[0]
+
+
+@pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
+def test_what_is_held_back_is_listed_and_not_active(wire, state):
+    (one,) = asked(wire, alertmanager.alerts, [{**ALERT, "status": {"state": state}}])
+    assert not one.active
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"alerts": []}, [{}], [{**ALERT, "fingerprint": ""}], [{**ALERT, "startsAt": "now"}]]
+)
+def test_an_answer_that_is_none_is_no_empty_one(wire, wrong):
+    with pytest.raises(errors.Temporary, match="not the answer"):
+        asked(wire, alertmanager.alerts, wrong)
+
+
+@pytest.mark.parametrize(("word", "settled"), [("ready", True), ("disabled", True), ("settling", False)])
+def test_it_knows_its_cluster_or_has_none(wire, word, settled):
+    said = {"cluster": {"status": word}, "uptime": "2023-11-14T22:13:20.123456Z", "versionInfo": {}}
+    assert asked(wire, alertmanager.condition, said) == alertmanager.Condition(BEGAN + 456, settled)
+
+
+def test_receivers_are_names(wire):
+    assert asked(wire, alertmanager.receivers, [{"name": "a"}, {"name": "b"}]) == ["a", "b"]

@@ -1,0 +1,81 @@
+"""An Alertmanager that is asked: which of its alerts count, and its answers as webhooks would have told them."""
+
+import pydantic
+import pytest
+
+from router.outbound import alertmanager as api
+from router.sources import alertmanager, polled
+
+URL = "http://alertmanager:9093"
+BEGAN = 1_700_000_000_123_000
+
+
+def config(**said) -> polled.Config:
+    return polled.Config(url=URL, **said)
+
+
+def listed(*receivers: str, **labels: str) -> api.Listed:
+    return api.Listed(
+        "f1", BEGAN, True, receivers or ("router",), {"alertname": "Down", **labels}, {"summary": "S"}, "l"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ({"url": "alertmanager:9093"}, "pattern"),
+        ({"url": "https://ann:hunter2@alertmanager"}, "use basic"),
+        ({"every": "0s"}, "at least 1s"),
+        ({"basic": "hunter2"}, "user:password"),
+        ({"receiver": "("}, "not an RE2 pattern"),
+        ({"filter": ["env"]}, "not a matcher"),
+        ({"filter": ['env=~"("']}, "not an RE2 pattern"),
+        ({"bearer": "a", "basic": "b:c"}, "exclude one another"),
+        ({"silenced": True}, "Extra inputs"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_without_repeating_secrets(said, problem):
+    with pytest.raises(pydantic.ValidationError, match=problem) as refused:
+        polled.Config(**{"url": URL, **said})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_secrets_are_masked():
+    assert "very-secret" not in repr(config(bearer="very-secret")) + repr(config(basic="ann:very-secret"))
+
+
+def test_a_source_without_a_poll_asks_nobody():
+    assert alertmanager.Config(bearer=["x"]).poll is None
+    assert alertmanager.Config(bearer=["x"], poll={"url": URL}).poll.every == 60_000_000
+
+
+@pytest.mark.parametrize(
+    ("said", "receivers", "env", "counts"),
+    [
+        ({}, ("any",), "prod", True),
+        ({"receiver": "router"}, ("pager", "router"), "prod", True),
+        ({"receiver": "router"}, ("router-eu", "a-router"), "prod", False),
+        ({"receiver": "router.*|pager"}, ("router-eu",), "prod", True),
+        ({"filter": ['env="prod"', 'alertname=~"Do.*"']}, ("any",), "prod", True),
+        ({"filter": ['env="prod"', 'alertname!~"Do.*"']}, ("any",), "prod", False),
+        ({"filter": ['absent=""']}, ("any",), "prod", True),
+        ({"filter": ['env!="prod"'], "receiver": "any"}, ("any",), "prod", False),
+    ],
+)
+def test_what_goes_to_the_receiver_and_matches_all_of_the_filter_counts(said, receivers, env, counts):
+    assert polled.concerns(config(**said))(listed(*receivers, env=env)) is counts
+
+
+def test_an_alert_of_an_answer_is_read_as_its_webhook_would_have_been():
+    body = polled.webhook([polled.firing(listed(severity="critical"))], URL)
+    (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
+    assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "firing", BEGAN, 0)
+    assert (alert.title, alert.severity, alert.link) == ("S", "critical", "l")
+    assert (alert.labels["alertname"], alert.annotations) == ("Down", {"summary": "S"})
+
+
+@pytest.mark.parametrize(("ended", "said"), [(BEGAN + 7, BEGAN + 7), (BEGAN - 7, BEGAN)])
+def test_an_alert_that_is_there_no_more_is_read_as_resolved_and_never_before_it_began(ended, said):
+    body = polled.webhook([polled.ended("f1", BEGAN, ended)], URL)
+    (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
+    assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "resolved", BEGAN, said)

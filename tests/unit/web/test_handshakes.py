@@ -1,0 +1,66 @@
+"""Who sends CloudEvents may ask first: whoever may deliver is told so, and nobody else is."""
+
+import pytest
+
+from router.sources import registry
+from tests.unit.web import asking
+
+ORIGIN = (b"webhook-request-origin", b"eventemitter.example.com")
+TOKEN = (b"authorization", b"Bearer token")
+
+
+def source(kind: str = "json", **config) -> dict[str, registry.Endpoint]:
+    return {"any": registry.build("any", registry.KINDS[kind].config(**{"bearer": ["token"], **config}))}
+
+
+def ask(*headers, path="/v1/webhooks/any", **settings) -> asking.Answer:
+    door = asking.door(store := asking.Recording(), **settings)
+    answer = asking.ask(door, path, method="OPTIONS", headers=headers)
+    assert store.accepted == store.kept == []
+    return answer
+
+
+def test_whoever_may_deliver_is_permitted_to():
+    answer = ask(ORIGIN, TOKEN, (b"webhook-request-rate", b"120"))
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers[b"webhook-allowed-origin"] == b"eventemitter.example.com"
+    assert answer.headers[b"webhook-allowed-rate"] == b"*"
+    assert answer.headers[b"allow"] == b"POST"
+
+
+@pytest.mark.parametrize("credentials", [[], [(b"authorization", b"Bearer other")]])
+def test_whoever_may_not_deliver_is_not_permitted_to(credentials):
+    answer = ask(ORIGIN, *credentials)
+    assert answer.status == 401
+    assert not [name for name in answer.headers if name.startswith(b"webhook-")]
+
+
+def test_what_a_body_would_prove_is_not_asked_for():
+    signed = source(bearer=(), signature={"scheme": "github", "secrets": ["secret"]})
+    assert ask(ORIGIN, endpoints=signed).status == 200
+
+
+@pytest.mark.parametrize("headers", [[TOKEN], [TOKEN, (ORIGIN[0], b"  ")]])
+def test_an_options_request_of_nobody_is_a_method_that_is_not_answered(headers):
+    answer = ask(*headers)
+    assert (answer.status, answer.json["type"].rpartition(":")[2]) == (405, "method")
+
+
+@pytest.mark.parametrize("name", [b"a b", b"<script>", b"x" * 254, b".example", "é".encode()])
+def test_an_origin_that_is_no_name_is_refused_and_not_repeated(name):
+    answer = ask((ORIGIN[0], name), TOKEN)
+    assert answer.status == 400
+    assert name not in answer.body
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [source("alertmanager"), source(bearer=(), auth="none", encoding="query")],
+    ids=["alertmanager", "query"],
+)
+def test_a_source_that_takes_no_events_permits_nothing(endpoints):
+    assert ask(ORIGIN, TOKEN, endpoints=endpoints).status == 405
+
+
+def test_an_unknown_source_permits_nothing():
+    assert ask(ORIGIN, TOKEN, path="/v1/webhooks/other").status == 404
