@@ -150,6 +150,10 @@ async def _silences(call: Call) -> list[Any]:
     return await call.ask.ledgers.silences(over=call.query.over)
 
 
+async def _dead_letters(call: Call) -> Any:
+    return await call.ask.ledgers.dead_letters(cursor=call.query.cursor, limit=call.query.limit)
+
+
 async def _quarantine(call: Call) -> Any:
     return await call.ask.ledgers.quarantine(cursor=call.query.cursor, limit=call.query.limit)
 
@@ -216,7 +220,7 @@ ENDPOINTS = (
     _delete(
         "/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN, **_WAKES
     ),
-    _get("/dead-letters", "Dead letters", _listed(lambda call: call.ask.ledgers.dead_letters()), _LETTERS),
+    _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=questions.DeadLetters),
     _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard, query=questions.Why),
     _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),

@@ -136,9 +136,10 @@ class Ledgers:
         """What holds for all public pages."""
         return await self._line.get("/gate", models.Gate)
 
-    async def dead_letters(self) -> list[entries.DeadLetter]:
-        """What can't succeed without a person."""
-        return await self._line.listed("/dead-letters", entries.DeadLetter)
+    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
+        """What can't succeed without a person, a page of it."""
+        asked = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/dead-letters", models.Page[entries.DeadLetter], asked)
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, a page of them."""

@@ -221,14 +221,19 @@ class Buried:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
 
-    async def read(self) -> list[Grave]:
-        """All of them, the oldest first."""
+    async def read(self, begin: str = "-", most: int | None = None) -> list[Grave]:
+        """All of them, the oldest first; or ``most``, from a place of the stream on (``(ID``: from behind it on)."""
         async with client.failures():
-            entries: Any = await self._connection.xrange(keys.DEAD)
+            entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
         return [
             Grave(identity.decode(), fields[b"reason"].decode(), int(identity.split(b"-")[0]) * 1000, fields[b"b"])
             for identity, fields in entries
         ]
+
+    async def size(self) -> int:
+        """How many there are."""
+        async with client.failures():
+            return int(await self._connection.xlen(keys.DEAD))
 
     async def redrive(self, identity: str) -> bool:
         """Move one back into the inbox; False where it is no longer there."""

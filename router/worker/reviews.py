@@ -1,6 +1,6 @@
 """What waits for a person: what customers would see and nobody has approved yet, and what people decide of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -93,13 +93,17 @@ class Reviews:
         names = await self._documents.names()
         held = await self._store.read(names)
         known = await self._documents.look_at_all(names)
+        return await self.among((held[name].incident, documents) for name, documents in zip(names, known, strict=True))
+
+    async def among(self, known: Iterable[tuple[incidents.Incident, list[publications.Publication]]]) -> list[Review]:
+        """What waits of these incidents with their publications, the oldest first."""
         desires = await self._pages.desires(public=True)
         now = self._clock()
         found: list[Review] = []
-        for name, documents in zip(names, known, strict=True):
-            if not any(one.waits_of for one in documents):
-                continue  # The worker writes down what begins to wait; to render all that is open would take long.
-            found += waiting(held[name].incident, documents, self._places, desires, now)
+        for incident, documents in known:
+            # The worker writes down what begins to wait; to render all that is open would take long.
+            if any(one.waits_of for one in documents):
+                found += waiting(incident, documents, self._places, desires, now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
