@@ -7,22 +7,13 @@ from typing import Any
 
 import jinja2
 import pydantic
-from starlette import requests, responses, routing, staticfiles
+from starlette import requests, responses, routing
 
 from router.domain import access
-from router.management import actions, api, app, bodies, gatekeeper, live, pages, questions, reading, signing
+from router.management import actions, api, app, assets, bodies, gatekeeper, live, pages, questions, reading, signing
 from router.web import problems
 
 _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
-
-
-class _Static(staticfiles.StaticFiles):
-    """Scripts and styles: browsers keep them, and ask each time whether they are still these."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> responses.Response:
-        answer = super().file_response(*args, **kwargs)
-        answer.headers["cache-control"] = "no-cache"
-        return answer
 
 
 class Console:
@@ -38,6 +29,8 @@ class Console:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._assets = assets.Assets()
+        self._templates.globals["asset"] = self._assets.address
         self._templates.filters["link"] = functools.partial(urllib.parse.quote, safe="")
 
     def routes(self) -> list[routing.BaseRoute]:
@@ -48,7 +41,7 @@ class Console:
         found += [routing.Route(path, self._form(role, do), methods=["POST"]) for path, role, do in FORMS]
         found.append(routing.Route("/playground", self._playground, methods=["POST"]))
         found.append(routing.Route("/events", self._events, methods=["GET"]))
-        found.append(routing.Mount("/static", _Static(packages=[("router.management", "static")])))
+        found.append(self._assets.route())
         return found
 
     def _page(self, one: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:

@@ -1,4 +1,4 @@
-"""What people see of everything at once: as it is, a second old at most, decoded once, and whole where a part is damaged."""
+"""What people see of everything at once: a second old at most, decoded once, and whole where a part is damaged."""
 
 import asyncio
 
@@ -21,16 +21,11 @@ class Clock:
         self.now += int(seconds * SECOND)
 
 
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-def playing(with_redis, clock, play):
-    at = vendor.Vendor()
+def playing(with_redis, play):
+    at, clock = vendor.Vendor(), Clock()
 
     async def body(on):
-        await play(on, sight.Sight(on.connection, on.publications, clock), at)
+        await play(on, sight.Sight(on.connection, on.publications, clock), clock, at)
 
     stage.playing(with_redis, body, vendor.on_call(at))
 
@@ -41,8 +36,8 @@ async def opened(on, *names: str) -> None:
         await on.turn()
 
 
-def test_every_incident_is_seen_with_where_it_appears(with_redis, clock):
-    async def play(on, looking, _at):
+def test_every_incident_is_seen_with_where_it_appears(with_redis):
+    async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
         seen = await looking.look()
         assert [held.incident.status for held in seen.incidents.values()] == ["open", "open"]
@@ -50,18 +45,18 @@ def test_every_incident_is_seen_with_where_it_appears(with_redis, clock):
         assert seen.publications == {name: await on.publications.look(name) for name in ("a", "b")}
         assert [one.destination for one in seen.publications["b"]] == ["on-call"]
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_where_there_is_nothing_nothing_is_seen(with_redis, clock):
-    async def play(_on, looking, _at):
+def test_where_there_is_nothing_nothing_is_seen(with_redis):
+    async def play(_on, looking, _clock, _at):
         assert await looking.look() == sight.Seen({}, {})
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with_redis, clock):
-    async def play(on, looking, _at):
+def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with_redis):
+    async def play(on, looking, clock, _at):
         await opened(on, "a")
         first = await looking.look()
         await opened(on, "b")
@@ -70,30 +65,30 @@ def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with
         clock.pass_(0.2)
         assert list((await looking.look()).incidents) == ["a", "b"]
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_many_who_look_at_once_cost_one_reading(with_redis, clock):
-    async def play(on, looking, _at):
+def test_many_who_look_at_once_cost_one_reading(with_redis):
+    async def play(on, looking, _clock, _at):
         await opened(on, "a")
         first, *others = await asyncio.gather(*(looking.look() for _ in range(20)))
         assert all(one is first for one in others)
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_who_has_acted_sees_at_once_what_came_of_it(with_redis, clock):
-    async def play(on, looking, _at):
+def test_who_has_acted_sees_at_once_what_came_of_it(with_redis):
+    async def play(on, looking, _clock, _at):
         await looking.look()
         await opened(on, "a")
         looking.look_anew()
         assert list((await looking.look()).incidents) == ["a"]
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis, clock):
-    async def play(on, looking, _at):
+def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis):
+    async def play(on, looking, _clock, _at):
         others = asyncio.create_task(looking.look())
         while not looking._reading.locked():
             await asyncio.sleep(0)
@@ -102,11 +97,11 @@ def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis, clock
         await opened(on, "a")
         assert list((await looking.look()).incidents) == ["a"]
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_what_has_not_changed_is_not_decoded_again(with_redis, clock, monkeypatch):
-    async def play(on, looking, _at):
+def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
+    async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
         before = await looking.look()
         decoded = []
@@ -122,11 +117,11 @@ def test_what_has_not_changed_is_not_decoded_again(with_redis, clock, monkeypatc
         assert after.publications["a"] is before.publications["a"]
         assert set(after.incidents["b"].incident.alerts) == {"am/b", "am/another"}
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis, clock):
-    async def play(on, looking, _at):
+def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
+    async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
         await looking.look()
         await on.connection.delete(keys.incident("a"), keys.publications("a"))
@@ -134,11 +129,11 @@ def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis, clock):
         seen = await looking.look()
         assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_where_an_incident_begins_anew_with_an_old_version_that_is_seen_within_a_minute(with_redis, clock):
-    async def play(on, looking, _at):
+def test_where_an_incident_begins_anew_with_an_old_version_that_is_seen_within_a_minute(with_redis):
+    async def play(on, looking, clock, _at):
         await opened(on, "a")
         old = (await looking.look()).incidents["a"]
         other = codec.pack_incident(incident.Incident(key="a", status="pending"))
@@ -146,11 +141,11 @@ def test_where_an_incident_begins_anew_with_an_old_version_that_is_seen_within_a
         clock.pass_(61)
         assert (await looking.look()).incidents["a"].incident.status == "pending"
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
-def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis, clock):
-    async def play(on, looking, at):
+def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
+    async def play(on, looking, _clock, at):
         at.before.append(vendor.permanent())
         await opened(on, "a")
         await on.connection.delete(keys.incident("a"))
@@ -158,16 +153,16 @@ def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis, cl
         assert seen.incidents == {}
         assert [one.dead != "" for one in seen.publications["a"]] == [True]
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
 
 
 @pytest.mark.parametrize("of", [keys.incident, keys.publications])
-def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, clock, of, capsys):
-    async def play(on, looking, _at):
+def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, of, capsys):
+    async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
         await on.connection.hset(of("a"), mapping={"d": b"\xc1 no document"})
         seen = await looking.look()
         assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
 
-    playing(with_redis, clock, play)
+    playing(with_redis, play)
     assert "documents_unreadable" in capsys.readouterr().out
