@@ -13,7 +13,7 @@ from router.domain import alert as alerts
 from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import timing
-from router.management import bodies, ledgers, models, shown
+from router.management import appearances, bodies, entries, ledgers, models, rates, shown
 from router.rules import explain as explaining
 from router.rules import reload, ruleset
 from router.store import archive, counts, health, quarantine, sight, stream
@@ -35,6 +35,7 @@ class Queries:
         self.clock = clock
         self._in_force = in_force
         self._places = pages.kinds(settings)
+        self._rates = rates.Rates()
         self._sight = sight.Sight(connection, pages.publications(settings, connection), clock)
         self._waiting: tuple[sight.Seen | None, list[models.Review]] = (None, [])
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight)
@@ -69,10 +70,10 @@ class Queries:
             return None
         one = story.incident
         desires = await pages.pages(self.settings, self.connection).desires(public=True)
-        appearances = []
+        known = []
         for publication in story.publications:
             place = self._places.get(publication.destination)
-            appearances.append(shown.publication(story, publication, place, desires, self.clock()))
+            known.append(appearances.publication(story, publication, place, desires, self.clock()))
         alert, response = one.opening_alert, one.response
         waits = timing.of(one)
         return models.Incident(
@@ -84,10 +85,12 @@ class Queries:
             place=response.place if response is not None else "",
             rules_version=response.version if response is not None else "",
             because=list(reviewing.because(one)),
+            decided=appearances.reasons(one),
             due_at=models.at(timing.due(one)),
+            coming=appearances.coming(one, known),
             timing={name: shown.waits(name, value) for name, value in msgspec.structs.asdict(waits).items() if value},
             alerts=shown.alert_rows(one),
-            publications=appearances,
+            publications=known,
             timeline=[
                 models.Event(
                     at=models.at(event.at),
@@ -150,12 +153,12 @@ class Queries:
     def _archive(self) -> archive.Archive:
         return parts.archive(self.settings, self.connection)
 
-    async def rules(self) -> models.Rules:
+    async def rules(self) -> entries.Rules:
         """The rules in force."""
         rules = self.rule_set()
         outcomes = await counts.Counts(self.connection).read()
         items = [
-            models.Rule(
+            entries.Rule(
                 name=one.name,
                 place=one.place,
                 owner=one.shared.owner,
@@ -168,12 +171,12 @@ class Queries:
             for one in rules.rules
         ]
         problems = [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
-        return models.Rules(version=rules.version, items=items, problems=problems)
+        return entries.Rules(version=rules.version, items=items, problems=problems)
 
-    async def outcomes(self) -> models.Outcomes:
+    async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
         found = await counts.Counts(self.connection).read()
-        return models.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
+        return entries.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
         """The alerts of a payload or a delivery, and when they came (microseconds).
@@ -199,6 +202,10 @@ class Queries:
     async def destinations(self) -> list[models.Destination]:
         """The configured destinations, and how open incidents fare there."""
         known = await self._appearances()
+        called: dict[str, int] = {}
+        for each in (await self._sight.look()).publications.values():
+            for one in each:
+                called[one.destination] = max(called.get(one.destination, 0), one.acted_at)
         return [
             models.Destination(
                 name=name,
@@ -208,6 +215,7 @@ class Queries:
                 open=sum(one.state == "open" for one in known.get(name, ())),
                 failing=sum(bool(one.problem or one.dead) for one in known.get(name, ())),
                 problem=next((one.dead or one.problem for one in known.get(name, ()) if one.dead or one.problem), ""),
+                called_at=models.at(called.get(name, 0)),
             )
             for name, place in self._places.items()
         ]
@@ -239,13 +247,14 @@ class Queries:
 
     async def overview(self) -> models.Overview:
         """How things are now."""
-        (waiting, oldest), letters, quarantined, kept, beat, gate = await asyncio.gather(
+        (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
             stream.depth(self.connection),
+            stream.pulse(self.connection),
             self.ledgers.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
-            self._archive().size(),
-            health.Health(self.connection).last_beat(),
-            self.ledgers.gate(),
+        )
+        kept, beat, gate = await asyncio.gather(
+            self._archive().size(), health.Health(self.connection).last_beat(), self.ledgers.gate()
         )
         held = [one.incident for one in (await self._sight.look()).incidents.values()]
         opened = [one for one in held if one.status == "open"]
@@ -260,6 +269,8 @@ class Queries:
             reviews=len(await self.reviews()),
             dead_letters=letters,
             quarantined=quarantined,
+            received_at=models.at(last),
+            received_a_minute=self._rates.a_minute(now, accepted),
             waiting_deliveries=waiting,
             lag_seconds=max(0, now - oldest) / 1_000_000 if oldest else 0.0,
             kept_deliveries=kept,

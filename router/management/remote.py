@@ -190,9 +190,9 @@ class Queries:
         """One delivery whole."""
         return await self._line.find(f"/deliveries/{client.segment(identity)}", models.Delivery)
 
-    async def outcomes(self) -> models.Outcomes:
+    async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
-        return await self._line.get("/outcomes", models.Outcomes)
+        return await self._line.get("/outcomes", entries.Outcomes)
 
     async def explain(self, asked: bodies.Explain) -> models.Explained:
         """What the rules say; ``actions.NotThere`` and ``actions.Unfit`` where that can't be said."""

@@ -2,21 +2,19 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
 
-from router.assembly import dead_letters, pages
+from router.assembly import dead_letters
 from router.documents import quantities
-from router.domain import access, identity, plan
+from router.domain import access, identity
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
-from router.domain import publication as publications
 from router.management import entries, models
 from router.rules import explain as explaining
 from router.store import quarantine
-from router.worker import desire
 from router.worker import reviews as reviewing
 
 Order = tuple[bool, int, int, str]
@@ -48,7 +46,8 @@ def row(one: incidents.Incident) -> models.IncidentRow:
 def review(one: reviewing.Review) -> models.Review:
     """A review as it is told."""
     told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
-    told |= {"fields": dict(one.fields), "since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
+    told |= {"before": dict(one.before), "fields": dict(one.fields)}
+    told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     del told["episode"]
     return models.Review(**told)
 
@@ -156,40 +155,6 @@ def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
     ]
     found.sort(key=lambda one: (not one.firing, one.identity))
     return found[:_MOST_ALERTS]
-
-
-def publication(
-    story: pages.Story, one: publications.Publication, place: pages.Place | None, desires: desire.Desires, now: int
-) -> models.Publication:
-    """An incident at one destination, and what happens to it there next."""
-    target = desire.target_of(story.incident, one.destination)
-    next_ = "its destination is not configured any more"
-    fields: Mapping[str, Any] = one.content.fields if one.content is not None else {}
-    if place is not None:
-        desired = desires.of(story.incident, one, story.publications, place)
-        fields = desired.content.fields
-        step = plan.plan(desired, one, now=now)
-        next_ = step.reason if isinstance(step, plan.Rest) else _words(step)
-    return models.Publication(
-        destination=one.destination,
-        public=place is not None and place.kind.public,
-        publish=target.publish if target is not None and place is not None and place.kind.public else "",
-        state=one.state,
-        url=one.url,
-        vendor_id=one.vendor_id,
-        fields=dict(fields),
-        problem=one.problem,
-        refused=one.dead,
-        taken_over=one.taken_over,
-        operations=one.number,
-        retry_at=models.at(one.retry_at if one.retry_at > now else 0),
-        acted_at=models.at(one.acted_at),
-        next=next_,
-    )
-
-
-def _words(step: Any) -> str:
-    return f"next: {getattr(step, 'kind', type(step).__name__.lower())}"
 
 
 def waits(name: str, value: int) -> str:

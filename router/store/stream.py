@@ -265,3 +265,17 @@ async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     if not oldest:
         return int(length), 0
     return int(length), int(oldest[0][0].split(b"-")[0]) * 1000
+
+
+async def pulse(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+    """When a delivery was last accepted (microseconds since the epoch), and how many ever were; 0 for what is unknown.
+
+    Servers before Redis 7 do not count.
+    """
+    async with client.failures():
+        if not await connection.exists(keys.INBOX):
+            return 0, 0
+        told: Any = await connection.xinfo_stream(keys.INBOX)
+    last = told["last-generated-id"]
+    moment = int((last.decode() if isinstance(last, bytes) else last).partition("-")[0])
+    return moment * 1000, int(told.get("entries-added") or 0)

@@ -15,6 +15,9 @@ function left(seconds) {
   if (seconds <= 0) {
     return "now";
   }
+  if (minutes >= 2880) {
+    return `${Math.floor(minutes / 1440)} days`;
+  }
   if (minutes >= 60) {
     return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
@@ -25,7 +28,12 @@ function countDown() {
   for (const element of document.querySelectorAll("[data-until]")) {
     const seconds = Math.round((new Date(element.dataset.until) - Date.now()) / 1000);
     element.textContent = left(seconds);
-    element.classList.toggle("critical", seconds < 300);
+    element.classList.toggle("critical", seconds < 300 && element.closest(".review") !== null);
+  }
+  for (const element of document.querySelectorAll("[data-from]")) {
+    const seconds = Math.max(1, Math.round((Date.now() - new Date(element.dataset.from)) / 1000));
+    element.title ||= element.dataset.from.replace("T", " ").replace("Z", " UTC");
+    element.textContent = left(seconds) + ("ago" in element.dataset ? " ago" : "");
   }
 }
 
