@@ -108,7 +108,7 @@ class Console:
             acts=asked is not None and asked.person.role >= api.RESPONDER,
             rules_all=asked is not None and asked.person.role >= api.ADMIN,
             path=request.url.path,
-            here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+            here=_here(request),
             waiting=waiting,
             done=_DONE.get(request.query_params.get("done", ""), ""),
             sections=pages.SECTIONS,
@@ -120,8 +120,10 @@ class Console:
     async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
         problem = api.problem(error)
         if problem.status == 401 and request.method == "GET" and "hx-request" not in request.headers:
-            back = urllib.parse.quote(request.url.path, safe="")
-            return responses.RedirectResponse(f"/sign-in?to={back}", 303)
+            back = urllib.parse.quote(_here(request), safe="")
+            began = request.cookies.get(gatekeeper.COOKIE, "").startswith(gatekeeper.OF_PROVIDER)
+            there = "/sign-in/oidc" if began and self._made.ask.settings.management.oidc is not None else "/sign-in"
+            return responses.RedirectResponse(f"{there}?to={back}", 303)
         asked = await self._made.keeper.who(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "It did not work")
         now = error.now if isinstance(error, actions.Changed) else None
@@ -205,6 +207,11 @@ def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.B
     feed = live.Feed(made.ask)
     console = Console(made, feed)
     return [*console.routes(), *signing.Signing(made, console.render, new_text).routes()], feed
+
+
+def _here(request: requests.Request) -> str:
+    """The page that was asked for, with what was asked of it."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _read(model: type[pydantic.BaseModel], found: Any) -> Any:

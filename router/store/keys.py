@@ -19,7 +19,7 @@
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
-| ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
+| ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | 12 h at most    |
 | ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |

@@ -74,7 +74,13 @@ function follow() {
     return;
   }
   const news = document.querySelector("[data-news]");
-  news.addEventListener("click", () => refresh(live()));
+  const over = () => {
+    news.dataset.over = "yes";
+    news.textContent = "You see what was: load the page again";
+    news.hidden = false;
+  };
+  news.addEventListener("click", () => (news.dataset.over ? location.reload() : refresh(live())));
+  document.body.addEventListener("htmx:responseError", over);
   const feed = new EventSource("/events");
   feed.addEventListener("changed", () => {
     if (busy(live())) {
@@ -83,6 +89,7 @@ function follow() {
       refresh(live());
     }
   });
+  feed.addEventListener("error", () => feed.readyState === EventSource.CLOSED && over());
   window.addEventListener("pagehide", () => feed.close());
 }
 
