@@ -10,7 +10,7 @@ from router.assembly import pages
 from router.domain import identity, timeline
 from router.domain import publication as publications
 from router.store import incidents as incident_store
-from router.store import stream
+from router.store import sight, stream
 
 
 class DeadLetter(NamedTuple):
@@ -25,6 +25,12 @@ class DeadLetter(NamedTuple):
     publication: publications.Publication | None = None
 
 
+Place = tuple[int, str]
+"""Where a dead letter stands among all of them: ``since``, then ``id``."""
+
+FIRST: Place = (0, "")
+
+
 class DeadLetters:
     """All of them."""
 
@@ -34,21 +40,23 @@ class DeadLetters:
         self._buried = stream.Buried(connection)
 
     async def read(self) -> list[DeadLetter]:
-        """All that a person has not let go, the oldest first."""
-        found = [
-            DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in await self._buried.read()
-        ]
+        """All that a person has not let go, the oldest first, as they are now."""
         names = await self._publications.names()
-        known = zip(names, await self._publications.look_at_all(names), strict=True)
-        refused = {name: [one for one in each if one.dead and not one.settled] for name, each in known}
-        held = await self._incidents.read(name for name, each in refused.items() if each)
-        found += [
-            _operation(name, one)
-            for name, holding in held.items()
-            for one in refused[name]
-            if holding.incident.abandoned.get(one.name, 0) <= one.dead_at
-        ]
-        return sorted(found, key=lambda one: (one.since, one.id))
+        known = dict(zip(names, await self._publications.look_at_all(names), strict=True))
+        refused = [name for name, documents in known.items() if any(_is_dead(one) for one in documents)]
+        seen = sight.Seen(await self._incidents.read(refused), known)
+        return _merged(await self._buried.read(), _operations(seen))
+
+    async def page(self, seen: sight.Seen, after: Place, most: int) -> list[DeadLetter]:
+        """So many of them from behind a place on, the oldest first; operations as they were seen."""
+        since, identity = after
+        begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
+        refused = [one for one in _operations(seen) if (one.since, one.id) > after]
+        return _merged(await self._buried.read(begin, most), refused)[:most]
+
+    async def count(self, seen: sight.Seen) -> int:
+        """How many there are."""
+        return await self._buried.size() + len(_operations(seen))
 
     async def redrive(self, one: DeadLetter, who: str, now: int) -> None:
         """Have it tried again."""
@@ -79,6 +87,31 @@ class DeadLetters:
             return incident_store.Change(after, held.version, wake=True, events=[event])
 
         await self._incidents.change(one.incident, make)
+
+
+def _merged(buried: list[stream.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
+    """Both kinds in one order; of the same time, deliveries stand first, in the order in which they came."""
+    found = [DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in buried]
+    found += sorted(operations, key=lambda one: one.id)
+    return sorted(found, key=lambda one: one.since)
+
+
+def _operations(seen: sight.Seen) -> list[DeadLetter]:
+    """The operations that a vendor has refused for good and no person has let go, in no order."""
+    return [
+        _operation(name, one)
+        for name, documents in seen.publications.items()
+        for one in documents
+        if _is_dead(one) and not _let_go(seen.incidents.get(name), one)
+    ]
+
+
+def _let_go(held: incident_store.Held | None, one: publications.Publication) -> bool:
+    return held is not None and held.incident.abandoned.get(one.name, 0) > one.dead_at
+
+
+def _is_dead(one: publications.Publication) -> bool:
+    return bool(one.dead) and not one.settled
 
 
 def _operation(incident: str, one: publications.Publication) -> DeadLetter:

@@ -10,6 +10,8 @@ from router import settings as configuration
 from router.cli import reaching, starting
 from router.management import entries, models
 
+_PAGE = 500  # Dead letters that are asked for at once.
+
 app = typer.Typer(help="What can't succeed without a person.", no_args_is_help=True)
 
 Identity = Annotated[str, typer.Argument(help="Its id, as `dead-letters list` shows it.")]
@@ -20,7 +22,7 @@ def show_all(*, server: starting.Server = "", config: starting.Config = configur
     """List all of them with what is wrong."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await router.ask.ledgers.dead_letters()
+        found = await _all(router)
         if not found:
             print("there are no dead letters")
             return
@@ -86,8 +88,18 @@ def discard(
     reaching.reach(config, server, body)
 
 
+async def _all(router: reaching.Reached) -> list[entries.DeadLetter]:
+    """All of them, page by page."""
+    page = await router.ask.ledgers.dead_letters(limit=_PAGE)
+    found = page.items
+    while page.next:
+        page = await router.ask.ledgers.dead_letters(cursor=page.next, limit=_PAGE)
+        found = found + page.items
+    return found
+
+
 async def _found(router: reaching.Reached, identity: str) -> entries.DeadLetter:
-    one = next((one for one in await router.ask.ledgers.dead_letters() if one.id == identity), None)
+    one = next((one for one in await _all(router) if one.id == identity), None)
     if one is None:
         print(f"incident-router: there is no dead letter {identity} (any more)", file=sys.stderr)
         raise typer.Exit(1)

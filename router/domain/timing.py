@@ -41,6 +41,29 @@ def _due(incident: incidents.Incident) -> int:
     return min(moments, default=0)
 
 
+def coming(incident: incidents.Incident) -> list[tuple[int, str]]:
+    """All that time alone will do to the incident, as (microseconds, what in words), the next of it first.
+
+    It is for people, and says no more than ``due``: each of it happens only if nothing else does before.
+    """
+    found = [
+        (muted.until, f"an alert is heard of again that is muted: {muted.by}") for muted in incident.muted.values()
+    ]
+    if incident.status == "closed":
+        found += [(moment, "it opens, if no heartbeat comes") for moment in [heartbeat.due(incident)] if moment]
+        return sorted(found)
+    timing = of(incident)
+    if incident.status == "pending":
+        found.append((_opens_at(incident), "it opens, if it fires until then"))
+    elif incident.quiet_since:
+        found.append((incident.quiet_since + patience(incident), "it is over, if it stays quiet until then"))
+    if timing.stale_after and incident.heard_since:
+        found.append((incident.heard_since + timing.stale_after, "alerts that nothing was heard of since then end"))
+    if incident.expires_at:
+        found.append((incident.expires_at, "an alert ends by its own time"))
+    return sorted(found)
+
+
 def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
     """Return what the incident has become by ``now``: the very same object where time has changed nothing.
 

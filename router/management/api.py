@@ -150,6 +150,10 @@ async def _silences(call: Call) -> list[Any]:
     return await call.ask.ledgers.silences(over=call.query.over)
 
 
+async def _dead_letters(call: Call) -> Any:
+    return await call.ask.ledgers.dead_letters(cursor=call.query.cursor, limit=call.query.limit)
+
+
 async def _quarantine(call: Call) -> Any:
     return await call.ask.ledgers.quarantine(cursor=call.query.cursor, limit=call.query.limit)
 
@@ -202,8 +206,8 @@ ENDPOINTS = (
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
     _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
-    _get("/rules", "The rules in force", lambda call: call.ask.rules(), models.Rules),
-    _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), models.Outcomes),
+    _get("/rules", "The rules in force", lambda call: call.ask.rules(), entries.Rules),
+    _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), entries.Outcomes),
     _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=bodies.Explain),
     _get("/silences", "Silences", _listed(_silences), _page(entries.Silence), query=questions.Silences),
     _post("/silences", "Silence alerts", _add_silence, entries.Silence, body=bodies.AddSilence, status=201),
@@ -216,7 +220,7 @@ ENDPOINTS = (
     _delete(
         "/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN, **_WAKES
     ),
-    _get("/dead-letters", "Dead letters", _listed(lambda call: call.ask.ledgers.dead_letters()), _LETTERS),
+    _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=questions.DeadLetters),
     _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard, query=questions.Why),
     _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),

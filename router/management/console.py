@@ -7,22 +7,13 @@ from typing import Any
 
 import jinja2
 import pydantic
-from starlette import requests, responses, routing, staticfiles
+from starlette import requests, responses, routing
 
 from router.domain import access
-from router.management import actions, api, app, bodies, gatekeeper, live, pages, questions, reading, signing
+from router.management import actions, api, app, assets, bodies, gatekeeper, live, pages, questions, reading, signing
 from router.web import problems
 
 _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
-
-
-class _Static(staticfiles.StaticFiles):
-    """Scripts and styles: browsers keep them, and ask each time whether they are still these."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> responses.Response:
-        answer = super().file_response(*args, **kwargs)
-        answer.headers["cache-control"] = "no-cache"
-        return answer
 
 
 class Console:
@@ -38,6 +29,8 @@ class Console:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._assets = assets.Assets()
+        self._templates.globals["asset"] = self._assets.address
         self._templates.filters["link"] = functools.partial(urllib.parse.quote, safe="")
 
     def routes(self) -> list[routing.BaseRoute]:
@@ -48,7 +41,7 @@ class Console:
         found += [routing.Route(path, self._form(role, do), methods=["POST"]) for path, role, do in FORMS]
         found.append(routing.Route("/playground", self._playground, methods=["POST"]))
         found.append(routing.Route("/events", self._events, methods=["GET"]))
-        found.append(routing.Mount("/static", _Static(packages=[("router.management", "static")])))
+        found.append(self._assets.route())
         return found
 
     def _page(self, one: pages.Page) -> Callable[[requests.Request], Awaitable[responses.Response]]:
@@ -115,7 +108,7 @@ class Console:
             acts=asked is not None and asked.person.role >= api.RESPONDER,
             rules_all=asked is not None and asked.person.role >= api.ADMIN,
             path=request.url.path,
-            here=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
+            here=_here(request),
             waiting=waiting,
             done=_DONE.get(request.query_params.get("done", ""), ""),
             sections=pages.SECTIONS,
@@ -127,8 +120,10 @@ class Console:
     async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
         problem = api.problem(error)
         if problem.status == 401 and request.method == "GET" and "hx-request" not in request.headers:
-            back = urllib.parse.quote(request.url.path, safe="")
-            return responses.RedirectResponse(f"/sign-in?to={back}", 303)
+            back = urllib.parse.quote(_here(request), safe="")
+            began = request.cookies.get(gatekeeper.COOKIE, "").startswith(gatekeeper.OF_PROVIDER)
+            there = "/sign-in/oidc" if began and self._made.ask.settings.management.oidc is not None else "/sign-in"
+            return responses.RedirectResponse(f"{there}?to={back}", 303)
         asked = await self._made.keeper.who(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "It did not work")
         now = error.now if isinstance(error, actions.Changed) else None
@@ -212,6 +207,11 @@ def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.B
     feed = live.Feed(made.ask)
     console = Console(made, feed)
     return [*console.routes(), *signing.Signing(made, console.render, new_text).routes()], feed
+
+
+def _here(request: requests.Request) -> str:
+    """The page that was asked for, with what was asked of it."""
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def _read(model: type[pydantic.BaseModel], found: Any) -> Any:

@@ -99,3 +99,30 @@ class Woken(models.Model):
     """What was shut is open again: so many incidents are looked at now."""
 
     looked_at: int
+
+
+class Rule(models.Model):
+    """A rule in force, and how its reviews ended."""
+
+    name: str
+    place: str
+    owner: str
+    runbook: str
+    ignores: str
+    continues: bool
+    destinations: list[str]
+    outcomes: dict[str, int]
+
+
+class Rules(models.Model):
+    """The rules in force; ``problems`` are those of the files on the disk, where these are refused."""
+
+    version: str
+    items: list[Rule]
+    problems: list[str]
+
+
+class Outcomes(models.Model):
+    """How often the reviews of each rule ended how, also of rules that are not in force any more."""
+
+    rules: dict[str, dict[str, int]]

@@ -11,6 +11,8 @@ from router.store import access as access_store
 from router.web import problems, senders
 
 COOKIE = "incident-router-session"
+OF_PROVIDER = "p."
+"""What the cookie of a session begins with that a provider has begun: once it is over, the provider is asked again."""
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MOST_OF_PATH = 200  # Characters of a path in the audit log.

@@ -1,6 +1,6 @@
 """What is kept beside the incidents, for people to look through: silences, dead letters, the quarantine, the gate."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 
 import redis.asyncio
 
@@ -8,26 +8,24 @@ from router import settings as configuration
 from router.assembly import dead_letters
 from router.domain import timing
 from router.management import entries, models, shown
-from router.store import access, gate, quarantine, silences
-from router.store import incidents as incident_store
-
-Incidents = Callable[[], Awaitable[Mapping[str, incident_store.Held]]]
+from router.store import access, gate, quarantine, sight, silences
 
 
 class Ledgers:
-    """Questions about all of that; ``incidents`` gives every incident there is."""
+    """Questions about all of that; ``looking`` sees every incident there is."""
 
     def __init__(
         self,
         settings: configuration.Settings,
         connection: "redis.asyncio.Redis",
         clock: Callable[[], int],
-        incidents: Incidents,
+        looking: sight.Sight,
     ) -> None:
         self.settings = settings
         self.connection = connection
         self.clock = clock
-        self._incidents = incidents
+        self._sight = looking
+        self._letters = dead_letters.DeadLetters(settings, connection)
 
     async def silences(self, *, over: bool = False) -> list[entries.Silence]:
         """Silences that hold or are still to come; those that are over, too, where they are asked for."""
@@ -48,7 +46,7 @@ class Ledgers:
 
     async def heartbeats(self) -> list[entries.Heartbeat]:
         """All heartbeats, those that were heard of longest ago first."""
-        held = [one.incident for one in (await self._incidents()).values() if one.incident.beat_at]
+        held = [one.incident for one in (await self._sight.look()).incidents.values() if one.incident.beat_at]
         return [
             entries.Heartbeat(
                 incident=one.key,
@@ -67,19 +65,16 @@ class Ledgers:
             breaker=state.breaker.why if state.breaker is not None else "",
         )
 
-    async def dead_letters(self) -> list[entries.DeadLetter]:
-        """What can't succeed without a person, the oldest first."""
-        return [
-            entries.DeadLetter(
-                id=one.id,
-                what=one.what,
-                problem=one.problem,
-                since=models.at(one.since),
-                incident=one.incident,
-                **models.text(one.body)._asdict(),
-            )
-            for one in await dead_letters.DeadLetters(self.settings, self.connection).read()
-        ]
+    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
+        """What can't succeed without a person, the oldest first; ``ValueError`` where the cursor is none."""
+        after = shown.letter_place(cursor) if cursor else dead_letters.FIRST
+        found = await self._letters.page(await self._sight.look(), after, limit + 1)
+        more = shown.letter_cursor(found[limit - 1]) if len(found) > limit else ""
+        return models.Page(items=[shown.letter(one) for one in found[:limit]], next=more)
+
+    async def dead_letter_count(self) -> int:
+        """How many of these there are."""
+        return await self._letters.count(await self._sight.look())
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""

@@ -79,7 +79,7 @@ class AlertRow(Model):
 
 
 class Publication(Model):
-    """An incident at one destination: as it is there, and what keeps it from being as it should."""
+    """An incident at one destination: as it should be there (``fields``), as it is (``shown``), and what comes next."""
 
     destination: str
     public: bool
@@ -88,6 +88,7 @@ class Publication(Model):
     url: str
     vendor_id: str
     fields: dict[str, Any]
+    shown: dict[str, Any]
     problem: str
     refused: str
     taken_over: str
@@ -95,6 +96,7 @@ class Publication(Model):
     retry_at: datetime | None
     acted_at: datetime | None
     next: str
+    next_at: datetime | None
 
 
 class Event(Model):
@@ -108,6 +110,29 @@ class Event(Model):
     detail: dict[str, Any] = {}
 
 
+class Condition(Model):
+    """A condition of a rule in words, and the value that the alert had; empty where the words say it already."""
+
+    asks: str
+    value: str
+
+
+class Reason(Model):
+    """A rule that decided, and its conditions: all of them held."""
+
+    rule: str
+    place: str
+    conditions: list[Condition]
+
+
+class Coming(Model):
+    """What will happen unless something else does before: when (null: as soon as can be), what, and where."""
+
+    at: datetime | None
+    what: str
+    destination: str
+
+
 class Incident(IncidentRow):
     """All that is known of an incident; ``due_at`` is when time alone changes it next."""
 
@@ -118,7 +143,9 @@ class Incident(IncidentRow):
     place: str
     rules_version: str
     because: list[str]
+    decided: list[Reason]
     due_at: datetime | None
+    coming: list[Coming]
     timing: dict[str, str]
     alerts: list[AlertRow]
     publications: list[Publication]
@@ -134,7 +161,10 @@ class Story(Model):
 
 
 class Review(Model):
-    """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen."""
+    """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen.
+
+    ``before`` is what is shown there now, empty where nothing is.
+    """
 
     incident: str
     destination: str
@@ -146,6 +176,7 @@ class Review(Model):
     title: str
     message: str
     fields: dict[str, Any]
+    before: dict[str, Any] = {}
     since: datetime | None
     deadline_at: datetime | None
     owner: str
@@ -198,33 +229,6 @@ class Delivery(DeliveryRow):
     body_base64: str = NOT_TEXT
 
 
-class Rule(Model):
-    """A rule in force, and how its reviews ended."""
-
-    name: str
-    place: str
-    owner: str
-    runbook: str
-    ignores: str
-    continues: bool
-    destinations: list[str]
-    outcomes: dict[str, int]
-
-
-class Rules(Model):
-    """The rules in force; ``problems`` are those of the files on the disk, where these are refused."""
-
-    version: str
-    items: list[Rule]
-    problems: list[str]
-
-
-class Outcomes(Model):
-    """How often the reviews of each rule ended how, also of rules that are not in force any more."""
-
-    rules: dict[str, dict[str, int]]
-
-
 class Explained(Model):
     """What the rules say of each alert, as the command ``explain`` prints it as JSON."""
 
@@ -248,6 +252,7 @@ class Destination(Model):
     open: int
     failing: int
     problem: str
+    called_at: datetime | None = None
 
 
 class Post(Model):
@@ -269,6 +274,10 @@ class Overview(Model):
     reviews: int
     dead_letters: int
     quarantined: int
+    received_at: datetime | None
+    received_a_minute: float | None = pydantic.Field(
+        description="Over the last minute; null where it is not known yet."
+    )
     waiting_deliveries: int
     lag_seconds: float
     kept_deliveries: int

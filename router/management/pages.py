@@ -16,8 +16,6 @@ from router.rules import explain as explaining
 from router.rules import load as rules
 from router.rules import ruleset
 
-_MOST_BODIES = 20  # Of the quarantine at once: each is shown with its beginning.
-
 
 @dataclass(frozen=True)
 class Page:
@@ -31,7 +29,7 @@ class Page:
     role: access.Role = api.VIEWER
 
 
-_MOST_BODIES = 30  # Of the quarantine; each is shown with its beginning, so that the page stays light.
+_MOST_BODIES = 30  # Of dead letters and the quarantine; each is shown with its beginning, so that the page stays light.
 SECTIONS = (
     ("/", "Now"),
     ("/incidents", "Incidents"),
@@ -149,8 +147,9 @@ async def _heartbeats(ask: queries.Queries, _: Any) -> dict[str, Any]:
     return {"heartbeats": await ask.ledgers.heartbeats()}
 
 
-async def _dead_letters(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    return {"letters": await ask.ledgers.dead_letters()}
+async def _dead_letters(ask: queries.Queries, query: questions.DeadLetters) -> dict[str, Any]:
+    found = await ask.ledgers.dead_letters(cursor=query.cursor, limit=min(query.limit, _MOST_BODIES))
+    return {"letters": found.items, "next": found.next}
 
 
 async def _quarantine(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:
@@ -186,7 +185,7 @@ PAGES = (
     Page("/playground", "Playground", "playground.html", _playground, questions.Playground),
     Page("/silences", "Silences", "silences.html", _silences, questions.Silences),
     Page("/heartbeats", "Heartbeats", "heartbeats.html", _heartbeats),
-    Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters),
+    Page("/dead-letters", "Dead letters", "dead-letters.html", _dead_letters, questions.DeadLetters),
     Page("/quarantine", "Quarantine", "quarantine.html", _quarantine, questions.Streamed),
     Page("/pages", "Pages", "pages.html", _pages),
     Page("/audit", "Audit", "audit.html", _audit, questions.Streamed, role=api.ADMIN),

@@ -1,5 +1,6 @@
 """Everything that people may ask: one set of questions under the console, the API and the commands."""
 
+import asyncio
 import bisect
 from collections.abc import Callable, Mapping
 
@@ -12,14 +13,11 @@ from router.domain import alert as alerts
 from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import timing
-from router.management import bodies, ledgers, models, shown
+from router.management import appearances, bodies, entries, ledgers, models, rates, shown
 from router.rules import explain as explaining
 from router.rules import reload, ruleset
-from router.store import archive, counts, health, quarantine, stream
-from router.store import incidents as incident_store
+from router.store import archive, counts, health, quarantine, sight, stream
 from router.worker import reviews as reviewing
-
-_FRESH_MICROSECONDS = 1_000_000
 
 
 class Queries:
@@ -36,26 +34,15 @@ class Queries:
         self.connection = connection
         self.clock = clock
         self._in_force = in_force
-        self._store = incident_store.Incidents(connection)
-        self._documents = pages.publications(settings, connection)
         self._places = pages.kinds(settings)
-        self._held: Mapping[str, incident_store.Held] = {}
-        self._held_at = 0
-        self._waiting: list[models.Review] = []
-        self._waiting_since = 0
-        self.ledgers = ledgers.Ledgers(settings, connection, clock, self.all_incidents)
+        self._rates = rates.Rates()
+        self._sight = sight.Sight(connection, pages.publications(settings, connection), clock)
+        self._waiting: tuple[sight.Seen | None, list[models.Review]] = (None, [])
+        self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight)
 
     def rule_set(self) -> ruleset.RuleSet:
         """The rules in force; ``rules.Refused`` where they have to be read first and can't be used."""
         return self._in_force.in_force if self._in_force is not None else parts.load_rules(self.settings)
-
-    async def all_incidents(self) -> Mapping[str, incident_store.Held]:
-        """Every incident; at most a second old, so that a room full of browsers asks no more than one of them."""
-        now = self.clock()
-        if now - self._held_at > _FRESH_MICROSECONDS:
-            self._held = await self._store.read(await self._store.names())
-            self._held_at = now
-        return self._held
 
     async def incidents(
         self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
@@ -67,7 +54,7 @@ class Queries:
         """
         found = [
             one.incident
-            for one in (await self.all_incidents()).values()
+            for one in (await self._sight.look()).incidents.values()
             if shown.wanted(one.incident, status, severity, text.lower())
         ]
         found.sort(key=shown.order)
@@ -83,10 +70,10 @@ class Queries:
             return None
         one = story.incident
         desires = await pages.pages(self.settings, self.connection).desires(public=True)
-        appearances = []
+        known = []
         for publication in story.publications:
             place = self._places.get(publication.destination)
-            appearances.append(shown.publication(story, publication, place, desires, self.clock()))
+            known.append(appearances.publication(story, publication, place, desires, self.clock()))
         alert, response = one.opening_alert, one.response
         waits = timing.of(one)
         return models.Incident(
@@ -98,10 +85,12 @@ class Queries:
             place=response.place if response is not None else "",
             rules_version=response.version if response is not None else "",
             because=list(reviewing.because(one)),
+            decided=appearances.reasons(one),
             due_at=models.at(timing.due(one)),
+            coming=appearances.coming(one, known),
             timing={name: shown.waits(name, value) for name, value in msgspec.structs.asdict(waits).items() if value},
             alerts=shown.alert_rows(one),
-            publications=appearances,
+            publications=known,
             timeline=[
                 models.Event(
                     at=models.at(event.at),
@@ -126,11 +115,13 @@ class Queries:
 
     async def reviews(self) -> list[models.Review]:
         """What waits for a person, the oldest first; at most a second old, as incidents are."""
-        now = self.clock()
-        if now - self._waiting_since > _FRESH_MICROSECONDS:
-            self._waiting = [shown.review(one) for one in await self.reviewing().waiting()]
-            self._waiting_since = now
-        return self._waiting
+        seen = await self._sight.look()
+        if self._waiting[0] is not seen:
+            known = (
+                (seen.incidents[key].incident, of) for key, of in seen.publications.items() if key in seen.incidents
+            )
+            self._waiting = (seen, [shown.review(one) for one in await self.reviewing().among(known)])
+        return self._waiting[1]
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
         """What waits of an incident at a destination, as it is now; None where nothing does."""
@@ -139,7 +130,7 @@ class Queries:
 
     def ask_anew(self) -> None:
         """Remember nothing: somebody has acted, and wants to see what came of it."""
-        self._held_at = self._waiting_since = 0
+        self._sight.look_anew()
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""
@@ -162,12 +153,12 @@ class Queries:
     def _archive(self) -> archive.Archive:
         return parts.archive(self.settings, self.connection)
 
-    async def rules(self) -> models.Rules:
+    async def rules(self) -> entries.Rules:
         """The rules in force."""
         rules = self.rule_set()
         outcomes = await counts.Counts(self.connection).read()
         items = [
-            models.Rule(
+            entries.Rule(
                 name=one.name,
                 place=one.place,
                 owner=one.shared.owner,
@@ -180,12 +171,12 @@ class Queries:
             for one in rules.rules
         ]
         problems = [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
-        return models.Rules(version=rules.version, items=items, problems=problems)
+        return entries.Rules(version=rules.version, items=items, problems=problems)
 
-    async def outcomes(self) -> models.Outcomes:
+    async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
         found = await counts.Counts(self.connection).read()
-        return models.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
+        return entries.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
         """The alerts of a payload or a delivery, and when they came (microseconds).
@@ -211,6 +202,10 @@ class Queries:
     async def destinations(self) -> list[models.Destination]:
         """The configured destinations, and how open incidents fare there."""
         known = await self._appearances()
+        called: dict[str, int] = {}
+        for each in (await self._sight.look()).publications.values():
+            for one in each:
+                called[one.destination] = max(called.get(one.destination, 0), one.acted_at)
         return [
             models.Destination(
                 name=name,
@@ -220,6 +215,7 @@ class Queries:
                 open=sum(one.state == "open" for one in known.get(name, ())),
                 failing=sum(bool(one.problem or one.dead) for one in known.get(name, ())),
                 problem=next((one.dead or one.problem for one in known.get(name, ()) if one.dead or one.problem), ""),
+                called_at=models.at(called.get(name, 0)),
             )
             for name, place in self._places.items()
         ]
@@ -241,19 +237,27 @@ class Queries:
 
     async def _appearances(self) -> Mapping[str, list[publications.Publication]]:
         """What is known at each destination of the incidents that are open."""
+        seen = await self._sight.look()
         found: dict[str, list[publications.Publication]] = {}
-        open_ = [key for key, one in (await self.all_incidents()).items() if one.incident.status == "open"]
-        for documents in await self._documents.look_at_all(open_):
-            for one in documents:
-                found.setdefault(one.destination, []).append(one)
+        for key, held in seen.incidents.items():
+            if held.incident.status == "open":
+                for one in seen.publications.get(key, ()):
+                    found.setdefault(one.destination, []).append(one)
         return found
 
     async def overview(self) -> models.Overview:
         """How things are now."""
-        held = [one.incident for one in (await self.all_incidents()).values()]
+        (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
+            stream.depth(self.connection),
+            stream.pulse(self.connection),
+            self.ledgers.dead_letter_count(),
+            quarantine.Quarantine(self.connection).size(),
+        )
+        kept, beat, gate = await asyncio.gather(
+            self._archive().size(), health.Health(self.connection).last_beat(), self.ledgers.gate()
+        )
+        held = [one.incident for one in (await self._sight.look()).incidents.values()]
         opened = [one for one in held if one.status == "open"]
-        waiting, oldest = await stream.depth(self.connection)
-
         now = self.clock()
         return models.Overview(
             now=models.at(now),
@@ -263,12 +267,14 @@ class Queries:
             },
             held=sum(one.status == "pending" for one in held),
             reviews=len(await self.reviews()),
-            dead_letters=len(await self.ledgers.dead_letters()),
-            quarantined=await quarantine.Quarantine(self.connection).size(),
+            dead_letters=letters,
+            quarantined=quarantined,
+            received_at=models.at(last),
+            received_a_minute=self._rates.a_minute(now, accepted),
             waiting_deliveries=waiting,
             lag_seconds=max(0, now - oldest) / 1_000_000 if oldest else 0.0,
-            kept_deliveries=await self._archive().size(),
-            worker_seen_at=models.at(await health.Health(self.connection).last_beat()),
+            kept_deliveries=kept,
+            worker_seen_at=models.at(beat),
             rules_version=self._in_force.in_force.version if self._in_force else "",
-            gate=await self.ledgers.gate(),
+            gate=gate,
         )

@@ -40,6 +40,20 @@ class Incidents(Nothing):
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
+def _letter_cursor(text: str) -> str:
+    """A cursor of dead letters, where it can be read."""
+    if text:
+        shown.letter_place(text)
+    return text
+
+
+class DeadLetters(Nothing):
+    """One page of dead letters."""
+
+    cursor: Annotated[str, pydantic.Field(max_length=1000), pydantic.AfterValidator(_letter_cursor)] = ""
+    limit: int = pydantic.Field(default=50, ge=1, le=500)
+
+
 class Review(Nothing):
     """Which review."""
 

@@ -136,9 +136,10 @@ class Ledgers:
         """What holds for all public pages."""
         return await self._line.get("/gate", models.Gate)
 
-    async def dead_letters(self) -> list[entries.DeadLetter]:
-        """What can't succeed without a person."""
-        return await self._line.listed("/dead-letters", entries.DeadLetter)
+    async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
+        """What can't succeed without a person, a page of it."""
+        asked = {"cursor": cursor, "limit": limit}
+        return await self._line.get("/dead-letters", models.Page[entries.DeadLetter], asked)
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, a page of them."""
@@ -189,9 +190,9 @@ class Queries:
         """One delivery whole."""
         return await self._line.find(f"/deliveries/{client.segment(identity)}", models.Delivery)
 
-    async def outcomes(self) -> models.Outcomes:
+    async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
-        return await self._line.get("/outcomes", models.Outcomes)
+        return await self._line.get("/outcomes", entries.Outcomes)
 
     async def explain(self, asked: bodies.Explain) -> models.Explained:
         """What the rules say; ``actions.NotThere`` and ``actions.Unfit`` where that can't be said."""

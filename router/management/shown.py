@@ -1,25 +1,28 @@
 """From what the domain knows to what people are told: each function makes one model."""
 
 import base64
-from collections.abc import Iterable, Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
-from router.assembly import pages
+from router.assembly import dead_letters
 from router.documents import quantities
-from router.domain import access, identity, plan
+from router.domain import access, identity
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
-from router.domain import publication as publications
 from router.management import entries, models
 from router.rules import explain as explaining
 from router.store import quarantine
-from router.worker import desire
 from router.worker import reviews as reviewing
 
 Order = tuple[bool, int, int, str]
-_place = msgspec.json.Decoder(Order).decode
+Place = TypeVar("Place")
+_place: Callable[[bytes], Order] = msgspec.json.Decoder(Order).decode
+_letter_place: Callable[[bytes], dead_letters.Place] = msgspec.json.Decoder(dead_letters.Place).decode
+_NO_CURSOR = "is not what `next` was"
+_STREAMED = re.compile(r"\d{1,19}-\d{1,19}")
 _MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 
 
@@ -43,7 +46,8 @@ def row(one: incidents.Incident) -> models.IncidentRow:
 def review(one: reviewing.Review) -> models.Review:
     """A review as it is told."""
     told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
-    told |= {"fields": dict(one.fields), "since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
+    told |= {"before": dict(one.before), "fields": dict(one.fields)}
+    told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     del told["episode"]
     return models.Review(**told)
 
@@ -82,16 +86,48 @@ def order(one: incidents.Incident) -> Order:
 
 def cursor(one: incidents.Incident) -> str:
     """The place of an incident in their order, as text; it holds also when the incident is somewhere else by now."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(order(one))).decode().rstrip("=")
+    return _cursor(order(one))
 
 
 def place(cursor: str) -> Order:
-    """The place that a cursor stands for; ``ValueError`` where it is none."""
-    try:
-        found: Order = _place(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except msgspec.MsgspecError as error:
-        raise ValueError("is not what `next` was") from error
+    """The place of an incident that a cursor stands for; ``ValueError`` where it is none."""
+    return _read(_place, cursor)
+
+
+def letter_cursor(one: dead_letters.DeadLetter) -> str:
+    """The place of a dead letter among all of them, as text."""
+    return _cursor((one.since, one.id))
+
+
+def letter_place(cursor: str) -> dead_letters.Place:
+    """The place of a dead letter that a cursor stands for; ``ValueError`` where it is none."""
+    found = _read(_letter_place, cursor)
+    if found[1][:1].isdigit() and not _STREAMED.fullmatch(found[1]):
+        raise ValueError(_NO_CURSOR)
     return found
+
+
+def _cursor(place: tuple[Any, ...]) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _read(decode: Callable[[bytes], Place], cursor: str) -> Place:
+    try:
+        return decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except msgspec.MsgspecError as error:
+        raise ValueError(_NO_CURSOR) from error
+
+
+def letter(one: dead_letters.DeadLetter) -> entries.DeadLetter:
+    """A dead letter."""
+    return entries.DeadLetter(
+        id=one.id,
+        what=one.what,
+        problem=one.problem,
+        since=models.at(one.since),
+        incident=one.incident,
+        **models.text(one.body)._asdict(),
+    )
 
 
 def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
@@ -119,40 +155,6 @@ def alert_rows(one: incidents.Incident) -> list[models.AlertRow]:
     ]
     found.sort(key=lambda one: (not one.firing, one.identity))
     return found[:_MOST_ALERTS]
-
-
-def publication(
-    story: pages.Story, one: publications.Publication, place: pages.Place | None, desires: desire.Desires, now: int
-) -> models.Publication:
-    """An incident at one destination, and what happens to it there next."""
-    target = desire.target_of(story.incident, one.destination)
-    next_ = "its destination is not configured any more"
-    fields: Mapping[str, Any] = one.content.fields if one.content is not None else {}
-    if place is not None:
-        desired = desires.of(story.incident, one, story.publications, place)
-        fields = desired.content.fields
-        step = plan.plan(desired, one, now=now)
-        next_ = step.reason if isinstance(step, plan.Rest) else _words(step)
-    return models.Publication(
-        destination=one.destination,
-        public=place is not None and place.kind.public,
-        publish=target.publish if target is not None and place is not None and place.kind.public else "",
-        state=one.state,
-        url=one.url,
-        vendor_id=one.vendor_id,
-        fields=dict(fields),
-        problem=one.problem,
-        refused=one.dead,
-        taken_over=one.taken_over,
-        operations=one.number,
-        retry_at=models.at(one.retry_at if one.retry_at > now else 0),
-        acted_at=models.at(one.acted_at),
-        next=next_,
-    )
-
-
-def _words(step: Any) -> str:
-    return f"next: {getattr(step, 'kind', type(step).__name__.lower())}"
 
 
 def waits(name: str, value: int) -> str:

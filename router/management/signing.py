@@ -89,7 +89,10 @@ class Signing:
         """Begin a session, and end the one before: what was signed in with is over once something else is."""
         secret, csrf = self._new_text(32), self._new_text(24)
         session = access.Session(person.name, person.role, person.by, csrf, self._made.ask.clock(), token)
-        await self._made.sessions.write(secret, session)
+        provider, lasts = self._made.ask.settings.management.oidc, access_store.SESSION_SECONDS
+        if provider is not None and not token:
+            secret, lasts = gatekeeper.OF_PROVIDER + secret, provider.session // 1_000_000
+        await self._made.sessions.write(secret, session, lasts)
         await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
         actor = actions.Actor(person, self._made.keeper.address(request))
         await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")

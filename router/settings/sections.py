@@ -162,6 +162,15 @@ class Oidc(Section):
     viewers: tuple[str, ...] = ()
     responders: tuple[str, ...] = ()
     admins: tuple[str, ...] = ()
+    session: quantities.Duration = pydantic.Field(default=quantities.duration("1h"), description="Until asked again.")
+
+    @pydantic.field_validator("session")
+    @classmethod
+    def _short(cls, session: int) -> int:
+        """A role lasts no longer than what was signed in with would without a provider."""
+        if not quantities.duration("5m") <= session <= quantities.duration("12h"):
+            raise ValueError("must be from 5m to 12h")
+        return session
 
     @pydantic.field_validator("issuer")
     @classmethod

@@ -58,10 +58,10 @@ class Sessions:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
 
-    async def write(self, secret: str, session: access.Session) -> None:
-        """Keep a session for as long as one lives."""
+    async def write(self, secret: str, session: access.Session, seconds: int = SESSION_SECONDS) -> None:
+        """Keep a session for as long as it lives."""
         async with client.failures():
-            await self._connection.set(_of(secret), msgspec.msgpack.encode(session), ex=SESSION_SECONDS)
+            await self._connection.set(_of(secret), msgspec.msgpack.encode(session), ex=seconds)
 
     async def find(self, secret: str) -> access.Session | None:
         """The session of a cookie; None where it is over."""

@@ -24,7 +24,7 @@
 | ``ir:{polls}:turn:SOURCE``       | string | somebody has asked this source's monitoring       | until next time |
 | ``ir:{polls}:memory:SOURCE``     | string | packed, what is remembered from answer to answer  | ten polls       |
 | ``ir:{access}:tokens``           | hash   | token id → packed token, its secret hashed        | until revoked   |
-| ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | half a day      |
+| ``ir:{access}:session:DIGEST``   | string | packed session, by the hash of its cookie         | 12 h at most    |
 | ``ir:{access}:sign-in:DIGEST``   | string | a sign-in under way at a provider, by its state   | 10 minutes      |
 | ``ir:{access}:sign-ins:ADDRESS`` | string | how often somebody tried to sign in from there    | a minute        |
 | ``ir:{access}:refusals:DIGEST``  | string | how often somebody asked for what they may not    | an hour         |

@@ -1,7 +1,8 @@
 """Lua scripts by name; the files beside this one say how each is called. Sent as text once, then by their hash."""
 
 import asyncio
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -14,6 +15,7 @@ from router.store import clusters, replicas
 _KEYS: dict[str, tuple[int, int | None]] = {
     "accept": (1, 1),
     "read": (1, None),
+    "glance": (2, None),
     "homes": (1, None),
     "commit": (2, None),
     "claim": (1, 1),
@@ -40,8 +42,7 @@ class Scripts:
 
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
-        folder = resources.files("router.store") / "scripts"
-        self._texts = {name: (folder / f"{name}.lua").read_text(encoding="utf-8") for name in _KEYS}
+        self._texts = _texts()
         self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
 
     async def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
@@ -91,6 +92,12 @@ class Scripts:
             return (await confirming.write(keys[0], [("EVALSHA", script.sha, *command)]))[0]
         except exceptions.NoScriptError:
             return (await confirming.write(keys[0], [("EVAL", self._texts[name], *command)]))[0]
+
+
+@functools.cache
+def _texts() -> Mapping[str, str]:
+    folder = resources.files("router.store") / "scripts"
+    return {name: (folder / f"{name}.lua").read_text(encoding="utf-8") for name in _KEYS}
 
 
 def _check(name: str, keys: list[str]) -> None:

@@ -221,14 +221,19 @@ class Buried:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
 
-    async def read(self) -> list[Grave]:
-        """All of them, the oldest first."""
+    async def read(self, begin: str = "-", most: int | None = None) -> list[Grave]:
+        """All of them, the oldest first; or ``most``, from a place of the stream on (``(ID``: from behind it on)."""
         async with client.failures():
-            entries: Any = await self._connection.xrange(keys.DEAD)
+            entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
         return [
             Grave(identity.decode(), fields[b"reason"].decode(), int(identity.split(b"-")[0]) * 1000, fields[b"b"])
             for identity, fields in entries
         ]
+
+    async def size(self) -> int:
+        """How many there are."""
+        async with client.failures():
+            return int(await self._connection.xlen(keys.DEAD))
 
     async def redrive(self, identity: str) -> bool:
         """Move one back into the inbox; False where it is no longer there."""
@@ -260,3 +265,17 @@ async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     if not oldest:
         return int(length), 0
     return int(length), int(oldest[0][0].split(b"-")[0]) * 1000
+
+
+async def pulse(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+    """When a delivery was last accepted (microseconds since the epoch), and how many ever were; 0 for what is unknown.
+
+    Servers before Redis 7 do not count.
+    """
+    async with client.failures():
+        if not await connection.exists(keys.INBOX):
+            return 0, 0
+        told: Any = await connection.xinfo_stream(keys.INBOX)
+    last = told["last-generated-id"]
+    moment = int((last.decode() if isinstance(last, bytes) else last).partition("-")[0])
+    return moment * 1000, int(told.get("entries-added") or 0)

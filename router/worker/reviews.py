@@ -1,7 +1,8 @@
 """What waits for a person: what customers would see and nobody has approved yet, and what people decide of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -24,6 +25,7 @@ class Review(NamedTuple):
 
     ``digest`` stands for all of it: whoever decides says of what. ``since`` and ``deadline_at`` (0: there is none) are
     microseconds. ``because`` says for each rule that decided what it asked, and the value that the alert had there.
+    ``before`` is what is shown there now, empty where nothing is.
     """
 
     incident: str
@@ -40,6 +42,7 @@ class Review(NamedTuple):
     owner: str = ""
     runbook: str = ""
     because: tuple[str, ...] = ()
+    before: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def title(self) -> str:
@@ -93,13 +96,17 @@ class Reviews:
         names = await self._documents.names()
         held = await self._store.read(names)
         known = await self._documents.look_at_all(names)
+        return await self.among((held[name].incident, documents) for name, documents in zip(names, known, strict=True))
+
+    async def among(self, known: Iterable[tuple[incidents.Incident, list[publications.Publication]]]) -> list[Review]:
+        """What waits of these incidents with their publications, the oldest first."""
         desires = await self._pages.desires(public=True)
         now = self._clock()
         found: list[Review] = []
-        for name, documents in zip(names, known, strict=True):
-            if not any(one.waits_of for one in documents):
-                continue  # The worker writes down what begins to wait; to render all that is open would take long.
-            found += waiting(held[name].incident, documents, self._places, desires, now)
+        for incident, documents in known:
+            # The worker writes down what begins to wait; to render all that is open would take long.
+            if any(one.waits_of for one in documents):
+                found += waiting(incident, documents, self._places, desires, now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
@@ -200,25 +207,52 @@ def _review(
         response.owner,
         response.runbook,
         because(incident),
+        _shown(publication),
+    )
+
+
+def _shown(publication: publications.Publication) -> Mapping[str, Any]:
+    content = publication.content if publication.state == "open" else None
+    return content.fields if content is not None else {}
+
+
+class Reason(NamedTuple):
+    """A rule that decided, where it stands, and its conditions: each in words, with the value that the alert had there.
+
+    The value is empty where the words say it already, or where the condition is on no one field.
+    """
+
+    rule: str
+    place: str
+    asked: tuple[tuple[str, str], ...]
+
+
+def reasons(incident: incidents.Incident) -> tuple[Reason, ...]:
+    """Why the incident was opened: each rule that decided, as it is kept with the incident."""
+    response, alert = incident.response, incident.opening_alert
+    if response is None or alert is None:
+        return ()
+    return tuple(
+        Reason(
+            one.rule,
+            one.place,
+            tuple((f"{field} {words}".strip(), _value(field, words, alert)) for field, words in one.asked),
+        )
+        for one in response.because
     )
 
 
 def because(incident: incidents.Incident) -> tuple[str, ...]:
-    """Why the incident was opened: a line for each rule that decided, as it is kept with the incident."""
-    response, alert = incident.response, incident.opening_alert
-    if response is None or alert is None:
-        return ()
+    """The same, a line for each rule."""
     lines = []
-    for one in response.because:
-        asked = [f"{field} {words}{_value(field, words, alert)}".strip() for field, words in one.asked]
+    for one in reasons(incident):
+        asked = [f'{words}, it was "{value}"' if value else words for words, value in one.asked]
         lines.append(f"rule {one.rule} ({one.place}): {'; '.join(asked) or 'matches every alert'}")
     return tuple(lines)
 
 
 def _value(field: str, words: str, alert: alerts.Alert) -> str:
-    """The value that was found, where the words do not say it already."""
     if not field or words.startswith("= "):
         return ""
     part, _, key = field.partition(".")
-    value = getattr(alert, part).get(key, "") if key else getattr(alert, part)
-    return f', it was "{value}"'
+    return str(getattr(alert, part).get(key, "") if key else getattr(alert, part))

@@ -44,3 +44,18 @@ def test_a_deadline_counts_down(console, visit):
     page = visit().go("/reviews")
     left = page.get_by_role("article").filter(has_text='"deadline"').locator("[data-until]")
     expect(left).to_have_text("1 h 59 min")
+
+
+def test_whose_session_is_over_is_told_that_the_page_is_not_live_any_more(console, visit):
+    visitor = visit()
+    page = visitor.go("/incidents")
+    visitor.context.clear_cookies()
+    console.receives("over", service="over", title="Seen by nobody")
+    again = page.get_by_role("button", name="You see what was: load the page again")
+    expect(again).to_be_visible(timeout=20_000)
+    again.click()
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert page.url.endswith("/sign-in?to=%2Fincidents")
+    refused = [one for one in visitor.wrong if "401" in one or "Response Status Error" in one]
+    assert refused == visitor.wrong
+    visitor.wrong.clear()

@@ -10,7 +10,7 @@ from router.store import client as store_client
 from tests.integration import desk
 
 RANK = {**access.ROLES, "": 0}
-OPEN_TO_ALL = {"/sign-in", "/sign-out", "/sign-in/oidc", "/sign-in/oidc/back", "/static"}
+OPEN_TO_ALL = {"/sign-in", "/sign-out", "/sign-in/oidc", "/sign-in/oidc/back", "/static/{name}"}
 FORMS = {path: role for path, role, _ in console.FORMS} | {"/playground": api.VIEWER}
 VIEWED = {one.path: one.role for one in pages.PAGES} | {"/events": api.VIEWER}
 HEADERS = {

@@ -145,6 +145,31 @@ def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
     play(body)
 
 
+def test_cursors_walk_through_all_dead_letters_once_the_oldest_first_while_some_go(play):
+    async def body(at):
+        for identity in ("1700000000000-1", "1700000000000-2", "1700000000000-10"):
+            await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"}, id=identity)
+        at.on_call.before += [vendor.permanent(), vendor.permanent()]
+        await at.deliver(desk.firing("a"))
+        await at.deliver(desk.firing("b"))
+        await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
+        client = await at.as_("responder")
+        whole = [one["id"] for one in await items(client, "/dead-letters")]
+        assert [one.partition("-")[2] for one in whole[:3]] == ["1", "2", "10"]
+        assert [one[:3] for one in whole[3:5]] == ["IR-", "IR-"]
+        assert len(whole) == 6
+        seen, cursor = [], ""
+        while not seen or cursor:
+            answer = (await client.get(f"{API}/dead-letters", params={"limit": 1, "cursor": cursor})).json()
+            seen += [one["id"] for one in answer["items"]]
+            cursor = answer["next"]
+            await client.delete(f"{API}/dead-letters/{seen[-1]}")  # What is let go meanwhile moves nothing.
+        assert seen == whole
+        assert (await client.get(f"{API}/overview")).json()["dead_letters"] == 0
+
+    play(body)
+
+
 def test_a_body_of_the_quarantine_is_handed_in_again_once_it_can_be_read(play):
     async def body(at):
         store = quarantine.Quarantine(at.connection)

@@ -95,6 +95,8 @@ def test_filters_choose_by_status_severity_and_text(play):
         ("/incidents", "cursor=W10", "cursor"),
         ("/deliveries", "cursor=garbage", "cursor"),
         ("/quarantine", "cursor=1-1-1", "cursor"),
+        ("/dead-letters", "cursor=garbage", "cursor"),
+        ("/dead-letters", "cursor=WzEsIjEteCJd", "cursor"),
         ("/audit", "cursor=%2B", "cursor"),
         ("/review", "incident=x", "destination"),
         ("/overview", "x=y", "x"),

@@ -79,3 +79,13 @@ def test_the_console_is_found_at_the_root_of_its_address(tmp_path, url):
     (tmp_path / "router.yaml").write_text(f"management:\n  public_url: {url}\n")
     with pytest.raises(settings.Refused):
         settings.load(tmp_path / "router.yaml", {})
+
+
+@pytest.mark.parametrize(("said", "microseconds"), [("", 3600_000_000), ("5m", 300_000_000), ("12h", 43_200_000_000)])
+def test_a_session_lasts_an_hour_unless_another_time_is_said(tmp_path, said, microseconds):
+    assert loaded(tmp_path, session=said).management.oidc.session == microseconds
+
+
+@pytest.mark.parametrize("said", ["0s", "299s", "13h", "5", "soon"])
+def test_a_session_of_no_time_or_of_days_is_a_mistake(tmp_path, said):
+    assert refused(tmp_path, session=said).startswith("8: ")

@@ -15,6 +15,9 @@ function left(seconds) {
   if (seconds <= 0) {
     return "now";
   }
+  if (minutes >= 2880) {
+    return `${Math.floor(minutes / 1440)} days`;
+  }
   if (minutes >= 60) {
     return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   }
@@ -25,7 +28,12 @@ function countDown() {
   for (const element of document.querySelectorAll("[data-until]")) {
     const seconds = Math.round((new Date(element.dataset.until) - Date.now()) / 1000);
     element.textContent = left(seconds);
-    element.classList.toggle("critical", seconds < 300);
+    element.classList.toggle("critical", seconds < 300 && element.closest(".review") !== null);
+  }
+  for (const element of document.querySelectorAll("[data-from]")) {
+    const seconds = Math.max(1, Math.round((Date.now() - new Date(element.dataset.from)) / 1000));
+    element.title ||= element.dataset.from.replace("T", " ").replace("Z", " UTC");
+    element.textContent = left(seconds) + ("ago" in element.dataset ? " ago" : "");
   }
 }
 
@@ -66,7 +74,13 @@ function follow() {
     return;
   }
   const news = document.querySelector("[data-news]");
-  news.addEventListener("click", () => refresh(live()));
+  const over = () => {
+    news.dataset.over = "yes";
+    news.textContent = "You see what was: load the page again";
+    news.hidden = false;
+  };
+  news.addEventListener("click", () => (news.dataset.over ? location.reload() : refresh(live())));
+  document.body.addEventListener("htmx:responseError", over);
   const feed = new EventSource("/events");
   feed.addEventListener("changed", () => {
     if (busy(live())) {
@@ -75,6 +89,7 @@ function follow() {
       refresh(live());
     }
   });
+  feed.addEventListener("error", () => feed.readyState === EventSource.CLOSED && over());
   window.addEventListener("pagehide", () => feed.close());
 }
 

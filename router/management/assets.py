@@ -1,0 +1,69 @@
+"""Scripts and styles of the console: read once, and served so that a browser loads each of them a single time.
+
+Pages name them with a hash of their content, so they may be kept for ever; pages themselves are never kept, and never
+compressed: they hold secrets of the session beside texts that strangers have written.
+"""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from starlette import exceptions, requests, responses, routing
+
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "txt": "text/plain; charset=utf-8"}
+_GZIP = re.compile(r"gzip(\s*;\s*q=(1(\.0*)?|0\.\d*[1-9]\d*))?")
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class _Asset:
+    body: bytes
+    packed: bytes
+    digest: str
+
+
+class Assets:
+    """All of them, by name."""
+
+    def __init__(self) -> None:
+        folder = resources.files("router.management") / "static"
+        self._known: Mapping[str, _Asset] = {one.name: _read(one.read_bytes()) for one in folder.iterdir()}
+
+    def address(self, name: str) -> str:
+        """Where the file of this name is; ``KeyError`` where there is none."""
+        return f"/static/{name}?v={self._known[name].digest}"
+
+    def route(self) -> routing.Route:
+        """The route that serves them, to everybody: nothing in them is secret."""
+        return routing.Route("/static/{name}", self._serve, methods=["GET"])
+
+    async def _serve(self, request: requests.Request) -> responses.Response:
+        name = request.path_params["name"]
+        known = self._known.get(name)
+        if known is None:
+            raise exceptions.HTTPException(404)
+        packed = _takes_gzip(request.headers.get("accept-encoding", ""))
+        # While versions change, a page of one may ask another for its files: it gets those, and asks again next time.
+        headers = {
+            "cache-control": _FOR_EVER if request.query_params.get("v") == known.digest else "no-cache",
+            "etag": f'"{known.digest}{"-gzip" if packed else ""}"',
+            "vary": "accept-encoding",
+        }
+        if headers["etag"] in request.headers.get("if-none-match", ""):
+            return responses.Response(None, 304, headers)
+        if packed:
+            headers["content-encoding"] = "gzip"
+        headers["content-type"] = _TYPES[name.rpartition(".")[2]]
+        return responses.Response(known.packed if packed else known.body, 200, headers)
+
+
+def _read(body: bytes) -> _Asset:
+    return _Asset(body, gzip.compress(body, 9, mtime=0), hashlib.sha256(body).hexdigest()[:16])
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether a browser says so; one that names it with no weight at all (``gzip;q=0``) does not."""
+    return any(_GZIP.fullmatch(one.strip()) for one in accepted.lower().split(","))

@@ -1,0 +1,127 @@
+"""All incidents and their appearances at a glance, for people: what lists, counts and live pages are made of.
+
+It stands beside the way of an alert and writes nothing. What has not changed since it was last read is not decoded
+again, and all who look within a second look at the same.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import redis.asyncio
+
+from router.domain import publication as publications
+from router.store import client, codec, errors, incidents, keys, scripts
+from router.store import publications as publication_store
+from router.telemetry import log
+
+_FRESH_MICROSECONDS = 1_000_000
+_ANEW_MICROSECONDS = 60_000_000  # Versions begin again where an incident was forgotten: nothing is kept for longer.
+_log = log.get("store")
+
+
+class Seen(NamedTuple):
+    """Everything there is, by incident key. An incident that is gone may still have appearances."""
+
+    incidents: Mapping[str, incidents.Held]
+    publications: Mapping[str, list[publications.Publication]]
+
+
+class _Known(NamedTuple):
+    """What was read of one incident, and the bytes that its publications were read from."""
+
+    held: incidents.Held | None
+    packed: bytes
+    publications: list[publications.Publication]
+
+
+class Sight:
+    """Looks at everything, at most once a second. ``clock`` gives microseconds."""
+
+    def __init__(
+        self,
+        connection: "redis.asyncio.Redis",
+        documents: publication_store.Publications,
+        clock: Callable[[], int],
+    ) -> None:
+        self._scripts = scripts.Scripts(connection)
+        self._store = incidents.Incidents(connection)
+        self._documents = documents
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._known: dict[str, _Known] = {}
+        self._seen = Seen({}, {})
+        self._seen_at = 0
+        self._acts = 0
+        self._left: set[str] = set()
+        self._anew_at = 0
+
+    async def look(self) -> Seen:
+        """Everything, as it was at most a second ago, but for damaged documents: they are told in the log."""
+        async with self._reading:
+            now = self._clock()
+            if now - self._seen_at > _FRESH_MICROSECONDS:
+                acts = self._acts
+                self._seen = await self._read(await self._names(now))
+                self._seen_at = now if acts == self._acts else 0
+            return self._seen
+
+    def look_anew(self) -> None:
+        """Look again at once the next time: somebody has acted, and wants to see what came of it."""
+        self._acts += 1
+        self._seen_at = 0
+
+    async def _names(self, now: int) -> list[str]:
+        """All incidents there are, and those of which only the publications are left: looked for now and then."""
+        names = set(await self._store.names())
+        if now - self._anew_at > _ANEW_MICROSECONDS:
+            self._left = set(await self._documents.names())
+            self._known = {}
+            self._anew_at = now
+        return sorted(names | self._left)
+
+    async def _read(self, names: list[str]) -> Seen:
+        by_shard: dict[int, list[str]] = {}
+        for name in names:
+            by_shard.setdefault(keys.shard(name), []).append(name)
+        calls = [self._call(of_shard) for of_shard in by_shard.values()]
+        async with client.failures():
+            answers = await self._scripts.run_all("glance", calls) if calls else []
+        fresh: dict[str, _Known] = {}
+        for of_shard, answer in zip(by_shard.values(), answers, strict=True):
+            told = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
+            for name, version, data, packed in told:
+                fresh[name] = self._one(name, int(answer[0]), (version, data, packed))
+        self._known = fresh
+        found = {name: fresh[name] for name in names}
+        return Seen(
+            {name: one.held for name, one in found.items() if one.held is not None},
+            {name: one.publications for name, one in found.items() if one.publications},
+        )
+
+    def _call(self, names: list[str]) -> tuple[list[str], list[Any]]:
+        of = [key for name in names for key in (keys.incident(name), keys.publications(name))]
+        return of, [self._version(name) for name in names]
+
+    def _version(self, name: str) -> int:
+        known = self._known.get(name)
+        return known.held.version if known is not None and known.held is not None else 0
+
+    def _one(self, name: str, now: int, told: tuple[Any, Any, Any]) -> _Known:
+        version, data, packed = told
+        known = self._known.get(name, _NOTHING)
+        held, documents = known.held, known.publications
+        try:
+            if data:
+                held = incidents.Held(codec.unpack_incident(data), int(version), now)
+            elif held is not None:
+                held = held._replace(read_at=now) if version else None
+            if (packed or b"") != known.packed:
+                documents = codec.unpack_publications(packed or b"")
+        except errors.Unreadable as error:
+            _log.error("documents_unreadable", incident=name, reason=str(error))
+            return _NOTHING
+        return _Known(held, packed or b"", documents)
+
+
+_NOTHING = _Known(None, b"", [])

@@ -1,0 +1,127 @@
+"""The console's scripts and styles: loaded once, small on the way, and never another version's for long."""
+
+import gzip
+import re
+
+import pytest
+
+from tests.integration import desk
+
+PLAIN = {"accept-encoding": "identity"}
+MOST_BYTES = 100_000
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body):
+        async def with_client(at):
+            await body(await at.client())
+
+        desk.playing(with_redis, tmp_path, with_client)
+
+    return run
+
+
+async def addresses(client):
+    """Where a page says that its scripts and styles are."""
+    found = re.findall(r'(?:src|href)="(/static/[^"]*)"', (await client.get("/sign-in")).text)
+    assert len(found) == 4
+    return found
+
+
+def test_what_a_page_names_may_be_kept_for_ever_and_is_asked_for_by_its_content(play):
+    async def body(client):
+        for address in await addresses(client):
+            answer = await client.get(address)
+            assert answer.status_code == 200
+            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+            assert re.search(r"\?v=[0-9a-f]{16}$", address)
+            assert answer.headers["etag"].strip('"').startswith(address.rpartition("=")[2])
+
+    play(body)
+
+
+def test_pages_and_refusals_are_never_kept(play):
+    async def body(client):
+        for path in ("/sign-in", "/", "/static/none.js", "/static/..%2Fapp.py"):
+            assert (await client.get(path)).headers["cache-control"] == "no-store"
+
+    play(body)
+
+
+def test_there_is_nothing_else_below_static(play):
+    async def body(client):
+        for path in ("/static/none.js", "/static/", "/static/..%2Fapp.py", "/static/%2e%2e/app.py"):
+            assert (await client.get(path)).status_code == 404
+
+    play(body)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip, deflate, br", True),
+        ("br;q=1.0, GZIP;q=0.5", True),
+        ("gzip; q=1", True),
+        ("gzip;q=0, br", False),
+        ("gzip;q=0.000", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+def test_it_is_compressed_for_those_who_take_it(play, accepted, packed):
+    async def body(client):
+        address = next(one for one in await addresses(client) if "htmx" in one)
+        async with client.stream("GET", address, headers={"accept-encoding": accepted}) as answer:
+            raw = b"".join([piece async for piece in answer.aiter_raw()])
+        assert (answer.headers.get("content-encoding") == "gzip") is packed
+        assert answer.headers["vary"] == "accept-encoding"
+        whole = (await client.get(address, headers=PLAIN)).content
+        assert (gzip.decompress(raw) if packed else raw) == whole
+
+    play(body)
+
+
+def test_who_has_it_is_told_so_and_the_two_forms_are_told_apart(play):
+    async def body(client):
+        address = (await addresses(client))[0]
+        packed = await client.get(address, headers={"accept-encoding": "gzip"})
+        plain = await client.get(address, headers=PLAIN)
+        assert packed.headers["etag"] != plain.headers["etag"]
+        for had in (packed, plain):
+            asking = {"if-none-match": had.headers["etag"], "accept-encoding": had.request.headers["accept-encoding"]}
+            again = await client.get(address, headers=asking)
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["etag"] == had.headers["etag"]
+        assert (await client.get(address, headers=PLAIN | {"if-none-match": '"other"'})).status_code == 200
+
+    play(body)
+
+
+def test_a_page_of_another_version_gets_what_there_is_but_asks_again_next_time(play):
+    async def body(client):
+        for query in ("", "?v=0123456789abcdef"):
+            answer = await client.get("/static/console.css" + query)
+            assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+
+    play(body)
+
+
+def test_a_page_with_all_that_it_loads_is_light(play):
+    async def body(client):
+        loaded = [(await client.get(one, headers=PLAIN)).content for one in await addresses(client)]
+        page = (await client.get("/sign-in")).content
+        assert len(page) + sum(map(len, loaded)) < MOST_BYTES
+
+    play(body)
+
+
+def test_scripts_and_styles_are_told_as_such(play):
+    async def body(client):
+        told = {
+            one.partition("?")[0]: (await client.get(one)).headers["content-type"] for one in await addresses(client)
+        }
+        assert told["/static/console.css"] == "text/css; charset=utf-8"
+        assert told["/static/console.js"] == told["/static/theme.js"] == "text/javascript; charset=utf-8"
+
+    play(body)

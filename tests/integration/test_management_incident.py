@@ -1,0 +1,168 @@
+"""One incident as people see it at three in the morning: why, where, as it is and should be, and what comes next."""
+
+import pytest
+
+from tests.integration import desk, vendor
+
+API = "/api/v1"
+RULES = """
+rules:
+  - name: down
+    when: {source: json, labels.service: {matches: "^check"}}
+    group_by: [labels.service]
+    severity: {from: labels.severity, map: {minor: minor, major: major, critical: critical}}
+    timing: {resolve_after: 10m}
+    open:
+      - {at: on-call, name: "{{ alert.title }}", summary: "It is {{ incident.severity }}"}
+      - at: page
+        publish: review
+        review: {within: 2h, then: publish}
+        title: Checkout is unavailable
+        message: We are investigating.
+"""
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body, **more):
+        desk.playing(with_redis, tmp_path, body, rules=RULES, **more)
+
+    return run
+
+
+async def told(at, client) -> dict:
+    at.clock.offset += 2_000_000
+    return (await client.get(f"{API}/incidents/{desk.key()}")).json()
+
+
+def place(one: dict, name: str) -> dict:
+    return next(each for each in one["publications"] if each["destination"] == name)
+
+
+def test_the_decision_is_explained_condition_by_condition_with_the_values_it_found(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        [reason] = (await told(at, await at.as_("viewer")))["decided"]
+        assert (reason["rule"], reason["place"].endswith("a.yaml:3")) == ("down", True)
+        assert reason["conditions"][0] == {"asks": 'source = "json"', "value": ""}
+        assert reason["conditions"][1]["asks"].startswith("labels.service matches")
+        assert reason["conditions"][1]["value"] == "checkout"
+
+    play(body)
+
+
+def test_each_publication_is_told_as_it_is_and_as_it_should_be(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder")
+        one = await told(at, client)
+        there, page = place(one, "on-call"), place(one, "page")
+        assert there["shown"] == there["fields"] == {"name": "checkout is down", "summary": "It is major"}
+        assert (page["shown"], page["fields"]["title"]) == ({}, "Checkout is unavailable")
+
+    play(body)
+
+
+def test_where_the_vendor_refuses_a_change_what_is_there_stands_beside_what_should_be(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        at.on_call.before.append(vendor.permanent())
+        await at.deliver(desk.firing("checkout", severity="critical", another="yes"))
+        client, _ = await at.browser("viewer")
+        there = place(await told(at, client), "on-call")
+        assert (there["shown"]["summary"], there["fields"]["summary"]) == ("It is major", "It is critical")
+        page = (await client.get("/incident", params={"key": desk.key()})).text
+        assert "It is not as it should be" in page
+        row = page[page.index('<table class="compared">') : page.index("</table>")]
+        assert row.index("It is major") < row.index("It is critical")
+        assert "checkout is down" not in row  # Only what differs.
+
+    play(body)
+
+
+def test_what_comes_next_is_told_with_its_time(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("viewer")
+        [waits] = (await told(at, client))["coming"]
+        assert waits["destination"] == "page"
+        assert waits["what"].endswith("published if nobody has decided by then")
+        assert waits["at"] > "2020"
+        await at.deliver(desk.resolved())
+        over, *_ = (await told(at, client))["coming"]
+        assert (over["destination"], over["what"]) == ("", "it is over, if it stays quiet until then")
+
+    play(body)
+
+
+def test_what_is_refused_or_not_yet_done_comes_next_as_well(play):
+    async def body(at):
+        at.on_call.before.append(vendor.permanent())
+        await at.deliver(desk.firing())
+        coming = {one["destination"]: one for one in (await told(at, await at.as_("viewer")))["coming"]}
+        assert coming["on-call"]["what"].startswith("dead letter: ")
+        assert coming["on-call"]["at"] is None
+
+    play(body)
+
+
+def test_the_page_shows_all_of_it(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client, _ = await at.browser("viewer")
+        page = (await client.get("/incident", params={"key": desk.key()})).text
+        for text in (
+            "labels.service matches",
+            "it was “checkout”",
+            "What happens next",
+            "published if nobody has decided by then",
+            "It is as it should be",
+            "Nothing is there; as it should be",
+            'href="https://vendor.example/v1"',
+            "open for",
+        ):
+            assert text in page, text
+
+    play(body)
+
+
+def test_a_review_of_an_update_is_told_beside_what_customers_see_now(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client, csrf = await at.browser("responder")
+        [seen] = (await client.get(f"{API}/reviews")).json()["items"]
+        assert (seen["what"], seen["before"]) == ("opening", {})
+        word = {"incident": desk.key(), "destination": "page", "seen": seen["digest"], "decision": "approve"}
+        answer = await client.post(f"{API}/review", json=word, headers={"x-csrf-token": csrf})
+        assert answer.status_code == 200, answer.text
+        await at.on.turn()
+        await at.deliver(desk.firing("checkout", severity="critical", another="yes"))
+        at.clock.offset += 2_000_000
+        [waits] = (await client.get(f"{API}/reviews")).json()["items"]
+        assert (waits["what"], waits["before"]["title"]) == ("update", "Checkout is unavailable")
+        assert "What changes" in (await client.get("/reviews")).text
+
+    play(body)
+
+
+def test_how_things_are_now_tells_what_flows_and_when_each_vendor_was_called(play):
+    async def body(at):
+        client, _ = await at.browser("viewer")
+        before = (await client.get(f"{API}/overview")).json()
+        assert (before["received_at"], before["received_a_minute"]) == (None, None)
+        await at.deliver(desk.firing())
+        at.clock.offset += 2_000_000
+        assert (await client.get(f"{API}/overview")).json()["received_at"] > "2020"
+        at.clock.offset += 20_000_000
+        await at.deliver(desk.firing("another"))
+        assert (await client.get(f"{API}/overview")).json()["received_a_minute"] == pytest.approx(3.0, abs=1.5)
+        places = {one["name"]: one for one in (await client.get(f"{API}/destinations")).json()["items"]}
+        assert places["on-call"]["called_at"] > "2020"
+        assert places["page"]["called_at"] is None
+        page = (await client.get("/")).text
+        for text in ("a minute", "No worker is there", "as rules and people say", "called"):
+            assert text in page, text
+        await (await at.as_("responder")).post(f"{API}/freeze", json={"reason": "a drill"})
+        assert "Public pages are frozen" in (await client.get("/")).text
+
+    play(body)

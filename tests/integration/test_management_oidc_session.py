@@ -1,0 +1,86 @@
+"""How long a role lasts that a provider has given: as configured, and then the provider is asked again."""
+
+import pytest
+
+from router.domain import access
+from router.management import gatekeeper
+from router.store import keys
+from tests.integration import identity
+
+
+@pytest.fixture
+def playing(with_redis, tmp_path):
+    """Run a test with the console, the provider behind it, and the connection to the store."""
+
+    def run(body, **more):
+        async def main(connection):
+            async with identity.lying(connection, tmp_path, **more) as (provider, found):
+                await body(provider, found, connection)
+
+        with_redis(main)
+
+    return run
+
+
+async def signed_in(provider, found, to="/"):
+    answer = await found.browser.get(provider.takes(await found.leave(to)))
+    assert answer.status_code == 303, answer.text
+    return answer
+
+
+def session_of(found) -> str:
+    return keys.session(access.digest(found.browser.cookies[gatekeeper.COOKIE]))
+
+
+@pytest.mark.parametrize(("more", "seconds"), [("", 3600), ("    session: 20m\n", 1200)])
+def test_a_session_lasts_as_long_as_is_configured_and_an_hour_otherwise(playing, more, seconds):
+    async def body(provider, found, connection):
+        await signed_in(provider, found)
+        assert seconds - 60 < await connection.ttl(session_of(found)) <= seconds
+
+    playing(body, more=more)
+
+
+def test_whose_session_is_over_goes_to_the_provider_and_comes_back_to_the_same_page(playing):
+    async def body(provider, found, connection):
+        await signed_in(provider, found)
+        await connection.delete(session_of(found))
+        answer = await found.browser.get("/incident", params={"key": "a b", "x": "1"})
+        assert (answer.status_code, answer.headers["location"][:18]) == (303, "/sign-in/oidc?to=%")
+        there = (await found.browser.get(answer.headers["location"])).headers["location"]
+        back = await found.browser.get(provider.takes(there))
+        assert back.headers["location"] == "/incident?key=a+b&x=1"
+        assert await found.may() == 200
+
+    playing(body)
+
+
+def test_who_has_left_the_group_meanwhile_has_no_role_any_more(playing):
+    async def body(provider, found, connection):
+        await signed_in(provider, found)
+        await connection.delete(session_of(found))
+        provider.claims["groups"] = ["elsewhere"]
+        there = (await found.browser.get("/sign-in/oidc")).headers["location"]
+        answer = await found.browser.get(provider.takes(there))
+        assert (answer.status_code, "none of the groups" in answer.text) == (403, True)
+        assert await found.may() == 401
+
+    playing(body)
+
+
+def test_who_has_signed_out_is_asked_how_they_want_to_sign_in(playing):
+    async def body(provider, found, _connection):
+        await signed_in(provider, found)
+        await found.browser.post("/sign-out", data={"csrf": await found.csrf()})
+        assert (await found.browser.get("/rules")).headers["location"] == "/sign-in?to=%2Frules"
+
+    playing(body)
+
+
+def test_who_came_with_a_token_is_not_sent_to_the_provider(playing):
+    async def body(_provider, found, connection):
+        found.browser.cookies.set(gatekeeper.COOKIE, "of-a-token-that-is-over")
+        assert (await found.browser.get("/")).headers["location"] == "/sign-in?to=%2F"
+        assert await connection.exists(keys.session(access.digest("of-a-token-that-is-over"))) == 0
+
+    playing(body)

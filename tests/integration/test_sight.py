@@ -1,0 +1,168 @@
+"""What people see of everything at once: a second old at most, decoded once, and whole where a part is damaged."""
+
+import asyncio
+
+import pytest
+
+from router.domain import incident
+from router.store import codec, keys, sight
+from tests.integration import stage, vendor
+
+SECOND = 1_000_000
+
+
+class Clock:
+    now = stage.LONG_AGO
+
+    def __call__(self) -> int:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += int(seconds * SECOND)
+
+
+def playing(with_redis, play):
+    at, clock = vendor.Vendor(), Clock()
+
+    async def body(on):
+        await play(on, sight.Sight(on.connection, on.publications, clock), clock, at)
+
+    stage.playing(with_redis, body, vendor.on_call(at))
+
+
+async def opened(on, *names: str) -> None:
+    for name in names:
+        await on.deliver(stage.firing(name), key=name)
+        await on.turn()
+
+
+def test_every_incident_is_seen_with_where_it_appears(with_redis):
+    async def play(on, looking, _clock, _at):
+        await opened(on, "a", "b")
+        seen = await looking.look()
+        assert [held.incident.status for held in seen.incidents.values()] == ["open", "open"]
+        assert seen.incidents["a"].version == (await on.incidents.read(["a"]))["a"].version
+        assert seen.publications == {name: await on.publications.look(name) for name in ("a", "b")}
+        assert [one.destination for one in seen.publications["b"]] == ["on-call"]
+
+    playing(with_redis, play)
+
+
+def test_where_there_is_nothing_nothing_is_seen(with_redis):
+    async def play(_on, looking, _clock, _at):
+        assert await looking.look() == sight.Seen({}, {})
+
+    playing(with_redis, play)
+
+
+def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with_redis):
+    async def play(on, looking, clock, _at):
+        await opened(on, "a")
+        first = await looking.look()
+        await opened(on, "b")
+        clock.pass_(0.9)
+        assert await looking.look() is first
+        clock.pass_(0.2)
+        assert list((await looking.look()).incidents) == ["a", "b"]
+
+    playing(with_redis, play)
+
+
+def test_many_who_look_at_once_cost_one_reading(with_redis):
+    async def play(on, looking, _clock, _at):
+        await opened(on, "a")
+        first, *others = await asyncio.gather(*(looking.look() for _ in range(20)))
+        assert all(one is first for one in others)
+
+    playing(with_redis, play)
+
+
+def test_who_has_acted_sees_at_once_what_came_of_it(with_redis):
+    async def play(on, looking, _clock, _at):
+        await looking.look()
+        await opened(on, "a")
+        looking.look_anew()
+        assert list((await looking.look()).incidents) == ["a"]
+
+    playing(with_redis, play)
+
+
+def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis):
+    async def play(on, looking, _clock, _at):
+        others = asyncio.create_task(looking.look())
+        while not looking._reading.locked():
+            await asyncio.sleep(0)
+        looking.look_anew()
+        await others
+        await opened(on, "a")
+        assert list((await looking.look()).incidents) == ["a"]
+
+    playing(with_redis, play)
+
+
+def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
+    async def play(on, looking, clock, _at):
+        await opened(on, "a", "b")
+        before = await looking.look()
+        decoded = []
+        unpack = codec.unpack_incident
+        monkeypatch.setattr(codec, "unpack_incident", lambda data: decoded.append(1) or unpack(data))
+        await on.deliver(stage.firing("another"), key="b")
+        await on.turn()
+        decoded.clear()
+        clock.pass_(2)
+        after = await looking.look()
+        assert len(decoded) == 1
+        assert after.incidents["a"].incident is before.incidents["a"].incident
+        assert after.publications["a"] is before.publications["a"]
+        assert set(after.incidents["b"].incident.alerts) == {"am/b", "am/another"}
+
+    playing(with_redis, play)
+
+
+def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
+    async def play(on, looking, clock, _at):
+        await opened(on, "a", "b")
+        await looking.look()
+        await on.connection.delete(keys.incident("a"), keys.publications("a"))
+        clock.pass_(2)
+        seen = await looking.look()
+        assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
+
+    playing(with_redis, play)
+
+
+def test_where_an_incident_begins_anew_with_an_old_version_that_is_seen_within_a_minute(with_redis):
+    async def play(on, looking, clock, _at):
+        await opened(on, "a")
+        old = (await looking.look()).incidents["a"]
+        other = codec.pack_incident(incident.Incident(key="a", status="pending"))
+        await on.connection.hset(keys.incident("a"), mapping={"v": old.version, "d": other})
+        clock.pass_(61)
+        assert (await looking.look()).incidents["a"].incident.status == "pending"
+
+    playing(with_redis, play)
+
+
+def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
+    async def play(on, looking, _clock, at):
+        at.before.append(vendor.permanent())
+        await opened(on, "a")
+        await on.connection.delete(keys.incident("a"))
+        seen = await looking.look()
+        assert seen.incidents == {}
+        assert [one.dead != "" for one in seen.publications["a"]] == [True]
+
+    playing(with_redis, play)
+
+
+@pytest.mark.parametrize("of", [keys.incident, keys.publications])
+def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, of, capsys):
+    async def play(on, looking, _clock, _at):
+        await opened(on, "a", "b")
+        await on.connection.hset(of("a"), mapping={"d": b"\xc1 no document"})
+        seen = await looking.look()
+        assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
+
+    playing(with_redis, play)
+    assert "documents_unreadable" in capsys.readouterr().out

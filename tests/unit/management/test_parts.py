@@ -1,0 +1,47 @@
+"""Pieces of pages that compare: only what differs is told, and both sides of it, hostile texts as texts."""
+
+import re
+import urllib.parse
+
+import jinja2
+import pytest
+
+
+@pytest.fixture
+def part():
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("router.management"), autoescape=True)
+    environment.filters["link"] = urllib.parse.quote
+    return environment.get_template("parts.html").module
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_what_an_update_changes_is_told_with_before_and_now(part):
+    before = {"title": "It is slow", "message": "We look.", "components": {"API": "degraded_performance"}}
+    after = {"title": "It is down", "message": "We look.", "components": {"API": "full_outage"}, "page": "EU"}
+    assert words(part.changes(before, after)) == (
+        "What changes title before: It is slow now: It is down "
+        "components before: API: degraded performance now: API: full outage page before: nothing now: EU"
+    )
+
+
+def test_an_update_that_customers_read_nothing_of_says_so(part):
+    assert words(part.changes({"title": "It is slow"}, {"title": "It is slow"})) == (
+        "What changes nothing that customers read: it says the same."
+    )
+
+
+def test_of_a_publication_only_what_differs_is_compared(part):
+    shown = {"name": "n", "summary": "old", "gone": "g"}
+    assert words(part.compared(shown, {"name": "n", "summary": "new", "added": True})) == (
+        "field as it is as it should be summary old new added nothing yes gone g nothing"
+    )
+
+
+@pytest.mark.parametrize("macro", ["changes", "compared"])
+def test_hostile_texts_are_texts(part, macro):
+    told = getattr(part, macro)({"title": "<script>1</script>"}, {"title": "<img src=x onerror=1>"})
+    assert "<script" not in told
+    assert "<img" not in told

@@ -1,0 +1,39 @@
+"""The pace of what comes in, seen by whoever looks now and then."""
+
+from router.management import rates
+
+SECOND = 1_000_000
+
+
+def told(*looks: tuple[float, int]) -> list[float | None]:
+    pace = rates.Rates()
+    return [pace.a_minute(int(seconds * SECOND), count) for seconds, count in looks]
+
+
+def test_nothing_is_said_before_ten_seconds_were_seen():
+    assert told((100, 5), (102, 9), (109.9, 90)) == [None, None, None]
+
+
+def test_it_is_what_came_a_minute():
+    assert told((100, 50), (110, 60), (130, 110))[1:] == [60.0, 120.0]
+
+
+def test_what_is_older_than_a_minute_does_not_count():
+    looks = [(100 + 5 * number, 1000 if number else 1) for number in range(14)]
+    assert told(*looks)[-1] == 0.0
+
+
+def test_after_a_pause_it_begins_anew():
+    assert told((100, 50), (110, 60), (1000, 900), (1010, 910)) == [None, 60.0, None, 60.0]
+
+
+def test_a_counter_that_began_anew_or_counts_nothing_is_nothing_to_go_by():
+    assert told((100, 50), (110, 3), (120, 13)) == [None, None, 60.0]
+    assert told((100, 50), (110, 0), (120, 60)) == [None, None, None]
+
+
+def test_many_looks_keep_no_more_than_a_minute_of_them():
+    pace = rates.Rates()
+    for number in range(10_000):
+        pace.a_minute(100 * SECOND + number * SECOND // 10, number + 1)
+    assert len(pace._counted) <= 62
