@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router.store import archive, errors, health, keys, schema, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import mutes, own, reconcile, triage
+from router.worker import appetite, mutes, own, reconcile, triage
 
 _AWAY_SECONDS = 1.0
 
@@ -18,6 +18,7 @@ class Pace:
     """How the loops run. Times in seconds."""
 
     batch: int = 512
+    most_at_once: int = 4096
     block_seconds: float = 1.0
     poll_seconds: float = 0.5
     heartbeat_seconds: float = 1.0
@@ -67,6 +68,7 @@ class Worker:
         self._newer: errors.Newer | None = None
         self._known = asyncio.Event()
         self._pace = pace
+        self._appetite = appetite.Appetite(pace.batch, pace.most_at_once)
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
         self._leftovers = True
@@ -129,7 +131,8 @@ class Worker:
             self._leftovers = bool(entries)
             await self._triage.handle_again(entries)
             return
-        entries = await self._reader.read(self._pace.batch, int(self._pace.block_seconds * 1000))
+        entries = await self._reader.read(self._appetite.count, int(self._pace.block_seconds * 1000))
+        self._appetite.fed(entries)
         if entries:
             await self._triage.handle(entries)
 

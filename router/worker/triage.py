@@ -223,5 +223,12 @@ def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Whether any destination could have to show something else now, or at another time than was known."""
+    if not (_has_targets(before) or _has_targets(after) or timing.due(after)):
+        return False
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
     return told[0] != told[1] or affected.now(before) != affected.now(after)
+
+
+def _has_targets(incident: incidents.Incident) -> bool:
+    """Whether the incident is to be seen anywhere; an episode without targets may follow one that had some."""
+    return incident.response is not None and bool(incident.response.targets)
