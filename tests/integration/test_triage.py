@@ -85,7 +85,7 @@ def test_what_opens_nothing_anywhere_is_not_looked_at_by_the_reconciler_unless_t
         await on.fold()
         assert ((await on.incident()).status, on.rung, await on.due()) == ("open", set(), [])
         patient = decision.Response("down", "rules/a.yaml:3", "v1", timing=decision.Timing(hold=1))
-        await on.deliver(stage.firing(), key="held", response=patient)
+        await on.deliver(stage.firing("f2"), key="held", response=patient)
         await on.turn()
         assert on.rung == {keys.shard("held")}
         await on.until_awaited(lambda: is_open(on, "held"))
