@@ -1,5 +1,6 @@
 """Incidents that this process has read or written lately: what has not changed since is not sent and decoded again."""
 
+from collections import OrderedDict
 from typing import NamedTuple
 
 from router.domain import incident as incidents
@@ -22,7 +23,7 @@ class Known:
     def __init__(self, most: int) -> None:
         self._most = most
         self._weight = 0
-        self._seen: dict[str, Seen] = {}
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
 
     def look(self, name: str) -> Seen | None:
         """What is known of an incident; whether it is so still has to be asked for."""
@@ -34,7 +35,8 @@ class Known:
         self._weight += _weight(incident)
         self._seen[incident.key] = Seen(incident, version, at)
         while self._weight > self._most:
-            self.forget(next(iter(self._seen)))
+            _, gone = self._seen.popitem(last=False)
+            self._weight -= _weight(gone.incident)
 
     def forget(self, name: str) -> None:
         """Know nothing of an incident any more."""

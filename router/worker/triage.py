@@ -60,11 +60,16 @@ class Triage:
 
     async def handle(self, entries: list[stream.Entry]) -> None:
         """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
+        folded = await self.fold(entries)
+        if folded:
+            await self._reader.done(folded)
+
+    async def fold(self, entries: list[stream.Entry]) -> list[stream.Entry]:
+        """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
             await self._fold_all(arrivals)
-        if readable:
-            await self._reader.done(readable)
+        return readable
 
     async def handle_again(self, entries: list[stream.Entry]) -> None:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.

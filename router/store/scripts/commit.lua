@@ -24,6 +24,8 @@ local function taken(length)
   at = at + length
   return string.sub(ARGV[3], at - length, at - 1)
 end
+local listed = {}
+local woken = {}
 local conflicts = {string.format('%.0f', now)}
 for i = 1, #changes, 6 do
   local member, life = changes[i], changes[i + 3]
@@ -36,21 +38,32 @@ for i = 1, #changes, 6 do
     redis.call('HSET', document, 'v', changes[i + 1] + 1, 'd', data)
     if life > 0 then
       redis.call('PEXPIRE', document, life)
-      redis.call('ZADD', KEYS[1], now_ms + life, member)
+      listed[#listed + 1] = now_ms + life
     else
       if version then
         redis.call('PERSIST', document)
       end
-      redis.call('ZADD', KEYS[1], 'inf', member)
+      listed[#listed + 1] = 'inf'
     end
+    listed[#listed + 1] = member
     if changes[i + 4] then
-      redis.call('ZADD', KEYS[2], now, member)
+      woken[#woken + 1] = now
+      woken[#woken + 1] = member
     end
     if events ~= '' then
       local timeline = ARGV[1] .. 'timeline:' .. member
       redis.call('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)
-      redis.call('PEXPIRE', timeline, 2592000000)
+      if redis.call('PTTL', timeline) < 2505600000 then
+        redis.call('PEXPIRE', timeline, 2592000000)
+      end
     end
   end
+end
+-- One command for many members: each is written to the append-only file and sent to replicas.
+for first = 1, #listed, 2000 do
+  redis.call('ZADD', KEYS[1], unpack(listed, first, math.min(first + 1999, #listed)))
+end
+for first = 1, #woken, 2000 do
+  redis.call('ZADD', KEYS[2], unpack(woken, first, math.min(first + 1999, #woken)))
 end
 return conflicts
