@@ -43,7 +43,7 @@ class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     by: str
 
 
-class Incident(msgspec.Struct, frozen=True, gc=False):
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The alerts of one incident key and what they amount to.
 
     ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
@@ -66,6 +66,8 @@ class Incident(msgspec.Struct, frozen=True, gc=False):
     Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
     than ``tombstones_since`` (0: none).
+
+    Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
 
     key: str
