@@ -31,6 +31,7 @@ from router.web import bounds, senders, webhooks
 from router.web import health as web_health
 from router.worker import bound, mutes, perform, reconcile, supervise, triage
 
+_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 50 MiB.
 _MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
@@ -148,7 +149,7 @@ def worker(
     confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
     archives_them = settings.archive.enabled
     reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
-    store = incident_store.Incidents(connection)
+    store = incident_store.Incidents(connection, remembered=_REMEMBERED)
     silenced = mutes.Mutes(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )

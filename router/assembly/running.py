@@ -30,6 +30,7 @@ from router.worker import perform
 
 _WATCH_SECONDS = 1.0
 _CONSOLE_PORT = 8082
+_OBJECTS_A_COLLECTION = 50_000  # A batch of the worker makes that many, and none of them is part of a cycle.
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ async def working(
     passed: perform.Passed = lambda _: None,
 ) -> AsyncIterator[None]:
     """The worker part, working for the length of the block; what is under way is finished before it ends."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
     at = parts.places(settings, connection)
     spans = traces.start(settings.tracing)
     stop = asyncio.Event()

@@ -19,7 +19,7 @@ _PARTS = frozenset({"labels", "annotations"})
 def by(routed: decisions.Routed) -> tuple[tuple[str, str], ...]:
     """What an alert affects: pairs of a destination and a component there."""
     response = routed.decision.response
-    if response is None:
+    if response is None or not response.targets:
         return ()
     return tuple(
         (target.destination, named[text])

@@ -9,7 +9,7 @@ Status = Literal["firing", "resolved"]
 _YES = frozenset({"true", "yes", "1"})
 
 
-class Alert(msgspec.Struct, frozen=True, array_like=True):
+class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One firing or resolved condition.
 
     ``fingerprint`` stays the same from firing to resolved and is unique within ``source``. ``starts_at`` and

@@ -11,7 +11,7 @@ Publish = Literal["shadow", "review", "auto"]
 AtDeadline = Literal["publish", "dismiss"]
 
 
-class Target(msgspec.Struct, frozen=True, array_like=True):
+class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One destination that an incident appears at.
 
     ``fields`` are the destination's own settings for this incident, as the rule gives them: already validated,
@@ -30,7 +30,7 @@ class Target(msgspec.Struct, frozen=True, array_like=True):
     parts: dict[str, dict[str, str]] = {}
 
 
-class Timing(msgspec.Struct, frozen=True, array_like=True):
+class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """When an incident opens, ends, and is the same again: durations in microseconds, 0 where there is none.
 
     ``hold``: it opens only once it has fired for so long. ``resolve_after``: it ends only once all was quiet for so
@@ -55,7 +55,7 @@ class Timing(msgspec.Struct, frozen=True, array_like=True):
     heartbeat: int = 0
 
 
-class Because(msgspec.Struct, frozen=True, array_like=True):
+class Because(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One rule that matched, and what it asked: pairs of a field (empty for what asks more) and words about it."""
 
     rule: str
@@ -63,7 +63,7 @@ class Because(msgspec.Struct, frozen=True, array_like=True):
     asked: tuple[tuple[str, str], ...] = ()
 
 
-class Response(msgspec.Struct, frozen=True, array_like=True):
+class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What follows once a rule has matched: shared by every alert that matched the same rules.
 
     ``rule`` is the deciding rule's name, ``place`` its ``file:line``, ``version`` the hash of the rule set. ``labels``
@@ -85,7 +85,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
     follows_severity: bool = False
 
 
-class Decision(msgspec.Struct, frozen=True, array_like=True):
+class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was decided of one alert.
 
     Either ``response`` is there, with the ``incident_key`` and ``severity`` it leads to, or the alert is ignored
@@ -99,7 +99,7 @@ class Decision(msgspec.Struct, frozen=True, array_like=True):
     while_open: tuple[str, ...] = ()
 
 
-class Routed(msgspec.Struct, frozen=True, array_like=True):
+class Routed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An alert together with what was decided of it."""
 
     alert: alerts.Alert

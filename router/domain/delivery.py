@@ -9,7 +9,7 @@ from router.domain import severity as severities
 SCHEMA = 1
 
 
-class Row(msgspec.Struct, frozen=True, array_like=True):
+class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One alert of a delivery; ``response`` is an index into the delivery's responses, -1 where it is ignored."""
 
     alert: alerts.Alert
@@ -20,7 +20,7 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     while_open: tuple[str, ...] = ()
 
 
-class Delivery(msgspec.Struct, frozen=True, array_like=True):
+class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once.
 
     ``trace`` is the ``traceparent`` of the request, where traces are made.

@@ -50,8 +50,10 @@ def fold(
             continue
         if not state.resolved:
             firing.append(routed)
-        if before is None or state.order > before.order or timing.heard_again(incident, before, now):
-            changed[identity] = max(state, before or state, key=_newest)
+        if before is None:
+            changed[identity] = state
+        elif state.order > before.order or timing.heard_again(incident, before, now):
+            changed[identity] = max(state, before, key=_newest)
     if unheld:
         incident = msgspec.structs.replace(incident, unheld=incident.unheld + unheld)
     if not changed:
@@ -127,10 +129,15 @@ def _with(
     """The incident with the newest states of its alerts; nothing else is decided yet."""
     known = incident.alerts
     fires = incident.still_fires
+    buried = False
     for identity, state in changed.items():
         before = known.get(identity)
-        fires += (not state.resolved) - (before is not None and not before.resolved)
-    buried = any(state.resolved for state in changed.values())
+        if before is not None and not before.resolved:
+            fires -= 1
+        if state.resolved:
+            buried = True
+        else:
+            fires += 1
     if reuse:
         known.update(changed)
     held = msgspec.structs.replace(

@@ -7,6 +7,7 @@ from typing import Protocol
 _NAMESPACE = uuid.UUID("6f1d7c0e-5a0b-5d3c-9d6e-0c2b8f4a7e11")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread.
 _REFERENCE_LENGTH = 8
+_PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]  # Two letters for each ten bits.
 _ID_LENGTH = 32
 
 
@@ -44,11 +45,7 @@ def reference(episode: str) -> str:
     It is derived from the episode's id, so the successor of a crashed worker searches for the same one.
     """
     number = int.from_bytes(hashlib.blake2b(episode.encode(), digest_size=8).digest(), "big")
-    letters = []
-    for _ in range(_REFERENCE_LENGTH):
-        number, digit = divmod(number, 32)
-        letters.append(_ALPHABET[digit])
-    return "IR-" + "".join(letters)
+    return "IR-" + "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * _REFERENCE_LENGTH, 10)])
 
 
 def mark(text: str) -> str:

@@ -12,7 +12,7 @@ from router.domain import severity as severities
 Status = Literal["open", "closed", "pending"]
 
 
-class AlertState(msgspec.Struct, frozen=True, array_like=True):
+class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The newest that is known of one alert of the incident; times in microseconds since the epoch.
 
     ``ends_at`` of one that fires is when it ends by itself (0: never). An ``expired`` one did: it counts as resolved,
@@ -35,7 +35,7 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True):
         return (self.starts_at, self.resolved and not self.expired, self.ends_at, self.severity)
 
 
-class Muted(msgspec.Struct, frozen=True, array_like=True):
+class Muted(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An alert that fires and is not heard of until a time (microseconds), and why."""
 
     routed: decisions.Routed
@@ -43,7 +43,7 @@ class Muted(msgspec.Struct, frozen=True, array_like=True):
     by: str
 
 
-class Incident(msgspec.Struct, frozen=True):
+class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The alerts of one incident key and what they amount to.
 
     ``alerts`` maps an alert's identity to its newest state; resolved ones stay for a while as tombstones, so that
@@ -66,6 +66,8 @@ class Incident(msgspec.Struct, frozen=True):
     Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
     than ``tombstones_since`` (0: none).
+
+    Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
 
     key: str

@@ -13,7 +13,7 @@ MOST_ALERTS = 20  # Alerts that are told of by name; beyond, each tenfold is tol
 MOST_NAMES = 5  # As many names in one sentence.
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing that happened: ``what`` is a fixed word, ``text`` a sentence, ``detail`` what programs want to know.
 
     ``at`` is microseconds since the epoch by Redis' clock; ``who`` is the person, where it was one.

@@ -17,6 +17,14 @@ _decode_events = msgspec.msgpack.Decoder(list[timeline.Event]).decode
 _decode_publications = msgspec.msgpack.Decoder(list[publications.Publication]).decode
 
 
+def pack_arguments(arguments: Sequence[str | int]) -> bytes:
+    """Pack many arguments of a script into one, which it reads with ``cmsgpack.unpack``: one by one they are dear.
+
+    Bytes cannot be among them: the servers' ``cmsgpack`` is older than MessagePack's type for them.
+    """
+    return _encode(arguments)
+
+
 def pack_delivery(delivery: deliveries.Delivery) -> bytes:
     """Pack what an inbox entry says of its body."""
     return _encode(delivery)

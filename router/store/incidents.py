@@ -7,7 +7,7 @@ import redis.asyncio
 
 from router.domain import incident as incidents
 from router.domain import timeline, timing
-from router.store import client, codec, keys, scripts
+from router.store import client, codec, keys, known, scripts
 
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
@@ -34,42 +34,68 @@ class Change(NamedTuple):
 
 
 class Incidents:
-    """All incidents, in shards."""
+    """All incidents, in shards.
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+    With ``remembered`` (alerts, about) the incidents that this process has read or written lately are kept decoded.
+    Whether they are still so is asked each time.
+    """
+
+    def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
+        self._known = known.Known(remembered)
 
     async def read(self, names: Iterable[str]) -> dict[str, Held]:
         """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0."""
-        wanted = list(names)
-        if not wanted:
+        asked = {name: self._known.look(name) for name in names}
+        if not asked:
             return {}
-        found: dict[str, Held] = {}
-        shards = _by_shard(wanted)
-        async with client.failures():
-            calls: list[Call] = [([keys.incident(name) for name in names], []) for names in shards]
-            answers = await self._scripts.run_all("read", calls)
-        for names, answer in zip(shards, answers, strict=True):
-            now = int(answer[0])
-            for name, version, data in zip(names, answer[1::2], answer[2::2], strict=True):
-                known = codec.unpack_incident(data) if data else incidents.Incident(key=name)
-                found[name] = Held(known, int(version) if data else 0, now)
+        found = await self._read(asked)
+        if outlived := {name: None for name in asked if name not in found}:
+            found |= await self._read(outlived)
         return found
+
+    async def _read(self, asked: Mapping[str, known.Seen | None]) -> dict[str, Held]:
+        """Read incidents of which some are known; those that have been for too long are not among the answers."""
+        found: dict[str, Held] = {}
+        shards = _by_shard(asked)
+        async with client.failures():
+            answers = await self._scripts.run_all("read", [_read_call(of, asked, no) for no, of in shards.items()])
+        for names, (time, *answer) in zip(shards.values(), answers, strict=True):
+            now = int(time)
+            for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
+                seen = asked[name]
+                if data:
+                    found[name] = self._learnt(codec.unpack_incident(data), int(version), now)
+                elif not version:
+                    found[name] = Held(incidents.Incident(key=name), 0, now)
+                elif seen and now - seen.at < known.LIFE:
+                    found[name] = self._learnt(seen.incident, seen.version, now)
+        return found
+
+    def _learnt(self, incident: incidents.Incident, version: int, now: int) -> Held:
+        self._known.learn(incident, version, now)
+        return Held(incident, version, now)
 
     async def commit(self, changes: Iterable[Change]) -> list[str]:
         """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile."""
         shards: dict[int, list[Change]] = {}
         for change in changes:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
-        calls = [_commit_call(number, of_shard) for number, of_shard in shards.items()]
+        if not shards:
+            return []
         async with client.failures():
-            answers = await self._scripts.run_all("commit", calls) if calls else []
-        return [
-            of_shard[int(position)].incident.key
-            for of_shard, positions in zip(shards.values(), answers, strict=True)
-            for position in positions
-        ]
+            answers = await self._scripts.run_all("commit", [_commit_call(no, of) for no, of in shards.items()])
+        lost: list[str] = []
+        for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
+            refused = {name.decode() for name in names}
+            for change in of_shard:
+                if change.incident.key in refused:
+                    self._known.forget(change.incident.key)
+                else:
+                    self._known.learn(change.incident, change.version + 1, int(time))
+            lost += refused
+        return lost
 
     async def change(self, name: str, make: Callable[[Held], Change | None]) -> bool:
         """Change one incident as ``make`` says, again and again until nobody else was first.
@@ -92,9 +118,10 @@ class Incidents:
 
     async def names(self) -> list[str]:
         """The keys of all incidents there are, in order: those that are open and those that were lately."""
+        calls: list[Call] = [([keys.incidents(number)], []) for number in range(keys.SHARDS)]
         async with client.failures():
-            found = [key.decode() async for key in self._connection.scan_iter(keys.incidents_of_all(), count=1000)]
-        return sorted(keys.incident_key(name) for name in found)
+            answers = await self._scripts.run_all("names", calls)
+        return sorted(name.decode() for answer in answers for name in answer)
 
     async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
         """Which incident holds each alert, for those alerts that have been seen lately.
@@ -102,39 +129,48 @@ class Incidents:
         ``decided`` maps alerts to the incidents that were decided for them: an alert that has no home yet gets that
         one, unless it is empty. Of two workers that ask at once, one finds what the other has set.
         """
-        found: dict[str, str] = {}
-        shards = _by_shard(decided)
-        calls: list[Call] = [
-            ([keys.home(one) for one in names], [keys.HOME_LIFE_MS, *(decided[one] for one in names)])
-            for names in shards
-        ]
-        async with client.failures():
-            answers = await self._scripts.run_all("homes", calls) if calls else []
-        for names, answer in zip(shards, answers, strict=True):
-            found |= {identity: home.decode() for identity, home in zip(names, answer, strict=True) if home}
-        return found
+        return await self._homes(decided, 0)
 
     async def settle(self, homes: Mapping[str, str]) -> None:
         """Give alerts another home than they had: the few that fire anew under changed rules."""
-        if not homes:
-            return
+        await self._homes(homes, 1)
+
+    async def _homes(self, decided: Mapping[str, str], moves: int) -> dict[str, str]:
+        if not decided:
+            return {}
+        calls: list[Call] = []
+        for number, names in _by_shard(decided).items():
+            pairs = codec.pack_arguments([text for name in names for text in (name, decided[name])])
+            calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, moves, pairs]))
         async with client.failures():
-            pipeline = self._connection.pipeline(transaction=False)
-            for identity, name in homes.items():
-                pipeline.set(keys.home(identity), name, px=keys.HOME_LIFE_MS)
-            await pipeline.execute()
+            answers = await self._scripts.run_all("homes", calls)
+        found: dict[str, str] = {}
+        for answer in answers:
+            texts = [text.decode() for text in answer]
+            found.update(zip(texts[::2], texts[1::2], strict=True))
+        return found
+
+
+def _read_call(names: list[str], asked: Mapping[str, known.Seen | None], number: int) -> Call:
+    """The keys and arguments of reading incidents of a shard."""
+    pairs: list[str | int] = []
+    for name in names:
+        seen = asked[name]
+        pairs += (name, seen.version if seen else 0)
+    return [keys.incidents(number)], [keys.documents(number), codec.pack_arguments(pairs)]
 
 
 def _commit_call(number: int, changes: list[Change]) -> Call:
     """The keys and arguments of a shard's commit."""
-    names = [keys.timers(number)]
-    arguments: list[str | bytes | int] = []
+    arguments: list[str | int] = []
+    parts: list[bytes] = []
     for change in changes:
         incident = change.incident
-        names += (keys.incident(incident.key), keys.timeline(incident.key))
         packed, told = codec.pack_incident(incident), codec.pack_events(change.events)
-        arguments += (incident.key, change.version, packed, _life(incident), int(change.wake), told)
-    return names, arguments
+        arguments += (incident.key, change.version, len(packed), _life(incident), change.wake, len(told))
+        parts += (packed, told)
+    names = [keys.incidents(number), keys.timers(number)]
+    return names, [keys.prefix(number), codec.pack_arguments(arguments), b"".join(parts)]
 
 
 def _life(incident: incidents.Incident) -> int:
@@ -144,9 +180,9 @@ def _life(incident: incidents.Incident) -> int:
     return max(keys.CLOSED_LIFE_MS, timing.of(incident).reopen_within // 1000)
 
 
-def _by_shard(names: Iterable[str]) -> list[list[str]]:
-    """Names grouped by the shard that they belong to."""
+def _by_shard(names: Iterable[str]) -> dict[int, list[str]]:
+    """Names by the shard that they belong to."""
     shards: dict[int, list[str]] = {}
     for name in names:
         shards.setdefault(keys.shard(name), []).append(name)
-    return list(shards.values())
+    return shards

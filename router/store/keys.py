@@ -32,7 +32,8 @@
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
-| ``ir:{sN}:home:IDENTITY``        | string | the incident key that holds this alert            | 30 days         |
+| ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | for ever        |
+| ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that holds it            | 30 to 60 days   |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
 
@@ -107,9 +108,14 @@ def sign_ins(address: str) -> str:
     return f"ir:{{access}}:sign-ins:{address}"
 
 
-def incidents_of_all() -> str:
-    """The pattern of all incidents' keys, for a scan."""
-    return "ir:{s*}:incident:*"
+def documents(number: int) -> str:
+    """What the keys of a shard's incidents' documents begin with."""
+    return f"ir:{{s{number}}}:incident:"
+
+
+def incidents(number: int) -> str:
+    """The key of the list of a shard's incidents."""
+    return f"ir:{{s{number}}}:incidents"
 
 
 def publications_of_all() -> str:
@@ -162,9 +168,9 @@ def memory(source: str) -> str:
     return f"ir:{{polls}}:memory:{source}"
 
 
-def home(identity: str) -> str:
-    """The key that tells which incident holds an alert."""
-    return f"ir:{{s{shard(identity)}}}:home:{identity}"
+def homes(number: int) -> str:
+    """What the keys begin with that tell which incidents hold the alerts of a shard."""
+    return f"ir:{{s{number}}}:homes"
 
 
 def timers(number: int) -> str:

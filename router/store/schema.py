@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import redis.asyncio
 
-from router.store import client, errors, keys, scripts
+from router.store import client, errors, keys, migrations, scripts
 
-VERSION = 1
+VERSION = 2
+_STEP_SECONDS = 600.0  # How long a step may take: it looks at every key.
 
 Step = Callable[["redis.asyncio.Redis"], Awaitable[None]]
 
 # From each version to the next. Processes may run a step at the same time or again after a crash, and older ones may
 # still write until they notice, within a heartbeat: a step adds what is missing, and can be repeated.
-STEPS: Mapping[int, Step] = {}
+STEPS: Mapping[int, Step] = {1: migrations.list_incidents_and_gather_homes}
 
 
 class Schema:
@@ -36,7 +37,7 @@ class Schema:
         """
         held = await self._raised(0, self._version)
         while held < self._version:
-            async with client.failures():
+            async with client.failures(_STEP_SECONDS):
                 await self._steps[held](self._connection)
             held = await self._raised(held, held + 1)
         if held > self._version:

@@ -14,10 +14,11 @@ from router.store import clusters, replicas
 # How many keys each script takes: exactly, or at least where a shard's incidents follow.
 _KEYS: dict[str, tuple[int, int | None]] = {
     "accept": (1, 1),
-    "read": (1, None),
+    "read": (1, 1),
     "glance": (2, None),
-    "homes": (1, None),
-    "commit": (2, None),
+    "homes": (1, 1),
+    "names": (1, 1),
+    "commit": (2, 2),
     "claim": (1, 1),
     "record": (3, 3),
     "release": (3, 3),

@@ -13,6 +13,7 @@ from router.store import replicas as confirming
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
 COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is made ready.
 LARGE_BYTES = 4096  # Deliveries larger than this cost the server less as commands of their own than as a script's.
+MOST_AT_ONCE = 1024  # Deliveries that one script moves to the archive; meanwhile the server answers nobody else.
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
 
 
@@ -112,10 +113,11 @@ def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: err
 
 
 class Entry(NamedTuple):
-    """One entry of the inbox as read: its id, and the delivery still packed."""
+    """One entry of the inbox as read: its id, the delivery still packed, and how many bytes it has with its body."""
 
     id: bytes
     packed: bytes
+    size: int
 
 
 class Reader:
@@ -172,7 +174,7 @@ class Reader:
                 keys.INBOX, keys.GROUP, self._consumer, idle_ms, start_id=self._claim_from, count=count
             )
         self._claim_from = answer[0]
-        return [Entry(identity, fields[b"h"]) for identity, fields in answer[1] if fields]
+        return [_entry(identity, fields) for identity, fields in answer[1] if fields]
 
     async def own_pending(self, count: int) -> list[Entry]:
         """Entries that a consumer of this very name read before a crash and never acknowledged."""
@@ -192,7 +194,11 @@ class Reader:
         await self._replicas.settle()
         async with client.failures():
             if self._archives:
-                await self._scripts.run("done", [keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities])
+                calls = [
+                    ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MOST_AT_ONCE]])
+                    for first in range(0, len(identities), MOST_AT_ONCE)
+                ]
+                await self._scripts.run_all("done", calls)
                 return
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.xack(keys.INBOX, keys.GROUP, *identities)
@@ -253,8 +259,12 @@ def _entries(answer: Any) -> list[Entry]:
     found: list[Entry] = []
     for _, entries in streams:
         pages = entries if entries and isinstance(entries[0], tuple) else [e for page in entries for e in page]
-        found += [Entry(identity, fields[b"h"]) for identity, fields in pages if fields]
+        found += [_entry(identity, fields) for identity, fields in pages if fields]
     return found
+
+
+def _entry(identity: bytes, fields: dict[bytes, bytes]) -> Entry:
+    return Entry(identity, fields[b"h"], sum(map(len, fields.values())))
 
 
 async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:

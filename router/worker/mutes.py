@@ -29,6 +29,11 @@ class Mutes:
         """Why an alert is not heard of now; None where it is."""
         return self._silencer.mute(routed.alert, now) if self._silencer else None
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to ask for."""
+        return bool(self._silencer)
+
     def while_open(self, firing: Collection[str]) -> silencing.Muting:
         """The same, and what is not heard of while incidents of these keys fire."""
         return functools.partial(_inhibited, self, firing)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router.store import archive, errors, health, keys, schema, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import mutes, own, reconcile, triage
+from router.worker import appetite, intake, mutes, own, reconcile, triage
 
 _AWAY_SECONDS = 1.0
 
@@ -18,6 +18,7 @@ class Pace:
     """How the loops run. Times in seconds."""
 
     batch: int = 512
+    most_at_once: int = 4096
     block_seconds: float = 1.0
     poll_seconds: float = 0.5
     heartbeat_seconds: float = 1.0
@@ -67,6 +68,8 @@ class Worker:
         self._newer: errors.Newer | None = None
         self._known = asyncio.Event()
         self._pace = pace
+        hunger = appetite.Appetite(pace.batch, pace.most_at_once)
+        self._intake = intake.Intake(reader, triage_stage, hunger, int(pace.block_seconds * 1000))
         self._slots = asyncio.Semaphore(pace.incidents_at_once)
         self._running: set[asyncio.Task[None]] = set()
         self._leftovers = True
@@ -82,7 +85,7 @@ class Worker:
             group.create_task(self._live(stop))
             await self._known.wait()
             group.create_task(self._repeat(stop, self._mutes.refresh, pace.refresh_seconds))
-            group.create_task(self._repeat(stop, self._triage_turn, 0.0))
+            group.create_task(self._take_in(stop))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
@@ -121,6 +124,14 @@ class Worker:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), pause)
 
+    async def _take_in(self, stop: asyncio.Event) -> None:
+        """Read and fold until ``stop``, and then what was read ahead: else nobody would look at it for a while."""
+        await self._repeat(stop, self._triage_turn, 0.0)
+        try:
+            await self._intake.finish()
+        except errors.Unavailable as error:
+            self._log.warning("store_unavailable", reason=error.reason)
+
     async def _triage_turn(self) -> None:
         """Read and fold. What this worker's last life read and never acknowledged comes first."""
         if self._leftovers:
@@ -129,9 +140,7 @@ class Worker:
             self._leftovers = bool(entries)
             await self._triage.handle_again(entries)
             return
-        entries = await self._reader.read(self._pace.batch, int(self._pace.block_seconds * 1000))
-        if entries:
-            await self._triage.handle(entries)
+        await self._intake.turn()
 
     async def _take_over_turn(self) -> None:
         """Claim what a dead worker read and never acknowledged."""

@@ -1,8 +1,11 @@
 """From the inbox into the incidents: read a batch, fold it in, commit by version, and only then acknowledge."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
+
+import msgspec
 
 from router.domain import affected, fold, identity, silence, timeline, timing
 from router.domain import alert as alerts
@@ -17,13 +20,16 @@ from router.worker import contradictions, mutes
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
 MOST_ATTEMPTS = 3  # Workers that may be lost over one delivery.
+SMALL = 64  # Fewer incidents than this are written at once.
+PORTIONS = 4
 _IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
 
 
-class Arrival(NamedTuple):
-    """One alert of the batch with its decision, and when its delivery was accepted (microseconds)."""
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """One alert of the batch with its decision, its identity, and when its delivery was accepted (microseconds)."""
 
     routed: decisions.Routed
+    identity: str
     received_at: int
     trace: str = ""
 
@@ -56,11 +62,16 @@ class Triage:
 
     async def handle(self, entries: list[stream.Entry]) -> None:
         """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
+        folded = await self.fold(entries)
+        if folded:
+            await self._reader.done(folded)
+
+    async def fold(self, entries: list[stream.Entry]) -> list[stream.Entry]:
+        """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
             await self._fold_all(arrivals)
-        if readable:
-            await self._reader.done(readable)
+        return readable
 
     async def handle_again(self, entries: list[stream.Entry]) -> None:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
@@ -94,7 +105,8 @@ class Triage:
             if self._traces.on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
                 trace = spans.enter_context(span).traceparent
-            arrivals += [Arrival(routed, delivery.received_at, trace) for routed in deliveries.unpack(delivery)]
+            at = delivery.received_at
+            arrivals += [Arrival(one, one.alert.identity, at, trace) for one in deliveries.unpack(delivery)]
         return arrivals, readable
 
     async def _fold_all(self, arrivals: list[Arrival]) -> None:
@@ -104,28 +116,46 @@ class Triage:
             if not waiting:
                 return
             lost = await self._fold_once(waiting)
-            waiting = [arrival for arrival in waiting if arrival.routed.alert.identity in lost]
+            waiting = [arrival for arrival in waiting if arrival.identity in lost] if lost else []
         raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
 
     async def _fold_once(self, arrivals: list[Arrival]) -> set[str]:
         """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
         routing = await self._route(arrivals)
         muting = await self._muted(routing)
-        changes = []
-        for key, group in routing.groups.items():
-            held = routing.held[key]
-            after = self._fold(held, group, muting)
-            if after is not held.incident:
-                wake = visible(held.incident, after)
-                arrived = [arrival.routed for arrival in group]
-                events = timeline.told(held.incident, after, arrived, held.read_at)
-                changes.append(incident_store.Change(after, held.version, wake, events))
         await self._store.settle(routing.homes)
-        lost = set(await self._store.commit(changes)) if changes else set()
+        commits = []
+        try:
+            for portion in _portions(routing.groups):
+                changes = [change for key in portion if (change := self._changed(key, routing, muting)) is not None]
+                if changes:
+                    commits.append(asyncio.create_task(self._commit(changes)))
+                    await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
+        finally:
+            results = await asyncio.gather(*commits, return_exceptions=True)
+        lost: set[str] = set()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            lost |= result
+        return {arrival.identity for key in lost for arrival in routing.groups[key]}
+
+    def _changed(self, key: str, routing: "_Routing", muting: silence.Muting | None) -> incident_store.Change | None:
+        """What the alerts of a group make of their incident; None where nothing changes."""
+        held, group = routing.held[key], routing.groups[key]
+        after = self._fold(held, group, muting)
+        if after is held.incident:
+            return None
+        events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)
+        return incident_store.Change(after, held.version, visible(held.incident, after), events)
+
+    async def _commit(self, changes: list[incident_store.Change]) -> set[str]:
+        """Write changes and tell the reconciler; returns the keys that somebody else had changed meanwhile."""
+        lost = set(await self._store.commit(changes))
         written = {keys.shard(change.incident.key) for change in changes if change.wake}
         if written:
             self._wake(written)
-        return {arrival.routed.alert.identity for key in lost for arrival in routing.groups[key]}
+        return lost
 
     async def _muted(self, routing: "_Routing") -> silence.Muting | None:
         """What tells which alerts are not heard of now; those that inhibit may have come in the same batch."""
@@ -133,7 +163,7 @@ class Triage:
             return None
         named = {key for group in routing.groups.values() for one in group for key in one.routed.decision.while_open}
         if not named:
-            return self._muting
+            return self._muting if self._muting.any else None
         firing = await firing_now(self._store, named)
         arrived = {key for key in named & routing.groups.keys() if _fires(routing.groups[key])}
         return self._muting.while_open(firing | arrived)
@@ -142,11 +172,12 @@ class Triage:
         self, held: incident_store.Held, group: list[Arrival], muting: silence.Muting | None
     ) -> incidents.Incident:
         first = min(group, key=lambda arrival: arrival.received_at)
+        begins = held.incident.status == "closed"  # Ids are dear enough not to be made for what has one.
         return fold.fold(
             held.incident,
             [arrival.routed for arrival in group],
             now=held.read_at,
-            episode=identity.new_id(self._randomness),
+            episode=identity.new_id(self._randomness) if begins else held.incident.episode,
             accepted_at=first.received_at,
             muting=muting,
             trace=first.trace,
@@ -154,23 +185,45 @@ class Triage:
 
     async def _route(self, arrivals: list[Arrival]) -> "_Routing":
         """Find the incident of each alert: the one that holds it already, else the one that was decided."""
-        decided = {arrival.routed.decision.incident_key for arrival in arrivals} - {_IGNORED}
-        held = await self._store.read(decided)
-        homes = await self._store.homes(_strangers(arrivals, held))
-        held |= await self._store.read(set(homes.values()) - decided)
         groups: dict[str, list[Arrival]] = {}
-        moved_in: dict[str, str] = {}
         for arrival in arrivals:
-            alert = arrival.routed.alert
-            key = arrival.routed.decision.incident_key
-            home = homes.get(alert.identity)
-            if home is not None and home != key and belongs(held[home].incident, arrival.routed):
-                key = home
-            elif home is not None and home != key and alert.status == "firing":
-                moved_in[alert.identity] = key
-            if key != _IGNORED:
-                groups.setdefault(key, []).append(arrival)
+            groups.setdefault(arrival.routed.decision.incident_key, []).append(arrival)
+        held = await self._store.read(groups.keys() - {_IGNORED})
+        homes = await self._store.homes(_strangers(groups, held))
+        held |= await self._store.read(set(homes.values()) - held.keys())
+        moved_in: dict[str, str] = {}
+        if homes:
+            groups, moved_in = _regrouped(arrivals, held, homes)
+        groups.pop(_IGNORED, None)
         return _Routing(groups, held, moved_in)
+
+
+def _regrouped(
+    arrivals: list[Arrival], held: dict[str, incident_store.Held], homes: dict[str, str]
+) -> tuple[dict[str, list[Arrival]], dict[str, str]]:
+    """The alerts by the incident that holds them, and those that move to another one than had them."""
+    groups: dict[str, list[Arrival]] = {}
+    moved_in: dict[str, str] = {}
+    for arrival in arrivals:
+        key = arrival.routed.decision.incident_key
+        home = homes.get(arrival.identity)
+        if home is not None and home != key:
+            if belongs(held[home].incident, arrival.routed):
+                key = home
+            elif arrival.routed.alert.status == "firing":
+                moved_in[arrival.identity] = key
+        groups.setdefault(key, []).append(arrival)
+    return groups, moved_in
+
+
+def _portions(groups: dict[str, list[Arrival]]) -> list[list[str]]:
+    """The incidents' keys in portions of whole shards: the store writes one while the next one is folded."""
+    if len(groups) < SMALL:
+        return [list(groups)]
+    portions: list[list[str]] = [[] for _ in range(PORTIONS)]
+    for key in groups:
+        portions[keys.shard(key) % PORTIONS].append(key)
+    return portions
 
 
 class _Routing(NamedTuple):
@@ -189,24 +242,20 @@ def _fires(group: list[Arrival]) -> bool:
     return any(arrival.routed.alert.status == "firing" for arrival in group)
 
 
-def _strangers(arrivals: list[Arrival], held: dict[str, incident_store.Held]) -> dict[str, str]:
+def _strangers(groups: dict[str, list[Arrival]], held: dict[str, incident_store.Held]) -> dict[str, str]:
     """The alerts that the incidents decided for them do not know, each with the home it gets if it has none yet.
 
     Only an alert that fires gets one: what was never seen to fire has no end that anybody waits for.
     """
     found: dict[str, str] = {}
-    for arrival in arrivals:
-        alert = arrival.routed.alert
-        if not _holds(held, arrival.routed):
-            firing = alert.status == "firing"
-            identity_of = alert.identity
-            found[identity_of] = arrival.routed.decision.incident_key if firing else found.get(identity_of, _IGNORED)
+    for key, group in groups.items():
+        known = held[key].incident.alerts if key != _IGNORED else {}
+        for arrival in group:
+            name = arrival.identity
+            if name not in known:
+                firing = arrival.routed.alert.status == "firing"
+                found[name] = key if firing else found.get(name, _IGNORED)
     return found
-
-
-def _holds(held: dict[str, incident_store.Held], routed: decisions.Routed) -> bool:
-    decided = held.get(routed.decision.incident_key)
-    return decided is not None and routed.alert.identity in decided.incident.alerts
 
 
 def belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
@@ -226,5 +275,12 @@ def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Whether any destination could have to show something else now, or at another time than was known."""
+    if not (_has_targets(before) or _has_targets(after) or timing.due(after)):
+        return False
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
     return told[0] != told[1] or affected.now(before) != affected.now(after)
+
+
+def _has_targets(incident: incidents.Incident) -> bool:
+    """Whether the incident is to be seen anywhere; an episode without targets may follow one that had some."""
+    return incident.response is not None and bool(incident.response.targets)

@@ -245,3 +245,22 @@ def test_a_refusal_does_not_tell_what_was_to_be_kept(with_redis):
         assert "secret" not in refused.value.reason
 
     with_redis(body)
+
+
+def test_more_entries_than_one_script_takes_are_moved_to_the_archive_all_the_same_and_once(with_redis):
+    async def body(connection):
+        pipeline = connection.pipeline(transaction=False)
+        for number in range(stream.MOST_AT_ONCE + 5):
+            pipeline.xadd(keys.INBOX, {"h": str(number), "b": "{}"})
+        await pipeline.execute()
+        reader = stream.Reader(connection, "w1", archives=True)
+        await reader.prepare()
+        entries = await reader.read(2 * stream.MOST_AT_ONCE, 100)
+        await reader.done(entries)
+        await reader.done(entries[:3])
+        archived = [fields[b"h"] for _, fields in await connection.xrange(keys.ARCHIVE)]
+        assert archived == [entry.packed for entry in entries]
+        assert await connection.xlen(keys.INBOX) == 0
+        assert (await connection.xpending(keys.INBOX, keys.GROUP))["pending"] == 0
+
+    with_redis(body)

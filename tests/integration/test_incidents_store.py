@@ -88,7 +88,10 @@ def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redi
         assert await store.homes(wanted) == {}
         assert await store.homes({**dict.fromkeys(wanted, "another"), "am/unknown": ""}) == wanted
         assert await store.homes({"am/unknown": ""}) == {}
-        assert 0 < await connection.pttl(keys.home("am/1")) <= keys.HOME_LIFE_MS
+        homes = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
+        assert len(homes) == keys.SHARDS
+        for name in homes:
+            assert 2 * keys.HOME_LIFE_MS < await connection.pttl(name) <= 3 * keys.HOME_LIFE_MS
 
     with_redis(body)
 

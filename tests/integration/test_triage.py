@@ -2,6 +2,7 @@
 
 import asyncio
 
+from router.domain import decision
 from router.store import keys, stream
 from router.worker import triage
 from tests.integration import stage, vendor
@@ -75,3 +76,35 @@ def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
         assert at.kinds == ["open"]
 
     with_redis(body)
+
+
+def test_what_opens_nothing_anywhere_is_not_looked_at_by_the_reconciler_unless_time_changes_it(with_redis):
+    async def play(on):
+        quiet = decision.Response("down", "rules/a.yaml:3", "v1")
+        await on.deliver(stage.firing(), response=quiet)
+        await on.fold()
+        assert ((await on.incident()).status, on.rung, await on.due()) == ("open", set(), [])
+        patient = decision.Response("down", "rules/a.yaml:3", "v1", timing=decision.Timing(hold=1))
+        await on.deliver(stage.firing("f2"), key="held", response=patient)
+        await on.turn()
+        assert on.rung == {keys.shard("held")}
+        await on.until_awaited(lambda: is_open(on, "held"))
+
+    stage.playing(with_redis, play)
+
+
+async def is_open(on, key: str) -> bool:
+    return (await on.incident(key)).status == "open"
+
+
+def test_what_was_shown_is_looked_at_when_it_is_to_be_shown_nowhere_any_more(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.turn()
+        await on.deliver(stage.resolved(), response=decision.Response("down", "rules/a.yaml:3", "v2"))
+        await on.turn()
+        assert at.states() == ["resolved"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))

@@ -1,41 +1,69 @@
 -- Write incidents of one shard whose versions are still as they were read, and set their timers.
 --
--- Called:  commit  KEYS[1] KEYS[2..2n+1]  ARGV[1..6n]
--- KEYS[1]      zset  the shard's timers
--- KEYS[2..]    two for each incident:
+-- Called:  commit  KEYS[1..2]  ARGV[1..3]
+-- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
+-- KEYS[2]  zset    the shard's timers
+-- ARGV[1]  string  what every key of the shard begins with; of each incident there are:
 --   document   hash    v version, d packed incident
 --   timeline   stream  e packed, what happened to it
--- ARGV, six for each incident:
---   member     the incident key, as member of the timers
+-- ARGV[2]  packed  six for each incident:
+--   member     the incident key
 --   version    the version that was read, 0 for none
---   data       the packed incident
+--   data       how many bytes the packed incident has
 --   life       milliseconds to live, 0 for ever
---   wake       1 where the incident wants attention now, else 0
---   events     packed, what is told of the change; empty for nothing
--- Returns      list of the positions (from 0) of the incidents that somebody else had changed: not written
+--   wake       true where the incident wants attention now
+--   events     how many bytes there are of what is told of the change; 0 for nothing
+-- ARGV[3]  bytes   of each incident in turn the packed incident, and packed, what is told of it
+-- Returns  list    the time in microseconds, then the keys of incidents that somebody else had changed: not written
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local conflicts = {}
-for i = 2, #KEYS, 2 do
-  local base = (i - 2) * 3
-  local version = redis.call('HGET', KEYS[i], 'v') or '0'
-  if version ~= ARGV[base + 2] then
-    conflicts[#conflicts + 1] = (i - 2) / 2
+local now_ms = math.floor(now / 1000)
+local changes = cmsgpack.unpack(ARGV[2])
+local at = 1
+local function taken(length)
+  at = at + length
+  return string.sub(ARGV[3], at - length, at - 1)
+end
+local listed = {}
+local woken = {}
+local conflicts = {string.format('%.0f', now)}
+for i = 1, #changes, 6 do
+  local member, life = changes[i], changes[i + 3]
+  local data, events = taken(changes[i + 2]), taken(changes[i + 5])
+  local document = ARGV[1] .. 'incident:' .. member
+  local version = redis.call('HGET', document, 'v')
+  if tonumber(version or '0') ~= changes[i + 1] then
+    conflicts[#conflicts + 1] = member
   else
-    redis.call('HSET', KEYS[i], 'v', version + 1, 'd', ARGV[base + 3])
-    local life = tonumber(ARGV[base + 4])
+    redis.call('HSET', document, 'v', changes[i + 1] + 1, 'd', data)
     if life > 0 then
-      redis.call('PEXPIRE', KEYS[i], life)
+      redis.call('PEXPIRE', document, life)
+      listed[#listed + 1] = now_ms + life
     else
-      redis.call('PERSIST', KEYS[i])
+      if version then
+        redis.call('PERSIST', document)
+      end
+      listed[#listed + 1] = 'inf'
     end
-    if ARGV[base + 5] == '1' then
-      redis.call('ZADD', KEYS[1], now, ARGV[base + 1])
+    listed[#listed + 1] = member
+    if changes[i + 4] then
+      woken[#woken + 1] = now
+      woken[#woken + 1] = member
     end
-    if ARGV[base + 6] ~= '' then
-      redis.call('XADD', KEYS[i + 1], 'MAXLEN', '~', 1000, '*', 'e', ARGV[base + 6])
-      redis.call('PEXPIRE', KEYS[i + 1], 2592000000)
+    if events ~= '' then
+      local timeline = ARGV[1] .. 'timeline:' .. member
+      redis.call('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)
+      if redis.call('PTTL', timeline) < 2505600000 then
+        redis.call('PEXPIRE', timeline, 2592000000)
+      end
     end
   end
+end
+-- One command for many members: each is written to the append-only file and sent to replicas.
+for first = 1, #listed, 2000 do
+  redis.call('ZADD', KEYS[1], unpack(listed, first, math.min(first + 1999, #listed)))
+end
+for first = 1, #woken, 2000 do
+  redis.call('ZADD', KEYS[2], unpack(woken, first, math.min(first + 1999, #woken)))
 end
 return conflicts

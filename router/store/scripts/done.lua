@@ -4,7 +4,7 @@
 -- KEYS[1]  stream  the inbox
 -- KEYS[2]  stream  the archive
 -- ARGV[1]  string  the consumer group
--- ARGV[2..] string the entries' ids
+-- ARGV[2..] string the entries' ids, no more than Lua can hand to one command (some thousands)
 -- Returns  integer how many were still there
 local moved = 0
 for i = 2, #ARGV do
@@ -13,7 +13,7 @@ for i = 2, #ARGV do
     redis.call('XADD', KEYS[2], '*', unpack(found[1][2]))
     moved = moved + 1
   end
-  redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-  redis.call('XDEL', KEYS[1], ARGV[i])
 end
+redis.call('XACK', KEYS[1], unpack(ARGV))
+redis.call('XDEL', KEYS[1], unpack(ARGV, 2))
 return moved

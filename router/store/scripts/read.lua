@@ -1,13 +1,19 @@
--- Read incidents of one shard.
+-- Read incidents of one shard, as far as they are not known already.
 --
--- Called:  read  KEYS[1..n]
--- KEYS     hash  the incidents' documents: v version, d packed incident
--- Returns  list  the time in microseconds, then version and packed incident of each in turn; false where there is none
+-- Called:  read  KEYS[1]  ARGV[1..2]
+-- KEYS[1]  zset    the shard's incidents; the documents are of this shard, named by ARGV[1] and the incident key:
+--   document   hash    v version, d packed incident
+-- ARGV[1]  string  what the keys of the documents begin with
+-- ARGV[2]  packed  two for each incident: the incident key, and the version that is known of it, 0 for none
+-- Returns  list    the time in microseconds, then version and packed incident of each in turn: false and false where
+--                  there is none, the version and false where it is the one that is known
 local time = redis.call('TIME')
 local result = {string.format('%.0f', time[1] * 1000000 + time[2])}
-for i = 1, #KEYS do
-  local found = redis.call('HMGET', KEYS[i], 'v', 'd')
-  result[2 * i] = found[1]
-  result[2 * i + 1] = found[2]
+local asked = cmsgpack.unpack(ARGV[2])
+for i = 1, #asked, 2 do
+  local document = ARGV[1] .. asked[i]
+  local version = redis.call('HGET', document, 'v')
+  result[i + 1] = version
+  result[i + 2] = version and tonumber(version) ~= asked[i + 1] and redis.call('HGET', document, 'd')
 end
 return result

@@ -25,6 +25,11 @@ def test_a_reference_is_the_same_every_time_and_another_for_another_episode():
     assert identity.reference("e1") == identity.reference("e1") != identity.reference("e2")
 
 
+def test_the_reference_of_an_episode_never_changes():
+    """Vendors are searched for it: what was opened under one version of the router is found by another."""
+    assert identity.reference("e1") == "IR-4R3YMT7A"
+
+
 def test_ten_thousand_episodes_have_ten_thousand_references():
     source = random.Random(1)
     assert len({identity.reference(identity.new_id(source)) for _ in range(10_000)}) == 10_000

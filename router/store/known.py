@@ -1,0 +1,48 @@
+"""Incidents that this process has read or written lately: what has not changed since is not sent and decoded again."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from router.domain import incident as incidents
+
+LIFE = 60 * 60 * 1_000_000  # Microseconds: much less than a closed incident's, so that no version is met twice.
+_ITSELF = 8  # What an incident without alerts weighs, in alerts.
+
+
+class Seen(NamedTuple):
+    """An incident at a version, and when it was known to be there, by Redis' clock (microseconds)."""
+
+    incident: incidents.Incident
+    version: int
+    at: int
+
+
+class Known:
+    """The incidents known, as many as hold ``most`` alerts together; those not asked for longest go first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._weight = 0
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
+
+    def look(self, name: str) -> Seen | None:
+        """What is known of an incident; whether it is so still has to be asked for."""
+        return self._seen.get(name)
+
+    def learn(self, incident: incidents.Incident, version: int, at: int) -> None:
+        """Keep an incident as it is at a version; what was known of it before is forgotten."""
+        self.forget(incident.key)
+        self._weight += _weight(incident)
+        self._seen[incident.key] = Seen(incident, version, at)
+        while self._weight > self._most:
+            _, gone = self._seen.popitem(last=False)
+            self._weight -= _weight(gone.incident)
+
+    def forget(self, name: str) -> None:
+        """Know nothing of an incident any more."""
+        if seen := self._seen.pop(name, None):
+            self._weight -= _weight(seen.incident)
+
+
+def _weight(incident: incidents.Incident) -> int:
+    return _ITSELF + len(incident.alerts) + len(incident.muted)

@@ -1,0 +1,147 @@
+"""Incidents that a process keeps decoded are never folded on as they were; all incidents are listed without a scan."""
+
+import asyncio
+
+import msgspec
+
+from router.domain import incident, severity
+from router.store import incidents, keys, known
+
+KEY = 'checkout-down{labels.region="eu"}'
+
+
+def opened(key: str = KEY, **more) -> incident.Incident:
+    return incident.Incident(key=key, status="open", episode="e1", severity=severity.Severity.MAJOR, **more)
+
+
+async def write(store: incidents.Incidents, *held: incident.Incident, version: int = 0) -> None:
+    assert await store.commit([incidents.Change(one, version, wake=False) for one in held]) == []
+
+
+def test_what_has_not_changed_is_not_sent_and_decoded_again(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection, remembered=100)
+        await write(incidents.Incidents(connection), opened())
+        first, again = [(await store.read([KEY]))[KEY] for _ in range(2)]
+        assert again.incident is first.incident
+        assert again.version == 1
+        assert again.read_at >= first.read_at
+        await write(store, changed := opened(changed_at=7), version=1)
+        assert (await store.read([KEY]))[KEY].incident is changed, "what it has written it knows"
+
+    with_redis(body)
+
+
+def test_what_another_process_has_changed_is_read_anew(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection, remembered=100)
+        await write(store, opened())
+        await write(incidents.Incidents(connection), opened(changed_at=7), version=1)
+        held = (await store.read([KEY]))[KEY]
+        assert (held.version, held.incident.changed_at) == (2, 7)
+
+    with_redis(body)
+
+
+def test_what_lost_against_another_process_is_not_taken_for_what_is_there(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection, remembered=100)
+        await write(store, opened())
+        await write(incidents.Incidents(connection), opened(changed_at=7), version=1)
+        assert await store.commit([incidents.Change(opened(changed_at=9), 1, wake=False)]) == [KEY]
+        assert (await store.read([KEY]))[KEY].incident.changed_at == 7
+
+    with_redis(body)
+
+
+def test_an_incident_that_has_gone_is_not_remembered(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection, remembered=100)
+        await write(store, opened())
+        await connection.delete(keys.incident(KEY))
+        held = (await store.read([KEY]))[KEY]
+        assert (held.incident, held.version) == (incident.Incident(key=KEY), 0)
+
+    with_redis(body)
+
+
+def test_what_is_known_for_long_is_read_again_for_its_version_may_have_come_a_second_time(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection, remembered=100)
+        await write(store, opened())
+        seconds, _ = await connection.time()
+        store._known.learn(opened(changed_at=9), 1, seconds * 1_000_000 - known.LIFE)
+        assert (await store.read([KEY, "other"]))[KEY].incident.changed_at == 0
+
+    with_redis(body)
+
+
+def test_no_more_is_remembered_than_was_asked_for(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection, remembered=24)
+        await write(store, *(opened(str(number)) for number in range(9)))
+        alerts = {str(number): incident.AlertState(1, False, 0, severity.Severity.MAJOR) for number in range(50)}
+        await write(store, opened("large", alerts=alerts))
+        kept = [name for name in [*map(str, range(9)), "large"] if store._known.look(name)]
+        assert kept == [], "the large one alone is more than fits"
+        await write(store, *(opened(f"again {number}") for number in range(9)))
+        await store.read(["again 6"])
+        await write(store, opened("last"))
+        assert [name for name in ("again 6", "again 7", "again 8", "last") if store._known.look(name)] == [
+            "again 6",
+            "again 8",
+            "last",
+        ]
+
+    with_redis(body)
+
+
+def test_all_incidents_are_listed_until_their_documents_have_expired(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        closed = [msgspec.structs.replace(opened(str(number)), status="closed") for number in range(40)]
+        await write(store, opened(), *closed)
+        assert await store.names() == sorted([KEY, *map(str, range(40))])
+        await connection.zadd(keys.incidents(keys.shard("7")), {"7": 1}, xx=True)
+        assert "7" not in await store.names()
+        assert await connection.zscore(keys.incidents(keys.shard("7")), "7") is None
+        ends_at = await connection.zscore(keys.incidents(keys.shard("8")), "8")
+        assert abs(ends_at - await connection.pexpiretime(keys.incident("8"))) < 1000
+
+    with_redis(body)
+
+
+def test_an_incident_that_opens_again_is_listed_for_good(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await write(store, msgspec.structs.replace(opened(), status="closed"))
+        await write(store, opened(), version=1)
+        assert await connection.zscore(keys.incidents(keys.shard(KEY)), KEY) == float("inf")
+
+    with_redis(body)
+
+
+def test_an_alert_is_remembered_beyond_the_period_in_which_it_came_and_then_forgotten(with_redis, monkeypatch):
+    """With periods of 100 milliseconds instead of 30 days."""
+
+    async def body(connection):
+        monkeypatch.setattr(keys, "HOME_LIFE_MS", 100)
+        store = incidents.Incidents(connection)
+        await store.homes({"am/1": "old"})
+        (first,) = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
+        async with asyncio.timeout(10):
+            while await period(connection) == int(first.rpartition(b":")[2]):
+                await asyncio.sleep(0.005)
+            found = await store.homes({"am/1": "new"})
+            assert found in ({"am/1": "old"}, {}), "empty only on a machine that stood still for a period"
+            while await store.homes({"am/1": ""}) == {"am/1": "old"}:
+                await asyncio.sleep(0.005)
+            while await connection.exists(first):
+                await store.homes({"am/2": "any"})
+
+    with_redis(body)
+
+
+async def period(connection) -> int:
+    seconds, micros = await connection.time()
+    return (seconds * 1000 + micros // 1000) // 100

@@ -1,0 +1,77 @@
+"""Batches that overlap: each is acknowledged after it is committed, none is forgotten, and what fails stays pending."""
+
+import pytest
+
+from router.store import errors, keys
+from router.worker import appetite, intake
+from tests.integration import stage
+
+
+def taking(on: stage.Stage, least: int = 2, most: int = 4) -> intake.Intake:
+    return intake.Intake(on.reader, on.triage, appetite.Appetite(least, most), 10)
+
+
+async def delivered(on: stage.Stage, count: int) -> None:
+    await on.reader.prepare()
+    for number in range(count):
+        await on.deliver(stage.firing(str(number)))
+
+
+async def left(on: stage.Stage) -> tuple[int, int]:
+    """How many are in the inbox, and how many of them have been read."""
+    pending = await on.connection.xpending(keys.INBOX, keys.GROUP)
+    return await on.connection.xlen(keys.INBOX), pending["pending"]
+
+
+def test_all_that_waits_is_folded_in_once_and_acknowledged(with_redis):
+    async def play(on):
+        await delivered(on, 11)
+        taken = taking(on)
+        for _ in range(4):
+            await taken.turn()
+        assert len((await on.incident()).firing) == 11
+        assert await left(on) == (0, 0)
+
+    stage.playing(with_redis, play)
+
+
+def test_what_was_read_ahead_is_folded_in_before_the_end(with_redis):
+    async def play(on):
+        await delivered(on, 5)
+        taken = taking(on)
+        await taken.turn()
+        assert 2 <= len((await on.incident()).firing) < 5, "else there is nothing ahead"
+        await taken.finish()
+        assert len((await on.incident()).firing) == 5
+        assert await left(on) == (0, 0)
+        await taken.finish()
+
+    stage.playing(with_redis, play)
+
+
+def test_a_last_batch_is_acknowledged_though_nothing_follows_it(with_redis):
+    async def play(on):
+        await delivered(on, 1)
+        await taking(on).turn()
+        assert await left(on) == (0, 0)
+
+    stage.playing(with_redis, play)
+
+
+def test_nothing_is_acknowledged_of_a_batch_that_could_not_be_folded_in_and_the_rest_goes_on(with_redis):
+    async def play(on):
+        await delivered(on, 2)
+        await on.deliver(stage.firing("9"), key="other")
+        await on.connection.set(keys.incident("down"), "no document")
+        taken = taking(on)
+        with pytest.raises(errors.Unavailable):
+            await taken.turn()
+        await taken.turn()
+        assert (await on.incident("other")).status == "open"
+        assert await left(on) == (2, 2)
+        await on.connection.delete(keys.incident("down"))
+        await on.triage.handle_again(await on.reader.own_pending(10))
+        assert len((await on.incident()).firing) == 2
+        assert await left(on) == (0, 0)
+
+    stage.playing(with_redis, play)
