@@ -19,7 +19,7 @@ class _Matcher(msgspec.Struct, frozen=True, rename="camel"):
     is_equal: bool = True
 
 
-class _State(msgspec.Struct, frozen=True):
+class _State(msgspec.Struct, frozen=True, gc=False):
     state: str
 
 
@@ -33,11 +33,11 @@ class _Silence(msgspec.Struct, frozen=True, rename="camel"):
     comment: str = ""
 
 
-class _Receiver(msgspec.Struct, frozen=True):
+class _Receiver(msgspec.Struct, frozen=True, gc=False):
     name: str
 
 
-class _Alert(msgspec.Struct, frozen=True, rename={"starts_at": "startsAt", "link": "generatorURL"}):
+class _Alert(msgspec.Struct, frozen=True, gc=False, rename={"starts_at": "startsAt", "link": "generatorURL"}):
     fingerprint: Annotated[str, msgspec.Meta(min_length=1)]
     status: _State
     labels: dict[str, str]
@@ -56,7 +56,7 @@ class _Status(msgspec.Struct, frozen=True):
     uptime: dt.datetime
 
 
-class Listed(msgspec.Struct, frozen=True):
+class Listed(msgspec.Struct, frozen=True, gc=False):
     """An alert that an Alertmanager has and that has not resolved.
 
     ``starts_at`` is microseconds, but told in whole milliseconds. It is ``active`` unless it is silenced or
