@@ -8,8 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-# More workers than cores: many tests wait for time-outs, leases and processes.
-PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
+# More workers than cores: many tests wait for time-outs, leases and processes. A file's tests stay together: they share
+# what is dear to make, such as a router that runs.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt

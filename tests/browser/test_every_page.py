@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import stage
 
-pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.debian("chromium")
 MOST_BYTES = 100_000
 
 

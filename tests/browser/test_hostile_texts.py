@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser import hostile
 
-pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.debian("chromium")
 
 
 def links(page):

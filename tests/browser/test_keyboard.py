@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.debian("chromium")
 _FOCUS = """() => {
     const one = document.activeElement;
     const name = one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent ?? "";

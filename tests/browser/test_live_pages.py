@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.debian("chromium")
 
 
 def test_an_incident_appears_without_a_reload(console, visit):

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.browser import stage
 from tests.end_to_end import harness
 
-pytestmark = [pytest.mark.debian("chromium"), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.debian("chromium")
 PHONE = {"viewport": stage.PHONE, "has_touch": True, "is_mobile": True}
 
 

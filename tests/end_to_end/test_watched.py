@@ -79,8 +79,7 @@ def watched(tmp_path_factory) -> Iterator[tuple[harness.Router, Prometheus]]:
         yield router, watching
 
 
-# One router and one Prometheus serve all of these tests.
-pytestmark = [pytest.mark.debian("prometheus"), pytest.mark.xdist_group("watched")]
+pytestmark = pytest.mark.debian("prometheus")
 
 
 def settled(watching: Prometheus) -> bool:

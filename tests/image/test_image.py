@@ -13,10 +13,7 @@ from tests.end_to_end import harness
 from tests.image import built
 from tests.structure import tree
 
-pytestmark = [
-    pytest.mark.xdist_group("image"),  # Built once.
-    pytest.mark.timeout(300),
-]
+pytestmark = pytest.mark.timeout(300)
 UNCHECKED_HASH = 0b01  # In the header of a .pyc: bound to its source by a hash that nobody looks at.
 
 

@@ -19,7 +19,6 @@ import router
 from tests.chart import helm
 from tests.structure import tree
 
-pytestmark = pytest.mark.xdist_group("release")  # Made once.
 VENV = Path(sys.executable).parents[1]
 VERSION = router.__version__
 

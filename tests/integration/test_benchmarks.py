@@ -19,8 +19,6 @@ from tests.end_to_end import harness
 ROOT = Path(__file__).parents[2]
 MARK = "INCIDENT_ROUTER_BENCHMARK_TEST"
 
-pytestmark = pytest.mark.xdist_group("benchmarks")  # Two at a time would measure one another.
-
 
 def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, f"tests/benchmarks/{script}.py", *arguments]
