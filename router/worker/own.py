@@ -5,7 +5,7 @@ What it reports goes the way of every alert, through the inbox, so it is written
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -63,7 +63,7 @@ class Own:
         self._log = log.get("worker")
 
     async def turn(self, now: int) -> None:
-        """Report what has failed for long enough, and what works again; each once. Alert storms have their turn."""
+        """Report what has failed for long enough, and what works again; each once. So with an alert storm."""
         findings = [reports.storm(await self._storms.turn())]
         if self._wanted.destinations:
             known = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
@@ -77,7 +77,11 @@ class Own:
             elif finding.fires:
                 await self._tell_anew(finding, held[finding.report.key])
             elif finding.fires is False and reported:
-                await self._say(finding, "resolved", now)
+                await self._say(replace(finding, since=_begun(held[finding.report.key])), "resolved", now)
+
+    async def let_in(self) -> None:
+        """Have those looked at for whom an alert storm has room."""
+        await self._storms.turn()
 
     async def ping(self, condition: health.Health) -> None:
         """Tell whoever waits for it that this worker lives and reaches its store."""
@@ -132,3 +136,8 @@ class Own:
                 fields = {"name" if named else "title": report.title, "summary" if named else "body": report.text}
                 found.append(decisions.Target(name, fields))
         return tuple(found)
+
+
+def _begun(held: incident_store.Held) -> int:
+    """When what is reported began: its end is told of that beginning, so that a next one is newer by any clock."""
+    return max((state.starts_at for state in held.incident.alerts.values()), default=0)

@@ -29,7 +29,7 @@ class Pace:
     drain_seconds: float = 8.0
     refresh_seconds: float = 1.0
     ask_seconds: float = 30.0
-    own_seconds: float = 1.0
+    own_seconds: float = 5.0
     ping_seconds: float = 60.0
 
 
@@ -90,6 +90,7 @@ class Worker:
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
             group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
+            group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
         if self._running:

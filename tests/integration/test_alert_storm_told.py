@@ -4,7 +4,7 @@ import pytest
 
 from router import settings
 from router.store import gate, keys
-from router.worker import own, storm
+from router.worker import own, reports, storm
 from tests.integration import stage, storm_scene
 
 
@@ -53,6 +53,49 @@ def test_one_incident_tells_of_the_storm_how_many_wait_and_ends_when_none_has_wa
         await parent.turn()
         assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved"]
         assert scene.opened() == ["a", "b", "incident-router:"]
+
+    storm_scene.playing(with_redis, play)
+
+
+def test_a_storm_after_a_storm_is_told_anew_though_the_worker_s_clock_is_ahead(with_redis):
+    async def play(scene):
+        parent = Parent(scene, "on-call")
+        for name in ("c", "d"):
+            await scene.fires("a", "b", name)
+            await parent.own.turn(scene.on.redis_time() + stage.HOUR)
+            await scene.on.turn()
+            await scene.fires(name, resolved=True)
+            await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - stage.HOUR)
+            await parent.own.turn(scene.on.redis_time() + stage.HOUR)
+            await scene.on.turn()
+        assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved", "resolved"]
+
+    storm_scene.playing(with_redis, play)
+
+
+def test_what_is_told_already_is_not_written_again(with_redis):
+    async def play(scene):
+        parent = Parent(scene, "on-call")
+        await scene.fires("a", "b", "c")
+        await parent.turn()
+        versions = []
+        for _ in range(3):
+            await parent.turn()
+            held = await scene.on.incidents.read([reports.STORM.key])
+            versions.append(held[reports.STORM.key].version)
+        assert len(set(versions)) == 1
+
+    storm_scene.playing(with_redis, play)
+
+
+def test_who_has_room_is_called_every_second(with_redis):
+    async def play(scene):
+        parent = Parent(scene)
+        await scene.fires("a", "b", "c")
+        await scene.connection.delete(keys.ADMITTED)
+        await parent.own.let_in()
+        await scene.on.turn()
+        assert scene.opened() == ["a", "b", "c"]
 
     storm_scene.playing(with_redis, play)
 

@@ -12,8 +12,11 @@ from router.store import client, errors, health, keys, publications, replicas, s
 from tests.faults import topologies
 from tests.integration import (
     stage,
+    test_alert_storm,
+    test_alert_storm_told,
     test_archive,
     test_components,
+    test_contradictions,
     test_dead_letters,
     test_gate,
     test_inbox,
@@ -23,6 +26,7 @@ from tests.integration import (
     test_quotas,
     test_sight,
     test_silences,
+    test_storms_store,
     test_timing,
     test_triage,
     test_worker,
@@ -30,8 +34,11 @@ from tests.integration import (
 )
 
 MODULES = (
+    test_alert_storm,
+    test_alert_storm_told,
     test_archive,
     test_components,
+    test_contradictions,
     test_dead_letters,
     test_gate,
     test_inbox,
@@ -41,6 +48,7 @@ MODULES = (
     test_quotas,
     test_sight,
     test_silences,
+    test_storms_store,
     test_timing,
     test_triage,
     test_worker,
