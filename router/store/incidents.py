@@ -7,7 +7,7 @@ import redis.asyncio
 
 from router.domain import incident as incidents
 from router.domain import timeline, timing
-from router.store import client, codec, keys, known, scripts
+from router.store import client, codec, keys, known, listing, scripts
 
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
@@ -118,10 +118,7 @@ class Incidents:
 
     async def names(self) -> list[str]:
         """The keys of all incidents there are, in order: those that are open and those that were lately."""
-        calls: list[Call] = [([keys.incidents(number)], []) for number in range(keys.SHARDS)]
-        async with client.failures():
-            answers = await self._scripts.run_all("names", calls)
-        return sorted(name.decode() for answer in answers for name in answer)
+        return await listing.names(self._scripts, keys.incidents)
 
     async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
         """Which incident holds each alert, for those alerts that have been seen lately.

@@ -33,6 +33,7 @@
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | for ever        |
+| ``ir:{sN}:published``            | zset   | incident key → when its publications expire, ms   | for ever        |
 | ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that holds it            | 30 to 60 days   |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
@@ -118,13 +119,13 @@ def incidents(number: int) -> str:
     return f"ir:{{s{number}}}:incidents"
 
 
-def publications_of_all() -> str:
-    """The pattern of all publications' keys, for a scan."""
-    return "ir:{s*}:publications:*"
+def published(number: int) -> str:
+    """The key of the list of a shard's incidents that have publications."""
+    return f"ir:{{s{number}}}:published"
 
 
 def incident_key(name: str) -> str:
-    """The incident key in the name of an incident's or its publications' document."""
+    """The incident key in the name of an incident's or its publications' document, or the alert in that of a home."""
     return name.split(":", 3)[3]
 
 

@@ -1,6 +1,6 @@
 """The steps that take the data in the store from one version to the next; ``schema`` says when they run."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import redis.asyncio
 
@@ -10,12 +10,13 @@ _CHUNK = 1000
 
 
 async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> None:
-    """From version 1 to 2: a shard's incidents are listed, and its alerts' homes are fields of one hash.
+    """From version 1 to 2: a shard's incidents and publications are listed, its alerts' homes are fields of a hash.
 
     Before, there was a key for each alert, ``ir:{sN}:home:IDENTITY``, which expires by itself within 30 days.
     """
-    async for names in _chunks(connection, "ir:{s*}:incident:*"):
-        await _list(connection, [keys.incident_key(name) for name in names])
+    for pattern, listed in (("ir:{s*}:incident:*", keys.incidents), ("ir:{s*}:publications:*", keys.published)):
+        async for names in _chunks(connection, pattern):
+            await _list(connection, names, listed)
     store = incidents.Incidents(connection)
     async for names in _chunks(connection, "ir:{s*}:home:*"):
         pipeline = connection.pipeline(transaction=False)
@@ -26,20 +27,23 @@ async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> 
         await store.homes({alert: home.decode() for alert, home in zip(alerts, found, strict=True) if home})
 
 
-async def _list(connection: "redis.asyncio.Redis", names: list[str]) -> None:
+async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Callable[[int], str]) -> None:
+    """Put the incident keys in the names of documents into the lists of their shards."""
     pipeline = connection.pipeline(transaction=False)
     for name in names:
-        pipeline.pexpiretime(keys.incident(name))
-    expiries = await pipeline.execute()
+        pipeline.pttl(name)
+    lives = await pipeline.execute()
+    seconds, _ = await connection.time()
     pipeline = connection.pipeline(transaction=False)
-    for name, expires_at in zip(names, expiries, strict=True):
-        if expires_at != _GONE:
-            score = "inf" if expires_at < 0 else expires_at
-            pipeline.zadd(keys.incidents(keys.shard(name)), {name: score}, nx=True)
+    for name, life in zip(names, lives, strict=True):
+        if life != _GONE:
+            score = "inf" if life < 0 else seconds * 1000 + life
+            key = keys.incident_key(name)
+            pipeline.zadd(listed(keys.shard(key)), {key: score}, nx=True)
     await pipeline.execute()
 
 
-_GONE = -2  # What the server says instead of the time at which a key that is not there expires.
+_GONE = -2  # What the server says instead of how long a key lives that is not there.
 
 
 async def _chunks(connection: "redis.asyncio.Redis", pattern: str) -> AsyncIterator[list[str]]:

@@ -8,7 +8,7 @@ import redis.asyncio
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
-from router.store import client, codec, errors, keys, scripts
+from router.store import client, codec, errors, keys, listing, scripts
 from router.store import replicas as confirming
 from router.telemetry import log
 
@@ -46,7 +46,8 @@ class Publications:
 
         ``Unavailable`` where too few replicas know of them: after a fail-over others would get the same numbers.
         """
-        now, *found = await self._confirmed("claim", [keys.timers(shard)], [keys.prefix(shard), self._lease, most])
+        names = [keys.timers(shard), keys.published(shard)]
+        now, *found = await self._confirmed("claim", names, [keys.prefix(shard), self._lease, most])
         leases = []
         for member, fence, version, incident, packed in found:
             key = member.decode()
@@ -78,9 +79,7 @@ class Publications:
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""
-        async with client.failures():
-            found = [key.decode() async for key in self._connection.scan_iter(keys.publications_of_all(), count=1000)]
-        return sorted(keys.incident_key(name) for name in found)
+        return await listing.names(self._scripts, keys.published)
 
     async def record(
         self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()
@@ -115,6 +114,7 @@ class Publications:
             keys.incident(lease.key),
             keys.publications(lease.key),
             keys.timers(keys.shard(lease.key)),
+            keys.published(keys.shard(lease.key)),
         ]
         life = keys.CLOSED_LIFE_MS if finished else 0
         async with client.failures():

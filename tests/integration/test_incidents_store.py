@@ -128,6 +128,7 @@ def test_an_incident_that_wants_attention_is_claimed_by_one_worker_only(with_red
         assert sorted(len(claim) for claim in claims) == [0] * 7 + [1]
         (lease,) = next(claim for claim in claims if claim)
         assert (lease.key, lease.version, lease.incident, lease.publications) == (KEY, 1, opened(), [])
+        assert await make(connection).names() == [KEY]
 
     with_redis(body)
 
@@ -201,6 +202,9 @@ def test_a_released_incident_is_due_when_it_was_said_to_be(with_redis):
         assert not await store.release(lease, due=0, finished=True)
         assert await connection.zscore(timers, KEY) is None
         assert 0 < await connection.pttl(keys.publications(KEY)) <= keys.CLOSED_LIFE_MS
+        assert await store.names() == [KEY]
+        expires_at = await connection.pexpiretime(keys.publications(KEY))
+        assert abs(await connection.zscore(keys.published(keys.shard(KEY)), KEY) - expires_at) < 1000
 
     with_redis(body)
 

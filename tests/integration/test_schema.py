@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from router.store import client, embedded, errors, incidents, keys, schema
+from router.store import client, embedded, errors, keys, schema
 from tests.end_to_end import harness
 from tests.integration import stage, test_supervise, vendor
 
@@ -208,26 +208,3 @@ def test_a_running_web_goes_on_taking_deliveries_when_the_data_becomes_newer(tmp
         body = {"title": "Checkout answers 5xx", "status": "firing", "dedup_key": "a"}
         assert harness.ask(f"{url}/v1/webhooks/json", body, harness.TOKEN)[0] == 202
         assert process.stop() == 0
-
-
-def test_data_of_version_1_is_taken_along_incidents_are_listed_and_alerts_keep_their_homes(with_redis):
-    async def body(connection):
-        alive, closed, gone = "alive", 'closed{labels.region="a:b"}', "gone"
-        for name in (alive, closed, gone):
-            await connection.hset(keys.incident(name), mapping={"v": 1, "d": b"packed"})
-        await connection.pexpire(keys.incident(closed), 60_000)
-        homes = {f"am/{number}": f"incident {number % 3}" for number in range(2500)}
-        for alert, home in homes.items():
-            await connection.set(f"ir:{{s{keys.shard(alert)}}}:home:{alert}", home, px=60_000)
-        await connection.set(keys.SCHEMA, 1)
-        store = incidents.Incidents(connection)
-        await store.homes({"am/7": "another since"})
-        await asyncio.gather(*(schema.Schema(connection).agree() for _ in range(3)))
-        assert await version(connection) == 2
-        await connection.delete(keys.incident(gone))
-        assert await store.names() == sorted([alive, closed, gone])
-        assert await connection.zscore(keys.incidents(keys.shard(alive)), alive) == float("inf")
-        assert 0 < await connection.zscore(keys.incidents(keys.shard(closed)), closed) < float("inf")
-        assert await store.homes(dict.fromkeys(homes, "")) == {**homes, "am/7": "another since"}
-
-    with_redis(body)

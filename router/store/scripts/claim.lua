@@ -1,7 +1,8 @@
 -- Take the leases of incidents of one shard that want attention now.
 --
--- Called:  claim  KEYS[1]  ARGV[1..3]
+-- Called:  claim  KEYS[1..2]  ARGV[1..3]
 -- KEYS[1]  zset    the shard's timers: incident key -> due, microseconds
+-- KEYS[2]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- ARGV[1]  string  what the shard's keys begin with
 -- ARGV[2]  integer the lease, microseconds
 -- ARGV[3]  integer how many incidents at the most
@@ -24,6 +25,7 @@ for _, member in ipairs(due) do
     redis.call('HSET', publications, 'until', lease)
     redis.call('PERSIST', publications)
     redis.call('ZADD', KEYS[1], lease, member)
+    redis.call('ZADD', KEYS[2], 'inf', member)
     local incident = redis.call('HMGET', ARGV[1] .. 'incident:' .. member, 'v', 'd')
     result[#result + 1] = {
       member, fence, incident[1] or '0', incident[2] or '', redis.call('HGET', publications, 'd') or '',

@@ -1,7 +1,7 @@
--- The incidents of one shard, without those whose documents have expired.
+-- What one list of a shard names, without what has expired.
 --
 -- Called:  names  KEYS[1]
--- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
+-- KEYS[1]  zset    the list: incident key -> when it expires, milliseconds; inf for never
 -- Returns  list    the incident keys
 local time = redis.call('TIME')
 local now_ms = string.format('%.0f', math.floor(time[1] * 1000 + time[2] / 1000))

@@ -1,9 +1,10 @@
 -- Give a lease back and set the incident's next timer.
 --
--- Called:  release  KEYS[1..3]  ARGV[1..5]
+-- Called:  release  KEYS[1..4]  ARGV[1..5]
 -- KEYS[1]  hash    the incident: v version, d packed
 -- KEYS[2]  hash    the publications: d packed, fence, until
 -- KEYS[3]  zset    the shard's timers
+-- KEYS[4]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- ARGV[1]  integer the fence that the lease was given with
 -- ARGV[2]  integer the incident's version that was acted on
 -- ARGV[3]  integer when the incident wants attention next, microseconds; 0 for never
@@ -25,5 +26,7 @@ else
 end
 if ARGV[5] ~= '0' then
   redis.call('PEXPIRE', KEYS[2], ARGV[5])
+  local time = redis.call('TIME')
+  redis.call('ZADD', KEYS[4], math.floor(time[1] * 1000 + time[2] / 1000) + ARGV[5], ARGV[4])
 end
 return 1
