@@ -133,6 +133,10 @@ async def _run_again(call: Call) -> Any:
     return await call.do.run_again(call.act(call.path["id"]))
 
 
+async def _run_delivery(call: Call) -> Any:
+    return await call.do.run_delivery(call.act(call.path["id"]))
+
+
 async def _redrive(call: Call) -> None:
     await call.do.redrive(call.act(call.path["id"]))
 
@@ -212,6 +216,7 @@ ENDPOINTS = (
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
     _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
+    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, entries.HandedIn),
     _get("/recordings", "Deliveries for a replay", _recordings, _page(entries.Recording), query=questions.Recordings),
     _get("/rules", "The rules in force", lambda call: call.ask.rules(), entries.Rules),
     _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), entries.Outcomes),

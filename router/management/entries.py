@@ -90,7 +90,7 @@ class MadeToken(TokenRow):
 
 
 class HandedIn(models.Model):
-    """A body of the quarantine that was handed in again: as which delivery, and how many alerts it holds."""
+    """What was handed in again: as which delivery, and how many alerts it holds."""
 
     delivery: str
     alerts: int
