@@ -15,7 +15,6 @@ from router import settings as configuration
 from router.assembly import imports, pages, reporting
 from router.destinations import base
 from router.destinations import registry as destinations
-from router.domain import delivery as deliveries
 from router.domain import identity
 from router.outbound import errors, fetch
 from router.rules import known, reload, ruleset
@@ -201,28 +200,6 @@ def _pace(settings: configuration.Settings) -> supervise.Pace:
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
     """The deliveries that were processed lately."""
     return archives.Archive(connection, keep=settings.archive.keep, most=settings.archive.most)
-
-
-async def run_again(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", one: quarantine.Quarantined
-) -> deliveries.Delivery:
-    """Read a body of the quarantine again and hand it in by the rules of now; ``Unparsable``, or ``KeyError``.
-
-    It leaves the quarantine only once the inbox has it: should that fail in between, it is folded in twice, which
-    changes nothing.
-    """
-    source = endpoints(settings)[one.source].source
-    decide = load_rules(settings).decide
-    headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
-    parsed = source.parse(one.body, headers, one.kept_at)
-    now = clock()
-    routed = [(alert, decide(alert, now)) for alert in parsed.alerts]
-    delivery = deliveries.pack(identity.new_delivery_id(now, random.SystemRandom()), one.source, now, routed)
-    if routed:
-        inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
-        await inbox.accept(delivery, one.body)
-    await quarantine.Quarantine(connection).drop(one.id)
-    return delivery
 
 
 def checks(

@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -11,13 +11,12 @@ import typer
 from rich import console, markup, progress, table
 
 from router import settings as configuration
-from router.assembly import parts, running
+from router.assembly import parts
 from router.cli import reaching, starting
-from router.domain import recording
-from router.management import models
-from router.store import archive
+from router.management import entries, models
 
 _PAGE = 500  # Deliveries that are asked for at once.
+_WHOLE = 100  # The same with all of their alerts, which may be many.
 
 app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
 
@@ -95,22 +94,35 @@ def save(
     file: Annotated[Path, typer.Argument(help="Where to write them; a name that ends in .gz is compressed.")],
     *,
     since: Since = "",
+    server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Write deliveries into a file, one a line, for `replay` on another machine."""
     begin = parts.clock() - starting.duration(since) if since else 0
 
-    async def body(kept: archive.Archive) -> None:
+    async def body(router: reaching.Reached) -> None:
         count = 0
         with _opened(file) as output, progress.Progress(transient=True) as bar:
             task = bar.add_task("deliveries", total=None)
-            async for recorded in kept.since(begin):
-                output.write(recording.encode(recording.of(recorded.delivery)) + b"\n")
+            async for one in _recorded(router, begin):
+                output.write(one.model_dump_json().encode() + b"\n")
                 count += 1
                 bar.update(task, completed=count)
         print(f"{count} deliveries written to {file}")
 
-    _with_archive(config, body)
+    reaching.reach(config, server, body)
+
+
+async def _recorded(router: reaching.Reached, begin: int) -> AsyncIterator[entries.Recording]:
+    """All deliveries since a moment (microseconds), page by page."""
+    cursor = ""
+    while True:
+        page = await router.ask.recordings(since=begin, cursor=cursor, limit=_WHOLE)
+        for one in page.items:
+            yield one
+        if not page.next:
+            return
+        cursor = page.next
 
 
 def _decided(one: models.Decision) -> str:
@@ -127,12 +139,3 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
             yield output  # type: ignore[misc]
     except OSError as error:
         raise starting.usage(f"{file} can't be written: {error.strerror or error}") from error
-
-
-def _with_archive(config: Path, body: Callable[[archive.Archive], Awaitable[None]]) -> None:
-    async def main() -> None:
-        settings = starting.settings(config, configuration.StandIn("not-used", {}))
-        async with running.connected(running.outside_redis(settings)) as connection:
-            await body(parts.archive(settings, connection))
-
-    starting.until_stopped(main())

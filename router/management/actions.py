@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import redis.asyncio
 
-from router.assembly import dead_letters, pages, parts
+from router.assembly import again, dead_letters, pages, parts
 from router.domain import access, heartbeat
 from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
@@ -176,12 +176,21 @@ class Actions:
         async with self._logged(act, "run quarantined"):
             one = await self._quarantined(act.subject)
             try:
-                made = await parts.run_again(self._settings, self._connection, one)
+                made = await again.of_quarantine(self._settings, self._connection, one)
                 return entries.HandedIn(delivery=made.id, alerts=len(made.rows))
             except KeyError:
                 raise Unfit(f"source {one.source} is not configured any more") from None
             except sources.Unparsable as error:
                 raise Unfit(f"it still can't be read: {error}") from error
+
+    async def run_delivery(self, act: Act) -> entries.HandedIn:
+        """Hand in the alerts of a kept delivery again, by the rules of now."""
+        async with self._logged(act, "run delivery"):
+            one = await parts.archive(self._settings, self._connection).find(act.subject)
+            if one is None:
+                raise NotThere("this delivery is not kept (any more)")
+            made = await again.of_archive(self._settings, self._connection, one, self._queries.rule_set())
+            return entries.HandedIn(delivery=made.id, alerts=len(made.rows))
 
     async def drop(self, act: Act) -> None:
         """Let a body of the quarantine go for good."""

@@ -105,6 +105,12 @@ async def _delivery(call: Call) -> Any:
     return _there(await call.ask.delivery(call.path["id"]), "this delivery is not kept (any more)")
 
 
+async def _recordings(call: Call) -> Any:
+    asked = call.query
+    since = round(asked.since.timestamp() * 1_000_000) if asked.since is not None else 0
+    return await call.ask.recordings(since=since, cursor=asked.cursor, limit=asked.limit)
+
+
 async def _explain(call: Call) -> Any:
     try:
         return await call.ask.explain(call.body)
@@ -125,6 +131,10 @@ async def _freeze(call: Call) -> Any:
 
 async def _run_again(call: Call) -> Any:
     return await call.do.run_again(call.act(call.path["id"]))
+
+
+async def _run_delivery(call: Call) -> Any:
+    return await call.do.run_delivery(call.act(call.path["id"]))
 
 
 async def _redrive(call: Call) -> None:
@@ -206,6 +216,8 @@ ENDPOINTS = (
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
     _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
+    _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, entries.HandedIn),
+    _get("/recordings", "Deliveries for a replay", _recordings, _page(entries.Recording), query=questions.Recordings),
     _get("/rules", "The rules in force", lambda call: call.ask.rules(), entries.Rules),
     _get("/outcomes", "How reviews ended", lambda call: call.ask.outcomes(), entries.Outcomes),
     _post("/explain", "Explain a payload", _explain, models.Explained, role=VIEWER, body=bodies.Explain),

@@ -194,6 +194,7 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/heartbeats/forget", api.RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),
     ("/dead-letters/redrive", api.RESPONDER, _simply(lambda do, act: do.redrive(act), "/dead-letters?done=redriven")),
     ("/dead-letters/discard", api.RESPONDER, _simply(lambda do, act: do.discard(act), "/dead-letters?done=discarded")),
+    ("/deliveries/run", api.RESPONDER, _simply(lambda do, act: do.run_delivery(act), "/deliveries?done=run")),
     ("/quarantine/run", api.RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),
     ("/quarantine/discard", api.RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
     ("/pages/freeze", api.RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),

@@ -1,6 +1,7 @@
 """What the API answers of all that is kept beside the incidents, and of who may ask."""
 
 from datetime import datetime
+from typing import Any
 
 from router.management import models
 
@@ -89,7 +90,7 @@ class MadeToken(TokenRow):
 
 
 class HandedIn(models.Model):
-    """A body of the quarantine that was handed in again: as which delivery, and how many alerts it holds."""
+    """What was handed in again: as which delivery, and how many alerts it holds."""
 
     delivery: str
     alerts: int
@@ -126,3 +127,12 @@ class Outcomes(models.Model):
     """How often the reviews of each rule ended how, also of rules that are not in force any more."""
 
     rules: dict[str, dict[str, int]]
+
+
+class Recording(models.Model):
+    """A delivery as ``deliveries save`` writes it and ``replay`` reads it; times are microseconds since the epoch."""
+
+    id: str
+    source: str
+    received_at: int
+    alerts: list[dict[str, Any]]

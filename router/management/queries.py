@@ -150,6 +150,11 @@ class Queries:
             body_base64=text.body_base64,
         )
 
+    async def recordings(self, *, since: int = 0, cursor: str = "", limit: int = 50) -> models.Page[entries.Recording]:
+        """Deliveries since a moment (microseconds) for a replay elsewhere, the oldest first."""
+        found, more = await self._archive().page_since(since, cursor, limit)
+        return models.Page(items=[shown.recording(one.delivery) for one in found], next=more)
+
     def _archive(self) -> archive.Archive:
         return parts.archive(self.settings, self.connection)
 

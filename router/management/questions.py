@@ -40,6 +40,12 @@ class Incidents(Nothing):
     limit: int = pydantic.Field(default=50, ge=1, le=500)
 
 
+class Recordings(Streamed):
+    """One page of recorded deliveries: those that were processed since a moment, the oldest first."""
+
+    since: pydantic.AwareDatetime | None = None
+
+
 def _letter_cursor(text: str) -> str:
     """A cursor of dead letters, where it can be read."""
     if text:

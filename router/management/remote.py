@@ -190,6 +190,12 @@ class Queries:
         """One delivery whole."""
         return await self._line.find(f"/deliveries/{client.segment(identity)}", models.Delivery)
 
+    async def recordings(self, *, since: int = 0, cursor: str = "", limit: int = 50) -> models.Page[entries.Recording]:
+        """Deliveries since a moment for a replay elsewhere, a page of them."""
+        moment = models.at(since)
+        asked = {"cursor": cursor, "limit": limit} | ({"since": moment.isoformat()} if moment is not None else {})
+        return await self._line.get("/recordings", models.Page[entries.Recording], asked)
+
     async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
         return await self._line.get("/outcomes", entries.Outcomes)

@@ -12,6 +12,7 @@ from router.documents import quantities
 from router.domain import access, identity
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
+from router.domain import recording as recordings
 from router.management import entries, models
 from router.rules import explain as explaining
 from router.store import quarantine
@@ -172,6 +173,11 @@ def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
         ignored=sum(decided.response < 0 for decided in one.rows),
         rules=sorted({one.responses[decided.response].rule for decided in one.rows if decided.response >= 0}),
     )
+
+
+def recording(one: deliveries.Delivery) -> entries.Recording:
+    """A delivery for a replay elsewhere: its alerts, without what was decided of them."""
+    return entries.Recording.model_validate_json(recordings.encode(recordings.of(one)))
 
 
 def decision(one: deliveries.Delivery, decided: deliveries.Row) -> models.Decision:

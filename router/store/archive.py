@@ -74,6 +74,17 @@ class Archive:
         found = [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
         return found, answer[-1][0].decode() if len(answer) == count else ""
 
+    async def page_since(self, moment: int, after: str, count: int) -> tuple[list[Recorded], str]:
+        """Deliveries since a moment (microseconds), the oldest first, from behind a place on; and as ``page``, the end.
+
+        ``errors.Unavailable`` where the place is none.
+        """
+        first = f"({after}" if after else str(max(0, moment // 1000))
+        async with client.failures():
+            answer: Any = await self._connection.xrange(keys.ARCHIVE, min=first, count=count)
+        found = [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
+        return found, answer[-1][0].decode() if len(answer) == count else ""
+
     async def size(self) -> int:
         """How many deliveries are kept."""
         async with client.failures():

@@ -133,6 +133,12 @@ def test_what_is_not_text_comes_through_byte_for_byte(scene):
     assert done.stdout == NO_TEXT
 
 
+def test_deliveries_are_saved_from_elsewhere_as_they_are_here(scene, tmp_path):
+    for name, way in (("here", scene.here), ("elsewhere", scene.elsewhere)):
+        assert way("deliveries", "save", str(tmp_path / name)).returncode == 0
+    assert (tmp_path / "here").read_bytes() == (tmp_path / "elsewhere").read_bytes() != b""
+
+
 def told(done):
     """The one sentence that a command ends with."""
     assert done.stdout == ""

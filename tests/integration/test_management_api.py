@@ -1,7 +1,10 @@
 """The management API over real HTTP, beside a real worker: what it answers, and what follows from what is done."""
 
+import json
+
 import pytest
 
+from router.domain import recording
 from tests.integration import desk
 
 API = "/api/v1"
@@ -131,6 +134,24 @@ def test_deliveries_are_listed_page_by_page_and_told_whole(play):
         assert one["body"] == '{"title": "as it was sent"}'
         explained = await client.post(f"{API}/explain", json={"delivery": sent[0]})
         assert len(explained.json()["alerts"]) == 2
+
+    play(body)
+
+
+def test_recordings_are_what_a_replay_reads_page_by_page_the_oldest_first(play):
+    async def body(at):
+        sent = [await at.deliver(desk.firing(name)) for name in "abc"]
+        client = await at.as_("viewer")
+        seen, cursor = [], ""
+        while not seen or cursor:
+            query = {"limit": 2, "cursor": cursor, "since": "2020-01-01T00:00:00Z"}
+            answer = (await client.get(f"{API}/recordings", params=query)).json()
+            seen += [recording.decode(json.dumps(one).encode()) for one in answer["items"]]
+            cursor = answer["next"]
+        assert [one.id for one in seen] == sent
+        assert seen[0].alerts == [desk.firing("a")]
+        assert await items(client, "/recordings", since="2100-01-01T00:00:00+02:00") == []
+        assert (await client.get(f"{API}/recordings", params={"since": "2020-01-01T00:00:00"})).status_code == 422
 
     play(body)
 

@@ -102,6 +102,7 @@ async def furnish(at, client):
         "GET /review": ({}, seen, None),
         "POST /review": ({}, {}, {**seen, "decision": "approve", "seen": digest}),
         "GET /deliveries/{id}": ({"id": delivered}, {}, None),
+        "POST /deliveries/{id}/run": ({"id": delivered}, {}, None),
         "POST /explain": ({}, {}, {"delivery": delivered}),
         "POST /silences": ({}, {}, {"matchers": ["a=b"], "comment": "c"}),
         "DELETE /silences/{id}": ({"id": silence}, {}, None),

@@ -1,0 +1,57 @@
+"""Deliveries that people hand in again: a body of the quarantine, or one of the archive; by the rules of now."""
+
+import random
+from collections.abc import Iterable
+
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import alert as alerts
+from router.domain import delivery as deliveries
+from router.domain import identity
+from router.rules import ruleset
+from router.store import archive, quarantine, stream
+
+
+async def of_quarantine(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", one: quarantine.Quarantined
+) -> deliveries.Delivery:
+    """Read a body of the quarantine again and hand it in by the rules of now; ``Unparsable``, or ``KeyError``.
+
+    It leaves the quarantine only once the inbox has it: should that fail in between, it is folded in twice, which
+    changes nothing.
+    """
+    source = parts.endpoints(settings)[one.source].source
+    headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
+    parsed = source.parse(one.body, headers, one.kept_at)
+    made = _decided(one.source, parsed.alerts, parts.load_rules(settings))
+    await _hand_in(settings, connection, made, one.body)
+    await quarantine.Quarantine(connection).drop(one.id)
+    return made
+
+
+async def of_archive(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    one: archive.Recorded,
+    rules: ruleset.RuleSet,
+) -> deliveries.Delivery:
+    """Hand in the alerts of a kept delivery again, by these rules; what is known of one already changes nothing."""
+    made = _decided(one.delivery.source, [row.alert for row in one.delivery.rows], rules)
+    await _hand_in(settings, connection, made, one.body)
+    return made
+
+
+def _decided(source: str, found: Iterable[alerts.Alert], rules: ruleset.RuleSet) -> deliveries.Delivery:
+    now = parts.clock()
+    routed = [(alert, rules.decide(alert, now)) for alert in found]
+    return deliveries.pack(identity.new_delivery_id(now, random.SystemRandom()), source, now, routed)
+
+
+async def _hand_in(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes
+) -> None:
+    if made.rows:
+        inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
+        await inbox.accept(made, body)
