@@ -30,7 +30,7 @@ from router.web import bounds, senders, webhooks
 from router.web import health as web_health
 from router.worker import bound, mutes, perform, reconcile, supervise, triage
 
-_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 50 MiB.
+_REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 40 MiB.
 _MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
 
