@@ -119,7 +119,7 @@ class Console:
 
     async def _refused(self, request: requests.Request, error: Exception) -> responses.Response:
         problem = api.problem(error)
-        if problem.status == 401 and request.method == "GET" and "hx-request" not in request.headers:
+        if problem.status == 401 and request.method == "GET" and not _is_part(request):
             back = urllib.parse.quote(_here(request), safe="")
             began = request.cookies.get(gatekeeper.COOKIE, "").startswith(gatekeeper.OF_PROVIDER)
             there = "/sign-in/oidc" if began and self._made.ask.settings.management.oidc is not None else "/sign-in"
@@ -208,6 +208,11 @@ def routes(made: app.Parts, new_text: access.RandomText) -> tuple[list[routing.B
     feed = live.Feed(made.ask)
     console = Console(made, feed)
     return [*console.routes(), *signing.Signing(made, console.render, new_text).routes()], feed
+
+
+def _is_part(request: requests.Request) -> bool:
+    """Whether a script of a page asks, which can't sign anybody in."""
+    return "hx-request" in request.headers or "text/event-stream" in request.headers.get("accept", "")
 
 
 def _here(request: requests.Request) -> str:

@@ -103,7 +103,11 @@ class Woken(models.Model):
 
 
 class Rule(models.Model):
-    """A rule in force, and how its reviews ended."""
+    """A rule in force: the incidents that it has opened, of the last day (``lately``) and still, and how reviews ended.
+
+    ``precision`` is how many of the posts that a person decided on were approved as the rule wrote them, from 0 to 1;
+    null where nobody has decided on any.
+    """
 
     name: str
     place: str
@@ -113,6 +117,9 @@ class Rule(models.Model):
     continues: bool
     destinations: list[str]
     outcomes: dict[str, int]
+    open: int
+    lately: int
+    precision: float | None
 
 
 class Rules(models.Model):

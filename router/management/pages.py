@@ -1,6 +1,7 @@
 """What each page of the console shows: where it is, who may see it, and what is gathered for it."""
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,9 @@ async def _delivery(ask: queries.Queries, query: questions.Identity) -> dict[str
 
 
 async def _rules(ask: queries.Queries, _: Any) -> dict[str, Any]:
-    return {"rules": await ask.rules()}
+    found = await ask.rules()
+    files = itertools.groupby(found.items, lambda one: one.place.rpartition(":")[0])
+    return {"rules": found, "files": [(file, list(of_file)) for file, of_file in files]}
 
 
 async def _playground(ask: queries.Queries, query: questions.Playground) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import bisect
+import collections
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -162,6 +163,11 @@ class Queries:
         """The rules in force."""
         rules = self.rule_set()
         outcomes = await counts.Counts(self.connection).read()
+        held = [one.incident for one in (await self._sight.look()).incidents.values()]
+        lately = collections.Counter(one.response.rule for one in held if one.response is not None and one.opened_at)
+        opened = collections.Counter(
+            one.response.rule for one in held if one.response is not None and one.status == "open"
+        )
         items = [
             entries.Rule(
                 name=one.name,
@@ -172,6 +178,9 @@ class Queries:
                 continues=one.continues,
                 destinations=[target.destination for target in one.targets],
                 outcomes=dict(outcomes.get(one.name, {})),
+                open=opened[one.name],
+                lately=lately[one.name],
+                precision=shown.precision(outcomes.get(one.name, {})),
             )
             for one in rules.rules
         ]

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -173,6 +173,13 @@ def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
         ignored=sum(decided.response < 0 for decided in one.rows),
         rules=sorted({one.responses[decided.response].rule for decided in one.rows if decided.response >= 0}),
     )
+
+
+def precision(outcomes: Mapping[str, int]) -> float | None:
+    """The share of the posts that people decided on which they approved as they were; None where there were none."""
+    approved = outcomes.get("approved", 0)
+    decided = approved + outcomes.get("edited", 0) + outcomes.get("dismissed", 0)
+    return approved / decided if decided else None
 
 
 def recording(one: deliveries.Delivery) -> entries.Recording:

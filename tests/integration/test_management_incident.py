@@ -166,3 +166,25 @@ def test_how_things_are_now_tells_what_flows_and_when_each_vendor_was_called(pla
         assert "Public pages are frozen" in (await client.get("/")).text
 
     play(body)
+
+
+def test_each_rule_is_told_with_its_incidents_and_how_often_it_was_right(play):
+    async def body(at):
+        client, csrf = await at.browser("responder")
+        assert (await client.get(f"{API}/rules")).json()["items"][0]["precision"] is None
+        await at.deliver(desk.firing())
+        await at.deliver(desk.firing("check-b"))
+        for decision in ("approve", "dismiss"):
+            at.clock.offset += 2_000_000
+            seen = (await client.get(f"{API}/reviews")).json()["items"][0]
+            word = {"incident": seen["incident"], "destination": "page", "seen": seen["digest"], "decision": decision}
+            assert (await client.post(f"{API}/review", json=word, headers={"x-csrf-token": csrf})).status_code == 200
+            await at.on.turn()
+        at.clock.offset += 2_000_000
+        [rule] = (await client.get(f"{API}/rules")).json()["items"]
+        assert (rule["name"], rule["open"], rule["lately"], rule["precision"]) == ("down", 2, 2, 0.5)
+        page = (await client.get("/rules")).text
+        assert "<h2>a.yaml</h2>" in page
+        assert "50 %" in page
+
+    play(body)

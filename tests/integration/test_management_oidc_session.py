@@ -84,3 +84,13 @@ def test_who_came_with_a_token_is_not_sent_to_the_provider(playing):
         assert await connection.exists(keys.session(access.digest("of-a-token-that-is-over"))) == 0
 
     playing(body)
+
+
+def test_a_page_s_own_requests_are_refused_and_never_sent_to_the_provider(playing):
+    async def body(provider, found, connection):
+        await signed_in(provider, found)
+        await connection.delete(session_of(found))
+        for path, headers in (("/events", {"accept": "text/event-stream"}), ("/", {"hx-request": "true"})):
+            assert (await found.browser.get(path, headers=headers)).status_code == 401
+
+    playing(body)

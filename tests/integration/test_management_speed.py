@@ -11,7 +11,7 @@ from tests.integration import desk
 
 INCIDENTS, WAITING, DELIVERIES = 1_000, 120, 100_000
 PAGES = ("/api/v1/incidents", "/", "/deliveries", "/incidents", "/api/v1/deliveries", "/api/v1/overview")
-MOST_SECONDS, MOST_WORK = 1.5, 0.1  # A machine that does other things, too, is slow; what is done is 0.03 s.
+MOST_SECONDS, MOST_WORK = 1.5, 0.12  # On a machine that does much else; alone it is 0.1 s, 0.03 of them of work.
 MOST_BYTES = 100_000
 
 
