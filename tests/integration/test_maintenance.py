@@ -84,7 +84,7 @@ def test_nothing_is_changed_at_the_vendor_and_its_refusal_is_a_failure(tmp_path)
     with harness.vendors() as at:
         assert asked(tmp_path, at) == []
         assert {call["method"] for call in at.calls(path=PLANNED)} == {"GET"}
-        at.fault(vendor="devhelm", action="503", path=PLANNED)
+        at.fault(vendor="devhelm", action="503", path=PLANNED, count=10)
         with pytest.raises(errors.Temporary):
             asked(tmp_path, at)
 

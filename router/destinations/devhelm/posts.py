@@ -1,11 +1,10 @@
 """Finds posts on a DevHelm page, and reads and ends them: what ``status_pages`` builds its operations from."""
 
 import datetime as dt
-from collections.abc import AsyncIterator
 
 import msgspec
 
-from router.destinations.devhelm import account, names, wire
+from router.destinations.devhelm import account, lately, names, wire
 from router.domain import identity
 from router.domain import operation as operations
 from router.domain import publication as publications
@@ -43,6 +42,7 @@ class Posts:
 
     def __init__(self, http: client.Client) -> None:
         self._http = http
+        self._lately = lately.Lately(self._since)
 
     async def show(self, place: Place) -> wire.Post | None:
         """Read a post with its timeline; None where it was deleted."""
@@ -57,7 +57,7 @@ class Posts:
         """Find the post that belongs to an incident, with its timeline: an open one before a resolved one."""
         if not incident_id:
             return None
-        found = [post async for post in self._recent(page_id, opened_at) if post.incident_id == incident_id]
+        found = [post for post in await self._recent(page_id, opened_at) if post.incident_id == incident_id]
         if not found:
             return None
         found.sort(key=lambda post: (post.status == "RESOLVED", post.created_at))
@@ -69,7 +69,7 @@ class Posts:
         Those that follow another incident than ``linked_id`` are none of ours, and are not read one by one.
         """
         found = []
-        async for post in self._recent(page_id, opened_at):
+        for post in await self._recent(page_id, opened_at):
             if linked_id and post.incident_id not in {None, linked_id}:
                 continue
             # A list may leave the timelines out.
@@ -87,17 +87,23 @@ class Posts:
             update = wire.PostUpdate("RESOLVED", text, notify_subscribers=False)
             await self._http.call("POST", f"{place.path}/updates", json=update)
 
-    async def _recent(self, page_id: str, opened_at: int) -> AsyncIterator[wire.Post]:
-        """Go through the posts that were made since shortly before the episode opened."""
-        since = dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW
+    async def aclose(self) -> None:
+        """End what is under way."""
+        await self._lately.aclose()
+
+    async def _recent(self, page_id: str, opened_at: int) -> list[wire.Post]:
+        """The posts that were made since shortly before the episode opened."""
+        return await self._lately.posts(page_id, dt.datetime.fromtimestamp(opened_at / 1_000_000, dt.UTC) - _SKEW)
+
+    async def _since(self, page_id: str, since: dt.datetime) -> list[wire.Post]:
+        found: list[wire.Post] = []
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"sort": "createdAt,desc"}
         async for page in account.listed(self._http, path, wire.Listed[wire.Post], query):
-            for post in page:
-                if post.created_at >= since:
-                    yield post
+            found += (post for post in page if post.created_at >= since)
             if _newest_first(page) and page[-1].created_at < since:
-                return
+                break
+        return found
 
 
 def foot(reference: str) -> str:

@@ -158,6 +158,7 @@ class StatusPages:
 
     async def aclose(self) -> None:
         """Close the connections."""
+        await self._posts.aclose()
         await self._http.aclose()
 
     async def _page_id(self, wanted: configs.PostOpening) -> str:

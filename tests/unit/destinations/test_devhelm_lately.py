@@ -1,0 +1,159 @@
+"""One list serves all who ask at the same time, and nobody gets one that was begun before they asked."""
+
+import asyncio
+import datetime as dt
+
+import pytest
+
+from router.destinations.devhelm import lately
+from router.outbound import errors
+
+NOON = dt.datetime(2023, 11, 14, 12, tzinfo=dt.UTC)
+
+
+class Post:
+    """What of a post is looked at here."""
+
+    def __init__(self, number: int, created_at: dt.datetime = NOON) -> None:
+        self.number, self.created_at = number, created_at
+
+
+class Page:
+    """A page whose list is answered when the test says so, with the posts that were there when it was asked for."""
+
+    def __init__(self) -> None:
+        self.posts: list[Post] = []
+        self.asked: list[tuple[str, dt.datetime]] = []
+        self.may_answer = asyncio.Event()
+        self.problem: Exception | None = None
+
+    async def read(self, page_id, since):
+        self.asked.append((page_id, since))
+        found = list(self.posts)
+        await self.may_answer.wait()
+        if self.problem is not None:
+            raise self.problem
+        return found
+
+
+def playing(play):
+    async def main():
+        page = Page()
+        asked = lately.Lately(page.read)
+        try:
+            await play(page, asked)
+        finally:
+            await asked.aclose()
+
+    asyncio.run(main())
+
+
+async def has_begun(page, times):
+    async with asyncio.timeout(5):
+        while len(page.asked) < times:
+            await asyncio.sleep(0)
+
+
+def numbers(posts):
+    return [post.number for post in posts]
+
+
+def test_a_hundred_who_ask_at_once_are_served_by_one_list_or_two():
+    async def play(page, asked):
+        page.posts.append(Post(1))
+        waiting = [asyncio.create_task(asked.posts("p", NOON)) for _ in range(100)]
+        await has_begun(page, 1)
+        page.may_answer.set()
+        assert [numbers(found) for found in await asyncio.gather(*waiting)] == [[1]] * 100
+        assert len(page.asked) == 1
+
+    playing(play)
+
+
+def test_who_asks_while_a_list_is_under_way_gets_the_next_one():
+    """It may have been begun before the post that they look for was made."""
+
+    async def play(page, asked):
+        first = asyncio.create_task(asked.posts("p", NOON))
+        await has_begun(page, 1)
+        page.posts.append(Post(2))
+        later = [asyncio.create_task(asked.posts("p", NOON)) for _ in range(5)]
+        page.may_answer.set()
+        assert numbers(await first) == []
+        assert [numbers(await one) for one in later] == [[2]] * 5
+        assert len(page.asked) == 2
+
+    playing(play)
+
+
+def test_the_list_goes_back_as_far_as_anybody_needs_and_each_gets_what_they_asked_for():
+    async def play(page, asked):
+        hour = dt.timedelta(hours=1)
+        page.posts += [Post(1, NOON - hour), Post(2, NOON)]
+        page.may_answer.set()
+        new, old = await asyncio.gather(asked.posts("p", NOON), asked.posts("p", NOON - hour))
+        assert (numbers(new), numbers(old)) == ([2], [1, 2])
+        assert page.asked == [("p", NOON - hour)]
+
+    playing(play)
+
+
+def test_pages_do_not_wait_for_one_another():
+    async def play(page, asked):
+        both = [asyncio.create_task(asked.posts(name, NOON)) for name in ("p", "q")]
+        await has_begun(page, 2)
+        page.may_answer.set()
+        await asyncio.gather(*both)
+        assert sorted(page.asked) == [("p", NOON), ("q", NOON)]
+
+    playing(play)
+
+
+def test_a_failure_is_told_to_all_and_the_next_one_asks_anew():
+    async def play(page, asked):
+        page.problem = errors.Temporary("503", 2.0)
+        page.may_answer.set()
+        told = await asyncio.gather(*(asked.posts("p", NOON) for _ in range(3)), return_exceptions=True)
+        assert [str(one) for one in told] == ["503"] * 3
+        page.problem = None
+        assert await asked.posts("p", NOON) == []
+        assert len(page.asked) == 2
+
+    playing(play)
+
+
+def test_who_gives_up_takes_nothing_from_the_others():
+    async def play(page, asked):
+        page.posts.append(Post(1))
+        hasty, patient = (asyncio.create_task(asked.posts("p", NOON)) for _ in range(2))
+        await has_begun(page, 1)
+        hasty.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await hasty
+        page.may_answer.set()
+        assert numbers(await patient) == [1]
+
+    playing(play)
+
+
+def test_what_nobody_waits_for_any_more_ends_without_a_word():
+    async def play(page, asked):
+        page.problem = errors.Temporary("503")
+        waiting = asyncio.create_task(asked.posts("p", NOON))
+        await has_begun(page, 1)
+        waiting.cancel()
+        page.may_answer.set()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    playing(play)
+
+
+def test_what_is_under_way_ends_with_the_account():
+    async def play(page, asked):
+        waiting = asyncio.create_task(asked.posts("p", NOON))
+        await has_begun(page, 1)
+        await asked.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    playing(play)
