@@ -133,17 +133,21 @@ def _all_cpu_seconds() -> float:
 
 @contextlib.contextmanager
 def scene(given: argparse.Namespace) -> Iterator[Scene]:
-    """Everything that a benchmark starts ends with it, also where it is ended with Ctrl-C or SIGTERM."""
-    before = signal.signal(signal.SIGTERM, _end)
+    """Everything that a benchmark starts ends with it, also where it is ended with Ctrl-C or SIGTERM.
+
+    What a shell starts in the background ignores Ctrl-C otherwise.
+    """
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGINT)}
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        stack.callback(signal.signal, signal.SIGTERM, before)
+        for number, handler in before.items():
+            stack.callback(signal.signal, number, handler)
         folder = Path(name)
         valkey = stack.enter_context(embedded.running(folder / "valkey"))
         yield Scene(folder, valkey, stack, profile=given.profile)
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit("ended by SIGTERM")
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(f"ended by {signal.Signals(number).name}")
 
 
 def measure_on_core_1() -> None:
