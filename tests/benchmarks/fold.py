@@ -86,7 +86,7 @@ def by_bare_loop(stage: scene.Scene, deliveries: int, alerts: int, incidents: in
 
 
 def measure(stage: scene.Scene, given: argparse.Namespace, alerts: int, incidents: int) -> dict[str, Any]:
-    deliveries = max(5_000, int(50_000 * given.seconds / (alerts + 4)))
+    deliveries = max(1_000, int(50_000 * given.seconds / (alerts + 4)))
     bare = by_bare_loop(stage, deliveries, alerts, incidents)
     worker = by_worker(stage, deliveries, alerts, incidents)
     return {
