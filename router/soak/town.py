@@ -80,9 +80,10 @@ class Town:
         self.died: list[str] = []  # Who has ended without being told to.
         ports = dict(zip((*WEBS, SIMULATOR, VALKEY), _free_ports(len(WEBS) + 2), strict=True))
         self.addresses = {name: f"http://127.0.0.1:{ports[name]}" for name in (*WEBS, SIMULATOR)}
-        self.redis_url = f"redis://127.0.0.1:{ports[VALKEY]}"
+        self._port = ports[VALKEY]
+        self.redis_url = f"redis://127.0.0.1:{self._port}"
         self._commands = {
-            VALKEY: self._valkey(ports[VALKEY]),
+            VALKEY: self._valkey(self._port),
             SIMULATOR: [*_PROGRAM, "simulate", "--port", str(ports[SIMULATOR])],
         }
         for name in WEBS:
@@ -92,8 +93,11 @@ class Town:
         self._configure()
 
     def start(self) -> None:
-        """Start all of them."""
-        for name in (VALKEY, SIMULATOR, *WEBS, *WORKERS):
+        """Start all of them, when Valkey answers; ``StartFailedError`` where it does not."""
+        self._start(VALKEY)
+        if not embedded.answers(("127.0.0.1", self._port)):
+            raise embedded.StartFailedError(f"{VALKEY} did not start; it said last:\n{self.last_words(VALKEY)}")
+        for name in (SIMULATOR, *WEBS, *WORKERS):
             self._start(name)
 
     def kill(self, name: str) -> None:

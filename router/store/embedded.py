@@ -76,7 +76,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the router, which stops the server when it has drained.
         )
-        if not _answers(self.socket, _START_SECONDS):
+        if not answers(self.socket):
             self.stop()
             raise StartFailedError(f"the embedded server did not start; see {self._folder / 'valkey.log'}")
         (self._folder / ADDRESS).write_text(self.url, encoding="utf-8")
@@ -103,12 +103,16 @@ def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator
         server.stop()
 
 
-def _answers(path: str, seconds: float) -> bool:
-    """Ask until the server answers PING; it does so only when it has loaded its data."""
-    for _ in range(int(seconds / _PROBE_SECONDS)):
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+def answers(address: str | tuple[str, int]) -> bool:
+    """Ask until a server at a socket's path, or a host and port, answers PING: when it has loaded its data.
+
+    False where it does not within the time that a server has to start.
+    """
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    for _ in range(int(_START_SECONDS / _PROBE_SECONDS)):
+        with contextlib.suppress(OSError), socket.socket(family) as probe:
             probe.settimeout(_PROBE_SECONDS * 10)
-            probe.connect(path)
+            probe.connect(address)
             probe.sendall(b"PING\r\n")
             if probe.recv(16).startswith(b"+PONG"):
                 return True
