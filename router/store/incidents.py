@@ -50,13 +50,6 @@ class Incidents:
         asked = {name: self._known.look(name) for name in names}
         if not asked:
             return {}
-        found = await self._read(asked)
-        if outlived := {name: None for name in asked if name not in found}:
-            found |= await self._read(outlived)
-        return found
-
-    async def _read(self, asked: Mapping[str, known.Seen | None]) -> dict[str, Held]:
-        """Read incidents of which some are known; those that have been for too long are not among the answers."""
         found: dict[str, Held] = {}
         shards = _by_shard(asked)
         async with client.failures():
@@ -66,36 +59,45 @@ class Incidents:
             for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
                 seen = asked[name]
                 if data:
-                    found[name] = self._learnt(codec.unpack_incident(data), int(version), now)
+                    self._known.learn(incident := codec.unpack_incident(data), int(version))
+                    found[name] = Held(incident, int(version), now)
                 elif not version:
                     found[name] = Held(incidents.Incident(key=name), 0, now)
-                elif seen and now - seen.at < known.LIFE:
-                    found[name] = self._learnt(seen.incident, seen.version, now)
+                elif seen:
+                    self._known.learn(*seen)
+                    found[name] = Held(*seen, now)
         return found
-
-    def _learnt(self, incident: incidents.Incident, version: int, now: int) -> Held:
-        self._known.learn(incident, version, now)
-        return Held(incident, version, now)
 
     async def commit(self, changes: Iterable[Change]) -> list[str]:
         """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile."""
+        written = await self._write(changes)
+        return [name for name, version in written.items() if not version]
+
+    async def write(self, change: Change) -> int:
+        """Write one change; the version that the incident has now, 0 where somebody else had changed it meanwhile."""
+        return (await self._write([change]))[change.incident.key]
+
+    async def _write(self, changes: Iterable[Change]) -> dict[str, int]:
+        """The versions that the changes were written as, 0 for those that were not."""
         shards: dict[int, list[Change]] = {}
         for change in changes:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
         if not shards:
-            return []
+            return {}
         async with client.failures():
             answers = await self._scripts.run_all("commit", [_commit_call(no, of) for no, of in shards.items()])
-        lost: list[str] = []
+        written: dict[str, int] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
             refused = {name.decode() for name in names}
             for change in of_shard:
-                if change.incident.key in refused:
-                    self._known.forget(change.incident.key)
+                name = change.incident.key
+                if name in refused:
+                    written[name] = 0
+                    self._known.forget(name)
                 else:
-                    self._known.learn(change.incident, change.version + 1, int(time))
-            lost += refused
-        return lost
+                    written[name] = max(change.version + 1, int(time))  # As the script does.
+                    self._known.learn(change.incident, written[name])
+        return written
 
     async def change(self, name: str, make: Callable[[Held], Change | None]) -> bool:
         """Change one incident as ``make`` says, again and again until nobody else was first.
@@ -107,7 +109,7 @@ class Incidents:
             change = make(held)
             if change is None:
                 return False
-            if not await self.commit([change]):
+            if await self.write(change):
                 return True
 
     async def timeline(self, name: str) -> list[timeline.Event]:

@@ -5,16 +5,14 @@ from typing import NamedTuple
 
 from router.domain import incident as incidents
 
-LIFE = 60 * 60 * 1_000_000  # Microseconds: much less than a closed incident's, so that no version is met twice.
 _ITSELF = 8  # What an incident without alerts weighs, in alerts.
 
 
 class Seen(NamedTuple):
-    """An incident at a version, and when it was known to be there, by Redis' clock (microseconds)."""
+    """An incident at a version."""
 
     incident: incidents.Incident
     version: int
-    at: int
 
 
 class Known:
@@ -29,11 +27,11 @@ class Known:
         """What is known of an incident; whether it is so still has to be asked for."""
         return self._seen.get(name)
 
-    def learn(self, incident: incidents.Incident, version: int, at: int) -> None:
+    def learn(self, incident: incidents.Incident, version: int) -> None:
         """Keep an incident as it is at a version; what was known of it before is forgotten."""
         self.forget(incident.key)
         self._weight += _weight(incident)
-        self._seen[incident.key] = Seen(incident, version, at)
+        self._seen[incident.key] = Seen(incident, version)
         while self._weight > self._most:
             _, gone = self._seen.popitem(last=False)
             self._weight -= _weight(gone.incident)

@@ -16,7 +16,7 @@ from router.store import publications as publication_store
 from router.telemetry import log
 
 _FRESH_MICROSECONDS = 1_000_000
-_ANEW_MICROSECONDS = 60_000_000  # Versions begin again where an incident was forgotten: nothing is kept for longer.
+_LEFT_MICROSECONDS = 60_000_000
 _log = log.get("store")
 
 
@@ -54,7 +54,7 @@ class Sight:
         self._seen_at = 0
         self._acts = 0
         self._left: set[str] = set()
-        self._anew_at = 0
+        self._left_at = 0
 
     async def look(self) -> Seen:
         """Everything, as it was at most a second ago, but for damaged documents: they are told in the log."""
@@ -74,10 +74,9 @@ class Sight:
     async def _names(self, now: int) -> list[str]:
         """All incidents there are, and those of which only the publications are left: looked for now and then."""
         names = set(await self._store.names())
-        if now - self._anew_at > _ANEW_MICROSECONDS:
+        if now - self._left_at > _LEFT_MICROSECONDS:
             self._left = set(await self._documents.names())
-            self._known = {}
-            self._anew_at = now
+            self._left_at = now
         return sorted(names | self._left)
 
     async def _read(self, names: list[str]) -> Seen:

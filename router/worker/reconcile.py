@@ -143,10 +143,12 @@ class Reconciler:
             return session
         arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
         events = timeline.told(lease.incident, after, arrived, now)
-        if await self._incidents.commit([incident_store.Change(after, lease.version, wake=False, events=events)]):
+        change = incident_store.Change(after, lease.version, wake=False, events=events)
+        version = await self._incidents.write(change)
+        if not version:
             return session
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
-        return session.after(lease._replace(incident=after, version=lease.version + 1))
+        return session.after(lease._replace(incident=after, version=version))
 
     async def _muted(self, incident: incidents.Incident, now: int) -> silence.Muting | None:
         """What tells which of the incident's muted alerts, whose time it is, are not heard of still."""

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from router.domain import incident, severity
-from router.store import incidents, keys, known
+from router.store import incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
 
@@ -14,19 +14,26 @@ def opened(key: str = KEY, **more) -> incident.Incident:
     return incident.Incident(key=key, status="open", episode="e1", severity=severity.Severity.MAJOR, **more)
 
 
-async def write(store: incidents.Incidents, *held: incident.Incident, version: int = 0) -> None:
-    assert await store.commit([incidents.Change(one, version, wake=False) for one in held]) == []
+async def write(store: incidents.Incidents, *held: incident.Incident) -> None:
+    assert await store.commit([incidents.Change(one, 0, wake=False) for one in held]) == []
+
+
+async def written(store: incidents.Incidents, held: incident.Incident, version: int = 0) -> int:
+    """Write an incident over a version; the version that it has then."""
+    new = await store.write(incidents.Change(held, version, wake=False))
+    assert new > version
+    return new
 
 
 def test_what_has_not_changed_is_not_sent_and_decoded_again(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
-        await write(incidents.Incidents(connection), opened())
+        version = await written(incidents.Incidents(connection), opened())
         first, again = [(await store.read([KEY]))[KEY] for _ in range(2)]
         assert again.incident is first.incident
-        assert again.version == 1
+        assert again.version == version
         assert again.read_at >= first.read_at
-        await write(store, changed := opened(changed_at=7), version=1)
+        await written(store, changed := opened(changed_at=7), version)
         assert (await store.read([KEY]))[KEY].incident is changed, "what it has written it knows"
 
     with_redis(body)
@@ -35,10 +42,10 @@ def test_what_has_not_changed_is_not_sent_and_decoded_again(with_redis):
 def test_what_another_process_has_changed_is_read_anew(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
-        await write(store, opened())
-        await write(incidents.Incidents(connection), opened(changed_at=7), version=1)
+        first = await written(store, opened())
+        second = await written(incidents.Incidents(connection), opened(changed_at=7), first)
         held = (await store.read([KEY]))[KEY]
-        assert (held.version, held.incident.changed_at) == (2, 7)
+        assert (held.version, held.incident.changed_at) == (second, 7)
 
     with_redis(body)
 
@@ -46,9 +53,9 @@ def test_what_another_process_has_changed_is_read_anew(with_redis):
 def test_what_lost_against_another_process_is_not_taken_for_what_is_there(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
-        await write(store, opened())
-        await write(incidents.Incidents(connection), opened(changed_at=7), version=1)
-        assert await store.commit([incidents.Change(opened(changed_at=9), 1, wake=False)]) == [KEY]
+        first = await written(store, opened())
+        await written(incidents.Incidents(connection), opened(changed_at=7), first)
+        assert await store.commit([incidents.Change(opened(changed_at=9), first, wake=False)]) == [KEY]
         assert (await store.read([KEY]))[KEY].incident.changed_at == 7
 
     with_redis(body)
@@ -65,13 +72,43 @@ def test_an_incident_that_has_gone_is_not_remembered(with_redis):
     with_redis(body)
 
 
-def test_what_is_known_for_long_is_read_again_for_its_version_may_have_come_a_second_time(with_redis):
+def test_what_was_written_and_lost_in_a_fail_over_is_not_taken_for_what_another_process_wrote_in_its_place(with_redis):
+    """The incident is as it was before this process wrote; another one has written as often since."""
+
+    async def body(connection):
+        store, other = incidents.Incidents(connection, remembered=100), incidents.Incidents(connection)
+        version = await written(store, opened())
+        before = await connection.hgetall(keys.incident(KEY))
+        await written(store, opened(changed_at=7), version)
+        await connection.hset(keys.incident(KEY), mapping=before)
+        await written(other, opened(changed_at=9), version)
+        assert (await store.read([KEY]))[KEY].incident.changed_at == 9
+
+    with_redis(body)
+
+
+def test_what_was_read_and_lost_in_a_fail_over_is_not_written_over_what_another_process_wrote_in_its_place(with_redis):
+    async def body(connection):
+        store, other = incidents.Incidents(connection), incidents.Incidents(connection)
+        version = await written(store, opened())
+        before = await connection.hgetall(keys.incident(KEY))
+        lost = await written(store, opened(changed_at=7), version)
+        await connection.hset(keys.incident(KEY), mapping=before)
+        await written(other, opened(changed_at=9), version)
+        assert await store.write(incidents.Change(opened(changed_at=8), lost, wake=False)) == 0
+        assert (await store.read([KEY]))[KEY].incident.changed_at == 9
+
+    with_redis(body)
+
+
+def test_versions_grow_though_the_server_s_clock_is_behind_the_one_before(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
-        await write(store, opened())
-        seconds, _ = await connection.time()
-        store._known.learn(opened(changed_at=9), 1, seconds * 1_000_000 - known.LIFE)
-        assert (await store.read([KEY, "other"]))[KEY].incident.changed_at == 0
+        ahead = await written(store, opened()) + 10_000_000
+        await connection.hset(keys.incident(KEY), "v", ahead)
+        assert await written(store, opened(changed_at=7), ahead) == ahead + 1
+        assert (await store.read([KEY]))[KEY].version == ahead + 1
+        assert int(await connection.hget(keys.incident(KEY), "v")) == ahead + 1
 
     with_redis(body)
 
@@ -114,8 +151,8 @@ def test_all_incidents_are_listed_until_their_documents_have_expired(with_redis)
 def test_an_incident_that_opens_again_is_listed_for_good(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        await write(store, msgspec.structs.replace(opened(), status="closed"))
-        await write(store, opened(), version=1)
+        version = await written(store, msgspec.structs.replace(opened(), status="closed"))
+        await written(store, opened(), version)
         assert await connection.zscore(keys.incidents(keys.shard(KEY)), KEY) == float("inf")
 
     with_redis(body)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import incident
-from router.store import codec, keys, sight
+from router.store import codec, incidents, keys, sight
 from tests.integration import stage, vendor
 
 SECOND = 1_000_000
@@ -132,13 +132,14 @@ def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
     playing(with_redis, play)
 
 
-def test_where_an_incident_begins_anew_with_an_old_version_that_is_seen_within_a_minute(with_redis):
+def test_an_incident_that_was_forgotten_and_begins_anew_is_seen_as_it_is_now(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
-        old = (await looking.look()).incidents["a"]
-        other = codec.pack_incident(incident.Incident(key="a", status="pending"))
-        await on.connection.hset(keys.incident("a"), mapping={"v": old.version, "d": other})
-        clock.pass_(61)
+        await looking.look()
+        await on.connection.delete(keys.incident("a"))
+        pending = incident.Incident(key="a", status="pending")
+        await on.incidents.commit([incidents.Change(pending, 0, wake=False)])
+        clock.pass_(2)
         assert (await looking.look()).incidents["a"].incident.status == "pending"
 
     playing(with_redis, play)

@@ -8,7 +8,8 @@
 -- ARGV[3]  integer how many incidents at the most
 -- Returns  list    {now, {member, fence, version, incident, publications}, ...}; absent documents are ''
 -- A lease is the field `until` of the publications' hash (KEYS are of this shard, named by ARGV[1] and the member);
--- `fence` counts the leases given. The timer of a leased incident stands at the lease's end, so that a holder who
+-- `fence` is the time when it was given, or one more than the one before where that is later: it never comes a second
+-- time, not even after a fail-over that has lost some. The timer of a leased incident stands at the lease's end, so that a holder who
 -- dies is followed by another one.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -21,8 +22,9 @@ for _, member in ipairs(due) do
     redis.call('ZADD', KEYS[1], held, member)
   else
     local lease = string.format('%.0f', now + tonumber(ARGV[2]))
-    local fence = redis.call('HINCRBY', publications, 'fence', 1)
-    redis.call('HSET', publications, 'until', lease)
+    local before = tonumber(redis.call('HGET', publications, 'fence') or '0')
+    local fence = string.format('%.0f', math.max(before + 1, now))
+    redis.call('HSET', publications, 'fence', fence, 'until', lease)
     redis.call('PERSIST', publications)
     redis.call('ZADD', KEYS[1], lease, member)
     redis.call('ZADD', KEYS[2], 'inf', member)

@@ -1,5 +1,8 @@
 -- Write incidents of one shard whose versions are still as they were read, and set their timers.
 --
+-- The new version is the time in microseconds, or one more than the old where that is later: no version comes a second
+-- time with another content, not even after a fail-over that has lost some, or where the incident was forgotten.
+--
 -- Called:  commit  KEYS[1..2]  ARGV[1..3]
 -- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
 -- KEYS[2]  zset    the shard's timers
@@ -35,7 +38,7 @@ for i = 1, #changes, 6 do
   if tonumber(version or '0') ~= changes[i + 1] then
     conflicts[#conflicts + 1] = member
   else
-    redis.call('HSET', document, 'v', changes[i + 1] + 1, 'd', data)
+    redis.call('HSET', document, 'v', string.format('%.0f', math.max(changes[i + 1] + 1, now)), 'd', data)
     if life > 0 then
       redis.call('PEXPIRE', document, life)
       listed[#listed + 1] = now_ms + life
