@@ -146,9 +146,8 @@ def worker(
     lease_seconds = _lease_seconds(settings, at)
     bell, at_gate = supervise.Bell(), gate.Gate(connection)
     confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
-    archives_them = settings.archive.enabled
-    reader = stream.Reader(connection, name, life=new_id(), archives=archives_them, replicas=confirming)
-    store = incident_store.Incidents(connection, remembered=_REMEMBERED)
+    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    store = incident_store.Incidents(connection, remembered=_REMEMBERED, replicas=confirming)
     silenced = mutes.Mutes(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )

@@ -1,6 +1,5 @@
 """Redis Cluster: the same keys and scripts, spread over several primaries by the hash tags in their names."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import redis.asyncio
@@ -38,15 +37,6 @@ async def primaries(connection: "redis.asyncio.Redis") -> list[dict[str, Any]]:
         return [{}]
     await cluster.initialize()
     return [{"target_nodes": node} for node in cluster.get_primaries()]
-
-
-async def one_of_each(connection: "redis.asyncio.Redis", names: Iterable[str]) -> list[str]:
-    """Of these keys one for each primary that holds any of them; none for one server."""
-    cluster = of(connection)
-    if cluster is None:
-        return []
-    await cluster.initialize()
-    return list({cluster.get_node_from_key(name): name for name in names}.values())
 
 
 async def moved(connection: "redis.asyncio.Redis", error: exceptions.MovedError) -> None:

@@ -8,6 +8,7 @@ import redis.asyncio
 from router.domain import incident as incidents
 from router.domain import timeline, timing
 from router.store import client, codec, keys, known, listing, scripts
+from router.store import replicas as confirming
 
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
@@ -24,23 +25,31 @@ class Held(NamedTuple):
 class Change(NamedTuple):
     """An incident to write over the version it was read at, and what is told of the change.
 
-    ``wake`` asks for its publications to be looked at.
+    ``wake`` asks for its publications to be looked at. One that ``stays`` as it was read is compared and not written.
     """
 
     incident: incidents.Incident
     version: int
     wake: bool
     events: Sequence[timeline.Event] = ()
+    stays: bool = False
 
 
 class Incidents:
     """All incidents, in shards.
 
     With ``remembered`` (alerts, about) the incidents that this process has read or written lately are kept decoded.
-    Whether they are still so is asked each time.
+    Whether they are still so is asked each time. ``replicas`` have to confirm what is written.
     """
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
+    def __init__(
+        self,
+        connection: "redis.asyncio.Redis",
+        *,
+        remembered: int = 0,
+        replicas: confirming.Replicas | None = None,
+    ) -> None:
+        self._replicas = replicas or confirming.Replicas(connection)
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._known = known.Known(remembered)
@@ -68,35 +77,45 @@ class Incidents:
                     found[name] = Held(*seen, now)
         return found
 
-    async def commit(self, changes: Iterable[Change]) -> list[str]:
-        """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile."""
-        written = await self._write(changes)
-        return [name for name, version in written.items() if not version]
+    async def commit(self, changes: Iterable[Change], unchanged: Iterable[Held] = ()) -> list[str]:
+        """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile.
+
+        What was found ``unchanged`` is compared as well where replicas have to confirm: that something is there already
+        may be the word of a server that is no longer the primary, or of one whose replicas do not have it yet.
+        """
+        stays = [
+            Change(held.incident, held.version, wake=False, stays=True) for held in unchanged if self._replicas.least
+        ]
+        written = await self._write([*changes, *stays])
+        return [name for name, version in written.items() if version is None]
 
     async def write(self, change: Change) -> int:
         """Write one change; the version that the incident has now, 0 where somebody else had changed it meanwhile."""
-        return (await self._write([change]))[change.incident.key]
+        return (await self._write([change]))[change.incident.key] or 0
 
-    async def _write(self, changes: Iterable[Change]) -> dict[str, int]:
-        """The versions that the changes were written as, 0 for those that were not."""
+    async def _write(self, changes: Iterable[Change]) -> dict[str, int | None]:
+        """The versions that the incidents have now, None for those that somebody else had changed."""
         shards: dict[int, list[Change]] = {}
         for change in changes:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
         if not shards:
             return {}
         async with client.failures():
-            answers = await self._scripts.run_all("commit", [_commit_call(no, of) for no, of in shards.items()])
-        written: dict[str, int] = {}
+            calls = [_commit_call(no, of) for no, of in shards.items()]
+            answers = await self._scripts.run_all("commit", calls, self._replicas)
+        written: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
             refused = {name.decode() for name in names}
             for change in of_shard:
                 name = change.incident.key
                 if name in refused:
-                    written[name] = 0
+                    written[name] = None
                     self._known.forget(name)
+                elif change.stays:
+                    written[name] = change.version
                 else:
-                    written[name] = max(change.version + 1, int(time))  # As the script does.
-                    self._known.learn(change.incident, written[name])
+                    written[name] = version = max(change.version + 1, int(time))  # As the script does.
+                    self._known.learn(change.incident, version)
         return written
 
     async def change(self, name: str, make: Callable[[Held], Change | None]) -> bool:
@@ -142,7 +161,7 @@ class Incidents:
             pairs = codec.pack_arguments([text for name in names for text in (name, decided[name])])
             calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, moves, pairs]))
         async with client.failures():
-            answers = await self._scripts.run_all("homes", calls)
+            answers = await self._scripts.run_all("homes", calls, self._replicas)
         found: dict[str, str] = {}
         for answer in answers:
             texts = [text.decode() for text in answer]
@@ -165,10 +184,11 @@ def _commit_call(number: int, changes: list[Change]) -> Call:
     parts: list[bytes] = []
     for change in changes:
         incident = change.incident
-        packed, told = codec.pack_incident(incident), codec.pack_events(change.events)
+        packed = b"" if change.stays else codec.pack_incident(incident)
+        told = codec.pack_events(change.events)
         arguments += (incident.key, change.version, len(packed), _life(incident), change.wake, len(told))
         parts += (packed, told)
-    names = [keys.incidents(number), keys.timers(number)]
+    names = [keys.incidents(number), keys.timers(number), keys.mark(number)]
     return names, [keys.prefix(number), codec.pack_arguments(arguments), b"".join(parts)]
 
 

@@ -180,7 +180,7 @@ def timers(number: int) -> str:
 
 
 def mark(number: int) -> str:
-    """The key of a shard that is written to learn what replicas have."""
+    """The key of a shard that is written where all stays as it is, for replicas to have something to confirm."""
     return f"ir:{{s{number}}}:mark"
 
 

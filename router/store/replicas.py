@@ -1,13 +1,12 @@
 """What replicas have confirmed: a write that only its primary has is lost with it."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio
 from redis import exceptions
 
-from router.store import client, clusters, errors, keys
+from router.store import clusters, errors
 
 
 class Replicas:
@@ -24,6 +23,7 @@ class Replicas:
     async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run commands on keys of one slot, that of ``key``; ``Unavailable`` where too few replicas have confirmed.
 
+        Of one server they may be on any keys.
         Where the slot has moved they are run again where it is now, the first of them perhaps twice.
         """
         try:
@@ -51,20 +51,3 @@ class Replicas:
         if confirmed < self.least:
             raise errors.Unavailable(f"only {confirmed} of {self.least} replicas confirmed what was written", 2)
         return answers
-
-    async def settle(self) -> None:
-        """Return once everything written so far is confirmed, by whichever connection it was written.
-
-        Of one server that is so by itself when a later write is: replicas have a prefix of what their primary has.
-        The primaries of a cluster know nothing of one another, so what is written at one of them on the strength of
-        something at another one has to wait for this. ``Unavailable`` where it is not confirmed.
-        """
-        if not self.least:
-            return
-        async with client.failures():
-            names = await clusters.one_of_each(self._connection, map(keys.mark, range(keys.SHARDS)))
-            marks = [self.write(name, [("SET", name, 1)]) for name in names]
-            done = await asyncio.gather(*marks, return_exceptions=True)
-            for one in done:
-                if isinstance(one, BaseException):
-                    raise one

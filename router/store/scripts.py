@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -18,7 +18,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "glance": (2, None),
     "homes": (1, 1),
     "names": (1, 1),
-    "commit": (2, 2),
+    "commit": (3, 3),
     "claim": (2, 2),
     "record": (3, 3),
     "release": (4, 4),
@@ -55,8 +55,15 @@ class Scripts:
         except exceptions.NoScriptError:
             return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
 
-    async def run_all(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run a script once for each of several keys and arguments, in one round trip; the answers in their order."""
+    async def run_all(
+        self, name: str, calls: Sequence[tuple[list[str], list[Any]]], confirming: replicas.Replicas | None = None
+    ) -> list[Any]:
+        """Run a script once for each of several keys and arguments, in one round trip; the answers in their order.
+
+        Where replicas have to confirm what is written, ``Unavailable`` if too few do.
+        """
+        if confirming is not None and confirming.least:
+            return await self._run_all_confirmed(name, calls, confirming)
         if len(calls) == 1:
             return [await self.run(name, *calls[0])]
         if clusters.of(self._client):
@@ -76,11 +83,23 @@ class Scripts:
 
     async def _run_each(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """At the same time, each at the server that holds its keys, wherever they have gone meanwhile."""
-        answers = await asyncio.gather(*(self.run(name, *call) for call in calls), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return answers
+        return await _all(self.run(name, *call) for call in calls)
+
+    async def _run_all_confirmed(
+        self, name: str, calls: Sequence[tuple[list[str], list[Any]]], confirming: replicas.Replicas
+    ) -> list[Any]:
+        """WAIT speaks of one server: it is asked once of one, and once for each call of a cluster."""
+        if clusters.of(self._client):
+            return await _all(self.run_confirmed(name, *call, confirming) for call in calls)
+        script = self._scripts[name]
+        commands = []
+        for keys, arguments in calls:
+            _check(name, keys)
+            commands.append((len(keys), *keys, *arguments))
+        try:
+            return await confirming.write("", [("EVALSHA", script.sha, *command) for command in commands])
+        except exceptions.NoScriptError:
+            return await confirming.write("", [("EVAL", self._texts[name], *command) for command in commands])
 
     async def run_confirmed(
         self, name: str, keys: list[str], arguments: list[Any], confirming: replicas.Replicas
@@ -93,6 +112,15 @@ class Scripts:
             return (await confirming.write(keys[0], [("EVALSHA", script.sha, *command)]))[0]
         except exceptions.NoScriptError:
             return (await confirming.write(keys[0], [("EVAL", self._texts[name], *command)]))[0]
+
+
+async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
+    """What they answer, once all have come to their end; or the failure of the first that failed."""
+    answers = await asyncio.gather(*runs, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
 
 
 @functools.cache

@@ -130,13 +130,8 @@ class Reader:
         *,
         life: str = "",
         archives: bool = False,
-        replicas: confirming.Replicas | None = None,
     ) -> None:
-        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive.
-
-        ``replicas`` have to have what was made of a delivery before it is acknowledged.
-        """
-        self._replicas = replicas or confirming.Replicas(connection)
+        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
         self._life = life or consumer
         self._connection = connection
         self._archives = archives
@@ -191,7 +186,6 @@ class Reader:
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
         identities = [entry.id for entry in entries]
-        await self._replicas.settle()
         async with client.failures():
             if self._archives:
                 calls = [

@@ -127,10 +127,11 @@ class Triage:
         commits = []
         try:
             for portion in _portions(routing.groups):
-                changes = [change for key in portion if (change := self._changed(key, routing, muting)) is not None]
-                if changes:
-                    commits.append(asyncio.create_task(self._commit(changes)))
-                    await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
+                made = {key: self._changed(key, routing, muting) for key in portion}
+                changes = [change for change in made.values() if change is not None]
+                unchanged = [routing.held[key] for key, change in made.items() if change is None]
+                commits.append(asyncio.create_task(self._commit(changes, unchanged)))
+                await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
         finally:
             results = await asyncio.gather(*commits, return_exceptions=True)
         lost: set[str] = set()
@@ -149,9 +150,9 @@ class Triage:
         events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)
         return incident_store.Change(after, held.version, visible(held.incident, after), events)
 
-    async def _commit(self, changes: list[incident_store.Change]) -> set[str]:
+    async def _commit(self, changes: list[incident_store.Change], unchanged: list[incident_store.Held]) -> set[str]:
         """Write changes and tell the reconciler; returns the keys that somebody else had changed meanwhile."""
-        lost = set(await self._store.commit(changes))
+        lost = set(await self._store.commit(changes, unchanged))
         written = {keys.shard(change.incident.key) for change in changes if change.wake}
         if written:
             self._wake(written)

@@ -6,9 +6,10 @@ import contextlib
 import pytest
 
 from router.domain import delivery, incident, publication
-from router.store import client, errors, health, keys, publications, replicas, stream
+from router.store import client, errors, health, incidents, keys, publications, replicas, stream
 from tests.end_to_end import harness
 from tests.faults import topologies
+from tests.integration import stage
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.long]
 
@@ -113,6 +114,49 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
         assert await store.look("down")
         await replaced(watched, connection)
         assert not await store.look("down")
+
+    run(watched, body)
+
+
+async def folded(watched: topologies.Watched, connection, least: int) -> None:
+    """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
+    confirming = replicas.Replicas(connection, 1, 5.0)
+    await stream.Inbox(connection, replicas=1).accept(
+        delivery.pack("d1", "am", 1, [(stage.firing(), stage.routed(stage.firing()).decision)]), b"{}"
+    )
+    await stage.Stage(connection).reader.prepare()
+    await confirming.write("", [("SET", "prepared", 1)])
+    old = client.connect(f"redis://127.0.0.1:{watched.primary().port}")
+    async with contextlib.aclosing(old):
+        store = incidents.Incidents(old, replicas=replicas.Replicas(old, least, 0.2))
+        on = stage.Stage(connection, store=store)
+        cut_off(watched)
+        entries = await on.reader.read(10, None)
+        done = await on.triage.fold(entries)
+        await replaced(watched, connection)
+        await on.reader.done(done)
+
+
+def test_what_was_folded_in_at_a_primary_that_is_cut_off_is_not_acknowledged_at_the_next_one(watched):
+    async def body(connection):
+        with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
+            await folded(watched, connection, 1)
+        await replaced(watched, connection)
+        on = stage.Stage(connection)
+        await on.fold()
+        assert (await on.incidents.read(["down"]))["down"].incident.status == "open"
+
+    run(watched, body)
+
+
+def test_nothing_but_their_confirmation_keeps_what_was_folded_in_from_being_lost(watched):
+    """The negative control: without it, the delivery is acknowledged, and its incident has never been."""
+
+    async def body(connection):
+        await folded(watched, connection, 0)
+        on = stage.Stage(connection)
+        assert await connection.xlen(keys.INBOX) == 0
+        assert (await on.incidents.read(["down"]))["down"].incident.status == "closed"
 
     run(watched, body)
 

@@ -56,12 +56,13 @@ class Stage:
         limits: pages.Limits = GENEROUS,
         traces: tracing.Traces = tracing.OFF,
         most: gate.Limit | None = None,
+        store: incidents.Incidents | None = None,
     ) -> None:
-        """Make the stages; ``most`` is how many incidents may open in how long, all of them where it is left out."""
+        """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
         self.connection = connection
         self.inbox = stream.Inbox(connection)
         self.reader = stream.Reader(connection, consumer)
-        self.incidents = incidents.Incidents(connection)
+        self.incidents = store or incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
         self.pages = pages.Pages(
             gate.Gate(connection),

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from router.domain import delivery
-from router.store import client, errors, health, keys, publications, replicas, servers, stream
+from router.store import client, errors, health, incidents, keys, publications, replicas, servers, stream
 from tests.faults import topologies
 from tests.integration import (
     stage,
@@ -114,21 +114,44 @@ def test_a_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
     with_cluster(play)
 
 
-def test_what_its_servers_make_of_a_delivery_is_confirmed_before_it_is_acknowledged(with_cluster, cluster):
+def test_what_its_servers_make_of_a_delivery_is_confirmed_before_it_is_acknowledged(with_cluster):
     async def play(connection):
-        confirming = replicas.Replicas(connection, 1, 0.1)
-        inbox, reader = stream.Inbox(connection, replicas=1), stream.Reader(connection, "w1", replicas=confirming)
-        await reader.prepare()
-        await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
-        entries = await reader.read(10, None)
-        more = replicas.Replicas(connection, 2, 0.1)  # There is one replica each: as if another one were away.
+        await stage.Stage(connection).deliver(stage.firing())
         with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
-            await stream.Reader(connection, "w1", replicas=more).done(entries)
+            await confirmed(connection, 2, "w1").fold()
         assert await connection.xlen(keys.INBOX) == 1
-        await reader.done(entries)
+        sure = confirmed(connection, 1, "w1")
+        await sure.triage.handle_again(await sure.reader.own_pending(10))
         assert await connection.xlen(keys.INBOX) == 0
+        assert (await sure.incidents.read(["down"]))["down"].incident.status == "open"
 
     with_cluster(play)
+
+
+def test_where_a_delivery_changes_nothing_that_is_confirmed_as_well(with_cluster):
+    """A worker that died may have written what is there, and no replica may have it."""
+
+    async def play(connection):
+        on = stage.Stage(connection)
+        await on.deliver(stage.firing())
+        await on.fold()
+        held = await connection.hgetall(keys.incident("down"))
+        await on.deliver(stage.firing())
+        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+            await confirmed(connection, 2, "w1").fold()
+        assert await connection.xlen(keys.INBOX) == 1
+        sure = confirmed(connection, 1, "w1")
+        await sure.triage.handle_again(await sure.reader.own_pending(10))
+        assert await connection.xlen(keys.INBOX) == 0
+        assert await connection.hgetall(keys.incident("down")) == held
+
+    with_cluster(play)
+
+
+def confirmed(connection, least: int, consumer: str) -> stage.Stage:
+    """A worker whose incidents so many replicas have to have; each server has one."""
+    of = replicas.Replicas(connection, least, 0.1)
+    return stage.Stage(connection, consumer=consumer, store=incidents.Incidents(connection, replicas=of))
 
 
 def test_too_few_replicas_of_the_inbox_are_not_acceptance(with_cluster):

@@ -3,16 +3,17 @@
 -- The new version is the time in microseconds, or one more than the old where that is later: no version comes a second
 -- time with another content, not even after a fail-over that has lost some, or where the incident was forgotten.
 --
--- Called:  commit  KEYS[1..2]  ARGV[1..3]
+-- Called:  commit  KEYS[1..3]  ARGV[1..3]
 -- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
 -- KEYS[2]  zset    the shard's timers
+-- KEYS[3]  string  the shard's mark: written where an incident stays as it is, for replicas to have something to confirm
 -- ARGV[1]  string  what every key of the shard begins with; of each incident there are:
 --   document   hash    v version, d packed incident
 --   timeline   stream  e packed, what happened to it
 -- ARGV[2]  packed  six for each incident:
 --   member     the incident key
 --   version    the version that was read, 0 for none
---   data       how many bytes the packed incident has
+--   data       how many bytes the packed incident has; 0 where it stays as it is
 --   life       milliseconds to live, 0 for ever
 --   wake       true where the incident wants attention now
 --   events     how many bytes there are of what is told of the change; 0 for nothing
@@ -29,6 +30,7 @@ local function taken(length)
 end
 local listed = {}
 local woken = {}
+local stays = false
 local conflicts = {string.format('%.0f', now)}
 for i = 1, #changes, 6 do
   local member, life = changes[i], changes[i + 3]
@@ -37,6 +39,8 @@ for i = 1, #changes, 6 do
   local version = redis.call('HGET', document, 'v')
   if tonumber(version or '0') ~= changes[i + 1] then
     conflicts[#conflicts + 1] = member
+  elseif data == '' then
+    stays = true
   else
     redis.call('HSET', document, 'v', string.format('%.0f', math.max(changes[i + 1] + 1, now)), 'd', data)
     if life > 0 then
@@ -68,5 +72,8 @@ for first = 1, #listed, 2000 do
 end
 for first = 1, #woken, 2000 do
   redis.call('ZADD', KEYS[2], unpack(woken, first, math.min(first + 1999, #woken)))
+end
+if stays then
+  redis.call('SET', KEYS[3], 1)
 end
 return conflicts
