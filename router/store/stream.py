@@ -183,6 +183,12 @@ class Reader:
         async with client.failures():
             return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
 
+    async def absolve(self, entry: Entry) -> None:
+        """Forget that this entry was begun again: whoever did has come to an end with it, and lives."""
+        async with client.failures():
+            command: Any = self._connection.hdel(keys.SUSPECTS, entry.id.decode())
+            await command
+
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
         identities = [entry.id for entry in entries]

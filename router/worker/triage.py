@@ -77,7 +77,8 @@ class Triage:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
 
         One that too many workers did not survive goes to the dead letters. Each is counted before it is looked at, by
-        itself: those that merely waited in the same batch while a worker died are not suspected.
+        itself: those that merely waited in the same batch while a worker died are not suspected, and neither is one
+        that the store was in no state for.
         """
         for entry in entries:
             times = await self._reader.suspect(entry)
@@ -85,7 +86,15 @@ class Triage:
                 self._log.error("entry_worn_out", entry=entry.id.decode(), attempts=times - 1)
                 await self._reader.bury(entry, f"{times - 1} workers began to fold it and did not live to finish")
             elif times:
-                await self.handle([entry])
+                await self._handle_suspected(entry)
+
+    async def _handle_suspected(self, entry: stream.Entry) -> None:
+        try:
+            await self.handle([entry])
+        except errors.Unavailable:
+            with contextlib.suppress(errors.Unavailable):
+                await self._reader.absolve(entry)
+            raise
 
     async def _unpack(
         self, entries: list[stream.Entry], spans: contextlib.ExitStack

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from router.domain import decision
-from router.store import keys, stream
+from router.store import errors, incidents, keys, replicas, stream
 from router.worker import triage
 from tests.integration import stage, vendor
 
@@ -39,6 +41,27 @@ def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_i
         assert (await on.incident("innocent")).status == "open"
         assert (await on.incident("deadly")).status == "closed"
         assert await on.connection.xlen(keys.INBOX) == 0
+
+    stage.playing(with_redis, play)
+
+
+def test_an_entry_that_workers_cannot_fold_since_the_store_is_in_no_state_for_it_is_no_dead_letter(with_redis):
+    """They take it over from one another for as long as it lasts; none of them dies of it."""
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.reader.prepare()
+        await on.reader.read(10, None)
+        nobody = replicas.Replicas(on.connection, 9, 0.005)
+        for number in range(2 * (triage.MOST_ATTEMPTS + 1)):
+            store = incidents.Incidents(on.connection, replicas=nobody)
+            worker = stage.Stage(on.connection, consumer=f"w{number % 2}", store=store)
+            with pytest.raises(errors.Unavailable, match="of 9 replicas confirmed"):
+                await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))
+        await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
+        assert await on.connection.xlen(keys.DEAD) == 0
+        assert await on.connection.xlen(keys.INBOX) == 0
+        assert (await on.incident("down")).status == "open"
 
     stage.playing(with_redis, play)
 
