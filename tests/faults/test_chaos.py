@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import chaos, oracles, topologies
+from tests.faults import chaos, oracles, topologies, watched
 
 CUT = ({"worker": 8, "web": 3, "valkey": 2}, 2_000, 60)
 FULL = ({"worker": 20, "web": 5, "valkey": 3}, 10_000, 500)  # Every message is sent twice.
 WATCHED_CUT = ({"worker": 2, "web": 1, "valkey": 2}, 1_000, 40)
-WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 6}, 4_000, 150)  # Each way to disturb them twice.
+WATCHED_FULL = ({"worker": 10, "web": 3, "valkey": 8}, 4_000, 150)  # Each way to disturb them twice.
+CLUSTERED_FULL = ({"worker": 10, "web": 3, "valkey": 6}, 4_000, 150)
 
 
 def said(report: chaos.Report) -> str:
@@ -44,13 +45,13 @@ def test_whatever_is_killed_in_the_end_all_is_as_the_accepted_alerts_say(tmp_pat
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_what_was_accepted_survives_the_primary_that_sentinel_replaces(tmp_path):
-    check(tmp_path, topologies.Watched, WATCHED_CUT, WATCHED_FULL)
+    check(tmp_path, watched.Watched, WATCHED_CUT, WATCHED_FULL)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_what_was_accepted_survives_any_primary_of_a_cluster(tmp_path):
-    check(tmp_path, topologies.Clustered, WATCHED_CUT, WATCHED_FULL)
+    check(tmp_path, topologies.Clustered, WATCHED_CUT, CLUSTERED_FULL)
 
 
 def test_the_oracle_goes_by_an_alert_s_own_times_and_not_by_arrival():

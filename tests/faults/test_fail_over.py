@@ -9,6 +9,7 @@ from router.domain import delivery, incident, publication
 from router.store import client, errors, health, incidents, keys, publications, replicas, stream
 from tests.end_to_end import harness
 from tests.faults import topologies
+from tests.faults import watched as watching
 from tests.integration import stage
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.long]
@@ -16,12 +17,12 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.long]
 
 @pytest.fixture
 def watched(tmp_path):
-    with topologies.running(topologies.Watched(tmp_path)) as running:
+    with topologies.running(watching.Watched(tmp_path)) as running:
         running.complete()
         yield running
 
 
-def run(watched: topologies.Watched, body) -> None:
+def run(watched: watching.Watched, body) -> None:
     async def main():
         connection = client.connect(watched.server())
         async with contextlib.aclosing(connection):
@@ -30,7 +31,7 @@ def run(watched: topologies.Watched, body) -> None:
     asyncio.run(main())
 
 
-def cut_off(watched: topologies.Watched) -> None:
+def cut_off(watched: watching.Watched) -> None:
     """From now on replicas are refused by their primary, and get nothing more."""
     for replica in watched.replicas():
         replica.asks("CONFIG", "SET", "primaryuser", "nobody", "primaryauth", "wrong")
@@ -39,7 +40,7 @@ def cut_off(watched: topologies.Watched) -> None:
     harness.eventually("nobody follows the primary", lambda: not primary.asks("ROLE")[2])
 
 
-async def replaced(watched: topologies.Watched, connection) -> None:
+async def replaced(watched: watching.Watched, connection) -> None:
     """Kill the primary, and wait until the connection has found the next one."""
     await asyncio.to_thread(watched.replace)
     async with asyncio.timeout(20):
@@ -86,6 +87,39 @@ def test_nothing_but_their_confirmation_keeps_it_from_being_lost(watched):
     run(watched, body)
 
 
+async def told_a_parted_primary(watched: watching.Watched, connection, least: int) -> int:
+    """Deliver to a primary that only its clients still reach; how many deliveries its successor has in the end."""
+    with watched.parted() as primary:
+        old = client.connect(f"redis://127.0.0.1:{primary.port}")
+        async with contextlib.aclosing(old):
+            await accepted(old, least)
+        watched.succeeded(primary)
+    watched.complete()
+    assert watched.primary() is not primary
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(errors.Unavailable):
+                return (await stream.depth(connection))[0]
+            await asyncio.sleep(0.05)
+
+
+def test_nothing_is_accepted_by_a_primary_that_only_its_clients_still_reach(watched):
+    async def body(connection):
+        with pytest.raises(errors.Unavailable, match="of 2 replicas confirmed"):
+            await told_a_parted_primary(watched, connection, 2)
+
+    run(watched, body)
+
+
+def test_nothing_but_their_confirmation_keeps_what_a_parted_primary_was_told_from_being_lost(watched):
+    """The negative control: without it, the same is answered for, and its successor has never heard of it."""
+
+    async def body(connection):
+        assert await told_a_parted_primary(watched, connection, 0) == 0
+
+    run(watched, body)
+
+
 async def intends(connection, least: int) -> publications.Publications:
     """Write a publication down as a worker does before it calls a vendor, with so many replicas to confirm it."""
     confirming = replicas.Replicas(connection, least, 0.2)
@@ -118,7 +152,7 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
     run(watched, body)
 
 
-async def folded(watched: topologies.Watched, connection, least: int) -> None:
+async def folded(watched: watching.Watched, connection, least: int) -> None:
     """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
     confirming = replicas.Replicas(connection, 1, 5.0)
     await stream.Inbox(connection, replicas=1).accept(

@@ -3,13 +3,13 @@
 import contextlib
 import functools
 import itertools
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
 import redis
+from redis import backoff, retry
 
 from router.store import embedded, keys, servers
 from tests.end_to_end import harness
@@ -17,6 +17,7 @@ from tests.end_to_end import harness
 DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"]
 DOWN_AFTER_MS = 1000
 SLOTS = 16384
+AT_ONCE = retry.Retry(backoff.NoBackoff(), 0)  # By itself the library would ask again for seconds.
 
 
 class Topology(Protocol):
@@ -57,7 +58,7 @@ class Valkey:
     def asks(self, *command: Any) -> Any:
         """Its answer to a command; None where it does not answer, or not yet."""
         try:
-            with contextlib.closing(redis.Redis(port=self.port, socket_timeout=5)) as connection:
+            with contextlib.closing(redis.Redis(port=self.port, socket_timeout=5, retry=AT_ONCE)) as connection:
                 return connection.execute_command(*command)
         except redis.exceptions.AuthenticationError as error:
             return str(error)
@@ -94,96 +95,6 @@ class Standalone:
 
     def stop(self) -> None:
         self._valkey.kill()
-
-
-class Watched:
-    """A primary, two replicas and three sentinels; a primary that was away comes back as a replica."""
-
-    def __init__(self, folder: Path) -> None:
-        first = Valkey(folder / "valkey-0", *DURABLE)
-        follow = ["--replicaof", f"127.0.0.1 {first.port}"]
-        self._valkeys = [first, *(Valkey(folder / f"valkey-{number}", *DURABLE, *follow) for number in (1, 2))]
-        self._sentinels = [sentinel(folder / f"sentinel-{number}", first.port) for number in range(3)]
-        harness.eventually(
-            "the sentinels know one another and both replicas", lambda: all(map(_settled, self._known()))
-        )
-        nodes = [f"127.0.0.1:{one.port}" for one in self._sentinels]
-        self.settings: dict[str, Any] = {"sentinel": {"service": "acme", "nodes": nodes}, "replicas": 2}
-        self._ways = itertools.cycle([self.kill, self.hang, self.fail_over])
-
-    def server(self) -> servers.Server:
-        nodes = tuple(("127.0.0.1", one.port) for one in self._sentinels)
-        return servers.Server("redis://", sentinel=servers.Sentinel("acme", nodes))
-
-    def disturb(self) -> None:
-        next(self._ways)()
-
-    def kill(self) -> None:
-        """SIGKILL the primary; another one takes its place, and it comes back."""
-        primary = self.complete()
-        self.replace()
-        primary.start("--replicaof", f"127.0.0.1 {self.primary().port}")
-
-    def replace(self) -> None:
-        """SIGKILL the primary, however the others stand; another one takes its place."""
-        primary = self.primary()
-        primary.kill()
-        self._succeeded(primary)
-
-    def fail_over(self) -> None:
-        """Ask for another primary, as one does for maintenance."""
-        primary = self.complete()
-        self._sentinels[0].asks("SENTINEL", "FAILOVER", "acme")
-        self._succeeded(primary)
-
-    def hang(self) -> None:
-        """Let the primary stop answering, with all its connections open, until it is replaced; then it goes on."""
-        primary = self.complete()
-        primary.signal(signal.SIGSTOP)
-        self._succeeded(primary)
-        primary.signal(signal.SIGCONT)
-
-    def complete(self) -> Valkey:
-        """The primary, once both of the others follow it."""
-        primary: Valkey = harness.eventually("there is a primary with two replicas", self._complete)
-        return primary
-
-    def primary(self) -> Valkey:
-        """The primary, by the word of a sentinel."""
-        primary: Valkey = harness.eventually("there is a primary", self._primary)
-        return primary
-
-    def replicas(self) -> list[Valkey]:
-        """Those that follow the primary."""
-        primary = self.complete()
-        return [one for one in self._valkeys if one is not primary]
-
-    def _succeeded(self, primary: Valkey) -> None:
-        harness.eventually("another one is the primary", lambda: self._named() != primary.port and self._primary())
-
-    def stop(self) -> None:
-        for one in (*self._sentinels, *self._valkeys):
-            one.kill()
-
-    def _known(self) -> Iterator[dict[bytes, bytes]]:
-        for sentinel in self._sentinels:
-            answer = sentinel.asks("SENTINEL", "MASTER", "acme") or []
-            yield answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
-
-    def _named(self) -> int:
-        """The port of the primary by the word of the first sentinel."""
-        return int(self._sentinels[0].asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "acme")[1])
-
-    def _primary(self) -> Valkey | None:
-        named = self._named()
-        return next((one for one in self._valkeys if one.port == named and one.is_primary()), None)
-
-    def _complete(self) -> Valkey | None:
-        primary = self._primary()
-        if primary is None:
-            return None
-        replicas = primary.asks("ROLE")[2]
-        return primary if len(replicas) == len(self._valkeys) - 1 else None
 
 
 class Clustered:
@@ -262,28 +173,6 @@ class Clustered:
         return all(b"cluster_state:ok" in one.asks("CLUSTER", "INFO") for one in others) and (
             but is None or sum(one.is_primary() for one in others) == 3
         )
-
-
-def _settled(known: dict[Any, Any]) -> bool:
-    said = {_text(name): _text(value) for name, value in known.items()}
-    return said.get("num-slaves") == "2" and said.get("num-other-sentinels") == "2" and said.get("flags") == "master"
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def sentinel(folder: Path, primary: int, *more: str, quorum: int = 2) -> Valkey:
-    """A sentinel, which has to have a file of its own, into which it writes what it learns."""
-    folder.mkdir()
-    file = folder / "sentinel.conf"
-    file.write_text(
-        f"sentinel monitor acme 127.0.0.1 {primary} {quorum}\n"
-        f"sentinel down-after-milliseconds acme {DOWN_AFTER_MS}\n"
-        "sentinel failover-timeout acme 1500\n"
-        "sentinel parallel-syncs acme 2\n" + "".join(f"{line}\n" for line in more)
-    )
-    return Valkey(folder, str(file), "--sentinel")
 
 
 @contextlib.contextmanager

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 
 import pytest
+import redis
 
 from router.store import client, errors, health, servers
 from tests.faults import topologies
+from tests.faults import watched as watching
 
 BEATS = 10
 
@@ -25,13 +27,15 @@ def guarded(tmp_path_factory):
     """One server and one sentinel, each with a password of its own; yields the sentinel's port."""
     folder = tmp_path_factory.mktemp("guarded")
     valkey = topologies.Valkey(folder / "valkey", "--requirepass", "of-the-server")
-    sentinel = topologies.sentinel(
+    sentinel = watching.sentinel(
         folder / "sentinel",
         valkey.port,
         "sentinel auth-pass acme of-the-server",
         "requirepass of-the-sentinel",
         quorum=1,
     )
+    with contextlib.closing(redis.Redis(port=sentinel.port, password="of-the-sentinel")) as connection:
+        watching.hasten(connection.execute_command)
     yield sentinel.port
     sentinel.kill()
     valkey.kill()
@@ -79,5 +83,5 @@ def test_the_same_connection_follows_to_the_next_primary_and_finds_what_replicas
         await asked.leave(f"w{BEATS - 1}")
         assert await asked.last_beat() == BEATS
 
-    with topologies.running(topologies.Watched(tmp_path)) as watched:
+    with topologies.running(watching.Watched(tmp_path)) as watched:
         ask(watched.server(), body)

@@ -1,0 +1,205 @@
+"""A primary, its replicas and the sentinels that watch over them, as real processes with a black hole between them."""
+
+import contextlib
+import itertools
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from router.store import servers
+from tests.end_to_end import harness
+from tests.faults import blackhole, topologies
+
+# How often a sentinel asks and tells, milliseconds. Without this a primary that was away waits ten seconds to be told
+# that it is a replica now, and a sentinel that had to wait for the processor stays idle for thirty.
+HASTE = {
+    "ping-period": 200,
+    "ask-period": 200,
+    "info-period": 500,
+    "publish-period": 250,
+    "min-link-reconnect-period": 500,
+    "slave-reconf-timeout": 1000,
+    "election-timeout": 2000,
+    "tilt-period": 1000,
+}
+FROM = ["--bind-source-addr", blackhole.SERVERS]
+AMONG_SERVERS = [f"bind-source-addr {blackhole.SERVERS}", "sentinel announce-ip 127.0.0.1"]
+
+
+class Hole:
+    """The black hole before some servers, as ``blackhole`` says, and the ports of their fronts."""
+
+    def __init__(self, backs: list[int]) -> None:
+        command = [sys.executable, blackhole.__file__, *map(str, backs)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.fronts = [int(port) for port in self._heard().split()]
+
+    def say(self, word: str, front: int) -> None:
+        """``cut`` or ``heal``; it is so when this returns."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word} {front}\n")
+        self._process.stdin.flush()
+        assert self._heard() == f"{word} {front}\n"
+
+    def _heard(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def stop(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.communicate()
+
+
+class Watched:
+    """A primary, two replicas and three sentinels; a primary that was away comes back as a replica.
+
+    Everybody meets the servers at their fronts; the servers' own ports are for the tests to look behind them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        ports = [harness.free_port() for _ in range(3)]
+        self._hole = Hole(ports)
+        self._fronts = dict(zip(ports, self._hole.fronts, strict=True))
+        follow = ["--replicaof", f"127.0.0.1 {self._fronts[ports[0]]}"]
+        self._valkeys = [
+            topologies.Valkey(
+                folder / f"valkey-{port}", *topologies.DURABLE, *FROM, *self._announced(port), *more, port=port
+            )
+            for port, more in zip(ports, ([], follow, follow), strict=True)
+        ]
+        first = self._fronts[ports[0]]
+        self._sentinels = [sentinel(folder / f"sentinel-{number}", first, *AMONG_SERVERS) for number in range(3)]
+        harness.eventually(
+            "the sentinels know one another and both replicas", lambda: all(map(_settled, self._known()))
+        )
+        nodes = [f"127.0.0.1:{one.port}" for one in self._sentinels]
+        self.settings: dict[str, Any] = {"sentinel": {"service": "acme", "nodes": nodes}, "replicas": 2}
+        self._ways = itertools.cycle([self.kill, self.cut, self.fail_over, self.hang])
+
+    def _announced(self, port: int) -> list[str]:
+        return ["--replica-announce-ip", "127.0.0.1", "--replica-announce-port", str(self._fronts[port])]
+
+    def server(self) -> servers.Server:
+        nodes = tuple(("127.0.0.1", one.port) for one in self._sentinels)
+        return servers.Server("redis://", sentinel=servers.Sentinel("acme", nodes))
+
+    def disturb(self) -> None:
+        next(self._ways)()
+
+    def kill(self) -> None:
+        """SIGKILL the primary; another one takes its place, and it comes back."""
+        primary = self.complete()
+        self.replace()
+        primary.start("--replicaof", f"127.0.0.1 {self._fronts[self.primary().port]}")
+
+    def replace(self) -> None:
+        """SIGKILL the primary, however the others stand; another one takes its place."""
+        primary = self.primary()
+        primary.kill()
+        self.succeeded(primary)
+
+    def fail_over(self) -> None:
+        """Ask for another primary, as one does for maintenance."""
+        primary = self.complete()
+        self._sentinels[0].asks("SENTINEL", "FAILOVER", "acme")
+        self.succeeded(primary)
+
+    def hang(self) -> None:
+        """Let the primary stop answering, with all its connections open, until it is replaced; then it goes on."""
+        primary = self.complete()
+        primary.signal(signal.SIGSTOP)
+        self.succeeded(primary)
+        primary.signal(signal.SIGCONT)
+
+    def cut(self) -> None:
+        """Part the primary from all others until it is replaced, while its clients still reach it; then heal it."""
+        with self.parted() as primary:
+            self.succeeded(primary)
+
+    @contextlib.contextmanager
+    def parted(self) -> Iterator[topologies.Valkey]:
+        """The primary, parted from all others for the length of a ``with`` block."""
+        primary = self.complete()
+        self._hole.say("cut", self._fronts[primary.port])
+        try:
+            yield primary
+        finally:
+            self._hole.say("heal", self._fronts[primary.port])
+
+    def complete(self) -> topologies.Valkey:
+        """The primary, once both of the others follow it."""
+        primary: topologies.Valkey = harness.eventually("there is a primary with two replicas", self._complete)
+        return primary
+
+    def primary(self) -> topologies.Valkey:
+        """The primary, by the word of a sentinel."""
+        primary: topologies.Valkey = harness.eventually("there is a primary", self._primary)
+        return primary
+
+    def replicas(self) -> list[topologies.Valkey]:
+        """Those that follow the primary."""
+        primary = self.complete()
+        return [one for one in self._valkeys if one is not primary]
+
+    def succeeded(self, primary: topologies.Valkey) -> None:
+        """Wait until another one is in its place."""
+        front = self._fronts[primary.port]
+        harness.eventually("another one is the primary", lambda: self._named() != front and self._primary())
+
+    def stop(self) -> None:
+        for one in (*self._sentinels, *self._valkeys):
+            one.kill()
+        self._hole.stop()
+
+    def _known(self) -> Iterator[dict[bytes, bytes]]:
+        for sentinel in self._sentinels:
+            answer = sentinel.asks("SENTINEL", "MASTER", "acme") or []
+            yield answer if isinstance(answer, dict) else dict(zip(answer[::2], answer[1::2], strict=True))
+
+    def _named(self) -> int:
+        """The front of the primary by the word of the first sentinel."""
+        return int(self._sentinels[0].asks("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "acme")[1])
+
+    def _primary(self) -> topologies.Valkey | None:
+        named = self._named()
+        return next((one for one in self._valkeys if self._fronts[one.port] == named and one.is_primary()), None)
+
+    def _complete(self) -> topologies.Valkey | None:
+        primary = self._primary()
+        if primary is None:
+            return None
+        following = [(one.asks("ROLE") or [])[3:4] == [b"connected"] for one in self._valkeys]
+        return primary if sum(following) == len(self._valkeys) - 1 == len(primary.asks("ROLE")[2]) else None
+
+
+def _settled(known: dict[Any, Any]) -> bool:
+    said = {_text(name): _text(value) for name, value in known.items()}
+    return said.get("num-slaves") == "2" and said.get("num-other-sentinels") == "2" and said.get("flags") == "master"
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def sentinel(folder: Path, primary: int, *more: str, quorum: int = 2) -> topologies.Valkey:
+    """A sentinel, which has to have a file of its own, into which it writes what it learns."""
+    folder.mkdir()
+    file = folder / "sentinel.conf"
+    file.write_text(
+        f"sentinel monitor acme 127.0.0.1 {primary} {quorum}\n"
+        f"sentinel down-after-milliseconds acme {topologies.DOWN_AFTER_MS}\n"
+        "sentinel failover-timeout acme 1500\n"
+        "sentinel parallel-syncs acme 2\n" + "".join(f"{line}\n" for line in more)
+    )
+    made = topologies.Valkey(folder, str(file), "--sentinel")
+    hasten(made.asks)
+    return made
+
+
+def hasten(asks: Callable[..., Any]) -> None:
+    """Have a sentinel ask and tell more often."""
+    asks("SENTINEL", "DEBUG", *itertools.chain(*HASTE.items()))
