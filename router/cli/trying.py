@@ -15,6 +15,7 @@ from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
 from router.domain import alert as alerts
+from router.management import models
 from router.sources import base, registry
 from router.sources.presets import preset
 
@@ -149,7 +150,7 @@ def _value(alert: alerts.Alert, field: str) -> str:
     if isinstance(value, dict):
         text = "  ".join(f"{name}={one}" for name, one in sorted(value.items()))
     elif field.endswith("_at"):
-        text = starting.moment(value) if value else ""
+        text = starting.moment(models.at(value))
     else:
         text = value
     return "".join(letter if letter.isprintable() else "·" for letter in text)
