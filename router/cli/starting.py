@@ -37,6 +37,7 @@ Server = Annotated[
     ),
 ]
 
+Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
 Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
@@ -77,6 +78,14 @@ def duration(text: str) -> int:
         return quantities.duration(text)
     except ValueError as error:
         raise usage(f'"{text}": {error}') from error
+
+
+def payload(named: str) -> bytes:
+    """The bytes of a file, or of stdin where the name is ``-``; what can't be read is a usage error."""
+    try:
+        return sys.stdin.buffer.read() if named == "-" else Path(named).read_bytes()
+    except OSError as error:
+        raise usage(f"{named} can't be read: {error.strerror}") from error
 
 
 def usage(problem: str) -> typer.Exit:
