@@ -1,5 +1,6 @@
 """``incidents``: what is open, and what happened to one incident, in order and with the reasons."""
 
+import functools
 import sys
 from typing import Annotated
 
@@ -26,7 +27,8 @@ def show_all(
     """List the incidents that are open or held back, the worst first."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await _all(router, "all" if closed else "open")
+        ask = functools.partial(router.ask.incidents, status="all" if closed else "open")
+        found = [one async for one in reaching.rows(ask, _PAGE)]
         if not found:
             print("no incident is open")
             return
@@ -60,16 +62,6 @@ def show(
         _print(story)
 
     reaching.reach(config, server, body)
-
-
-async def _all(router: reaching.Reached, status: str) -> list[models.IncidentRow]:
-    """Every incident of a status, page by page."""
-    page = await router.ask.incidents(status=status, limit=_PAGE)
-    found = page.items
-    while page.next:
-        page = await router.ask.incidents(status=status, limit=_PAGE, cursor=page.next)
-        found = found + page.items
-    return found
 
 
 def _row(one: models.IncidentRow) -> list[str]:

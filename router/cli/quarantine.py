@@ -27,7 +27,7 @@ def show_all(
     """List the newest bodies with what is wrong with them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await _newest(router, limit)
+        found = [one async for one in reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)]
         grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
         for one in found:
             grid.add_row(one.id, starting.moment(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
@@ -90,16 +90,6 @@ def discard(
         print(f"discarded {one.id}")
 
     reaching.reach(config, server, body)
-
-
-async def _newest(router: reaching.Reached, limit: int) -> list[entries.Quarantined]:
-    """So many bodies, page by page."""
-    page = await router.ask.ledgers.quarantine(limit=min(limit, _PAGE))
-    found = page.items
-    while page.next and len(found) < limit:
-        page = await router.ask.ledgers.quarantine(cursor=page.next, limit=min(limit - len(found), _PAGE))
-        found = found + page.items
-    return found
 
 
 async def _found(router: reaching.Reached, identity: str) -> entries.Quarantined:
