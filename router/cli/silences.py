@@ -8,7 +8,7 @@ from rich import markup, table
 
 from router import settings as configuration
 from router.cli import reaching, starting
-from router.management import actions, bodies
+from router.management import actions, bodies, reading
 
 app = typer.Typer(help="Alerts that are not to be heard of for a while.", no_args_is_help=True)
 
@@ -54,8 +54,7 @@ def add(
     try:
         wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
-        wrong = error.errors(include_url=False)
-        raise starting.usage("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in wrong)) from error
+        raise starting.usage(reading.wrong("the silence", error)) from error
 
     async def body(router: reaching.Reached) -> None:
         try:
