@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
-from rich import markup, table
+from rich import table
 
 from router import settings as configuration
 from router.cli import reaching, starting
@@ -23,14 +23,9 @@ def show_all(*, server: starting.Server = "", config: starting.Config = configur
     """List all of them with what is wrong."""
 
     async def body(router: reaching.Reached) -> None:
-        found = [one async for one in _all(router)]
-        if not found:
-            print("there are no dead letters")
-            return
-        grid = table.Table(table.Column("id", no_wrap=True), "since", "what", "problem", box=None, header_style="bold")
-        for one in found:
-            grid.add_row(*map(markup.escape, (one.id, starting.moment(one.since), one.what, one.problem)))
-        starting.printer().print(grid)
+        rows = [(one.id, starting.moment(one.since), one.what, one.problem) async for one in _all(router)]
+        columns = (table.Column("id", no_wrap=True), "since", "what", "problem")
+        starting.print_table(columns, rows, "there are no dead letters")
 
     reaching.reach(config, server, body)
 

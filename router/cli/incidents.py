@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich import markup, table
+from rich import markup
 
 from router import settings as configuration
 from router.cli import reaching, starting
@@ -28,15 +28,9 @@ def show_all(
 
     async def body(router: reaching.Reached) -> None:
         ask = functools.partial(router.ask.incidents, status="all" if closed else "open")
-        found = [one async for one in reaching.rows(ask, _PAGE)]
-        if not found:
-            print("no incident is open")
-            return
-        columns = ["incident", "reference", "status", "severity", "fire", "since", "rule"]
-        grid = table.Table(*columns, box=None, header_style="bold")
-        for one in found:
-            grid.add_row(*map(markup.escape, _row(one)))
-        starting.printer().print(grid)
+        rows = [_row(one) async for one in reaching.rows(ask, _PAGE)]
+        columns = ("incident", "reference", "status", "severity", "fire", "since", "rule")
+        starting.print_table(columns, rows, "no incident is open")
 
     reaching.reach(config, server, body)
 

@@ -27,14 +27,10 @@ def show_all(
     """List the newest bodies with what is wrong with them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = [one async for one in reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)]
-        grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
-        for one in found:
-            grid.add_row(one.id, starting.moment(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
-        if found:
-            starting.printer().print(grid)
-        else:
-            print("nothing is in quarantine")
+        found = reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)
+        rows = [(one.id, starting.moment(one.kept_at), one.source, one.problem) async for one in found]
+        columns = (table.Column("id", no_wrap=True), "kept", "source", "problem")
+        starting.print_table(columns, rows, "nothing is in quarantine")
 
     reaching.reach(config, server, body)
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import redis.asyncio
 import typer
 import uvloop
-from rich import console
+from rich import console, markup, table
 
 from router import settings as configuration
 from router.assembly import parts, running
@@ -128,6 +128,17 @@ def with_store(config: Path, body: Body) -> None:
 def printer() -> console.Console:
     """What prints tables and marked-up text: as wide as the terminal, and never cut short where there is none."""
     return console.Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 400)
+
+
+def print_table(columns: Iterable[str | table.Column], rows: Iterable[Iterable[str]], none: str = "") -> None:
+    """Print rows of plain texts, whoever wrote them, below their columns; where there is no row, what says so."""
+    grid = table.Table(*columns, box=None, header_style="bold")
+    for cells in rows:
+        grid.add_row(*map(markup.escape, cells))
+    if grid.row_count:
+        printer().print(grid)
+    else:
+        print(none)
 
 
 def moment(at: datetime | None) -> str:
