@@ -28,7 +28,7 @@ Since = Annotated[str, typer.Option("--since", help="Only what is newer than thi
 @app.command("list")
 def show_all(
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    limit: starting.Limit = 20,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:

@@ -20,7 +20,7 @@ Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine lis
 @app.command("list")
 def show_all(
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    limit: starting.Limit = 20,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:

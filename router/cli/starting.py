@@ -37,6 +37,7 @@ Server = Annotated[
     ),
 ]
 
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")]
 Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
