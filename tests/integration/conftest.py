@@ -1,12 +1,13 @@
-"""What the tests of the console and the API play in: a desk, or a console before a provider that lies."""
+"""What the tests of the console, the API and the commands play in: a desk, a provider that lies, a whole router."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.end_to_end import harness
 from tests.integration import desk, identity
 
 
@@ -28,3 +29,11 @@ def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., N
         with_redis(main)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Router]:
+    """`incident-router run` with both vendors, for all tests of a file that run commands beside it."""
+    folder = tmp_path_factory.mktemp("router")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
+        yield running
