@@ -11,7 +11,7 @@ from router.domain import alert as alerts
 from router.domain import delivery as deliveries
 from router.domain import identity
 from router.rules import ruleset
-from router.store import archive, quarantine, stream
+from router.store import archive, quarantine
 
 
 async def of_quarantine(
@@ -53,5 +53,4 @@ async def _hand_in(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes
 ) -> None:
     if made.rows:
-        inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
-        await inbox.accept(made, body)
+        await parts.inbox(settings, connection).accept(made, body)

@@ -132,6 +132,11 @@ async def _of_sns(url: str) -> bytes:
         raise sns.Unreachable(error.message) from error
 
 
+def inbox(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> stream.Inbox:
+    """Where deliveries are handed in; as many replicas as configured confirm each."""
+    return stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
+
+
 def worker(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
@@ -144,7 +149,7 @@ def worker(
     randomness = random.SystemRandom()
     name = settings.worker.name or socket.gethostname()
     lease_seconds = _lease_seconds(settings, at)
-    bell, at_gate = supervise.Bell(), gate.Gate(connection)
+    bell, at_gate, handed_in = supervise.Bell(), gate.Gate(connection), inbox(settings, connection)
     confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
     reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED, replicas=confirming)
@@ -176,7 +181,7 @@ def worker(
         kept=archive(settings, connection),
         silenced=silenced,
         vintage=schema.Schema(connection),
-        itself=reporting.itself(settings, connection, at, performer.breakers, randomness),
+        itself=reporting.itself(settings, connection, at, performer.breakers, randomness, inbox=handed_in),
         pace=_pace(settings),
     )
 

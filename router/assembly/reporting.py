@@ -23,6 +23,8 @@ def itself(
     at: Mapping[str, bound.Bound],
     breakers: breaker.Breakers,
     randomness: identity.Randomness,
+    *,
+    inbox: stream.Inbox,
 ) -> own.Own:
     """What tells of the router's own failure."""
     return own.Own(
@@ -30,7 +32,7 @@ def itself(
         at,
         breakers,
         store=incident_store.Incidents(connection),
-        inbox=stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds),
+        inbox=inbox,
         at_gate=gate.Gate(connection),
         storms=storms(settings, connection),
         randomness=randomness,

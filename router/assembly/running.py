@@ -127,7 +127,7 @@ async def door(
     # Rules live long: the garbage collector need not look at them again and again.
     gc.collect()
     gc.freeze()
-    inbox = stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
+    inbox = parts.inbox(settings, connection)
     spans = traces.start(settings.tracing)
     taker = parts.door(settings, connection, in_force.in_force, inbox, spans)
     asking = polling.polling(settings, connection, in_force, inbox)

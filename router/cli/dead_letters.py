@@ -1,10 +1,11 @@
 """``dead-letters``: operations that a vendor has refused, and deliveries that could not be processed."""
 
 import sys
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
-from rich import markup, table
+from rich import table
 
 from router import settings as configuration
 from router.cli import reaching, starting
@@ -22,14 +23,9 @@ def show_all(*, server: starting.Server = "", config: starting.Config = configur
     """List all of them with what is wrong."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await _all(router)
-        if not found:
-            print("there are no dead letters")
-            return
-        grid = table.Table(table.Column("id", no_wrap=True), "since", "what", "problem", box=None, header_style="bold")
-        for one in found:
-            grid.add_row(*map(markup.escape, (one.id, starting.moment(one.since), one.what, one.problem)))
-        starting.printer().print(grid)
+        rows = [(one.id, starting.moment(one.since), one.what, one.problem) async for one in _all(router)]
+        columns = (table.Column("id", no_wrap=True), "since", "what", "problem")
+        starting.print_table(columns, rows, "there are no dead letters")
 
     reaching.reach(config, server, body)
 
@@ -88,19 +84,13 @@ def discard(
     reaching.reach(config, server, body)
 
 
-async def _all(router: reaching.Reached) -> list[entries.DeadLetter]:
-    """All of them, page by page."""
-    page = await router.ask.ledgers.dead_letters(limit=_PAGE)
-    found = page.items
-    while page.next:
-        page = await router.ask.ledgers.dead_letters(cursor=page.next, limit=_PAGE)
-        found = found + page.items
-    return found
+def _all(router: reaching.Reached) -> AsyncIterator[entries.DeadLetter]:
+    return reaching.rows(router.ask.ledgers.dead_letters, _PAGE)
 
 
 async def _found(router: reaching.Reached, identity: str) -> entries.DeadLetter:
-    one = next((one for one in await _all(router) if one.id == identity), None)
-    if one is None:
-        print(f"incident-router: there is no dead letter {identity} (any more)", file=sys.stderr)
-        raise typer.Exit(1)
-    return one
+    async for one in _all(router):
+        if one.id == identity:
+            return one
+    print(f"incident-router: there is no dead letter {identity} (any more)", file=sys.stderr)
+    raise typer.Exit(1)

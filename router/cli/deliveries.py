@@ -1,9 +1,10 @@
 """``deliveries``: what came in lately, one of them in full, and all of them in a file to replay elsewhere."""
 
 import contextlib
+import functools
 import gzip
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -13,7 +14,7 @@ from rich import console, markup, progress, table
 from router import settings as configuration
 from router.assembly import parts
 from router.cli import reaching, starting
-from router.management import entries, models
+from router.management import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
 _WHOLE = 100  # The same with all of their alerts, which may be many.
@@ -27,7 +28,7 @@ Since = Annotated[str, typer.Option("--since", help="Only what is newer than thi
 @app.command("list")
 def show_all(
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    limit: starting.Limit = 20,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
@@ -36,7 +37,7 @@ def show_all(
     async def body(router: reaching.Reached) -> None:
         identity = table.Column("delivery", no_wrap=True, min_width=32)
         grid = table.Table(identity, "received", "source", "alerts", "rules", box=None, header_style="bold")
-        for one in await _newest(router, limit):
+        async for one in reaching.rows(router.ask.deliveries, _PAGE, limit):
             rules = ", ".join(["(ignored)"] * bool(one.ignored) + one.rules)
             cells = (one.id, starting.moment(one.received_at), one.source, str(one.alerts), rules)
             grid.add_row(*map(markup.escape, cells))
@@ -79,16 +80,6 @@ def show(
     reaching.reach(config, server, body)
 
 
-async def _newest(router: reaching.Reached, limit: int) -> list[models.DeliveryRow]:
-    """So many deliveries, page by page."""
-    page = await router.ask.deliveries(limit=min(limit, _PAGE))
-    found = page.items
-    while page.next and len(found) < limit:
-        page = await router.ask.deliveries(cursor=page.next, limit=min(limit - len(found), _PAGE))
-        found = found + page.items
-    return found
-
-
 @app.command("save")
 def save(
     file: Annotated[Path, typer.Argument(help="Where to write them; a name that ends in .gz is compressed.")],
@@ -104,25 +95,13 @@ def save(
         count = 0
         with _opened(file) as output, progress.Progress(transient=True) as bar:
             task = bar.add_task("deliveries", total=None)
-            async for one in _recorded(router, begin):
+            async for one in reaching.rows(functools.partial(router.ask.recordings, since=begin), _WHOLE):
                 output.write(one.model_dump_json().encode() + b"\n")
                 count += 1
                 bar.update(task, completed=count)
         print(f"{count} deliveries written to {file}")
 
     reaching.reach(config, server, body)
-
-
-async def _recorded(router: reaching.Reached, begin: int) -> AsyncIterator[entries.Recording]:
-    """All deliveries since a moment (microseconds), page by page."""
-    cursor = ""
-    while True:
-        page = await router.ask.recordings(since=begin, cursor=cursor, limit=_WHOLE)
-        for one in page.items:
-            yield one
-        if not page.next:
-            return
-        cursor = page.next
 
 
 def _decided(one: models.Decision) -> str:

@@ -24,7 +24,7 @@ _LONGEST = 200  # Characters of a value that are shown; the JSON has all of them
 
 
 def explain(
-    payload: Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")] = "-",
+    payload: starting.Payload = "-",
     *,
     source: Annotated[str, typer.Option("--source", "-s", help="The source whose format the payload has.")] = "",
     delivery: Annotated[str, typer.Option("--delivery", help="Explain a delivery that is kept, by its id.")] = "",
@@ -70,7 +70,7 @@ def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> bod
     if not source:
         raise starting.usage("with --server, say --delivery, or with --source which format the payload has")
     try:
-        return bodies.Explain(source=source, payload=_body(payload).decode())
+        return bodies.Explain(source=source, payload=starting.payload(payload).decode())
     except ValueError as error:  # Not UTF-8, or too long.
         raise starting.usage(f"{payload} can't be sent: it has to be UTF-8, and of 1 MiB at the most") from error
 
@@ -111,7 +111,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
     endpoints = parts.endpoints(settings)
     if source and source not in endpoints:
         raise starting.usage(f'there is no source "{source}"{nearest.hint(source, endpoints)}')
-    body = _body(payload)
+    body = starting.payload(payload)
     read: dict[str, list[alerts.Alert]] = {}
     refused = {}
     for name in [source] if source else endpoints:
@@ -126,13 +126,6 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
             print(f"incident-router: source {name} can't read the payload: {said}", file=sys.stderr)
         raise typer.Exit(1)
     return next(iter(read.values()))
-
-
-def _body(payload: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if payload == "-" else Path(payload).read_bytes()
-    except OSError as error:
-        raise starting.usage(f"{payload} can't be read: {error.strerror}") from error
 
 
 def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:

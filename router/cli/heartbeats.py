@@ -4,12 +4,11 @@ import sys
 from typing import Annotated
 
 import typer
-from rich import markup, table
 
 from router import settings as configuration
 from router.cli import reaching, starting
 from router.documents import quantities
-from router.management import actions
+from router.management import actions, entries
 
 app = typer.Typer(help="What has to be heard of every so often.", no_args_is_help=True)
 
@@ -20,17 +19,15 @@ def show_all(*, server: starting.Server = "", config: starting.Config = configur
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.heartbeats()
-        if not found:
-            print("no heartbeat was ever heard of")
-            return
-        grid = table.Table("incident", "every", "last heard of", "state", box=None, header_style="bold")
-        for one in found:
-            every = quantities.shown(round(one.every_seconds * 1_000_000))
-            cells = (one.incident, every, starting.moment(one.last_heard_at), "silent" if one.silent else "alive")
-            grid.add_row(*map(markup.escape, cells))
-        starting.printer().print(grid)
+        columns = ("incident", "every", "last heard of", "state")
+        starting.print_table(columns, map(_row, found), "no heartbeat was ever heard of")
 
     reaching.reach(config, server, body)
+
+
+def _row(one: entries.Heartbeat) -> tuple[str, ...]:
+    every = quantities.shown(round(one.every_seconds * 1_000_000))
+    return one.incident, every, starting.moment(one.last_heard_at), "silent" if one.silent else "alive"
 
 
 @app.command("forget")

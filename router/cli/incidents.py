@@ -1,11 +1,12 @@
 """``incidents``: what is open, and what happened to one incident, in order and with the reasons."""
 
+import functools
 import sys
 from typing import Annotated
 
 import msgspec
 import typer
-from rich import markup, table
+from rich import markup
 
 from router import settings as configuration
 from router.cli import reaching, starting
@@ -26,15 +27,10 @@ def show_all(
     """List the incidents that are open or held back, the worst first."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await _all(router, "all" if closed else "open")
-        if not found:
-            print("no incident is open")
-            return
-        columns = ["incident", "reference", "status", "severity", "fire", "since", "rule"]
-        grid = table.Table(*columns, box=None, header_style="bold")
-        for one in found:
-            grid.add_row(*map(markup.escape, _row(one)))
-        starting.printer().print(grid)
+        ask = functools.partial(router.ask.incidents, status="all" if closed else "open")
+        rows = [_row(one) async for one in reaching.rows(ask, _PAGE)]
+        columns = ("incident", "reference", "status", "severity", "fire", "since", "rule")
+        starting.print_table(columns, rows, "no incident is open")
 
     reaching.reach(config, server, body)
 
@@ -60,16 +56,6 @@ def show(
         _print(story)
 
     reaching.reach(config, server, body)
-
-
-async def _all(router: reaching.Reached, status: str) -> list[models.IncidentRow]:
-    """Every incident of a status, page by page."""
-    page = await router.ask.incidents(status=status, limit=_PAGE)
-    found = page.items
-    while page.next:
-        page = await router.ask.incidents(status=status, limit=_PAGE, cursor=page.next)
-        found = found + page.items
-    return found
 
 
 def _row(one: models.IncidentRow) -> list[str]:

@@ -20,21 +20,17 @@ Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine lis
 @app.command("list")
 def show_all(
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")] = 20,
+    limit: starting.Limit = 20,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest bodies with what is wrong with them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = await _newest(router, limit)
-        grid = table.Table(table.Column("id", no_wrap=True), "kept", "source", "problem", box=None, header_style="bold")
-        for one in found:
-            grid.add_row(one.id, starting.moment(one.kept_at), markup.escape(one.source), markup.escape(one.problem))
-        if found:
-            starting.printer().print(grid)
-        else:
-            print("nothing is in quarantine")
+        found = reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)
+        rows = [(one.id, starting.moment(one.kept_at), one.source, one.problem) async for one in found]
+        columns = (table.Column("id", no_wrap=True), "kept", "source", "problem")
+        starting.print_table(columns, rows, "nothing is in quarantine")
 
     reaching.reach(config, server, body)
 
@@ -90,16 +86,6 @@ def discard(
         print(f"discarded {one.id}")
 
     reaching.reach(config, server, body)
-
-
-async def _newest(router: reaching.Reached, limit: int) -> list[entries.Quarantined]:
-    """So many bodies, page by page."""
-    page = await router.ask.ledgers.quarantine(limit=min(limit, _PAGE))
-    found = page.items
-    while page.next and len(found) < limit:
-        page = await router.ask.ledgers.quarantine(cursor=page.next, limit=min(limit - len(found), _PAGE))
-        found = found + page.items
-    return found
 
 
 async def _found(router: reaching.Reached, identity: str) -> entries.Quarantined:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 from urllib import parse
 
 import typer
@@ -16,7 +17,9 @@ from router import settings as configuration
 from router.assembly import parts, running
 from router.cli import starting
 from router.domain import access
-from router.management import actions, app, queries, remote
+from router.management import actions, app, models, queries, remote
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,25 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
             raise typer.Exit(1) from None
 
     starting.until_stopped(main())
+
+
+class Reads(Protocol[Row]):
+    """Reads a page of a list: at most ``limit`` rows from where ``cursor`` stands, from the first where it is empty."""
+
+    def __call__(self, *, cursor: str, limit: int) -> Awaitable[models.Page[Row]]:
+        """The page, with the cursor of the next one."""
+
+
+async def rows(read: Reads[Row], at_once: int, most: int = sys.maxsize) -> AsyncIterator[Row]:
+    """The rows of a list in its order, so many ``at_once`` read and ``most`` of them altogether."""
+    cursor, left = "", most
+    while True:
+        page = await read(cursor=cursor, limit=min(left, at_once))
+        for one in page.items:
+            yield one
+        cursor, left = page.next, left - len(page.items)
+        if not cursor or left <= 0:
+            return
 
 
 @contextlib.asynccontextmanager

@@ -4,11 +4,10 @@ from typing import Annotated
 
 import pydantic
 import typer
-from rich import markup, table
 
 from router import settings as configuration
 from router.cli import reaching, starting
-from router.management import actions, bodies
+from router.management import actions, bodies, entries, reading
 
 app = typer.Typer(help="Alerts that are not to be heard of for a while.", no_args_is_help=True)
 
@@ -24,17 +23,14 @@ def show_all(
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.silences(over=over)
-        if not found:
-            print("there is no silence")
-            return
-        grid = table.Table("id", "state", "until", "by", "matchers", "comment", box=None, header_style="bold")
-        for one in found:
-            until, matchers = starting.moment(one.ends_at), ", ".join(one.matchers)
-            cells = (one.id, one.state, until, one.author, matchers, one.comment)
-            grid.add_row(*map(markup.escape, cells))
-        starting.printer().print(grid)
+        columns = ("id", "state", "until", "by", "matchers", "comment")
+        starting.print_table(columns, map(_row, found), "there is no silence")
 
     reaching.reach(config, server, body)
+
+
+def _row(one: entries.Silence) -> tuple[str, ...]:
+    return one.id, one.state, starting.moment(one.ends_at), one.author, ", ".join(one.matchers), one.comment
 
 
 @app.command("add")
@@ -54,8 +50,7 @@ def add(
     try:
         wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:
-        wrong = error.errors(include_url=False)
-        raise starting.usage("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in wrong)) from error
+        raise starting.usage(reading.wrong("the silence", error)) from error
 
     async def body(router: reaching.Reached) -> None:
         try:

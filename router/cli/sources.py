@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich import markup, table
 
 from router import settings as configuration
 from router.cli import sending, starting, trying
@@ -30,23 +29,16 @@ def show_all(*, as_json: Json = False, config: starting.Config = configuration.D
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
         return
-    if not found:
-        print("no source is configured")
-        return
-    grid = table.Table("name", "kind", "path", "who may post", "from", "warning", box=None, header_style="bold")
-    for row in found:
-        cells = (", ".join(row[part]) for part in ("proofs", "allow_from", "warnings"))
-        grid.add_row(*map(markup.escape, (row["name"], row["kind"], row["path"], *cells)))
-    starting.printer().print(grid)
+    listed = ("proofs", "allow_from", "warnings")
+    rows = ((row["name"], row["kind"], row["path"], *(", ".join(row[part]) for part in listed)) for row in found)
+    columns = ("name", "kind", "path", "who may post", "from", "warning")
+    starting.print_table(columns, rows, "no source is configured")
 
 
 @app.command("kinds")
 def kinds() -> None:
     """List the kinds of sources that can be configured."""
-    grid = table.Table("kind", "what it reads", box=None, header_style="bold")
-    for name, kind in registry.KINDS.items():
-        grid.add_row(name, markup.escape(kind.summary))
-    starting.printer().print(grid)
+    starting.print_table(("kind", "what it reads"), ((name, kind.summary) for name, kind in registry.KINDS.items()))
 
 
 @app.command("snippet")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import redis.asyncio
 import typer
 import uvloop
-from rich import console
+from rich import console, markup, table
 
 from router import settings as configuration
 from router.assembly import parts, running
@@ -37,6 +37,8 @@ Server = Annotated[
     ),
 ]
 
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")]
+Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
 By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
 Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
@@ -79,6 +81,14 @@ def duration(text: str) -> int:
         raise usage(f'"{text}": {error}') from error
 
 
+def payload(named: str) -> bytes:
+    """The bytes of a file, or of stdin where the name is ``-``; what can't be read is a usage error."""
+    try:
+        return sys.stdin.buffer.read() if named == "-" else Path(named).read_bytes()
+    except OSError as error:
+        raise usage(f"{named} can't be read: {error.strerror}") from error
+
+
 def usage(problem: str) -> typer.Exit:
     """Say how a command was used wrongly, and make the exit to raise: status 2."""
     print(f"incident-router: {problem}", file=sys.stderr)
@@ -119,6 +129,17 @@ def with_store(config: Path, body: Body) -> None:
 def printer() -> console.Console:
     """What prints tables and marked-up text: as wide as the terminal, and never cut short where there is none."""
     return console.Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 400)
+
+
+def print_table(columns: Iterable[str | table.Column], rows: Iterable[Iterable[str]], none: str = "") -> None:
+    """Print rows of plain texts, whoever wrote them, below their columns; where there is no row, what says so."""
+    grid = table.Table(*columns, box=None, header_style="bold")
+    for cells in rows:
+        grid.add_row(*map(markup.escape, cells))
+    if grid.row_count:
+        printer().print(grid)
+    else:
+        print(none)
 
 
 def moment(at: datetime | None) -> str:

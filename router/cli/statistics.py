@@ -1,7 +1,7 @@
 """``rules stats``: how the reviews of each rule ended, the ground on which it may be let to publish by itself."""
 
 import typer
-from rich import markup, table
+from rich import table
 
 from router import settings as configuration
 from router.cli import reaching, starting
@@ -31,13 +31,8 @@ def stats(*, server: starting.Server = "", config: starting.Config = configurati
 
     async def body(router: reaching.Reached) -> None:
         found = (await router.ask.outcomes()).rules
-        if not found:
-            print("no rule has had anything to publish yet")
-            return
         numbers = [table.Column(name, justify="right") for name in _COLUMNS.values()]
-        grid = table.Table("rule", *numbers, box=None, header_style="bold")
-        for rule, counted in found.items():
-            grid.add_row(markup.escape(rule), *(str(counted.get(outcome, 0)) for outcome in _COLUMNS))
-        starting.printer().print(grid)
+        rows = ((rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in found.items())
+        starting.print_table((table.Column("rule"), *numbers), rows, "no rule has had anything to publish yet")
 
     reaching.reach(config, server, body)

@@ -7,13 +7,12 @@ from typing import Annotated
 import pydantic
 import redis.asyncio
 import typer
-from rich import markup, table
 
 from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
 from router.domain import access
-from router.management import actions, app, bodies, reading
+from router.management import actions, app, bodies, entries, reading
 
 tokens = typer.Typer(help="Who may use the console and the API.", no_args_is_help=True)
 
@@ -49,16 +48,14 @@ def show_all(config: starting.Config = configuration.DEFAULT_FILE) -> None:
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         found = await app.parts(settings, connection, parts.clock, secrets.token_urlsafe).ask.ledgers.tokens()
-        if not found:
-            print("there are no tokens")
-            return
-        grid = table.Table("id", "name", "role", "until", box=None, header_style="bold")
-        for one in found:
-            until = one.expires_at.strftime("%Y-%m-%d %H:%M UTC") if one.expires_at else "for ever"
-            grid.add_row(*map(markup.escape, (one.id, one.name, one.role, until)))
-        starting.printer().print(grid)
+        rows = ((one.id, one.name, one.role, _until(one)) for one in found)
+        starting.print_table(("id", "name", "role", "until"), rows, "there are no tokens")
 
     starting.with_store(config, body)
+
+
+def _until(one: entries.TokenRow) -> str:
+    return one.expires_at.strftime("%Y-%m-%d %H:%M UTC") if one.expires_at else "for ever"
 
 
 @tokens.command("revoke")

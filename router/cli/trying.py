@@ -4,7 +4,6 @@ It reads as the door does, and decides, stores and sends nothing.
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from router import settings as configuration
 from router.assembly import parts
 from router.cli import starting
 from router.domain import alert as alerts
+from router.management import models
 from router.sources import base, registry
 from router.sources.presets import preset
 
@@ -23,7 +23,7 @@ _ALL = "*"  # In a mapping of names to paths: whatever is there.
 
 
 def attempt(
-    payload: Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")] = "-",
+    payload: starting.Payload = "-",
     *,
     source: Annotated[str, typer.Option("--source", "-s", help="The configured source that is to read it.")],
     header: Annotated[
@@ -40,7 +40,7 @@ def attempt(
     headers = dict(_header(text) for text in header or ())
     now = parts.clock()
     try:
-        parsed = endpoint.source.parse(_body(payload), headers, now)
+        parsed = endpoint.source.parse(starting.payload(payload), headers, now)
     except base.Unparsable as error:
         said = f"{error}{_looked_at(paths, error.where)}"
         print(f"incident-router: source {source} can't read the payload: {said}", file=sys.stderr)
@@ -66,13 +66,6 @@ def _header(text: str) -> tuple[bytes, bytes]:
     if not colon or not name.strip():
         raise starting.usage(f'"{text}" is not of the form NAME: VALUE')
     return name.strip().lower().encode(), value.strip().encode()
-
-
-def _body(payload: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if payload == "-" else Path(payload).read_bytes()
-    except OSError as error:
-        raise starting.usage(f"{payload} can't be read: {error.strerror}") from error
 
 
 def _looked_at(config: base.Config, where: str) -> str:
@@ -149,7 +142,7 @@ def _value(alert: alerts.Alert, field: str) -> str:
     if isinstance(value, dict):
         text = "  ".join(f"{name}={one}" for name, one in sorted(value.items()))
     elif field.endswith("_at"):
-        text = starting.moment(value) if value else ""
+        text = starting.moment(models.at(value))
     else:
         text = value
     return "".join(letter if letter.isprintable() else "·" for letter in text)

@@ -5,7 +5,6 @@ Nothing of an alert comes by here; what is decided is who somebody is and which 
 
 import asyncio
 import contextlib
-import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from joserfc import errors as jose_errors
 from joserfc import jwk, jwt
 
 from router.domain import access
+from router.outbound import loopback
 from router.settings import sections
 from router.store import access as access_store
 
@@ -186,7 +186,7 @@ class Provider:
     @property
     def _proxied(self) -> bool:
         """Whether a proxy of the environment is used: for the world outside, never for this machine."""
-        return urllib.parse.urlsplit(self._config.issuer).hostname not in sections.LOOPBACK
+        return not loopback.is_at(self._config.issuer)
 
     def _client(self, back: str, metadata: _Metadata) -> Any:
         basic = "client_secret_basic" in metadata.token_endpoint_auth_methods_supported

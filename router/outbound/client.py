@@ -6,7 +6,6 @@ whatever goes wrong into one of ``errors``.
 
 import asyncio
 import contextvars
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ import httpx
 import msgspec
 
 import router
-from router.outbound import errors, patience, retry_after
+from router.outbound import errors, loopback, patience, retry_after
 
 BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
 
@@ -145,7 +144,7 @@ class Client:
             # Shares of the whole, so that a vendor that can't be reached is told from one that does not answer.
             timeout=httpx.Timeout(timeout_seconds, connect=0.4 * timeout_seconds, pool=0.4 * timeout_seconds),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=_IDLE_SECONDS),
-            trust_env=not _is_loopback(self._base),
+            trust_env=not loopback.is_at(self._base),
             follow_redirects=False,
         )
 
@@ -276,11 +275,3 @@ def _parse_or_none(raw: bytes | None) -> Any:
 
 def _read_nothing(status: int, body: Any, headers: Mapping[str, str]) -> VendorMessage:  # noqa: ARG001 - a ReadError
     return VendorMessage()
-
-
-def _is_loopback(base_url: str) -> bool:
-    host = httpx.URL(base_url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from router.documents import quantities
+from router.outbound import loopback
 
 SENTINEL_PORT = 26379
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Section(pydantic.BaseModel):
@@ -176,7 +176,7 @@ class Oidc(Section):
     @classmethod
     def _private(cls, issuer: str) -> str:
         """Codes and keys must not be seen, or changed, on the way."""
-        if not issuer.startswith("https://") and urllib.parse.urlsplit(issuer).hostname not in LOOPBACK:
+        if not issuer.startswith("https://") and not loopback.is_at(issuer):
             raise ValueError("must start with https://")
         return issuer
 

@@ -60,7 +60,7 @@ class Incidents:
         if not asked:
             return {}
         found: dict[str, Held] = {}
-        shards = _by_shard(asked)
+        shards = keys.by_shard(asked)
         async with client.failures():
             answers = await self._scripts.run_all("read", [_read_call(of, asked, no) for no, of in shards.items()])
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
@@ -157,7 +157,7 @@ class Incidents:
         if not decided:
             return {}
         calls: list[Call] = []
-        for number, names in _by_shard(decided).items():
+        for number, names in keys.by_shard(decided).items():
             pairs = codec.pack_arguments([text for name in names for text in (name, decided[name])])
             calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, moves, pairs]))
         async with client.failures():
@@ -197,11 +197,3 @@ def _life(incident: incidents.Incident) -> int:
     if incident.status != "closed" or incident.muted or incident.beat_at:
         return 0
     return max(keys.CLOSED_LIFE_MS, timing.of(incident).reopen_within // 1000)
-
-
-def _by_shard(names: Iterable[str]) -> dict[int, list[str]]:
-    """Names by the shard that they belong to."""
-    shards: dict[int, list[str]] = {}
-    for name in names:
-        shards.setdefault(keys.shard(name), []).append(name)
-    return shards

@@ -44,6 +44,7 @@ All keys of one shard share the hash tag ``{sN}``, so one script may touch them 
 """
 
 import zlib
+from collections.abc import Iterable
 
 SHARDS = 16
 
@@ -72,6 +73,14 @@ HOME_LIFE_MS = 30 * CLOSED_LIFE_MS
 def shard(name: str) -> int:
     """The shard that an incident key or an alert's identity belongs to, 0 to ``SHARDS - 1``."""
     return zlib.crc32(name.encode()) % SHARDS
+
+
+def by_shard(names: Iterable[str]) -> dict[int, list[str]]:
+    """Incident keys or alerts' identities by their shard, in the order in which they come."""
+    shards: dict[int, list[str]] = {}
+    for name in names:
+        shards.setdefault(shard(name), []).append(name)
+    return shards
 
 
 def incident(key: str) -> str:

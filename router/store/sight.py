@@ -80,14 +80,12 @@ class Sight:
         return sorted(names | self._left)
 
     async def _read(self, names: list[str]) -> Seen:
-        by_shard: dict[int, list[str]] = {}
-        for name in names:
-            by_shard.setdefault(keys.shard(name), []).append(name)
-        calls = [self._call(of_shard) for of_shard in by_shard.values()]
+        shards = keys.by_shard(names).values()
+        calls = [self._call(of_shard) for of_shard in shards]
         async with client.failures():
             answers = await self._scripts.run_all("glance", calls) if calls else []
         fresh: dict[str, _Known] = {}
-        for of_shard, answer in zip(by_shard.values(), answers, strict=True):
+        for of_shard, answer in zip(shards, answers, strict=True):
             told = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
             for name, version, data, packed in told:
                 fresh[name] = self._one(name, int(answer[0]), (version, data, packed))

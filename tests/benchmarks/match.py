@@ -13,7 +13,6 @@ just been parsed. The median of the batches is told, in microseconds an alert, w
 load from data and the memory that they keep; nothing fails on a time.
 """
 
-import argparse
 import gc
 import json
 import multiprocessing
@@ -34,6 +33,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.rules import known, load, words
+from tests.benchmarks import figures
 
 SIZES = (10, 1_000, 10_000, 100_000)
 QUICK_SIZES = (10, 1_000)
@@ -239,18 +239,8 @@ def run(sizes):
 
 def main():
     """Measure, print, and write the result where it is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", type=pathlib.Path, help="write the result to this file")
-    parser.add_argument("--quick", action="store_true", help="few rules only: to see that it works")
-    chosen = parser.parse_args()
-    results = run(QUICK_SIZES if chosen.quick else SIZES)
-    columns = list(dict.fromkeys(key for row in results["rows"] for key in row))
-    print("".join(f"{column:>17}" for column in columns))
-    for row in results["rows"]:
-        print("".join(f"{row.get(column, ''):>17}" for column in columns))
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(results, indent=2) + "\n")
+    given = figures.asked(__doc__, "few rules")
+    figures.tell(run(QUICK_SIZES if given.quick else SIZES), given.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ A million alerts in deliveries of ten, of eight services with 4,000 instances ea
 resolve, and the example rules make incidents of them. The goal is a minute on two cores. Nothing fails on a time.
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -18,6 +17,7 @@ import time
 
 from router.domain import alert as alerts
 from router.domain import recording
+from tests.benchmarks import figures
 from tests.end_to_end import harness
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -86,10 +86,7 @@ def replaying(file, folder):
 
 def main():
     """Measure, print, and write the result where it is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", type=pathlib.Path, help="write the result to this file")
-    parser.add_argument("--quick", action="store_true", help="few alerts only: to see that it works")
-    given = parser.parse_args()
+    given = figures.asked(__doc__, "few alerts")
     count = QUICK if given.quick else ALERTS
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -109,13 +106,9 @@ def main():
         "goal seconds": GOAL_SECONDS,
         "reached": "yes" if seconds <= GOAL_SECONDS else "no",
     }
-    print("".join(f"{column:>15}" for column in row))
-    print("".join(f"{value!s:>15}" for value in row.values()))
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        machine = {"cores": os.cpu_count(), "python": sys.version.split()[0]}
-        result = {"benchmark": "seconds to replay under two rule folders", "machine": machine, "rows": [row]}
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0]}
+    result = {"benchmark": "seconds to replay under two rule folders", "machine": machine, "rows": [row]}
+    figures.tell(result, given.json)
 
 
 if __name__ == "__main__":

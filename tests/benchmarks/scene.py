@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import os
 import pstats
 import signal
@@ -19,7 +18,7 @@ import redis
 from rich import console, table
 
 from router.store import embedded
-from tests.benchmarks import load, payloads
+from tests.benchmarks import figures, load, payloads
 from tests.end_to_end import harness
 
 ROOT = Path(__file__).parents[2]
@@ -162,10 +161,8 @@ def report(title: str, rows: list[dict[str, Any]], given: argparse.Namespace) ->
     for row in rows:
         grid.add_row(*(_shown(row.get(column, "")) for column in columns))
     console.Console(width=140).print(grid)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        result = {"benchmark": title, "machine": _machine(), "seconds": given.seconds, "rows": rows}
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+    result = {"benchmark": title, "machine": _machine(), "seconds": given.seconds, "rows": rows}
+    figures.write(result, given.json)
 
 
 def reached(good: bool) -> str:

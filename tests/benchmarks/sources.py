@@ -9,10 +9,8 @@ bytes by msgspec is measured in turn with it. The median of the batches is told,
 time a delivery; nothing fails on a time.
 """
 
-import argparse
 import base64
 import gc
-import json
 import pathlib
 import statistics
 import sys
@@ -26,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from router import settings
 from router.sources import proof, registry, samples
-from tests.benchmarks import amazon
+from tests.benchmarks import amazon, figures
 
 BATCH = 200
 BATCHES = 20
@@ -114,17 +112,8 @@ def run(batches):
 
 def main():
     """Measure, print, and write the result where it is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", type=pathlib.Path, help="write the result to this file")
-    parser.add_argument("--quick", action="store_true", help="few batches only: to see that it works")
-    chosen = parser.parse_args()
-    results = run(QUICK_BATCHES if chosen.quick else BATCHES)
-    print("".join(f"{column:>17}" for column in results["rows"][0]))
-    for row in results["rows"]:
-        print("".join(f"{value:>17}" for value in row.values()))
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        chosen.json.write_text(json.dumps(results, indent=2) + "\n")
+    given = figures.asked(__doc__, "few batches")
+    figures.tell(run(QUICK_BATCHES if given.quick else BATCHES), given.json)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,11 @@
 import httpx
 import pytest
 
-from router.simulator import options, server
 from tests.contract import test_destination_simulator as simulated
 from tests.unit.destinations import scripted
 
 PAGES = ["incident-io-status-page", "devhelm-status-page"]
 UPDATED = {**simulated.POST, "update_message": "Still looking."}
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
-    with server.Server(chosen) as running:
-        yield running
 
 
 @pytest.fixture

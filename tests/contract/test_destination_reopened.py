@@ -3,18 +3,9 @@
 import pytest
 
 from router.outbound import errors
-from router.simulator import options, server
 from tests.contract import test_destination_simulator as simulated
-from tests.unit.destinations import scripted
 
 KIND = "devhelm"
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
-    with server.Server(chosen) as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from router.destinations import registry
 from router.outbound import errors
-from router.simulator import faults, options, server
+from router.simulator import faults
 from tests.unit.destinations import scripted
 
 VENDORS = {
@@ -83,13 +83,6 @@ class World:
 
     def changes(self):
         return [f"{call.method} {call.path}" for call in self.simulator.app.state.calls.all if call.method != "GET"]
-
-
-@pytest.fixture(scope="module")
-def simulator():
-    chosen = options.Options(clock=lambda: scripted.OPENED_AT + 1_000_000, api_keys=frozenset({scripted.SECRET}))
-    with server.Server(chosen) as running:
-        yield running
 
 
 @pytest.fixture

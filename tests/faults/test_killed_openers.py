@@ -14,12 +14,6 @@ OPENINGS = [(place, "open", point) for place in PLACES for point in TELLING] + [
 ]
 
 
-@pytest.fixture
-def scene(tmp_path):
-    with scenes.playing(tmp_path) as playing:
-        yield playing
-
-
 @pytest.mark.parametrize(("place", "kind", "point"), OPENINGS)
 def test_a_worker_killed_while_it_opens_leaves_exactly_one_of_everything(scene, place, kind, point):
     dying = scene.worker_that_dies(place, kind, point)

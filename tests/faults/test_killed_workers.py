@@ -9,12 +9,6 @@ PLACES = ["on-call", "public-page", "devhelm", "devhelm-page"]
 ENDINGS = [(place, "resolve", point) for place in PLACES for point in ("after-intent", "after-call")]
 
 
-@pytest.fixture
-def scene(tmp_path):
-    with scenes.playing(tmp_path) as playing:
-        yield playing
-
-
 @pytest.mark.parametrize(("place", "kind", "point"), ENDINGS)
 def test_a_worker_killed_while_it_resolves_leaves_nothing_open(scene, place, kind, point):
     dying = scene.worker_that_dies(place, kind, point)

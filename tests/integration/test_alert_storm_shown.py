@@ -12,7 +12,7 @@ WAITS = "alert storm: waits for its turn"
 
 
 @pytest.fixture
-def play(with_redis, tmp_path):
+def play(play):
     """At a desk whose worker lets one incident open in an hour."""
 
     def run(body):
@@ -22,7 +22,7 @@ def play(with_redis, tmp_path):
             await at.deliver(desk.firing("a"), desk.firing("b"))
             await body(at)
 
-        desk.playing(with_redis, tmp_path, limited)
+        play(limited)
 
     return run
 

@@ -11,13 +11,6 @@ from tests.integration.test_cli import run
 
 
 @pytest.fixture(scope="module")
-def router(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("deliveries")
-    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def delivery(router):
     accepted = router.receives(labels={"service": "checkout", "password": "[bold]"})
     harness.eventually(

@@ -10,13 +10,6 @@ from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
 
-@pytest.fixture(scope="module")
-def router(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("quarantine")
-    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
-        yield running
-
-
 @pytest.fixture
 def kept(router):
     """A body of the mapped source that has no title: authentic, and not to be read."""

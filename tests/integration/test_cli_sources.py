@@ -144,6 +144,15 @@ def test_trying_shows_what_comes_out_and_which_path_found_nothing(mapped):
     assert lines["starts_at"] == "nothing found at starts_at; the time of receipt stands in"
 
 
+def test_trying_shows_the_times_of_an_alert_that_has_some_of_its_own(mapped):
+    body = GOOD | {"status": "resolved", "starts_at": "2026-07-01T09:58:30Z", "ends_at": "2026-07-01T12:05:00+02:00"}
+    done = attempt(mapped, body)
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()[2:]}
+    assert lines["starts_at"] == "2026-07-01 09:58:30 UTC"
+    assert lines["ends_at"] == "2026-07-01 10:05:00 UTC"
+
+
 def test_trying_as_json_has_the_whole_alert(mapped):
     (alert,) = json.loads(attempt(mapped, GOOD, "--json").stdout)["alerts"]
     assert (alert["title"], alert["labels"]) == ("Down [bold]", {"service": "check\x1bout"})

@@ -7,15 +7,6 @@ import urllib.request
 
 import pytest
 
-from tests.end_to_end import harness
-
-
-@pytest.fixture(scope="module")
-def router(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tokens")
-    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
-        yield running
-
 
 @pytest.fixture
 def management(router):

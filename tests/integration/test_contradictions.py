@@ -3,22 +3,12 @@
 from router.domain import decision
 from router.store import counts, gate
 from router.telemetry import metrics
-from tests.integration import stage, vendor
+from tests.integration import page_scene, stage
 
 AUTOMATIC = stage.rule(
     decision.Target("on-call", {"name": "Down"}),
     decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"),
 )
-
-
-def playing(with_redis, play) -> vendor.Vendor:
-    page, pager = vendor.Vendor(), vendor.Vendor()
-
-    async def body(on):
-        await play(on, page, pager)
-
-    stage.playing(with_redis, body, vendor.place("page", page, public=True), vendor.on_call(pager))
-    return page
 
 
 def counted() -> float:
@@ -42,7 +32,7 @@ def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with
         assert state.breaker.why in told[0]
         assert (await counts.Counts(on.connection).read()) == {}
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
     assert counted() == before + 1
 
 
@@ -55,7 +45,7 @@ def test_after_a_person_has_opened_the_breaker_it_goes_out(with_redis):
         await on.turn()
         assert page.states() == ["open"]
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_what_one_delivery_says_and_a_later_one_ends_is_posted_as_ever(with_redis):
@@ -66,7 +56,7 @@ def test_what_one_delivery_says_and_a_later_one_ends_is_posted_as_ever(with_redi
         assert page.states() == ["open"]
         assert (await gate.Gate(on.connection).state()).breaker is None
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_breaker_that_is_closed_already_keeps_its_reason(with_redis):
@@ -77,4 +67,4 @@ def test_a_breaker_that_is_closed_already_keeps_its_reason(with_redis):
         assert page.kinds == []
         assert (await gate.Gate(on.connection).state()).breaker.why == "too many"
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)

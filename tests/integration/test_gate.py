@@ -5,7 +5,7 @@ import asyncio
 from router.domain import alert, decision, severity
 from router.store import counts, gate
 from router.worker import desire, pages
-from tests.integration import stage, vendor
+from tests.integration import page_scene, stage, vendor
 
 CRITICAL = severity.Severity.CRITICAL
 FEW = pages.Limits(gate.Limit(2, stage.HOUR), gate.Limit(3, stage.HOUR))
@@ -14,16 +14,6 @@ FEW = pages.Limits(gate.Limit(2, stage.HOUR), gate.Limit(3, stage.HOUR))
 def automatic(*, components=(), **more) -> decision.Response:
     fields = {"title": "Down", "message": "Sorry.", "components": list(components)}
     return stage.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
-
-
-def playing(with_redis, play, **more) -> vendor.Vendor:
-    page, pager = vendor.Vendor(), vendor.Vendor()
-
-    async def body(on):
-        await play(on, page, pager)
-
-    stage.playing(with_redis, body, vendor.place("page", page, public=True), vendor.on_call(pager), **more)
-    return page
 
 
 def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
@@ -41,7 +31,7 @@ def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
         await on.turn()
         assert page.kinds == ["open"]
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
@@ -58,7 +48,7 @@ def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
         await on.turn()
         assert page.states() == ["resolved"]
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itself(with_redis):
@@ -75,7 +65,7 @@ def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itsel
         assert await gate.Gate(on.connection).open("breaker")
         assert (await gate.Gate(on.connection).state()).breaker is None
 
-    playing(with_redis, play, limits=FEW)
+    page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_too_many_components_close_it_too(with_redis):
@@ -84,7 +74,7 @@ def test_too_many_components_close_it_too(with_redis):
         await on.turn()
         assert page.calls == []
 
-    playing(with_redis, play, limits=FEW)
+    page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
@@ -94,7 +84,7 @@ def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
         await on.until(lambda: page.states() == ["open"])
         assert (await gate.Gate(on.connection).state()).breaker is None
 
-    playing(with_redis, play, limits=FEW)
+    page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redis):
@@ -116,7 +106,7 @@ def test_a_resolution_is_never_held_up_by_the_breaker(with_redis):
         await on.turn()
         assert page.states() == ["resolved"]
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
@@ -127,7 +117,7 @@ def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
@@ -144,7 +134,7 @@ def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
         told = (await on.incidents.timeline("down"))[-1].text
         assert "fall-back took the place of a text with an IP address" in told
 
-    playing(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
@@ -159,7 +149,7 @@ def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
         assert (page.kinds, pager.kinds) == (["open"], ["open", "update"])
         await on.until(lambda: page.kinds == ["open", "update"])
 
-    playing(with_redis, play, limits=apart)
+    page_scene.playing(with_redis, play, limits=apart)
 
 
 def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis):
@@ -187,4 +177,4 @@ def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis):
         await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open"])
 
-    playing(with_redis, play, limits=looking)
+    page_scene.playing(with_redis, play, limits=looking)

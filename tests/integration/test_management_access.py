@@ -21,14 +21,6 @@ HEADERS = {
 }
 
 
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, **more)
-
-    return run
-
-
 def filled(path):
     return path.replace("{key:path}", "none").replace("{id}", "none")
 

@@ -11,14 +11,6 @@ API = "/api/v1"
 WELL = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
 
 
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, **more)
-
-    return run
-
-
 async def items(client, path, **query):
     answer = await client.get(f"{API}{path}", params=query)
     assert answer.status_code == 200, answer.text

@@ -1,18 +1,8 @@
 """A kept delivery is handed in again: by the rules of now, once for each time that somebody asks, and written down."""
 
-import pytest
-
 from tests.integration import desk
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body):
-        desk.playing(with_redis, tmp_path, body)
-
-    return run
 
 
 async def rules_change(at, old: str, new: str) -> None:

@@ -10,14 +10,6 @@ from tests.integration import desk
 API = "/api/v1"
 
 
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, **more)
-
-    return run
-
-
 async def items(client, path, **query):
     answer = await client.get(f"{API}{path}", params=query)
     assert answer.status_code == 200, answer.text

@@ -5,19 +5,17 @@ import re
 
 import pytest
 
-from tests.integration import desk
-
 PLAIN = {"accept-encoding": "identity"}
 MOST_BYTES = 100_000
 
 
 @pytest.fixture
-def play(with_redis, tmp_path):
+def play(play):
     def run(body):
         async def with_client(at):
             await body(await at.client())
 
-        desk.playing(with_redis, tmp_path, with_client)
+        play(with_client)
 
     return run
 

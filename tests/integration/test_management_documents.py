@@ -7,7 +7,6 @@ import shlex
 import subprocess
 
 import jsonschema
-import pytest
 import schemathesis
 
 from router.management import api, openapi
@@ -18,14 +17,6 @@ from tests.structure import commands, tree
 PAGE = tree.ROOT / "docs/api.md"
 ROW = re.compile(r"^\| `([A-Z]+ /[^`]*)` \| (\w+) \| ", re.MULTILINE)
 PROBLEM = re.compile(r"^\| (\d{3}) \| `([\w-]+)` \| ", re.MULTILINE)
-
-
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, **more)
-
-    return run
 
 
 def plain(path):

@@ -1,5 +1,7 @@
 """One incident as people see it at three in the morning: why, where, as it is and should be, and what comes next."""
 
+import functools
+
 import pytest
 
 from tests.integration import desk, vendor
@@ -23,11 +25,8 @@ rules:
 
 
 @pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, rules=RULES, **more)
-
-    return run
+def play(play):
+    return functools.partial(play, rules=RULES)
 
 
 async def told(at, client) -> dict:

@@ -24,20 +24,6 @@ def at_once(claims):
     }
 
 
-@pytest.fixture
-def with_liar(with_redis, tmp_path):
-    """Run a test with the console, and a provider behind it that says what it is told to say."""
-
-    def run(body, **more):
-        async def main(connection):
-            async with identity.lying(connection, tmp_path, **more) as (provider, found):
-                await body(provider, found)
-
-        with_redis(main)
-
-    return run
-
-
 def base64url(raw):
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 

@@ -8,20 +8,6 @@ from router.management import gatekeeper
 from tests.integration import identity
 
 
-@pytest.fixture
-def with_liar(with_redis, tmp_path):
-    """Run a test with the console, and a provider behind it that says what it is told to say."""
-
-    def run(body, **more):
-        async def main(connection):
-            async with identity.lying(connection, tmp_path, **more) as (provider, found):
-                await body(provider, found)
-
-        with_redis(main)
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("answer", "status", "text"),
     [

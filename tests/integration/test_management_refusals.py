@@ -1,21 +1,10 @@
 """What somebody asks for who may not: refused, and written down, but by nobody so often that the log is full of it."""
 
-import pytest
-
 from router.domain import access
 from router.store import access as access_store
 from router.store import keys
-from tests.integration import desk
 
 API = "/api/v1"
-
-
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, **more)
-
-    return run
 
 
 async def refused(at) -> list[access.Action]:

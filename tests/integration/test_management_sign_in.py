@@ -3,17 +3,8 @@
 import pytest
 
 from router.management import api, console
-from tests.integration import desk
 
 FORMS = [*(path for path, _, _ in console.FORMS), "/playground"]
-
-
-@pytest.fixture
-def play(with_redis, tmp_path):
-    def run(body, **more):
-        desk.playing(with_redis, tmp_path, body, **more)
-
-    return run
 
 
 def test_signing_in_sets_a_cookie_that_no_script_and_no_other_site_gets(play):

@@ -213,6 +213,7 @@ def heeded(router) -> bool:
         (['service=~"("'], "not an RE2 pattern"),
         (['service=~".*"'], "silence everything"),
         (['service="a"', "--for", "soon"], "soon"),
+        (['service="a"', "--for", "0s"], "the silence can't be read: seconds: Input should be greater than"),
     ],
 )
 def test_what_is_written_wrongly_is_refused_with_a_word(router, arguments, said):

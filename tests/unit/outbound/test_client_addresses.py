@@ -26,11 +26,3 @@ def test_the_proxy_of_the_environment_is_not_for_this_machine(wire, monkeypatch)
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     wire.answer(200, b"{}")
     assert wire.run(lambda http: http.call("GET", "/v1/things")).status == 200
-
-
-@pytest.mark.parametrize(
-    ("url", "loopback"),
-    [("http://localhost:1", True), ("http://[::1]:1", True), ("http://127.9.9.9", True), ("https://api.test", False)],
-)
-def test_which_addresses_are_this_machine(url, loopback):
-    assert client._is_loopback(url) is loopback

@@ -1,0 +1,30 @@
+"""What every benchmark is asked for, and how its figures are told: printed as columns, and as JSON in a file."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def asked(description: str, quick: str) -> argparse.Namespace:
+    """Read the command line of a benchmark that runs in one process; ``quick`` says what it then leaves out."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
+    parser.add_argument("--json", type=Path, help="write the result to this file")
+    parser.add_argument("--quick", action="store_true", help=f"{quick} only: to see that it works")
+    return parser.parse_args()
+
+
+def tell(result: dict[str, Any], file: Path | None) -> None:
+    """Print the rows of a result, and write the whole to the file that was asked for."""
+    columns = list(dict.fromkeys(key for row in result["rows"] for key in row))
+    print("".join(f"{column:>17}" for column in columns))
+    for row in result["rows"]:
+        print("".join(f"{row.get(column, '')!s:>17}" for column in columns))
+    write(result, file)
+
+
+def write(result: dict[str, Any], file: Path | None) -> None:
+    """Write a result to the file that was asked for, if one was."""
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(result, indent=2) + "\n")

@@ -1,0 +1,39 @@
+"""What the tests of the console, the API and the commands play in: a desk, a provider that lies, a whole router."""
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end import harness
+from tests.integration import desk, identity
+
+
+@pytest.fixture
+def play(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
+    """Run a coroutine function at a desk: the management application, and the whole worker beside it."""
+    return functools.partial(desk.playing, with_redis, tmp_path)
+
+
+@pytest.fixture
+def with_liar(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
+    """Run a coroutine function with the console, and a provider behind it that says what it is told to say."""
+
+    def run(body: Callable[..., Any], **more: Any) -> None:
+        async def main(connection: Any) -> None:
+            async with identity.lying(connection, tmp_path, **more) as (provider, found):
+                await body(provider, found)
+
+        with_redis(main)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Router]:
+    """`incident-router run` with both vendors, for all tests of a file that run commands beside it."""
+    folder = tmp_path_factory.mktemp("router")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at)) as running:
+        yield running

@@ -1,0 +1,71 @@
+"""How a command reads a list of which a router tells a page at a time."""
+
+import asyncio
+
+import pytest
+
+from router.cli import reaching
+from router.management import models
+
+
+class Shelf:
+    """A list of numbers that is told by pages, and what it was asked for."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.asked: list[tuple[str, int]] = []
+
+    async def read(self, *, cursor: str, limit: int) -> models.Page[int]:
+        self.asked.append((cursor, limit))
+        begin = int(cursor or 0)
+        end = min(begin + limit, self.size)
+        return models.Page(items=list(range(begin, end)), next=str(end) if end < self.size else "")
+
+
+def taken(shelf: Shelf, at_once: int, *most: int) -> list[int]:
+    async def main() -> list[int]:
+        return [one async for one in reaching.rows(shelf.read, at_once, *most)]
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("size", "asked"),
+    [
+        (0, [("", 3)]),
+        (3, [("", 3)]),
+        (7, [("", 3), ("3", 3), ("6", 3)]),
+    ],
+)
+def test_every_row_is_read_once_and_in_its_order(size, asked):
+    shelf = Shelf(size)
+    assert taken(shelf, 3) == list(range(size))
+    assert shelf.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("most", "asked"),
+    [
+        (2, [("", 2)]),
+        (3, [("", 3)]),
+        (5, [("", 3), ("3", 2)]),
+        (9, [("", 3), ("3", 3), ("6", 3)]),
+    ],
+)
+def test_no_more_is_asked_for_than_is_wanted(most, asked):
+    shelf = Shelf(7)
+    assert taken(shelf, 3, most) == list(range(7))[:most]
+    assert shelf.asked == asked
+
+
+def test_who_has_found_what_is_looked_for_asks_for_no_further_page():
+    shelf = Shelf(100)
+
+    async def first_above(number: int) -> int:
+        async for one in reaching.rows(shelf.read, 10):
+            if one > number:
+                return one
+        raise AssertionError
+
+    assert asyncio.run(first_above(12)) == 13
+    assert shelf.asked == [("", 10), ("10", 10)]

@@ -1,0 +1,24 @@
+"""Which addresses are this machine: what is not is spoken to through proxies, and only in private."""
+
+import pytest
+
+from router.outbound import loopback
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://localhost:1", True),
+        ("http://LOCALHOST/realm", True),
+        ("http://[::1]:1", True),
+        ("http://127.9.9.9", True),
+        ("https://api.test", False),
+        ("http://localhost.api.test", False),
+        ("http://localhost@api.test", False),
+        ("http://192.0.2.1", False),
+        ("http://", False),
+        ("http://[::1", False),
+    ],
+)
+def test_which_addresses_are_this_machine(url, here):
+    assert loopback.is_at(url) is here
