@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from router.destinations import registry
+from tests.contract import sdks
 from tests.unit.destinations import accounts
 
 # Lengths that the vendor documents and its attrs classes do not check.
 LONGEST = {"name": 200, "message": 4096}
 
 
-# Each SDK takes a second to import: whoever runs these tests pays it, not every worker that only reads them.
 def devhelm_models() -> dict[str, Any]:
-    import devhelm._generated as devhelm
-
+    devhelm = sdks.devhelm_models
     return {
         r"POST /api/v1/incidents": devhelm.CreateManualIncidentRequest,
         r"POST /api/v1/incidents/[^/]+/updates": devhelm.AddIncidentUpdateRequest,
@@ -30,8 +29,7 @@ def devhelm_models() -> dict[str, Any]:
 
 
 def incident_io_models() -> dict[str, Any]:
-    from incident_io import models
-
+    models = sdks.incident_io_models
     return {
         r"POST /v1/incidents": models.IncidentsCreatePayloadV1,
         r"POST /v2/incidents": models.IncidentsCreatePayloadV2,
