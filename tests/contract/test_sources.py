@@ -36,6 +36,7 @@ def built(kind: str, settings: str) -> base.Source:
     return registry.build("here", config).source
 
 
+@functools.cache
 def cases(kind: str) -> list[dict]:
     return [json.loads(path.read_text()) for path in CASES if path.parent.name == kind]
 
