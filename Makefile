@@ -32,7 +32,7 @@ test: $(VENV)/.installed-dev ## Run the tests, all but the long faults; as root 
 	@$(PYTEST)
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
-	@$(PYTEST) tests/unit tests/contract tests/structure
+	@$(PYTEST) tests/contract tests/unit tests/structure
 
 test-faults: $(VENV)/.installed-dev ## Kill webs, workers and Valkey under load, at full length; CHAOS_SEED=N repeats a run
 	@CHAOS=full $(PYTEST) -rP tests/faults
