@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # More workers than cores: many tests wait for time-outs, leases and processes. A file's tests stay together: they share
 # what is dear to make, such as a router that runs. The quick ones come last, and fill what the long ones leave.
-# Each of them reads every test: to compile all of them anew each time, as some surroundings ask, takes longer than most.
+# Each of them reads every test: to compile them all anew each time, as some surroundings ask, takes longer than most.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
