@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # More workers than cores: many tests wait for time-outs, leases and processes. A file's tests stay together: they share
 # what is dear to make, such as a router that runs. The quick ones come last, and fill what the long ones leave.
-PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Each of them reads every test: to compile them all anew each time, as some surroundings ask, takes longer than most.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
@@ -31,7 +32,7 @@ test: $(VENV)/.installed-dev ## Run the tests, all but the long faults; as root 
 	@$(PYTEST)
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together
-	@$(PYTEST) tests/unit tests/contract tests/structure
+	@$(PYTEST) tests/contract tests/unit tests/structure
 
 test-faults: $(VENV)/.installed-dev ## Kill webs, workers and Valkey under load, at full length; CHAOS_SEED=N repeats a run
 	@CHAOS=full $(PYTEST) -rP tests/faults

@@ -6,6 +6,8 @@ whatever goes wrong into one of ``errors``.
 
 import asyncio
 import contextvars
+import functools
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -139,12 +141,14 @@ class Client:
         self._read_error = read_error or _read_nothing
         self._most_bytes = most_bytes
         # A proxy of the environment is the operator's wish for the world outside, never for this machine.
+        outside = not loopback.is_at(self._base)
         self._http = httpx.AsyncClient(
             headers={"user-agent": f"incident-router/{router.__version__}", "accept": "application/json", **headers},
             # Shares of the whole, so that a vendor that can't be reached is told from one that does not answer.
             timeout=httpx.Timeout(timeout_seconds, connect=0.4 * timeout_seconds, pool=0.4 * timeout_seconds),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=_IDLE_SECONDS),
-            trust_env=not loopback.is_at(self._base),
+            verify=_certificates(outside),
+            trust_env=outside,
             follow_redirects=False,
         )
 
@@ -275,3 +279,9 @@ def _parse_or_none(raw: bytes | None) -> Any:
 
 def _read_nothing(status: int, body: Any, headers: Mapping[str, str]) -> VendorMessage:  # noqa: ARG001 - a ReadError
     return VendorMessage()
+
+
+@functools.cache
+def _certificates(of_environment: bool) -> ssl.SSLContext:
+    """What vendors are trusted by; once for all accounts: to read it takes long enough to be felt by others."""
+    return httpx.create_ssl_context(trust_env=of_environment)

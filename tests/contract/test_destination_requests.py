@@ -1,39 +1,53 @@
 """Every body that a destination sends is one that the vendor's own SDK would send: no field more, none misnamed."""
 
+import functools
 import re
 from typing import Any
 
-import devhelm._generated as devhelm
 import pytest
-from incident_io import models
 
 from router.destinations import registry
+from tests.contract import sdks
 from tests.unit.destinations import accounts
 
-DEVHELM = {
-    r"POST /api/v1/incidents": devhelm.CreateManualIncidentRequest,
-    r"POST /api/v1/incidents/[^/]+/updates": devhelm.AddIncidentUpdateRequest,
-    r"POST /api/v1/incidents/[^/]+/resolve": devhelm.ResolveIncidentRequest,
-    r"POST /api/v1/status-pages/[^/]+/incidents": devhelm.CreateStatusPageIncidentRequest,
-    r"PUT /api/v1/status-pages/[^/]+/incidents/[^/]+": devhelm.UpdateStatusPageIncidentRequest,
-    r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/updates": devhelm.CreateStatusPageIncidentUpdateRequest,
-    r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/publish": devhelm.PublishStatusPageIncidentRequest,
-    r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/dismiss": None,
-}
-INCIDENT_IO = {
-    r"POST /v1/incidents": models.IncidentsCreatePayloadV1,
-    r"POST /v2/incidents": models.IncidentsCreatePayloadV2,
-    r"POST /v2/incidents/[^/]+/actions/edit": models.IncidentsEditPayloadV2,
-    r"POST /v2/status_page_incidents": models.StatusPagesCreateStatusPageIncidentPayloadV2,
-    r"POST /v2/status_page_incident_updates": models.StatusPagesCreateStatusPageIncidentUpdatePayloadV2,
-    r"PUT /v2/status_page_incidents/[^/]+": models.StatusPagesUpdateStatusPageIncidentPayloadV2,
-}
 # Lengths that the vendor documents and its attrs classes do not check.
 LONGEST = {"name": 200, "message": 4096}
 
 
+def devhelm_models() -> dict[str, Any]:
+    devhelm = sdks.devhelm_models
+    return {
+        r"POST /api/v1/incidents": devhelm.CreateManualIncidentRequest,
+        r"POST /api/v1/incidents/[^/]+/updates": devhelm.AddIncidentUpdateRequest,
+        r"POST /api/v1/incidents/[^/]+/resolve": devhelm.ResolveIncidentRequest,
+        r"POST /api/v1/status-pages/[^/]+/incidents": devhelm.CreateStatusPageIncidentRequest,
+        r"PUT /api/v1/status-pages/[^/]+/incidents/[^/]+": devhelm.UpdateStatusPageIncidentRequest,
+        r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/updates": devhelm.CreateStatusPageIncidentUpdateRequest,
+        r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/publish": devhelm.PublishStatusPageIncidentRequest,
+        r"POST /api/v1/status-pages/[^/]+/incidents/[^/]+/dismiss": None,
+    }
+
+
+def incident_io_models() -> dict[str, Any]:
+    models = sdks.incident_io_models
+    return {
+        r"POST /v1/incidents": models.IncidentsCreatePayloadV1,
+        r"POST /v2/incidents": models.IncidentsCreatePayloadV2,
+        r"POST /v2/incidents/[^/]+/actions/edit": models.IncidentsEditPayloadV2,
+        r"POST /v2/status_page_incidents": models.StatusPagesCreateStatusPageIncidentPayloadV2,
+        r"POST /v2/status_page_incident_updates": models.StatusPagesCreateStatusPageIncidentUpdatePayloadV2,
+        r"PUT /v2/status_page_incidents/[^/]+": models.StatusPagesUpdateStatusPageIncidentPayloadV2,
+    }
+
+
+@functools.cache
+def documented() -> dict[str, Any]:
+    """The vendors' models by the requests whose bodies they are."""
+    return {**devhelm_models(), **incident_io_models()}
+
+
 def model_of(made: str) -> Any:
-    (model,) = [model for pattern, model in {**DEVHELM, **INCIDENT_IO}.items() if re.fullmatch(pattern, made)]
+    (model,) = [model for pattern, model in documented().items() if re.fullmatch(pattern, made)]
     return model
 
 
@@ -88,8 +102,7 @@ def test_all_that_a_destination_may_call_was_called():
     """A request that no operation above makes would not be held to anything."""
     made = {made for kind, operation in accounts.CHANGES for made, _ in changes(kind, operation)}
     made |= {made for made, _ in changes("incident-io", "open", api="v2")}
-    patterns = {**DEVHELM, **INCIDENT_IO}
-    assert [pattern for pattern in patterns if not any(re.fullmatch(pattern, one) for one in made)] == []
+    assert [pattern for pattern in documented() if not any(re.fullmatch(pattern, one) for one in made)] == []
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)

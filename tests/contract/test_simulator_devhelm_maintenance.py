@@ -2,10 +2,10 @@
 
 import datetime as dt
 
-import devhelm
 import pytest
 
 from router.simulator import options, server
+from tests.contract import sdks
 
 KEY = "dh-let-me-in"
 BEGIN_AT = 1_750_000_000_123_457
@@ -16,9 +16,11 @@ HOUR = dt.timedelta(hours=1)
 @pytest.fixture
 def client():
     with server.Server(options.Options(clock=lambda: BEGIN_AT)) as simulator:
-        one = devhelm.Devhelm(KEY, base_url=f"{simulator.url}/devhelm", org_id="4711", workspace_id="1", timeout=10)
+        one = sdks.devhelm_client.Client(
+            KEY, base_url=f"{simulator.url}/devhelm", org_id="4711", workspace_id="1", timeout=10
+        )
         yield one
-        one.incidents._client.close()
+        one.wire.close()
 
 
 def test_maintenance_is_planned_and_listed(client):

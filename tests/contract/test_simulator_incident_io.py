@@ -3,10 +3,9 @@
 import importlib
 
 import pytest
-from incident_io import client as sdk
-from incident_io import models
 
 from router.simulator import server
+from tests.contract import sdks
 
 KEY = "any key"
 # The client warns of its vendor's first version, which the router still offers.
@@ -29,7 +28,7 @@ def vendor(simulator):
     for one in simulator.app.state.vendors.values():
         one.reset()
     base = f"{simulator.url}/incident-io"
-    with sdk.AuthenticatedClient(base_url=base, token=KEY, raise_on_unexpected_status=True) as client:
+    with sdks.incident_io.AuthenticatedClient(base_url=base, token=KEY, raise_on_unexpected_status=True) as client:
         yield client
 
 
@@ -42,12 +41,16 @@ def done(area: str, name: str, vendor, *arguments, status: int = 200, **more):
 
 
 def created_v1(vendor, key: str = "k1", **more):
-    body = models.IncidentsCreatePayloadV1.from_dict({"idempotency_key": key, "visibility": "public", **more})
+    body = sdks.incident_io_models.IncidentsCreatePayloadV1.from_dict(
+        {"idempotency_key": key, "visibility": "public", **more}
+    )
     return done("incidents_v1", "incidents_v1_create", vendor, body=body).incident
 
 
 def created_v2(vendor, key: str = "k2", **more):
-    body = models.IncidentsCreatePayloadV2.from_dict({"idempotency_key": key, "visibility": "public", **more})
+    body = sdks.incident_io_models.IncidentsCreatePayloadV2.from_dict(
+        {"idempotency_key": key, "visibility": "public", **more}
+    )
     return done("incidents_v2", "incidents_v2_create", vendor, body=body).incident
 
 
@@ -85,14 +88,14 @@ def posted(vendor, key: str = "p1", **more):
         "notify_subscribers": False,
         **more,
     }
-    body = models.StatusPagesCreateStatusPageIncidentPayloadV2.from_dict(fields)
+    body = sdks.incident_io_models.StatusPagesCreateStatusPageIncidentPayloadV2.from_dict(fields)
     name = "status_pages_v2_create_status_page_incident"
     return done("status_pages_v2", name, vendor, status=201, body=body).status_page_incident
 
 
 def updated(vendor, post_id: str, **more):
     fields = {"status_page_incident_id": post_id, "message": "Still.", "notify_subscribers": False, **more}
-    body = models.StatusPagesCreateStatusPageIncidentUpdatePayloadV2.from_dict(fields)
+    body = sdks.incident_io_models.StatusPagesCreateStatusPageIncidentUpdatePayloadV2.from_dict(fields)
     name = "status_pages_v2_create_status_page_incident_update"
     return done("status_pages_v2", name, vendor, status=201, body=body).status_page_incident_update
 
@@ -134,7 +137,9 @@ def test_an_edit_changes_what_it_names_and_nothing_else(vendor):
     first = created_v1(vendor, name="Checkout is down", summary="It is.", severity_id=severities(vendor)["Minor"])
     closed = next(one for one in statuses(vendor).values() if one.category.value == "closed")
     change = {"severity_id": severities(vendor)["Critical"], "incident_status_id": closed.id}
-    body = models.IncidentsEditPayloadV2.from_dict({"incident": change, "notify_incident_channel": False})
+    body = sdks.incident_io_models.IncidentsEditPayloadV2.from_dict(
+        {"incident": change, "notify_incident_channel": False}
+    )
     after = done("incidents_v2", "incidents_v2_edit", vendor, first.id, body=body).incident
     assert (after.severity.name, after.incident_status.category.value) == ("Critical", "closed")
     assert (after.name, after.summary) == ("Checkout is down", "It is.")
@@ -186,7 +191,7 @@ def test_a_post_lives_through_its_updates_and_its_components_with_it(vendor, sim
 
 def test_a_post_is_renamed(vendor):
     first = posted(vendor)
-    body = models.StatusPagesUpdateStatusPageIncidentPayloadV2.from_dict({"name": "Payments fail"})
+    body = sdks.incident_io_models.StatusPagesUpdateStatusPageIncidentPayloadV2.from_dict({"name": "Payments fail"})
     name = "status_pages_v2_update_status_page_incident"
     done("status_pages_v2", name, vendor, first.id, body=body)
     assert shown(vendor, first.id).name == "Payments fail"

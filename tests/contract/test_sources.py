@@ -1,5 +1,6 @@
 """Every kind of source sits the same examination; adding a case is adding a file to ``tests/data/sources/<kind>/``."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -25,10 +26,17 @@ anything = st.recursive(
 
 
 def source(kind: str, settings: dict | None = None) -> base.Source:
-    config = registry.KINDS[kind].config(kind=kind, auth="none", **(settings or {}))
+    return built(kind, json.dumps(settings or {}))
+
+
+@functools.cache
+def built(kind: str, settings: str) -> base.Source:
+    """One source for every body that it gets, as in the router."""
+    config = registry.KINDS[kind].config(kind=kind, auth="none", **json.loads(settings))
     return registry.build("here", config).source
 
 
+@functools.cache
 def cases(kind: str) -> list[dict]:
     return [json.loads(path.read_text()) for path in CASES if path.parent.name == kind]
 

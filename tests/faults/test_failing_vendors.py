@@ -73,10 +73,10 @@ def test_what_is_refused_for_good_is_not_tried_again_and_the_rest_goes_on(stage)
     assert [call["status"] for call in creates] == [422]
 
 
-def test_the_date_that_incident_io_asks_for_is_in_the_form_that_is_tested(stage):
-    at, _ = stage
-    at.fault(vendor="incident-io", action="429", retry_after=2)
-    status, answer = harness.ask(f"{at.url}/incident-io/v1/severities", token="any key")
+def test_the_date_that_incident_io_asks_for_is_in_the_form_that_is_tested():
+    with harness.vendors() as at:
+        at.fault(vendor="incident-io", action="429", retry_after=2)
+        status, answer = harness.ask(f"{at.url}/incident-io/v1/severities", token="any key")
     assert status == 429
     asked = email.utils.parsedate_to_datetime(answer["rate_limit"]["retry_after"]).timestamp()
     assert 0 <= asked - time.time() <= 2

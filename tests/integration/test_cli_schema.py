@@ -2,7 +2,7 @@
 
 import json
 
-import jsonschema
+import jsonschema_rs
 
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
@@ -14,7 +14,7 @@ def test_the_schema_is_printed_with_the_configured_destinations_and_without_keys
     done = run("schema", "--config", str(file), WEBHOOK_TOKEN="", KEY="")
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
-    jsonschema.Draft202012Validator.check_schema(made)
+    jsonschema_rs.meta.validate(made)
     opens = made["$defs"]["rule"]["properties"]["open"]["items"]["anyOf"]
     assert {entry["properties"]["at"]["const"] for entry in opens} == {
         "on-call", "public-page", "devhelm", "devhelm-page",
@@ -34,6 +34,6 @@ def test_where_there_is_no_configuration_anything_may_be_opened(tmp_path, monkey
     done = run("schema", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "There is no incident-router.yaml here" in done.stderr
-    made = jsonschema.Draft202012Validator(json.loads(done.stdout))
+    made = jsonschema_rs.Draft202012Validator(json.loads(done.stdout))
     assert made.is_valid({"rules": [{"name": "x", "when": {}, "open": [{"at": "anywhere", "z": 1}]}]})
     assert not made.is_valid({"rules": [{"name": "x", "when": {}, "opens": []}]})

@@ -1,6 +1,7 @@
 """The tree as the structure tests see it: its files, and what can be read off a Python file without importing it."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -40,16 +41,33 @@ def line_count(path: Path) -> int:
     return len(path.read_text().splitlines())
 
 
-def functions(path: Path) -> Iterator[Function]:
+def functions(path: Path) -> tuple[Function, ...]:
     """Every function of a file, also methods and functions within functions."""
-    module = ast.parse(path.read_text())
-    methods = {id(child) for node in ast.walk(module) if isinstance(node, ast.ClassDef) for child in node.body}
-    for node in ast.walk(module):
+    return _functions(path, path.read_text())
+
+
+@functools.cache
+def _functions(path: Path, text: str) -> tuple[Function, ...]:
+    return tuple(_found(path, ast.parse(text)))
+
+
+def _found(path: Path, module: ast.Module) -> Iterator[Function]:
+    statements = list(_statements(module))
+    methods = {id(child) for node in statements if isinstance(node, ast.ClassDef) for child in node.body}
+    for node in statements:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             bound = id(node) in methods and not _is_static(node)
             positional = len(node.args.posonlyargs) + len(node.args.args) - bound
             yield Function(place(path, node.lineno), node.name, lines, positional)
+
+
+def _statements(within: ast.AST) -> Iterator[ast.AST]:
+    """No expression holds a function, and most of a tree are expressions."""
+    for node in ast.iter_child_nodes(within):
+        if isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+            yield node
+            yield from _statements(node)
 
 
 def _is_static(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

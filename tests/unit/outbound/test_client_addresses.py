@@ -1,6 +1,7 @@
 """Promises of where the one HTTP client calls: addresses that will never do, proxies, and this machine."""
 
 import asyncio
+import ssl
 
 import httpx
 import pytest
@@ -26,3 +27,17 @@ def test_the_proxy_of_the_environment_is_not_for_this_machine(wire, monkeypatch)
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     wire.answer(200, b"{}")
     assert wire.run(lambda http: http.call("GET", "/v1/things")).status == 200
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:1", "https://api.test"])
+def test_the_certificates_that_are_read_once_for_all_accounts_are_asked_of_every_host(base_url):
+    def trusted(name):
+        http = client.Client(name=name, base_url=base_url, headers={}, timeout_seconds=5, now=lambda: 0)
+        asyncio.run(http.aclose())
+        return http._http._transport._pool._ssl_context
+
+    found = trusted("one")
+    assert found is trusted("another")
+    assert found.verify_mode is ssl.CERT_REQUIRED
+    assert found.check_hostname
+    assert found.cert_store_stats()["x509_ca"] > 0

@@ -92,7 +92,7 @@ def hostile(chance: random.Random) -> str:
     """One label's value of a kind that monitoring really carries, dressed up at random."""
 
     def letters(length: int, alphabet: str = string.ascii_lowercase) -> str:
-        return "".join(chance.choice(alphabet) for _ in range(length))
+        return "".join(chance.choices(alphabet, k=length))
 
     numbers = [str(chance.randrange(256)) for _ in range(4)]
     mixed = string.ascii_letters + string.digits

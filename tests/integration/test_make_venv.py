@@ -1,0 +1,14 @@
+"""The script behind make that makes the environment, with the Python that runs these tests."""
+
+import subprocess
+import sys
+
+from tests.structure import tree
+
+
+def test_an_environment_is_made(tmp_path):
+    script = tree.ROOT / "scripts/make-venv"
+    command = [script, sys.executable, tmp_path / "venv"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert (tmp_path / "venv/bin/pip").exists()
