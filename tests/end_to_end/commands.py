@@ -1,11 +1,12 @@
-"""Commands run to their end as processes of their own, forked from one that has imported the program already.
+"""Commands as processes of their own, forked from one that has imported the program already.
 
 To import everything anew takes a command longer than most of them work, and there are hundreds in the tests. That the
-installed program starts by itself is seen where routers, webs and workers are started.
+installed program starts by itself is seen where a test starts a whole router, and by those of the command line.
 """
 
 import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+PROGRAM = str(Path(sys.executable).parent / "incident-router")
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["router.cli"])
 
@@ -24,7 +26,7 @@ def ran(
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("in", "out", "err")]
         streams[0].write_text(given)
-        said = (list(arguments), str(cwd or Path.cwd()), {**os.environ, **(environment or {})}, streams)
+        said = ([PROGRAM, *arguments], str(cwd or Path.cwd()), {**os.environ, **(environment or {})}, streams)
         process = _FORKS.Process(target=_run, args=said)
         process.start()
         process.join(timeout)
@@ -37,15 +39,53 @@ def ran(
         return subprocess.CompletedProcess(arguments, status, streams[1].read_text(), streams[2].read_text())
 
 
-def _run(arguments: list[str], cwd: str, environment: dict[str, str], streams: list[Path]) -> None:
+class Started:
+    """A command that goes on beside the test, with as much of ``subprocess.Popen`` as tests ask of it.
+
+    ``command`` begins with the program or a Python file. What it says goes to ``log``.
+    """
+
+    def __init__(self, command: list[str], cwd: Path, log: Path, environment: Mapping[str, str]) -> None:
+        self._command = command
+        streams = [Path(os.devnull), log, log]
+        self._process = _FORKS.Process(target=_run, args=(command, str(cwd), dict(environment), streams))
+        self._process.start()
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired(self._command, timeout or 0)
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def send_signal(self, number: int) -> None:
+        if self._process.pid is not None and self._process.exitcode is None:
+            os.kill(self._process.pid, number)
+
+
+def _run(command: list[str], cwd: str, environment: dict[str, str], streams: list[Path]) -> None:
     for number, stream in enumerate(streams):
-        opened = os.open(stream, os.O_RDWR | os.O_CREAT)
+        opened = os.open(stream, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)
         os.close(opened)
     sys.stdin = os.fdopen(0)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    program, *arguments = command
+    if program.endswith(".py"):
+        sys.argv = command
+        runpy.run_path(program, run_name="__main__")
+        return
 
     from router import cli
 

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +17,7 @@ from typing import Any
 from router.simulator import server
 from tests.end_to_end import commands
 
-COMMAND = str(Path(sys.executable).parent / "incident-router")
+COMMAND = commands.PROGRAM
 PATIENCE_SECONDS = 40.0
 TOKEN = "end-to-end"
 SHOWN_BY = {"public-page": "incident-io", "devhelm-page": "devhelm"}
@@ -95,14 +94,24 @@ def ask(url: str, body: Any = None, token: str = "", method: str | None = None) 
 
 
 class Process:
-    """A program that runs beside the test; what it says is kept in a file and shown where something fails."""
+    """A program that runs beside the test; what it says is kept in a file and shown where something fails.
 
-    def __init__(self, command: list[str], folder: Path, name: str, **environment: str) -> None:
+    Where it is ``forked`` it has been imported already.
+    """
+
+    def __init__(
+        self, command: list[str], folder: Path, name: str, *, forked: bool = False, **environment: str
+    ) -> None:
         self.log = folder / f"{name}.log"
+        surroundings = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | commands.Started
         with self.log.open("wb") as output:
-            self._process = subprocess.Popen(
-                command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **environment}
-            )
+            if forked:
+                self._process = commands.Started(command, folder, self.log, surroundings)
+            else:
+                self._process = subprocess.Popen(
+                    command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=surroundings
+                )
 
     @property
     def said(self) -> str:

@@ -74,7 +74,7 @@ class Town:
         else:
             more = ["--name", name + life, "--health-port", "0"]
         command = [harness.COMMAND, kind, "--config", str(self.file), *more]
-        self._processes[name] = harness.Process(command, self.folder, name + life, **harness.SECRETS)
+        self._processes[name] = harness.Process(command, self.folder, name + life, forked=True, **harness.SECRETS)
 
     def kill(self, name: str) -> None:
         """SIGKILL, and a fresh start."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class Scene:
         self.web = harness.Router(self._start([harness.COMMAND, "web", "--config", str(self.file)], "web"), self.file)
 
     def _start(self, command: list[str], name: str, **more: str) -> harness.Process:
-        process = harness.Process(command, self.folder, name, **self.environment, **more)
+        process = harness.Process(command, self.folder, name, forked=True, **self.environment, **more)
         self._stack.callback(process.stop)
         return process
 
@@ -41,7 +40,7 @@ class Scene:
         self, place: str, kind: str, point: str, without: str = "", sleeps: Path | None = None
     ) -> harness.Process:
         """A worker that dies at a point of an operation, or that stands still there until a file appears."""
-        command = [sys.executable, DIES, str(self.file), place, kind, point]
+        command = [DIES, str(self.file), place, kind, point]
         more = {"SLEEPS": str(sleeps)} if sleeps else {}
         return self._start(command, f"worker-that-dies-{point}", WITHOUT=without, **more)
 

@@ -43,7 +43,7 @@ class Place:
 
     def _start(self, kind: str, *more: str) -> harness.Process:
         command = [harness.COMMAND, kind, "--config", str(self._file), *more]
-        return harness.Process(command, self._folder, "-".join((kind, *more)), **harness.SECRETS)
+        return harness.Process(command, self._folder, "-".join((kind, *more)), forked=True, **harness.SECRETS)
 
     def kill_worker(self) -> None:
         """SIGKILL one of the two, and start it again."""
