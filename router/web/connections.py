@@ -9,6 +9,7 @@ from router.web import problems
 
 MOST_HEADER_BYTES = 64 * 1024
 IDLE_SECONDS = 75  # Longer than the minute that most senders and balancers keep a connection.
+LAST_SECONDS = 1.0  # How long a connection may stay silent that was made just before the server ends.
 
 
 class Patience(NamedTuple):
@@ -29,6 +30,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         self._patience = patience
         self._head_bytes = 0
         self._incomplete = False
+        self._last = False
         self._waiting: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,6 +45,25 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         """Forget the connection."""
         self._wait_no_more()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Answer one more request where one is on its way: who was let in is not sent away without a word."""
+        self._last = True
+        cycle: Any = self.cycle  # None before the first request.
+        answered = cycle is None or cycle.response_complete
+        if self._incomplete and answered:
+            return  # Of the next request the headers have not come yet.
+        if cycle is None:
+            self._wait_no_more()
+            self._waiting = self.loop.call_later(LAST_SECONDS, self.transport.close)
+        else:
+            super().shutdown()
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer; after the last request the connection is closed."""
+        super().on_headers_complete()
+        if self._last:
+            self.cycle.keep_alive = False
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of a request; the clock runs from its first to its last."""

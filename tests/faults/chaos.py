@@ -53,6 +53,7 @@ class Town:
         self.ports = [harness.free_port() for _ in range(2)]
         self._processes: dict[str, harness.Process] = {}
         self.kills: Counter[str] = Counter()
+        self.unanswered: list[str] = []
         self.topology = stack.enter_context(topologies.running(make(folder)))
         written = self.file.read_text().replace("pages: {updates_apart: 0s}", LIMITS)
         self.file.write_text(f"redis: {json.dumps(self.topology.settings)}\n{written}")
@@ -97,7 +98,8 @@ class Town:
             try:
                 url = f"http://127.0.0.1:{self.door(web)}/v1/webhooks/json"
                 status, _ = harness.ask(url, message.body, harness.TOKEN)
-            except (OSError, urllib.error.URLError, http.client.HTTPException):
+            except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
+                self.unanswered.append(repr(error))
                 status = 0
             answers.append(status)
             if status == 202:

@@ -1,0 +1,98 @@
+"""A server that ends answers whoever it has let in, and keeps nobody who says nothing."""
+
+import asyncio
+import time
+
+import pytest
+import uvloop
+
+from router.web import connections, serve
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+PARTS = [0, 10, REQUEST.index(b"\r\n\r\n") + 4, len(REQUEST) - 1]
+
+
+async def echo(scope, receive, send) -> None:
+    body = b""
+    while (message := await receive()).get("more_body"):
+        body += message["body"]
+    await send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"4")]})
+    await send({"type": "http.response.body", "body": body + message["body"]})
+
+
+async def answered(port: int, *parts: bytes) -> bytes:
+    """All that is answered to a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for part in parts:
+        writer.write(part)
+    writer.write_eof()
+    found = await reader.read()
+    writer.close()
+    return found
+
+
+def ending(body) -> None:
+    """Give a connection that was taken, and what makes the server end."""
+
+    async def main() -> None:
+        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve.serve(echo, "127.0.0.1", 0, started.set_result))
+        port = await started
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(30):
+            await body(reader, writer, port, serving)
+            await asyncio.wait([serving])
+        writer.close()
+
+    uvloop.run(main())
+
+
+async def refused(port: int) -> None:
+    """Wait until the server takes no new connections."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return
+        writer.close()
+        await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("before", PARTS)
+def test_a_request_on_a_connection_made_before_the_end_is_answered_and_the_connection_closed(before):
+    async def body(reader, writer, port, serving):
+        writer.write(REQUEST[:before])
+        assert (await answered(port, REQUEST)).endswith(b"body"), "whoever came earlier was taken earlier"
+        serving.cancel()
+        await refused(port)
+        writer.write(REQUEST[before:])
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 202 ")
+        assert b"connection: close" in answer
+        assert answer.endswith(b"body")
+
+    ending(body)
+
+
+def test_a_connection_that_stays_silent_holds_the_end_up_for_a_second_and_no_longer():
+    async def body(reader, _writer, port, serving):
+        assert await answered(port, REQUEST)
+        began = time.monotonic()
+        serving.cancel()
+        assert await reader.read() == b""
+        await asyncio.wait([serving])
+        assert connections.LAST_SECONDS - 0.1 < time.monotonic() - began < 5
+
+    ending(body)
+
+
+def test_a_connection_that_was_answered_and_is_kept_for_later_holds_nothing_up():
+    async def body(reader, writer, port, serving):
+        writer.write(REQUEST)
+        assert (await reader.readuntil(b"body")).startswith(b"HTTP/1.1 202 ")
+        began = time.monotonic()
+        serving.cancel()
+        assert await reader.read() == b""
+        assert time.monotonic() - began < connections.LAST_SECONDS
+
+    ending(body)
