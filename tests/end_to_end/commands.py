@@ -1,7 +1,7 @@
 """Commands as processes of their own, forked from one that has imported the program already.
 
 To import everything anew takes a command longer than most of them work, and there are hundreds in the tests. That the
-installed program starts by itself is seen where a test starts a whole router, and by those of the command line.
+installed program starts by itself is seen by the tests of the command line, of the console and of the README.
 """
 
 import multiprocessing

@@ -253,7 +253,8 @@ SECRETS = {"WEBHOOK_TOKEN": TOKEN, "KEY": "any key"}
 @contextlib.contextmanager
 def router(folder: Path, file: Path, **environment: str) -> Iterator[Router]:
     """`incident-router run` on an embedded Valkey."""
-    process = Process([COMMAND, "run", "--config", str(file)], folder, "router", **(SECRETS | environment))
+    command = [COMMAND, "run", "--config", str(file)]
+    process = Process(command, folder, "router", forked=True, **(SECRETS | environment))
     try:
         yield Router(process, file)
     finally:

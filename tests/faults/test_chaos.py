@@ -42,7 +42,6 @@ def test_whatever_is_killed_in_the_end_all_is_as_the_accepted_alerts_say(tmp_pat
     check(tmp_path, topologies.Standalone, CUT, FULL)
 
 
-@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_what_was_accepted_survives_the_primary_that_sentinel_replaces(tmp_path):
     check(tmp_path, watched.Watched, WATCHED_CUT, WATCHED_FULL)

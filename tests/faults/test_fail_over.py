@@ -12,7 +12,7 @@ from tests.faults import topologies
 from tests.faults import watched as watching
 from tests.integration import stage
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.long]
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
