@@ -1,82 +1,24 @@
 """From what an incident should look like to what it does look like at every vendor: lease, plan, perform, release."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from router.destinations import components
 from router.domain import fold, identity, plan, silence, timeline, timing
 from router.domain import incident as incidents
-from router.domain import operation as operations
 from router.domain import publication as publications
-from router.outbound import errors as outbound_errors
 from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import bound, desire, mutes, perform, storm, story, triage
+from router.worker import bound, mutes, perform, storm, story, triage
 from router.worker import pages as showing
+from router.worker import session as sessions
 
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
+_AT_ONCE = 1  # Microseconds since the epoch: long ago.
 _UNKNOWN_DESTINATION = "the destination is not configured any more"
-
-
-class Session:
-    """One incident under lease: its publications, and the only way to write them."""
-
-    def __init__(
-        self,
-        lease: publication_store.Lease,
-        store: publication_store.Publications,
-        ticks: Callable[[], int],
-        desires: desire.Desires,
-        pages: showing.Pages,
-    ) -> None:
-        self._pages = pages
-        self.lease = lease
-        self.desires = desires
-        self.publications = desire.with_missing(lease.incident, lease.publications)
-        self._store = store
-        self._ticks = ticks
-        self._claimed_at_tick = ticks()
-        self._writing = asyncio.Lock()
-
-    def now(self) -> int:
-        """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
-        return self.lease.claimed_at + self._ticks() - self._claimed_at_tick
-
-    @property
-    def incident(self) -> incidents.Incident:
-        """The incident as it was when the lease was taken."""
-        return self.lease.incident
-
-    def after(self, lease: publication_store.Lease) -> "Session":
-        """The same session after its incident has become another."""
-        return Session(lease, self._store, self._ticks, self.desires, self._pages)
-
-    async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
-        """The operation, knowing what other incidents say of the components that it touches."""
-        if not place.kind.public or operation.kind == "adopt":
-            return operation
-        touched: Mapping[str, str] = {}
-        if operation.kind not in {"resolve", "dismiss"}:
-            with contextlib.suppress(outbound_errors.Permanent):  # What is wrong with the fields, the call will tell.
-                touched = place.destination.touches(operation)
-        said = await self._pages.share(place.name, operation.episode, touched)
-        return msgspec.structs.replace(operation, others=dict(components.worst(said)))
-
-    async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
-        """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""
-        self.publications = [
-            publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
-            for p in self.publications
-        ]
-        # One write at a time: two on connections of their own may overtake one another, and the older would stay.
-        async with self._writing:
-            if not await self._store.record(self.lease, self.publications, events):
-                raise perform.LeaseLostError
 
 
 class Reconciler:
@@ -105,6 +47,7 @@ class Reconciler:
         self._pages = pages
         self._ticks = ticks
         self._log = log.get("worker")
+        self._interrupted: list[publication_store.Lease] = []
 
     async def gauge(self) -> None:
         """Bring the metrics of what stands before public pages up to date."""
@@ -114,11 +57,21 @@ class Reconciler:
         """Take incidents of the shard that want attention now."""
         return await self._store.claim(shard, most)
 
+    async def give_back(self) -> None:
+        """Give back the leases that could not be given back when the store was away: their incidents are due now."""
+        while self._interrupted:
+            lease = self._interrupted.pop()
+            try:
+                await self._store.release(lease, due=_AT_ONCE, finished=False)
+            except errors.StoreError:
+                self._interrupted.append(lease)
+                raise
+
     async def reconcile(self, lease: publication_store.Lease) -> bool:
         """Do for one incident what is to be done now; True where it has changed meanwhile and is due again."""
         try:
             desires = await self._pages.desires(public=self._is_public(lease))
-            session = Session(lease, self._store, self._ticks, desires, self._pages)
+            session = sessions.Session(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             lease = session.lease
             if self._storms is not None:
@@ -129,10 +82,11 @@ class Reconciler:
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
+            self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
 
-    async def _settled(self, session: Session) -> Session:
+    async def _settled(self, session: sessions.Session) -> sessions.Session:
         """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
         lease = session.lease
         now = session.now()
@@ -164,7 +118,7 @@ class Reconciler:
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
-    async def _rounds(self, session: Session) -> int:
+    async def _rounds(self, session: sessions.Session) -> int:
         """Work on all publications at once; go round again while one that another waits for has got on."""
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
@@ -174,7 +128,7 @@ class Reconciler:
                 break
         return min((rest.until for rest in rests if rest.until), default=0) if session.publications else 0
 
-    async def _round(self, session: Session, known: list[publications.Publication]) -> list[plan.Rest]:
+    async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Rest]:
         """Every publication as far as it goes now. All come to their end before a failure of one is told."""
         results = await asyncio.gather(*(self._advance(session, p) for p in known), return_exceptions=True)
         rests = []
@@ -184,7 +138,7 @@ class Reconciler:
             rests.append(result)
         return rests
 
-    async def _advance(self, session: Session, publication: publications.Publication) -> plan.Rest:
+    async def _advance(self, session: sessions.Session, publication: publications.Publication) -> plan.Rest:
         place = self._places.get(publication.destination)
         if place is None:
             return plan.Rest(_UNKNOWN_DESTINATION, waits_for="person")
@@ -208,7 +162,7 @@ class Reconciler:
 
     async def _step(
         self,
-        session: Session,
+        session: sessions.Session,
         place: bound.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
@@ -231,7 +185,7 @@ class Reconciler:
 
     async def _tally(
         self,
-        session: Session,
+        session: sessions.Session,
         before: publications.Publication,
         desired: publications.Desired,
         step: plan.Act,
@@ -248,7 +202,7 @@ class Reconciler:
 
     async def _rest(
         self,
-        session: Session,
+        session: sessions.Session,
         publication: publications.Publication,
         desired: publications.Desired,
         step: plan.Rest,
@@ -272,7 +226,9 @@ class Reconciler:
             return after
         return publication
 
-    def _measure(self, session: Session, was: publications.Publication, publication: publications.Publication) -> None:
+    def _measure(
+        self, session: sessions.Session, was: publications.Publication, publication: publications.Publication
+    ) -> None:
         incident = session.lease.incident
         if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - incident.accepted_at) / 1_000_000
@@ -292,7 +248,7 @@ def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> 
     return plan.Act(act.kind, "; ".join(reasons))
 
 
-def _finished(session: Session) -> bool:
+def _finished(session: sessions.Session) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
     if session.lease.incident.status != "closed":
         return False

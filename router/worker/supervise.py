@@ -155,6 +155,7 @@ class Worker:
 
     async def _reconcile_turn(self) -> None:
         """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
+        await self._reconciler.give_back()
         for shard in await self._bell.wait(self._pace.poll_seconds):
             await self._claim(shard)
 

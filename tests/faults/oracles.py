@@ -20,6 +20,7 @@ class Message:
     alert: str
     starts_at: int
     ends_at: int
+    source = "json"
 
     @property
     def body(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def check(folder: Path, make: Callable[[Path], topologies.Topology], cut: Length
     report = chaos.run(folder, make, seed=seed, count=count, incident_keys=incident_keys, kills=total)
     print(said(report))
     assert report.wrong == [], said(report)
+    assert report.settled_seconds < chaos.SETTLED_SECONDS, said(report)
     assert report.accepted == 2 * count
     assert report.kills == kills
     assert all(status in {0, 202} or status >= 500 for status in report.answers), said(report)

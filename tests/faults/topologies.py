@@ -82,8 +82,8 @@ class Valkey:
 class Standalone:
     """One server that writes every entry to its disk: it is killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self._valkey = Valkey(folder / "valkey", *DURABLE)
+    def __init__(self, folder: Path, *more: str) -> None:
+        self._valkey = Valkey(folder / "valkey", *DURABLE, *more)
         self.settings: dict[str, Any] = {"url": f"redis://127.0.0.1:{self._valkey.port}"}
 
     def server(self) -> servers.Server:

@@ -20,7 +20,7 @@ from router import settings as configuration
 from router.assembly import running
 from router.destinations.devhelm import incidents
 from router.store import keys, publications, stream
-from router.worker import perform, reconcile
+from router.worker import perform, session
 
 
 def die() -> None:
@@ -65,13 +65,13 @@ def arm_acknowledgement() -> None:
 def do_without(part: str) -> None:
     """Take away one of the things that keep incidents from being opened twice."""
     if part == "intent":
-        record = reconcile.Session.record
+        record = session.Session.record
 
         async def recording(self, publication, *events):
             if publication.intent is None:
                 await record(self, publication, *events)
 
-        reconcile.Session.record = recording
+        session.Session.record = recording
     elif part == "find":
 
         async def nothing(_self, _operation):

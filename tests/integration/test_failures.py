@@ -243,9 +243,9 @@ def test_a_worker_that_died_after_the_intent_is_followed_by_one_that_looks_first
 
 
 def stage_session(on, lease):
-    from router.worker import desire, reconcile
+    from router.worker import desire, session
 
-    return reconcile.Session(lease, on.publications, lambda: 0, desire.Desires(stage.render), on.pages)
+    return session.Session(lease, on.publications, lambda: 0, desire.Desires(stage.render), on.pages)
 
 
 def intent_of(publication):

@@ -107,6 +107,23 @@ def test_a_delivery_is_folded_and_shown_without_being_asked_for(with_redis):
     running(with_redis, play, vendor.on_call(at))
 
 
+def test_what_it_left_itself_since_the_store_was_away_is_finished_long_before_its_lease_ends(
+    with_redis,
+):
+    at = vendor.Vendor()
+    at.before = [errors.Unavailable("Redis cannot be reached")]
+
+    async def play(on):
+        await on.deliver(stage.firing())
+
+        async def opened():
+            return at.states() == ["open"]
+
+        await until(opened)
+
+    running(with_redis, play, vendor.on_call(at))
+
+
 def test_what_another_worker_left_unfinished_is_taken_over(with_redis):
     at = vendor.Vendor()
 

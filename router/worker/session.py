@@ -1,0 +1,73 @@
+"""One incident under lease: what stands at the vendors is known here, and written down from here alone."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from router.destinations import components
+from router.domain import incident as incidents
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.domain import timeline
+from router.outbound import errors as outbound_errors
+from router.store import publications as publication_store
+from router.worker import bound, desire, perform
+from router.worker import pages as showing
+
+
+class Session:
+    """One incident under lease: its publications, and the only way to write them."""
+
+    def __init__(
+        self,
+        lease: publication_store.Lease,
+        store: publication_store.Publications,
+        ticks: Callable[[], int],
+        desires: desire.Desires,
+        pages: showing.Pages,
+    ) -> None:
+        self._pages = pages
+        self.lease = lease
+        self.desires = desires
+        self.publications = desire.with_missing(lease.incident, lease.publications)
+        self._store = store
+        self._ticks = ticks
+        self._claimed_at_tick = ticks()
+        self._writing = asyncio.Lock()
+
+    def now(self) -> int:
+        """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
+        return self.lease.claimed_at + self._ticks() - self._claimed_at_tick
+
+    @property
+    def incident(self) -> incidents.Incident:
+        """The incident as it was when the lease was taken."""
+        return self.lease.incident
+
+    def after(self, lease: publication_store.Lease) -> "Session":
+        """The same session after its incident has become another."""
+        return Session(lease, self._store, self._ticks, self.desires, self._pages)
+
+    async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
+        """The operation, knowing what other incidents say of the components that it touches."""
+        if not place.kind.public or operation.kind == "adopt":
+            return operation
+        touched: Mapping[str, str] = {}
+        if operation.kind not in {"resolve", "dismiss"}:
+            with contextlib.suppress(outbound_errors.Permanent):  # What is wrong with the fields, the call will tell.
+                touched = place.destination.touches(operation)
+        said = await self._pages.share(place.name, operation.episode, touched)
+        return msgspec.structs.replace(operation, others=dict(components.worst(said)))
+
+    async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
+        """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""
+        self.publications = [
+            publication if (p.episode, p.destination) == (publication.episode, publication.destination) else p
+            for p in self.publications
+        ]
+        # One write at a time: two on connections of their own may overtake one another, and the older would stay.
+        async with self._writing:
+            if not await self._store.record(self.lease, self.publications, events):
+                raise perform.LeaseLostError

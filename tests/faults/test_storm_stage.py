@@ -1,0 +1,125 @@
+"""A storm in large bodies at a store that is nearly full: what is accepted is processed, in a few calls an incident."""
+
+import contextlib
+import datetime as dt
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from tests.faults import chaos, oracles, topologies
+
+IS_FULL = os.environ.get("CHAOS") == "full"
+BODIES, ALERTS, KEYS = (1_000 if IS_FULL else 200), 100, 50
+KILLS = {"worker": 3, "web": 1, "valkey": 1}
+MEMORY_MB = 40 if IS_FULL else 12
+MOST_OPERATIONS = 3  # For each incident, at each vendor's incidents.
+BEGAN_AT, ENDED_AT = 1_795_000_000_000, 1_795_000_600_000  # Milliseconds.
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What an Alertmanager sends in one body: alerts of one incident."""
+
+    messages: tuple[oracles.Message, ...]
+    source = "alertmanager"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return {"version": "4", "groupKey": "g", "receiver": "r", "status": "firing", "alerts": list(self._alerts())}
+
+    def _alerts(self) -> Iterator[dict[str, Any]]:
+        for one in self.messages:
+            over = {"endsAt": written(one.ends_at)} if one.ends_at else {}
+            yield {
+                "status": "resolved" if one.ends_at else "firing",
+                "labels": {
+                    "alertname": "Down",
+                    "env": "chaos",
+                    "key": one.key,
+                    "instance": f"{one.alert}.example:9100",
+                },
+                "startsAt": written(one.starts_at),
+                "fingerprint": one.alert,
+            } | over
+
+
+class Oracle(oracles.Oracle):
+    """Is told of deliveries, which stand or fall with all of their alerts."""
+
+    def accept(self, delivery: Delivery) -> None:
+        for one in delivery.messages:
+            super().accept(one)
+
+
+def written(milliseconds: int) -> str:
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat()
+
+
+def storm(chance: random.Random) -> list[Delivery]:
+    """First bodies say that alerts fire; then others say it again of even keys, and of odd ones that it is over."""
+    first, then = [], []
+    for number in range(BODIES // 2):
+        key = number % KEYS
+        alerts = [f"{key:04x}{number // KEYS:04x}{alert:08x}" for alert in range(ALERTS)]
+        fires = tuple(oracles.Message(f"k{key}", alert, BEGAN_AT, 0) for alert in alerts)
+        over = tuple(oracles.Message(f"k{key}", alert, BEGAN_AT, ENDED_AT) for alert in alerts)
+        first.append(Delivery(fires))
+        then.append(Delivery(over if key % 2 else fires))
+    chance.shuffle(first)
+    chance.shuffle(then)
+    return first + then
+
+
+def operations(town: chaos.Town) -> Counter[str]:
+    """How often each of incident.io's incidents was written to, the call that made it and was answered included."""
+    found = Counter(one["id"] for one in town.vendors.state()["incident-io"]["incidents"])
+    for call in town.vendors.calls("POST", vendor="incident-io"):
+        if call["path"].startswith("/v2/incidents/"):
+            found[call["path"].split("/")[3]] += 1
+    return found
+
+
+def peak(town: chaos.Town) -> int:
+    """The most memory that Valkey has used, bytes."""
+    with contextlib.closing(redis.Redis.from_url(town.topology.settings["url"])) as connection:
+        return int(connection.info("memory")["used_memory_peak"])
+
+
+def refusals(town: chaos.Town) -> int:
+    """How many deliveries were refused since the memory was nearly full."""
+    return sum((town.folder / f"web-{number}.log").read_text().count("of its memory") for number in range(2))
+
+
+@pytest.mark.timeout(240)
+def test_a_storm_at_a_store_that_is_nearly_full_loses_and_doubles_nothing_and_calls_few_times(tmp_path):
+    seed = int(os.environ.get("CHAOS_SEED", "20261121"))
+    chance = random.Random(seed)
+    seen: dict[str, Any] = {}
+
+    def look(town: chaos.Town) -> None:
+        seen.update(operations=operations(town), refusals=refusals(town), peak_mb=peak(town) / 1_048_576)
+
+    report = chaos.play(
+        tmp_path,
+        lambda folder: topologies.Standalone(folder, "--maxmemory", f"{MEMORY_MB}mb"),
+        storm(chance),
+        Oracle(),
+        seed=seed,
+        chance=chance,
+        kills=[kind for kind, times in KILLS.items() for _ in range(times)],
+        then=look,
+    )
+    print(f"seed {seed}: {report} {seen}")
+    assert report.wrong == []
+    assert report.accepted == 2 * BODIES * ALERTS
+    assert report.settled_seconds < chaos.SETTLED_SECONDS
+    assert report.answers.keys() <= {0, 202, 503}
+    assert seen["refusals"] > 0, "the memory was never near"
+    assert KEYS // 2 <= len(seen["operations"]) <= KEYS, "what was over before it could be opened need not be"
+    assert max(seen["operations"].values()) <= MOST_OPERATIONS
