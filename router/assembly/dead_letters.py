@@ -9,8 +9,8 @@ from router import settings as configuration
 from router.assembly import pages
 from router.domain import identity, timeline
 from router.domain import publication as publications
+from router.store import buried, sight
 from router.store import incidents as incident_store
-from router.store import sight, stream
 
 
 class DeadLetter(NamedTuple):
@@ -37,7 +37,7 @@ class DeadLetters:
     def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         self._publications = pages.publications(settings, connection)
         self._incidents = incident_store.Incidents(connection)
-        self._buried = stream.Buried(connection)
+        self._buried = buried.Buried(connection)
 
     async def read(self) -> list[DeadLetter]:
         """All that a person has not let go, the oldest first, as they are now."""
@@ -89,9 +89,9 @@ class DeadLetters:
         await self._incidents.change(one.incident, make)
 
 
-def _merged(buried: list[stream.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
+def _merged(graves: list[buried.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
     """Both kinds in one order; of the same time, deliveries stand first, in the order in which they came."""
-    found = [DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in buried]
+    found = [DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in graves]
     found += sorted(operations, key=lambda one: one.id)
     return sorted(found, key=lambda one: one.since)
 

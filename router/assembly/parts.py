@@ -151,7 +151,7 @@ def worker(
     lease_seconds = _lease_seconds(settings, at)
     bell, at_gate, handed_in = supervise.Bell(), gate.Gate(connection), inbox(settings, connection)
     confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
-    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled, replicas=confirming)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED, replicas=confirming)
     silenced = mutes.Mutes(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))

@@ -5,6 +5,7 @@
 | ``ir:{inbox}:stream``            | stream | accepted deliveries, ``h`` packed, ``b`` the body | until processed |
 | ``ir:{inbox}:archive``           | stream | deliveries that were processed, as in the inbox   | as configured   |
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
+| ``ir:{inbox}:mark``              | string | nothing: written for replicas to confirm it       | for ever        |
 | ``ir:{inbox}:suspects``          | hash   | entry → how many began it again, and the last     | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
@@ -52,6 +53,7 @@ INBOX = "ir:{inbox}:stream"
 ARCHIVE = "ir:{inbox}:archive"
 DEAD = "ir:{inbox}:dead"
 SUSPECTS = "ir:{inbox}:suspects"
+INBOX_MARK = "ir:{inbox}:mark"
 QUARANTINE = "ir:{inbox}:quarantine"
 SILENCES = "ir:{silences}:all"
 GATE = "ir:{pages}:gate"

@@ -130,8 +130,13 @@ class Reader:
         *,
         life: str = "",
         archives: bool = False,
+        replicas: confirming.Replicas | None = None,
     ) -> None:
-        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
+        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive.
+
+        Nothing is begun again while ``replicas`` would not confirm what came of it.
+        """
+        self._replicas = replicas or confirming.Replicas(connection)
         self._life = life or consumer
         self._connection = connection
         self._archives = archives
@@ -178,9 +183,14 @@ class Reader:
         return _entries(answer)
 
     async def suspect(self, entry: Entry) -> int:
-        """Count that this entry is begun again, and return by how many it was; 0 where it is no longer pending."""
+        """Count that this entry is begun again, and return by how many it was; 0 where it is no longer pending.
+
+        ``Unavailable``, and nothing is counted, while too few replicas confirm anything: who dies then did not of this.
+        """
         arguments = [keys.GROUP, entry.id, self._life]
         async with client.failures():
+            if self._replicas.least:
+                await self._replicas.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
             return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
 
     async def absolve(self, entry: Entry) -> None:
@@ -209,47 +219,6 @@ class Reader:
         """Move an entry that cannot be processed to the dead letters; nothing of it is lost."""
         async with client.failures():
             await self._scripts.run("bury", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
-
-
-class Grave(NamedTuple):
-    """A delivery that could not be processed: why, since when (microseconds), and its body as received."""
-
-    id: str
-    reason: str
-    buried_at: int
-    body: bytes
-
-
-class Buried:
-    """The deliveries that could not be processed, for people."""
-
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
-        self._connection = connection
-        self._scripts = scripts.Scripts(connection)
-
-    async def read(self, begin: str = "-", most: int | None = None) -> list[Grave]:
-        """All of them, the oldest first; or ``most``, from a place of the stream on (``(ID``: from behind it on)."""
-        async with client.failures():
-            entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
-        return [
-            Grave(identity.decode(), fields[b"reason"].decode(), int(identity.split(b"-")[0]) * 1000, fields[b"b"])
-            for identity, fields in entries
-        ]
-
-    async def size(self) -> int:
-        """How many there are."""
-        async with client.failures():
-            return int(await self._connection.xlen(keys.DEAD))
-
-    async def redrive(self, identity: str) -> bool:
-        """Move one back into the inbox; False where it is no longer there."""
-        async with client.failures():
-            return bool(await self._scripts.run("exhume", [keys.DEAD, keys.INBOX], [identity]))
-
-    async def drop(self, identity: str) -> None:
-        """Let one go for good."""
-        async with client.failures():
-            await self._connection.xdel(keys.DEAD, identity)
 
 
 def _entries(answer: Any) -> list[Entry]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from router.store import client, incidents, keys
+from router.store import buried, client, incidents, keys
 from tests.end_to_end import harness
 from tests.faults import oracles, topologies
 
@@ -223,8 +223,8 @@ async def _differences(town: Town, oracle: oracles.Oracle, connection: Any) -> A
     waiting = await connection.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"
-    if await connection.xlen(keys.DEAD):
-        yield "there are dead letters"
+    for grave in await buried.Buried(connection).read():
+        yield f"a dead letter: {grave.reason}"
     firing = oracle.firing()
     names = {f'chaos{{labels.key="{key}"}}': key for key in firing}
     held = await incidents.Incidents(connection).read(names)

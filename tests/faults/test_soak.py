@@ -94,7 +94,7 @@ class TestThatWhatIsWrongIsFound:
 
     @pytest.fixture
     def tried(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(trial, "SETTLE_SECONDS", 6.0)
+        monkeypatch.setattr(trial, "SETTLE_SECONDS", 4.0)
 
         def tried(change) -> trial.Findings:
             place = town.Town(tmp_path)

@@ -19,7 +19,7 @@ ILLS = [
     ("500", 0.05),
     ("truncate", 0.03),
 ]
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 200.0
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from router import settings
 from router.assembly import dead_letters
-from router.store import keys, stream
+from router.store import buried, keys, stream
 from tests.integration import stage, vendor
 
 
@@ -106,6 +106,6 @@ def test_a_delivery_that_could_not_be_processed_goes_back_whole(with_redis, conf
 
 def test_what_is_gone_is_not_tried_again(with_redis):
     async def body(connection):
-        assert not await stream.Buried(connection).redrive("1-1")
+        assert not await buried.Buried(connection).redrive("1-1")
 
     with_redis(body)

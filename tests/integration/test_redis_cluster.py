@@ -148,6 +148,24 @@ def test_where_a_delivery_changes_nothing_that_is_confirmed_as_well(with_cluster
     with_cluster(play)
 
 
+def test_nothing_is_begun_again_and_counted_while_replicas_are_away(with_cluster):
+    """Workers that are killed meanwhile were not killed by what they did not begin."""
+
+    async def play(connection):
+        await stage.Stage(connection).deliver(stage.firing())
+        reader = stage.Stage(connection).reader
+        await reader.prepare()
+        (entry,) = await reader.read(10, None)
+        for number in range(5):
+            life = stream.Reader(connection, "w1", life=f"{number}", replicas=replicas.Replicas(connection, 2, 0.02))
+            with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+                await life.suspect(entry)
+        sure = stream.Reader(connection, "w1", life="5", replicas=replicas.Replicas(connection, 1, 5.0))
+        assert await sure.suspect(entry) == 1
+
+    with_cluster(play)
+
+
 def confirmed(connection, least: int, consumer: str) -> stage.Stage:
     """A worker whose incidents so many replicas have to have; each server has one."""
     of = replicas.Replicas(connection, least, 0.1)

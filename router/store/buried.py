@@ -1,0 +1,48 @@
+"""Deliveries that left the way of an alert since they could not be processed: kept as received, for people."""
+
+from typing import Any, NamedTuple
+
+import redis.asyncio
+
+from router.store import client, keys, scripts
+
+
+class Grave(NamedTuple):
+    """A delivery that could not be processed: why, since when (microseconds), and its body as received."""
+
+    id: str
+    reason: str
+    buried_at: int
+    body: bytes
+
+
+class Buried:
+    """The deliveries that could not be processed, for people."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+
+    async def read(self, begin: str = "-", most: int | None = None) -> list[Grave]:
+        """All of them, the oldest first; or ``most``, from a place of the stream on (``(ID``: from behind it on)."""
+        async with client.failures():
+            entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
+        return [
+            Grave(identity.decode(), fields[b"reason"].decode(), int(identity.split(b"-")[0]) * 1000, fields[b"b"])
+            for identity, fields in entries
+        ]
+
+    async def size(self) -> int:
+        """How many there are."""
+        async with client.failures():
+            return int(await self._connection.xlen(keys.DEAD))
+
+    async def redrive(self, identity: str) -> bool:
+        """Move one back into the inbox; False where it is no longer there."""
+        async with client.failures():
+            return bool(await self._scripts.run("exhume", [keys.DEAD, keys.INBOX], [identity]))
+
+    async def drop(self, identity: str) -> None:
+        """Let one go for good."""
+        async with client.failures():
+            await self._connection.xdel(keys.DEAD, identity)
