@@ -6,7 +6,7 @@
 | ``ir:{inbox}:archive``           | stream | deliveries that were processed, as in the inbox   | as configured   |
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
 | ``ir:{inbox}:mark``              | string | nothing: written for replicas to confirm it       | for ever        |
-| ``ir:{inbox}:suspects``          | hash   | entry → how many began it again, and the last     | a week          |
+| ``ir:{inbox}:suspects``          | hash   | entry → the lives of workers that began it again  | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |

@@ -186,6 +186,7 @@ def test_how_often_an_entry_was_begun_again_is_counted_for_each_by_itself(with_r
         lives = [stream.Reader(connection, "w1", life=f"life-{number}") for number in range(3)]
         assert [await one.suspect(first) for one in lives] == [1, 2, 3]
         assert [await lives[2].suspect(first) for _ in range(3)] == [3, 3, 3]  # It tries again, and lives.
+        assert [await one.suspect(first) for one in lives] == [3, 3, 3]  # They are slow, and take it from one another.
         assert await reader.suspect(second) == 1
         await reader.done([first, second])
         assert await reader.suspect(first) == 0
