@@ -61,13 +61,13 @@ rules:
 """
 
 
-def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """Ask until it is so; fail, saying what did not come to pass."""
+def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECONDS, every: float = 0.05) -> Any:
+    """Ask until it is so, ``every`` so many seconds; fail, saying what did not come to pass."""
     deadline = time.monotonic() + seconds
     while not (found := met()):
         if time.monotonic() > deadline:
             raise AssertionError(f"within {seconds:g} s it did not come to pass that {what}")
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 
@@ -131,6 +131,14 @@ class Process:
         """SIGKILL: no time for last words."""
         self._process.kill()
         self._process.wait()
+
+    def lives(self, seconds: float) -> bool:
+        """Whether it is still there after so long; known earlier where it ends."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
 
     def ended(self) -> int:
         """Wait until it has ended by itself, and return its status."""

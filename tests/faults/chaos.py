@@ -51,7 +51,7 @@ class Town:
         self.folder = folder
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
-        self.file = harness.configure(folder, self.vendors, timeout=2, rules=RULES)
+        self.file = harness.configure(folder, self.vendors, timeout=3, rules=RULES)
         self.ports = [harness.free_port() for _ in range(2)]
         self._processes: dict[str, harness.Process] = {}
         self.kills: Counter[str] = Counter()

@@ -23,12 +23,16 @@ class Scene:
             self.file.write_text(self.file.read_text().replace("pages: {updates_apart: 0s}", limits))
         self.valkey = stack.enter_context(embedded.running(folder / "valkey"))
         self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
-        self.web = harness.Router(self._start([harness.COMMAND, "web", "--config", str(self.file)], "web"), self.file)
+        self.web = self.another_web("web")
 
     def _start(self, command: list[str], name: str, **more: str) -> harness.Process:
         process = harness.Process(command, self.folder, name, forked=True, **self.environment, **more)
         self._stack.callback(process.stop)
         return process
+
+    def another_web(self, name: str) -> harness.Router:
+        command = [harness.COMMAND, "web", "--config", str(self.file), "--console-port", "0"]
+        return harness.Router(self._start(command, name), self.file)
 
     def worker(self, name: str = "w1") -> harness.Process:
         command = [harness.COMMAND, "worker", "--config", str(self.file), "--name", name, "--health-port", "0"]

@@ -1,6 +1,7 @@
 """Alerts of 2,000 incidents at once: few open in a while, one incident tells of the others, none is lost or doubled."""
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ STORM = f"storm: {{incidents: {MOST}, within: {WITHIN_SECONDS}s, destinations: [
 
 
 class Place:
-    """One web, two workers, their Valkey and both vendors."""
+    """Two webs, three workers, their Valkey and both vendors."""
 
     def __init__(self, folder: Path, at: harness.Vendors, valkey: topologies.Topology) -> None:
         self.at = at
@@ -37,22 +38,23 @@ class Place:
         self._file = harness.configure(folder, at, rules=RULES)
         self._file.write_text(f"redis: {{url: {valkey.settings['url']}}}\n{STORM}{self._file.read_text()}")
         self.connection = redis.Redis.from_url(valkey.settings["url"])
-        self.workers = [self._start("worker", "--name", f"w{number}", "--health-port", "0") for number in range(2)]
-        self._web = self._start("web", "--console-port", "0")
-        self._url = self._web.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1]
+        self.workers = [self._start("worker", "--name", f"w{number}", "--health-port", "0") for number in range(3)]
+        self._webs = [self._start("web", "--console-port", str(harness.free_port())) for _ in range(2)]
+        urls = [web.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1] for web in self._webs]
+        self._urls = itertools.cycle(urls)
 
     def _start(self, kind: str, *more: str) -> harness.Process:
         command = [harness.COMMAND, kind, "--config", str(self._file), *more]
         return harness.Process(command, self._folder, "-".join((kind, *more)), forked=True, **harness.SECRETS)
 
     def kill_worker(self) -> None:
-        """SIGKILL one of the two, and start it again."""
+        """SIGKILL one of them, and start it again."""
         self.workers[0].kill()
         self.workers[0] = self._start("worker", "--name", "w0", "--health-port", "0")
 
     def stop(self) -> None:
         self.connection.close()
-        for one in (self._web, *self.workers):
+        for one in (*self._webs, *self.workers):
             one.kill()
 
     def says(self, status: str, numbers: range) -> None:
@@ -60,7 +62,7 @@ class Place:
         for first in range(numbers.start, numbers.stop, 1000):
             alerts = [told(status, number) for number in range(first, min(first + 1000, numbers.stop))]
             body = {"version": "4", "groupKey": "g", "receiver": "r", "status": status, "alerts": alerts}
-            code, answer = harness.ask(f"{self._url}/v1/webhooks/alertmanager", body, harness.TOKEN)
+            code, answer = harness.ask(f"{next(self._urls)}/v1/webhooks/alertmanager", body, harness.TOKEN)
             assert code == 202, answer
 
     def waiting(self) -> int:
