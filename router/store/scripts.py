@@ -91,27 +91,27 @@ class Scripts:
         """WAIT speaks of one server: it is asked once of one, and once for each call of a cluster."""
         if clusters.of(self._client):
             return await _all(self.run_confirmed(name, *call, confirming) for call in calls)
-        script = self._scripts[name]
-        commands = []
-        for keys, arguments in calls:
-            _check(name, keys)
-            commands.append((len(keys), *keys, *arguments))
-        try:
-            return await confirming.write("", [("EVALSHA", script.sha, *command) for command in commands])
-        except exceptions.NoScriptError:
-            return await confirming.write("", [("EVAL", self._texts[name], *command) for command in commands])
+        return await self._at_one(name, calls, confirming)
 
     async def run_confirmed(
         self, name: str, keys: list[str], arguments: list[Any], confirming: replicas.Replicas
     ) -> Any:
         """Run a script; ``Unavailable`` where too few replicas have confirmed what it wrote."""
-        script = self._scripts[name]
-        _check(name, keys)
-        command = (len(keys), *keys, *arguments)
+        return (await self._at_one(name, [(keys, arguments)], confirming))[0]
+
+    async def _at_one(
+        self, name: str, calls: Sequence[tuple[list[str], list[Any]]], confirming: replicas.Replicas
+    ) -> list[Any]:
+        """Run a script some times at one server, in one round trip, and have replicas confirm all of it together."""
+        commands = []
+        for keys, arguments in calls:
+            _check(name, keys)
+            commands.append((len(keys), *keys, *arguments))
+        first, sha = calls[0][0][0], self._scripts[name].sha
         try:
-            return (await confirming.write(keys[0], [("EVALSHA", script.sha, *command)]))[0]
+            return await confirming.write(first, [("EVALSHA", sha, *command) for command in commands])
         except exceptions.NoScriptError:
-            return (await confirming.write(keys[0], [("EVAL", self._texts[name], *command)]))[0]
+            return await confirming.write(first, [("EVAL", self._texts[name], *command) for command in commands])
 
 
 async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:

@@ -117,12 +117,7 @@ def test_a_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
 def test_what_its_servers_make_of_a_delivery_is_confirmed_before_it_is_acknowledged(with_cluster):
     async def play(connection):
         await stage.Stage(connection).deliver(stage.firing())
-        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
-            await confirmed(connection, 2, "w1").fold()
-        assert await connection.xlen(keys.INBOX) == 1
-        sure = confirmed(connection, 1, "w1")
-        await sure.triage.handle_again(await sure.reader.own_pending(10))
-        assert await connection.xlen(keys.INBOX) == 0
+        sure = await acknowledged_when_confirmed(connection)
         assert (await sure.incidents.read(["down"]))["down"].incident.status == "open"
 
     with_cluster(play)
@@ -137,12 +132,7 @@ def test_where_a_delivery_changes_nothing_that_is_confirmed_as_well(with_cluster
         await on.fold()
         held = await connection.hgetall(keys.incident("down"))
         await on.deliver(stage.firing())
-        with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
-            await confirmed(connection, 2, "w1").fold()
-        assert await connection.xlen(keys.INBOX) == 1
-        sure = confirmed(connection, 1, "w1")
-        await sure.triage.handle_again(await sure.reader.own_pending(10))
-        assert await connection.xlen(keys.INBOX) == 0
+        await acknowledged_when_confirmed(connection)
         assert await connection.hgetall(keys.incident("down")) == held
 
     with_cluster(play)
@@ -166,10 +156,21 @@ def test_nothing_is_begun_again_and_counted_while_replicas_are_away(with_cluster
     with_cluster(play)
 
 
-def confirmed(connection, least: int, consumer: str) -> stage.Stage:
+async def acknowledged_when_confirmed(connection) -> stage.Stage:
+    """See that a delivery stays in the inbox while a replica is away, and leaves it when none is; the worker."""
+    with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
+        await confirmed(connection, 2).fold()
+    assert await connection.xlen(keys.INBOX) == 1
+    sure = confirmed(connection, 1)
+    await sure.triage.handle_again(await sure.reader.own_pending(10))
+    assert await connection.xlen(keys.INBOX) == 0
+    return sure
+
+
+def confirmed(connection, least: int) -> stage.Stage:
     """A worker whose incidents so many replicas have to have; each server has one."""
     of = replicas.Replicas(connection, least, 0.1)
-    return stage.Stage(connection, consumer=consumer, store=incidents.Incidents(connection, replicas=of))
+    return stage.Stage(connection, store=incidents.Incidents(connection, replicas=of))
 
 
 def test_too_few_replicas_of_the_inbox_are_not_acceptance(with_cluster):
