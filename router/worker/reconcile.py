@@ -82,7 +82,8 @@ class Reconciler:
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
-            self._interrupted.append(lease)
+            if isinstance(error, errors.Unavailable):  # What can't be read will not be by trying again at once.
+                self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
 

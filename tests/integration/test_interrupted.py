@@ -21,6 +21,20 @@ def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it
     stage.playing(with_redis, play, vendor.on_call(at))
 
 
+def test_an_incident_that_was_left_since_something_cannot_be_read_is_not_tried_again_at_once(with_redis):
+    at = vendor.Vendor()
+    at.before = [errors.Unreadable("the document is damaged")]
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.turn()
+        await on.reconciler.give_back()
+        assert await on.due() == []
+        assert at.kinds == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
 def test_a_lease_that_has_passed_on_meanwhile_is_not_given_back_for_somebody_else(with_redis):
     at = vendor.Vendor()
     at.before = [errors.Unavailable("Redis cannot be reached")]
