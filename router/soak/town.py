@@ -3,6 +3,7 @@
 Each is a program of its own and may be killed without warning; it is started again under the same name and address.
 """
 
+import itertools
 import os
 import signal
 import socket
@@ -53,6 +54,7 @@ rules: rules
 data: data
 """
 _LAST_LINES = 5
+_PORTS = range(30_000, 32_768)  # None that the system gives to whoever asks, while the one who has it is away.
 _KEEP = "5m"  # Long enough to be read, short enough for memory to be level after a few minutes.
 
 
@@ -159,9 +161,15 @@ class Town:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens at: held together, so that each is another one."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+    """Ports that nobody listens at; which are tried first depends on the process, so that two trials take others."""
+    start = os.getpid() * count % len(_PORTS)
+    tried = (_PORTS[(start + offset) % len(_PORTS)] for offset in range(len(_PORTS)))
+    return list(itertools.islice(filter(_free, tried), count))
+
+
+def _free(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from tests import ports
 from tests.benchmarks import load, payloads, scene
 from tests.end_to_end import harness
 
@@ -33,14 +34,14 @@ def contenders(stage: scene.Scene) -> Contenders:
 
 
 def bare(stage: scene.Scene) -> int:
-    port = harness.free_port()
+    port = ports.free()
     stage.start([sys.executable, "-c", f"from tests.benchmarks import bare; bare.main({port})"], "bare")
     harness.eventually("the bare endpoint answers", lambda: answers(port))
     return port
 
 
 def alertmanager(stage: scene.Scene) -> int:
-    port = harness.free_port()
+    port = ports.free()
     (stage.folder / "am.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
     command = ["prometheus-alertmanager", "--config.file=am.yml", "--storage.path=am", "--log.level=error"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]

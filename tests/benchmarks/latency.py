@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from tests import ports
 from tests.benchmarks import load, payloads, scene
 from tests.end_to_end import harness
 
@@ -95,7 +96,7 @@ def row(name: str, values: list[float], **more: Any) -> dict[str, Any]:
 
 
 def started_vendor(stage: scene.Scene) -> int:
-    port = harness.free_port()
+    port = ports.free()
     command = [sys.executable, "-c", f"from tests.benchmarks import vendor; vendor.main({port})"]
     stage.start(command, "vendor", core=1)
 

@@ -18,6 +18,7 @@ import redis
 from rich import console, table
 
 from router.store import embedded
+from tests import ports
 from tests.benchmarks import figures, load, payloads
 from tests.end_to_end import harness
 
@@ -72,7 +73,7 @@ class Scene:
         (self.folder / "rules").mkdir(exist_ok=True)
         rules = "".join(RULE.format(number=number, opens=opens) for number in range(payloads.SERVICES))
         (self.folder / "rules" / "rules.yaml").write_text(f"rules:{rules}")
-        port = harness.free_port()
+        port = ports.free()
         (self.folder / "router.yaml").write_text(CONFIGURATION.format(port=port, vendor=vendor))
         started = [harness.COMMAND, command, "--config", "router.yaml"]
         if self._profile:

@@ -14,6 +14,7 @@ from typing import Any
 
 from playwright import sync_api
 
+from tests import ports
 from tests.end_to_end import harness
 
 CHROMIUM = "/usr/bin/chromium"
@@ -125,7 +126,7 @@ def running(folder: Path) -> Iterator[Console]:
     (folder / "rules" / "10.yaml").write_text(RULES, encoding="utf-8")
     file = folder / "router.yaml"
     file.write_text(CONFIGURATION, encoding="utf-8")
-    port = harness.free_port()
+    port = ports.free()
     command = [harness.COMMAND, "run", "--config", str(file), "--simulate"]
     command += ["--port", "0", "--console-port", "0", "--simulator-port", str(port)]
     process = harness.Process(command, folder, "router", WEBHOOK_TOKEN=harness.TOKEN)

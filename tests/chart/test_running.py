@@ -11,6 +11,7 @@ from router import settings
 from router.assembly import checking, parts
 from router.rules import check, reload
 from router.store import keys
+from tests import ports
 from tests.chart import helm, mounts
 from tests.end_to_end import harness
 from tests.integration import stage
@@ -165,7 +166,7 @@ class TestHelmTest:
         assert "answered 401, not 202" in done.stderr
 
     def test_a_router_that_is_not_there_fails_and_says_so(self):
-        done = self.post(self.values("json"), f"http://127.0.0.1:{harness.free_port()}")
+        done = self.post(self.values("json"), f"http://127.0.0.1:{ports.unanswered()}")
         assert done.returncode == 1
         assert "does not answer" in done.stderr
 

@@ -9,6 +9,7 @@ import redis
 from redis import backoff, retry
 
 from router.store import embedded
+from tests import ports
 from tests.chart import helm, mounts
 from tests.end_to_end import harness
 
@@ -28,7 +29,7 @@ def started(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
     assert runs["command"] == ["valkey-server"]
     variables = mounts.environment(rendered, runs, {"valkey-password": {"password": PASSWORD}})
     arguments = [mounts.expanded(argument, variables) for argument in runs["args"]]
-    port = harness.free_port()
+    port = ports.free()
     here = {"6379": str(port), "/data": str(folder)}
     server = subprocess.Popen(
         [embedded.find_program(), *(here.get(argument, argument) for argument in arguments)], stdout=subprocess.DEVNULL

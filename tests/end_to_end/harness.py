@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -69,11 +68,6 @@ def eventually(what: str, met: Callable[[], Any], seconds: float = PATIENCE_SECO
             raise AssertionError(f"within {seconds:g} s it did not come to pass that {what}")
         time.sleep(every)
     return found
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return listener.getsockname()[1]
 
 
 def ask(url: str, body: Any = None, token: str = "", method: str | None = None) -> tuple[int, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests.end_to_end import harness, test_sources
 
 SOURCE = "alertmanager: {kind: alertmanager, "
@@ -49,7 +50,7 @@ def test_what_no_webhook_told_opens_and_ends(tmp_path):
 
 @pytest.mark.debian("prometheus-alertmanager")
 def test_what_a_webhook_opened_and_none_ended_ends(tmp_path):
-    port = harness.free_port()
+    port = ports.free()
     with (
         harness.vendors() as at,
         at_work(tmp_path, at, f"http://127.0.0.1:{port}") as router,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests.end_to_end import harness
 
 ALERTMANAGER = """
@@ -48,7 +49,7 @@ groups:
 @contextlib.contextmanager
 def alertmanager(folder: Path, router_url: str, port: int = 0) -> Iterator[str]:
     """Debian's Alertmanager with a receiver that is this router; yields its URL."""
-    port = port or harness.free_port()
+    port = port or ports.free()
     posts_to(folder, router_url)
     command = ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=am-data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
@@ -70,7 +71,7 @@ def posts_to(folder: Path, router_url: str) -> None:
 @contextlib.contextmanager
 def prometheus(folder: Path, exporter: int, alertmanager_port: str, more: str = "") -> Iterator[None]:
     """Debian's Prometheus, which evaluates one rule twice a second."""
-    port = harness.free_port()
+    port = ports.free()
     settings = PROMETHEUS.format(exporter=exporter, alertmanager=alertmanager_port)
     (folder / "prometheus.yml").write_text(settings + more)
     (folder / "alerts.yaml").write_text(ALERTS)

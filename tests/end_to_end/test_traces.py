@@ -11,6 +11,7 @@ from http import server
 
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
+from tests import ports
 from tests.end_to_end import harness
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -90,7 +91,7 @@ def test_a_router_sends_its_spans_to_the_collector_at_the_latest_when_it_ends(tm
 
 def test_a_collector_that_is_away_holds_up_neither_deliveries_nor_the_end(tmp_path):
     with harness.vendors() as at:
-        file = configured(tmp_path, at, f"http://127.0.0.1:{harness.free_port()}")
+        file = configured(tmp_path, at, f"http://127.0.0.1:{ports.unanswered()}")
         with harness.router(tmp_path, file) as router:
             send(router)
             harness.eventually("it is open everywhere", lambda: at.everywhere("open"))

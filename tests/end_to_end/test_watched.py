@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import ports
 from tests.chart import promql
 from tests.end_to_end import harness
 
@@ -52,7 +53,7 @@ class Prometheus:
 @contextlib.contextmanager
 def prometheus(folder: Path, router: harness.Router) -> Iterator[Prometheus]:
     """Debian's Prometheus with the chart's alerts, looking at this router twice a second."""
-    port = harness.free_port()
+    port = ports.free()
     (folder / "prometheus.yml").write_text(PROMETHEUS.format(port=router.url.rsplit(":", 1)[1]))
     shutil.copy(promql.ALERTS, folder / "alerts.yaml")
     command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=tsdb"]

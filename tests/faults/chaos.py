@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from router.store import buried, client, incidents, keys
+from tests import ports
 from tests.end_to_end import harness
 from tests.faults import oracles, topologies
 
@@ -52,7 +53,7 @@ class Town:
         self._stack = stack
         self.vendors = stack.enter_context(harness.vendors())
         self.file = harness.configure(folder, self.vendors, timeout=3, rules=RULES)
-        self.ports = [harness.free_port() for _ in range(2)]
+        self.ports = [ports.free() for _ in range(2)]
         self._processes: dict[str, harness.Process] = {}
         self.kills: Counter[str] = Counter()
         self.unanswered: list[str] = []

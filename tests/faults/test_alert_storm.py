@@ -11,6 +11,7 @@ import redis
 
 from router.store import keys
 from router.worker import reports
+from tests import ports
 from tests.end_to_end import harness
 from tests.faults import topologies
 
@@ -39,7 +40,7 @@ class Place:
         self._file.write_text(f"redis: {{url: {valkey.settings['url']}}}\n{STORM}{self._file.read_text()}")
         self.connection = redis.Redis.from_url(valkey.settings["url"])
         self.workers = [self._start("worker", "--name", f"w{number}", "--health-port", "0") for number in range(3)]
-        self._webs = [self._start("web", "--console-port", str(harness.free_port())) for _ in range(2)]
+        self._webs = [self._start("web", "--console-port", str(ports.free())) for _ in range(2)]
         urls = [web.says(r"(http://127\.0\.0\.1:\d+)/v1/webhooks")[1] for web in self._webs]
         self._urls = itertools.cycle(urls)
 

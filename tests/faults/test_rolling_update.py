@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests.end_to_end import harness
 from tests.faults import chaos, oracles, topologies
 
@@ -115,7 +116,7 @@ class Town(chaos.Town):
         self._stack.callback(old.kill)
         kind, _, number = name.partition("-")
         if kind == "web":
-            before, self.ports[int(number)] = self.ports[int(number)], harness.free_port()
+            before, self.ports[int(number)] = self.ports[int(number)], ports.free()
             self.start(name, "new")
             self._processes[name].says("/v1/webhooks")
             self.balancer.backends.append(self.ports[int(number)])

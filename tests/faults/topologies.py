@@ -12,6 +12,7 @@ import redis
 from redis import backoff, retry
 
 from router.store import embedded, keys, servers
+from tests import ports
 from tests.end_to_end import harness
 
 DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--repl-diskless-sync-delay", "0"]
@@ -42,7 +43,7 @@ class Valkey:
     """One server process on a port of loopback."""
 
     def __init__(self, folder: Path, *arguments: str, port: int = 0) -> None:
-        self.port = port or harness.free_port()
+        self.port = port or ports.free()
         self._arguments = arguments
         self._folder = folder
         folder.mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from router.store import servers
+from tests import ports
 from tests.end_to_end import harness
 from tests.faults import blackhole, topologies
 
@@ -63,17 +64,17 @@ class Watched:
     """
 
     def __init__(self, folder: Path) -> None:
-        ports = [harness.free_port() for _ in range(3)]
-        self._hole = Hole(ports)
-        self._fronts = dict(zip(ports, self._hole.fronts, strict=True))
-        follow = ["--replicaof", f"127.0.0.1 {self._fronts[ports[0]]}"]
+        own = [ports.free() for _ in range(3)]
+        self._hole = Hole(own)
+        self._fronts = dict(zip(own, self._hole.fronts, strict=True))
+        follow = ["--replicaof", f"127.0.0.1 {self._fronts[own[0]]}"]
         self._valkeys = [
             topologies.Valkey(
                 folder / f"valkey-{port}", *topologies.DURABLE, *FROM, *self._announced(port), *more, port=port
             )
-            for port, more in zip(ports, ([], follow, follow), strict=True)
+            for port, more in zip(own, ([], follow, follow), strict=True)
         ]
-        first = self._fronts[ports[0]]
+        first = self._fronts[own[0]]
         self._sentinels = [sentinel(folder / f"sentinel-{number}", first, *AMONG_SERVERS) for number in range(3)]
         harness.eventually(
             "the sentinels know one another and both replicas", lambda: all(map(_settled, self._known()))

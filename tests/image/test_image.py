@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from router.store import embedded
+from tests import ports
 from tests.end_to_end import harness
 from tests.image import built
 from tests.structure import tree
@@ -41,7 +42,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def redis_address(tmp_path) -> Iterator[str]:
     """A server that another user may reach too: the session's listens on a socket in a folder of its own."""
-    port = harness.free_port()
+    port = ports.free()
     with embedded.running(tmp_path, {"port": str(port), "bind": "127.0.0.1"}):
         yield f"redis://127.0.0.1:{port}/0"
 

@@ -18,7 +18,7 @@ from router.sources import alertmanager, base, polled
 from router.store import keys
 from router.store import polls as polls_store
 from router.worker import polls
-from tests.end_to_end import harness
+from tests import ports
 from tests.integration import stage
 
 MINUTE = 60_000_000
@@ -83,7 +83,7 @@ class Alertmanager:
         app = applications.Starlette(
             routes=[routing.Route("/am/api/v2/alerts", alerts), routing.Route("/am/api/v2/status", status)]
         )
-        port = harness.free_port()
+        port = ports.free()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve())
         while not server.started:

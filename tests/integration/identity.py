@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import secrets
-import socket
 import ssl
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from router import settings as configuration
 from router.assembly import running
 from router.domain import access
 from router.management import app, console, gatekeeper
+from tests import ports
 
 NOT_PROVEN = "the provider&#39;s proof of who you are is not accepted"
 NOT_READABLE = "what the provider answers can&#39;t be understood"
@@ -57,16 +57,10 @@ def browser(url: str = "") -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, trust_env=False, verify=_TLS)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def real_provider(**claims: dict[str, Any]) -> Iterator[str]:
     """A provider as a program of its own, with these people and their claims; yields its issuer."""
-    port = free_port()
+    port = ports.free()
     people = [f"--user-claims={json.dumps({'sub': name, **said})}" for name, said in claims.items()]
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--require-nonce", f"--port={port}", *people]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
@@ -215,7 +209,7 @@ async def console_of(
     more: str = "",
 ) -> AsyncIterator[Console]:
     """The console with this provider, for the length of the block; ``more`` are further lines of ``oidc``."""
-    port = free_port()
+    port = ports.free()
     address = f"http://127.0.0.1:{port}" if public_url is None else public_url
     text = CONFIG.format(issuer=issuer, public_url=address) + more if issuer else ""
     (folder / "router.yaml").write_text(text)

@@ -1,11 +1,13 @@
 """The commands as people and scripts run them: real processes, their words, their exit statuses."""
 
 import os
+import socket
 import subprocess
 
 import pytest
 
 from router.store import embedded
+from tests import ports
 from tests.end_to_end import commands, harness
 
 BROKEN = """rules:
@@ -77,7 +79,7 @@ def test_web_and_worker_need_a_store_that_they_share(file, command):
 
 
 def test_a_port_that_is_taken_is_said_in_one_sentence(file):
-    with harness.socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("run", "--config", str(file), "--port", port, **harness.SECRETS)
     assert done.returncode == 1
@@ -94,7 +96,7 @@ def test_the_very_curl_that_is_printed_opens_an_incident(tmp_path):
     root = os.getcwd()
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]
     unset = dict.fromkeys(("WEBHOOK_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"), "")
-    command += ["--simulator-port", str(harness.free_port())]
+    command += ["--simulator-port", str(ports.free())]
     process = harness.Process(command, tmp_path, "run", INCIDENT_ROUTER_DATA=str(tmp_path / "data"), **unset)
     try:
         process.says("Ctrl-C stops everything")
@@ -120,7 +122,7 @@ def test_the_very_curl_that_is_printed_opens_an_incident(tmp_path):
 def test_simulated_vendors_remember_what_they_held(tmp_path):
     """Ended and started again, nothing is opened a second time and nothing is forgotten."""
     root = os.getcwd()
-    port = str(harness.free_port())
+    port = str(ports.free())
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]
     command += ["--simulator-port", port]
     unset = dict.fromkeys(("INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"), "")

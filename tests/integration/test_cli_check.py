@@ -5,6 +5,7 @@ import json
 import pytest
 
 from router.domain import alert, recording
+from tests import ports
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
@@ -107,7 +108,7 @@ def test_yaml_that_could_do_harm_is_refused(file, text):
 def test_an_alertmanager_that_does_not_answer_is_told(tmp_path):
     with harness.vendors() as at:
         asking = harness.configure(tmp_path, at, rules=GOOD)
-        poll = f"{{kind: alertmanager, poll: {{url: 'http://127.0.0.1:{harness.free_port()}'}}, "
+        poll = f"{{kind: alertmanager, poll: {{url: 'http://127.0.0.1:{ports.unanswered()}'}}, "
         asking.write_text(asking.read_text().replace("{kind: alertmanager, ", poll))
         done = checked(asking, GOOD, "--online")
         assert done.returncode == 1

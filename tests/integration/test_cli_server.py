@@ -14,6 +14,7 @@ import pytest
 
 from router.assembly import running
 from router.store import embedded, quarantine
+from tests import ports
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
@@ -178,7 +179,7 @@ def test_whose_role_does_not_suffice_is_told_so_and_nothing_is_done(scene):
 
 
 def test_a_router_that_is_not_there_is_told_in_one_sentence_without_the_token(scene):
-    nowhere = f"http://127.0.0.1:{harness.free_port()}"
+    nowhere = f"http://127.0.0.1:{ports.unanswered()}"
     done = run("incidents", "list", cwd=scene.folder, INCIDENT_ROUTER_SERVER=nowhere, INCIDENT_ROUTER_TOKEN="secret-1")
     status, sentence = told(done)
     assert status == 1

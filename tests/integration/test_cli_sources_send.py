@@ -9,6 +9,7 @@ from typer import testing
 
 from router import cli
 from router.sources import registry, samples
+from tests import ports
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
@@ -105,7 +106,7 @@ def test_as_a_process_it_says_the_same(router):
 
 def test_nobody_there_is_one_sentence():
     done = testing.CliRunner().invoke(
-        cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{harness.free_port()}/v1/webhooks/json"]
+        cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{ports.unanswered()}/v1/webhooks/json"]
     )
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith("incident-router: json: POST /v1/webhooks/json: ConnectError")

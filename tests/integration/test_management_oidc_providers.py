@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from router.management import gatekeeper
+from tests import ports
 from tests.integration import identity
 
 
@@ -65,7 +66,7 @@ def test_a_provider_that_describes_itself_wrongly_is_not_gone_to(with_liar, meta
 
 def test_a_provider_that_is_down_is_told_of_and_tokens_still_work(with_redis, tmp_path):
     async def main(connection):
-        nobody = f"http://127.0.0.1:{identity.free_port()}"
+        nobody = f"http://127.0.0.1:{ports.unanswered()}"
         async with identity.console_of(connection, tmp_path, nobody) as found:
             answer = await found.browser.get("/sign-in/oidc")
             assert (answer.status_code, identity.NOT_THERE in answer.text) == (502, True)

@@ -10,6 +10,7 @@ from router.domain import silence
 from router.outbound import alertmanager, client, errors
 from router.store import silences
 from router.worker import mutes
+from tests import ports
 from tests.end_to_end import harness
 from tests.integration import stage, vendor
 
@@ -92,7 +93,7 @@ class Serving:
             return responses.JSONResponse(content, status)
 
         app = applications.Starlette(routes=[routing.Route("/am/api/v2/silences", listed)])
-        port = harness.free_port()
+        port = ports.free()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve())
         while not server.started:

@@ -8,7 +8,7 @@ from starlette import applications, responses, routing
 
 from router.domain import access
 from router.management import actions, api, bodies, models, remote
-from tests.end_to_end import harness
+from tests import ports
 
 GATE = {"frozen": "", "breaker": "too many"}
 REVIEW = models.Review(
@@ -37,7 +37,7 @@ def asked(answer, question, token="irt_x"):
     async def main():
         methods = ["GET", "POST", "DELETE"]
         app = applications.Starlette(routes=[routing.Route("/{path:path}", answered, methods=methods)])
-        port = harness.free_port()
+        port = ports.free()
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve())
         while not server.started:

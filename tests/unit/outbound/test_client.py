@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import json
-import socket
 
 import httpx
 import msgspec
@@ -11,6 +10,7 @@ import pytest
 
 import router
 from router.outbound import client, errors
+from tests import ports
 
 
 def failure_of(wire, *, method="POST", path="/v1/things"):
@@ -265,16 +265,13 @@ def test_the_time_limit_holds_for_the_whole_call(wire):
 
 
 def test_a_vendor_that_cannot_be_reached_did_nothing():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # Bound but not listening: connections are refused.
+    async def main():
+        url = f"http://127.0.0.1:{ports.unanswered()}"
+        http = client.Client(name="x", base_url=url, headers={}, timeout_seconds=5, now=lambda: 0)
+        try:
+            await http.call("POST", "/v1/things", json={})
+        finally:
+            await http.aclose()
 
-        async def main():
-            url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-            http = client.Client(name="x", base_url=url, headers={}, timeout_seconds=5, now=lambda: 0)
-            try:
-                await http.call("POST", "/v1/things", json={})
-            finally:
-                await http.aclose()
-
-        with pytest.raises(errors.Temporary, match="ConnectError"):
-            asyncio.run(main())
+    with pytest.raises(errors.Temporary, match="ConnectError"):
+        asyncio.run(main())

@@ -1,0 +1,33 @@
+"""The ports that tests are given: each once, and one that refuses."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests import ports
+
+
+def test_no_port_is_given_twice_not_even_to_another_process(monkeypatch):
+    first = ports.free()
+    monkeypatch.setattr(ports, "_GIVEN", range(first, first + 200))
+    mine = ports.free()
+    theirs = "import sys; from tests import ports; ports._GIVEN = range(*map(int, sys.argv[1:])); print(ports.free())"
+    command = [sys.executable, "-c", theirs, str(first), str(first + 200)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) not in {first, mine}
+    assert int(done.stdout) in ports._GIVEN
+
+
+def test_a_port_at_which_somebody_listens_is_not_given(monkeypatch):
+    port = ports.free()
+    ports._claims.pop().close()
+    monkeypatch.setattr(ports, "_GIVEN", range(port, port + 1))
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(AssertionError, match="are taken"):
+        ports.free()
+
+
+def test_where_nobody_listens_connections_are_refused():
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", ports.unanswered()), timeout=5)
