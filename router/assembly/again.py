@@ -11,7 +11,7 @@ from router.domain import alert as alerts
 from router.domain import delivery as deliveries
 from router.domain import identity
 from router.rules import ruleset
-from router.store import archive, quarantine
+from router.store import archive, quarantine, stream
 
 
 async def of_quarantine(
@@ -26,20 +26,17 @@ async def of_quarantine(
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
     parsed = source.parse(one.body, headers, one.kept_at)
     made = _decided(one.source, parsed.alerts, parts.load_rules(settings))
-    await _hand_in(settings, connection, made, one.body)
+    await _hand_in(connection, made, one.body)
     await quarantine.Quarantine(connection).drop(one.id)
     return made
 
 
 async def of_archive(
-    settings: configuration.Settings,
-    connection: "redis.asyncio.Redis",
-    one: archive.Recorded,
-    rules: ruleset.RuleSet,
+    connection: "redis.asyncio.Redis", one: archive.Recorded, rules: ruleset.RuleSet
 ) -> deliveries.Delivery:
     """Hand in the alerts of a kept delivery again, by these rules; what is known of one already changes nothing."""
     made = _decided(one.delivery.source, [row.alert for row in one.delivery.rows], rules)
-    await _hand_in(settings, connection, made, one.body)
+    await _hand_in(connection, made, one.body)
     return made
 
 
@@ -49,8 +46,6 @@ def _decided(source: str, found: Iterable[alerts.Alert], rules: ruleset.RuleSet)
     return deliveries.pack(identity.new_delivery_id(now, random.SystemRandom()), source, now, routed)
 
 
-async def _hand_in(
-    settings: configuration.Settings, connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes
-) -> None:
+async def _hand_in(connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes) -> None:
     if made.rows:
-        await parts.inbox(settings, connection).accept(made, body)
+        await stream.Inbox(connection).accept(made, body)

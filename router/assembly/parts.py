@@ -22,7 +22,7 @@ from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
 from router.store import archive as archives
-from router.store import gate, health, quarantine, quotas, replicas, schema, seen, silences, stream
+from router.store import gate, health, quarantine, quotas, schema, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, tracing
@@ -132,11 +132,6 @@ async def _of_sns(url: str) -> bytes:
         raise sns.Unreachable(error.message) from error
 
 
-def inbox(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> stream.Inbox:
-    """Where deliveries are handed in; as many replicas as configured confirm each."""
-    return stream.Inbox(connection, replicas=settings.redis.replicas, wait_seconds=settings.redis.wait_seconds)
-
-
 def worker(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
@@ -149,10 +144,9 @@ def worker(
     randomness = random.SystemRandom()
     name = settings.worker.name or socket.gethostname()
     lease_seconds = _lease_seconds(settings, at)
-    bell, at_gate, handed_in = supervise.Bell(), gate.Gate(connection), inbox(settings, connection)
-    confirming = replicas.Replicas(connection, settings.redis.replicas, settings.redis.wait_seconds)
-    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled, replicas=confirming)
-    store = incident_store.Incidents(connection, remembered=_REMEMBERED, replicas=confirming)
+    bell, at_gate, handed_in = supervise.Bell(), gate.Gate(connection), stream.Inbox(connection)
+    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    store = incident_store.Incidents(connection, remembered=_REMEMBERED)
     silenced = mutes.Mutes(
         silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )
@@ -164,7 +158,7 @@ def worker(
             reader, store, randomness=randomness, wake=bell.ring, at_gate=at_gate, muting=silenced, traces=traces
         ),
         reconcile.Reconciler(
-            publication_store.Publications(connection, lease_seconds=lease_seconds, replicas=confirming),
+            publication_store.Publications(connection, lease_seconds=lease_seconds),
             store,
             at,
             performer,

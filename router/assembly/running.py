@@ -24,6 +24,7 @@ from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
 from router.store import client, embedded, health, schema, servers, stream
 from router.store import errors as store_errors
+from router.telemetry import log
 from router.web import app as web_app
 from router.web import connections, serve, webhooks
 from router.worker import perform
@@ -53,7 +54,7 @@ def redis_server(settings: configuration.Settings) -> Iterator[servers.Server]:
         yield server
         return
     with embedded.running(settings.data) as own:
-        yield servers.Server(own.url)
+        yield servers.Server(own.url, durability=_durability(settings))
 
 
 def _configured(settings: configuration.Settings) -> servers.Server | None:
@@ -64,7 +65,11 @@ def _configured(settings: configuration.Settings) -> servers.Server | None:
     if said.url is None and said.sentinel is None:
         return None
     url = said.url.get_secret_value() if said.url is not None else "redis://"
-    return servers.Server(url, _tls(settings), _sentinel(said.sentinel), said.cluster)
+    return servers.Server(url, _tls(settings), _sentinel(said.sentinel), said.cluster, _durability(settings))
+
+
+def _durability(settings: configuration.Settings) -> servers.Durability:
+    return servers.Durability(settings.redis.replicas, settings.redis.wait_seconds)
 
 
 def _sentinel(said: sections.Sentinel | None) -> servers.Sentinel | None:
@@ -127,7 +132,7 @@ async def door(
     # Rules live long: the garbage collector need not look at them again and again.
     gc.collect()
     gc.freeze()
-    inbox = parts.inbox(settings, connection)
+    inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
     taker = parts.door(settings, connection, in_force.in_force, inbox, spans)
     asking = polling.polling(settings, connection, in_force, inbox)
@@ -195,6 +200,8 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -
         try:
             if not known:
                 await vintage.agree()
+                for doubt in await condition.doubts():
+                    log.get("web").warning("redis_may_lose_deliveries", reason=doubt)
                 known = True
             full = await condition.fullness()
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
@@ -234,7 +241,7 @@ def outside_redis(settings: configuration.Settings) -> servers.Server:
     if server := _configured(settings):
         return server
     if address := embedded.address(settings.data):
-        return servers.Server(address)
+        return servers.Server(address, durability=_durability(settings))
     raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 
 

@@ -189,7 +189,7 @@ class Actions:
             one = await parts.archive(self._settings, self._connection).find(act.subject)
             if one is None:
                 raise NotThere("this delivery is not kept (any more)")
-            made = await again.of_archive(self._settings, self._connection, one, self._queries.rule_set())
+            made = await again.of_archive(self._connection, one, self._queries.rule_set())
             return entries.HandedIn(delivery=made.id, alerts=len(made.rows))
 
     async def drop(self, act: Act) -> None:

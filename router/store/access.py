@@ -6,7 +6,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import access
-from router.store import client, keys
+from router.store import client, confirming, keys
 
 SESSION_SECONDS = 12 * 60 * 60
 MOST_ACTIONS = 100_000  # Lines of the audit log; the oldest go beyond it.
@@ -23,11 +23,12 @@ class Tokens:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
+        self._confirming = confirming.Confirming(connection)
 
     async def write(self, token: access.Token) -> None:
         """Keep a token."""
         async with client.failures():
-            await self._connection.hset(keys.TOKENS, token.id, msgspec.msgpack.encode(token))
+            await self._confirming.write(keys.TOKENS, [("HSET", keys.TOKENS, token.id, msgspec.msgpack.encode(token))])
 
     async def find(self, identity: str) -> access.Token | None:
         """The token of this id; None where there is none (any more)."""
@@ -49,7 +50,8 @@ class Tokens:
     async def revoke(self, identity: str) -> bool:
         """Take a token back; False where there is none of this id."""
         async with client.failures():
-            return bool(await self._connection.hdel(keys.TOKENS, identity))
+            (revoked,) = await self._confirming.write(keys.TOKENS, [("HDEL", keys.TOKENS, identity)])
+            return bool(revoked)
 
 
 class Sessions:
@@ -95,12 +97,15 @@ class Audit:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
+        self._confirming = confirming.Confirming(connection)
 
     async def write(self, action: access.Action) -> None:
         """Add a line."""
         async with client.failures():
-            packed = {"a": msgspec.msgpack.encode(action)}
-            await self._connection.xadd(keys.AUDIT, packed, maxlen=MOST_ACTIONS, approximate=True)
+            packed = msgspec.msgpack.encode(action)
+            await self._confirming.write(
+                keys.AUDIT, [("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)]
+            )
 
     async def refused(self, action: access.Action) -> None:
         """Add a line of something that its person may not do, unless there were many of them within the hour."""

@@ -40,7 +40,7 @@ class Buried:
     async def redrive(self, identity: str) -> bool:
         """Move one back into the inbox; False where it is no longer there."""
         async with client.failures():
-            return bool(await self._scripts.run("exhume", [keys.DEAD, keys.INBOX], [identity]))
+            return bool(await self._scripts.run_confirmed("exhume", [keys.DEAD, keys.INBOX], [identity]))
 
     async def drop(self, identity: str) -> None:
         """Let one go for good."""

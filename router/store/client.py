@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import clusters, errors, sentinels, servers
+from router.store import clusters, confirming, errors, sentinels, servers
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 
@@ -20,15 +20,12 @@ def connect(where: servers.Server | str) -> "redis.asyncio.Redis":
     server does not fit together.
     """
     server = servers.Server(where) if isinstance(where, str) else where
-    options = {**_OPTIONS, **_tls(server)}
     try:
-        if server.sentinel is not None:
-            return sentinels.connect(server, options)
-        if server.cluster:
-            return clusters.connect(server, options)
-        return redis.asyncio.Redis.from_url(server.url, **options)
+        connection = _made(server, {**_OPTIONS, **_tls(server)})
     except (ValueError, exceptions.RedisClusterException) as error:
         raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
+    confirming.demand(connection, server.durability)
+    return connection
 
 
 _OPTIONS: dict[str, Any] = {
@@ -38,6 +35,14 @@ _OPTIONS: dict[str, Any] = {
     "health_check_interval": 0,
     "retry": None,
 }
+
+
+def _made(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
+    if server.sentinel is not None:
+        return sentinels.connect(server, options)
+    if server.cluster:
+        return clusters.connect(server, options)
+    return redis.asyncio.Redis.from_url(server.url, **options)
 
 
 def _tls(server: servers.Server) -> dict[str, Any]:

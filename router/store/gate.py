@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import redis.asyncio
 
-from router.store import client, keys, scripts
+from router.store import client, confirming, keys, scripts
 
 Bolt = Literal["freeze", "breaker"]
 
@@ -48,6 +48,7 @@ class Gate:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
+        self._confirming = confirming.Confirming(connection)
         self._scripts = scripts.Scripts(connection)
 
     async def state(self) -> State:
@@ -61,17 +62,17 @@ class Gate:
     async def shut(self, bolt: Bolt, who: str, at: int, why: str) -> bool:
         """Shut it; False where it is shut already, and stays as it is."""
         async with client.failures():
-            answer: Any = self._connection.hsetnx(keys.GATE, bolt, _pack(Shut(who, at, why)))
-            return bool(await answer)
+            command = ("HSETNX", keys.GATE, bolt, _pack(Shut(who, at, why)))
+            (shut,) = await self._confirming.write(keys.GATE, [command])
+            return bool(shut)
 
     async def open(self, bolt: Bolt) -> bool:
         """Open it again; False where it was not shut. What the breaker has counted begins anew."""
         async with client.failures():
-            answer: Any = self._connection.hdel(keys.GATE, bolt)
-            opened = bool(await answer)
+            (opened,) = await self._confirming.write(keys.GATE, [("HDEL", keys.GATE, bolt)])
             if bolt == "breaker":
                 await self._connection.delete(keys.POSTS, keys.TOUCHED)
-        return opened
+        return bool(opened)
 
     async def count(self, post: str, components: list[str], posts: Limit, touched: Limit) -> bool:
         """Count an automatic post before it is made; False where it is one too many: the breaker closes.
@@ -82,7 +83,7 @@ class Gate:
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
         arguments: list[Any] = [*posts, *touched, _pack(Shut("breaker", 0, why)), post, *components]
         async with client.failures():
-            return bool(await self._scripts.run("count", names, arguments))
+            return bool(await self._scripts.run_confirmed("count", names, arguments))
 
     async def room(self, page: str, update: str, limit: Limit) -> int:
         """Count an update of a page before it is made; 0, or from when there is room for it (microseconds).

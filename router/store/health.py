@@ -34,6 +34,17 @@ class Health:
         limited = [(int(one["used_memory"]), int(one.get("maxmemory", 0))) for one in memories]
         return max((used / limit for used, limit in limited if limit), default=0.0)
 
+    async def doubts(self) -> list[str]:
+        """How servers are set up that may lose what was accepted, in words for who set them up."""
+        async with client.failures():
+            memories, files = await self._each("INFO", "memory"), await self._each("INFO", "persistence")
+        found = []
+        if any(int(one.get("maxmemory", 0)) and one.get("maxmemory_policy") != "noeviction" for one in memories):
+            found.append("maxmemory-policy is not noeviction: what was accepted is dropped when memory is short")
+        if not all(int(one.get("aof_enabled", 1)) for one in files):
+            found.append("appendonly is off: what was accepted since the last snapshot is lost with the server")
+        return found
+
     async def kept(self) -> Kept:
         """What waits for a person."""
         async with client.failures():

@@ -7,8 +7,7 @@ import redis.asyncio
 
 from router.domain import incident as incidents
 from router.domain import timeline, timing
-from router.store import client, codec, keys, known, listing, scripts
-from router.store import replicas as confirming
+from router.store import client, codec, confirming, keys, known, listing, scripts
 
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
@@ -39,17 +38,11 @@ class Incidents:
     """All incidents, in shards.
 
     With ``remembered`` (alerts, about) the incidents that this process has read or written lately are kept decoded.
-    Whether they are still so is asked each time. ``replicas`` have to confirm what is written.
+    Whether they are still so is asked each time.
     """
 
-    def __init__(
-        self,
-        connection: "redis.asyncio.Redis",
-        *,
-        remembered: int = 0,
-        replicas: confirming.Replicas | None = None,
-    ) -> None:
-        self._replicas = replicas or confirming.Replicas(connection)
+    def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
+        self._confirming = confirming.Confirming(connection)
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._known = known.Known(remembered)
@@ -80,12 +73,11 @@ class Incidents:
     async def commit(self, changes: Iterable[Change], unchanged: Iterable[Held] = ()) -> list[str]:
         """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile.
 
-        What was found ``unchanged`` is compared as well where replicas have to confirm: that something is there already
+        What was found ``unchanged`` is compared as well where anybody has to confirm: that something is there already
         may be the word of a server that is no longer the primary, or of one whose replicas do not have it yet.
         """
-        stays = [
-            Change(held.incident, held.version, wake=False, stays=True) for held in unchanged if self._replicas.least
-        ]
+        compared = unchanged if self._confirming.asked else ()
+        stays = [Change(held.incident, held.version, wake=False, stays=True) for held in compared]
         written = await self._write([*changes, *stays])
         return [name for name, version in written.items() if version is None]
 
@@ -102,7 +94,7 @@ class Incidents:
             return {}
         async with client.failures():
             calls = [_commit_call(no, of) for no, of in shards.items()]
-            answers = await self._scripts.run_all("commit", calls, self._replicas)
+            answers = await self._scripts.run_all_confirmed("commit", calls)
         written: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
             refused = {name.decode() for name in names}
@@ -161,7 +153,7 @@ class Incidents:
             pairs = codec.pack_arguments([text for name in names for text in (name, decided[name])])
             calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, moves, pairs]))
         async with client.failures():
-            answers = await self._scripts.run_all("homes", calls, self._replicas)
+            answers = await self._scripts.run_all_confirmed("homes", calls)
         found: dict[str, str] = {}
         for answer in answers:
             texts = [text.decode() for text in answer]

@@ -9,7 +9,6 @@ from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
 from router.store import client, codec, errors, keys, listing, scripts
-from router.store import replicas as confirming
 from router.telemetry import log
 
 _log = log.get("store")
@@ -29,14 +28,7 @@ class Lease(NamedTuple):
 class Publications:
     """The publications of all incidents, in shards."""
 
-    def __init__(
-        self,
-        connection: "redis.asyncio.Redis",
-        *,
-        lease_seconds: float,
-        replicas: confirming.Replicas | None = None,
-    ) -> None:
-        self._replicas = replicas or confirming.Replicas(connection)
+    def __init__(self, connection: "redis.asyncio.Redis", *, lease_seconds: float) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._lease = int(lease_seconds * 1_000_000)
@@ -44,10 +36,12 @@ class Publications:
     async def claim(self, shard: int, most: int) -> list[Lease]:
         """Take the leases of incidents of the shard that want attention now.
 
-        ``Unavailable`` where too few replicas know of them: after a fail-over others would get the same numbers.
+        ``Unavailable`` where too few servers know of them: after a fail-over others would get the same numbers.
         """
         names = [keys.timers(shard), keys.published(shard)]
-        now, *found = await self._confirmed("claim", names, [keys.prefix(shard), self._lease, most])
+        async with client.failures():
+            arguments = [keys.prefix(shard), self._lease, most]
+            now, *found = await self._scripts.run_confirmed("claim", names, arguments)
         leases = []
         for member, fence, version, incident, packed in found:
             key = member.decode()
@@ -86,13 +80,14 @@ class Publications:
     ) -> bool:
         """Write the publications and what is told of them, prolong the lease; False where it is no longer ours.
 
-        ``Unavailable`` where too few replicas have it, too: of a call whose intent is
+        ``Unavailable`` where too few servers have it, too: of a call whose intent is
         forgotten in a fail-over nobody knew any more.
         """
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
         arguments = [lease.fence, packed, self._lease, lease.key, told]
-        return bool(await self._confirmed("record", names, arguments))
+        async with client.failures():
+            return bool(await self._scripts.run_confirmed("record", names, arguments))
 
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""
@@ -120,10 +115,3 @@ class Publications:
         async with client.failures():
             answer = await self._scripts.run("release", names, [lease.fence, lease.version, due, lease.key, life])
         return bool(answer == 2)
-
-    async def _confirmed(self, name: str, of: list[str], arguments: list[Any]) -> Any:
-        """Run a script whose writes replicas have to confirm, if any have to."""
-        async with client.failures():
-            if not self._replicas.least:
-                return await self._scripts.run(name, of, arguments)
-            return await self._scripts.run_confirmed(name, of, arguments, self._replicas)

@@ -1,5 +1,6 @@
 """Authentic bodies that could not be parsed: kept as received, with what was wrong, until a person looks."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import msgspec
 import redis.asyncio
 from redis import exceptions
 
-from router.store import client, keys
+from router.store import client, confirming, keys
 from router.telemetry import log, metrics
 
 MOST = 10_000  # Bodies; the oldest go beyond it, which is logged and counted.
@@ -31,6 +32,7 @@ class Quarantine:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
+        self._confirming = confirming.Confirming(connection)
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
         """Keep a body and return its id; ``Unavailable`` where the store has not got it."""
@@ -42,7 +44,8 @@ class Quarantine:
             "body": body,
         }
         async with client.failures():
-            identity: Any = await self._connection.xadd(keys.QUARANTINE, fields)  # type: ignore[arg-type]
+            command = ("XADD", keys.QUARANTINE, "*", *itertools.chain(*fields.items()))
+            (identity,) = await self._confirming.write(keys.QUARANTINE, [command])
             length: int = await self._connection.xlen(keys.QUARANTINE)
             if length > MOST:
                 dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MOST, approximate=False)

@@ -33,6 +33,7 @@ class Quota:
         """The vendor asked for a pause: nobody calls before it is over."""
         try:
             async with client.failures():
-                await self._scripts.run("pause", [self._key], [int(seconds * 1_000_000), self._most * _AFTER_PAUSE])
+                arguments = [int(seconds * 1_000_000), self._most * _AFTER_PAUSE]
+                await self._scripts.run_confirmed("pause", [self._key], arguments)
         except errors.Unavailable:
             return  # Whoever was told has the time written down with the publication.

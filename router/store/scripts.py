@@ -9,7 +9,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import clusters, replicas
+from router.store import clusters, confirming
 
 # How many keys each script takes: exactly, or at least where a shard's incidents follow.
 _KEYS: dict[str, tuple[int, int | None]] = {
@@ -43,6 +43,7 @@ class Scripts:
 
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
+        self._confirming = confirming.Confirming(client)
         self._texts = _texts()
         self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
 
@@ -55,15 +56,8 @@ class Scripts:
         except exceptions.NoScriptError:
             return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
 
-    async def run_all(
-        self, name: str, calls: Sequence[tuple[list[str], list[Any]]], confirming: replicas.Replicas | None = None
-    ) -> list[Any]:
-        """Run a script once for each of several keys and arguments, in one round trip; the answers in their order.
-
-        Where replicas have to confirm what is written, ``Unavailable`` if too few do.
-        """
-        if confirming is not None and confirming.least:
-            return await self._run_all_confirmed(name, calls, confirming)
+    async def run_all(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """Run a script once for each of several keys and arguments, in one round trip; the answers in their order."""
         if len(calls) == 1:
             return [await self.run(name, *calls[0])]
         if clusters.of(self._client):
@@ -85,33 +79,34 @@ class Scripts:
         """At the same time, each at the server that holds its keys, wherever they have gone meanwhile."""
         return await _all(self.run(name, *call) for call in calls)
 
-    async def _run_all_confirmed(
-        self, name: str, calls: Sequence[tuple[list[str], list[Any]]], confirming: replicas.Replicas
-    ) -> list[Any]:
-        """WAIT speaks of one server: it is asked once of one, and once for each call of a cluster."""
+    async def run_all_confirmed(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """As ``run_all``; ``Unavailable`` where too few have confirmed what was written, of those who have to.
+
+        WAIT speaks of one server: it is asked once of one, and once for each call of a cluster.
+        """
+        if not self._confirming.asked:
+            return await self.run_all(name, calls)
         if clusters.of(self._client):
-            return await _all(self.run_confirmed(name, *call, confirming) for call in calls)
-        return await self._at_one(name, calls, confirming)
+            return await _all(self.run_confirmed(name, *call) for call in calls)
+        return await self._at_one(name, calls)
 
-    async def run_confirmed(
-        self, name: str, keys: list[str], arguments: list[Any], confirming: replicas.Replicas
-    ) -> Any:
-        """Run a script; ``Unavailable`` where too few replicas have confirmed what it wrote."""
-        return (await self._at_one(name, [(keys, arguments)], confirming))[0]
+    async def run_confirmed(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
+        """As ``run``; ``Unavailable`` where too few have confirmed what it wrote, of those who have to."""
+        if not self._confirming.asked:
+            return await self.run(name, keys, arguments)
+        return (await self._at_one(name, [(keys, arguments)]))[0]
 
-    async def _at_one(
-        self, name: str, calls: Sequence[tuple[list[str], list[Any]]], confirming: replicas.Replicas
-    ) -> list[Any]:
-        """Run a script some times at one server, in one round trip, and have replicas confirm all of it together."""
+    async def _at_one(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
+        """Run a script some times at one server, in one round trip, and have all of it confirmed together."""
         commands = []
         for keys, arguments in calls:
             _check(name, keys)
             commands.append((len(keys), *keys, *arguments))
         first, sha = calls[0][0][0], self._scripts[name].sha
         try:
-            return await confirming.write(first, [("EVALSHA", sha, *command) for command in commands])
+            return await self._confirming.write(first, [("EVALSHA", sha, *command) for command in commands])
         except exceptions.NoScriptError:
-            return await confirming.write(first, [("EVAL", self._texts[name], *command) for command in commands])
+            return await self._confirming.write(first, [("EVAL", self._texts[name], *command) for command in commands])
 
 
 async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:

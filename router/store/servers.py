@@ -34,6 +34,14 @@ class Sentinel:
 
 
 @dataclass(frozen=True)
+class Durability:
+    """Who has to have what is written before it counts: so many ``replicas``, which have ``wait_seconds`` for it."""
+
+    replicas: int = 0
+    wait_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
 class Server:
     """One server at ``url``: ``redis://``, ``rediss://`` or ``unix://``.
 
@@ -45,3 +53,4 @@ class Server:
     tls: Tls = Tls()
     sentinel: Sentinel | None = None
     cluster: bool = False
+    durability: Durability = Durability()

@@ -6,7 +6,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import silence as silencing
-from router.store import client, keys
+from router.store import client, confirming, keys
 from router.telemetry import log
 
 KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds that a silence is kept after its end.
@@ -20,6 +20,7 @@ class Silences:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
+        self._confirming = confirming.Confirming(connection)
 
     async def read(self) -> list[silencing.Silence]:
         """All of them, those that end first before the others."""
@@ -37,8 +38,8 @@ class Silences:
     async def write(self, silence: silencing.Silence) -> None:
         """Keep a silence, in the place of the one of the same id."""
         async with client.failures():
-            answer: Any = self._connection.hset(keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
-            await answer
+            command = ("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
+            await self._confirming.write(keys.SILENCES, [command])
 
     async def expire(self, identity: str, now: int) -> silencing.Silence | None:
         """End a silence now; None where there is none of this id that holds or is still to come."""

@@ -7,8 +7,7 @@ import redis.asyncio
 from redis import exceptions
 
 from router.domain import delivery as deliveries
-from router.store import client, codec, errors, keys, scripts
-from router.store import replicas as confirming
+from router.store import client, codec, confirming, errors, keys, scripts
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
 COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is made ready.
@@ -20,10 +19,10 @@ MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
 class Inbox:
     """The door's side. All requests that wait while one commit is under way share the next one."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", *, replicas: int = 0, wait_seconds: float = 1.0) -> None:
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._replicas = confirming.Replicas(connection, replicas, wait_seconds)
+        self._confirming = confirming.Confirming(connection)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
@@ -79,7 +78,7 @@ class Inbox:
         for packed, body, _ in group:
             arguments += (packed, body)
         async with client.failures():
-            if self._replicas.least:
+            if self._confirming.asked:
                 await self._write_confirmed(arguments)
             elif sum(map(len, arguments)) < len(group) * LARGE_BYTES:
                 await self._scripts.run("accept", [keys.INBOX], arguments)
@@ -94,12 +93,12 @@ class Inbox:
         await pipeline.execute()
 
     async def _write_confirmed(self, arguments: list[bytes]) -> None:
-        """The same, and replicas have to confirm all of them."""
+        """The same, and all of them have to be confirmed."""
         commands = [
             ("XADD", keys.INBOX, "*", "h", arguments[position], "b", arguments[position + 1])
             for position in range(0, len(arguments), 2)
         ]
-        await self._replicas.write(keys.INBOX, commands)
+        await self._confirming.write(keys.INBOX, commands)
 
 
 def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:
@@ -124,19 +123,10 @@ class Reader:
     """The worker's side: read in batches, fold, and only then acknowledge."""
 
     def __init__(
-        self,
-        connection: "redis.asyncio.Redis",
-        consumer: str,
-        *,
-        life: str = "",
-        archives: bool = False,
-        replicas: confirming.Replicas | None = None,
+        self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
     ) -> None:
-        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive.
-
-        Nothing is begun again while ``replicas`` would not confirm what came of it.
-        """
-        self._replicas = replicas or confirming.Replicas(connection)
+        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
+        self._confirming = confirming.Confirming(connection)
         self._life = life or consumer
         self._connection = connection
         self._archives = archives
@@ -185,12 +175,12 @@ class Reader:
     async def suspect(self, entry: Entry) -> int:
         """Count that this entry is begun again, and return by how many it was; 0 where it is no longer pending.
 
-        ``Unavailable``, and nothing is counted, while too few replicas confirm anything: who dies then did not of this.
+        ``Unavailable``, and nothing is counted, while too few confirm anything: who dies then did not of this.
         """
         arguments = [keys.GROUP, entry.id, self._life]
         async with client.failures():
-            if self._replicas.least:
-                await self._replicas.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
+            if self._confirming.asked:
+                await self._confirming.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
             return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
 
     async def absolve(self, entry: Entry) -> None:

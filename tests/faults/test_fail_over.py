@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from router.domain import delivery, incident, publication
-from router.store import client, errors, health, incidents, keys, publications, replicas, stream
+from router.store import client, confirming, errors, health, incidents, keys, publications, stream
 from tests.end_to_end import harness
 from tests.faults import topologies
 from tests.faults import watched as watching
@@ -52,7 +52,8 @@ async def replaced(watched: watching.Watched, connection) -> None:
 
 
 def accepted(connection, least: int):
-    inbox = stream.Inbox(connection, replicas=least, wait_seconds=0.2)
+    with stage.demanding(connection, least, 0.2):
+        inbox = stream.Inbox(connection)
     return inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
 
 
@@ -122,8 +123,8 @@ def test_nothing_but_their_confirmation_keeps_what_a_parted_primary_was_told_fro
 
 async def intends(connection, least: int) -> publications.Publications:
     """Write a publication down as a worker does before it calls a vendor, with so many replicas to confirm it."""
-    confirming = replicas.Replicas(connection, least, 0.2)
-    store = publications.Publications(connection, lease_seconds=60, replicas=confirming)
+    with stage.demanding(connection, least, 0.2):
+        store = publications.Publications(connection, lease_seconds=60)
     lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
     await connection.hset(keys.publications("down"), "fence", 1)
     assert await store.record(lease, [publication.Publication("e1", "on-call")])
@@ -154,16 +155,15 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
 
 async def folded(watched: watching.Watched, connection, least: int) -> None:
     """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
-    confirming = replicas.Replicas(connection, 1, 5.0)
-    await stream.Inbox(connection, replicas=1).accept(
-        delivery.pack("d1", "am", 1, [(stage.firing(), stage.routed(stage.firing()).decision)]), b"{}"
-    )
-    await stage.Stage(connection).reader.prepare()
-    await confirming.write("", [("SET", "prepared", 1)])
+    with stage.demanding(connection, 1, 4.0):
+        on, all_have_it = stage.Stage(connection), confirming.Confirming(connection)
+    await on.deliver(stage.firing())
+    await on.reader.prepare()
+    await all_have_it.write("", [("SET", "prepared", 1)])
     old = client.connect(f"redis://127.0.0.1:{watched.primary().port}")
     async with contextlib.aclosing(old):
-        store = incidents.Incidents(old, replicas=replicas.Replicas(old, least, 0.2))
-        on = stage.Stage(connection, store=store)
+        with stage.demanding(old, least, 0.2):
+            on = stage.Stage(connection, store=incidents.Incidents(old))
         cut_off(watched)
         entries = await on.reader.read(10, None)
         done = await on.triage.fold(entries)

@@ -1,18 +1,42 @@
 """The whole worker on a real server, one turn at a time: what a test delivers is folded and reconciled at once."""
 
 import asyncio
+import contextlib
 import itertools
 import random
+from collections.abc import Iterator
 
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
-from router.store import components, counts, gate, incidents, keys, publications, silences, storms, stream
+from router.store import (
+    components,
+    confirming,
+    counts,
+    gate,
+    incidents,
+    keys,
+    publications,
+    servers,
+    silences,
+    storms,
+    stream,
+)
 from router.telemetry import tracing
 from router.worker import bound, desire, mutes, pages, perform, reconcile, storm, triage
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
 GENEROUS = pages.Limits(gate.Limit(100, HOUR), gate.Limit(100, HOUR))
+
+
+@contextlib.contextmanager
+def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
+    """What is made inside has what it writes confirmed like this."""
+    confirming.demand(connection, servers.Durability(replicas, wait_seconds))
+    try:
+        yield
+    finally:
+        confirming.demand(connection, servers.Durability())
 
 
 class NoJitter(random.Random):

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from router.store import embedded
+from tests.end_to_end import harness
 
 OWNER = """
 import sys, time
@@ -103,6 +104,28 @@ def test_a_server_that_does_not_start_is_said_with_where_its_words_are(data_fold
     monkeypatch.setattr(embedded, "_START_SECONDS", 0.3)
     with pytest.raises(embedded.StartFailedError, match=r"see .*valkey\.log"):
         embedded.Server(data_folder, {"no-such-setting": "1"}).start()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, None),
+        ({"maxmemory-policy": "allkeys-lru"}, None),
+        ({"maxmemory": "64mb", "maxmemory-policy": "allkeys-lru"}, "maxmemory-policy is not noeviction"),
+        ({"appendonly": "no"}, "appendonly is off"),
+    ],
+)
+def test_a_web_warns_of_a_server_that_may_lose_what_was_accepted(tmp_path, data_folder, settings, said):
+    with embedded.running(data_folder, settings) as server, harness.vendors() as at:
+        command = [harness.COMMAND, "web", "--config", str(harness.configure(tmp_path, at)), "--console-port", "0"]
+        web = harness.Process(command, tmp_path, "web", forked=True, REDIS_URL=server.url, **harness.SECRETS)
+        try:
+            web.says("/v1/webhooks")
+            if said:
+                web.says(f"{said}.*redis_may_lose_deliveries")
+        finally:
+            web.stop()
+        assert web.said.count("redis_may_lose_deliveries") == (1 if said else 0)
 
 
 def test_the_store_can_be_filled_and_says_how_full_it_is(data_folder):

@@ -6,6 +6,7 @@ import pytest
 
 from router.domain import alert, decision, delivery, severity
 from router.store import client, codec, errors, keys, stream
+from tests.integration import stage
 
 RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
 ROUTED = decision.Decision("key", severity.Severity.MAJOR, RESPONSE)
@@ -125,7 +126,8 @@ def test_a_store_that_is_not_there_is_said_to_be_unavailable():
 
 def test_fewer_replicas_than_promised_is_not_acceptance(with_redis):
     async def body(connection):
-        inbox = stream.Inbox(connection, replicas=1, wait_seconds=0.01)
+        with stage.demanding(connection, 1, 0.01):
+            inbox = stream.Inbox(connection)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
             await inbox.accept(packed("a"), b"")
 

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from router.domain import delivery
-from router.store import client, errors, health, incidents, keys, publications, replicas, servers, stream
+from router.store import client, errors, health, keys, publications, servers, stream
 from tests.faults import topologies
 from tests.integration import (
     stage,
@@ -147,10 +147,12 @@ def test_nothing_is_begun_again_and_counted_while_replicas_are_away(with_cluster
         await reader.prepare()
         (entry,) = await reader.read(10, None)
         for number in range(5):
-            life = stream.Reader(connection, "w1", life=f"{number}", replicas=replicas.Replicas(connection, 2, 0.02))
+            with stage.demanding(connection, 2, 0.02):
+                life = stream.Reader(connection, "w1", life=f"{number}")
             with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
                 await life.suspect(entry)
-        sure = stream.Reader(connection, "w1", life="5", replicas=replicas.Replicas(connection, 1, 5.0))
+        with stage.demanding(connection, 1, 5.0):
+            sure = stream.Reader(connection, "w1", life="5")
         assert await sure.suspect(entry) == 1
 
     with_cluster(play)
@@ -169,13 +171,14 @@ async def acknowledged_when_confirmed(connection) -> stage.Stage:
 
 def confirmed(connection, least: int) -> stage.Stage:
     """A worker whose incidents so many replicas have to have; each server has one."""
-    of = replicas.Replicas(connection, least, 0.1)
-    return stage.Stage(connection, store=incidents.Incidents(connection, replicas=of))
+    with stage.demanding(connection, least):
+        return stage.Stage(connection)
 
 
 def test_too_few_replicas_of_the_inbox_are_not_acceptance(with_cluster):
     async def play(connection):
-        inbox = stream.Inbox(connection, replicas=2, wait_seconds=0.1)
+        with stage.demanding(connection, 2):
+            inbox = stream.Inbox(connection)
         with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
             await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
 
@@ -204,8 +207,8 @@ def test_no_lease_is_given_and_nothing_recorded_that_replicas_do_not_know_of(wit
         on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(stage.firing())
         await on.fold()
-        more = replicas.Replicas(connection, 2, 0.05)  # There is one replica each: as if another one were away.
-        cautious = publications.Publications(connection, lease_seconds=5.0, replicas=more)
+        with stage.demanding(connection, 2, 0.05):  # There is one replica each: as if another one were away.
+            cautious = publications.Publications(connection, lease_seconds=5.0)
         with pytest.raises(errors.Unavailable, match="only 1 of 2 replicas"):
             await cautious.claim(keys.shard("down"), 10)
 
@@ -217,8 +220,8 @@ def test_a_lease_that_replicas_know_of_is_given_and_recorded_under(with_cluster)
         on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(stage.firing())
         await on.fold()
-        sure = replicas.Replicas(connection, 1, 5.0)
-        store = publications.Publications(connection, lease_seconds=5.0, replicas=sure)
+        with stage.demanding(connection, 1, 5.0):
+            store = publications.Publications(connection, lease_seconds=5.0)
         (lease,) = [lease for shard in range(keys.SHARDS) for lease in await store.claim(shard, 10)]
         assert lease.key == "down"
         assert await store.record(lease, [])
@@ -229,7 +232,8 @@ def test_a_lease_that_replicas_know_of_is_given_and_recorded_under(with_cluster)
 
 def test_what_moves_to_another_server_is_found_there(with_cluster, cluster):
     async def play(connection):
-        inbox = stream.Inbox(connection, replicas=1, wait_seconds=5.0)
+        with stage.demanding(connection, 1, 5.0):
+            inbox = stream.Inbox(connection)
         await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
         before = cluster.holder(keys.INBOX)
         await asyncio.to_thread(cluster.move, keys.INBOX)

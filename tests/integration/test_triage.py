@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import decision
-from router.store import errors, incidents, keys, replicas, stream
+from router.store import errors, keys, stream
 from router.worker import triage
 from tests.integration import stage, vendor
 
@@ -52,10 +52,9 @@ def test_an_entry_that_workers_cannot_fold_since_the_store_is_in_no_state_for_it
         await on.deliver(stage.firing())
         await on.reader.prepare()
         await on.reader.read(10, None)
-        nobody = replicas.Replicas(on.connection, 9, 0.005)
         for number in range(2 * (triage.MOST_ATTEMPTS + 1)):
-            store = incidents.Incidents(on.connection, replicas=nobody)
-            worker = stage.Stage(on.connection, consumer=f"w{number % 2}", store=store)
+            with stage.demanding(on.connection, 9, 0.005):
+                worker = stage.Stage(on.connection, consumer=f"w{number % 2}")
             with pytest.raises(errors.Unavailable, match="of 9 replicas confirmed"):
                 await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))
         await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))

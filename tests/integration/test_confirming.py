@@ -1,0 +1,48 @@
+"""What replicas have to confirm before anybody is told of it."""
+
+import pytest
+
+from router.domain import access, incident, silence
+from router.store import access as access_store
+from router.store import (
+    buried,
+    errors,
+    gate,
+    incidents,
+    quarantine,
+    silences,
+)
+from tests.integration import stage
+
+TOKEN = access.Token("t1", "ann", access.Role.VIEWER, "", 1)
+LINE = access.Action(1, "ann", "token t1", "", "freeze")
+SILENCE = silence.Silence("s1", (), 1, 2, "ann", "upgrade")
+LIMIT = gate.Limit(9, stage.HOUR)
+
+TOLD = {
+    "a freeze": lambda of: gate.Gate(of).shut("freeze", "ann", 1, ""),
+    "a thaw": lambda of: gate.Gate(of).open("freeze"),
+    "the breaker's count": lambda of: gate.Gate(of).count("post", [], LIMIT, LIMIT),
+    "a silence": lambda of: silences.Silences(of).write(SILENCE),
+    "a token": lambda of: access_store.Tokens(of).write(TOKEN),
+    "a token that is taken back": lambda of: access_store.Tokens(of).revoke("t1"),
+    "a line of the audit log": lambda of: access_store.Audit(of).write(LINE),
+    "a body in quarantine": lambda of: quarantine.Quarantine(of).keep("am", b"{", {}, "cut off", 1),
+    "a dead letter that is tried again": lambda of: buried.Buried(of).redrive("1-1"),
+    "a person's word on an incident": lambda of: incidents.Incidents(of).write(
+        incidents.Change(incident.Incident(key="down"), 0, wake=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("write", TOLD.values(), ids=TOLD)
+def test_nobody_is_told_of_what_too_few_replicas_have(with_redis, write):
+    async def body(connection):
+        await write(connection)
+        with (
+            stage.demanding(connection, 9, 0.005),
+            pytest.raises(errors.Unavailable, match=r"only 0 of 9 replicas confirmed what was written$"),
+        ):
+            await write(connection)
+
+    with_redis(body)
