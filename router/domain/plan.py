@@ -48,7 +48,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
         return Rest("waits before the next attempt", observed.retry_at, "time")
     # What was begun is brought to its end before anything new is begun.
     if observed.intent is not None:
-        return _frozen(desired) or Recover(observed.intent)
+        return _frozen(desired, now) or Recover(observed.intent)
     if observed.settled:
         return Rest(f"finished: {observed.state}")
     # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
@@ -82,11 +82,12 @@ def _hindrance(desired: publications.Desired, observed: publications.Publication
     said = step.kind == "update" and observed.state == "open" and observed.digest
     if said and now < observed.acted_at + desired.apart:
         return Rest("updates are kept apart", observed.acted_at + desired.apart, "time")
-    return _frozen(desired)
+    return _frozen(desired, now)
 
 
-def _frozen(desired: publications.Desired) -> Rest | None:
-    return Rest(f"frozen: {desired.frozen}", waits_for="thaw") if desired.public and desired.frozen else None
+def _frozen(desired: publications.Desired, now: int) -> Rest | None:
+    frozen = desired.public and desired.frozen
+    return Rest(f"frozen: {desired.frozen}", now + HELD_LOOK, "thaw") if frozen else None
 
 
 def _watched(desired: publications.Desired, observed: publications.Publication, rest: Rest, now: int) -> Step:

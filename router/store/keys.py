@@ -32,7 +32,7 @@
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
-| ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed publications, ``fence``, ``until``   | a day if done   |
+| ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed, ``fence``, ``until``, ``wake``      | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | for ever        |
 | ``ir:{sN}:published``            | zset   | incident key → when its publications expire, ms   | for ever        |
 | ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that holds it            | 30 to 60 days   |

@@ -11,6 +11,7 @@ from router.domain import timeline
 from router.store import client, codec, errors, keys, listing, scripts
 from router.telemetry import log
 
+_MOST_WOKEN = 1000  # Incidents by one script: meanwhile the server answers nobody else.
 _log = log.get("store")
 
 
@@ -96,12 +97,15 @@ class Publications:
         return len(names)
 
     async def wake(self, names: Sequence[str]) -> None:
-        """Have these incidents looked at now."""
-        async with client.failures():
-            pipeline = self._connection.pipeline(transaction=False)
-            for name in names:
-                pipeline.zadd(keys.timers(keys.shard(name)), {name: 0})
-            await pipeline.execute()
+        """Have these incidents looked at now, those that somebody has leased again after that."""
+        calls: list[tuple[list[str], list[Any]]] = [
+            ([keys.timers(shard)], [keys.prefix(shard), *of[first : first + _MOST_WOKEN]])
+            for shard, of in keys.by_shard(names).items()
+            for first in range(0, len(of), _MOST_WOKEN)
+        ]
+        if calls:
+            async with client.failures():
+                await self._scripts.run_all_confirmed("wake", calls)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
         """Give the lease back; the incident is due again at ``due`` (0: when it changes). True: due at once."""

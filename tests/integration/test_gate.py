@@ -2,8 +2,8 @@
 
 import asyncio
 
-from router.domain import alert, decision, severity
-from router.store import counts, gate
+from router.domain import alert, decision, plan, severity
+from router.store import counts, gate, keys
 from router.worker import desire, pages
 from tests.integration import page_scene, stage, vendor
 
@@ -30,6 +30,40 @@ def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
         assert await on.publications.wake_all() == 1
         await on.turn()
         assert page.kinds == ["open"]
+
+    page_scene.playing(with_redis, play)
+
+
+def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_redis, monkeypatch):
+    async def play(on, page, _pager):
+        at = gate.Gate(on.connection)
+        await at.shut("freeze", "ann", 1, "")
+        seen = on.pages.desires
+
+        async def thawed_meanwhile(**of):
+            found = await seen(**of)
+            if await at.open("freeze"):
+                await on.publications.wake_all()
+            return found
+
+        monkeypatch.setattr(on.pages, "desires", thawed_meanwhile)
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        assert page.kinds == ["open"]
+        assert await on.due() == []
+
+    page_scene.playing(with_redis, play)
+
+
+def test_a_thaw_that_nobody_was_told_of_is_found_after_a_while(with_redis):
+    async def play(on, page, _pager):
+        await gate.Gate(on.connection).shut("freeze", "ann", 1, "")
+        shown = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
+        await on.deliver(stage.firing(), response=stage.rule(shown))
+        await on.turn()
+        due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
+        assert 0 < due - on.redis_time() <= plan.HELD_LOOK
+        assert page.kinds == []
 
     page_scene.playing(with_redis, play)
 

@@ -25,6 +25,7 @@ for _, member in ipairs(due) do
     local before = tonumber(redis.call('HGET', publications, 'fence') or '0')
     local fence = string.format('%.0f', math.max(before + 1, now))
     redis.call('HSET', publications, 'fence', fence, 'until', lease)
+    redis.call('HDEL', publications, 'wake')
     redis.call('PERSIST', publications)
     redis.call('ZADD', KEYS[1], lease, member)
     redis.call('ZADD', KEYS[2], 'inf', member)

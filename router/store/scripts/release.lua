@@ -2,7 +2,7 @@
 --
 -- Called:  release  KEYS[1..4]  ARGV[1..5]
 -- KEYS[1]  hash    the incident: v version, d packed
--- KEYS[2]  hash    the publications: d packed, fence, until
+-- KEYS[2]  hash    the publications: d packed, fence, until, wake
 -- KEYS[3]  zset    the shard's timers
 -- KEYS[4]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- ARGV[1]  integer the fence that the lease was given with
@@ -10,12 +10,12 @@
 -- ARGV[3]  integer when the incident wants attention next, microseconds; 0 for never
 -- ARGV[4]  string  the incident key
 -- ARGV[5]  integer milliseconds that the publications live on, 0 for ever
--- Returns  integer 1 released, 2 released and due at once because the incident has changed, 0 not ours any more
+-- Returns  integer 1 released, 2 released and due at once: the incident has changed or was woken, 0 not ours any more
 if redis.call('HGET', KEYS[2], 'fence') ~= ARGV[1] then
   return 0
 end
 redis.call('HSET', KEYS[2], 'until', 0)
-if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[2] then
+if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[2] or redis.call('HEXISTS', KEYS[2], 'wake') == 1 then
   redis.call('ZADD', KEYS[3], 0, ARGV[4])
   return 2
 end
