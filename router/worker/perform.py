@@ -30,7 +30,7 @@ class Session(Protocol):
 
     @property
     def incident(self) -> incidents.Incident:
-        """The incident as it was when the lease was taken."""
+        """The incident as it was last seen."""
         ...
 
     def now(self) -> int:

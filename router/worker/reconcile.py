@@ -172,6 +172,8 @@ class Reconciler:
         """Take one step. What customers would see by itself is counted first, and may then have to wait."""
         if isinstance(step, plan.Look):
             return await self._performer.look(session, place, publication, desired)
+        if desired.public and await self._stands_otherwise(session):
+            return publication
         if isinstance(step, plan.Recover):
             return await self._performer.recover(session, place, publication, desired, step.intent)
         lapsed = plan.by_deadline(desired, publication, now=session.now())
@@ -183,6 +185,18 @@ class Reconciler:
         if after.state != publication.state and after.intent is None and desired.public:
             await self._tally(session, publication, desired, step, lapsed=lapsed)
         return after
+
+    async def _stands_otherwise(self, session: sessions.Session) -> bool:
+        """Learn how the gate and the incident stand by now, before customers see anything; False where as before.
+
+        Other operations of the incident may have taken long. Which publications it has stays as it was: the lease is
+        given back at the version that it was taken at, so an incident that has changed is looked at once more.
+        """
+        key = session.incident.key
+        stand, held = await self._pages.desires(public=True), (await self._incidents.read([key]))[key]
+        as_before = (stand, held.version) == (session.desires, session.version)
+        session.learn(stand, held.incident, held.version)
+        return not as_before
 
     async def _tally(
         self,

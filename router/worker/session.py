@@ -31,6 +31,7 @@ class Session:
         self._pages = pages
         self.lease = lease
         self.desires = desires
+        self.version = lease.version  # Of the incident as it was last seen.
         self.publications = desire.with_missing(lease.incident, lease.publications)
         self._store = store
         self._ticks = ticks
@@ -43,12 +44,17 @@ class Session:
 
     @property
     def incident(self) -> incidents.Incident:
-        """The incident as it was when the lease was taken."""
+        """The incident as it was last seen: when the lease was taken, or before customers were shown something."""
         return self.lease.incident
 
     def after(self, lease: publication_store.Lease) -> "Session":
         """The same session after its incident has become another."""
         return Session(lease, self._store, self._ticks, self.desires, self._pages)
+
+    def learn(self, desires: desire.Desires, incident: incidents.Incident, version: int) -> None:
+        """Go on with what is to be by now."""
+        self.desires, self.version = desires, version
+        self.lease = self.lease._replace(incident=incident)
 
     async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
         """The operation, knowing what other incidents say of the components that it touches."""

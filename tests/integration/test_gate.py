@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from router.domain import alert, decision, plan, severity
 from router.store import counts, gate, keys
 from router.worker import desire, pages
@@ -51,6 +53,53 @@ def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_red
         await on.turn()
         assert page.kinds == ["open"]
         assert await on.due() == []
+
+    page_scene.playing(with_redis, play)
+
+
+@pytest.mark.parametrize("after", ["open", "resolve"])
+def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with_redis, monkeypatch, after):
+    """Another operation of the same incident may take long: what customers would see is not begun after it."""
+
+    async def play(on, page, _pager):
+        at = gate.Gate(on.connection)
+        if after == "resolve":
+            await on.deliver(stage.firing(), response=automatic())
+            await on.turn()
+        seen = on.pages.desires
+
+        async def frozen_meanwhile(**of):
+            found = await seen(**of)
+            await at.shut("freeze", "ann", 1, "")
+            return found
+
+        monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
+        await on.deliver(stage.resolved() if after == "resolve" else stage.firing(), response=automatic())
+        await on.turn()
+        assert after not in page.kinds
+        await at.open("freeze")
+        monkeypatch.setattr(on.pages, "desires", seen)
+        await on.publications.wake_all()
+        await on.turn()
+        assert page.kinds[-1] == after
+
+    page_scene.playing(with_redis, play)
+
+
+def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_long(with_redis, monkeypatch):
+    async def play(on, page, pager):
+        seen = on.pages.desires
+
+        async def over_meanwhile(**of):
+            found = await seen(**of)
+            await on.deliver(stage.resolved(), response=automatic())
+            await on.fold()
+            return found
+
+        monkeypatch.setattr(on.pages, "desires", over_meanwhile)
+        await on.deliver(stage.firing(), response=automatic())
+        await on.turn()
+        assert (page.kinds, pager.kinds) == ([], ["open", "resolve"])
 
     page_scene.playing(with_redis, play)
 
