@@ -39,10 +39,13 @@ def ending(body) -> None:
         serving = asyncio.create_task(serve.serve(echo, "127.0.0.1", 0, started.set_result))
         port = await started
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        async with asyncio.timeout(30):
-            await body(reader, writer, port, serving)
+        try:
+            async with asyncio.timeout(30):
+                await body(reader, writer, port, serving)
+        finally:
+            serving.cancel()
             await asyncio.wait([serving])
-        writer.close()
+            writer.close()
 
     uvloop.run(main())
 
@@ -52,7 +55,7 @@ async def refused(port: int) -> None:
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, ConnectionResetError):  # Reset: it had come, and was not taken any more.
             return
         writer.close()
         await asyncio.sleep(0.005)
