@@ -7,6 +7,7 @@ whatever goes wrong into one of ``errors``.
 import asyncio
 import contextvars
 import functools
+import math
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -109,6 +110,9 @@ def segment(text: str) -> str:
 floor: contextvars.ContextVar[float] = contextvars.ContextVar("floor", default=0.0)
 """The share of the quota that the operation under way leaves for what is more urgent."""
 
+ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", default=math.inf)
+"""When the operation under way is cut off, by the event loop's clock: no call waits for its turn until then."""
+
 
 class Client:
     """Calls one account of one vendor.
@@ -165,7 +169,7 @@ class Client:
         if not path.startswith("/"):
             raise errors.Permanent(f"{about}: the path must start with a slash")
         if self.quota is not None:
-            await patience.admitted(self.quota, floor.get(), about)
+            await patience.admitted(self.quota, floor.get(), about, ends_at.get())
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._exchange(method, path, about, json=json, query=query)
@@ -195,7 +199,7 @@ class Client:
             except errors.Unanswered as problem:
                 raise _settled(problem, "GET") from problem
 
-        return await patience.patiently(once)
+        return await patience.patiently(once, ends_at.get())
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -6,6 +6,7 @@ thought.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
@@ -32,9 +33,12 @@ class Quota(Protocol):
         ...
 
 
-async def admitted(quota: Quota, floor: float, about: str) -> None:
-    """Return when one call has been taken; ``Temporary`` where there is none within two seconds."""
-    left = MOST_SECONDS
+async def admitted(quota: Quota, floor: float, about: str, ends_at: float) -> None:
+    """Return when one call has been taken; ``Temporary`` where there is none within two seconds, or before ``ends_at``.
+
+    That is by the event loop's clock: whoever calls is cut off then, and would have waited in vain.
+    """
+    left = min(MOST_SECONDS, ends_at - asyncio.get_running_loop().time())
     while wait := await quota.admit(floor):
         left -= wait
         if left < 0:
@@ -42,13 +46,17 @@ async def admitted(quota: Quota, floor: float, about: str) -> None:
         await asyncio.sleep(wait)
 
 
-async def patiently(read: Callable[[], Awaitable[Read]]) -> Read:
+async def patiently(read: Callable[[], Awaitable[Read]], ends_at: float = math.inf) -> Read:
     """Call ``read`` up to three times, never before what its vendor asked for; the last failure is raised.
 
-    What took its whole time is not asked again: there is none left for it.
+    What took its whole time is not asked again, nor is anything after ``ends_at``: there is no time left for it.
     """
+
+    def too_late(state: tenacity.RetryCallState) -> bool:
+        return asyncio.get_running_loop().time() + state.upcoming_sleep > ends_at
+
     tries = tenacity.AsyncRetrying(
-        stop=tenacity.stop_after_attempt(TRIES),
+        stop=lambda state: state.attempt_number >= TRIES or too_late(state),
         wait=_wait,
         retry=tenacity.retry_if_exception(_is_momentary),
         reraise=True,

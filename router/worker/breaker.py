@@ -1,5 +1,6 @@
 """A vendor that is ill is left alone for a while: a circuit breaker for each destination, in this worker."""
 
+import weakref
 from dataclasses import dataclass
 
 from router.domain import identity
@@ -71,6 +72,7 @@ class Breakers:
     def __init__(self, randomness: identity.Randomness) -> None:
         self._randomness = randomness
         self._states: dict[str, Breaker] = {}
+        self._counted: dict[str, weakref.ref[errors.Failure]] = {}
         self.conditions: dict[str, Condition] = {}
         self._log = log.get("worker")
 
@@ -83,7 +85,12 @@ class Breakers:
         return until
 
     def fared(self, name: str, problem: errors.Failure | None, now: int) -> None:
-        """Note how an operation ended. To be told to come back later is an answer, and no illness."""
+        """Note how an operation ended. To be told to come back later is an answer, and no illness.
+
+        A call that several operations have waited for fails once.
+        """
+        if problem is not None and self._is_counted(name, problem):
+            return
         before = self._states.get(name, WELL)
         ill = isinstance(problem, errors.Unanswered | errors.Temporary) and problem.retry_after is None
         shut_out = isinstance(problem, errors.Permanent) and problem.status in NOT_LET_IN
@@ -98,3 +105,11 @@ class Breakers:
         if bool(after.opened) != bool(before.opened):
             metrics.circuit_open.labels(name).set(bool(after.opened))
             self._log.warning("circuit", destination=name, open=bool(after.opened), reason=str(problem or ""))
+
+    def _is_counted(self, name: str, problem: errors.Failure) -> bool:
+        """Whether the failure is that which was counted last, perhaps in other words."""
+        while isinstance(problem.__cause__, errors.Failure):
+            problem = problem.__cause__
+        last = self._counted.get(name)
+        self._counted[name] = weakref.ref(problem)
+        return last is not None and last() is problem

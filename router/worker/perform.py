@@ -12,7 +12,7 @@ from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import backoff, client, errors
 from router.telemetry import log, metrics, tracing
-from router.worker import bound, breaker, outcome, spans, story
+from router.worker import bound, breaker, calls, outcome, spans, story
 
 Passed = Callable[[str], None]
 
@@ -82,7 +82,7 @@ class Performer:
         self._passed("after-intent")
         operation = await session.shared(place, operation_of(publication, intent, desired))
         repeated = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
-        call = _opened_again(place, operation) if repeated else _call(place, operation)
+        call = calls.opened_again(place, operation) if repeated else calls.of(place, operation)
         return await self._carry_out(session, place, publication, operation, call, reason=act.reason)
 
     async def recover(
@@ -99,10 +99,10 @@ class Performer:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
             call: Awaitable[operations.Seen | None] = self._found(session, place, operation, settled_at)
         elif intent.kind == "publish":
-            call = _published(place, operation)
+            call = calls.published(place, operation)
         else:
-            call = _call(place, operation)
-        return await self._carry_out(session, place, publication, operation, _still_unknown(call))
+            call = calls.of(place, operation)
+        return await self._carry_out(session, place, publication, operation, calls.still_unknown(call))
 
     async def look(
         self,
@@ -112,7 +112,7 @@ class Performer:
         desired: publications.Desired,
     ) -> publications.Publication:
         """Ask the vendor what has become of it: a person may have changed or ended it. Nothing is sent."""
-        client.floor.set(_UPDATES)
+        self._hurry(_UPDATES)
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
@@ -149,9 +149,10 @@ class Performer:
         reason: str = "it was begun before",
     ) -> publications.Publication:
         began = session.now()
-        client.floor.set(_FLOORS.get(operation.kind, _UPDATES))
+        self._hurry(_FLOORS.get(operation.kind, _UPDATES))
         result = "done"
         problem: errors.Failure | None = None
+        cut_off = errors.Unanswered("the operation took too long")
         try:
             with spans.of(self._traces, session.incident, operation):
                 async with asyncio.timeout(self._most_seconds):
@@ -160,10 +161,11 @@ class Performer:
             after = outcome.done(publication, operation, seen, session.now())
             reason = "; ".join(filter(None, (reason, seen.note if seen is not None else "")))
         except TimeoutError:
-            problem = errors.Unanswered("the operation took too long")
+            problem = cut_off
         except errors.Failure as failure:
             problem = failure
-        self.breakers.fared(place.name, problem, session.now())
+        if problem is not cut_off:  # Each of its calls was answered, or waited for its turn: that is no illness.
+            self.breakers.fared(place.name, problem, session.now())
         if problem is not None:
             after, result = self._failed(publication, problem, place, session.now())
         self._passed("before-record")
@@ -171,6 +173,11 @@ class Performer:
         self._passed("after-record")
         self._tell(session, operation, after, result, session.now() - began)
         return after
+
+    def _hurry(self, floor: float) -> None:
+        """Tell the calls that follow what they leave of the quota, and when they are cut off."""
+        client.floor.set(floor)
+        client.ends_at.set(asyncio.get_running_loop().time() + self._most_seconds)
 
     def _failed(
         self, publication: publications.Publication, problem: errors.Failure, place: bound.Bound, now: int
@@ -257,43 +264,3 @@ def operation_of(
         before=publication.content if publication.digest and not insists else None,
         told=publication.told,
     )
-
-
-def _call(place: bound.Bound, operation: operations.Operation) -> Awaitable[operations.Seen | None]:
-    calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.Seen | None]]] = {
-        "adopt": place.destination.adopt,
-        "open": place.destination.open,
-        "update": place.destination.update,
-        "publish": place.destination.publish,
-        "resolve": place.destination.resolve,
-        "dismiss": place.destination.dismiss,
-    }
-    return calls[operation.kind](operation)
-
-
-async def _still_unknown(call: Awaitable[operations.Seen | None]) -> operations.Seen | None:
-    """Find out what has become of an operation: where that fails, it may have happened all the same.
-
-    To take such a failure for "surely not done" would be to forget what is open at the vendor.
-    """
-    try:
-        return await call
-    except errors.Temporary as failure:
-        raise errors.Unanswered(str(failure), failure.retry_after) from failure
-    except errors.Permanent as failure:
-        if failure.status not in breaker.NOT_LET_IN:
-            raise
-        raise errors.Unanswered(str(failure)) from failure
-
-
-async def _opened_again(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
-    """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
-    seen = await place.destination.open(operation)
-    return await _still_unknown(place.destination.find(operation)) or seen
-
-
-async def _published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
-    seen = await place.destination.observe(operation)
-    if seen is not None and seen.state == "draft":
-        return await place.destination.publish(operation)
-    return seen

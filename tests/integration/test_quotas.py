@@ -150,11 +150,24 @@ def test_each_kind_of_operation_leaves_room_for_what_is_more_urgent(with_redis):
     stage.playing(with_redis, play, vendor.on_call(at))
 
 
+def test_operations_that_are_cut_off_while_they_wait_their_turn_do_not_make_the_vendor_ill(with_redis):
+    """A call that a vendor does not answer ends by itself before that: what is left is our own waiting."""
+    at = vendor.Vendor()
+    at.before = [TimeoutError()] * 7
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.turn()
+        assert (len(at.calls), at.states()) == (8, ["open"])
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
 def test_a_vendor_that_does_not_answer_is_left_alone_and_the_other_one_is_not(with_redis):
     ill, well = vendor.Vendor(), vendor.Vendor()
 
     async def play(on):
-        ill.before = [errors.Temporary("cannot be reached")] * 100
+        ill.before = [errors.Temporary("cannot be reached") for _ in range(100)]
         for number in range(8):
             await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=both())
         await on.turn()

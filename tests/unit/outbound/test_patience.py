@@ -94,6 +94,39 @@ def test_nobody_is_asked_before_the_pause_that_the_vendor_wished_for():
     assert moments[1] - moments[0] >= 0.05
 
 
+class UsedUp:
+    """A quota in which there is always room in half a second."""
+
+    async def admit(self, floor):  # noqa: ARG002 - as quotas take it
+        return 0.5
+
+
+def test_nobody_waits_for_a_turn_that_comes_after_the_operation_is_cut_off():
+    async def body():
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(errors.Temporary, match="used up for now") as caught:
+            await patience.admitted(UsedUp(), 0.0, "x", began + 0.3)
+        assert caught.value.retry_after == 0.5
+        assert asyncio.get_running_loop().time() - began < 0.3
+
+    asyncio.run(body())
+
+
+def test_nothing_is_asked_again_after_the_operation_is_cut_off():
+    asked = []
+
+    async def ask():
+        asked.append("once")
+        raise errors.Temporary("later", 0.5)
+
+    async def body():
+        with pytest.raises(errors.Temporary, match="later"):
+            await patience.patiently(ask, asyncio.get_running_loop().time() + 0.3)
+
+    asyncio.run(body())
+    assert asked == ["once"]
+
+
 def test_what_is_no_failure_of_a_vendor_is_raised_as_it_is():
     async def ask():
         raise ZeroDivisionError

@@ -1,5 +1,6 @@
 """A vendor that is ill is left alone, one that only asks for a pause is not, and the first to come back goes alone."""
 
+import functools
 import random
 
 import pytest
@@ -72,22 +73,41 @@ def told(name: str) -> float | None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "ill"),
+    ("kind", "said", "ill"),
     [
-        (errors.Unanswered("no answer"), True),
-        (errors.Temporary("cannot be reached"), True),
-        (errors.Temporary("429", 3.0), False),
-        (errors.Unanswered("503", 3.0), False),
-        (errors.Permanent("422", status=422), False),
-        (None, False),
+        (errors.Unanswered, ("no answer",), True),
+        (errors.Temporary, ("cannot be reached",), True),
+        (errors.Temporary, ("429", 3.0), False),
+        (errors.Unanswered, ("503", 3.0), False),
+        (functools.partial(errors.Permanent, status=422), ("422",), False),
+        (lambda: None, (), False),
     ],
 )
-def test_only_what_says_that_the_vendor_is_ill_counts(problem, ill):
+def test_only_what_says_that_the_vendor_is_ill_counts(kind, said, ill):
     at = breaker.Breakers(random.Random(1))
     for _ in range(5):
-        at.fared("x", problem, NOW)
+        at.fared("x", kind(*said), NOW)
     assert bool(at.rests_until("x", NOW)) is ill
     assert at.rests_until("another", NOW) == 0
+
+
+def in_other_words(failure: errors.Failure) -> errors.Failure:
+    other = errors.Unanswered(f"of an operation: {failure}")
+    other.__cause__ = failure
+    return other
+
+
+def test_a_call_that_many_operations_waited_for_fails_once():
+    at = breaker.Breakers(random.Random(1))
+    for _ in range(4):
+        shared = errors.Temporary("no answer within 1 s")
+        for _ in range(5):
+            at.fared("x", shared, NOW)
+            at.fared("x", in_other_words(shared), NOW)
+    assert at.rests_until("x", NOW) == 0
+    at.fared("another", shared, NOW)
+    at.fared("x", errors.Temporary("no answer within 1 s"), NOW)
+    assert at.rests_until("x", NOW)
 
 
 def test_it_is_told_when_it_opens_and_when_it_closes():
