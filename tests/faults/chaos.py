@@ -8,7 +8,6 @@ import os
 import random
 import threading
 import time
-import urllib.error
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -93,15 +92,14 @@ class Town:
         for process in self._processes.values():
             process.kill()
 
-    def send(self, message: Any, web: int) -> list[int]:
+    def send(self, message: Any, web: int, line: "Line") -> list[int]:
         """As a sender that does not give up: again until it is accepted. Returns the answers, 0 for none at all."""
         answers = []
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
-                url = f"http://127.0.0.1:{self.door(web)}/v1/webhooks/{message.source}"
-                status, _ = harness.ask(url, message.body, harness.TOKEN)
-            except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
+                status = line.post(self.door(web), f"/v1/webhooks/{message.source}", message.body)
+            except (OSError, http.client.HTTPException) as error:
                 self.unanswered.append(repr(error))
                 status = 0
             answers.append(status)
@@ -109,6 +107,36 @@ class Town:
                 return answers
             time.sleep(0.05)
         raise AssertionError(f"{message} was not accepted within {PATIENCE_SECONDS} s: {Counter(answers)}")
+
+
+class Line:
+    """A sender's way to a web: a connection that is kept while it lasts, unless each request is to have its own."""
+
+    def __init__(self, *, kept: bool = True) -> None:
+        self._kept = kept
+        self._connection: http.client.HTTPConnection | None = None
+
+    def post(self, port: int, path: str, body: Any) -> int:
+        """The status of the answer."""
+        if self._connection is None or self._connection.port != port:
+            self.close()
+            self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        headers = {"content-type": "application/json", "authorization": f"Bearer {harness.TOKEN}"}
+        answered = False
+        try:
+            self._connection.request("POST", path, json.dumps(body).encode(), headers)
+            answer = self._connection.getresponse()
+            answer.read()
+            answered = self._kept
+            return answer.status
+        finally:
+            if not answered:
+                self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 @dataclass
@@ -171,7 +199,9 @@ def play(
 
 
 class Sender(threading.Thread):
-    """Sends its share of the messages through both webs."""
+    """Sends its share of the messages through both webs, over connections that it keeps."""
+
+    keeps = True
 
     def __init__(self, town: Town, share: Sequence[Any], oracle: Any, answers: Counter[int]) -> None:
         super().__init__(daemon=True)
@@ -179,16 +209,19 @@ class Sender(threading.Thread):
         self.failure = ""
 
     def run(self) -> None:
-        for message in self._share:
-            for web in range(2):
-                try:
-                    given = self._town.send(message, web)
-                except AssertionError as error:
-                    self.failure = str(error)
-                    return
-                self._oracle.accept(message)
-                with self._oracle.lock:
-                    self._answers.update(given)
+        lines = [Line(kept=self.keeps) for _ in range(2)]
+        try:
+            for message in self._share:
+                for web, line in enumerate(lines):
+                    given = self._town.send(message, web, line)
+                    self._oracle.accept(message)
+                    with self._oracle.lock:
+                        self._answers.update(given)
+        except AssertionError as error:
+            self.failure = str(error)
+        finally:
+            for line in lines:
+                line.close()
 
 
 def failures(senders: list[Sender]) -> list[str]:

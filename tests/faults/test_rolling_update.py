@@ -83,7 +83,9 @@ def _asked(sender: socket.socket, backend: socket.socket) -> None:
 
 
 class Sender(chaos.Sender):
-    """Sends ever new messages until told that it is enough."""
+    """Sends ever new messages until told that it is enough, each over a connection that the balancer may hand on."""
+
+    keeps = False
 
     def __init__(self, town: chaos.Town, seed: int, oracle: oracles.Oracle, answers: Counter[int]) -> None:
         super().__init__(town, [], oracle, answers)
