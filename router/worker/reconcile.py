@@ -143,6 +143,7 @@ class Reconciler:
         place = self._places.get(publication.destination)
         if place is None:
             return plan.Rest(_UNKNOWN_DESTINATION, waits_for="person")
+        looked = None
         for _ in range(MOST_STEPS):
             desired = session.desires.of(session.lease.incident, publication, session.publications, place)
             step = plan.plan(desired, publication, now=session.now())
@@ -155,6 +156,8 @@ class Reconciler:
                 return plan.Rest("the page has had its updates of this hour", until, "time")
             elif until := self._performer.breakers.rests_until(place.name, session.now()):
                 return plan.Rest("the vendor is ill and left alone", until, "time")
+            elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
+                looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
             else:
                 publication = await self._step(session, place, publication, desired, step)
             self._measure(session, was, publication)
@@ -172,8 +175,6 @@ class Reconciler:
         """Take one step. What customers would see by itself is counted first, and may then have to wait."""
         if isinstance(step, plan.Look):
             return await self._performer.look(session, place, publication, desired)
-        if desired.public and await self._stands_otherwise(session):
-            return publication
         if isinstance(step, plan.Recover):
             return await self._performer.recover(session, place, publication, desired, step.intent)
         lapsed = plan.by_deadline(desired, publication, now=session.now())
@@ -248,6 +249,11 @@ class Reconciler:
         if was.state == "absent" and publication.state == "open" and publication.episode == incident.episode:
             seconds = (session.now() - incident.accepted_at) / 1_000_000
             metrics.opened(publication.destination, seconds, identity.reference(incident.episode), incident.trace)
+
+
+def _shows(desired: publications.Desired, step: plan.Step) -> bool:
+    """Whether customers may see something of the step."""
+    return desired.public and not isinstance(step, plan.Look)
 
 
 def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> plan.Act:
