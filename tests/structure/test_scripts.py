@@ -1,6 +1,7 @@
 """The small scripts behind make: what they say where something is missing, and that they leave nothing half done."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,13 +89,21 @@ class TestInstallDebianPrograms:
 def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
     folder = tmp_path / "tests/benchmarks"
     folder.mkdir(parents=True)
-    measures = "import sys\nif __name__ == '__main__':\n    open(sys.argv[2], 'w').write('{}')\n"
+    measures = "'''measure.py --json FILE'''\nimport sys\nopen(sys.argv[2], 'w').write('{}')\n"
     (folder / "measure.py").write_text(measures)
     (folder / "shared.py").write_text("raise SystemExit(1)\n")
+    (folder / "part_of_one.py").write_text("if __name__ == '__main__':\n    raise SystemExit(1)\n")
     script = tree.ROOT / "scripts/run-benchmarks"
     answer = subprocess.run([script, sys.executable], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     assert [path.name for path in (tmp_path / "benchmark-results").iterdir()] == ["measure.json"]
+
+
+def test_the_benchmarks_that_are_run_are_those_that_are_described():
+    told = set(re.findall(r"`tests/benchmarks/(\w+)\.py`", (tree.ROOT / "docs/benchmarks.md").read_text()))
+    assert told == {
+        path.stem for path in (tree.ROOT / "tests/benchmarks").glob("*.py") if "--json FILE" in path.read_text()
+    }
 
 
 @pytest.mark.parametrize("path", [*SCRIPTS, tree.ROOT / ".ci/run"], ids=lambda path: path.name)
