@@ -31,11 +31,12 @@ class Session:
         self._pages = pages
         self.lease = lease
         self.desires = desires
-        self.version = lease.version  # Of the incident as it was last seen.
         self.publications = desire.with_missing(lease.incident, lease.publications)
         self._store = store
         self._ticks = ticks
         self._claimed_at_tick = ticks()
+        self.version = lease.version  # Of the incident as it was last seen, and when that was.
+        self.seen_at = lease.claimed_at
         self._writing = asyncio.Lock()
 
     def now(self) -> int:
@@ -53,7 +54,7 @@ class Session:
 
     def learn(self, desires: desire.Desires, incident: incidents.Incident, version: int) -> None:
         """Go on with what is to be by now."""
-        self.desires, self.version = desires, version
+        self.desires, self.version, self.seen_at = desires, version, self.now()
         self.lease = self.lease._replace(incident=incident)
 
     async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:

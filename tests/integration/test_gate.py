@@ -6,7 +6,7 @@ import pytest
 
 from router.domain import alert, decision, plan, severity
 from router.store import counts, gate, keys
-from router.worker import desire, pages
+from router.worker import desire, pages, reconcile
 from tests.integration import page_scene, stage, vendor
 
 CRITICAL = severity.Severity.CRITICAL
@@ -74,6 +74,7 @@ def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with
             return found
 
         monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
+        monkeypatch.setattr(reconcile, "FRESH", 0)  # As if the other operation had taken longer.
         await on.deliver(stage.resolved() if after == "resolve" else stage.firing(), response=automatic())
         await on.turn()
         assert after not in page.kinds
@@ -97,6 +98,7 @@ def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_lo
             return found
 
         monkeypatch.setattr(on.pages, "desires", over_meanwhile)
+        monkeypatch.setattr(reconcile, "FRESH", 0)
         await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open", "resolve"])
