@@ -8,7 +8,7 @@ from router import settings as configuration
 from router.assembly import dead_letters
 from router.domain import timing
 from router.management import entries, models, shown
-from router.store import access, gate, quarantine, sight, silences
+from router.store import access, gate, quarantine, sight, silences, storms
 
 
 class Ledgers:
@@ -64,6 +64,11 @@ class Ledgers:
             frozen=str(state.freeze) if state.freeze is not None else "",
             breaker=state.breaker.why if state.breaker is not None else "",
         )
+
+    async def storm(self) -> models.Storm | None:
+        """The alert storm that holds incidents back; None where there is none."""
+        since, waiting = await storms.glance(self.connection)
+        return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
         """What can't succeed without a person, the oldest first; ``ValueError`` where the cursor is none."""

@@ -242,6 +242,13 @@ class Gate(Model):
     breaker: str
 
 
+class Storm(Model):
+    """An alert storm: since when there is one, and how many incidents wait for their turn."""
+
+    since: datetime | None
+    waiting: int
+
+
 class Destination(Model):
     """A configured destination, and how it fares."""
 
@@ -284,3 +291,4 @@ class Overview(Model):
     worker_seen_at: datetime | None
     rules_version: str
     gate: Gate
+    storm: Storm | None = pydantic.Field(default=None, description="The alert storm that there is; null for none.")

@@ -267,8 +267,11 @@ class Queries:
             self.ledgers.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )
-        kept, beat, gate = await asyncio.gather(
-            self._archive().size(), health.Health(self.connection).last_beat(), self.ledgers.gate()
+        kept, beat, gate, storm = await asyncio.gather(
+            self._archive().size(),
+            health.Health(self.connection).last_beat(),
+            self.ledgers.gate(),
+            self.ledgers.storm(),
         )
         held = [one.incident for one in (await self._sight.look()).incidents.values()]
         opened = [one for one in held if one.status == "open"]
@@ -291,4 +294,5 @@ class Queries:
             worker_seen_at=models.at(beat),
             rules_version=self._in_force.in_force.version if self._in_force else "",
             gate=gate,
+            storm=storm,
         )

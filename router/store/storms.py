@@ -73,6 +73,16 @@ class Storms:
         return Storm(int(waiting), int(since), bool(began), bool(ended), tuple(map(_episode, following)))
 
 
+async def glance(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+    """Since when there is a storm (microseconds, 0: there is none), and how many wait; for people: nothing changes."""
+    async with client.failures():
+        pipeline = connection.pipeline(transaction=False)
+        pipeline.hget(keys.STORM, "since")
+        pipeline.zcard(keys.WAITING)
+        since, waiting = await pipeline.execute()
+    return int(since or 0), int(waiting)
+
+
 def _episode(member: bytes) -> Episode:
     identity, _, incident = member.decode().partition(" ")
     return Episode(identity, incident)

@@ -3,6 +3,7 @@
 import pytest
 
 from router.cli import incidents as shown
+from router.management import models
 from router.store import gate
 from router.store import storms as storm_store
 from router.worker import storm
@@ -56,6 +57,19 @@ def test_the_console_s_page_of_the_incident_says_so(play):
         page = (await client.get("/incident", params={"key": desk.key(held)})).text
         assert WAITS in page
         assert "It waits: alert storm" in page
+
+    play(body)
+
+
+def test_how_things_are_now_says_that_there_is_a_storm_and_how_many_wait(play):
+    async def body(at):
+        api, (console, _) = await at.as_("viewer"), await at.browser("viewer")
+        assert (await api.get("/api/v1/overview")).json()["storm"] is None
+        assert "Alert storm" not in (await console.get("/")).text
+        began = await at.on.reconciler._storms.turn()
+        told = (await api.get("/api/v1/overview")).json()["storm"]
+        assert told == {"since": models.at(began.since).isoformat().replace("+00:00", "Z"), "waiting": 1}
+        assert "1 incident waits for its turn" in (await console.get("/")).text
 
     play(body)
 
