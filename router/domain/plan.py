@@ -27,7 +27,7 @@ class Rest(msgspec.Struct, frozen=True):
 
     reason: str
     until: int = 0
-    waits_for: Literal["nothing", "time", "person", "sibling", "thaw"] = "nothing"
+    waits_for: Literal["nothing", "time", "person", "sibling", "thaw", "turn"] = "nothing"
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
         return Rest(f"finished: {observed.state}")
     # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
     if desired.present and observed.held_since:
-        return Rest("alert storm: waits for its turn", now + HELD_LOOK, "time")
+        return Rest("alert storm: waits for its turn", now + HELD_LOOK, "turn")
     step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed)
     if isinstance(step, Act):
         return _hindrance(desired, observed, step, now) or step

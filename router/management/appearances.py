@@ -66,6 +66,8 @@ def _next(step: plan.Step, desired: publications.Desired) -> tuple[str, int]:
         case plan.Rest(waits_for="person") if step.until:
             end = "published" if desired.at_deadline == "publish" else "dismissed"
             return f"{step.reason}; {end} if nobody has decided by then", step.until
+        case plan.Rest(waits_for="thaw" | "turn"):
+            return step.reason, 0  # Nobody knows when; that it is looked at by then in any case is no news.
         case _:
             return step.reason, step.until
 

@@ -81,6 +81,10 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
         assert (await client.post(f"{API}/review", json={**seen, "seen": waiting["digest"]})).is_success
         await at.on.turn()
         assert at.page.calls == []
+        shown = (await client.get(f"{API}/incidents/{desk.key()}")).json()["publications"]
+        assert [(one["next"], one["next_at"]) for one in shown if one["destination"] == "page"] == [
+            ("frozen: all hands (ann)", None)
+        ]
         assert (await client.delete(f"{API}/freeze")).status_code == 200
         await at.on.turn()
         assert at.page.kinds == ["open"]

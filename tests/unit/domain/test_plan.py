@@ -274,7 +274,7 @@ class TestAlertStorm:
     def test_what_is_held_back_is_not_opened_and_looked_at_again_should_nobody_call_it(self):
         for desired in (wanted(), wanted(public=True, publish="auto"), wanted(public=True, publish="review")):
             found = step(desired, known(held_since=NOW - 5))
-            assert found == plan.Rest("alert storm: waits for its turn", NOW + plan.HELD_LOOK, "time")
+            assert found == plan.Rest("alert storm: waits for its turn", NOW + plan.HELD_LOOK, "turn")
             assert plan.review_of(desired, found) == ""
 
     def test_what_is_over_waits_for_nothing(self):
