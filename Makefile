@@ -35,7 +35,7 @@ test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute 
 	@$(PYTEST) tests/contract tests/unit tests/structure
 
 test-faults: $(VENV)/.installed-dev ## Kill webs, workers and Valkey under load, at full length; CHAOS_SEED=N repeats a run
-	@CHAOS=full $(PYTEST) -n 4 --dist load --maxschedchunk 1 -rP tests/faults
+	@CHAOS=full $(PYTEST) -n 5 --dist load --maxschedchunk 1 -rP tests/faults
 
 HOURS ?= 0.334
 soak: $(VENV)/.installed-dev ## Run webs, workers and Valkey under load for 20 minutes, kill them now and then, and report; HOURS=N for longer
