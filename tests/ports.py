@@ -9,6 +9,8 @@ import functools
 import random
 import socket
 
+from router.soak import town
+
 _GIVEN = range(10_000, 20_000)  # Below the system's; a Cluster's server also takes the port 10,000 above its own.
 _claims: list[socket.socket] = []
 
@@ -18,7 +20,7 @@ def free() -> int:
     start = random.randrange(len(_GIVEN))
     for offset in range(len(_GIVEN)):
         port = _GIVEN[(start + offset) % len(_GIVEN)]
-        if _claimed(port) and _free(port):
+        if _claimed(port) and town.is_free(port):
             return port
     raise AssertionError(f"all ports from {_GIVEN.start} to {_GIVEN.stop - 1} are taken")
 
@@ -43,12 +45,4 @@ def _claimed(port: int) -> bool:
         claim.close()
         return False
     _claims.append(claim)
-    return True
-
-
-def _free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
     return True

@@ -52,11 +52,12 @@ async def patiently(read: Callable[[], Awaitable[Read]], ends_at: float = math.i
     What took its whole time is not asked again, nor is anything after ``ends_at``: there is no time left for it.
     """
 
-    def too_late(state: tenacity.RetryCallState) -> bool:
-        return asyncio.get_running_loop().time() + state.upcoming_sleep > ends_at
+    def enough(state: tenacity.RetryCallState) -> bool:
+        too_late = asyncio.get_running_loop().time() + state.upcoming_sleep > ends_at
+        return too_late or state.attempt_number >= TRIES
 
     tries = tenacity.AsyncRetrying(
-        stop=lambda state: state.attempt_number >= TRIES or too_late(state),
+        stop=enough,
         wait=_wait,
         retry=tenacity.retry_if_exception(_is_momentary),
         reraise=True,

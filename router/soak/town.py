@@ -164,10 +164,11 @@ def _free_ports(count: int) -> list[int]:
     """Ports that nobody listens at; which are tried first depends on the process, so that two trials take others."""
     start = os.getpid() * count % len(_PORTS)
     tried = (_PORTS[(start + offset) % len(_PORTS)] for offset in range(len(_PORTS)))
-    return list(itertools.islice(filter(_free, tried), count))
+    return list(itertools.islice(filter(is_free, tried), count))
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens at a port of loopback."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

@@ -28,7 +28,7 @@ class Tokens:
     async def write(self, token: access.Token) -> None:
         """Keep a token."""
         async with client.failures():
-            await self._confirming.write(keys.TOKENS, [("HSET", keys.TOKENS, token.id, msgspec.msgpack.encode(token))])
+            await self._confirming.run("HSET", keys.TOKENS, token.id, msgspec.msgpack.encode(token))
 
     async def find(self, identity: str) -> access.Token | None:
         """The token of this id; None where there is none (any more)."""
@@ -50,8 +50,7 @@ class Tokens:
     async def revoke(self, identity: str) -> bool:
         """Take a token back; False where there is none of this id."""
         async with client.failures():
-            (revoked,) = await self._confirming.write(keys.TOKENS, [("HDEL", keys.TOKENS, identity)])
-            return bool(revoked)
+            return bool(await self._confirming.run("HDEL", keys.TOKENS, identity))
 
 
 class Sessions:
@@ -103,9 +102,7 @@ class Audit:
         """Add a line."""
         async with client.failures():
             packed = msgspec.msgpack.encode(action)
-            await self._confirming.write(
-                keys.AUDIT, [("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)]
-            )
+            await self._confirming.run("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)
 
     async def refused(self, action: access.Action) -> None:
         """Add a line of something that its person may not do, unless there were many of them within the hour."""

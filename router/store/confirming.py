@@ -30,15 +30,19 @@ class Confirming:
         self.asked = bool(self._wanted.replicas)
         """Whether anybody has to confirm anything."""
 
+    async def run(self, *command: Any) -> Any:
+        """Run one command, on the key that it names first, and return its answer; ``Unavailable`` as ``write``."""
+        if not self.asked:
+            connection: Any = self._connection
+            return await connection.execute_command(*command)
+        return (await self.write(command[1], [command]))[0]
+
     async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Run commands on keys of one slot, that of ``key``; ``Unavailable`` where too few have confirmed them.
 
         Of one server they may be on any keys.
         Where the slot has moved they are run again where it is now, the first of them perhaps twice.
         """
-        if not self.asked:
-            connection: Any = self._connection
-            return [await connection.execute_command(*command) for command in commands]
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:

@@ -62,17 +62,15 @@ class Gate:
     async def shut(self, bolt: Bolt, who: str, at: int, why: str) -> bool:
         """Shut it; False where it is shut already, and stays as it is."""
         async with client.failures():
-            command = ("HSETNX", keys.GATE, bolt, _pack(Shut(who, at, why)))
-            (shut,) = await self._confirming.write(keys.GATE, [command])
-            return bool(shut)
+            return bool(await self._confirming.run("HSETNX", keys.GATE, bolt, _pack(Shut(who, at, why))))
 
     async def open(self, bolt: Bolt) -> bool:
         """Open it again; False where it was not shut. What the breaker has counted begins anew."""
         async with client.failures():
-            (opened,) = await self._confirming.write(keys.GATE, [("HDEL", keys.GATE, bolt)])
+            opened = bool(await self._confirming.run("HDEL", keys.GATE, bolt))
             if bolt == "breaker":
                 await self._connection.delete(keys.POSTS, keys.TOUCHED)
-        return bool(opened)
+        return opened
 
     async def count(self, post: str, components: list[str], posts: Limit, touched: Limit) -> bool:
         """Count an automatic post before it is made; False where it is one too many: the breaker closes.

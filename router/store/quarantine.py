@@ -44,8 +44,8 @@ class Quarantine:
             "body": body,
         }
         async with client.failures():
-            command = ("XADD", keys.QUARANTINE, "*", *itertools.chain(*fields.items()))
-            (identity,) = await self._confirming.write(keys.QUARANTINE, [command])
+            packed = itertools.chain(*fields.items())
+            identity: Any = await self._confirming.run("XADD", keys.QUARANTINE, "*", *packed)
             length: int = await self._connection.xlen(keys.QUARANTINE)
             if length > MOST:
                 dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MOST, approximate=False)

@@ -38,8 +38,7 @@ class Silences:
     async def write(self, silence: silencing.Silence) -> None:
         """Keep a silence, in the place of the one of the same id."""
         async with client.failures():
-            command = ("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
-            await self._confirming.write(keys.SILENCES, [command])
+            await self._confirming.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
 
     async def expire(self, identity: str, now: int) -> silencing.Silence | None:
         """End a silence now; None where there is none of this id that holds or is still to come."""

@@ -23,7 +23,7 @@ ILLS = [
     ("500", 0.05),
     ("truncate", 0.03),
 ]
-SETTLE_SECONDS = 200.0
+SETTLE_SECONDS = 120.0
 AGAIN_SECONDS = 0.5
 
 
