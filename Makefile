@@ -12,9 +12,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # what is dear to make, such as a router that runs. The quick ones come last, and fill what the long ones leave.
 # Each of them reads every test: to compile them all anew each time, as some surroundings ask, takes longer than most.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
-PIP_COMPILE := $(BIN)/pip-compile -q --strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+PIP_COMPILE := $(BIN)/pip-compile -q --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
-BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt
+BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt requirements/pip.txt
 
 .PHONY: help run demo test test-fast test-faults soak fuzz check bench screenshots golden sbom dist format lock clean
 
@@ -85,15 +85,18 @@ clean: ## Remove what the other targets made; the router's own data/ stays
 $(BIN)/python:
 	@scripts/make-venv $(PYTHON) $(VENV)
 
+# pip comes first: older ones refuse extras of a hash-locked package, and take a newer release instead.
 # The build backend is locked like everything else, so nothing is fetched that is not named with its hash.
 $(VENV)/.installed-run: requirements/embedded.txt $(BUILT_FROM) | $(BIN)/python
 	@echo "Installing what requirements/embedded.txt names into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/pip.txt
 	@$(PIP) install --require-hashes -r requirements/embedded.txt -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(BUILT_FROM) | $(BIN)/python
 	@echo "Installing what requirements/dev.txt names into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/pip.txt
 	@$(PIP) install --require-hashes -r requirements/dev.txt -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

@@ -4,6 +4,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
+from router.domain import notices as noticing
 from router.domain import severity as severities
 
 SCHEMA = 1
@@ -23,7 +24,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once.
 
-    ``trace`` is the ``traceparent`` of the request, where traces are made.
+    ``trace`` is the ``traceparent`` of the request, where traces are made. ``notices`` say what was cut, replaced, or
+    ignored in its alerts.
     """
 
     schema: int
@@ -33,6 +35,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     responses: list[decisions.Response]
     rows: list[Row]
     trace: str = ""
+    notices: tuple[noticing.Notice, ...] = ()
 
 
 def pack(
@@ -40,7 +43,9 @@ def pack(
     source: str,
     received_at: int,
     routed: list[tuple[alerts.Alert, decisions.Decision]],
+    *,
     trace: str = "",
+    notices: tuple[noticing.Notice, ...] = (),
 ) -> Delivery:
     """Put alerts and decisions together; rules share one response object, so it is stored once."""
     places: dict[int, int] = {}
@@ -54,7 +59,7 @@ def pack(
             if place == len(responses):
                 responses.append(response)
         rows.append(Row(alert, decision.incident_key, decision.severity, place, decision.ignored, decision.while_open))
-    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace)
+    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace, notices)
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:

@@ -10,6 +10,7 @@ import pydantic
 
 from router.documents import quantities
 from router.domain import alert as alerts
+from router.domain import notices as noticing
 from router.sources import authentication, signatures, tokens
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -85,13 +86,15 @@ class Parsed(msgspec.Struct, frozen=True):
 
     ``rejected`` is what of it could not be read; a body of which nothing can be read is ``Unparsable``.
     ``truncated`` counts the alerts that the sender says it left out: their absence means nothing. ``about`` are the
-    sender's own words on the delivery as a whole (its receiver, its reason), for logs and explanations.
+    sender's own words on the delivery as a whole (its receiver, its reason), for logs and explanations. ``notices``
+    say what was cut, replaced, or ignored in the alerts.
     """
 
     alerts: list[alerts.Alert]
     truncated: int = 0
     about: dict[str, str] = {}
     rejected: Rejected | None = None
+    notices: tuple[noticing.Notice, ...] = ()
 
 
 class Source(Protocol):

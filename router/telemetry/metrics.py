@@ -36,6 +36,14 @@ truncated_alerts = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+notices = prometheus_client.Counter(
+    "incident_router_notices_total",
+    "What was cut, replaced, or ignored in accepted alerts, by source and code (alerts_truncated, labels_truncated, "
+    "value_truncated, time_unreadable, field_ignored).",
+    ["source", "code"],
+    registry=REGISTRY,
+)
+
 decisions = prometheus_client.Counter(
     "incident_router_decisions_total",
     "Alerts in accepted deliveries, by the rule that decided them; the rule is empty where none did.",

