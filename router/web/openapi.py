@@ -49,9 +49,7 @@ _SCHEMAS: dict[str, Any] = {
                 "description": "What was cut, replaced, or ignored in the alerts.",
                 "items": {
                     "type": "object",
-                    "properties": {
-                        name: {"type": "string"} for name in ("code", "where", "detail", "fingerprint")
-                    },
+                    "properties": {name: {"type": "string"} for name in ("code", "where", "detail", "fingerprint")},
                 },
             },
         },
