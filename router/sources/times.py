@@ -9,6 +9,8 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DAY = 86_400_000_000
 _SECOND = 1_000_000
 
+LONGEST_TEXT = 64  # Characters; RFC 3339 with nanoseconds and an offset has 35.
+
 # Beyond these a number cannot be the smaller unit: 1e11 seconds are the year 5138, 1e11 milliseconds are 1973.
 _LARGEST_SECONDS = 10**11
 _LARGEST_MILLISECONDS = 10**14
@@ -25,12 +27,19 @@ def micros(moment: dt.datetime) -> int:
     return days * _DAY + since.seconds * _SECOND + since.microseconds if days >= 0 else 0
 
 
-@functools.lru_cache(maxsize=4096)
 def from_text(text: str) -> int:
     """Read RFC 3339, to the nanosecond and in any offset, or a number in digits; ``ValueError`` where it is neither.
 
     Empty text, and any time before 1970, is 0. Alerts of one group share their times, so the latest are remembered.
     """
+    # Checked before the cache: it holds texts of senders that aren't authenticated yet.
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{text[:40]!r}… has {len(text)} characters, and a time has at most {LONGEST_TEXT}")
+    return _from_text(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _from_text(text: str) -> int:
     if not text:
         return 0
     try:

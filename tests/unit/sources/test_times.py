@@ -95,3 +95,12 @@ def test_any_text_is_a_time_or_a_value_error(text):
     except ValueError:
         return
     assert 0 <= found < 2**63
+
+
+def test_longer_texts_are_refused_and_not_remembered():
+    """Senders that aren't authenticated yet reach the cache, which would keep 4,096 texts of any length."""
+    before = times._from_text.cache_info()
+    with pytest.raises(ValueError, match="has 1000000 characters"):
+        times.from_text("0" * 999_990 + "1772452800")
+    assert times._from_text.cache_info() == before
+    assert times.from_text("0" * (times.LONGEST_TEXT - 10) + "1772452800") == NOON
