@@ -85,11 +85,23 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     follows_severity: bool = False
 
 
+MuteWindow = tuple[int, int, str]
+"""One occurrence of a schedule that mutes: start and end (microseconds, the end is exclusive), and its name."""
+
+INHIBITION = "inhibit:"
+"""What every inhibition key begins with; no incident key of a rule does, since a rule's name has no colon."""
+
+
 class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What was decided of one alert.
 
     Either ``response`` is there, with the ``incident_key`` and ``severity`` it leads to, or the alert is ignored
-    and ``ignored`` says why. While an incident of one of the keys ``while_open`` fires, the alert is not heard of.
+    and ``ignored`` says why.
+
+    The alert is muted while an incident of one of the keys ``while_open`` fires; keys that begin with ``INHIBITION``
+    are inhibition keys, and fire while any alert fires that names them in ``inhibits``. An ignored alert may support
+    inhibition keys, too. The alert is also muted while ``start <= now < end`` of one of the ``mute_windows``: the
+    current and the next occurrences, in order, merged.
     """
 
     incident_key: str = ""
@@ -97,6 +109,8 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
     response: Response | None = None
     ignored: str = ""
     while_open: tuple[str, ...] = ()
+    mute_windows: tuple[MuteWindow, ...] = ()
+    inhibits: tuple[str, ...] = ()
 
 
 class Routed(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -1,5 +1,7 @@
 """One accepted request as it stands in the inbox: its alerts in the normal form, with what was decided of each."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from router.domain import alert as alerts
@@ -19,6 +21,21 @@ class Row(msgspec.Struct, frozen=True, array_like=True, gc=False):
     response: int
     ignored: str = ""
     while_open: tuple[str, ...] = ()
+    mute_windows: tuple[decisions.MuteWindow, ...] = ()
+    inhibits: tuple[str, ...] = ()
+
+    def decision(self, responses: Sequence[decisions.Response]) -> decisions.Decision:
+        """The decision that was made of the alert; ``responses`` are those of its delivery."""
+        if self.response < 0:
+            return decisions.Decision(ignored=self.ignored, inhibits=self.inhibits)
+        return decisions.Decision(
+            self.incident_key,
+            self.severity,
+            responses[self.response],
+            while_open=self.while_open,
+            mute_windows=self.mute_windows,
+            inhibits=self.inhibits,
+        )
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -58,25 +75,29 @@ def pack(
             place = places.setdefault(id(response), len(responses))
             if place == len(responses):
                 responses.append(response)
-        rows.append(Row(alert, decision.incident_key, decision.severity, place, decision.ignored, decision.while_open))
+        rows.append(
+            Row(
+                alert,
+                decision.incident_key,
+                decision.severity,
+                place,
+                decision.ignored,
+                decision.while_open,
+                decision.mute_windows,
+                decision.inhibits,
+            )
+        )
     return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace, notices)
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:
     """The alerts that matter further on, each with its decision.
 
-    An ignored alert that fires does not. One that resolves may: rules may have changed since it fired, and whatever
-    incident holds it has to hear of its end.
+    An ignored alert that fires does not, unless it inhibits others. One that resolves may: rules may have changed
+    since it fired, and whatever incident holds it has to hear of its end.
     """
     return [
-        decisions.Routed(
-            row.alert,
-            decisions.Decision(
-                row.incident_key, row.severity, delivery.responses[row.response], while_open=row.while_open
-            )
-            if row.response >= 0
-            else decisions.Decision(ignored=row.ignored),
-        )
+        decisions.Routed(row.alert, row.decision(delivery.responses))
         for row in delivery.rows
-        if row.response >= 0 or row.alert.status == "resolved"
+        if row.response >= 0 or row.alert.status == "resolved" or row.inhibits
     ]

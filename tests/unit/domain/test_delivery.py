@@ -54,3 +54,28 @@ def test_the_digest_tells_a_change_of_severity_and_of_text():
 def test_the_ladder_is_comparable_and_speaks_words():
     assert severity.Severity.INFO < severity.Severity.MINOR < severity.Severity.MAJOR < severity.Severity.CRITICAL
     assert severity.parse("critical").word == "critical"
+
+
+MUTED = msgspec.structs.replace(
+    ROUTED, while_open=("other",), mute_windows=((10, 20, "night"),), inhibits=('inhibit:r{labels.region="eu"}',)
+)
+
+
+def test_mute_windows_and_inhibition_keys_survive_the_store():
+    data = msgspec.msgpack.encode(delivery.pack("d", "am", 5, [(subject("1"), MUTED)]))
+    assert delivery.unpack(msgspec.msgpack.decode(data, type=delivery.Delivery)) == [
+        decision.Routed(subject("1"), MUTED)
+    ]
+
+
+def test_delivery_of_an_older_version_is_readable():
+    """Fields that were appended since have their defaults."""
+    (row,) = delivery.pack("d", "am", 5, [(subject("1"), ROUTED)]).rows
+    older = msgspec.to_builtins(row)[:6]
+    assert msgspec.convert(older, delivery.Row).decision([RESPONSE]) == ROUTED
+
+
+def test_ignored_alert_that_inhibits_others_is_handed_on():
+    ignored = msgspec.structs.replace(IGNORED, inhibits=("inhibit:r",))
+    (routed,) = delivery.unpack(delivery.pack("d", "am", 5, [(subject("1"), ignored), (subject("2"), IGNORED)]))
+    assert routed.decision == ignored
