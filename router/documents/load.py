@@ -34,6 +34,7 @@ class Document:
         self.content = b""
         self.problems: list[problems.Problem] = []
         self._lines = _LINE_END.split(text)
+        self._masked = masking.Lines(self._lines)
         self._root = compose.compose(text, self._report) if text else None
         self.data = nodes.plain(self._root) if text else data
 
@@ -64,7 +65,7 @@ class Document:
         return _as_text(data)
 
     def _problem(self, line: int, column: int, message: str) -> problems.Problem:
-        text = masking.masked(self._lines, line - 1) if 0 < line <= len(self._lines) else ""
+        text = self._masked.shown(line - 1) if 0 < line <= len(self._lines) else ""
         return problems.Problem(self.file, line, column, message, text)
 
     def _report(self, line: int, column: int, message: str) -> None:

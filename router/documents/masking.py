@@ -1,38 +1,65 @@
-"""Hides secrets in the lines that problems show: a refused configuration must not put its keys into a log."""
+"""Hides secrets in the lines that problems show: a refused configuration must not put its keys into a log.
 
-import re
-from collections.abc import Sequence
+A text is gone through once, however many of its lines are shown, and all patterns are RE2's: time is linear.
+"""
 
-_NAME = r"[\w-]*(?:api[_-]?key|token|secret|password|passwd|bearer|basic|credentials?)(?![\w-]*_(?:file|env)\b)[\w-]*"
-_PAIR = re.compile(rf"(\b{_NAME}[\"']?\s*:\s+)(?=[^\s#]).*", re.IGNORECASE)
-_BLOCK = re.compile(rf"\s*(?:- )*[\"']?{_NAME}[\"']?\s*:\s*(?:[|>][-+0-9]*)?\s*(?:#.*)?", re.IGNORECASE)
-_USERINFO = re.compile(r"(://)[^/@\s]+@")
-_ITEM = re.compile(r"(\s*(?:- )?).*")
+from collections.abc import Iterator, Sequence
+
+from router.domain import patterns
+
 HIDDEN = "***"
 
+_SECRET = patterns.compile(r"api[_-]?key|token|secret|password|passwd|bearer|basic|credential", ignore_case=True)
+_NO_SECRET = patterns.compile(r"_(?:file|env)$", ignore_case=True)  # Such a key names a place.
+_KEY = patterns.compile(r"([\w-]+)[\"']?\s*:\s+[^\s#]")
+_BLOCK = patterns.compile(r"\s*(?:- )*[\"']?([\w-]+)[\"']?\s*:\s*(?:[|>][-+0-9]*)?\s*(?:#.*)?")
+_USERINFO = patterns.compile(r"(://)(?:\S+@|:\S+)")
+_ITEM = patterns.compile(r"^(\s*(?:- )?).*")
 
-def masked(lines: Sequence[str], index: int) -> str:
-    """Return line ``index`` (from 0) without the values of keys that hold secrets, or passwords in URLs."""
-    line = lines[index]
-    if _below_secret(lines, index):
-        return _ITEM.sub(rf"\g<1>{HIDDEN}", line, count=1)
-    return _USERINFO.sub(rf"\1{HIDDEN}@", _PAIR.sub(rf"\g<1>{HIDDEN}", line))
+
+class Lines:
+    """The lines of a text as they may be shown."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        """Take all lines of the text; nothing is looked at before one is asked for."""
+        self._lines = lines
+        self._hidden: list[bool] | None = None
+
+    def shown(self, index: int) -> str:
+        """Return line ``index`` (from 0) without the values of keys that hold secrets, or passwords in URLs."""
+        if self._hidden is None:
+            self._hidden = list(_below_secrets(self._lines))
+        line = patterns.encoded(self._lines[index])
+        if self._hidden[index]:
+            return _ITEM.sub(rb"\1" + HIDDEN.encode(), line, 1).decode()
+        return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _without_value(line)).decode()
 
 
-def _below_secret(lines: Sequence[str], index: int) -> bool:
-    """Tell whether the line is a list item or a block text under a key that holds a secret."""
-    indent = _indent(lines[index])
-    is_item = lines[index].lstrip().startswith("-")
-    for above in range(index - 1, -1, -1):
-        line = lines[above]
-        if not line.strip():
+def _without_value(line: bytes) -> bytes:
+    """The line up to the first value of a key that holds a secret; what stands behind may belong to the value."""
+    for found in _KEY.finditer(line):
+        if _is_secret(found[1]):
+            return line[: found.end() - 1] + HIDDEN.encode()
+    return line
+
+
+def _below_secrets(lines: Sequence[str]) -> Iterator[bool]:
+    """Tell for each line whether it is a list item or a text under a key that holds a secret, at any depth."""
+    above: list[tuple[int, bool, bool]] = []  # Depth, whether it is an item, whether what stands below is hidden.
+    for line in lines:
+        text = line.lstrip()
+        if not text:
+            yield False
             continue
-        depth = _indent(line)
+        depth, is_item = len(line) - len(text), text.startswith("-")
         # A list may stand at the same depth as its key.
-        if depth < indent or (depth == indent and is_item and not line.lstrip().startswith("-")):
-            return _BLOCK.fullmatch(line) is not None
-    return False
+        while above and (above[-1][0] > depth or (above[-1][0] == depth and (above[-1][1] or not is_item))):
+            above.pop()
+        is_hidden = bool(above) and above[-1][2]
+        block = _BLOCK.fullmatch(patterns.encoded(line))
+        above.append((depth, is_item, is_hidden or (block is not None and _is_secret(block[1]))))
+        yield is_hidden
 
 
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+def _is_secret(key: bytes) -> bool:
+    return _SECRET.search(key) is not None and _NO_SECRET.search(key) is None

@@ -1,19 +1,18 @@
 """Silences: alerts that match one open nothing while it lasts. Matchers and times are as in Alertmanager."""
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Literal, Protocol, cast
 
 import msgspec
-import re2
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
+from router.domain import patterns
 
 Operator = Literal["=", "!=", "=~", "!~"]
 State = Literal["pending", "active", "expired"]
 
-_WRITTEN = re.compile(r'\s*([a-zA-Z_@][a-zA-Z0-9_.:@/-]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
+_WRITTEN = patterns.compile(r'\s*([a-zA-Z_@][a-zA-Z0-9_.:@/-]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
 RECHECK = 15_000_000  # Microseconds: what is silenced is looked at again, should the silence have been ended early.
 MOST_MUTED = (
     1_000  # Alerts that an incident keeps until their silence ends; further ones are heard of by their repeats.
@@ -71,10 +70,10 @@ class Muting(Protocol):
 
 def matcher(text: str) -> Matcher:
     """Read a matcher as Alertmanager writes it: ``name="value"``, ``name=~"pattern"``; ``Unreadable``."""
-    found = _WRITTEN.fullmatch(text)
+    found = _WRITTEN.fullmatch(patterns.encoded(text))
     if found is None:
         raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
-    name, operator, value = found[1], cast("Operator", found[2]), found[3]
+    name, operator, value = found[1].decode(), cast("Operator", found[2].decode()), found[3].decode()
     if value.startswith('"'):
         try:
             value = msgspec.json.decode(value, type=str)
@@ -91,11 +90,13 @@ def test(one: Matcher) -> Callable[[alerts.Alert], bool]:
         wanted, value = one.operator == "=", one.value
         return lambda alert: (_label(alert, one.name) == value) == wanted
     try:
-        pattern = re2.compile(f"^(?:{one.value})$")
-    except re2.error as error:
-        raise Unreadable(f"{one.name}{one.operator}: not an RE2 pattern: {error}") from error
+        # By itself first: what is wrong with it is told of what was written.
+        patterns.compile(one.value)
+        pattern = patterns.compile(f"^(?:{one.value})$")
+    except patterns.Invalid as error:
+        raise Unreadable(f"{one.name}{one.operator}{one.value}: not an RE2 pattern: {error}") from error
     wanted = one.operator == "=~"
-    return lambda alert: (pattern.search(_label(alert, one.name)) is not None) == wanted
+    return lambda alert: (pattern.search(patterns.encoded(_label(alert, one.name))) is not None) == wanted
 
 
 def _label(alert: alerts.Alert, name: str) -> str:

@@ -27,6 +27,8 @@ NAMED = {
 NAME = r'[^\s"={},]+'
 """What may follow, as a regular expression."""
 
+_KEY = re.compile(NAME)
+
 PATTERN = rf"^({'|'.join(PLAIN)}|({'|'.join(NAMED)})\.{NAME})$"
 """Every field's name, as a regular expression."""
 
@@ -71,7 +73,7 @@ def parse(name: str) -> Field:
     if part in NAMED:
         if not dot or not key:
             raise Unknown(f'"{name}" needs a name: {part}.<name>')
-        if re.fullmatch(NAME, key) is None:
+        if _KEY.fullmatch(key) is None:
             raise Unknown(f'"{name}": a name of {part} has no spaces, quotes, commas, braces or equals signs')
         return Field(name, part, key)
     if name == "status":

@@ -4,10 +4,11 @@ It errs on the side of silence: a text that it objects to goes to a person, who 
 """
 
 import ipaddress
-import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
+
+from router.domain import patterns
 
 PUBLIC = frozenset({"title", "message", "update_message", "resolve_message", "postmortem_body"})
 """The fields of a post that customers read."""
@@ -15,45 +16,55 @@ PUBLIC = frozenset({"title", "message", "update_message", "resolve_message", "po
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What a public text becomes that could not be made for an alert."""
 
+MOST_CHARACTERS = 10_000
+"""The longest text that is examined: as much as any vendor takes. A longer one is objected to unread."""
+
 # Domains that people mean as such. Everything that looks like a name within one is somebody's machine.
-_DOMAINS = (
-    "com|net|org|io|dev|app|cloud|co|info|biz|ai|eu|de|uk|us|fr|nl|at|ch|it|es|pl|se|no|fi|dk|be|ca|au|jp|cn|in|br|ru|"
-    "local|localdomain|internal|intranet|corp|lan|home|private|svc|cluster|consul|test|example|invalid|arpa|aws|host|"
-    "tech|online|site|me|tv|cc|sh|gg|so|to|xyz|systems|network|services|company|academy|page|rocks|zone|tools|run"
+_DOMAIN_WORDS = (
+    "com net org io dev app cloud co info biz ai eu de uk us fr nl at ch it es pl se no fi dk be ca au jp cn in br ru "
+    "local localdomain internal intranet corp lan home private svc cluster consul test example invalid arpa aws host "
+    "tech online site me tv cc sh gg so to xyz systems network services company academy page rocks zone tools run"
 )
-_HOST = re.compile(rf"(?<![\w@.-])(?:[a-z0-9_](?:[a-z0-9_-]{{0,62}})?\.)+(?:{_DOMAINS})(?![a-z0-9_-])", re.IGNORECASE)
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://([^\s/?#]*)", re.IGNORECASE)
-_EMAIL = re.compile(r"[^\s@<>()\[\],;:]+@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*", re.IGNORECASE)
-_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d]|\.\d)")
-_IPV6 = re.compile(
-    r"(?<![\w:.])\[?((?:[0-9a-f]{0,4}:){2,7}(?:[0-9a-f]{0,4}|\d{1,3}(?:\.\d{1,3}){3}))(?![\w:])", re.IGNORECASE
-)
-_MACHINE = re.compile(
+_DOMAINS = frozenset(_DOMAIN_WORDS.split())
+# RE2 has no look-around: a name or an address is cut out as a run of its letters first, and looked at by itself then.
+_DOTTED = patterns.compile(r"[\pL\pN_@-][\pL\pN_.@-]*")
+_URL = patterns.compile(r"[a-z][a-z0-9+.-]{1,20}://([^\s/?#]*)", ignore_case=True)
+_EMAIL = patterns.compile(r"[^\s@<>()\[\],;:]@[a-z0-9]", ignore_case=True)
+_NUMBERS = patterns.compile(r"[0-9][0-9.]*")
+_HEXADECIMAL = patterns.compile(r"[0-9a-f:.]*:[0-9a-f:.]*", ignore_case=True)
+_MACHINE = patterns.compile(
     r"\b(?:ip(?:-\d{1,3}){4}|i-[0-9a-f]{8,17}|(?:[a-z0-9]+-)+[0-9a-f]{8,10}-[a-z0-9]{5}|[a-z]+(?:-[a-z0-9]+)*-\d{2,}"
     r"(?:-[a-z0-9]+)+)\b",
-    re.IGNORECASE,
+    ignore_case=True,
 )
-_PATH = re.compile(
-    r"(?<![\w/<])(?:/(?:etc|var|usr|home|opt|srv|root|tmp|proc|mnt|data|app)/[\w./-]+|[a-z]:\\[\w\\.-]+)", re.IGNORECASE
+_PATH = patterns.compile(
+    r"(?:^|[^\w/<])(?:/(?:etc|var|usr|home|opt|srv|root|tmp|proc|mnt|data|app)/[\w./-]|[a-z]:\\[\w\\.-])",
+    ignore_case=True,
 )
-_TRACE = re.compile(
-    r"Traceback \(most recent call last\)|^\s*at [\w.$<>]+\(.*\)|\bFile \"[^\"]+\", line \d+|"
+_TRACE = patterns.compile(
+    r"(?m)Traceback \(most recent call last\)|^\s*at [\w.$<>]+\(.*\)|\bFile \"[^\"]+\", line \d|"
     r"\b[\w.]*(?:Exception|Error)\b:|\bgoroutine \d+ \[|\bpanic: |\bcore dumped\b|\bsegfault\b|"
-    r"\w\.(?:py|js|go|java|rb|php|cs|ts):\d+",
-    re.MULTILINE,
+    r"\w\.(?:py|js|go|java|rb|php|cs|ts):\d"
 )
-_SECRET = re.compile(
-    r"\b(?:sk|pk|rk|xox[abps]|gh[pousr]|glpat|AKIA|ASIA|AIza|ya29|eyJ|shpat|whsec|SG)[-_.]?[A-Za-z0-9_.-]{10,}|"
+_SECRET = patterns.compile(
+    r"\b(?:sk|pk|rk|xox[abps]|gh[pousr]|glpat|AKIA|ASIA|AIza|ya29|eyJ|shpat|whsec|SG)[-_.]?[A-Za-z0-9_.-]{10}|"
     r"-----BEGIN [A-Z ]+-----|"
-    r"\b(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|bearer)\b\s*[:= ]\s*\S{4,}",
-    re.IGNORECASE,
+    r"\b(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|bearer)\b\s*[:= ]\s*\S{4}",
+    ignore_case=True,
 )
-_LONG = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
+_LONG = patterns.compile(r"[A-Za-z0-9+/_=-]{20,}")
+_MARKS = patterns.compile(r"\pM{31,}")  # Bringing so many marks into order takes time that grows with their square.
 _VARIETY = 10  # Different letters in a long word of several kinds: fewer is prose, or a line drawn.
+_QUADS = 4
+_MAC_COLONS = 5
 
 
 def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     """What is in a text that customers must not see, in words; hosts of the ``allowed`` domains may be named."""
+    if len(text) > MOST_CHARACTERS:
+        return [f"more than the {MOST_CHARACTERS} characters that are examined"]
+    if _MARKS.search(patterns.encoded(text)):
+        return ["a letter with more than 30 marks"]
     return list(dict.fromkeys(_objections(_plain(text), allowed)))
 
 
@@ -84,26 +95,55 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
         yield "a part that could not be made"
     if any(letter != "\n" and letter != "\t" and ord(letter) < 32 for letter in text):
         yield "control characters"
-    yield from _addresses(text)
-    if _EMAIL.search(text):
+    content = patterns.encoded(text)
+    if _has_address(content):
+        yield "an IP address"
+    if _EMAIL.search(content):
         yield "an e-mail address"
-    for host in [*_URL.findall(text), *_HOST.findall(text)]:
-        if not _is_allowed(host, allowed):
+    for host in [*_URL.findall(content), *_hosts(content)]:
+        if not _is_allowed(host.decode(), allowed):
             yield "a host name or an address that is not allowed"
     for pattern, what in ((_MACHINE, "the name of a machine"), (_PATH, "a path of a file"), (_TRACE, "a stack trace")):
-        if pattern.search(text):
+        if pattern.search(content):
             yield what
-    if _SECRET.search(text) or any(_looks_random(word) for word in _LONG.findall(_URL.sub(" ", text))):
+    if _SECRET.search(content) or any(_looks_random(word.decode()) for word in _LONG.findall(_URL.sub(b" ", content))):
         yield "what looks like a secret"
 
 
-def _addresses(text: str) -> Iterator[str]:
-    for found in [*_IPV4.findall(text), *_IPV6.findall(text)]:
+def _hosts(content: bytes) -> Iterator[bytes]:
+    """Names with a dot that end in a domain, without what stands before an ``@``."""
+    for word in _DOTTED.findall(content):
+        name = word.rpartition(b"@")[2].strip(b".-")
+        *before, last = name.lower().split(b".")
+        if before and all(before) and last.decode() in _DOMAINS:
+            yield name
+
+
+def _has_address(content: bytes) -> bool:
+    return any(map(_holds_ipv4, _NUMBERS.findall(content))) or any(map(_is_ipv6, _HEXADECIMAL.findall(content)))
+
+
+def _holds_ipv4(numbers: bytes) -> bool:
+    """Tell whether four numbers in a row are an address: also behind a further one, and with one behind them."""
+    parts = numbers.strip(b".").split(b".")
+    small = 0
+    for part in parts:
+        small = small + 1 if 0 < len(part) <= 3 and int(part) <= 255 else 0
+        if small == _QUADS:
+            return True
+    return False
+
+
+def _is_ipv6(run: bytes) -> bool:
+    text = run.decode().strip(".")
+    if text.count(":") >= _MAC_COLONS:  # Also what is no address in full, and a network card's.
+        return True
+    for candidate in (text, text.strip(":")):
         try:
-            ipaddress.ip_address(found)
+            return bool(ipaddress.IPv6Address(candidate).packed.strip(b"\0"))
         except ValueError:
             continue
-        yield "an IP address"
+    return False
 
 
 def _is_allowed(host: str, allowed: Collection[str]) -> bool:

@@ -1,6 +1,5 @@
 """From a body's bytes to typed values: the one place where a decoder's complaints become ``base.Unparsable``."""
 
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,8 +9,7 @@ from router.sources import base
 
 _T = TypeVar("_T")
 
-# msgspec ends its message with the place, for example "- at `$.alerts[0].labels[...]`".
-_PLACED = re.compile(r"^(?P<problem>.*) - at `(?P<key>key in )?\$\.?(?P<where>.*)`$", re.DOTALL)
+_AT = " - at `"  # msgspec ends its message with the place, for example "- at `$.alerts[0].labels[...]`".
 
 
 def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
@@ -29,11 +27,11 @@ def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
 
 
 def _misshapen(message: str) -> base.Unparsable:
-    placed = _PLACED.match(message)
-    if placed is None:
+    problem, at, place = message.rpartition(_AT)
+    if not at or not place.endswith("`"):
         return base.Unparsable("", message)
-    where = placed["where"]
-    return base.Unparsable(f"key in {where}" if placed["key"] else where, placed["problem"])
+    before, _, where = place[:-1].partition("$")
+    return base.Unparsable(before + where.removeprefix("."), problem)
 
 
 def _malformed(body: bytes, message: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alert as alerts
-from router.sources import base, forms, objects
+from router.sources import base, forms, objects, repeated
 
 _UNREPLACED = re.compile(r"\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?")
 _PREFIX = re.compile(r"\s*\[([^\]]*)\]")
@@ -123,12 +123,12 @@ def _severity(found: dict[str, str], transition: str) -> str:
 
 
 def _labels(found: dict[str, str]) -> dict[str, str]:
-    labels: dict[str, str] = {}
+    pairs = []
     for tag in dict.fromkeys(tag.strip() for tag in found.get("tags", "").split(",") if tag.strip()):
         name, colon, value = tag.partition(":")
-        name, value = (name, value) if colon and name else (tag, "true")
-        # A tag may be there several times with different values.
-        labels[name] = f"{labels[name]},{value}" if name in labels else value
+        pairs.append((name, value) if colon and name else (tag, "true"))
+    # A tag may be there several times with different values.
+    labels = repeated.joined(pairs)
     return labels | {name: found[key] for name, key in _LABELS.items() if key in found}
 
 

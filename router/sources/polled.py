@@ -9,11 +9,10 @@ from urllib import parse
 
 import msgspec
 import pydantic
-import re2
 
 from router.documents import quantities
 from router.domain import alert as alerts
-from router.domain import silence
+from router.domain import patterns, silence
 from router.outbound import alertmanager
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -64,8 +63,8 @@ class Config(pydantic.BaseModel):
     @classmethod
     def _is_a_pattern(cls, receiver: str) -> str:
         try:
-            re2.compile(receiver)
-        except re2.error as error:
+            patterns.compile(receiver)
+        except patterns.Invalid as error:
             raise ValueError(f"not an RE2 pattern: {error}") from error
         return receiver
 
@@ -85,8 +84,8 @@ class Config(pydantic.BaseModel):
 
 def receives(config: Config) -> Callable[[str], bool]:
     """Make what tells whether a receiver of this name is the one that posts here."""
-    pattern = re2.compile(f"^(?:{config.receiver or '.*'})$")
-    return lambda name: pattern.search(name) is not None
+    pattern = patterns.compile(f"^(?:{config.receiver or '.*'})$")
+    return lambda name: pattern.search(patterns.encoded(name)) is not None
 
 
 def concerns(config: Config) -> Callable[[alertmanager.Listed], bool]:

@@ -16,12 +16,13 @@ from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from router.domain import patterns
 from router.sources import base, objects, times
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets an address of SNS's, without following redirects; ``Unreachable`` where there is no answer to use."""
 
-_HOST = re.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
+_HOST = patterns.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_.-]{1,256}")
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
@@ -129,8 +130,14 @@ def _of_sns(url: str, region: str, name: str) -> str:
         port = parts.port
     except ValueError as error:
         raise Refused(f"{name} is no address") from error
-    host = _HOST.fullmatch(parts.netloc)
-    if parts.scheme != "https" or port is not None or host is None or host[1] != region or not url.isprintable():
+    host = _HOST.fullmatch(patterns.encoded(parts.netloc))
+    if (
+        parts.scheme != "https"
+        or port is not None
+        or host is None
+        or host[1].decode() != region
+        or not url.isprintable()
+    ):
         raise Refused(f"{name} is not an address of SNS in the topic's region")
     return parts.path
 

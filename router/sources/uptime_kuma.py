@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alert as alerts
-from router.sources import base, forms, objects
+from router.sources import base, forms, objects, repeated
 
 _STATUSES: dict[str, alerts.Status | None] = {"0": "firing", "1": "resolved", "2": None, "3": None}
 _NO_ADDRESS = {"", "https://", "http://"}
@@ -79,12 +79,11 @@ def _nothing_or_object(text: str) -> objects.Members | None:
 def _labels(monitor: objects.Members) -> dict[str, str]:
     """Tags by their own names; the same tag with several values has them joined."""
     tags = monitor.get("tags")
-    labels: dict[str, str] = {}
+    pairs = []
     for item in tags if isinstance(tags, list) else []:
         tag = objects.optional(item)
-        name, value = objects.scalar(tag.get("name")), objects.scalar(tag.get("value")) or "true"
-        if name:
-            labels[name] = f"{labels[name]},{value}" if name in labels else value
+        pairs.append((objects.scalar(tag.get("name")), objects.scalar(tag.get("value")) or "true"))
+    labels = repeated.joined(pairs)
     named = {"monitor": "name", "path": "pathName", "type": "type", "hostname": "hostname"}
     return labels | {name: text for name, key in named.items() if (text := objects.scalar(monitor.get(key)))}
 

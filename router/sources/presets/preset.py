@@ -4,7 +4,6 @@ A delivery is tidied (what its sender left unfilled goes, tags become labels), t
 """
 
 import html
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -13,6 +12,7 @@ import pydantic
 
 from router.documents import nearest
 from router.domain import alert as alerts
+from router.domain import patterns
 from router.sources import base, forms, json, objects, paths
 from router.sources.presets import tags
 
@@ -84,7 +84,7 @@ class Source:
         self._status = paths.compile(mapped.status.path)
         self._words = mapped.status.words
         self._may_end = "ends_at" in config.mapping
-        self._placeholder = re.compile(config.sender.placeholder) if config.sender.placeholder else None
+        self._placeholder = patterns.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the setting of the mapping that found nothing."""
@@ -135,7 +135,11 @@ class Source:
         return msgspec.structs.replace(parsed, alerts=[_without_end(alert) for alert in parsed.alerts])
 
     def _unfilled(self, value: Any) -> bool:
-        return self._placeholder is not None and isinstance(value, str) and bool(self._placeholder.fullmatch(value))
+        return (
+            self._placeholder is not None
+            and isinstance(value, str)
+            and bool(self._placeholder.fullmatch(patterns.encoded(value)))
+        )
 
 
 def _first_problem(error: pydantic.ValidationError) -> str:

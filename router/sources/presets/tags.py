@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from router.sources import objects
+from router.sources import objects, repeated
 
 _decode = msgspec.json.Decoder().decode
 
@@ -16,11 +16,7 @@ def labels(value: Any) -> dict[str, str]:
     The list may be one text with commas between the tags, or one with the list as JSON in it. A tag without a value
     is ``"true"``; of one that is there several times the values are joined by commas.
     """
-    found: dict[str, str] = {}
-    for name, value_of in _pairs(_opened(value)):
-        text = value_of or "true"
-        found[name] = f"{found[name]},{text}" if name in found else text
-    return found
+    return repeated.joined((name, text or "true") for name, text in _pairs(_opened(value)))
 
 
 def _opened(value: Any) -> list[Any]:

@@ -16,6 +16,7 @@ _FOLDER = Path(__file__).parent
 _VALID = 240_000_000  # How long an alert holds unless it is repeated, for senders that say so.
 # A name that is a word of YAML's own would be read as something else than text.
 _NAME = re.compile(r"(?!(?i:true|false|null)$)[A-Za-z][A-Za-z0-9._-]*")
+_NO_VARIABLE = re.compile(r"[^A-Z0-9]")
 
 
 def body(kind: str, status: alerts.Status, now: int, identity: str) -> bytes:
@@ -52,7 +53,7 @@ def sender(kind: str, name: str, url: str) -> str:
 
 def variable(name: str) -> str:
     """The environment variable that holds the secret of a source of this name in ``settings``."""
-    return re.sub(r"[^A-Z0-9]", "_", name.upper()) + "_SECRET"
+    return _NO_VARIABLE.sub("_", name.upper()) + "_SECRET"
 
 
 def can_be_named(name: str) -> bool:

@@ -1,10 +1,12 @@
+import time
+
 import pytest
 
 from router.documents import load, masking
 
 
 def shown(text, line):
-    return masking.masked(text.split("\n"), line)
+    return masking.Lines(text.split("\n")).shown(line)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,9 @@ def shown(text, line):
         "bearer: [hunter2, other]",
         "url: redis://:hunter2@localhost:6379",
         "url: rediss://user:hunter2@host",
+        "url: redis://:hunter2/with/slashes@host:6379",
+        "url: redis://:hunter2",
+        "x: {token_file: /run/token, api_key: hunter2}",
     ],
 )
 def test_the_value_of_a_secret_key_is_not_shown(line):
@@ -34,12 +39,14 @@ def test_the_value_of_a_secret_key_is_not_shown(line):
         "basic:\n  - user:other\n  - user:hunter2",
         "basic:\n- user:other\n- user:hunter2",
         "api_key: >-\n  first\n\n  hunter2",
+        "api_key: |\n  first\n    hunter2",
+        "tokens:\n  - name: ci\n    value: hunter2",
         "x:\n  - tokens: # several\n      - hunter2",
     ],
 )
 def test_what_stands_below_a_secret_key_is_not_shown(text):
     lines = text.split("\n")
-    assert "hunter2" not in masking.masked(lines, len(lines) - 1)
+    assert "hunter2" not in masking.Lines(lines).shown(len(lines) - 1)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +72,29 @@ def test_a_broken_configuration_does_not_tell_its_keys():
     document = load.parse(b"destinations:\n  on-call:\n    api_key: hunter2: x\n", "c.yaml")
     assert document.problems
     assert "hunter2" not in "\n".join(str(problem) for problem in document.problems)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: [" + "a-" * 400_000,
+        "token" * 200_000,
+        "a_file: b, " * 90_000,
+        "://" * 300_000,
+        " " * 900_000 + "x",
+        "- " * 400_000 + "token:",
+    ],
+    ids=["hyphens", "names", "keys", "links", "blanks", "items"],
+)
+def test_a_line_of_any_length_is_masked_in_linear_time(text):
+    started = time.thread_time()
+    masking.Lines([text]).shown(0)
+    assert time.thread_time() - started < 2
+
+
+def test_showing_every_line_of_a_long_text_takes_linear_time():
+    lines = masking.Lines(["tokens:", *[f"{' ' * (number % 9)}- key: {number}" for number in range(40_000)]])
+    started = time.thread_time()
+    shown = [lines.shown(number) for number in range(40_001)]
+    assert time.thread_time() - started < 4
+    assert shown[2] == " - ***"

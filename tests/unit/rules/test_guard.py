@@ -2,6 +2,7 @@
 
 import random
 import string
+import time
 
 import pytest
 
@@ -138,3 +139,29 @@ def test_of_ten_thousand_hostile_values_none_comes_through():
         text for text in (hostile(chance) for _ in range(10_000)) if not guard.objections(f"Down: {text}", ALLOWED)
     ]
     assert through == []
+
+
+PUMPS = [
+    "x.", "1.", "1.3.6.", "a-", "a-1-", "a@", ":", "a:", "://", "a://b", "/etc", "at a(", 'File "', "password ", "AKIA",
+    "é.", "\u0301", "\u0301\u0316", "\ufdfa", " ", "\n at ", "-00000000-", "f00:", "ip-1", "sk_", "----",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pump", PUMPS)
+def test_no_text_takes_long_to_examine(pump):
+    for text in (pump * (guard.MOST_CHARACTERS // len(pump)), pump * 2_000_000, pump * 30 + "zz!"):
+        started = time.thread_time()
+        guard.objections(text)
+        assert time.thread_time() - started < 0.5
+
+
+def test_an_snmp_identifier_is_objected_to_at_once():
+    started = time.thread_time()
+    assert guard.objections("OID 1.3.6.1.4.1.9.9.2.1.1.2.1.3.1.1.2.3.4.5 is down") == ["an IP address"]
+    assert guard.objections("x." * 32 + "zz") == []
+    assert time.thread_time() - started < 0.1
+
+
+def test_a_text_that_is_too_long_to_examine_is_objected_to():
+    assert guard.objections("a " * 5_000) == []
+    assert guard.objections("a " * 5_000 + "a") == ["more than the 10000 characters that are examined"]

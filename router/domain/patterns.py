@@ -1,0 +1,56 @@
+"""Regular expressions over text that others wrote: RE2, in time linear in the text's length.
+
+Python's own ``re`` backtracks, and holds the interpreter while it does: one short text can stop a process for good.
+"""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
+
+import re2
+
+
+class Pattern(Protocol):
+    """A compiled pattern. It takes bytes; ``encoded`` makes them."""
+
+    def search(self, text: bytes) -> Any:
+        """Find the first match anywhere in the text; None if there is none."""
+        ...
+
+    def fullmatch(self, text: bytes) -> Any:
+        """Match the whole text; None if it doesn't match."""
+        ...
+
+    def finditer(self, text: bytes) -> Iterator[Any]:
+        """Yield all matches that don't overlap, in order."""
+        ...
+
+    def findall(self, text: bytes) -> list[Any]:
+        """Return all matches that don't overlap, in order."""
+        ...
+
+    def sub(self, replacement: bytes, text: bytes, count: int = 0) -> bytes:
+        """Replace the matches; all of them if ``count`` is 0."""
+        ...
+
+
+class Invalid(ValueError):
+    """The text isn't an RE2 pattern; the message is RE2's own."""
+
+
+@functools.lru_cache(maxsize=1024)
+def compile(pattern: str, *, ignore_case: bool = False) -> Pattern:  # noqa: A001 - as in re.compile
+    """Compile an RE2 pattern; ``Invalid`` if it isn't one."""
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    try:
+        return cast("Pattern", re2.compile(encoded(pattern), options))
+    except re2.error as error:
+        said = error.args[0] if error.args else ""
+        raise Invalid(said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)) from error
+
+
+def encoded(text: str) -> bytes:
+    """Encode a text for a pattern. Half a surrogate pair, which UTF-8 can't hold, becomes a question mark."""
+    return text.encode("utf-8", "replace")

@@ -1,0 +1,212 @@
+"""The regular expressions of the tree: where they are made and used, and how long they take over hostile text.
+
+Python's ``re`` backtracks. What may stay there is a pattern without nested repetition whose time grows with the text's
+length and no faster, which ``measure`` finds out by trying; everything else is RE2's.
+
+Run as a program, it measures what it is given on standard input, and prints the name of each pattern before it tries
+it: the test that started it can name the pattern that never came to an end.
+"""
+
+import ast
+import importlib
+import itertools
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from re import _constants as codes  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any, NamedTuple
+
+from tests.structure import tree
+
+SEARCHING = frozenset({"search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
+LENGTH = 20_000
+SECONDS = (
+    0.025  # Of processor time: a linear pattern takes less than a tenth of it, one with a square ten times as much.
+)
+_REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT)
+
+
+class Made(NamedTuple):
+    """A pattern that a module makes and keeps under a name, with the ways in which it is used."""
+
+    place: str
+    module: str
+    name: str
+    uses: tuple[str, ...]
+
+
+def misplaced(paths: list[Path]) -> Iterator[str]:
+    """Where ``re`` is used other than by a pattern that a module makes once and keeps under a name."""
+    for path in paths:
+        module = ast.parse(path.read_text())
+        kept = {id(value) for _, value in _kept(module)}
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and _is_of_re(node.func) and id(node) not in kept:
+                yield tree.place(path, node.lineno)
+            if isinstance(node, ast.ImportFrom) and node.module in {"re", "re2"}:
+                yield tree.place(path, node.lineno)
+
+
+def made(paths: list[Path]) -> list[Made]:
+    """All patterns that modules make with ``re`` and keep."""
+    modules = {path: ast.parse(path.read_text()) for path in paths}
+    found = []
+    for path, module in modules.items():
+        for name, value in _kept(module):
+            # A private name is used where it is made; any other one may be used anywhere.
+            where = [module] if name.startswith("_") else list(modules.values())
+            uses = sorted({use for each in where for use in _uses(each, name)})
+            parts = path.relative_to(tree.ROOT).with_suffix("").parts
+            dotted = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found.append(Made(tree.place(path, value.lineno), dotted, name, tuple(uses)))
+    return found
+
+
+def _kept(module: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    for node in module.body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and _is_of_re(node.value.func):
+            assert isinstance(node.value.func, ast.Attribute)
+            if node.value.func.attr == "compile" and isinstance(node.targets[0], ast.Name):
+                yield node.targets[0].id, node.value
+
+
+def _is_of_re(called: ast.expr) -> bool:
+    return isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "re"
+
+
+def _uses(module: ast.Module, name: str) -> Iterator[str]:
+    """How a pattern is used: what is called of it, or of the argument or attribute that it was handed to."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Attribute) and node.attr in SEARCHING:
+            holder = node.value
+            if name in {getattr(holder, "id", ""), getattr(holder, "attr", "")}:
+                yield node.attr
+
+
+def written(one: Made) -> str:
+    """The text of a pattern."""
+    pattern = getattr(importlib.import_module(one.module), one.name).pattern
+    return pattern.decode("latin-1") if isinstance(pattern, bytes) else str(pattern)
+
+
+def nested(pattern: str) -> bool:
+    """Tell whether what may be repeated in several ways is itself repeated."""
+    return any(_nested(item, within=False) for item in parser.parse(pattern))
+
+
+def _nested(item: Any, *, within: bool) -> bool:
+    operation, argument = item
+    if operation in _REPEATS:
+        low, high, body = argument
+        # Of a fixed length there is one way to repeat it; an optional part is no repetition.
+        varies = low != high and high > 1
+        return (varies and within) or any(_nested(inner, within=within or high > 1) for inner in body)
+    return any(_nested(inner, within=within) for body in _bodies(operation, argument) for inner in body)
+
+
+def _bodies(operation: Any, argument: Any) -> list[Any]:
+    if operation is codes.SUBPATTERN:
+        return [argument[-1]]
+    if operation is codes.BRANCH:
+        return list(argument[1])
+    if operation in {codes.ASSERT, codes.ASSERT_NOT}:
+        return [argument[1]]
+    return [argument] if operation is codes.ATOMIC_GROUP else []
+
+
+def letters(pattern: str) -> list[str]:
+    """One letter for each thing that a pattern tells apart, and two that no pattern of ours names."""
+    found: dict[str, None] = {}
+
+    def look(items: Any) -> None:
+        for operation, argument in items:
+            if operation in {codes.LITERAL, codes.NOT_LITERAL}:
+                found[chr(argument)] = None
+            elif operation is codes.IN:
+                found.update(dict.fromkeys(_of_class(argument)))
+            elif operation in _REPEATS:
+                look(argument[2])
+            else:
+                for body in _bodies(operation, argument):
+                    look(body)
+
+    look(parser.parse(pattern))
+    return [*itertools.islice(found, 40), " ", "\N{SNOWMAN}"]
+
+
+def _of_class(members: Any) -> Iterator[str]:
+    spoken = {codes.CATEGORY_DIGIT: "7", codes.CATEGORY_SPACE: " ", codes.CATEGORY_WORD: "w"}
+    for operation, argument in members:
+        if operation is codes.LITERAL:
+            yield chr(argument)
+        elif operation is codes.RANGE:
+            yield chr(argument[0])
+        elif operation is codes.CATEGORY:
+            yield spoken.get(argument, "-")
+
+
+def example(pattern: str) -> str:
+    """A text that the pattern matches, or nearly so: the beginnings of it lead into every part of the pattern."""
+
+    def write(items: Any) -> str:
+        return "".join(one(operation, argument) for operation, argument in items)
+
+    def one(operation: Any, argument: Any) -> str:
+        if operation is codes.LITERAL:
+            return chr(argument)
+        if operation is codes.IN:
+            return next(_of_class(argument), "x")
+        if operation in _REPEATS:
+            return write(argument[2]) * max(1, min(argument[0], 12))
+        if operation in {codes.NOT_LITERAL, codes.ANY}:
+            return "x"
+        if operation is codes.BRANCH:
+            return write(argument[1][0])
+        return write(argument[-1]) if operation is codes.SUBPATTERN else ""
+
+    return write(parser.parse(pattern))
+
+
+def measure(pattern: "re.Pattern[Any]", uses: tuple[str, ...]) -> str:
+    """Try hostile texts: the text that takes more than linear time, as code; empty where there is none."""
+    binary = isinstance(pattern.pattern, bytes)
+    written = pattern.pattern.decode("latin-1") if isinstance(pattern.pattern, bytes) else str(pattern.pattern)
+    known = letters(written)
+    sample = example(written)
+    beginnings = {sample[:end] for end in range(len(sample) + 1)}
+    pumps = [*known, *("".join(pair) for pair in itertools.permutations(known[:14], 2)), *(beginnings - {""})]
+    for begin, pump, end in itertools.product(beginnings, pumps, ("", "\0")):
+        for length in (24, LENGTH):  # What takes exponential time shows at once, and would never end with more.
+            text = begin + pump * (length // len(pump)) + end
+            subject: Any = text.encode("utf-8") if binary else text
+            for use in uses:
+                # A second look: the processor may have been busy with the interpreter itself.
+                if all(_seconds(pattern, use, subject) > SECONDS for _ in range(2)):
+                    return f"{use}({begin!r} + {pump!r} * {length // len(pump)} + {end!r})"
+    return ""
+
+
+def _seconds(pattern: "re.Pattern[Any]", use: str, subject: Any) -> float:
+    started = time.thread_time()
+    found = getattr(pattern, use)(*([subject[:0], subject] if use in {"sub", "subn"} else [subject]))
+    if use == "finditer":
+        for _ in found:
+            pass
+    return time.thread_time() - started
+
+
+def main() -> None:
+    """Measure the patterns that standard input names, one after another."""
+    for line in sys.stdin:
+        module, name, uses, written = json.loads(line)
+        print(json.dumps(f"{module}.{name}"), flush=True)
+        pattern = re.compile(written) if written else getattr(importlib.import_module(module), name)
+        print(json.dumps(measure(pattern, tuple(uses))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

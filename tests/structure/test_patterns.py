@@ -1,0 +1,94 @@
+"""No text that somebody sends can stop a process by a regular expression: all patterns are RE2's, or proven linear."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.structure import patterns, tree
+
+DEADLINE = 60  # Seconds of processor time for all patterns; they take about two.
+RE2_IS_USED_BY = {"router/domain/patterns.py", "router/rules/conditions/matches.py"}
+
+
+def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = DEADLINE) -> dict[str, str]:
+    """What ``patterns.measure`` says of each pattern, by name; it runs apart, so that what never ends is ended."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.structure.patterns"],
+        input="".join(json.dumps(one) + "\n" for one in asked),
+        capture_output=True,
+        text=True,
+        cwd=tree.ROOT,
+        timeout=20 * seconds,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)),
+    )
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    found = dict(zip(said[::2], [*said[1::2], "never ends"], strict=False))
+    assert done.returncode == 0 or "never ends" in found.values(), done.stderr
+    return found
+
+
+def test_every_pattern_is_made_once_and_kept_under_a_name():
+    assert list(patterns.misplaced(tree.python("router"))) == []
+
+
+def test_only_two_modules_call_re2_itself():
+    using = {
+        path.relative_to(tree.ROOT).as_posix()
+        for path in tree.python("router")
+        if any(line.startswith("import re2") for line in path.read_text().splitlines())
+    }
+    assert using == RE2_IS_USED_BY
+
+
+def test_no_pattern_of_pythons_repeats_a_repetition_or_takes_more_than_linear_time():
+    made = patterns.made(tree.python("router"))
+    assert len(made) > 20
+    assert [one.place for one in made if not one.uses] == []
+    assert [one.place for one in made if patterns.nested(patterns.written(one))] == []
+    found = measured([(one.module, one.name, one.uses, "") for one in made])
+    assert {name: how for name, how in found.items() if how} == {}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?:[a-z](?:[a-z-]{0,62})?\.)+com",
+        r"(a+)+b",
+        r"(?:x|y*)*z",
+        r"(?:-[a-z]+)+",
+        r"(?:a{2,9}b?)+",
+        r"(?:[a-z]+){3}",
+    ],
+)
+def test_a_repetition_within_a_repetition_is_seen(pattern):
+    assert patterns.nested(pattern)
+
+
+@pytest.mark.parametrize("pattern", [r"[a-z]+(-[0-9]{4}){3}", r"a+b*c?", r"(?:ab)*[cd]+", r"(x|y)+"])
+def test_what_stands_side_by_side_is_no_repetition_within_one(pattern):
+    assert not patterns.nested(pattern)
+
+
+@pytest.mark.parametrize(
+    ("use", "pattern"),
+    [
+        ("search", r"\s*x"),
+        ("fullmatch", r"a*a*b"),
+        ("sub", r"[\w-]*token"),
+        ("split", r"\s*\|\|\s*"),
+        ("findall", r"<[^>]*>y"),
+        ("finditer", r"(?:/srv/)[a-z/]*!"),
+    ],
+)
+def test_time_that_grows_with_the_square_of_the_length_is_seen(use, pattern):
+    assert use in measured([("", "tried", (use,), pattern)])[".tried"]
+
+
+def test_a_pattern_that_never_ends_is_named():
+    found = measured([("", "first", ("search",), "a"), ("", "second", ("search",), r"(?:[a-z](?:[a-z]*)?)+!")], 2)
+    assert found[".first"] == ""
+    assert found[".second"]
