@@ -80,5 +80,5 @@ def _walk(folder: Path, root: Path) -> Iterator[Path]:
             made = entry.name == "__pycache__" or (folder == root and entry.name in _MADE)
             if not made and (not entry.name.startswith(".") or entry.name in _OURS_THOUGH_HIDDEN):
                 yield from _walk(entry, root)
-        elif entry.is_file():
+        elif entry.is_file() and entry.name != ".git":  # In a work tree of its own, it is a file.
             yield entry
