@@ -10,14 +10,17 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 
 # The environment in which the wheel is built stays behind in this stage, and pip with it.
-COPY requirements/build.txt requirements/build.txt
+# Wheels only: building a package from source would fetch what it is built with, at whatever version is newest.
+COPY requirements/pip.txt requirements/build.txt requirements/
 RUN python -m venv /build/tools \
-    && /build/tools/bin/pip install --no-compile --require-hashes -r requirements/build.txt
+    && /build/tools/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements/pip.txt \
+    && /build/tools/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements/build.txt
 
 # What runs: its own layer, so that a change of our code alone leaves it as it is.
 COPY requirements/runtime.txt requirements/runtime.txt
 RUN python -m venv --without-pip /opt/incident-router \
-    && /build/tools/bin/pip --python /opt/incident-router install --no-compile --require-hashes -r requirements/runtime.txt
+    && /build/tools/bin/pip --python /opt/incident-router install --no-compile --require-hashes --only-binary :all: \
+        -r requirements/runtime.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY router router

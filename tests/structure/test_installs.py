@@ -1,0 +1,104 @@
+"""Every command that installs a package: it names a lock with hashes, and the pinned pip runs it."""
+
+import re
+from importlib import metadata
+
+import pytest
+from packaging import requirements, utils
+
+from tests.structure import test_locks, tree
+
+# What would fetch a package without a lock: each tool by the way in which it is started.
+FETCHES = re.compile(
+    r"\b(?:pip3?|pipx|uv|uvx|npm|npx|yarn|conda|poetry|pdm|gem|cargo|playwright)\b[^&|;]*?"
+    r"\b(?:install|download|wheel|run|tool|add|sync|exec)\b[^&|;]*"
+    r"|--upgrade-deps|\b(?:curl|wget)\b [^&|;]*://[^&|;]*"
+)
+LOCKED = re.compile(
+    r"install (?:--no-compile )?--require-hashes --only-binary :all:(?: +-r requirements/[a-z]+\.txt)+\s*$"
+)
+OURS = re.compile(r"install (?:--no-compile )?--no-deps (?:--no-build-isolation -e \.|/build/wheels/\*\.whl)\s*$")
+PLACES = [
+    tree.ROOT / "Makefile",
+    tree.ROOT / "Dockerfile",
+    tree.ROOT / ".ci/run",
+    *tree.files(".github/workflows/*.yml"),
+    *tree.files("scripts/*"),
+]
+
+
+def fetches(text: str) -> list[str]:
+    """The commands of a file that fetch packages, with the Makefile's variables and continued lines put in."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(lines))
+    variables = dict(re.findall(r"^(LOCKED) := (.*)$", joined, re.MULTILINE))
+    filled = joined.replace("$(1)", "dev")  # The argument of the Makefile's own `install`.
+    filled = re.sub(r"\$\((\w+)\)", lambda name: variables.get(name[1], name[1].lower()), filled)
+    return [found for line in filled.splitlines() for found in FETCHES.findall(line) if " := " not in line]
+
+
+def unpinned(text: str) -> list[str]:
+    """The commands that could fetch something that no lock names."""
+    return [found for found in fetches(text) if not LOCKED.search(found) and not OURS.search(found)]
+
+
+@pytest.mark.parametrize("path", PLACES, ids=tree.place)
+def test_nothing_is_fetched_without_a_lock(path):
+    assert unpinned(path.read_text()) == []
+
+
+@pytest.mark.parametrize("name", ["Makefile", "Dockerfile"])
+def test_the_pinned_pip_is_installed_first(name):
+    found = fetches((tree.ROOT / name).read_text())
+    assert len(found) >= 3
+    assert found[0].rstrip().endswith("-r requirements/pip.txt")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN pip install httpx",
+        "\t@$(PIP) install --require-hashes -r requirements/dev.txt",
+        "  - run: pip install --upgrade pip",
+        "python -m venv --upgrade-deps x",
+        "npm install -g x",
+        "playwright install chromium",
+        "curl -L https://x.example/install.sh",
+        "pip install --require-hashes --only-binary :all: -r requirements/dev.txt httpx",
+    ],
+)
+def test_a_command_without_a_lock_is_found(line):
+    assert len(unpinned(line)) == 1
+
+
+def asked_extras(name: str) -> dict[str, set[str]]:
+    """The extras that what a lock names asks of other packages in it, read off the installed packages."""
+    locked = test_locks.pins(name)
+    asked: dict[str, set[str]] = {}
+    todo = [(package, extra) for package, extras in test_locks.extras(name).items() for extra in ["", *extras]]
+    todo += [(package, "") for package in locked]
+    seen = set()
+    while todo:
+        package, extra = todo.pop()
+        if (package, extra) in seen:
+            continue
+        seen.add((package, extra))
+        for text in metadata.requires(package) or []:
+            requirement = requirements.Requirement(text)
+            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            target = utils.canonicalize_name(requirement.name)
+            asked.setdefault(target, set()).update(requirement.extras)
+            todo += [(target, each) for each in requirement.extras]
+    return {package: extras for package, extras in asked.items() if extras and package in locked}
+
+
+@pytest.mark.parametrize("name", ["runtime", "embedded", "dev"])
+def test_a_lock_names_every_extra(name):
+    """Versions of pip before 24 refuse an extra that the lock doesn't name, or take the newest release for it."""
+    missing = {
+        package: extras - test_locks.extras(name).get(package, set())
+        for package, extras in asked_extras(name).items()
+        if extras - test_locks.extras(name).get(package, set())
+    }
+    assert missing == {}
