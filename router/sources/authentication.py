@@ -5,7 +5,7 @@ Bearer tokens and basic authentication, several of each at once so that a secret
 
 import base64
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pydantic
 
@@ -43,11 +43,17 @@ class Verifier:
 
 
 def verifier(
-    bearer: Iterable[pydantic.SecretStr], basic: Iterable[pydantic.SecretStr], auth: str, *, otherwise: bool = False
+    bearer: Iterable[pydantic.SecretStr],
+    basic: Iterable[pydantic.SecretStr],
+    auth: str,
+    *,
+    otherwise: bool = False,
+    schemes: Sequence[str] = ("Bearer",),
 ) -> Verifier:
     """Build the verifier of a source's settings; ``ValueError`` says what to set instead.
 
     ``otherwise``: something else says who may post, a signature or a token, so no credentials have to be there.
+    ``schemes`` are the authentication schemes under which a bearer token is accepted.
     """
     tokens = [_token(secret) for secret in bearer]
     pairs = [_pair(secret) for secret in basic]
@@ -62,10 +68,12 @@ def verifier(
             "no credentials: set bearer (a list of tokens), basic (a list of user:password), token or signature, "
             "or say `auth: none` to let anyone post"
         )
-    accepted = [b"Bearer " + token for token in tokens]
+    # Schemes are compared in the spelling of `_spelled_as_ours`.
+    accepted = [scheme.capitalize().encode() + b" " + token for token in tokens for scheme in schemes]
     accepted += [b"Basic " + base64.b64encode(pair) for pair in pairs]
-    schemes = ([b"Bearer"] if tokens else []) + ([b'Basic realm="incident-router", charset="UTF-8"'] if pairs else [])
-    return Verifier(accepted, challenge=b", ".join(schemes))
+    challenges = [scheme.encode() for scheme in schemes] if tokens else []
+    challenges += [b'Basic realm="incident-router", charset="UTF-8"'] if pairs else []
+    return Verifier(accepted, challenge=b", ".join(challenges))
 
 
 def _token(secret: pydantic.SecretStr) -> bytes:

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import msgspec
 import pydantic
@@ -11,7 +11,7 @@ import pydantic
 from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import notices as noticing
-from router.sources import authentication, signatures, tokens
+from router.sources import authentication, calls, signatures, tokens
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -44,6 +44,9 @@ class Config(pydantic.BaseModel):
     # Built when it is first used: of all kinds most never are.
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    schemes: ClassVar[tuple[str, ...]] = ("Bearer",)
+    """The authentication schemes under which a token of ``bearer`` is accepted."""
+
     kind: str
     bearer: tuple[pydantic.SecretStr, ...] = ()
     basic: tuple[pydantic.SecretStr, ...] = ()
@@ -55,8 +58,14 @@ class Config(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:
-        authentication.verifier(self.bearer, self.basic, self.auth, otherwise=self.proves)
+        self.verifier()
         return self
+
+    def verifier(self) -> authentication.Verifier:
+        """Build what checks the ``Authorization`` header; ``ValueError`` says what to set instead."""
+        return authentication.verifier(
+            self.bearer, self.basic, self.auth, otherwise=self.proves, schemes=type(self).schemes
+        )
 
     @property
     def proves(self) -> bool:
@@ -116,10 +125,13 @@ class Kind:
 
     ``make`` builds a source from its name and its configuration. ``unparsable_status`` is what a sender is answered
     whose body was kept in the quarantine: 202 where the sender would drop, disable or loop at a 4xx, else 422.
-    ``answer`` makes the body of a success where the sender's clients look into it; None is the router's own.
+    ``answer`` makes the body of a success where the sender's clients look into it, from what was parsed and the ID of
+    the delivery; None is the router's own.
     ``typed``: what the parser does not know it never builds, so bodies need not be bounded in depth. ``delivery_id``
     reads from the headers and the body what the sender calls the delivery each time it sends it. ``path`` is what its
     clients put behind the address that they are given. ``events``: CloudEvents are taken, whose senders may ask first.
+    ``reply``: the kind serves a vendor's API below its address. It gets the source's configuration and the call, and
+    returns the response to a call that delivers nothing, or None for a delivery; ``calls.UnknownCall`` is a 404.
     """
 
     name: str
@@ -127,8 +139,9 @@ class Kind:
     make: Callable[[str, Any], Source]
     summary: str
     unparsable_status: Literal[202, 422] = 422
-    answer: Callable[[Parsed], Mapping[str, str]] | None = None
+    answer: Callable[[Parsed, str], Mapping[str, Any]] | None = None
     typed: bool = False
     path: str = ""
     events: bool = False
     delivery_id: Callable[[Mapping[bytes, bytes], bytes], str] | None = None
+    reply: Callable[[Any, calls.Call], calls.Reply | None] | None = None

@@ -70,7 +70,7 @@ def _link(body: objects.Members) -> str:
     return objects.scalar(first.get("href")) or objects.scalar(body.get("client_url"))
 
 
-def answer(parsed: base.Parsed) -> dict[str, str]:
+def answer(parsed: base.Parsed, _delivery: str) -> dict[str, str]:
     """What PagerDuty answers, which its clients look into: some take nothing else for a success."""
     return {"status": "success", "message": "Event processed", "dedup_key": parsed.about["dedup_key"]}
 

@@ -1,6 +1,7 @@
 """Every kind of source, one line each; settings, documentation and the contract tests are derived from it."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -9,6 +10,7 @@ from router.sources import (
     authentication,
     azure,
     base,
+    calls,
     cloudwatch,
     datadog,
     eventbridge,
@@ -17,6 +19,7 @@ from router.sources import (
     grafana,
     json,
     newrelic,
+    opsgenie_api,
     pagerduty,
     pagerduty_events,
     prometheus,
@@ -65,6 +68,7 @@ KINDS: Mapping[str, base.Kind] = {
         pingdom.KIND,
         dynatrace.KIND,
         opsgenie.KIND,
+        opsgenie_api.KIND,
         betterstack.KIND,
         nagios.KIND,
         icinga.KIND,
@@ -83,7 +87,7 @@ KINDS: Mapping[str, base.Kind] = {
 class Endpoint(msgspec.Struct, frozen=True):
     """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
 
-    ``in_query``: the query of the address is what is read, in the place of a body.
+    ``in_query``: the query of the address is what is read, in the place of a body. ``reply``: the kind's, configured.
     """
 
     name: str
@@ -95,6 +99,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     allow_from: tuple[base.Network, ...] = ()
     topics: sns.Topics | None = None
     in_query: bool = False
+    reply: Callable[[calls.Call], calls.Reply | None] | None = None
 
 
 def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
@@ -103,7 +108,7 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
     ``fetch`` gets what SNS's messages are proven by; without it none of them is.
     """
     kind = KINDS[config.kind]
-    verifier = authentication.verifier(config.bearer, config.basic, config.auth, otherwise=config.proves)
+    verifier = config.verifier()
     token = tokens.Token(config.token) if config.token is not None else None
     signature = signatures.Signature(config.signature) if config.signature is not None else None
     topics = None
@@ -112,8 +117,18 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
     source = kind.make(name, config)
     if config.resolve_after:
         source = expiry.Expiring(source, config.resolve_after)
+    reply = functools.partial(kind.reply, config) if kind.reply is not None else None
     return Endpoint(
-        name, kind, source, verifier, token, signature, config.allow_from, topics=topics, in_query=config.in_query
+        name,
+        kind,
+        source,
+        verifier,
+        token,
+        signature,
+        config.allow_from,
+        topics=topics,
+        in_query=config.in_query,
+        reply=reply,
     )
 
 

@@ -58,9 +58,9 @@ async def accepted(
     await _send(send, body)
 
 
-async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, str]) -> None:
-    """Answer 202 with what the sender's clients look for in a success."""
-    await _send(send, _encode(body))
+async def as_the_kind_has_it(send: problems.Send, body: Mapping[str, Any], status: int = STATUS) -> None:
+    """Answer with what the sender's clients look for."""
+    await _send(send, _encode(body), status)
 
 
 async def quarantined(send: problems.Send, identity: str, error: base.Unparsable) -> None:
@@ -78,9 +78,9 @@ async def confirmed(send: problems.Send, topic: str) -> None:
     await _send(send, _encode({"alerts": [], "about": {"no_alert": "the subscription is confirmed", "topic": topic}}))
 
 
-async def _send(send: problems.Send, body: bytes) -> None:
+async def _send(send: problems.Send, body: bytes, status: int = STATUS) -> None:
     headers = [_CONTENT_TYPE, (b"content-length", b"%d" % len(body))]
-    await send({"type": _START, "status": STATUS, "headers": headers})
+    await send({"type": _START, "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

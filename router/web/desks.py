@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from router.sources import base, registry, sns, tokens
+from router.sources import base, calls, registry, sns, tokens
 from router.web import bounds, counts, problems, requests, senders
 
 Headers = Mapping[bytes, bytes]
@@ -20,6 +20,7 @@ class Desk:
         "_free_form",
         "_in_query",
         "_parse",
+        "_reply",
         "_senders",
         "_signature",
         "_token",
@@ -48,12 +49,27 @@ class Desk:
         self._token = endpoint.token
         self._signature = endpoint.signature
         self._parse = endpoint.source.parse
+        self._reply = endpoint.reply
 
     def asks_by(self, method: str) -> None:
         """Look at the method; a ``problems.Problem`` (405) where it is not how this source delivers."""
         if method != "POST" and not (self._in_query and method == "GET"):
             allowed = b"GET, POST" if self._in_query else b"POST"
             raise problems.Problem(405, "method", "deliveries are sent with POST", headers=[(b"allow", allowed)])
+
+    @property
+    def has_api(self) -> bool:
+        """Whether the kind serves paths below the address of this source."""
+        return self._reply is not None
+
+    def reply(self, call: calls.Call) -> calls.Reply | None:
+        """The response to a call that delivers nothing; a ``problems.Problem`` (404) if the kind doesn't serve it."""
+        if self._reply is None:
+            return None
+        try:
+            return self._reply(call)
+        except calls.UnknownCall as error:
+            raise problems.Problem(404, "unknown-call", str(error)) from error
 
     def let_in(self, scope: Mapping[str, Any], headers: Headers) -> None:
         """Ask who it is, before the body is read; a ``problems.Problem`` (401, 403) where that is not right."""
@@ -80,10 +96,16 @@ class Desk:
             raise _no_token(token)
         return token.masked(body)
 
-    def said(self, body: bytes, query: bytes) -> bytes:
-        """What is read and kept: the body, or the query in its place, without the token that it may carry."""
-        if not self._in_query:
-            return body
+    def said(self, body: bytes, query: bytes, call: calls.Call | None) -> bytes:
+        """What is read and kept: the body, or the query in its place, without the token that it may carry.
+
+        Of a call below the source's address, its request line is kept with its body.
+        """
+        if call is not None:
+            return calls.wrap(call._replace(query=self._without_token(call.query.encode()).decode()), body)
+        return self._without_token(query) if self._in_query else body
+
+    def _without_token(self, query: bytes) -> bytes:
         return self._token.without(query) if self._token is not None else query
 
     def delivery_id(self, headers: Headers, body: bytes) -> str:

@@ -10,7 +10,7 @@ _REFUSALS = {
     "400": "The body is not what its content encoding says, or the origin is no DNS name.",
     "401": "A credential or a signature is missing or wrong.",
     "403": "The sender's address, or its topic, is not allowed.",
-    "404": "No source of this name is configured.",
+    "404": "No source of this name is configured, or its kind does not serve this path.",
     "405": "Another method than POST.",
     "408": "The request was not whole in time.",
     "413": "The body is too long.",
@@ -71,6 +71,7 @@ def document() -> dict[str, Any]:
             },
             "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Hand in alerts as to an Alertmanager", [named])},
             "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Hand in an event as to PagerDuty", [named])},
+            **_opsgenie(named, explain),
             "/api/v2/alerts": {"post": _webhook("The same, where there is one source of kind prometheus", [])},
             "/-/healthy": {"get": _page("As Alertmanager answers it", "text/plain")},
             "/healthz": {"get": _page("Whether the process lives", "application/json")},
@@ -92,6 +93,39 @@ def document() -> dict[str, Any]:
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic"},
             },
+        },
+    }
+
+
+def _opsgenie(named: dict[str, Any], explain: dict[str, Any]) -> dict[str, Any]:
+    """The paths of sources of the kind opsgenie-api."""
+    identifier, action, request_id, heartbeat = (
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in ("identifier", "action", "requestId", "name")
+    )
+    kinds = {"name": "identifierType", "in": "query", "schema": {"enum": ["id", "alias"]}}
+    below = "/v1/webhooks/{source}/v2/alerts"
+    status = {
+        "summary": "Ask for the status of a request to Opsgenie's Alert API",
+        "parameters": [named, request_id],
+        "security": [{"bearer": []}, {"basic": []}, {}],
+        "responses": {
+            "200": _answer("Its status.", "application/json"),
+            "401": {"description": _REFUSALS["401"], "content": _PROBLEM},
+            "404": {"description": "No such source or request.", "content": {"application/json": {}, **_PROBLEM}},
+        },
+    }
+    return {
+        below: {"post": _webhook("Create an alert as at Opsgenie", [named, explain])},
+        f"{below}/{{identifier}}": {
+            "delete": _webhook("Resolve an alert as by deleting it at Opsgenie", [named, identifier, kinds])
+        },
+        f"{below}/{{identifier}}/{{action}}": {
+            "post": _webhook("Take an action on an alert as at Opsgenie", [named, identifier, action, kinds, explain])
+        },
+        f"{below}/requests/{{requestId}}": {"get": status},
+        "/v1/webhooks/{source}/v2/heartbeats/{name}/ping": {
+            "post": _webhook("Ping a heartbeat as at Opsgenie", [named, heartbeat])
         },
     }
 

@@ -5,12 +5,13 @@ It speaks ASGI without a framework in between: this is where every alert passes,
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib import parse
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.sources import base, prometheus, registry, sns
+from router.sources import base, calls, prometheus, registry, sns
 from router.store import errors
 from router.telemetry import log, tracing
 from router.web import answers, bounds, counts, desks, handshakes, ports, problems, requests, senders
@@ -79,7 +80,9 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
-        desk = self._desks.get(scope["path"])
+        desk, call = self._desks.get(scope["path"]), None
+        if desk is None:
+            desk, call = self._below(scope)
         if desk is None:
             problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
             await self._refuse(None, problem, scope, send)
@@ -87,7 +90,7 @@ class Door:
         self._in_flight += 1
         try:
             self._not_too_many()
-            await self._take(desk, scope, receive, send)
+            await self._take(desk, call, scope, receive, send)
         except problems.Problem as problem:
             await self._refuse(desk, problem, scope, send)
         except errors.Unavailable as error:
@@ -102,27 +105,41 @@ class Door:
         finally:
             self._in_flight -= 1
 
+    def _below(self, scope: Scope) -> tuple[desks.Desk | None, calls.Call | None]:
+        """Find the source whose kind serves the path, and what is called there."""
+        path: bytes = scope["raw_path"]  # The decoded path can't tell a slash within an identifier from one around it.
+        name, slash, rest = path.decode("latin-1").removeprefix(PREFIX).partition("/")
+        desk = self._desks.get(PREFIX + parse.unquote(name))
+        if not slash or desk is None or not desk.has_api:
+            return None, None
+        return desk, calls.Call(scope["method"], slash + rest, scope["query_string"].decode("latin-1"))
+
     def _not_too_many(self) -> None:
         if self._in_flight > self._limits.in_flight:
             raise problems.unavailable("too many requests are under way", 1)
 
-    async def _take(self, desk: desks.Desk, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
+    async def _take(
+        self, desk: desks.Desk, call: calls.Call | None, scope: Scope, receive: requests.Receive, send: problems.Send
+    ) -> None:
         """The way of a delivery, whose failures are raised."""
         headers = dict(scope["headers"])
         asker = handshakes.origin(headers) if desk.events and scope["method"] == handshakes.METHOD else b""
-        if not asker:
+        if not asker and call is None:
             desk.asks_by(scope["method"])
         desk.let_in(scope, headers)
         if asker:
             _log.info("deliveries_permitted", source=desk.name, origin=asker.decode())
             await handshakes.permit(send, asker)
             return
+        if call is not None and (reply := desk.reply(call)) is not None:
+            await answers.as_the_kind_has_it(send, reply.body, reply.status)
+            return
         body = await requests.read(receive, headers, self._limits.body_bytes)
         now = self._clock()
         desk.prove(headers, body, now)
         if encoding := headers.get(b"content-encoding"):
             body = bounds.inflated(body, encoding.strip().lower(), self._limits.body_bytes)
-        body = desk.said(desk.unlock(body), scope["query_string"])
+        body = desk.said(desk.unlock(body), scope["query_string"], call)
         called = desk.delivery_id(headers, body)
         if desk.topics is not None:
             proven = await _proven(desk.topics, body, now)
@@ -178,7 +195,7 @@ class Door:
         if desk.answer is None or one.explain:
             await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept)
         else:
-            await answers.as_the_kind_has_it(send, desk.answer(parsed))
+            await answers.as_the_kind_has_it(send, desk.answer(parsed, delivery.id))
 
     def _tell(self, one: _Request, delivery: deliveries.Delivery, trace: str) -> None:
         ignored = sum(row.response < 0 for row in delivery.rows)

@@ -16,7 +16,16 @@ LATER = NOW + 60_000_000
 KINDS = sorted(registry.KINDS)
 
 # These give no time of their own to what happened, so they are put in order as they arrive.
-BY_ARRIVAL = {"dynatrace", "honeycomb", "incident-io-alerts", "json", "pagerduty-events", "splunk", "statuscake"}
+BY_ARRIVAL = {
+    "dynatrace",
+    "honeycomb",
+    "incident-io-alerts",
+    "json",
+    "opsgenie-api",
+    "pagerduty-events",
+    "splunk",
+    "statuscake",
+}
 
 
 def read(kind: str, now: int) -> list[alerts.Alert]:

@@ -29,7 +29,7 @@ class Config(preset.Config):
     sender: ClassVar[preset.Preset] = PRESET
 
 
-def answer(parsed: base.Parsed) -> Mapping[str, str]:
+def answer(parsed: base.Parsed, _delivery: str) -> Mapping[str, str]:
     """The body that such a client looks into for the key with which it may resolve the alert later."""
     key = parsed.alerts[0].fingerprint if parsed.alerts else ""
     return {"status": "success", "message": "Event accepted for processing", "deduplication_key": key}

@@ -159,7 +159,7 @@ def kind(
     config: type[Config],
     summary: str,
     unparsable_status: Literal[202, 422] = 202,
-    answer: Callable[[base.Parsed], Mapping[str, str]] | None = None,
+    answer: Callable[[base.Parsed, str], Mapping[str, str]] | None = None,
 ) -> base.Kind:
     """The line of the registry for a preset; most senders send nothing again, so that a 4xx would tell nobody."""
     name = config.model_fields["kind"].default

@@ -126,13 +126,13 @@ def test_fields_of_statuscake_are_read_in_any_case(case):
 def test_a_client_of_incident_io_s_is_answered_as_by_incident_io():
     answer = registry.KINDS["incident-io-alerts"].answer
     found = delivering.parse("incident-io-alerts", {"title": "x", "status": "firing", "deduplication_key": "k"})
-    assert answer(found) == {
+    assert answer(found, "delivery") == {
         "status": "success",
         "message": "Event accepted for processing",
         "deduplication_key": "k",
     }
     unnamed = delivering.parse("incident-io-alerts", {"title": "x", "status": "firing"})
-    assert answer(unnamed)["deduplication_key"] == unnamed.alerts[0].fingerprint
+    assert answer(unnamed, "delivery")["deduplication_key"] == unnamed.alerts[0].fingerprint
     assert answer(base.Parsed([]))["deduplication_key"] == ""
 
 

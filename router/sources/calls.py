@@ -1,0 +1,79 @@
+"""Requests below a webhook's address: the paths that clients of a vendor's API append to their base URL.
+
+The router stores one body per delivery and reads it again in replays, so everything that a request says besides its
+body has to be part of what is stored. A call is stored as ``{"body": {…}, "request": "POST /v2/alerts/a/close?x=y"}``.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
+from urllib import parse
+
+import msgspec
+
+_REQUEST = "request"
+_BODY = "body"
+_FIELDS = {_REQUEST, _BODY}
+_PARTS_OF_A_LINE = 2  # "POST /v2/alerts"
+
+
+class Call(NamedTuple):
+    """One request: its method, its path below the webhook's address, and its query.
+
+    ``path`` begins with a slash and is percent-encoded, as the client sent it: an identifier may contain a slash.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+
+    @classmethod
+    def from_line(cls, line: str) -> Self | None:
+        """Read a stored request line; None if it isn't one."""
+        parts = line.split(" ")
+        if len(parts) != _PARTS_OF_A_LINE or not parts[1].startswith("/"):
+            return None
+        path, _, query = parts[1].partition("?")
+        return cls(parts[0], path, query)
+
+    @property
+    def line(self) -> str:
+        """The request line as it is stored, without the protocol's version."""
+        return f"{self.method} {self.path}?{self.query}" if self.query else f"{self.method} {self.path}"
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The decoded parts of the path between slashes, without a trailing empty one."""
+        return tuple(parse.unquote(part) for part in self.path.strip("/").split("/"))
+
+    def parameter(self, name: str) -> str:
+        """The last value of a query parameter; empty if there is none."""
+        found = [value for known, value in parse.parse_qsl(self.query) if known == name]
+        return found[-1] if found else ""
+
+
+class Reply(NamedTuple):
+    """The whole response to a call that delivers nothing."""
+
+    status: int
+    body: Mapping[str, Any]
+
+
+class UnknownCall(Exception):
+    """A path, or a method of it, that this kind of source doesn't serve; the message says what it serves."""
+
+
+def wrap(call: Call, body: bytes) -> bytes:
+    """Combine a request line with its body, which isn't parsed; an empty body becomes null.
+
+    The line comes last, because the last of two members of the same name counts: a body can't smuggle in another line.
+    """
+    return b'{"body":%b,"request":%b}' % (body.strip() or b"null", msgspec.json.encode(call.line))
+
+
+def unwrap(whole: Mapping[str, Any]) -> tuple[Call | None, Any]:
+    """Separate a stored call from its body; a body that isn't a stored call is returned as it is, with None."""
+    line = whole.get(_REQUEST)
+    if not isinstance(line, str) or not whole.keys() <= _FIELDS:
+        return None, whole
+    call = Call.from_line(line)
+    return (None, whole) if call is None else (call, whole.get(_BODY))

@@ -1,0 +1,209 @@
+"""Opsgenie's Alert API as an inbound format: a client of that API migrates by changing its base URL and its key.
+
+Jira Service Management serves the same API. As in Opsgenie, the order of arrival decides: a create request after a
+close request opens the alert again.
+"""
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from router.domain import alert as alerts
+from router.domain import identity
+from router.sources import base, calls, objects
+from router.sources.presets import tags
+
+_ALERTS = ("v2", "alerts")
+_HEARTBEATS = ("v2", "heartbeats")
+_REQUESTS = "requests"
+_PING = "ping"
+_PING_METHODS = {"GET", "POST", "PUT", "PATCH"}
+_MILLION = 1_000_000
+_DEFAULT_PRIORITY = "P3"  # What Opsgenie assumes if a client names no priority.
+
+# Actions that don't say whether the alert is open. Their clients expect a success all the same.
+_POSTED = """
+    acknowledge unacknowledge notes snooze escalate assign responders teams tags details actions
+"""
+_WITHOUT_EFFECT: Mapping[str, frozenset[str]] = {
+    "POST": frozenset(_POSTED.split()),
+    "PUT": frozenset({"description", "message", "priority"}),
+    "DELETE": frozenset({"details", "tags"}),
+}
+_SERVED = (
+    "this source serves POST /v2/alerts, POST /v2/alerts/{identifier}/close and the other actions on an alert, "
+    "DELETE /v2/alerts/{identifier}, GET /v2/alerts/requests/{requestId}, and /v2/heartbeats/{name}/ping"
+)
+_NO_HEARTBEATS = "heartbeats are not accepted: set `heartbeats: true` of this source, and write a rule with `heartbeat`"
+
+
+class Config(base.Config):
+    """A client of Opsgenie's Alert API that posts to us. ``bearer`` are its API keys (``GenieKey``).
+
+    ``heartbeats``: whether pings of heartbeats are accepted. Each is a firing alert, for a rule with ``heartbeat``.
+    """
+
+    schemes: ClassVar[tuple[str, ...]] = ("Bearer", "GenieKey")
+    kind: Literal["opsgenie-api"] = "opsgenie-api"
+    heartbeats: bool = False
+
+
+class _Operation(NamedTuple):
+    """What a call asks for: ``create``, ``close``, ``ping``, ``request``, or an action without effect here."""
+
+    name: str
+    identifier: str = ""
+
+
+def _operation(call: calls.Call) -> _Operation:
+    """Tell what a call asks for; ``calls.UnknownCall`` if nothing here serves it."""
+    method, segments = call.method, call.segments
+    head, rest = segments[:2], segments[2:]
+    if head == _HEARTBEATS and rest[1:] == (_PING,) and rest[0] and method in _PING_METHODS:
+        return _Operation(_PING, rest[0])
+    if head == _ALERTS and all(rest):
+        operation = _on_alerts(method, rest)
+        if operation is not None:
+            return operation
+    raise calls.UnknownCall(_SERVED)
+
+
+def _on_alerts(method: str, rest: tuple[str, ...]) -> _Operation | None:
+    match method, rest:
+        case "POST", ():
+            return _Operation("create")
+        case "GET", (name, request_id) if name == _REQUESTS:
+            return _Operation("request", request_id)
+        case "POST", (identifier, "close"):
+            return _Operation("close", identifier)
+        case "DELETE", (identifier,):
+            return _Operation("close", identifier)
+        case _, (identifier, action, *_) if action in _WITHOUT_EFFECT.get(method, ()):
+            return _Operation(action, identifier)
+    return None
+
+
+def reply(config: Config, call: calls.Call) -> calls.Reply | None:
+    """Answer a call that delivers nothing; None if the call is a delivery."""
+    operation = _operation(call)
+    if operation.name == _PING and not config.heartbeats:
+        raise calls.UnknownCall(_NO_HEARTBEATS)
+    return _status(operation.identifier) if operation.name == "request" else None
+
+
+def read(source: str, whole: objects.Members, now: int) -> base.Parsed:
+    """Read one stored call, or a bare body, which is that of a create request."""
+    call, body = calls.unwrap(whole)
+    try:
+        operation = _operation(call) if call is not None else _Operation("create")
+    except calls.UnknownCall as error:
+        raise base.Unparsable("request", str(error)) from error
+    if operation.name == "create":
+        alert = _created(source, objects.members(body, "body", "a create request has one"), now)
+        return base.Parsed([alert], about={"action": "create", "alert": alert.fingerprint})
+    if operation.name == _PING:
+        return base.Parsed([_pinged(source, operation.identifier, now)], about={"action": _PING})
+    if call is not None and call.parameter("identifierType") == "tiny":
+        raise base.Unparsable("request", "the router assigns no tiny IDs: use the alias, or the alert ID")
+    about = {"action": operation.name, "alert": operation.identifier}
+    if operation.name != "close":
+        return objects.no_alert(f"{operation.name} does not change whether an alert is open", **about)
+    said = objects.optional(body)
+    annotations = objects.texts({"note": said.get("note"), "by": said.get("user")})
+    alert = alerts.Alert(source, operation.identifier, "resolved", now, now, annotations=annotations)
+    return base.Parsed([alert], about=about)
+
+
+def _created(source: str, body: objects.Members, now: int) -> alerts.Alert:
+    title = objects.required(body.get("message"), "message", "a create request has to name it")
+    entity, origin = objects.scalar(body.get("entity")), objects.scalar(body.get("source"))
+    details = objects.optional(body.get("details"))
+    said = {"description": body.get("description"), "note": body.get("note"), "by": body.get("user")}
+    return alerts.Alert(
+        source,
+        # Opsgenie makes a new alert of each request without an alias. A client repeats a request if the response was
+        # lost, so here the same message about the same entity is one alert. Details hold values, so they aren't part of
+        # the key.
+        objects.scalar(body.get("alias")) or objects.digest(title, entity, origin),
+        "firing",
+        now,
+        0,
+        title,
+        objects.texts(
+            {
+                **details,
+                **tags.labels(body.get("tags")),
+                "entity": entity,
+                "source": origin,
+                "responders": _names(body.get("responders") or body.get("teams")),
+            }
+        ),
+        objects.texts(said),
+        objects.scalar(body.get("priority")) or _DEFAULT_PRIORITY,
+        objects.scalar(details.get("link")),
+    )
+
+
+def _names(responders: Any) -> str:
+    found = [objects.optional(one) for one in responders] if isinstance(responders, list) else []
+    return ",".join(
+        filter(None, (objects.scalar(one.get("name") or one.get("username") or one.get("id")) for one in found))
+    )
+
+
+def _pinged(source: str, name: str, now: int) -> alerts.Alert:
+    labels = {"heartbeat": name}
+    return alerts.Alert(source, f"heartbeat/{name}", "firing", now, 0, f"Heartbeat {name}", labels)
+
+
+def answer(parsed: base.Parsed, delivery: str) -> dict[str, Any]:
+    """Make the body that clients of the API expect; the request ID is the delivery's, followed by the alert's key."""
+    about = parsed.about
+    result = "PONG - Heartbeat received" if about["action"] == _PING else "Request will be processed"
+    told: dict[str, Any] = {"result": result, "took": 0.0, "requestId": _request_id(delivery, about)}
+    return told | {"no_alert": about["no_alert"]} if "no_alert" in about else told
+
+
+def _request_id(delivery: str, about: Mapping[str, str]) -> str:
+    key = f"{about['action']}/{about.get('alert', '')}".encode()
+    return f"{delivery}.{base64.urlsafe_b64encode(key).decode().rstrip('=')}"
+
+
+def _status(request_id: str) -> calls.Reply:
+    """Answer what became of a request. Its ID is given out only once the delivery is stored, so it says so."""
+    delivery, _, encoded = request_id.partition(".")
+    made_at = identity.made_at(delivery)
+    try:
+        key = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except (binascii.Error, UnicodeError, ValueError):
+        key = ""
+    if not made_at or "/" not in key:
+        return calls.Reply(404, {"message": "Request not found", "took": 0.0, "requestId": request_id})
+    action, _, alert = key.partition("/")
+    data = {
+        "success": True,
+        "isSuccess": True,
+        "action": action,
+        "processedAt": _iso(made_at),
+        "integrationId": "",
+        "status": "Request is stored",
+        "alertId": alert,
+        "alias": alert,
+    }
+    return calls.Reply(200, {"data": data, "took": 0.0, "requestId": request_id})
+
+
+def _iso(at: int) -> str:
+    return dt.datetime.fromtimestamp(at / _MILLION, dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+KIND = base.Kind(
+    name="opsgenie-api",
+    config=Config,
+    make=lambda name, _config: objects.Source(name, read),
+    summary="Opsgenie's Alert API, as an inbound format",
+    answer=answer,
+    reply=reply,
+)

@@ -1,0 +1,76 @@
+"""The webhook server on loopback with a real Valkey behind it, for programs and SDKs that post to it."""
+
+import asyncio
+import contextlib
+import random
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import redis
+
+from router.domain import alert as alerts
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import client, codec, keys, quarantine, stream
+from router.web import app, health, serve, webhooks
+
+NOW = 1_772_450_000_000_000
+RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+
+
+class Served(NamedTuple):
+    """``url`` is the server's address; ``alerts`` reads what it has accepted."""
+
+    url: str
+    redis_url: str
+
+    def bodies(self) -> list[tuple[bytes, list[alerts.Alert]]]:
+        """Each accepted delivery's stored body, with its alerts, oldest first."""
+        with contextlib.closing(redis.Redis.from_url(self.redis_url)) as connection:
+            rows: Any = connection.xrange(keys.INBOX)
+        return [(fields[b"b"], [row.alert for row in codec.unpack_delivery(fields[b"h"]).rows]) for _, fields in rows]
+
+    def alerts(self) -> list[alerts.Alert]:
+        """All accepted alerts, in the order of their arrival."""
+        return [alert for _, found in self.bodies() for alert in found]
+
+
+@contextlib.contextmanager
+def served(redis_url: str, endpoints: Mapping[str, registry.Endpoint]) -> Iterator[Served]:
+    """Serve these sources from a thread of its own."""
+    ready = threading.Event()
+    found: dict[str, Any] = {}
+
+    async def main() -> None:
+        connection = client.connect(redis_url)
+        door = webhooks.Door(
+            endpoints,
+            lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+            inbox=stream.Inbox(connection),
+            quarantine=quarantine.Quarantine(connection),
+            clock=lambda: NOW,
+            randomness=random.Random(3),
+        )
+
+        async def fine() -> health.State:
+            return health.State(True, "fine")
+
+        def started(port: int) -> None:
+            found["port"] = port
+            ready.set()
+
+        found["task"] = asyncio.current_task()
+        found["loop"] = asyncio.get_running_loop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serve.serve(app.create(door, checks={"all": fine}), "127.0.0.1", 0, started)
+        await connection.aclose()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield Served(f"http://127.0.0.1:{found['port']}", redis_url)
+    finally:
+        found["loop"].call_soon_threadsafe(found["task"].cancel)
+        thread.join()
