@@ -133,7 +133,7 @@ def test_a_client_of_incident_io_s_is_answered_as_by_incident_io():
     }
     unnamed = delivering.parse("incident-io-alerts", {"title": "x", "status": "firing"})
     assert answer(unnamed, "delivery")["deduplication_key"] == unnamed.alerts[0].fingerprint
-    assert answer(base.Parsed([]))["deduplication_key"] == ""
+    assert answer(base.Parsed([]), "delivery")["deduplication_key"] == ""
 
 
 @pytest.mark.parametrize(
