@@ -1,25 +1,54 @@
-"""Faults on demand: the next calls that match are refused, cut off, delayed, or answered after acting in silence."""
+"""Faults on demand: the next calls that match are refused, cut off, delayed, or answered in an awkward way.
+
+Of the faults that refuse or cut off a call, the first that matches has its way. Faults of ``SHAPING`` change what is
+stored or answered, and apply together.
+"""
 
 import asyncio
+import json
 import random
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import pydantic
 from starlette import types
 
+from router.simulator import awkward
 from router.simulator import calls as call_log
 from router.simulator import options as settings
 from router.simulator import vendor
 
-Action = Literal["429", "500", "502", "503", "status", "hang", "drop", "act-then-drop", "act-then-hang", "truncate"]
+Action = Literal[
+    "429",
+    "500",
+    "502",
+    "503",
+    "status",
+    "gateway",
+    "hang",
+    "drop",
+    "act-then-drop",
+    "act-then-hang",
+    "truncate",
+    "lag",
+    "normalize",
+    "render",
+    "odd-row",
+    "endless",
+]
+SHAPING: frozenset[Action] = frozenset({"lag", "normalize", "render", "odd-row", "endless"})
+_OF_READS: frozenset[Action] = frozenset({"render", "odd-row", "endless"})
+_OF_WRITES: frozenset[Action] = frozenset({"lag", "normalize"})
+_ACTING: frozenset[Action] = frozenset({"act-then-drop", "act-then-hang", "truncate"})
 _MINUTE = 60_000_000
 
 
 class Fault(pydantic.BaseModel):
     """What is to go wrong with the next ``count`` calls that match.
 
-    ``path`` is what the path begins with, below the vendor's own. ``retry_after`` and ``hang_seconds`` are seconds.
-    With ``probability`` below 1 a matching call is spared now and then, by a die of its own ``seed``.
+    ``path`` is what the path begins with, below the vendor's own. ``retry_after``, ``hang_seconds`` and
+    ``lag_seconds`` are seconds. With ``probability`` below 1 a matching call is spared now and then, by a die of its
+    own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what ``cut`` leaves of them.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -32,6 +61,9 @@ class Fault(pydantic.BaseModel):
     status: int = pydantic.Field(default=500, ge=400, le=599)
     retry_after: float = pydantic.Field(default=1.0, ge=0)
     hang_seconds: float = pydantic.Field(default=60.0, ge=0)
+    lag_seconds: float = pydantic.Field(default=1.0, ge=0)
+    style: awkward.Style = "strip"
+    length: int = pydantic.Field(default=60, ge=1)
     probability: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     seed: int = 1
     _die: random.Random = pydantic.PrivateAttr()
@@ -43,6 +75,8 @@ class Fault(pydantic.BaseModel):
     def strikes(self, name: str, method: str, path: str) -> bool:
         """Whether this call is struck; one more of the count is used up if so."""
         if self.count < 1 or self.vendor not in {"", name} or self.method.upper() not in {"", method}:
+            return False
+        if (self.action in _OF_READS and method != "GET") or (self.action in _OF_WRITES and method == "GET"):
             return False
         if not path.startswith(self.path) or self._die.random() >= self.probability:
             return False
@@ -66,6 +100,8 @@ class Gate:
         self._options = options
         self._log = log
         self._faults = faults
+        # What the vendor held before a write, until when reads are answered from it, and the fault that wants it so.
+        self._past: list[tuple[float, Fault, Any]] = []
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Answer one call, or not."""
@@ -79,12 +115,42 @@ class Gate:
         if self._too_many(call):
             await self._fail(answer, 429, 60.0)
             return
-        fault = next((one for one in self._faults if one.strikes(call.vendor, call.method, path)), None)
-        if fault is None:
-            await self._app(scope, _replay(raw), answer)
-        else:
-            call.fault = fault.action
+        shaping = [one for one in self._faults if one.action in SHAPING and one.strikes(call.vendor, call.method, path)]
+        others = (one for one in self._faults if one.action not in SHAPING)
+        fault = next((one for one in others if one.strikes(call.vendor, call.method, path)), None)
+        call.fault = "+".join(one.action for one in [*shaping, *([fault] if fault else [])])
+        if fault is not None and fault.action not in _ACTING:
             await self._strike(fault, scope, raw, answer)
+            return
+        raw = self._prepared(raw, shaping)
+        if fault is not None:
+            await self._strike(fault, scope, raw, answer)
+        elif call.method == "GET":
+            await self._read(scope, raw, answer, shaping)
+        else:
+            await self._app(scope, _replay(raw), answer)
+
+    def _prepared(self, raw: bytes, shaping: Sequence[Fault]) -> bytes:
+        """The body as the vendor will store it; what it held before is kept where reads are to lag behind."""
+        for fault in shaping:
+            if fault.action == "lag":
+                until = asyncio.get_running_loop().time() + fault.lag_seconds
+                self._past.append((until, fault, self._vendor.remembered()))
+            elif fault.action == "normalize":
+                raw = _changed(raw, fault)
+        return raw
+
+    async def _read(self, scope: types.Scope, raw: bytes, answer: "_Answer", shaping: Sequence[Fault]) -> None:
+        now = asyncio.get_running_loop().time()
+        self._past = [one for one in self._past if one[0] > now and any(one[1] is fault for fault in self._faults)]
+        kept = _Kept()
+        if self._past:
+            with self._vendor.as_of(self._past[0][2]):
+                await self._app(scope, _replay(raw), kept)
+        else:
+            await self._app(scope, _replay(raw), kept)
+        for message in _shaped(kept.messages, shaping):
+            await answer(message)
 
     def _too_many(self, call: call_log.Call) -> bool:
         limit = self._options.calls_a_minute
@@ -99,6 +165,9 @@ class Gate:
                 await self._fail(answer, int(fault.action), fault.retry_after)
             case "status":
                 await self._fail(answer, fault.status, fault.retry_after)
+            case "gateway":
+                page = f"<html><head><title>{fault.status}</title></head><body>{fault.status}</body></html>".encode()
+                await _say(answer, fault.status, page, [(b"content-type", b"text/html")])
             case "hang":
                 await asyncio.sleep(fault.hang_seconds)
                 _hang_up(answer.send)
@@ -119,10 +188,9 @@ class Gate:
     async def _fail(self, answer: "_Answer", status: int, retry_after: float) -> None:
         body, headers = self._vendor.failure(status, retry_after)
         raw = pydantic.TypeAdapter(dict[str, Any]).dump_json(body)
-        pairs = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
+        pairs = [(b"content-type", b"application/json")]
         pairs += [(name.encode(), value.encode()) for name, value in headers.items()]
-        await answer({"type": "http.response.start", "status": status, "headers": pairs})
-        await answer({"type": "http.response.body", "body": raw})
+        await _say(answer, status, raw, pairs)
 
 
 class _Answer:
@@ -162,6 +230,42 @@ class _Halving:
         await self._answer({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         await asyncio.sleep(0.01)  # So that the half is sent before the line is cut.
         _hang_up(self._answer.send)
+
+
+async def _say(answer: _Answer, status: int, raw: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = (b"content-length", str(len(raw)).encode())
+    await answer({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await answer({"type": "http.response.body", "body": raw})
+
+
+def _changed(raw: bytes, fault: Fault) -> bytes:
+    """A request's body with its texts as the vendor stores them."""
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return raw
+    if fault.style == "impact":
+        return json.dumps(awkward.with_derived_impact(body)).encode()
+    return json.dumps(awkward.normalized(body, fault.style, fault.length)).encode()
+
+
+def _shaped(messages: list[types.Message], shaping: Sequence[Fault]) -> list[types.Message]:
+    """An answer as the faults have it: only what is JSON, and was no refusal, is changed."""
+    start = messages[0]
+    if not shaping or start["status"] >= 300:
+        return messages
+    answer = json.loads(b"".join(message.get("body", b"") for message in messages[1:]))
+    for fault in shaping:
+        if fault.action == "render":
+            answer = awkward.normalized(answer, fault.style, fault.length)
+        elif fault.action == "odd-row":
+            answer = awkward.with_odd_row(answer)
+        elif fault.action == "endless":
+            answer = awkward.endless(answer)
+    raw = json.dumps(answer).encode()
+    headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+    headers.append((b"content-length", str(len(raw)).encode()))
+    return [{**start, "headers": headers}, {"type": "http.response.body", "body": raw}]
 
 
 async def _nowhere(_message: types.Message) -> None:

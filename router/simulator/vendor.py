@@ -1,5 +1,6 @@
 """What the simulator's application needs of each simulated vendor, and how a status page looks to it."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -57,6 +58,14 @@ class Vendor(Protocol):
 
     def reset(self) -> None:
         """Forget everything that was created; the accounts' own set-up stays."""
+        ...
+
+    def remembered(self) -> Any:
+        """Copy everything that the vendor holds now, for ``as_of``."""
+        ...
+
+    def as_of(self, remembered: Any) -> AbstractContextManager[None]:
+        """Answer from what was remembered, for the length of the block."""
         ...
 
     def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:

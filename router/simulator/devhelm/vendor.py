@@ -1,8 +1,10 @@
 """The simulated DevHelm's API: each path of its documentation that the router uses, and its error envelope."""
 
+import contextlib
+import copy
 import datetime as dt
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import pydantic
@@ -81,6 +83,19 @@ class DevHelm:
         """Forget incidents, posts and maintenance."""
         self._state.reset()
         self._windows.known.clear()
+
+    def remembered(self) -> holdings.State:
+        """Copy everything that the vendor holds now."""
+        return copy.deepcopy(self._state)
+
+    @contextlib.contextmanager
+    def as_of(self, remembered: holdings.State) -> Iterator[None]:
+        """Answer from what was remembered, for the length of the block."""
+        now, self._state = self._state, remembered
+        try:
+            yield
+        finally:
+            self._state = now
 
     def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
         """An error in DevHelm's envelope."""

@@ -16,6 +16,7 @@ _CATEGORIES = {
     "Closed": "closed",
     "Declined": "declined",
     "Canceled": "canceled",
+    "Paused": "paused",
 }
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -155,6 +156,8 @@ class State:
         """Change what is named; everything else stays."""
         severity = one_of(self.severities, wanted.severity_id, "severity_id")
         status = one_of(self.statuses, wanted.incident_status_id, "incident_status_id")
+        if status is not None and (incident.status.category, status.category) == ("paused", "closed"):
+            raise Refusal(422, "invalid_value", "a paused incident can't be closed", "incident_status_id")
         incident.severity = severity or incident.severity
         incident.status = status or incident.status
         incident.name = wanted.name or incident.name

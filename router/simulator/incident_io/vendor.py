@@ -1,7 +1,9 @@
 """The simulated incident.io's API: each path of its documentation that the router uses, and its error envelope."""
 
+import contextlib
+import copy
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from email import utils as email
 from typing import Any, TypeVar
 
@@ -70,6 +72,19 @@ class IncidentIo:
     def reset(self) -> None:
         """Forget incidents and posts."""
         self._state.reset()
+
+    def remembered(self) -> holdings.State:
+        """Copy everything that the vendor holds now."""
+        return copy.deepcopy(self._state)
+
+    @contextlib.contextmanager
+    def as_of(self, remembered: holdings.State) -> Iterator[None]:
+        """Answer from what was remembered, for the length of the block."""
+        now, self._state = self._state, remembered
+        try:
+            yield
+        finally:
+            self._state = now
 
     def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
         """An error in incident.io's envelope."""

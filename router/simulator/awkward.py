@@ -1,0 +1,85 @@
+"""How a vendor is awkward without failing: it changes texts, answers with what was so a moment ago, and lists oddly.
+
+Everything here works on decoded JSON, so that it is the same for every vendor.
+"""
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+Style = Literal["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash", "cut", "impact"]
+
+_TITLES = frozenset({"title", "name"})
+_TEXTS = frozenset({"message", "body", "summary", "postmortemBody"})
+_OF_TITLES = frozenset({"strip", "fold", "escape", "cut"})  # A title has one line and no markup.
+_NAMED = frozenset({"name", "title", "slug"})
+_ENUMERATED = frozenset({"status", "severity", "impact", "category", "incident_status"})
+_LEFT_OUT = frozenset({"createdAt", "created_at", "rank"})
+_IMPACTS = {"MAJOR_OUTAGE": "CRITICAL", "PARTIAL_OUTAGE": "MAJOR", "DEGRADED_PERFORMANCE": "MINOR"}
+_UNKNOWN = "SOMETHING_NEW"
+
+
+def _rewritten(text: str, style: Style, length: int) -> str:
+    changes: dict[str, Callable[[str], str]] = {
+        "strip": str.strip,
+        "fold": lambda said: re.sub(r"[ \t]{2,}", " ", re.sub(r"\n{2,}", "\n", said)),
+        "crlf": lambda said: said.replace("\r\n", "\n").replace("\n", "\r\n"),
+        "escape": lambda said: html.escape(html.unescape(said), quote=True),
+        "bullets": lambda said: re.sub(r"(?m)^- ", "* ", said),
+        "paragraph": lambda said: "".join(f"<p>{part}</p>" for part in said.split("\n\n")),
+        "backslash": lambda said: re.sub(r"(?<!\\)_", r"\\_", said),
+        "cut": lambda said: said[:length],
+    }
+    return changes[style](text) if style in changes else text
+
+
+def normalized(value: Any, style: Style, length: int) -> Any:
+    """Rewrite every title and text in ``value`` as a vendor that stores them in its own way does."""
+    if isinstance(value, list):
+        return [normalized(one, style, length) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, one in value.items():
+        rewrites = key in _TEXTS or (key in _TITLES and style in _OF_TITLES)
+        found[key] = _rewritten(one, style, length) if rewrites and isinstance(one, str) else one
+        if isinstance(one, dict | list):
+            found[key] = normalized(one, style, length)
+    return found
+
+
+def with_derived_impact(body: Any) -> Any:
+    """Take the impact of a request from its components, as a page that derives it does."""
+    if not isinstance(body, dict) or not body.get("affectedComponents"):
+        return body
+    statuses = [one.get("status") for one in body["affectedComponents"]]
+    derived = next((impact for status, impact in _IMPACTS.items() if status in statuses), "NONE")
+    return {**body, "impact": derived}
+
+
+def _lists(answer: Any) -> list[list[Any]]:
+    return [value for value in answer.values() if isinstance(value, list)] if isinstance(answer, dict) else []
+
+
+def with_odd_row(answer: Any) -> Any:
+    """Put a row before the others that has no name, unknown words for its state, and lacks what is required."""
+    for rows in _lists(answer):
+        if rows and isinstance(rows[0], dict):
+            odd = {key: value for key, value in rows[0].items() if key not in _LEFT_OUT}
+            odd |= dict.fromkeys(_NAMED & odd.keys()) | dict.fromkeys(_ENUMERATED & odd.keys(), _UNKNOWN)
+            rows[:0] = [odd | {"id": "odd"}, {}]
+    return answer
+
+
+def endless(answer: Any) -> Any:
+    """Say of a list that it goes on, wherever it is read."""
+    if not isinstance(answer, dict):
+        return answer
+    if "hasNext" in answer:
+        return answer | {"hasNext": True}
+    rows = next((rows for rows in _lists(answer) if rows and isinstance(rows[0], dict)), [])
+    if "pagination_meta" in answer:
+        after = rows[-1].get("id", "again") if rows else "again"
+        return answer | {"pagination_meta": {**answer["pagination_meta"], "after": after}}
+    return answer
