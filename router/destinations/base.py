@@ -92,11 +92,12 @@ class Destination(Protocol):
         """Throw an unpublished draft away."""
         ...
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
-        """Read what is there now, and whether a person has changed what ``operation.before`` said.
+    async def observe(self, operation: operations.Operation) -> operations.Seen:
+        """Read what is there now, and whether a person has changed it; ``NotFound`` if the vendor has no such thing."""
+        ...
 
-        None where the vendor knows no such thing (any more).
-        """
+    async def probe(self) -> None:
+        """Read something else of the account: whether the vendor answers reads at all."""
         ...
 
     def touches(self, operation: operations.Operation) -> Mapping[str, str]:

@@ -23,11 +23,20 @@ class Recover(msgspec.Struct, frozen=True):
 
 
 class Rest(msgspec.Struct, frozen=True):
-    """Do nothing, or nothing before ``until`` (microseconds; 0 is: until something changes)."""
+    """Do nothing, or nothing before ``until`` (microseconds; 0 is: until something changes).
+
+    ``look_at`` is when the vendor is asked meanwhile; 0 is never.
+    """
 
     reason: str
     until: int = 0
     waits_for: Literal["nothing", "time", "person", "sibling", "thaw", "turn"] = "nothing"
+    look_at: int = 0
+
+    @property
+    def due(self) -> int:
+        """When the publication has to be planned again (microseconds); 0 if only after a change."""
+        return min(filter(None, (self.until, self.look_at)), default=0)
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -38,6 +47,7 @@ class Look(msgspec.Struct, frozen=True):
 
 Step = Act | Recover | Look | Rest
 
+MISSING_LOOK = 20_000_000  # Microseconds between looks at what the vendor has answered "not found" to.
 HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked at, should nobody call it before.
 
 
@@ -57,7 +67,7 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed)
     if isinstance(step, Act):
         return _hindrance(desired, observed, step, now) or step
-    if isinstance(step, Rest) and observed.state == "open" and desired.looks:
+    if isinstance(step, Rest) and observed.state in {"open", "draft"} and desired.looks:
         return _watched(desired, observed, step, now)
     return step
 
@@ -91,12 +101,12 @@ def _frozen(desired: publications.Desired, now: int) -> Rest | None:
 
 
 def _watched(desired: publications.Desired, observed: publications.Publication, rest: Rest, now: int) -> Step:
-    """What is open is looked at every so often: a person may have ended it."""
-    look_at = max(observed.looked_at, observed.acted_at) + desired.looks
+    """What is open or a draft is looked at every so often: a person may have changed or ended it."""
+    every = min(MISSING_LOOK, desired.looks) if observed.missing_since else desired.looks
+    look_at = max(observed.looked_at, observed.acted_at) + every
     if now >= look_at:
         return Look()
-    until = min(rest.until or look_at, look_at)
-    return Rest(rest.reason, until, rest.waits_for)
+    return msgspec.structs.replace(rest, look_at=look_at)
 
 
 def _towards_open(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:

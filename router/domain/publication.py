@@ -93,6 +93,9 @@ class Publication(msgspec.Struct, frozen=True):
     refused something for good at ``dead_at``. ``ended`` says that it was a call of ours that resolved it,
     ``reopened`` that it is what the episode before had there. It is held back since
     ``held_since`` by an alert storm; once its episode was ``admitted``, that is not asked again.
+
+    The vendor has answered "not found" ``missing_answers`` times in a row since ``missing_since``. Once that is proof
+    enough, the publication is ``gone``.
     """
 
     episode: str
@@ -122,6 +125,9 @@ class Publication(msgspec.Struct, frozen=True):
     reopened: bool = False
     held_since: int = 0
     admitted: bool = False
+    missing_since: int = 0
+    missing_answers: int = 0
+    gone: bool = False
 
     @property
     def name(self) -> str:

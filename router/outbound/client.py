@@ -23,6 +23,7 @@ from router.outbound import errors, loopback, patience, retry_after
 BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
 
 _TOO_EARLY, _TIMED_OUT, _TOO_MANY = 425, 408, 429
+_NOT_FOUND, _GONE = 404, 410
 _IDLE_SECONDS = 60.0  # How long an unused connection is kept: as long as common load balancers do.
 
 Shape = TypeVar("Shape")
@@ -30,12 +31,16 @@ Shape = TypeVar("Shape")
 
 @dataclass(frozen=True, slots=True)
 class VendorMessage:
-    """What a vendor's error envelope says. ``retry_after`` is raw text: seconds, an HTTP date or RFC 3339."""
+    """What a vendor's error envelope says. ``retry_after`` is raw text: seconds, an HTTP date or RFC 3339.
+
+    ``is_own`` is false if the body is not in the vendor's error format: a gateway or a proxy answered instead.
+    """
 
     message: str = ""
     field: str = ""
     request_id: str = ""
     retry_after: str = ""
+    is_own: bool = True
 
 
 ReadError = Callable[[int, Any, Mapping[str, str]], VendorMessage]
@@ -240,6 +245,11 @@ class Client:
         # A gateway may say 408 of a request that the vendor behind it went on with.
         if status >= 500 or status == _TIMED_OUT:
             return errors.Unanswered(message, wait)
+        if status in {_NOT_FOUND, _GONE}:
+            if not said.is_own:
+                message += ": this is not the vendor's error format; check the base URL and what is in front of it"
+                return errors.Unanswered(message, wait)
+            return errors.NotFound(message, status=status, field=self._mask(said.field), request_id=said.request_id)
         if status < 400:
             message += ": redirects are not followed; correct the base URL"
         return errors.Permanent(message, status=status, field=self._mask(said.field), request_id=said.request_id)

@@ -4,6 +4,7 @@ Failure
 ├── Temporary    surely not done: try again, not before ``retry_after`` seconds
 ├── Unanswered   nobody knows whether it was done: find out, then try again, not before ``retry_after`` seconds
 └── Permanent    refused for good: a dead letter, until a person has changed something
+    └── NotFound     404: the vendor says that there is no such thing; one answer is no proof of it
 """
 
 
@@ -49,3 +50,11 @@ class Permanent(Failure):
         self.status = status
         self.field = field
         self.request_id = request_id
+
+
+class NotFound(Permanent):
+    """404 in the vendor's own error format.
+
+    A read that lags behind a write, a key that lost a permission, and a deleted object all look like this.
+    ``worker.missing`` decides when to believe it.
+    """

@@ -13,10 +13,9 @@ from typing import Annotated, Any, Literal
 import pydantic
 from starlette import types
 
-from router.simulator import awkward
+from router.simulator import awkward, vendor
 from router.simulator import calls as call_log
 from router.simulator import options as settings
-from router.simulator import vendor
 
 Action = Literal[
     "429",

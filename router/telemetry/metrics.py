@@ -65,6 +65,13 @@ operations = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+not_found = prometheus_client.Counter(
+    "incident_router_not_found_total",
+    "Incidents and posts that a vendor does not have any more, by destination: after several answers over a minute.",
+    ["destination"],
+    registry=REGISTRY,
+)
+
 polls = prometheus_client.Counter(
     "incident_router_polls_total",
     "Times that a source's Alertmanager was asked for its alerts, by source and result: whole, partial (nothing ends "

@@ -45,6 +45,6 @@ async def opened_again(place: bound.Bound, operation: operations.Operation) -> o
 async def published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
     """Publish what is a draft still; a publication that was not answered may have been done."""
     seen = await place.destination.observe(operation)
-    if seen is not None and seen.state == "draft":
+    if seen.state == "draft":
         return await place.destination.publish(operation)
     return seen

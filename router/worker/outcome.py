@@ -13,6 +13,7 @@ def done(
     settled = msgspec.structs.replace(
         publication, intent=None, attempts=0, retry_at=0, problem="", dead="", dead_of="", dead_at=0, acted_at=now
     )
+    settled = _there(settled)
     if seen is not None and seen.edited:
         return seen_as(settled, seen, now)
     if seen is not None:
@@ -33,14 +34,16 @@ def done(
     if operation.kind == "open":
         # It never happened: the next attempt has the same number and key, and knows that it is not the first.
         return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
-    return msgspec.structs.replace(settled, state="dismissed", problem="it no longer exists at the vendor")
+    raise AssertionError(f"a destination answers nothing to {operation.kind}")
 
 
-def seen_as(publication: publications.Publication, seen: operations.Seen | None, now: int) -> publications.Publication:
+def _there(publication: publications.Publication) -> publications.Publication:
+    """Forget earlier answers of "not found": the vendor shows it."""
+    return msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
+
+
+def seen_as(publication: publications.Publication, seen: operations.Seen, now: int) -> publications.Publication:
     """What stands after a look at the vendor, where nothing was sent."""
-    if seen is None:
-        gone = "it no longer exists at the vendor"
-        return msgspec.structs.replace(publication, state="dismissed", problem=gone, looked_at=now)
     return msgspec.structs.replace(
-        publication, state=seen.state, taken_over=seen.edited or publication.taken_over, looked_at=now
+        _there(publication), state=seen.state, taken_over=seen.edited or publication.taken_over, looked_at=now
     )

@@ -12,7 +12,7 @@ from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import backoff, client, errors
 from router.telemetry import log, metrics, tracing
-from router.worker import bound, breaker, calls, outcome, spans, story
+from router.worker import bound, breaker, calls, missing, outcome, spans, story
 
 Passed = Callable[[str], None]
 
@@ -83,6 +83,7 @@ class Performer:
         operation = await session.shared(place, operation_of(publication, intent, desired))
         repeated = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
         call = calls.opened_again(place, operation) if repeated else calls.of(place, operation)
+        call = missing.asked_again(call, place, operation, publication.attempts)
         return await self._carry_out(session, place, publication, operation, call, reason=act.reason)
 
     async def recover(
@@ -102,7 +103,8 @@ class Performer:
             call = calls.published(place, operation)
         else:
             call = calls.of(place, operation)
-        return await self._carry_out(session, place, publication, operation, calls.still_unknown(call))
+        call = calls.still_unknown(missing.asked_again(call, place, operation, publication.attempts))
+        return await self._carry_out(session, place, publication, operation, call, begun=True)
 
     async def look(
         self,
@@ -118,14 +120,37 @@ class Performer:
         )
         try:
             async with asyncio.timeout(self._most_seconds):
-                seen = await place.destination.observe(operation_of(publication, intent, desired))
+                operation = operation_of(publication, intent, desired)
+                call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
+                seen = await call
+        except missing.Missing as problem:
+            return await self._not_found(session, place, publication, problem)
         except (TimeoutError, errors.Failure) as failure:
             self._log.info("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
             after = msgspec.structs.replace(publication, looked_at=session.now())
             await session.record(after)
             return after
+        assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
         after = outcome.seen_as(publication, seen, session.now())
         await session.record(after, *story.noticed(publication, after, session.now(), present=desired.present))
+        return after
+
+    async def _not_found(
+        self, session: Session, place: bound.Bound, publication: publications.Publication, problem: missing.Missing
+    ) -> publications.Publication:
+        """Record that a look has found nothing."""
+        after = missing.noted(publication, problem, session.now())
+        self._log.warning(
+            "not_found",
+            destination=place.name,
+            episode=publication.episode,
+            vendor_id=publication.vendor_id,
+            answers=after.missing_answers,
+            believed=after.gone,
+        )
+        if after.gone:
+            metrics.not_found.labels(place.name).inc()
+        await session.record(after, *story.missing(publication, after, session.now()))
         return after
 
     async def _found(
@@ -147,6 +172,7 @@ class Performer:
         call: Awaitable[operations.Seen | None],
         *,
         reason: str = "it was begun before",
+        begun: bool = False,
     ) -> publications.Publication:
         began = session.now()
         self._hurry(_FLOORS.get(operation.kind, _UPDATES))
@@ -166,7 +192,12 @@ class Performer:
             problem = failure
         if problem is not cut_off:  # Each of its calls was answered, or waited for its turn: that is no illness.
             self.breakers.fared(place.name, problem, session.now())
-        if problem is not None:
+        if isinstance(problem, missing.Missing):
+            after = missing.noted(publication, problem, session.now(), keeps_intent=begun)
+            result = "not_found" if after.gone else "temporary"
+            if after.gone:
+                metrics.not_found.labels(place.name).inc()
+        elif problem is not None:
             after, result = self._failed(publication, problem, place, session.now())
         self._passed("before-record")
         await session.record(after, *story.performed(publication, after, operation, (result, reason), session.now()))

@@ -128,7 +128,7 @@ class Reconciler:
             waiting = any(rest.waits_for == "sibling" for rest in rests)
             if not waiting or session.publications == before:
                 break
-        return min((rest.until for rest in rests if rest.until), default=0) if session.publications else 0
+        return min((rest.due for rest in rests if rest.due), default=0) if session.publications else 0
 
     async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Rest]:
         """Every publication as far as it goes now. All come to their end before a failure of one is told."""

@@ -41,6 +41,8 @@ def performed(
         "reason": reason,
         "fields": operation.content.fields,
     }
+    if result == "not_found":
+        return missing(before, after, now, f"Could not {operation.kind} at {operation.destination}")
     if result == "done":
         text = f"{_DONE[operation.kind]} at {operation.destination}: {reason}."
     else:
@@ -62,6 +64,20 @@ def noticed(
     if before.state == "draft" and after.state == "open":
         return [timeline.Event(now, "person", f"The draft was published at {at} by a person.", at)]
     return []
+
+
+def missing(
+    before: publications.Publication, after: publications.Publication, now: int, unfinished: str = ""
+) -> list[timeline.Event]:
+    """Tell, once it is believed, that the vendor has no such thing; ``unfinished`` is what could not be done."""
+    if before.gone or not after.gone:
+        return []
+    seconds = (now - after.missing_since) // 1_000_000
+    text = f"Not found at {after.destination}: {after.missing_answers} answers within {seconds} s"
+    text += ", while the account's other reads succeeded. It was deleted, or the key may not see it."
+    text += f" {unfinished}." if unfinished else ""
+    text += " Nothing is changed there any more."
+    return [timeline.Event(now, "missing", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
 def waits(at: str, reason: str, content: publications.Content, now: int) -> timeline.Event:

@@ -10,7 +10,7 @@ EXPECTED = {
     400: errors.Permanent,
     401: errors.Permanent,
     403: errors.Permanent,
-    404: errors.Permanent,
+    404: errors.NotFound,
     408: errors.Unanswered,
     409: errors.Permanent,
     413: errors.Permanent,
@@ -22,9 +22,6 @@ EXPECTED = {
     503: errors.Unanswered,
     504: errors.Unanswered,
 }
-# A draft that is gone is dismissed: the one refusal that is none.
-GONE = ("devhelm-status-page", "dismiss", 404)
-
 LOOKS_NOTHING_UP = ("devhelm", "open")
 
 
@@ -55,9 +52,6 @@ def told(failure):
 def test_a_change_that_is_refused_says_what_happens_next(kind, operation, status):
     vendor = accounts.scripted_account(kind, operation)
     vendor.failing = status
-    if (kind, operation, status) == GONE:
-        assert accounts.perform(vendor, kind, operation).state == "dismissed"
-        return
     failure = failure_of(vendor, kind, operation)
     assert type(failure) is EXPECTED[status]
     assert str(status) in failure.message

@@ -149,9 +149,29 @@ def test_what_somebody_has_resolved_stays_as_it_is(world, kind):
 
 
 @each_kind
-def test_what_is_not_there_is_observed_as_none(world, kind):
+def test_unknown_object_is_not_found(world, kind):
     unknown = "11111111-1111-4111-8111-111111111111"
-    assert world.observe(kind, f"{unknown}/{unknown}" if kind == "devhelm-status-page" else unknown) is None
+    with pytest.raises(errors.NotFound):
+        world.observe(kind, f"{unknown}/{unknown}" if kind == "devhelm-status-page" else unknown)
+
+
+@each_kind
+def test_gateway_page_is_not_an_answer(world, kind):
+    """Nobody knows of a change whether it was made; a read is tried again."""
+    opened = world.do(kind, "open")
+    world.fault(kind, "gateway", "GET", status=404, count=9)
+    with pytest.raises(errors.Temporary, match="not the vendor's error format"):
+        world.observe(kind, opened.vendor_id)
+    world.simulator.app.state.faults.clear()
+    world.fault(kind, "gateway", "POST", status=404)
+    with pytest.raises(errors.Unanswered, match="not the vendor's error format"):
+        world.do(kind, "resolve", at=opened.vendor_id)
+
+
+@each_kind
+def test_account_in_order_can_be_probed(world, kind):
+    world.run(kind, lambda there: there.probe())
+    assert world.changes() == []
 
 
 @each_kind
@@ -239,9 +259,10 @@ def test_a_draft_is_dismissed_and_stays_gone(world):
     kind, page = "devhelm-status-page", {"page": "Acme EU", "follows": "devhelm"}
     linked = world.do("devhelm", "open").vendor_id
     adopted = world.do(kind, "adopt", linked_id=linked, **page)
-    for operation in ("dismiss", "dismiss", "publish", "update"):
-        assert world.do(kind, operation, at=adopted.vendor_id, **page).state == "dismissed"
-    assert world.observe(kind, adopted.vendor_id) is None
+    assert world.do(kind, "dismiss", at=adopted.vendor_id, **page).state == "dismissed"
+    for operation in ("dismiss", "publish", "update", "resolve", "observe"):
+        with pytest.raises(errors.NotFound):
+            world.do(kind, operation, at=adopted.vendor_id, **page)
 
 
 def test_a_page_that_publishes_by_itself_is_adopted_and_warned_of(world):

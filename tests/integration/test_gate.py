@@ -6,7 +6,7 @@ import pytest
 
 from router.domain import alert, decision, plan, severity
 from router.store import counts, gate, keys
-from router.worker import desire, pages, reconcile
+from router.worker import desire, missing, pages, reconcile
 from tests.integration import page_scene, stage, vendor
 
 CRITICAL = severity.Severity.CRITICAL
@@ -237,7 +237,9 @@ def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
     page_scene.playing(with_redis, play, limits=apart)
 
 
-def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis):
+def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis, monkeypatch):
+    monkeypatch.setattr(missing, "PROOF", 20_000)
+    monkeypatch.setattr(plan, "MISSING_LOOK", 5_000)
     looking = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), looks=50_000)
 
     async def play(on, page, pager):
@@ -248,16 +250,15 @@ def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis):
 
         async def told():
             texts = [event.text for event in await on.incidents.timeline("down")]
-            return [text for text in texts if "by a person" in text]
+            return [text for text in texts if "by a person" in text or text.startswith("Not found")]
 
         async def both():
             return len(await told()) == 2
 
         await on.until_awaited(both)
-        assert sorted(await told()) == [
-            "It was deleted at on-call by a person: it stays so.",
-            "It was resolved at page by a person: it stays so.",
-        ]
+        resolved, missed = sorted(await told())
+        assert resolved == "It was resolved at page by a person: it stays so."
+        assert missed.startswith("Not found at on-call")
         await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open"])

@@ -22,6 +22,9 @@ class Vendor:
         self.finds = 0
         self.failing_finds: list[Exception | None] = []
         self.looks = 0
+        self.probes = 0
+        self.missing: list[Exception | None] = []
+        self.unreadable: Exception | None = None
         self._ids = itertools.count(1)
 
     @property
@@ -41,8 +44,10 @@ class Vendor:
             raise self.after.pop(0)
         return operation.Seen(vendor_id, self.incidents[vendor_id]["state"], f"https://vendor.example/{vendor_id}")
 
-    def _set(self, call: operation.Operation, state: str) -> operation.Seen:
+    def _set(self, call: operation.Operation, state: str = "") -> operation.Seen:
         self._called(call)
+        self._missed(call)
+        state = state or self.incidents[call.vendor_id]["state"]
         if edited := self._edited(call):
             return operation.Seen(call.vendor_id, self.incidents[call.vendor_id]["state"], edited=edited)
         self.incidents[call.vendor_id] |= {"state": state, "content": call.content}
@@ -71,7 +76,7 @@ class Vendor:
         return self._acted(vendor_id)
 
     async def update(self, call: operation.Operation) -> operation.Seen:
-        return self._set(call, self.incidents[call.vendor_id]["state"])
+        return self._set(call)
 
     async def publish(self, call: operation.Operation) -> operation.Seen:
         return self._set(call, "open")
@@ -79,17 +84,28 @@ class Vendor:
     async def resolve(self, call: operation.Operation) -> operation.Seen:
         return self._set(call, "resolved")
 
-    async def dismiss(self, call: operation.Operation) -> operation.Seen | None:
+    async def dismiss(self, call: operation.Operation) -> operation.Seen:
         self._called(call)
-        self.incidents.pop(call.vendor_id, None)
-        return None
+        self._missed(call)
+        del self.incidents[call.vendor_id]
+        return operation.Seen(call.vendor_id, "dismissed")
 
-    async def observe(self, call: operation.Operation) -> operation.Seen | None:
+    async def observe(self, call: operation.Operation) -> operation.Seen:
         self.looks += 1
-        incident = self.incidents.get(call.vendor_id)
-        if incident is None:
-            return None
+        self._missed(call)
+        incident = self.incidents[call.vendor_id]
         return operation.Seen(call.vendor_id, incident["state"], edited=self._edited(call))
+
+    async def probe(self) -> None:
+        self.probes += 1
+        if self.unreadable is not None:
+            raise self.unreadable
+
+    def _missed(self, call: operation.Operation) -> None:
+        if self.missing and (failure := self.missing.pop(0)) is not None:
+            raise failure
+        if call.vendor_id not in self.incidents:
+            raise not_found()
 
     def _edited(self, call: operation.Operation) -> str:
         return self.incidents[call.vendor_id].get("edited", "") if call.before is not None else ""
@@ -120,6 +136,10 @@ def temporary(retry_after: float | None = None) -> errors.Temporary:
 
 def unanswered() -> errors.Unanswered:
     return errors.Unanswered("no answer within 10 s")
+
+
+def not_found() -> errors.NotFound:
+    return errors.NotFound("404: incident not found", status=404)
 
 
 def permanent() -> errors.Permanent:

@@ -35,6 +35,7 @@ def connect(name: str, config: configs.IncidentConfig | configs.PostConfig, now:
 def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.VendorMessage:  # noqa: ARG001 - a ReadError
     """Read the error envelope: ``{status, code, message, requestId?, errors?: [{code, field, message}]}``."""
     envelope = body if isinstance(body, dict) else {}
+    is_own = isinstance(envelope.get("code"), str) and isinstance(envelope.get("message"), str)
     entries = [entry for entry in envelope.get("errors") or () if isinstance(entry, dict)]
     fields = [str(entry["field"]) for entry in entries if entry.get("field")]
     texts = [str(envelope.get("message") or envelope.get("code") or "")]
@@ -43,6 +44,7 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
         message="; ".join(dict.fromkeys(text for text in texts if text)),
         field=next(iter(fields), ""),
         request_id=headers.get("x-request-id", "") or str(envelope.get("requestId") or ""),
+        is_own=is_own,
     )
 
 

@@ -41,7 +41,7 @@ class Incidents:
 
         What was to be opened again comes first, if it is open.
         """
-        if operation.vendor_id and (again := await self.observe(operation)) and again.state == "open":
+        if operation.vendor_id and (again := await self._still_open(operation)):
             return again
         query = {
             "search": operation.reference,
@@ -102,14 +102,13 @@ class Incidents:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
-        """Read the incident's state; None where the vendor knows no such incident."""
-        try:
-            return _seen((await self._show(operation.vendor_id)).incident)
-        except errors.Permanent as problem:
-            if problem.status == 404:
-                return None
-            raise
+    async def observe(self, operation: operations.Operation) -> operations.Seen:
+        """Read the incident's state."""
+        return _seen((await self._show(operation.vendor_id)).incident)
+
+    async def probe(self) -> None:
+        """Read the account's newest incident."""
+        await self._http.call("GET", _PATH, query={"page": 0, "size": 1})
 
     def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
         """There is no page."""
@@ -126,6 +125,14 @@ class Incidents:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def _still_open(self, operation: operations.Operation) -> operations.Seen | None:
+        """What is to be opened again, if it is open already."""
+        try:
+            seen = await self.observe(operation)
+        except errors.NotFound:
+            return None
+        return seen if seen.state == "open" else None
 
     async def _opened_again(
         self, operation: operations.Operation, wanted: configs.IncidentOpening

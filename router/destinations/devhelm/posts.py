@@ -44,14 +44,13 @@ class Posts:
         self._http = http
         self._lately = lately.Lately(self._since)
 
-    async def show(self, place: Place) -> wire.Post | None:
-        """Read a post with its timeline; None where it was deleted."""
-        try:
-            return (await self._http.read(place.path, wire.PostAnswer)).data
-        except errors.Permanent as problem:
-            if problem.status == 404:
-                return None
-            raise
+    async def show(self, place: Place) -> wire.Post:
+        """Read a post with its timeline."""
+        return (await self._http.read(place.path, wire.PostAnswer)).data
+
+    async def probe(self) -> None:
+        """Read the account's first status page."""
+        await self._http.call("GET", names.PAGES, query={"page": 0, "size": 1})
 
     async def linked(self, page_id: str, incident_id: str, opened_at: int) -> wire.Post | None:
         """Find the post that belongs to an incident, with its timeline: an open one before a resolved one."""
@@ -61,7 +60,7 @@ class Posts:
         if not found:
             return None
         found.sort(key=lambda post: (post.status == "RESOLVED", post.created_at))
-        return await self.show(Place(page_id, found[0].id))
+        return await self._listed(Place(page_id, found[0].id))
 
     async def signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
         """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest.
@@ -73,10 +72,17 @@ class Posts:
             if linked_id and post.incident_id not in {None, linked_id}:
                 continue
             # A list may leave the timelines out.
-            full = post if post.updates else await self.show(Place(page_id, post.id))
-            if full is not None and is_signed(full, reference):
+            full = post if post.updates else await self._listed(Place(page_id, post.id))
+            if is_signed(full, reference):
                 found.append(full)
         return sorted(found, key=lambda post: (post.status == "RESOLVED", post.created_at))
+
+    async def _listed(self, place: Place) -> wire.Post:
+        """Read a post that a list has named: if it can't be found, one of the two answers is old."""
+        try:
+            return await self.show(place)
+        except errors.NotFound as problem:
+            raise errors.Temporary(f"a post is in the page's list and can't be read: {problem}") from problem
 
     async def end(self, post: wire.Post, text: str) -> None:
         """Throw a draft away; resolve what is published, telling no subscriber."""

@@ -74,8 +74,6 @@ class StatusPages:
         """Bring title, impact, status and components to the content; what is published also gets its text, once."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        if post is None:
-            return _deleted(operation)
         if edited := self._edited(post, operation, wanted):
             return posts.seen(post, edited=edited)
         if posts.state(post) == "draft":
@@ -88,8 +86,6 @@ class StatusPages:
         """Publish the draft with the rule's words, unless somebody has."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        if post is None:
-            return _deleted(operation)
         if edited := self._edited(post, operation, wanted):
             return posts.seen(post, edited=edited)
         return await self._publish(post, operation, wanted)
@@ -98,8 +94,6 @@ class StatusPages:
         """Post the resolution, unless somebody has, and then the postmortem where the rule has one."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        if post is None:
-            return _deleted(operation)
         if posts.state(post) == "draft":
             return posts.seen(post)
         if edited := self._edited(post, operation, wanted):
@@ -119,22 +113,20 @@ class StatusPages:
         """Throw the draft away; what somebody has published meanwhile stays, and is answered as open."""
         place = posts.Place.of(operation.vendor_id)
         post = await self._posts.show(place)
-        if post is None:
-            return _deleted(operation)
         if posts.state(post) != "draft":
             return posts.seen(post)
-        try:
-            await self._http.call("POST", f"{place.path}/dismiss")
-        except errors.Permanent as problem:
-            if problem.status != 404:
-                raise
-        return _deleted(operation)
+        await self._http.call("POST", f"{place.path}/dismiss")
+        return operations.Seen(operation.vendor_id, "dismissed")
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
-        """Read the post's state, and what a person has changed; None where it was deleted."""
+    async def probe(self) -> None:
+        """Read the account's first status page."""
+        await self._posts.probe()
+
+    async def observe(self, operation: operations.Operation) -> operations.Seen:
+        """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        return posts.seen(post, edited=self._edited(post, operation, wanted)) if post else None
+        return posts.seen(post, edited=self._edited(post, operation, wanted))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """How the rule's words affect components, by the names that it gives them."""
@@ -281,11 +273,6 @@ def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wi
 
 def _says(post: wire.Post, status: str, text: str) -> bool:
     return any((update.status, update.body) == (status, text) for update in post.updates or ())
-
-
-def _deleted(operation: operations.Operation) -> operations.Seen:
-    """A person has deleted it, and the person wins: it is not made again."""
-    return operations.Seen(operation.vendor_id, "dismissed")
 
 
 def _mode_problems(page: wire.Page, follows: str) -> list[str]:

@@ -24,6 +24,7 @@ def connect(name: str, config: base.Config, now: base.Clock) -> client.Client:
 def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.VendorMessage:  # noqa: ARG001 - a ReadError
     """Read the error envelope: ``{type, status, request_id, errors: [{code, message, source}], rate_limit}``."""
     envelope = body if isinstance(body, dict) else {}
+    is_own = isinstance(envelope.get("type"), str) and isinstance(envelope.get("errors"), list)
     entries = [entry for entry in envelope.get("errors") or () if isinstance(entry, dict)]
     texts = [str(entry.get("message") or entry.get("code") or "") for entry in entries]
     sources = [entry["source"] for entry in entries if isinstance(entry.get("source"), dict)]
@@ -34,4 +35,5 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
         field=next((field for field in fields if field), ""),
         request_id=str(envelope.get("request_id") or headers.get("x-request-id", "")),
         retry_after=str(limit.get("retry_after") or "") if isinstance(limit, dict) else "",
+        is_own=is_own,
     )

@@ -77,14 +77,13 @@ class Incidents:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
-        """Read the incident's state; None where the vendor knows no such incident."""
-        try:
-            return _seen(await self._show(operation.vendor_id))
-        except errors.Permanent as problem:
-            if problem.status == 404:
-                return None
-            raise
+    async def observe(self, operation: operations.Operation) -> operations.Seen:
+        """Read the incident's state."""
+        return _seen(await self._show(operation.vendor_id))
+
+    async def probe(self) -> None:
+        """Read the account's severities, which every key needs anyway."""
+        await self._http.call("GET", "/v1/severities")
 
     def touches(self, _operation: operations.Operation) -> Mapping[str, str]:
         """There is no page."""

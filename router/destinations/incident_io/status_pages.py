@@ -95,15 +95,14 @@ class StatusPages:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
-    async def observe(self, operation: operations.Operation) -> operations.Seen | None:
-        """Read the post's state, and what a person has changed; None where the vendor knows no such post."""
+    async def probe(self) -> None:
+        """Read the account's first status page."""
+        await self._http.call("GET", "/v2/status_pages", query={"page_size": 1})
+
+    async def observe(self, operation: operations.Operation) -> operations.Seen:
+        """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
-        try:
-            post = await self._show(operation.vendor_id)
-        except errors.Permanent as problem:
-            if problem.status == 404:
-                return None
-            raise
+        post = await self._show(operation.vendor_id)
         return operations.Seen(post.id, _state(post), edited=self._edited(post, operation, wanted))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:

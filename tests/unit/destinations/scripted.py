@@ -96,10 +96,15 @@ class Vendor:
         self.calls.append(call)
         answers = self._answers.get((call.method, call.path))
         if self.failing and call.method != "GET":
-            return self.failing, {"message": f"refused, {call.headers['authorization']}"}, {}
+            return self.failing, envelope(self.failing, f"refused, {call.headers['authorization']}"), {}
         if answers is None:
-            return 404, {"message": f"nothing is scripted for {call.method} {call.path}"}, {}
+            return 404, envelope(404, f"nothing is scripted for {call.method} {call.path}"), {}
         return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def envelope(status: int, message: str) -> dict[str, Any]:
+    """An error in the format of either vendor."""
+    return {"status": status, "code": "SCRIPTED", "message": message, "type": "scripted", "errors": []}
 
 
 async def _read(reader: asyncio.StreamReader) -> Call:

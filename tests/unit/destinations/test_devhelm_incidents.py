@@ -118,7 +118,8 @@ def test_what_somebody_has_resolved_is_not_touched(account, operation, kind):
 def test_observing_reads_the_state(account, operation, status, state):
     account.answer(*SHOW, detail(status=status))
     assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID))).state == state
-    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=OTHER))) is None
+    with pytest.raises(errors.NotFound):
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=OTHER)))
 
 
 def test_a_state_that_cannot_be_read_is_not_taken_for_gone(account, operation):

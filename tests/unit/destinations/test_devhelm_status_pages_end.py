@@ -93,8 +93,9 @@ def test_what_somebody_else_has_resolved_is_not_touched(account, operation):
 
 
 @pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss"])
-def test_what_somebody_has_deleted_is_not_made_again(account, operation, kind):
-    assert do(account, operation(kind, FIELDS, vendor_id=VENDOR_ID)).state == "dismissed"
+def test_missing_post_is_not_found_and_not_made_again(account, operation, kind):
+    with pytest.raises(errors.NotFound):
+        do(account, operation(kind, FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []
 
 
@@ -105,16 +106,12 @@ def test_a_draft_is_dismissed(account, operation):
     assert account.changes == [DISMISS]
 
 
-@pytest.mark.parametrize(("status", "raised"), [(404, False), (409, True)])
-def test_a_draft_that_goes_while_it_is_dismissed_is_gone(vendor, operation, status, raised):
+@pytest.mark.parametrize("status", [404, 409])
+def test_refused_dismissal_is_not_recorded_as_done(vendor, operation, status):
     vendor.answer("GET", ONE, {"data": post(published=None)})
-    vendor.answer("POST", f"{ONE}/dismiss", {"message": "no"}, status=status)
-    wanted = operation("dismiss", FIELDS, vendor_id=VENDOR_ID)
-    if raised:
-        with pytest.raises(errors.Permanent):
-            do(vendor, wanted)
-    else:
-        assert do(vendor, wanted).state == "dismissed"
+    vendor.answer("POST", f"{ONE}/dismiss", {"code": "NO", "message": "no"}, status=status)
+    with pytest.raises(errors.Failure, match=str(status)):
+        do(vendor, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
 
 
 def test_what_somebody_has_published_is_not_dismissed(account, operation):
@@ -137,10 +134,8 @@ def test_observing_reads_the_state(account, operation, changes, state):
     assert (
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=VENDOR_ID))).state == state
     )
-    assert (
+    with pytest.raises(errors.NotFound):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=f"{PAGE}/{SECOND}")))
-        is None
-    )
 
 
 def test_a_post_is_found_by_the_reference_at_its_foot(account, operation):

@@ -187,8 +187,9 @@ def test_observing_reads_the_state(account, operation, category, state):
     assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-1"))).state == state
 
 
-def test_what_the_vendor_does_not_know_is_observed_as_none(account, operation):
-    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-404"))) is None
+def test_unknown_incident_is_not_found(account, operation):
+    with pytest.raises(errors.NotFound):
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="inc-404")))
 
 
 def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):

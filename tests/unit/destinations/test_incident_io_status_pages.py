@@ -248,7 +248,8 @@ def test_observing_reads_the_state(account, operation, status, state):
     assert (
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-1"))).state == state
     )
-    assert account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-404"))) is None
+    with pytest.raises(errors.NotFound):
+        account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id="post-404")))
 
 
 def test_the_check_names_the_page_and_components_that_do_not_exist(account):

@@ -142,7 +142,7 @@ def test_an_id_stays_one_segment_of_a_path(text, quoted):
         (400, errors.Permanent),
         (401, errors.Permanent),
         (403, errors.Permanent),
-        (404, errors.Permanent),
+        (404, errors.NotFound),
         (408, errors.Unanswered),
         (409, errors.Permanent),
         (422, errors.Permanent),
@@ -159,7 +159,7 @@ def test_each_status_says_what_happens_next(wire, status, kind):
     failure = failure_of(wire)
     assert type(failure) is kind
     assert str(status) in failure.message
-    if kind is errors.Permanent:
+    if kind in {errors.Permanent, errors.NotFound}:
         assert failure.status == status
 
 

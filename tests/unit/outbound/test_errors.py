@@ -9,7 +9,7 @@ from router.outbound import errors
 
 
 def test_the_drawing_names_every_failure():
-    drawn = set(re.findall(r"^(?:[├└]── )?([A-Z]\w+)", errors.__doc__.partition("\n\n")[2], re.MULTILINE))
+    drawn = set(re.findall(r"^(?:[│ ]*[├└]── )?([A-Z]\w+)", errors.__doc__.partition("\n\n")[2], re.MULTILINE))
     defined = {name for name, member in inspect.getmembers(errors, inspect.isclass)}
     assert drawn == defined
 

@@ -119,7 +119,8 @@ def test_texts_are_rewritten_only_when_they_are_read(simulator):
 
 
 def test_impact_follows_the_components(simulator):
-    page = next(one for one in ask(simulator, "GET", "/devhelm/api/v1/status-pages")[1]["data"] if one["slug"] == "acme")
+    pages = ask(simulator, "GET", "/devhelm/api/v1/status-pages")[1]["data"]
+    page = next(one for one in pages if one["slug"] == "acme")
     path = f"/devhelm/api/v1/status-pages/{page['id']}"
     component = ask(simulator, "GET", f"{path}/components")[1]["data"][0]["id"]
     order(simulator, action="normalize", style="impact")

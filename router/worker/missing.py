@@ -1,0 +1,85 @@
+"""Whether what a vendor says it doesn't have is gone.
+
+A gateway, a read that lags behind a write, a wrong base URL and a key that lost a permission all answer 404, too. So
+"not found" is believed only after ``ANSWERS`` of them over at least ``PROOF`` microseconds, each in the vendor's own
+error format (``outbound.errors.NotFound``), given twice in a row, and while another read of the account succeeds.
+
+    0 s   GET 404, GET 404, probe 200   noted, 1
+    20 s  GET 404, GET 404, probe 503   not noted: the account can't be read
+    40 s  GET 404, GET 404, probe 200   noted, 2
+    60 s  GET 404, GET 404, probe 200   noted, 3: believed
+"""
+
+from collections.abc import Awaitable
+
+import msgspec
+
+from router.domain import operation as operations
+from router.domain import plan
+from router.domain import publication as publications
+from router.outbound import errors
+from router.worker import bound
+
+ANSWERS = 3
+PROOF = 60_000_000
+PROBLEM = "not found at the vendor"
+_MOST_CONTRADICTIONS = 5  # Failed attempts after which a refusal counts although the object can be read.
+
+
+class Missing(errors.Failure):
+    """The vendor has said twice that the object isn't there, and another read of the account succeeded."""
+
+
+async def asked_again(
+    call: Awaitable[operations.Seen | None], place: bound.Bound, operation: operations.Operation, attempts: int
+) -> operations.Seen | None:
+    """Make a call about a known object; on 404, read the object again and probe the account.
+
+    ``Missing`` if the object isn't there, ``Temporary`` if it is there after all or the account can't be read.
+    """
+    try:
+        return await call
+    except errors.NotFound as problem:
+        if not operation.vendor_id or operation.kind == "open":
+            raise
+        try:
+            await place.destination.observe(operation)
+        except errors.NotFound:
+            await _probe(place)
+            raise Missing(str(problem)) from problem
+        if attempts >= _MOST_CONTRADICTIONS:
+            raise
+        raise errors.Temporary(f"{problem}; but the vendor does show it") from problem
+
+
+async def _probe(place: bound.Bound) -> None:
+    try:
+        await place.destination.probe()
+    except errors.Permanent as problem:
+        raise errors.Temporary(f"not found, and the account can't be read: {problem}") from problem
+
+
+def noted(
+    publication: publications.Publication, problem: Missing, now: int, *, keeps_intent: bool = False
+) -> publications.Publication:
+    """Count one more answer; after enough of them, nothing is done there any more.
+
+    ``keeps_intent`` is for an operation that was begun before: it may have happened.
+    """
+    since = publication.missing_since or now
+    answers = publication.missing_answers + 1
+    counted = msgspec.structs.replace(publication, missing_since=since, missing_answers=answers, looked_at=now)
+    if answers >= ANSWERS and now - since >= PROOF:
+        return msgspec.structs.replace(
+            counted, state="dismissed", gone=True, intent=None, retry_at=0, attempts=0, problem=PROBLEM
+        )
+    if publication.intent is None:  # A look: the plan says when the next one is.
+        return counted
+    return msgspec.structs.replace(
+        counted,
+        intent=publication.intent if keeps_intent else None,
+        number=publication.number if keeps_intent else publication.number - 1,
+        attempts=publication.attempts + 1,
+        problem=str(problem),
+        retry_at=now + plan.MISSING_LOOK,
+    )

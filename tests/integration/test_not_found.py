@@ -1,0 +1,126 @@
+"""One "not found" changes nothing: the worker asks again, and never records what the vendor didn't confirm."""
+
+import pytest
+
+from router.domain import plan
+from router.store import gate
+from router.telemetry import metrics
+from router.worker import missing, pages
+from tests.integration import stage, vendor
+
+LOOKING = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), looks=10_000)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """What takes a minute takes some milliseconds."""
+    monkeypatch.setattr(missing, "PROOF", 20_000)
+    monkeypatch.setattr(plan, "MISSING_LOOK", 5_000)
+
+
+async def publication(on):
+    (known,) = await on.publications.look("down")
+    return known
+
+
+async def texts(on):
+    return [event.text for event in await on.incidents.timeline("down")]
+
+
+def counted():
+    return metrics.not_found.labels("on-call")._value.get()
+
+
+async def opened(on):
+    await on.deliver(stage.firing())
+    await on.turn()
+
+
+async def resolved(on):
+    await on.deliver(stage.resolved())
+    await on.turn()
+
+
+def playing(with_redis, play):
+    at = vendor.Vendor()
+
+    async def body(on):
+        await opened(on)
+        await play(on, at)
+
+    stage.playing(with_redis, body, vendor.on_call(at), limits=LOOKING)
+
+
+def test_one_stray_answer_to_a_look_changes_nothing(with_redis):
+    async def play(on, at):
+        at.missing = [vendor.not_found(), vendor.not_found()]
+        await on.until(lambda: at.looks > 3)
+        known = await publication(on)
+        assert (known.state, known.missing_answers) == ("open", 0)
+        await resolved(on)
+        assert at.states() == ["resolved"]
+
+    playing(with_redis, play)
+
+
+def test_stray_answer_to_a_resolution_resolves_all_the_same(with_redis):
+    async def play(on, at):
+        at.missing = [vendor.not_found(), vendor.not_found()]
+        await resolved(on)
+        assert at.states() == ["open"]
+        assert not [text for text in await texts(on) if text.startswith("Resolved")]
+        await on.until(lambda: at.states() == ["resolved"])
+        assert (await publication(on)).dead == ""
+
+    playing(with_redis, play)
+
+
+def test_account_that_cannot_be_read_is_no_proof(with_redis):
+    async def play(on, at):
+        kept, at.incidents = at.incidents, {}
+        at.unreadable = vendor.not_found()
+        await on.until(lambda: at.probes > 5)
+        assert (await publication(on)).state == "open"
+        at.incidents, at.unreadable = kept, None
+        await resolved(on)
+        await on.until(lambda: at.states() == ["resolved"])
+
+    playing(with_redis, play)
+
+
+def test_what_a_look_does_not_find_for_long_is_said_and_counted(with_redis):
+    async def play(on, at):
+        before = counted()
+        at.incidents.clear()
+
+        async def gone():
+            return (await publication(on)).gone
+
+        await on.until_awaited(gone)
+        known = await publication(on)
+        assert (known.state, known.problem) == ("dismissed", "not found at the vendor")
+        (text,) = [text for text in await texts(on) if text.startswith("Not found at on-call")]
+        assert "the key may not see it" in text
+        assert counted() == before + 1
+        await resolved(on)
+        assert "resolve" not in at.kinds
+
+    playing(with_redis, play)
+
+
+def test_resolution_of_what_is_gone_is_not_recorded_as_done(with_redis):
+    async def play(on, at):
+        before = counted()
+        at.incidents.clear()
+        await resolved(on)
+
+        async def gone():
+            return (await publication(on)).gone
+
+        await on.until_awaited(gone)
+        told = await texts(on)
+        assert [text for text in told if "Could not resolve at on-call." in text]
+        assert not [text for text in told if text.startswith("Resolved")]
+        assert counted() == before + 1
+
+    playing(with_redis, play)

@@ -1,0 +1,103 @@
+"""When "not found" is believed: after enough answers over enough time, and never while anything speaks against it."""
+
+import asyncio
+
+import pytest
+
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.domain import severity
+from router.outbound import errors
+from router.worker import missing
+from tests.integration import vendor
+
+SECOND = 1_000_000
+NOW = 1_700_000_000 * SECOND
+CONTENT = publications.Content(severity.Severity.MAJOR, {})
+OPEN = publications.Publication("e1", "on-call", state="open", vendor_id="v1", number=3)
+
+
+def operation(kind="update", vendor_id="v1"):
+    return operations.Operation(kind, "e1", "on-call", 4, CONTENT, NOW, vendor_id=vendor_id)
+
+
+def ask(at, kind="update", *, vendor_id="v1", attempts=0):
+    asked = operation(kind, vendor_id)
+    place = vendor.place("on-call", at)
+    call = getattr(at, kind)(asked)
+    return asyncio.run(missing.asked_again(call, place, asked, attempts))
+
+
+@pytest.mark.parametrize("kind", ["update", "publish", "resolve", "dismiss", "observe"])
+def test_object_that_is_not_there_is_missing(kind):
+    at = vendor.Vendor()
+    with pytest.raises(missing.Missing, match="404"):
+        ask(at, kind)
+    assert (at.looks > 0, at.probes) == (True, 1)
+
+
+def test_object_that_the_second_read_shows_is_not_missing():
+    at = vendor.Vendor()
+    at.incidents["v1"] = {"state": "open"}
+    at.missing = [vendor.not_found()]
+    with pytest.raises(errors.Temporary, match="does show it"):
+        ask(at)
+    assert at.probes == 0
+
+
+def test_refusal_of_what_can_be_read_counts_in_the_end():
+    at = vendor.Vendor()
+    at.incidents["v1"] = {"state": "open"}
+    at.missing = [vendor.not_found()]
+    with pytest.raises(errors.NotFound):
+        ask(at, attempts=5)
+
+
+@pytest.mark.parametrize("problem", [vendor.not_found(), vendor.permanent(), vendor.temporary(), vendor.unanswered()])
+def test_account_that_cannot_be_read_proves_nothing(problem):
+    at = vendor.Vendor()
+    at.unreadable = problem
+    with pytest.raises((errors.Temporary, errors.Unanswered)) as caught:
+        ask(at)
+    assert not isinstance(caught.value, missing.Missing)
+
+
+def test_other_things_that_are_not_found_are_refusals():
+    """A component or a page that an open names, for example."""
+    at = vendor.Vendor()
+    at.before = [vendor.not_found()]
+    with pytest.raises(errors.NotFound):
+        ask(at, "open", vendor_id="")
+    assert at.looks == 0
+
+
+def noted(publication, seconds, **more):
+    return missing.noted(publication, missing.Missing("404"), NOW + seconds * SECOND, **more)
+
+
+def test_three_answers_over_a_minute_are_proof():
+    found = noted(noted(OPEN, 0), 20)
+    assert (found.state, found.gone, found.missing_answers) == ("open", False, 2)
+    assert not noted(found, 59).gone
+    found = noted(found, 60)
+    assert (found.state, found.gone, found.problem) == ("dismissed", True, missing.PROBLEM)
+
+
+def test_many_answers_within_seconds_are_no_proof():
+    found = OPEN
+    for second in range(30):
+        found = noted(found, second)
+    assert (found.state, found.missing_answers) == ("open", 30)
+
+
+def test_two_answers_far_apart_are_no_proof():
+    assert not noted(noted(OPEN, 0), 3600).gone
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_unfinished_operation_waits_for_the_next_answer(keeps):
+    intent = publications.Intent("resolve", 3, NOW, CONTENT)
+    begun = publications.Publication("e1", "on-call", state="open", vendor_id="v1", number=3, intent=intent)
+    found = noted(begun, 0, keeps_intent=keeps)
+    assert (found.intent, found.number) == ((intent, 3) if keeps else (None, 2))
+    assert found.retry_at == NOW + 20 * SECOND
