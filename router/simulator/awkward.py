@@ -18,17 +18,21 @@ _ENUMERATED = frozenset({"status", "severity", "impact", "category", "incident_s
 _LEFT_OUT = frozenset({"createdAt", "created_at", "rank"})
 _IMPACTS = {"MAJOR_OUTAGE": "CRITICAL", "PARTIAL_OUTAGE": "MAJOR", "DEGRADED_PERFORMANCE": "MINOR"}
 _UNKNOWN = "SOMETHING_NEW"
+_BLANKS = re.compile(r"[ \t]{2,}")
+_BLANK_LINES = re.compile(r"\n{2,}")
+_BULLET = re.compile(r"(?m)^- ")
+_UNDERSCORE = re.compile(r"(?<!\\)_")
 
 
 def _rewritten(text: str, style: Style, length: int) -> str:
     changes: dict[str, Callable[[str], str]] = {
         "strip": str.strip,
-        "fold": lambda said: re.sub(r"[ \t]{2,}", " ", re.sub(r"\n{2,}", "\n", said)),
+        "fold": lambda said: _BLANKS.sub(" ", _BLANK_LINES.sub("\n", said)),
         "crlf": lambda said: said.replace("\r\n", "\n").replace("\n", "\r\n"),
         "escape": lambda said: html.escape(html.unescape(said), quote=True),
-        "bullets": lambda said: re.sub(r"(?m)^- ", "* ", said),
+        "bullets": lambda said: _BULLET.sub("* ", said),
         "paragraph": lambda said: "".join(f"<p>{part}</p>" for part in said.split("\n\n")),
-        "backslash": lambda said: re.sub(r"(?<!\\)_", r"\\_", said),
+        "backslash": lambda said: _UNDERSCORE.sub(r"\\_", said),
         "cut": lambda said: said[:length],
     }
     return changes[style](text) if style in changes else text
