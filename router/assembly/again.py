@@ -10,8 +10,10 @@ from router.assembly import parts
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
 from router.domain import identity
+from router.domain import notices as noticing
 from router.rules import ruleset
 from router.store import archive, quarantine, stream
+from router.web import bounds
 
 
 async def of_quarantine(
@@ -22,10 +24,12 @@ async def of_quarantine(
     It leaves the quarantine only once the inbox has it: should that fail in between, it is folded in twice, which
     changes nothing.
     """
-    source = parts.endpoints(settings)[one.source].source
+    endpoint = parts.endpoints(settings)[one.source]
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
-    parsed = source.parse(one.body, headers, one.kept_at)
-    made = _decided(one.source, parsed.alerts, parts.load_rules(settings))
+    rules = parts.load_rules(settings)
+    limits, named = parts.limits(settings), rules.labels_named
+    parsed = bounds.read(endpoint, one.body, headers, one.kept_at, bounds=limits, named=named)
+    made = _decided(one.source, parsed.alerts, rules, parsed.notices)
     await _hand_in(connection, made, one.body)
     await quarantine.Quarantine(connection).drop(one.id)
     return made
@@ -40,10 +44,13 @@ async def of_archive(
     return made
 
 
-def _decided(source: str, found: Iterable[alerts.Alert], rules: ruleset.RuleSet) -> deliveries.Delivery:
+def _decided(
+    source: str, found: Iterable[alerts.Alert], rules: ruleset.RuleSet, notices: tuple[noticing.Notice, ...] = ()
+) -> deliveries.Delivery:
     now = parts.clock()
     routed = [(alert, rules.decide(alert, now)) for alert in found]
-    return deliveries.pack(identity.new_delivery_id(now, random.SystemRandom()), source, now, routed)
+    named = identity.new_delivery_id(now, random.SystemRandom())
+    return deliveries.pack(named, source, now, routed, notices=notices)
 
 
 async def _hand_in(connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes) -> None:

@@ -80,6 +80,14 @@ def load_rules(settings: configuration.Settings, folder: Path | None = None) -> 
     return rules.load(folder or settings.rules, known_destinations(settings))
 
 
+def labels_named(settings: configuration.Settings) -> frozenset[str]:
+    """The labels that the rules of the settings name; none if the rules can't be loaded."""
+    try:
+        return load_rules(settings).labels_named()
+    except rules.Refused:
+        return frozenset()
+
+
 def places(settings: configuration.Settings, store: "redis.asyncio.Redis | None" = None) -> dict[str, bound.Bound]:
     """The configured destinations, ready to be called; within what their accounts allow, where there is a store."""
     made = {}
@@ -245,7 +253,7 @@ def door(
     traces: tracing.Traces = tracing.OFF,
 ) -> webhooks.Door:
     """The handler of webhooks, deciding by these rules."""
-    return webhooks.Door(
+    made = webhooks.Door(
         endpoints(settings),
         rule_set.decide,
         inbox=inbox,
@@ -257,6 +265,8 @@ def door(
         known=senders.Senders(settings.web.trusted_proxies),
         traces=traces,
     )
+    made.labels_named = rule_set.labels_named
+    return made
 
 
 def limits(settings: configuration.Settings) -> bounds.Bounds:

@@ -35,7 +35,7 @@ def polling(
         return in_force.in_force.decide(alert, now)
 
     return polls.Polls(
-        list(_asked(settings)),
+        list(_asked(settings, in_force)),
         decide,
         inbox=inbox,
         store=incident_store.Incidents(connection),
@@ -84,13 +84,13 @@ def _client(name: str, config: polled.Config) -> client.Client:
     )
 
 
-def _asked(settings: configuration.Settings) -> Iterator[polls.Asked]:
+def _asked(settings: configuration.Settings, in_force: reload.Rules) -> Iterator[polls.Asked]:
     limits = parts.limits(settings)
     for name, config in _polled(settings):
         source = sources.build(name, settings.sources[name]).source
-        read = functools.partial(_read, source, limits)
+        read = functools.partial(_read, source, limits, in_force)
         yield polls.Asked(name, config, _client(name, config), read, polled.concerns(config))
 
 
-def _read(source: base.Source, limits: bounds.Bounds, body: bytes, now: int) -> base.Parsed:
-    return bounds.within(source.parse(body, {}, now), body, limits)
+def _read(source: base.Source, limits: bounds.Bounds, in_force: reload.Rules, body: bytes, now: int) -> base.Parsed:
+    return bounds.within(source.parse(body, {}, now), body, limits, in_force.in_force.labels_named)

@@ -157,7 +157,7 @@ async def door(
 
 def _put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
     """Let the door decide by other rules: a delivery is decided as a whole by those before or by these."""
-    taker.decide = loaded.decide
+    taker.decide, taker.labels_named = loaded.decide, loaded.labels_named
     gc.freeze()
 
 

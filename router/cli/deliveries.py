@@ -71,6 +71,9 @@ def show(
         out = console.Console(soft_wrap=True, highlight=False)
         received = starting.moment(one.received_at)
         out.print(f"delivery {one.id} from {markup.escape(one.source)}, received {received}")
+        for notice in one.notices:
+            about = f" of {notice.fingerprint}" if notice.fingerprint else ""
+            out.print(f"  {notice.code}: {markup.escape(f'{notice.where}{about}: {notice.detail}')}")
         for decision in one.decisions:
             labels = " ".join(f"{key}={value}" for key, value in sorted(decision.labels.items()))
             out.print(f"\n[bold]{markup.escape(decision.title or decision.fingerprint)}[/]  {decision.status}")

@@ -1,5 +1,6 @@
 """``explain``: one payload, and for each alert in it every rule looked at, and what would be sent where."""
 
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from router.management import actions, bodies, shown
 from router.rules import explain as explaining
 from router.sources import base
 from router.store import archive
+from router.web import bounds
 
 Format = Literal["text", "json"]
 _LONGEST = 200  # Characters of a value that are shown; the JSON has all of them.
@@ -112,11 +114,13 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
     if source and source not in endpoints:
         raise starting.usage(f'there is no source "{source}"{nearest.hint(source, endpoints)}')
     body = starting.payload(payload)
-    read: dict[str, list[alerts.Alert]] = {}
+    read: dict[str, base.Parsed] = {}
+    limits = parts.limits(settings)
+    named = functools.partial(parts.labels_named, settings)
     refused = {}
     for name in [source] if source else endpoints:
         try:
-            read[name] = list(endpoints[name].source.parse(body, {}, now).alerts)
+            read[name] = bounds.read(endpoints[name], body, {}, now, bounds=limits, named=named)
         except base.Unparsable as error:
             refused[name] = str(error)
     if len(read) > 1:
@@ -125,7 +129,11 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
         for name, said in refused.items():
             print(f"incident-router: source {name} can't read the payload: {said}", file=sys.stderr)
         raise typer.Exit(1)
-    return next(iter(read.values()))
+    (parsed,) = read.values()
+    for notice in parsed.notices:
+        about = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
+        print(f"{notice.code}: {_shown(notice.where)}{about}: {_shown(notice.detail)}", file=sys.stderr)
+    return parsed.alerts
 
 
 def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:

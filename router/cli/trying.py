@@ -3,6 +3,7 @@
 It reads as the door does, and decides, stores and sends nothing.
 """
 
+import functools
 import sys
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from router.domain import alert as alerts
 from router.management import models
 from router.sources import base, registry
 from router.sources.presets import preset
+from router.web import bounds
 
 _FIELDS = ("title", "fingerprint", "severity", "labels", "annotations", "starts_at", "ends_at", "link")
 _ALL = "*"  # In a mapping of names to paths: whatever is there.
@@ -33,14 +35,17 @@ def attempt(
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Show the alerts that come out of a payload. Status 1 where it cannot be read, in whole or in part."""
-    configured = starting.settings(config, needs=()).sources
+    settings = starting.settings(config, needs=())
+    configured = settings.sources
     starting.must_be_known("source", source, configured)
     endpoint = registry.build(source, configured[source])
     paths = _paths(configured[source])
     headers = dict(_header(text) for text in header or ())
     now = parts.clock()
     try:
-        parsed = endpoint.source.parse(starting.payload(payload), headers, now)
+        body = starting.payload(payload)
+        named = functools.partial(parts.labels_named, settings)
+        parsed = bounds.read(endpoint, body, headers, now, bounds=parts.limits(settings), named=named)
     except base.Unparsable as error:
         said = f"{error}{_looked_at(paths, error.where)}"
         print(f"incident-router: source {source} can't read the payload: {said}", file=sys.stderr)
@@ -118,6 +123,9 @@ def _show(config: base.Config, parsed: base.Parsed, now: int) -> None:
         print(f"it makes no alert: {parsed.about.get('no_alert', 'there is none in it')}")
     if parsed.truncated:
         print(f"{parsed.truncated} alerts were left out by the sender")
+    for notice in parsed.notices:
+        about = f" of {notice.fingerprint}" if notice.fingerprint else ""
+        print(_printable(f"{notice.code}: {notice.where}{about}: {notice.detail}"))
 
 
 def _grid(config: base.Config, alert: alerts.Alert, now: int) -> table.Table:
@@ -145,4 +153,8 @@ def _value(alert: alerts.Alert, field: str) -> str:
         text = starting.moment(models.at(value))
     else:
         text = value
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "·" for letter in text)

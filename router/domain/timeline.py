@@ -8,6 +8,7 @@ import msgspec
 from router.domain import decision as decisions
 from router.domain import identity, timing
 from router.domain import incident as incidents
+from router.domain import notices as noticing
 
 MOST_ALERTS = 20  # Alerts that are told of by name; beyond, each tenfold is told.
 MOST_NAMES = 5  # As many names in one sentence.
@@ -41,6 +42,22 @@ def gone(names: list[str], now: int) -> Event:
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     text = f"Alertmanager no longer has {', '.join(names[:MOST_NAMES])}{more}."
     return Event(now, "alerts", text, detail={"alerts": names[:MOST_NAMES]})
+
+
+def noticed(notices: Iterable[noticing.Notice], now: int) -> list[Event]:
+    """Tell what was cut, replaced, or ignored in the alerts that arrived: one event of each code."""
+    by_code: dict[noticing.Code, dict[noticing.Notice, None]] = {}
+    for notice in notices:  # One about a whole delivery comes once with each of its alerts.
+        by_code.setdefault(notice.code, {})[notice] = None
+    events = []
+    for code, found in by_code.items():
+        first = next(iter(found))
+        count = sum(notice.count for notice in found)
+        about = f" of {first.fingerprint}" if first.fingerprint else ""
+        more = f" ({count} changes in all)" if count > first.count else ""
+        detail = {"code": code, "count": count, "where": first.where, "alert": first.fingerprint}
+        events.append(Event(now, "notice", f"{code}: {first.where}{about}: {first.detail}{more}.", detail=detail))
+    return events
 
 
 def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:

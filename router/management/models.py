@@ -221,10 +221,21 @@ class Decision(Model):
     ignored: str
 
 
+class Notice(Model):
+    """What was cut, replaced, or ignored in an accepted delivery; ``fingerprint`` is empty if it is about all of it."""
+
+    code: str
+    where: str
+    detail: str
+    fingerprint: str
+    count: int
+
+
 class Delivery(DeliveryRow):
     """A delivery whole, with its body as it was received."""
 
     decisions: list[Decision]
+    notices: list[Notice] = []
     body: str
     body_base64: str = NOT_TEXT
 

@@ -18,6 +18,7 @@ from router.management import appearances, bodies, entries, ledgers, models, rat
 from router.rules import explain as explaining
 from router.rules import reload, ruleset
 from router.store import archive, counts, health, quarantine, sight, stream
+from router.web import bounds
 from router.worker import reviews as reviewing
 
 
@@ -147,6 +148,7 @@ class Queries:
         return models.Delivery(
             **shown.delivery_row(one).model_dump(),
             decisions=[shown.decision(one, decided) for decided in one.rows],
+            notices=[models.Notice(**msgspec.structs.asdict(notice)) for notice in one.notices],
             body=text.body,
             body_base64=text.body_base64,
         )
@@ -204,7 +206,8 @@ class Queries:
             return [decided.alert for decided in kept.delivery.rows], kept.delivery.received_at
         now = self.clock()
         endpoint = parts.endpoints(self.settings)[asked.source]
-        return list(endpoint.source.parse(asked.payload.encode(), {}, now).alerts), now
+        limits, named = parts.limits(self.settings), self.rule_set().labels_named
+        return bounds.read(endpoint, asked.payload.encode(), {}, now, bounds=limits, named=named).alerts, now
 
     async def explain(self, asked: bodies.Explain) -> models.Explained:
         """What the rules say of each alert of a payload; ``KeyError`` and ``sources.Unparsable`` as above."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.rules import compile as compiling
-from router.rules import decide, model, words
+from router.rules import decide, model, named, words
 
 
 class RuleSet:
@@ -20,6 +20,13 @@ class RuleSet:
         self.rules = tuple(rules)
         self._root = compiling.compile_rules(self.rules, version)
         self._combined = decide.Combined()
+        self._labels_named: frozenset[str] | None = None
+
+    def labels_named(self) -> frozenset[str]:
+        """The labels and annotations that any rule names: the last ones that are left out of a large alert."""
+        if self._labels_named is None:  # Looked up only if an alert has to be cut: that takes a walk over all rules.
+            self._labels_named = named.labels(self.rules)
+        return self._labels_named
 
     def decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
         """Decide what an alert means at a time, in microseconds since the epoch, which rules with ``during`` heed.

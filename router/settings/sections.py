@@ -94,11 +94,13 @@ class Web(Section):
 
     host: str = "127.0.0.1"
     port: int = pydantic.Field(default=8080, ge=0, le=65535)
-    max_body_bytes: int = pydantic.Field(default=1024 * 1024, ge=1024)
+    max_body_bytes: int = pydantic.Field(
+        default=16 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024, description="Bytes of one body, also once inflated."
+    )
     max_depth: int = pydantic.Field(default=32, ge=4, le=200, description="How deeply JSON may be nested.")
-    max_alerts: int = pydantic.Field(default=1000, ge=1, description="Alerts in one delivery.")
-    max_labels: int = pydantic.Field(default=64, ge=1, description="Labels of one alert.")
-    max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes of one label or annotation.")
+    max_alerts: int = pydantic.Field(default=20_000, ge=1, description="Alerts read from one delivery.")
+    max_labels: int = pydantic.Field(default=64, ge=1, description="Labels, and annotations, kept of one alert.")
+    max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes kept of one text of an alert.")
     receive_seconds: float = pydantic.Field(default=10.0, gt=0, le=300, description="For a request to be whole.")
     max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests that are under way at once.")
     max_connections: int = pydantic.Field(default=10_000, ge=1, description="Connections at once.")

@@ -17,6 +17,7 @@ Members = dict[str, Any]
 Read = Callable[[str, Members, int], base.Parsed]
 Unwrap = Callable[[bytes, Mapping[bytes, bytes]], Members]
 
+_MOST_BAD = 1000  # If so many alerts in front can't be read, the body is taken for something else.
 _LONGEST_TIME = 40  # RFC 3339 with nanoseconds and an offset takes 35 characters.
 
 _decode = msgspec.json.Decoder(Members).decode
@@ -54,24 +55,26 @@ def several(
     """Read each alert of a delivery by itself, so that a bad one does not hold up the good ones beside it.
 
     ``read`` gets an item and its place, ``alone`` makes a delivery of the bad ones. ``base.Unparsable`` where there is
-    not one good alert, but a bad one.
+    not one good alert, but a bad one; the first ``_MOST_BAD`` are enough for that.
     """
     found: list[alerts.Alert] = []
     bad: list[Any] = []
-    errors: list[base.Unparsable] = []
+    first = ("", "")
     for position, item in enumerate(items):
         try:
             found.append(read(item, f"{where}[{position}]"))
         except base.Unparsable as error:
+            # The exception isn't kept: its trace-back holds on to every frame, about 2 KiB for each bad item.
+            first = first if bad else (error.where, error.problem)
             bad.append(item)
-            errors.append(error)
-    if not errors:
+            if not found and len(bad) >= _MOST_BAD:
+                break
+    if not bad:
         return found, None
-    first = errors[0]
     if not found:
-        raise first
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return found, base.Rejected(first.where, f"{first.problem}{more}", msgspec.json.encode(alone(bad)))
+        raise base.Unparsable(*first)
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return found, base.Rejected(first[0], f"{first[1]}{more}", msgspec.json.encode(alone(bad)))
 
 
 def no_alert(reason: str, **about: str) -> base.Parsed:

@@ -33,7 +33,7 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
     quarantined: str = ""
     where: str = ""
     problem: str = ""
-    notices: tuple[dict[str, str], ...] = ()
+    notices: tuple[dict[str, Any], ...] = ()
 
 
 async def accepted(
@@ -100,7 +100,7 @@ def _explained(delivery: deliveries.Delivery, parsed: base.Parsed) -> dict[str, 
     }
 
 
-def _notices(parsed: base.Parsed) -> tuple[dict[str, str], ...]:
+def _notices(parsed: base.Parsed) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.structs.asdict(notice) for notice in parsed.notices)
 
 

@@ -1,38 +1,70 @@
-"""How much one request may be: what is asked of a body before it is read, and of alerts before they are decided.
+"""Limits on one request: checked before a body is read, and applied to its alerts before they are decided.
 
-What is beyond a bound and authentic is not refused and forgotten: it is ``Unparsable``, and so kept in the quarantine,
-where it can be run again once the bound is raised.
+Limits truncate. An authentic delivery with too many alerts, or an alert with too many or too long labels, is cut, and
+notices say what was cut. Only a body that can't be parsed safely, because it is nested too deeply or holds too many
+values, is ``Unparsable`` and goes to the quarantine.
 """
 
+import hashlib
 import re
 import zlib
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base
+from router.domain import notices as noticing
+from router.sources import base, registry
 from router.web import problems
 
 _ALIKE = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b'{}[]"'))
-_ESCAPED = re.compile(rb"\\.", re.DOTALL)
+_NO_VALUES = bytes(set(range(256)) - set(b'{[,"'))
 _TEXT = re.compile(rb'"[^"]*"')
+_BYTES_A_VALUE = 16  # Alerts of real senders need about 25 bytes a value, names included.
+_FEWEST_VALUES = 65_536
+_FIRST = frozenset({"alertname", "severity", "test"})  # Labels that the router itself reads.
+_SHOWN = 64  # Characters of a sender's text that a notice repeats.
+_NAMED = 5  # Labels that a notice names.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # The decoder tells the two apart by their first bytes.
 _ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """All bounds of the door; sizes in bytes."""
+    """All limits on one request; sizes in bytes."""
 
-    body_bytes: int = 1024 * 1024
+    body_bytes: int = 16 * 1024 * 1024
     depth: int = 32
-    alerts: int = 1000
+    alerts: int = 20_000
     labels: int = 64
     value_bytes: int = 4096
     in_flight: int = 1000
+
+    @property
+    def values(self) -> int:
+        """How many JSON values a body may hold: each costs up to 240 bytes of memory, however short it is."""
+        return max(self.body_bytes // _BYTES_A_VALUE, _FEWEST_VALUES)
+
+
+def read(
+    endpoint: registry.Endpoint,
+    body: bytes,
+    headers: Mapping[bytes, bytes],
+    now: int,
+    *,
+    bounds: Bounds,
+    named: Callable[[], Collection[str]] = frozenset,
+) -> base.Parsed:
+    """Turn a body into alerts within the limits; ``base.Unparsable``. ``named`` gives the labels that rules name.
+
+    Commands that show what a source makes of a body read it with this, too, so that they show what is cut.
+    """
+    not_too_many_values(body, bounds.values)
+    if not endpoint.kind.typed:
+        not_too_deep(body, bounds.depth)
+    return within(endpoint.source.parse(body, headers, now), body, bounds, named)
 
 
 def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
@@ -65,14 +97,12 @@ def too_large(limit: int) -> problems.Problem:
 
 
 def not_too_deep(body: bytes, depth: int) -> None:
-    """``Unparsable`` where JSON is nested more deeply than ``depth``; what is not JSON is left to its parser."""
+    """``Unparsable`` if JSON is nested more deeply than ``depth``; a body that isn't JSON is left to its parser."""
     if body.count(b"{") + body.count(b"[") <= depth:
         return
-    if b"\\" in body:
-        body = _ESCAPED.sub(b"", body)
-    brackets = _TEXT.sub(b"", body.translate(_ALIKE, _OTHERS))
+    brackets = _without_texts(body.translate(_ALIKE), _OTHERS)
     for _ in range(depth):
-        # Each round takes the innermost pairs away, so what is left is nested one less deeply.
+        # Each round removes the innermost pairs, so what is left is nested one level less.
         shorter = brackets.replace(b"[]", b"")
         if len(shorter) == len(brackets):
             return
@@ -81,63 +111,153 @@ def not_too_deep(body: bytes, depth: int) -> None:
         raise base.Unparsable("", f"the JSON is nested more than {depth} deep (web.max_depth)")
 
 
-def within(parsed: base.Parsed, body: bytes, bounds: Bounds) -> base.Parsed:
-    """What was read, within bounds: long annotations are cut, alerts with too many or too long labels set aside.
+def not_too_many_values(body: bytes, most: int) -> None:
+    """``Unparsable`` if JSON holds more than ``most`` values, counted before they are parsed.
 
-    A rule can't decide on half a label, so such an alert is not decided at all; ``Unparsable`` where no other is
-    beside it, or where there are too many alerts.
+    Parsed, ``[{},{},...]`` takes 25 times the memory of its text, and real alerts take 3 times as much.
+    """
+    if _count(body) <= most:  # Brackets and commas in texts count too: this is at least the number of values.
+        return
+    count = _count(_without_texts(body, _NO_VALUES))
+    if count > most:
+        raise base.Unparsable("", f"the JSON holds {count} values, and at most {most} are read (web.max_body_bytes)")
+
+
+def _count(body: bytes) -> int:
+    return body.count(b",") + body.count(b"[") + body.count(b"{")
+
+
+def _without_texts(body: bytes, others: bytes) -> bytes:
+    """JSON without the texts in it, and without the bytes of ``others``."""
+    # A run of backslashes is read in pairs from its start, which is how replace() finds them.
+    body = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, others)
+    return _TEXT.sub(b"", body.replace(b'""', b""))
+
+
+def within(
+    parsed: base.Parsed, body: bytes, bounds: Bounds, named: Callable[[], Collection[str]] = frozenset
+) -> base.Parsed:
+    """Cut what was read to the limits, with a notice about each cut.
+
+    The first ``bounds.alerts`` alerts are read. Of an alert with too many labels these are kept: first the labels that
+    the router itself reads, then those in ``named`` (the rules name them), then the others; each by name.
     """
     found = parsed.alerts
+    notices = list(parsed.notices)
     if len(found) > bounds.alerts:
-        raise base.Unparsable("", f"{len(found)} alerts in one delivery, and {bounds.alerts} are read (web.max_alerts)")
+        detail = f"{len(found)} alerts arrived, and the first {bounds.alerts} are read (web.max_alerts)"
+        notices.append(noticing.Notice("alerts_truncated", "alerts", detail, count=len(found) - bounds.alerts))
+        found = found[: bounds.alerts]
     # No text of a short body can be long: decoding never makes it longer.
-    if len(body) <= bounds.value_bytes and all(len(alert.labels) <= bounds.labels for alert in found):
+    is_short = len(body) <= bounds.value_bytes
+    cutting = _Cutting(bounds, named, notices)
+    found = [alert if _fits(alert, bounds, is_short=is_short) else cutting.cut(alert) for alert in found]
+    if not notices:
         return parsed
-    good = []
-    first = ""
-    for alert in found:
-        problem = _beyond(alert, bounds)
-        first = first or problem
-        if not problem:
-            good.append(_cut(alert, bounds.value_bytes))
-    if not first:
-        return msgspec.structs.replace(parsed, alerts=good)
-    if not good:
-        raise base.Unparsable("labels", first)
-    # The whole body is kept: running it again folds the good ones in a second time, which changes nothing.
-    return msgspec.structs.replace(parsed, alerts=good, rejected=base.Rejected("labels", first, body))
+    return msgspec.structs.replace(parsed, alerts=found, notices=noticing.bounded(notices))
 
 
-def _beyond(alert: alerts.Alert, bounds: Bounds) -> str:
-    """What of an alert is beyond the bounds, in words; empty where nothing is."""
-    named = f"the alert {alert.fingerprint[:64]!r}"
-    if len(alert.labels) > bounds.labels:
-        return f"{named} has {len(alert.labels)} labels, and {bounds.labels} are read (web.max_labels)"
-    if _size(alert.fingerprint) > bounds.value_bytes:
-        return f"{named} has a fingerprint of more than {bounds.value_bytes} bytes (web.max_value_bytes)"
-    for name, value in alert.labels.items():
-        if _size(value) > bounds.value_bytes or _size(name) > bounds.value_bytes:
-            return f"the label {name[:64]!r} of {named} is longer than {bounds.value_bytes} bytes (web.max_value_bytes)"
-    return ""
+def _fits(alert: alerts.Alert, bounds: Bounds, *, is_short: bool) -> bool:
+    """Whether nothing of the alert has to be cut: true of nearly every alert, so this is quick."""
+    labels, annotations = alert.labels, alert.annotations
+    if len(labels) > bounds.labels or len(annotations) > bounds.labels:
+        return False
+    if is_short:
+        return True
+    most = bounds.value_bytes
+    texts = (*labels, *labels.values(), *annotations, *annotations.values())
+    texts += (alert.fingerprint, alert.title, alert.severity, alert.link)
+    if max(map(len, texts)) <= most // 4:  # No character takes more than four bytes.
+        return True
+    return all(_size(text) <= most for text in texts)
 
 
-def _cut(alert: alerts.Alert, most: int) -> alerts.Alert:
-    """The alert with texts that only people read, cut to so many bytes; a link that would be cut is left out."""
-    changed: dict[str, Any] = {}
-    if any(_size(value) > most for value in alert.annotations.values()):
-        changed["annotations"] = {name: _shortened(value, most) for name, value in alert.annotations.items()}
-    if _size(alert.title) > most:
-        changed["title"] = _shortened(alert.title, most)
-    if _size(alert.link) > most:
-        changed["link"] = ""
-    return msgspec.structs.replace(alert, **changed) if changed else alert
+class _Cutting:
+    """Cuts alerts, and adds a notice about each cut."""
+
+    def __init__(self, bounds: Bounds, named: Callable[[], Collection[str]], notices: list[noticing.Notice]) -> None:
+        self._bounds = bounds
+        self._most = bounds.value_bytes
+        self._named = named
+        self._notices = notices
+        self._long: list[tuple[str, int]] = []
+
+    def cut(self, alert: alerts.Alert) -> alerts.Alert:
+        """The alert within the limits."""
+        self._long = []
+        fingerprint = self._distinct("fingerprint", alert.fingerprint)
+        labels = self._texts("labels", self._kept("labels", alert.labels, fingerprint), self._distinct)
+        annotations = self._kept("annotations", alert.annotations, fingerprint)
+        made = msgspec.structs.replace(
+            alert,
+            fingerprint=fingerprint,
+            labels=labels,
+            annotations=self._texts("annotations", annotations, self._shortened),
+            title=self._shortened("title", alert.title),
+            severity=self._shortened("severity", alert.severity),
+            link=self._link(alert.link),
+        )
+        if self._long:
+            where, size = self._long[0]
+            more = f"; and {len(self._long) - 1} more texts" if len(self._long) > 1 else ""
+            detail = f"{size} bytes, and at most {self._most} are kept (web.max_value_bytes){more}"
+            self._note("value_truncated", where, detail, fingerprint, len(self._long))
+        return made
+
+    def _kept(self, part: str, texts: Mapping[str, str], fingerprint: str) -> Mapping[str, str]:
+        """The labels or annotations that are kept: those that something reads come first, then by name."""
+        most = self._bounds.labels
+        if len(texts) <= most:
+            return texts
+        named = self._named()
+        names = sorted(texts, key=lambda name: (name not in _FIRST, name not in named, name))
+        left_out = [repr(name[:_SHOWN]) for name in names[most : most + _NAMED]]
+        more = f" and {len(names) - most - _NAMED} more" if len(names) > most + _NAMED else ""
+        detail = f"{len(names)} arrived, and {most} are kept (web.max_labels); left out: {', '.join(left_out)}{more}"
+        self._note("labels_truncated", part, detail, fingerprint, len(names) - most)
+        kept = frozenset(names[:most])
+        return {name: value for name, value in texts.items() if name in kept}
+
+    def _texts(self, part: str, texts: Mapping[str, str], shortened: Callable[[str, str], str]) -> dict[str, str]:
+        return {
+            self._distinct(f"{part} (a name)", name): shortened(f"{part}.{name[:_SHOWN]}", value)
+            for name, value in texts.items()
+        }
+
+    def _distinct(self, where: str, text: str) -> str:
+        """The text, cut so that two texts with the same beginning stay distinct: they identify alerts and incidents."""
+        size = _size(text)
+        if size <= self._most:
+            return text
+        self._long.append((where, size))
+        digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
+        return f"{_beginning(text, self._most - len(digest) - len(_CUT.encode()))}{_CUT}{digest}"
+
+    def _shortened(self, where: str, text: str) -> str:
+        size = _size(text)
+        if size <= self._most:
+            return text
+        self._long.append((where, size))
+        return _beginning(text, self._most - len(_CUT.encode())) + _CUT
+
+    def _link(self, link: str) -> str:
+        """The link, or none: part of an address leads nowhere."""
+        size = _size(link)
+        if size <= self._most:
+            return link
+        self._long.append(("link, which is left out", size))
+        return ""
+
+    def _note(self, code: noticing.Code, where: str, detail: str, fingerprint: str, count: int) -> None:
+        self._notices.append(noticing.Notice(code, where, detail, fingerprint, count))
 
 
-def _shortened(text: str, most: int) -> str:
-    if _size(text) <= most:
-        return text
-    return text.encode()[: most - len("…".encode())].decode(errors="ignore") + "…"
+_CUT = "…"
+
+
+def _beginning(text: str, most: int) -> str:
+    return text.encode(errors="replace")[:most].decode(errors="ignore")
 
 
 def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))

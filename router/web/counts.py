@@ -37,7 +37,7 @@ class Counts:
             return
         self._accepted.inc()
         for notice in delivery.notices:
-            metrics.notices.labels(self._source, notice.code).inc()
+            metrics.notices.labels(self._source, notice.code).inc(notice.count)
         self._count_rows(delivery)
 
     def _count_rows(self, delivery: deliveries.Delivery) -> None:

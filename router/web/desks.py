@@ -1,6 +1,6 @@
 """One source as the door sees it: who may post to it, and how what they post is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from router.sources import base, calls, registry, sns, tokens
@@ -17,9 +17,7 @@ class Desk:
         "_allow_from",
         "_challenge",
         "_endpoint",
-        "_free_form",
         "_in_query",
-        "_parse",
         "_reply",
         "_senders",
         "_signature",
@@ -40,7 +38,6 @@ class Desk:
         self.events = endpoint.kind.events and not endpoint.in_query
         self.topics: sns.Topics | None = endpoint.topics
         self._endpoint = endpoint
-        self._free_form = not endpoint.kind.typed
         self._in_query = endpoint.in_query
         self._accepts = endpoint.verifier.accepts
         self._challenge = endpoint.verifier.challenge
@@ -48,7 +45,6 @@ class Desk:
         self._senders = known
         self._token = endpoint.token
         self._signature = endpoint.signature
-        self._parse = endpoint.source.parse
         self._reply = endpoint.reply
 
     def asks_by(self, method: str) -> None:
@@ -114,11 +110,11 @@ class Desk:
             return named
         return self._endpoint.kind.delivery_id(headers, body) if self._endpoint.kind.delivery_id is not None else ""
 
-    def read(self, body: bytes, headers: Headers, now: int, limits: bounds.Bounds) -> base.Parsed:
-        """Turn a body into alerts within bounds; ``base.Unparsable``."""
-        if self._free_form:
-            bounds.not_too_deep(body, limits.depth)
-        return bounds.within(self._parse(body, headers, now), body, limits)
+    def read(
+        self, body: bytes, headers: Headers, now: int, limits: bounds.Bounds, named: Callable[[], Collection[str]]
+    ) -> base.Parsed:
+        """As ``bounds.read``."""
+        return bounds.read(self._endpoint, body, headers, now, bounds=limits, named=named)
 
     def shown(self, headers: Headers) -> dict[str, str]:
         """The headers that may be written down."""

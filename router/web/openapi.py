@@ -49,7 +49,10 @@ _SCHEMAS: dict[str, Any] = {
                 "description": "What was cut, replaced, or ignored in the alerts.",
                 "items": {
                     "type": "object",
-                    "properties": {name: {"type": "string"} for name in ("code", "where", "detail", "fingerprint")},
+                    "properties": {
+                        **{name: {"type": "string"} for name in ("code", "where", "detail", "fingerprint")},
+                        "count": {"type": "integer", "minimum": 1},
+                    },
                 },
             },
         },

@@ -3,7 +3,7 @@
 It speaks ASGI without a framework in between: this is where every alert passes, and where a storm arrives.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 from urllib import parse
 
@@ -40,9 +40,10 @@ class _Request(NamedTuple):
 class Door:
     """Takes deliveries in.
 
-    ``decide`` may be replaced at any time, for example by reloaded rules: each delivery is decided as a whole by
-    what it was when the delivery was read. ``clock`` gives microseconds since the epoch. ``seen`` remembers what
-    senders call their deliveries; without it, one that is sent again is folded in again, which changes nothing.
+    ``decide`` may be replaced at any time, for example by reloaded rules, and with it ``labels_named``, the labels that
+    rules name: each delivery is decided as a whole by what they were when the delivery was read. ``clock`` gives
+    microseconds since the epoch. ``seen`` remembers what senders call their deliveries; without it, one that is sent
+    again is folded in again, which changes nothing.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Door:
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self.decide = decide
+        self.labels_named: Callable[[], Collection[str]] = frozenset
         known = known or senders.Senders()
         self._desks = {PREFIX + name: desks.Desk(endpoint, known) for name, endpoint in endpoints.items()}
         for name, endpoint in endpoints.items():
@@ -210,7 +212,7 @@ class Door:
         )
 
     def _decide(self, one: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
-        parsed = one.desk.read(one.body, one.headers, one.now, self._limits)
+        parsed = one.desk.read(one.body, one.headers, one.now, self._limits, self.labels_named)
         decide = self.decide
         return parsed, [(alert, decide(alert, one.now)) for alert in parsed.alerts]
 

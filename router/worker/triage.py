@@ -12,6 +12,7 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
+from router.domain import notices as noticing
 from router.store import codec, errors, gate, keys, stream
 from router.store import incidents as incident_store
 from router.telemetry import log, tracing
@@ -32,6 +33,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     identity: str
     received_at: int
     trace: str = ""
+    notices: tuple[noticing.Notice, ...] = ()
 
 
 class Triage:
@@ -115,7 +117,11 @@ class Triage:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
                 trace = spans.enter_context(span).traceparent
             at = delivery.received_at
-            arrivals += [Arrival(one, one.alert.identity, at, trace) for one in deliveries.unpack(delivery)]
+            noticed = noticing.by_fingerprint(delivery.notices)
+            arrivals += [
+                Arrival(one, one.alert.identity, at, trace, noticed(one.alert.fingerprint))
+                for one in deliveries.unpack(delivery)
+            ]
         return arrivals, readable
 
     async def _fold_all(self, arrivals: list[Arrival]) -> None:
@@ -157,6 +163,7 @@ class Triage:
         if after is held.incident:
             return None
         events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)
+        events += timeline.noticed((notice for arrival in group for notice in arrival.notices), held.read_at)
         return incident_store.Change(after, held.version, visible(held.incident, after), events)
 
     async def _commit(self, changes: list[incident_store.Change], unchanged: list[incident_store.Held]) -> set[str]:

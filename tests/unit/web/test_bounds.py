@@ -1,14 +1,17 @@
 """How much one request may be: each bound just reached, and just passed."""
 
+import contextlib
 import gzip
 import json
 import random
+import time
 import zlib
 
 import msgspec
 import pytest
 
 from router.domain import alert as alerts
+from router.domain import notices
 from router.sources import base, registry
 from router.web import bounds, problems
 from tests.unit.web import asking
@@ -81,32 +84,67 @@ def test_alerts_within_the_bounds_are_left_as_they_are():
     assert bounds.within(parsed, LARGE, LIMITS) == parsed
 
 
-def test_more_alerts_than_the_bound_are_not_read():
-    bounds.within(base.Parsed([one()] * 3), b"", LIMITS)
-    with pytest.raises(base.Unparsable, match=r"4 alerts .* 3 are read \(web.max_alerts\)"):
-        bounds.within(base.Parsed([one()] * 4), b"", LIMITS)
+def test_more_alerts_than_the_limit_are_cut_and_said():
+    found = bounds.within(base.Parsed([one(fingerprint=str(n)) for n in range(5)]), b"", LIMITS)
+    assert [alert.fingerprint for alert in found.alerts] == ["0", "1", "2"]
+    (notice,) = found.notices
+    assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("alerts_truncated", "alerts", "", 2)
+    assert "5 alerts arrived, and the first 3 are read (web.max_alerts)" in notice.detail
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"labels": {str(number): "v" for number in range(5)}}, "has 5 labels"),
-        ({"labels": {"host": "v" * 101}}, "the label 'host'"),
-        ({"labels": {"n" * 101: "v"}}, "the label 'nnn"),
-        ({"labels": {"host": "ü" * 51}}, "longer than 100 bytes"),
-        ({"fingerprint": "f" * 101}, "has a fingerprint"),
-    ],
-)
-def test_an_alert_whose_labels_are_beyond_the_bounds_is_set_aside_and_those_beside_it_are_taken(changes, said):
-    bad = one(**changes)
-    good = one(fingerprint="good")
-    found = bounds.within(base.Parsed([bad, good]), LARGE, LIMITS)
-    assert found.alerts == [good]
-    assert found.rejected is not None
-    assert said in found.rejected.problem
-    assert found.rejected.body == LARGE
-    with pytest.raises(base.Unparsable, match="labels: "):
-        bounds.within(base.Parsed([bad]), LARGE, LIMITS)
+def test_labels_that_rules_name_are_kept_before_others():
+    """Without them no rule would match the alert, or it would join another incident."""
+    many = {"a": "1", "b": "2", "c": "3", "team": "web", "severity": "critical", "zone": "eu"}
+    found = bounds.within(base.Parsed([one(labels=many)]), LARGE, LIMITS, lambda: {"team", "zone"})
+    assert found.alerts[0].labels == {"a": "1", "team": "web", "severity": "critical", "zone": "eu"}
+    (notice,) = found.notices
+    assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("labels_truncated", "labels", "f", 2)
+    assert "6 arrived, and 4 are kept (web.max_labels); left out: 'b', 'c'" in notice.detail
+
+
+def test_annotations_beyond_the_limit_are_cut_too():
+    found = bounds.within(base.Parsed([one(annotations={str(n): "v" for n in range(9)})]), LARGE, LIMITS)
+    assert list(found.alerts[0].annotations) == ["0", "1", "2", "3"]
+    assert "left out: '4', '5', '6', '7', '8'" in found.notices[0].detail
+
+
+@pytest.mark.parametrize("place", ["value", "name", "fingerprint"])
+def test_texts_that_tell_alerts_apart_stay_distinct_when_cut(place):
+    """A fingerprint, or a value that rules group by, is never cut into that of another alert."""
+
+    def long(ending: str) -> alerts.Alert:
+        text = "ü" * 60 + ending
+        if place == "fingerprint":
+            return one(fingerprint=text)
+        return one(labels={"host": text} if place == "value" else {text: "v"})
+
+    first, same, other = bounds.within(base.Parsed([long("a"), long("a"), long("b")]), LARGE, LIMITS).alerts
+    assert first == same != other
+    texts = [first.fingerprint, *first.labels, *first.labels.values()]
+    assert all(len(text.encode()) <= 100 for text in texts)
+    assert any(text.startswith("ü" * 32 + "…") for text in texts)
+
+
+def test_cut_texts_are_said_once_for_each_alert():
+    long = one(labels={"host": "v" * 101, "other": "v" * 102}, severity="s" * 200)
+    (notice,) = bounds.within(base.Parsed([long, one(fingerprint="g")]), LARGE, LIMITS).notices
+    assert (notice.code, notice.where, notice.fingerprint, notice.count) == ("value_truncated", "labels.host", "f", 3)
+    assert notice.detail == "101 bytes, and at most 100 are kept (web.max_value_bytes); and 2 more texts"
+
+
+def test_notices_are_bounded_and_the_rest_counted():
+    limits = bounds.Bounds(alerts=1000, labels=1)
+    many = [one(fingerprint=str(n), labels={"a": "1", "b": "2"}) for n in range(500)]
+    found = bounds.within(base.Parsed(many), LARGE, limits)
+    assert len(found.notices) == notices.MOST_OF_A_CODE + 1
+    assert sum(notice.count for notice in found.notices) == 500
+    assert found.notices[-1].detail == f"{500 - notices.MOST_OF_A_CODE} more changes of this kind"
+
+
+def test_notices_of_the_source_are_kept():
+    said = notices.Notice("time_unreadable", "starts_at", "the time of receipt stands in", "f")
+    found = bounds.within(base.Parsed([one()], notices=(said,)), b"", LIMITS)
+    assert found.notices == (said,)
 
 
 def test_long_annotations_and_titles_are_cut_at_a_letter_s_end_and_long_links_left_out():
@@ -115,6 +153,28 @@ def test_long_annotations_and_titles_are_cut_at_a_letter_s_end_and_long_links_le
     assert cut.annotations == {"text": "ü" * 48 + "…", "short": "s"}
     assert len(cut.annotations["text"].encode()) <= 100
     assert (cut.title, cut.link) == ("t" * 97 + "…", "")
+
+
+def test_values_are_counted_before_they_are_parsed_but_not_those_in_texts():
+    bounds.not_too_many_values(json.dumps({"a": [{}] * 97}).encode(), 100 + 97)
+    bounds.not_too_many_values(json.dumps({"a": ',[{"\\' * 1000, "b": "\\", "c": [1, 2]}).encode(), 10)
+    with pytest.raises(base.Unparsable, match=r"holds 200 values, and at most 199 are read"):
+        bounds.not_too_many_values(json.dumps([{}] * 100).encode(), 199)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" + b"{}," * 5_000_000 + b"{}]", b'"' + b'\\"' * 8_000_000 + b'"', b'["[",' * 3_000_000, b"[" * 16_000_000],
+    ids=["objects", "escapes", "brackets in texts", "depth"],
+)
+def test_sixteen_mebibytes_of_anything_are_measured_quickly(body):
+    begun = time.process_time()
+    for check in (bounds.not_too_many_values, bounds.not_too_deep):
+        with contextlib.suppress(base.Unparsable):
+            check(body, 32 if check is bounds.not_too_deep else bounds.Bounds().values)
+            continue
+        break
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(("name", "pack"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])

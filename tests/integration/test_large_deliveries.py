@@ -1,0 +1,137 @@
+"""Deliveries as the largest outages make them: each opens its incidents, and says what of it was cut."""
+
+import asyncio
+import gzip
+import json
+
+import httpx
+import pytest
+
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import quarantine, stream
+from router.web import app, bounds, serve, webhooks
+from tests.integration import stage
+
+NOW = 1_772_450_000_000_000
+
+
+def alert(number: int, **labels: str) -> dict:
+    return {
+        "status": "firing",
+        "labels": {"alertname": "TargetDown", "instance": f"host-{number}:9100", **labels},
+        "annotations": {"summary": "Target is down", "description": "x" * 300},
+        "startsAt": "2026-03-02T12:00:00Z",
+        "fingerprint": f"{number:016x}",
+    }
+
+
+def body(*alerts: dict) -> bytes:
+    return json.dumps({"version": "4", "alerts": alerts}).encode()
+
+
+def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None = None) -> None:
+    """Serve the webhooks of a source, and tell ``story`` where; it folds with a worker of its own."""
+
+    def decide(one, _now):
+        key = "all" if one_incident else one.fingerprint
+        return decision.Decision(key, severity.Severity.MAJOR, stage.rule())
+
+    async def main(connection) -> None:
+        door = webhooks.Door(
+            {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
+            decide,
+            inbox=stream.Inbox(connection),
+            quarantine=quarantine.Quarantine(connection),
+            clock=lambda: NOW,
+            randomness=stage.NoJitter(),
+            limits=limits,
+        )
+        door.labels_named = lambda: frozenset({"zz_team"})
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, port.set_result))
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}", timeout=60) as http:
+                await story(http, stage.Stage(connection))
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    with_redis(main)
+
+
+async def post(http: httpx.AsyncClient, content: bytes, **headers: str) -> dict:
+    answer = await http.post("/v1/webhooks/am", content=content, headers=headers)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+async def told(on: stage.Stage, key: str) -> list[str]:
+    return [event.text for event in await on.incidents.timeline(key) if event.what == "notice"]
+
+
+def test_a_delivery_of_more_alerts_than_are_read_opens_its_incident_and_says_so(with_redis):
+    async def story(http, on):
+        answer = await post(http, body(*map(alert, range(1001))))
+        assert len(answer["alerts"]) == 1000
+        assert [(one["code"], one["count"]) for one in answer["notices"]] == [("alerts_truncated", 1)]
+        await on.fold()
+        assert (await on.incident("all")).still_fires == 1000
+        assert await told(on, "all") == [
+            "alerts_truncated: alerts: 1001 alerts arrived, and the first 1000 are read (web.max_alerts)."
+        ]
+
+    play(with_redis, story, limits=bounds.Bounds(alerts=1000))
+
+
+def test_an_alert_with_too_many_labels_opens_its_incident_with_those_that_rules_name(with_redis):
+    async def story(http, on):
+        many = {f"l{number:02}": "v" for number in range(70)}
+        answer = await post(http, body(alert(1, zz_team="web", a_long="x" * 5000, **many)))
+        assert [one["code"] for one in answer["notices"]] == ["labels_truncated", "value_truncated"]
+        await on.fold()
+        opened = (await on.incident("all")).opening_alert
+        assert len(opened.labels) == 64
+        assert (opened.labels["alertname"], opened.labels["zz_team"]) == ("TargetDown", "web")
+        assert len(await told(on, "all")) == 2
+
+    play(with_redis, story)
+
+
+def test_repeats_of_a_cut_delivery_add_nothing_to_the_timeline(with_redis):
+    async def story(http, on):
+        for _ in range(3):
+            await post(http, body(*map(alert, range(6))))
+            await on.fold()
+        assert len(await told(on, "all")) == 1
+
+    play(with_redis, story, limits=bounds.Bounds(alerts=5))
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_a_delivery_of_twenty_thousand_alerts_of_one_incident_is_read_whole(with_redis, packed):
+    async def story(http, on):
+        content = body(*map(alert, range(20_000)))
+        assert len(content) > 8 * 1024 * 1024
+        if packed:
+            answer = await post(http, gzip.compress(content, 1), **{"content-encoding": "gzip"})
+        else:
+            answer = await post(http, content)
+        assert len(answer["alerts"]) == 20_000
+        assert "notices" not in answer
+        await on.fold()
+        incident = await on.incident("all")
+        assert incident.still_fires + incident.unheld == 20_000
+
+    play(with_redis, story)
+
+
+def test_a_delivery_of_twenty_thousand_incidents_opens_every_one(with_redis):
+    async def story(http, on):
+        await post(http, body(*map(alert, range(20_000))))
+        await on.fold()
+        names = [f"{number:016x}" for number in range(20_000)]
+        held = await on.incidents.read(names)
+        assert sum(one.incident.status == "open" for one in held.values()) == 20_000
+
+    play(with_redis, story, one_incident=False)

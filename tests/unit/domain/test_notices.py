@@ -1,0 +1,42 @@
+"""Notices: bounded in number, and told in the timeline of the incidents that they concern."""
+
+from router.domain import notices, timeline
+
+LABELS = notices.Notice("labels_truncated", "labels", "65 arrived, and 64 are kept", "f", 1)
+ALERTS = notices.Notice("alerts_truncated", "alerts", "1001 arrived, and the first 1000 are read", "", 1)
+
+
+def test_few_notices_stay_as_they_are():
+    assert notices.bounded([LABELS, ALERTS]) == (LABELS, ALERTS)
+
+
+def test_many_notices_of_a_code_are_counted_and_others_kept():
+    found = notices.bounded([*[LABELS] * 1000, ALERTS])
+    assert found[-2:] == (
+        ALERTS,
+        notices.Notice("labels_truncated", "alerts", "980 more changes of this kind", count=980),
+    )
+    assert len(found) == notices.MOST_OF_A_CODE + 2
+
+
+def test_an_alert_has_its_own_notices_and_those_of_its_delivery():
+    of = notices.by_fingerprint((LABELS, ALERTS))
+    assert of("f") == (ALERTS, LABELS)
+    assert of("other") == (ALERTS,)
+
+
+def test_one_event_of_each_code_is_told():
+    """However many alerts of a delivery are folded at once, and though each carries the notices of the delivery."""
+    other = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "g", 6)
+    cut, labels = timeline.noticed([ALERTS, LABELS, ALERTS, other, ALERTS], 7)
+    assert (cut.at, cut.what, cut.text) == (
+        7,
+        "notice",
+        "alerts_truncated: alerts: 1001 arrived, and the first 1000 are read.",
+    )
+    assert labels.text == "labels_truncated: labels of f: 65 arrived, and 64 are kept (7 changes in all)."
+    assert labels.detail == {"code": "labels_truncated", "count": 7, "where": "labels", "alert": "f"}
+
+
+def test_nothing_is_told_without_notices():
+    assert timeline.noticed([], 7) == []
