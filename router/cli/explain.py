@@ -15,13 +15,14 @@ from router.assembly import pages, parts, running
 from router.cli import reaching, starting
 from router.documents import nearest
 from router.domain import alert as alerts
-from router.management import actions, bodies, shown
+from router.management import actions, bodies, models, shown
 from router.rules import explain as explaining
 from router.sources import base
 from router.store import archive
 from router.web import bounds
 
 Format = Literal["text", "json"]
+_AT_DEADLINE = {"publish": "published automatically", "dismiss": "dismissed"}
 _LONGEST = 200  # Characters of a value that are shown; the JSON has all of them.
 
 
@@ -184,21 +185,35 @@ def _leaf(branch: tree.Tree, told: explaining.Told) -> None:
 
 def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
     if one.get("ignored"):
-        root.add(f"[yellow]ignored:[/] {_shown(one['ignored'])}")
+        ignored = root.add(f"[yellow]ignored:[/] {_shown(one['ignored'])}")
+        _muting(ignored, one)
         return
     outcome = root.add(f"[bold]{_shown(one.get('severity', ''))}[/] incident {_shown(one.get('incident_key', ''))}")
     if one["timing"]:
         outcome.add(", ".join(f"{key} {value}" for key, value in one["timing"].items()))
+    _muting(outcome, one)
     posts = msgspec.convert(one.get("posts", []), list[explaining.Post])
     if not posts:
         outcome.add("[dim]appears nowhere[/]")
     for post in posts:
-        words = {"review": "waits for a person at", "auto": "is posted at", "shadow": "is only written down for"}
-        branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_shown(post.destination)}[/]")
+        words = {"review": "awaits approval at", "auto": "is posted at", "shadow": "is only written down for"}
+        deadline = f"; after {post.within} it is {_AT_DEADLINE[post.then]}" if post.then else ""
+        branch = outcome.add(f"{words.get(post.publish, 'opens at')} [bold]{_shown(post.destination)}[/]{deadline}")
         for name, value in post.fields.items():
             branch.add(
                 f"{_shown(name)}: {_shown(value if isinstance(value, str) else msgspec.json.encode(value).decode())}"
             )
+
+
+def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:
+    """What mutes the alert, now or later, and what it mutes itself."""
+    for key in one.get("muted_while", ()):
+        outcome.add(f"muted while {_shown(key)} fires")
+    for start, end, name in one.get("mute_windows", ()):
+        times = " to ".join(starting.moment(models.at(moment)) for moment in (start, end))
+        outcome.add(f"muted during {_shown(name)}: {times}")
+    for key in one.get("inhibits", ()):
+        outcome.add(f"while it fires, it supports {_shown(key)}")
 
 
 def _shown(text: str) -> str:

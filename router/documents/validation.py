@@ -18,6 +18,7 @@ _PLAINER = {
     "string_type": "a text is needed here; a number becomes one in quotes",
     "bool_parsing": "true or false is needed here",
     "bool_type": "true or false is needed here",
+    "too_short": "at least one entry is needed here",
 }
 
 

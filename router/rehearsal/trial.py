@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from router.documents import problem as problems
 from router.documents import quantities
@@ -12,11 +12,13 @@ from router.domain import decision as decisions
 from router.domain import publication as publications
 from router.rehearsal import world
 from router.rules import cases
+from router.worker import reviews
 
 Make = Callable[[int], world.World]
 """Makes an empty world whose clock stands at a time, microseconds since the epoch."""
 
 _SECOND = 1_000_000
+_NO_END = 10 * 365 * 24 * 60 * 60 * _SECOND
 
 
 class Result(NamedTuple):
@@ -52,16 +54,29 @@ def run(case: cases.Case, make: Make) -> Result:
             (decision,) = playing.arrive([_alert(arrival, playing.now, fires)])
             found += _check_alert(case, step.place, decision)
         else:
-            person = case.shape.people[step.place]
-            if not playing.approve(person.approve):
-                found.append(
-                    case.problem(
-                        f'nothing waits for review at "{person.approve}" then', "people", step.place, "approve"
-                    )
-                )
+            found += _act(case, step.place, playing)
     playing.move_to(start + _end(case.shape))
     found += _check_whole(case, playing, start)
     return Result(case, tuple(found), tuple(playing.calls), start)
+
+
+def _act(case: cases.Case, index: int, playing: world.World) -> Iterator[problems.Problem]:
+    """Do what a reviewer or an operator does; what can't be done is a problem."""
+    action = case.shape.people[index]
+    if action.silence is not None:
+        playing.silence(action.matchers, playing.now + (action.for_ or _NO_END))
+    elif action.end_silence is not None:
+        if not playing.end_silence(action.matchers):
+            yield case.problem("no such silence is active then", "people", index, "end_silence")
+    elif action.freeze is not None:
+        playing.freeze(action.freeze)
+    elif action.thaw is not None:
+        playing.freeze("")
+    elif action.destination is not None:
+        kind: Literal["approved", "dismissed"] = "dismissed" if action.dismiss is not None else "approved"
+        if not playing.decide(action.destination, reviews.Word(kind, "somebody", fields=action.fields)):
+            message = f'nothing awaits approval at "{action.destination}" then'
+            yield case.problem(message, "people", index, action.verb)
 
 
 def _steps(shape: cases.CaseShape) -> list[_Step]:

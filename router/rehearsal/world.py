@@ -4,6 +4,7 @@ Rules, folding, timing and the plan are the router's own; only the store is a di
 asked. The clock is moved by whoever plays.
 """
 
+import dataclasses
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -12,12 +13,14 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
-from router.domain import fold, plan, review, silence, timing
+from router.domain import fold, plan, review, timing
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import severity as severities
-from router.worker import desire, outcome, perform, triage
+from router.domain import silence as silences
+from router.rehearsal import muting
+from router.worker import desire, outcome, perform, reviews, triage
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
 
@@ -84,12 +87,15 @@ class World:
         self._desires = desire.Desires(render)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
+        self._muting = muting.Muting(self.incidents)
         self._timers: list[tuple[int, str]] = []
+        self._reviews: list[tuple[int, str]] = []
         self._numbers = itertools.count(1)
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Take one delivery in; returns what was decided of each of its alerts."""
         routed = [decisions.Routed(alert, self._decide(alert, self.now)) for alert in arrived]
+        self._muting.heard(routed)
         groups: dict[str, list[decisions.Routed]] = {}
         for one in routed:
             key = self._home(one)
@@ -104,36 +110,63 @@ class World:
                 episode=self._episode(),
                 accepted_at=self.now,
                 reuse=True,
-                muting=self._muting(groups),
+                muting=self._muting.among(groups),
             )
             self._becomes(before, folded)
         return [one.decision for one in routed]
 
     def move_to(self, moment: int) -> None:
         """Let time pass until a moment; what falls due meanwhile happens when it falls due."""
-        while self._timers and self._timers[0][0] <= moment:
-            due, key = heapq.heappop(self._timers)
-            before = self.incidents[key]
-            if timing.due(before) != due:
-                continue  # It was put off, or is over: another timer stands for it, or none.
-            self.now = max(self.now, due)
-            heard = fold.unmute(before, self._muting({}), now=self.now, episode=self._episode())
-            self._becomes(before, timing.settle(heard, now=self.now, episode=self._episode()))
+        while (due := min(self._timers[:1] + self._reviews[:1], default=(moment + 1, "")))[0] <= moment:
+            if self._timers and self._timers[0] == due:
+                heapq.heappop(self._timers)
+                self._timer(*due)
+            else:
+                heapq.heappop(self._reviews)
+                self.now = max(self.now, due[0])
+                self._reconcile(self.incidents[due[1]])
         self.now = max(self.now, moment)
 
-    def approve(self, destination: str) -> int:
-        """Let everything be shown that waits for a person there; returns how much waited."""
-        waited = 0
-        if not self._places[destination].kind.public:
-            return waited
-        for incident in list(self.incidents.values()):
-            target = _target(incident, destination)
-            if target is None or target.publish != "review" or destination in incident.verdicts:
-                continue
-            waited += 1
-            verdicts = {**incident.verdicts, destination: self._approval()}
+    def _timer(self, due: int, key: str) -> None:
+        before = self.incidents[key]
+        if timing.due(before) != due:
+            return  # It was put off, or is over: another timer stands for it, or none.
+        self.now = max(self.now, due)
+        heard = fold.unmute(before, self._muting.among({}), now=self.now, episode=self._episode())
+        self._becomes(before, timing.settle(heard, now=self.now, episode=self._episode()))
+
+    def decide(self, destination: str, word: reviews.Word) -> int:
+        """Decide everything that awaits approval at a destination; returns how many publications that were."""
+        awaiting = [one for one in self.awaiting() if one.destination == destination]
+        for seen in awaiting:
+            incident = self.incidents[seen.incident]
+            verdicts = {**incident.verdicts, destination: reviews.verdict(seen, word, self.now)}
             self._becomes(incident, msgspec.structs.replace(incident, verdicts=verdicts))
-        return waited
+        return len(awaiting)
+
+    def awaiting(self) -> list[reviews.Review]:
+        """Everything that awaits approval now."""
+        return [
+            one
+            for incident in list(self.incidents.values())
+            for one in reviews.waiting(
+                incident, self._publications.get(incident.key, []), self._places, self._desires, self.now
+            )
+        ]
+
+    def silence(self, matchers: Iterable[silences.Matcher], ends_at: int) -> None:
+        """Add a silence that lasts until a moment (microseconds)."""
+        self._muting.silence(tuple(matchers), self.now, ends_at)
+
+    def end_silence(self, matchers: Iterable[silences.Matcher]) -> int:
+        """End the silences with these matchers; returns how many of them held."""
+        return self._muting.end_silence(tuple(matchers), self.now)
+
+    def freeze(self, reason: str) -> None:
+        """Stop all public posts until thawed; an empty reason thaws."""
+        self._desires = dataclasses.replace(self._desires, policy=desire.Policy(frozen=reason))
+        for incident in list(self.incidents.values()):
+            self._reconcile(incident)
 
     def _home(self, routed: decisions.Routed) -> str:
         """The incident that an alert belongs to: the one that holds it already, else the one that was decided."""
@@ -144,19 +177,6 @@ class World:
         if routed.alert.status == "firing" and key:
             self._homes[identity] = key
         return key
-
-    def _muting(self, groups: Mapping[str, list[decisions.Routed]]) -> silence.Muting:
-        """What is not heard of: nobody makes silences here, but incidents inhibit others."""
-
-        def muting(routed: decisions.Routed, now: int) -> silence.Mute | None:
-            for key in routed.decision.while_open:
-                known = self.incidents.get(key)
-                fires = known is not None and known.status != "closed" and not known.quiet_since
-                if fires or any(one.alert.status == "firing" for one in groups.get(key, ())):
-                    return silence.Mute(now + silence.RECHECK, f"incident {key}")
-            return None
-
-        return muting
 
     def _approval(self) -> review.Verdict:
         """Somebody's word on the whole episode."""
@@ -205,12 +225,15 @@ class World:
 
     def _reconcile(self, incident: incidents.Incident) -> None:
         known = desire.with_missing(incident, self._publications.get(incident.key, []))
+        rests: list[plan.Rest] = []
         for _ in range(len(known) + 1):
             before = list(known)
             rests = [self._advance(incident, known, position) for position in range(len(known))]
             if known == before or not any(rest.waits_for == "sibling" for rest in rests):
                 break
         self._publications[incident.key] = [one for one in known if not one.settled]
+        for moment in {rest.until for rest in rests if rest.waits_for == "person" and rest.until > self.now}:
+            heapq.heappush(self._reviews, (moment, incident.key))
 
     def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Rest:
         """Every step that the plan wants of one publication, which is written back into the list."""
@@ -219,10 +242,22 @@ class World:
             place = self._places[publication.destination]
             desired = self._desires.of(incident, publication, known, place)
             step = plan.plan(desired, publication, now=self.now)
+            if isinstance(step, plan.Rest) and (waits := self._awaits(publication, desired, step)) is not publication:
+                known[position] = waits
+                continue
             if not isinstance(step, plan.Act):
                 break
             known[position] = self._perform(incident, publication, step.kind, desired)
         return step if isinstance(step, plan.Rest) else plan.Rest("too many steps in a row")
+
+    def _awaits(
+        self, publication: publications.Publication, desired: publications.Desired, step: plan.Rest
+    ) -> publications.Publication:
+        """Note what begins to await approval, since deadlines count from then; the same object if nothing changes."""
+        digest = plan.review_of(desired, step)
+        if digest and publication.waits_of != digest:
+            return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
+        return publication
 
     def _perform(
         self,
@@ -252,9 +287,3 @@ class World:
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
         return outcome.done(begun, operation, operations.Seen(identity, _STATES[kind]), self.now)
-
-
-def _target(incident: incidents.Incident, destination: str) -> decisions.Target | None:
-    if incident.status != "open" or incident.response is None:
-        return None
-    return next((one for one in incident.response.targets if one.destination == destination), None)

@@ -1,9 +1,9 @@
-"""Reads the ``tests:`` of rule files: alerts on a clock, what people do meanwhile, what is expected of the rules."""
+"""Reads the ``tests:`` of rule files: alerts on a clock, what people do, and what is expected of the rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
 import pydantic
 
@@ -11,6 +11,7 @@ from router.documents import load as documents
 from router.documents import nearest, quantities
 from router.documents import problem as problems
 from router.domain import publication as publications
+from router.domain import silence as silences
 from router.rules import known, part
 
 Severity = Literal["critical", "major", "minor", "info"]
@@ -54,13 +55,76 @@ class Arrival(pydantic.BaseModel):
     expect: Decided | None = pydantic.Field(default=None, description="what is expected of this alert's decision")
 
 
-class Approval(pydantic.BaseModel):
-    """What a person does."""
+Verb = Literal["approve", "edit", "dismiss", "silence", "end_silence", "freeze", "thaw"]
+_VERBS: tuple[Verb, ...] = get_args(Verb)
+
+
+class Action(pydantic.BaseModel):
+    """What a reviewer or an operator does: one of ``Verb``."""
 
     model_config = _STRICT
 
     at: quantities.Duration = pydantic.Field(default=0, description="when, counted from the start")
-    approve: str = pydantic.Field(description="the destination where everything that waits is approved")
+    approve: str | None = pydantic.Field(
+        default=None, description="the destination where everything that awaits approval is approved"
+    )
+    edit: str | None = pydantic.Field(
+        default=None, description="the destination where it is approved with the texts in fields"
+    )
+    fields: dict[str, Any] = pydantic.Field(default={}, description="with edit: the fields that take the rule's place")
+    dismiss: str | None = pydantic.Field(
+        default=None, description="the destination where everything that awaits approval is dismissed"
+    )
+    silence: list[str] | None = pydantic.Field(
+        default=None, min_length=1, description="the matchers of a silence that begins, as in silences add"
+    )
+    for_: quantities.Duration = pydantic.Field(
+        default=0, alias="for", description="with silence: how long it lasts; until it is ended if absent"
+    )
+    end_silence: list[str] | None = pydantic.Field(
+        default=None, min_length=1, description="the matchers of a silence that ends"
+    )
+    freeze: str | None = pydantic.Field(
+        default=None, min_length=1, description="why all public posts are stopped from then on"
+    )
+    thaw: Annotated[Literal["true"] | None, pydantic.WithJsonSchema({"const": True})] = pydantic.Field(
+        default=None, description="true: public posts go out again"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _just_one(self) -> Self:
+        if len(self._named()) != 1:
+            raise ValueError(f"name one action: {', '.join(_VERBS)}")
+        if bool(self.fields) != (self.edit is not None):
+            raise ValueError('"edit" and "fields" need one another')
+        if self.for_ and self.silence is None:
+            raise ValueError('"for" needs "silence"')
+        return self
+
+    @pydantic.field_validator("silence", "end_silence")
+    @classmethod
+    def _readable(cls, matchers: list[str] | None) -> list[str] | None:
+        for text in matchers or ():
+            silences.matcher(text)  # Its error is a ValueError with a message for users.
+        return matchers
+
+    def _named(self) -> list[Verb]:
+        return [verb for verb in _VERBS if getattr(self, verb) is not None]
+
+    @property
+    def verb(self) -> Verb:
+        """What is done."""
+        return self._named()[0]
+
+    @property
+    def destination(self) -> str | None:
+        """Where a decision on a review is made; None for what is about no destination."""
+        return self.approve or self.edit or self.dismiss
+
+    @property
+    def matchers(self) -> tuple[silences.Matcher, ...]:
+        """The matchers of the silence that begins or ends."""
+        return tuple(silences.matcher(text) for text in self.silence or self.end_silence or ())
 
 
 class Operation(pydantic.BaseModel):
@@ -108,7 +172,7 @@ class CaseShape(pydantic.BaseModel):
         default=_START, description="when the clock begins; a Monday at noon UTC if absent"
     )
     alerts: list[Arrival] = pydantic.Field(min_length=1, description="the alerts, in any order")
-    people: list[Approval] = pydantic.Field(default=[], description="what people do meanwhile")
+    people: list[Action] = pydantic.Field(default=[], description="what reviewers and operators do meanwhile")
     until: quantities.Duration = pydantic.Field(default=0, description="let the time pass until then")
     expect: Expected = pydantic.Field(default=Expected(), description="what is expected")
 
@@ -155,7 +219,8 @@ def _destinations_exist(at: part.Part, shape: CaseShape, destinations: known.Des
 
 def _named(shape: CaseShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for index, person in enumerate(shape.people):
-        yield ("people", index, "approve"), person.approve
+        if person.destination is not None:
+            yield ("people", index, person.verb), person.destination
     expected: Mapping[tuple[str | int, ...], Decided | None] = {
         ("expect",): shape.expect,
         **{("alerts", index, "expect"): alert.expect for index, alert in enumerate(shape.alerts)},

@@ -91,7 +91,7 @@ def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Unus
     rate = severity.severity if isinstance(severity, rating.Mapped) else words.severity
     # A folder that stands apart may be left out for now, and with it a rule that another one names.
     muting = tuple(keys.joining(by_name[name]) for name in rule.inhibited_by if name in by_name)
-    made = decide.Unusual(ignored, rate, muting)
+    made = decide.Unusual(ignored, rate, muting, rule.mute_during)
     return None if made == decide.Unusual() else made
 
 

@@ -11,7 +11,7 @@ import msgspec
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import severity as severities
-from router.rules import checks, fields, words
+from router.rules import checks, fields, intervals, mute_windows, words
 from router.rules.conditions import matches
 
 Group = Callable[[str, alerts.Alert], str]
@@ -25,12 +25,13 @@ class Unusual:
     """What few rules say, kept apart so that the others don't pay for it.
 
     ``ignored`` is the decision of a rule whose alerts are ignored, ``rate`` tells the severity where it depends on
-    the alert, ``while_open`` the incidents while which it is not heard of.
+    the alert, ``while_open`` the incidents while which it is not heard of, ``mute_during`` the times at which it isn't.
     """
 
     ignored: decisions.Decision | None = None
     rate: Rate = words.severity
     while_open: tuple[Callable[[alerts.Alert], str], ...] = ()
+    mute_during: tuple[intervals.Named, ...] = ()
 
 
 @dataclass(slots=True)
@@ -186,7 +187,7 @@ def chained(best: Candidate | None, found: Found) -> list[Candidate]:
     return [*chain, best] if best is not None else chain
 
 
-def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Response) -> decisions.Decision:
+def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Response, now: int) -> decisions.Decision:
     """Name and key are the first rule's; the severity is the highest that any of the rules gives.
 
     A rule that ignores its alerts takes nothing back: where an earlier one has opened something, it only ends the
@@ -205,6 +206,9 @@ def decision(alert: alerts.Alert, chain: list[Candidate], response: decisions.Re
         max(_severity(candidate, alert) for candidate in chain),
         response,
         while_open=tuple(join(alert) for join in muting),
+        mute_windows=mute_windows.of(
+            [one for each in chain if each.unusual is not None for one in each.unusual.mute_during], now
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import identity
@@ -45,16 +46,23 @@ class Looked(msgspec.Struct, frozen=True, omit_defaults=True):
 class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     """What would be sent to one destination, with every text rendered.
 
-    ``publish`` matters where customers see it, and is empty elsewhere.
+    ``publish`` matters where customers see it, and is empty elsewhere. A review ends after ``within`` (as ``15m``; it
+    has no end if empty), and ``then`` says whether the post is published or dismissed.
     """
 
     destination: str
     fields: dict[str, Any]
     publish: str = ""
+    within: str = ""
+    then: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why an alert means what it does. ``not_reached`` counts the rules behind the one that ended the search."""
+    """Why an alert means what it does. ``not_reached`` counts the rules behind the one that ended the search.
+
+    The alert is muted while an incident or an inhibition of one of the keys ``muted_while`` fires, and during
+    ``mute_windows``. While it fires, it mutes others by the keys ``inhibits``.
+    """
 
     alert: alerts.Alert
     version: str
@@ -66,6 +74,9 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     severity: str = ""
     timing: decisions.Timing = decisions.Timing()
     posts: tuple[Post, ...] = ()
+    muted_while: tuple[str, ...] = ()
+    mute_windows: tuple[decisions.MuteWindow, ...] = ()
+    inhibits: tuple[str, ...] = ()
 
 
 def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
@@ -74,7 +85,14 @@ def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Itera
     decision = rules.decide(alert, now)
     response = decision.response
     if response is None:
-        return Explanation(alert, rules.version, looked, len(rules.rules) - len(looked), ignored=decision.ignored)
+        return Explanation(
+            alert,
+            rules.version,
+            looked,
+            len(rules.rules) - len(looked),
+            ignored=decision.ignored,
+            inhibits=decision.inhibits,
+        )
     return Explanation(
         alert,
         rules.version,
@@ -85,6 +103,9 @@ def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Itera
         severity=decision.severity.word,
         timing=response.timing,
         posts=tuple(_posts(alert, decision, response, now, frozenset(public))),
+        muted_while=decision.while_open,
+        mute_windows=decision.mute_windows,
+        inhibits=decision.inhibits,
     )
 
 
@@ -143,4 +164,11 @@ def _posts(
     for target in response.targets:
         publish = target.publish if target.destination in public else ""
         mapped = {"components_from": target.parts} if target.parts else {}
-        yield Post(target.destination, template.render(target.fields, context) | mapped, publish)
+        timed = publish == "review" and target.deadline
+        yield Post(
+            target.destination,
+            template.render(target.fields, context) | mapped,
+            publish,
+            quantities.shown(target.deadline) if timed else "",
+            target.at_deadline if timed else "",
+        )

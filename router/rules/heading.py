@@ -1,9 +1,9 @@
-"""Reads what a file says for all of its rules, before they are read: lists, time intervals and defaults."""
+"""Reads what a file says for all of its rules, before they are read: lists, times, inhibitions and defaults."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.rules import inherited, known, model, openings, part, schedules, sharing
+from router.rules import asking, fields, groups, inherited, inhibition, known, model, openings, part, schedules, sharing
 from router.rules.conditions import condition
 
 
@@ -14,9 +14,45 @@ def read(at: part.Part, data: Any, destinations: known.Destinations, outer: inhe
     lists = _lists(at.inside("lists"), data.get("lists"))
     named = schedules.names(at.inside("time_intervals"), data.get("time_intervals"))
     made = _defaults(at.inside("defaults").named("defaults: "), data.get("defaults"), destinations, outer)
+    known_lists = {**outer.lists, **lists}
+    inhibitions = tuple(_inhibitions(at, data.get("inhibit_rules"), known_lists))
     return inherited.Inherited(
-        made.shared, made.publish, made.fields, {**outer.lists, **lists}, {**outer.times, **named}
+        made.shared,
+        made.publish,
+        made.fields,
+        known_lists,
+        {**outer.times, **named},
+        (*outer.inhibitions, *inhibitions),
     )
+
+
+def _inhibitions(at: part.Part, listed: Any, lists: asking.Lists) -> Iterator[inhibition.Inhibition]:
+    for index, data in enumerate(listed if isinstance(listed, list) else ()):
+        inside = at.inside("inhibit_rules", index)
+        if isinstance(data, dict) and isinstance(data.get("name"), str):
+            inside = inside.named(f'inhibit rule "{data["name"]}": ')
+        before = len(inside.found)
+        shape = inside.shaped(model.InhibitShape, data)
+        if not isinstance(data, dict):
+            continue
+        source, target = (
+            asking.when(inside.inside(key), lists) if key in data else groups.When()
+            for key in ("source_match", "target_match")
+        )
+        equal = equal_fields(inside, data.get("equal"), "equal")
+        if shape is not None and len(inside.found) == before:
+            place = f"{inside.document.name}:{inside.document.place(inside.at)[0]}"
+            yield inhibition.Inhibition(shape.name, place, source, target, equal)
+
+
+def equal_fields(at: part.Part, names: Any, *path: str | int) -> tuple[fields.Field, ...]:
+    """Read the fields in which two alerts must have the same values."""
+    found = [
+        asking.field(at, name, *path, index)
+        for index, name in enumerate(names if isinstance(names, list) else ())
+        if isinstance(name, str)
+    ]
+    return tuple(dict.fromkeys(field for field in found if field is not None))
 
 
 def _lists(at: part.Part, data: Any) -> dict[str, frozenset[str]]:
@@ -53,9 +89,9 @@ def _defaults(
     if not isinstance(data, dict):
         return outer
     shared = sharing.read(at, data, shape).over(outer.shared)
-    fields = openings.defaults(at, data.get("open"), destinations, shared.public)
+    opens = openings.defaults(at, data.get("open"), destinations, shared.public)
     publish = (shape.publish if shape is not None else None) or outer.publish
-    return inherited.Inherited(shared, publish, _merged(outer.fields, fields))
+    return inherited.Inherited(shared, publish, _merged(outer.fields, opens))
 
 
 def _merged(outer: Mapping[str, Mapping[str, Any]], inner: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -72,6 +72,17 @@ def implies(narrow: condition.Condition, broad: condition.Condition) -> bool:
     return _implied_text(narrow, broad) or _implied_number(narrow, broad)
 
 
+def excludes(one: groups.Asked, other: groups.Asked) -> bool:
+    """Whether no alert can meet both conditions, as far as can be told from their words."""
+    (field, first), (other_field, second) = one, other
+    if field != other_field:
+        return False
+    for listed, asked in ((first, second), (second, first)):
+        if listed.values is not None and len(listed.values) <= _MOST_TEXTS:
+            return not any(asked.holds(text) for text in listed.values)
+    return False
+
+
 def _implied_text(narrow: condition.Condition, broad: condition.Condition) -> bool:
     match narrow, broad:
         case (starts_with.StartsWith() | ends_with.EndsWith() | contains.Contains() as asked, contains.Contains()):

@@ -1,11 +1,12 @@
-"""What a file, or the folder it stands in, says for all of its rules: ``defaults``, ``lists``, ``time_intervals``."""
+"""What a file, or the folder it stands in, says for all of its rules: ``defaults``, ``lists``, and so on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from router.domain import decision as decisions
-from router.rules import intervals, model
+from router.domain import recurrence
+from router.rules import inhibition, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,4 +17,5 @@ class Inherited:
     publish: decisions.Publish = "review"
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    times: Mapping[str, tuple[intervals.Interval, ...]] = field(default_factory=dict)
+    times: Mapping[str, tuple[recurrence.Interval, ...]] = field(default_factory=dict)
+    inhibitions: tuple[inhibition.Inhibition, ...] = ()

@@ -9,20 +9,17 @@ import re
 import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import pydantic
 
 from router.documents import nearest
+from router.domain import recurrence
 
 _MINUTE = 60_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
 WEEKDAYS = [name.lower() for name in calendar.day_name]
 MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, so that they count from 1.
-
-Range = tuple[int, int]
 
 
 def _minutes(value: Any) -> int:
@@ -46,23 +43,23 @@ def _ends(text: str) -> tuple[str, str]:
     return first, last if colon else first
 
 
-def _weekdays(value: Any) -> Range:
+def _weekdays(value: Any) -> recurrence.Range:
     first, last = (_named(end, WEEKDAYS, "day of the week") for end in _ends(str(value)))
     return first, last
 
 
-def _months(value: Any) -> Range:
+def _months(value: Any) -> recurrence.Range:
     ends = _ends(str(value))
     first, last = (int(end) if end.isdigit() else _named(end, MONTHS, "month") for end in ends)
     return _in_order(first, last, 1, 12)
 
 
-def _years(value: Any) -> Range:
+def _years(value: Any) -> recurrence.Range:
     first, last = (_number(end, "year") for end in _ends(str(value)))
     return _in_order(first, last, 1970, 9999)
 
 
-def _days_of_month(value: Any) -> Range:
+def _days_of_month(value: Any) -> recurrence.Range:
     first, last = (_number(end, "day of the month") for end in _ends(str(value)))
     if 0 in {first, last} or (first > 0) != (last > 0):
         raise ValueError("days of the month are 1:31 counted from its beginning, or -31:-1 from its end")
@@ -76,7 +73,7 @@ def _number(text: str, what: str) -> int:
         raise ValueError(f'"{text}" is no {what}') from None
 
 
-def _in_order(first: int, last: int, least: int, most: int) -> Range:
+def _in_order(first: int, last: int, least: int, most: int) -> recurrence.Range:
     if not least <= first <= last <= most:
         raise ValueError(f"a range from {least} to {most} is needed here, the smaller end first")
     return first, last
@@ -115,25 +112,25 @@ class Shape(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     times: list[TimeShape] = pydantic.Field(default=[], description="times of the day")
-    weekdays: list[Annotated[Range, pydantic.BeforeValidator(_weekdays, json_schema_input_type=str)]] = pydantic.Field(
-        default=[], description="days of the week: monday, or monday:friday"
+    weekdays: list[Annotated[recurrence.Range, pydantic.BeforeValidator(_weekdays, json_schema_input_type=str)]] = (
+        pydantic.Field(default=[], description="days of the week: monday, or monday:friday")
     )
-    days_of_month: list[Annotated[Range, pydantic.BeforeValidator(_days_of_month, json_schema_input_type=str)]] = (
-        pydantic.Field(default=[], description="days of the month: 1:5, or -3:-1 from its end")
+    days_of_month: list[
+        Annotated[recurrence.Range, pydantic.BeforeValidator(_days_of_month, json_schema_input_type=str)]
+    ] = pydantic.Field(default=[], description="days of the month: 1:5, or -3:-1 from its end")
+    months: list[Annotated[recurrence.Range, pydantic.BeforeValidator(_months, json_schema_input_type=str)]] = (
+        pydantic.Field(default=[], description="months: march, or 6:9")
     )
-    months: list[Annotated[Range, pydantic.BeforeValidator(_months, json_schema_input_type=str)]] = pydantic.Field(
-        default=[], description="months: march, or 6:9"
-    )
-    years: list[Annotated[Range, pydantic.BeforeValidator(_years, json_schema_input_type=str)]] = pydantic.Field(
-        default=[], description="years: 2030, or 2030:2032"
+    years: list[Annotated[recurrence.Range, pydantic.BeforeValidator(_years, json_schema_input_type=str)]] = (
+        pydantic.Field(default=[], description="years: 2030, or 2030:2032")
     )
     location: Annotated[Any, pydantic.BeforeValidator(_zone, json_schema_input_type=str)] = pydantic.Field(
         default=zoneinfo.ZoneInfo("UTC"), description="the time zone, as Europe/Zurich; UTC if absent"
     )
 
-    def interval(self) -> "Interval":
+    def interval(self) -> recurrence.Interval:
         """What it comes to."""
-        return Interval(
+        return recurrence.Interval(
             tuple((time.start_time, time.end_time) for time in self.times),
             tuple(self.weekdays),
             tuple(self.days_of_month),
@@ -144,52 +141,11 @@ class Shape(pydantic.BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """One interval; a ``Range`` includes both its ends, ``times`` are minutes of the day without their ends."""
+class Named:
+    """Intervals that mute, and the name that they are shown by."""
 
-    times: tuple[Range, ...]
-    weekdays: tuple[Range, ...]
-    days_of_month: tuple[Range, ...]
-    months: tuple[Range, ...]
-    years: tuple[Range, ...]
-    zone: zoneinfo.ZoneInfo
-
-    def holds(self, now: int) -> bool:
-        """Tell whether a time, microseconds since the epoch, lies within."""
-        local = (_EPOCH + timedelta(microseconds=now)).astimezone(self.zone)
-        today, minute = local.date(), local.hour * 60 + local.minute
-        if not self.times:
-            return self._has(today)
-        return any(
-            (start <= minute < end and self._has(today))
-            if start < end
-            else (minute >= start and self._has(today)) or (minute < end and self._has(today - timedelta(days=1)))
-            for start, end in self.times
-        )
-
-    def _has(self, day: date) -> bool:
-        length = calendar.monthrange(day.year, day.month)[1]
-        from_end = day.day - length - 1
-        return (
-            _within(day.month, self.months)
-            and _within(day.year, self.years)
-            and (not self.weekdays or any(_on(day.weekday(), ends) for ends in self.weekdays))
-            and (not self.days_of_month or any(_is(day.day, from_end, ends) for ends in self.days_of_month))
-        )
-
-
-def _within(value: int, ranges: tuple[Range, ...]) -> bool:
-    return not ranges or any(first <= value <= last for first, last in ranges)
-
-
-def _on(weekday: int, ends: Range) -> bool:
-    first, last = ends
-    return first <= weekday <= last if first <= last else weekday >= first or weekday <= last
-
-
-def _is(day: int, from_end: int, ends: Range) -> bool:
-    first, last = ends
-    return first <= (day if first > 0 else from_end) <= last
+    name: str
+    intervals: tuple[recurrence.Interval, ...]
 
 
 class Schedule:
@@ -197,7 +153,7 @@ class Schedule:
 
     __slots__ = ("_holds", "_minute", "intervals", "outside")
 
-    def __init__(self, intervals: tuple[Interval, ...], *, outside: bool = False) -> None:
+    def __init__(self, intervals: tuple[recurrence.Interval, ...], *, outside: bool = False) -> None:
         """Take the intervals."""
         self.intervals = intervals
         self.outside = outside

@@ -78,8 +78,15 @@ def build(
     rules: Iterable[Mapping[str, Any]], destinations: known.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
     """Make a rule set from rules as data, as they would stand under ``rules:``; raises ``Refused``."""
+    return from_document(documents.from_data({"rules": list(rules)}, "rules"), destinations, version)
+
+
+def from_document(
+    document: documents.Document, destinations: known.Destinations, version: str = "built"
+) -> ruleset.RuleSet:
+    """Make a rule set from one rule file; raises ``Refused``."""
     reader = reading.Reader(destinations)
-    made = reader.read(documents.from_data({"rules": list(rules)}, "rules"))
+    made = reader.read(document)
     reader.check_names()
     if reader.problems:
         raise Refused(reader.problems)
@@ -108,6 +115,8 @@ def _units(read: list[folders.Folder], destinations: known.Destinations) -> dict
     for one in sorted(read, key=lambda one: bool(one.unit)):
         unit = units.setdefault(one.unit, _Unit([], {}))
         reader = reading.Reader(destinations, places)
+        if one.heading is not None:
+            reader.take_inhibitions(part.Part(one.heading, (), reader.problems), one.heading.data)
         made = [rule for document in one.files for rule in reader.read(document, inherits[one.name][0])]
         readers.append((unit, reader))
         unit.problems += inherits[one.name][1]

@@ -9,7 +9,7 @@ import pydantic
 from router.documents import quantities
 from router.domain import decision as decisions
 from router.domain import severity as severities
-from router.rules import fields, groups, rating, template
+from router.rules import fields, groups, inhibition, intervals, rating, template
 
 Word = Literal["critical", "major", "minor", "info"]
 Publish = Literal["shadow", "review", "auto"]
@@ -140,6 +140,57 @@ LabelShape = Annotated[
 """The text of a label, or where it comes from."""
 
 
+class InhibitedShape(pydantic.BaseModel):
+    """A rule whose alerts inhibit, and the fields in which both alerts must have the same values."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    rule: str = pydantic.Field(description="the rule whose firing alerts mute this rule's alerts")
+    equal: list[FieldName] = pydantic.Field(
+        default=[], description="the fields in which both alerts must have the same values"
+    )
+
+
+def _kind_of_inhibitor(value: Any) -> str:
+    return "over" if isinstance(value, dict | InhibitedShape) else "name"
+
+
+Inhibitor = Annotated[
+    Annotated[str, pydantic.Tag("name")] | Annotated[InhibitedShape, pydantic.Tag("over")],
+    pydantic.Discriminator(_kind_of_inhibitor),
+]
+"""A rule's name, or a rule and the fields that must be equal."""
+
+
+class InhibitShape(pydantic.BaseModel):
+    """One entry of ``inhibit_rules``."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = pydantic.Field(description="the name of the inhibition, shown where it mutes an alert")
+    source_match: dict[str, Any] = pydantic.Field(
+        min_length=1, description="conditions as under when: alerts that inhibit while they fire"
+    )
+    target_match: dict[str, Any] = pydantic.Field(
+        description="conditions as under when: alerts that are muted; {} is every alert of the rules in scope"
+    )
+    equal: list[FieldName] = pydantic.Field(
+        default=[], description="the fields in which both alerts must have the same values"
+    )
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        return _plain_name(name)
+
+
+def _plain_name(name: str) -> str:
+    """The name is part of incident keys, inhibition keys, metric labels and log lines."""
+    if not all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in name):
+        raise ValueError("a rule's name is made of letters, digits, '-', '_' and '.'")
+    return name
+
+
 class SharedShape(pydantic.BaseModel):
     """What a rule says of its incidents, and what ``defaults`` may say for many rules."""
 
@@ -191,18 +242,18 @@ class RuleShape(SharedShape):
     ignore: str | None = pydantic.Field(
         default=None, min_length=1, description="why the rule's alerts are ignored; instead of open"
     )
-    inhibited_by: list[str] = pydantic.Field(
-        default=[], description="rules while whose incidents this one's alerts are not heard of"
+    mute_during: Any = pydantic.Field(
+        default=None, description="the times at which the rule's alerts are muted; what still fires then is processed"
+    )
+    inhibited_by: list[Inhibitor] = pydantic.Field(
+        default=[], description="rules that mute this rule's alerts while they fire"
     )
     open: list[OpenShape] = pydantic.Field(default=[], description="where the incident appears; [] is nowhere")
 
     @pydantic.field_validator("name")
     @classmethod
     def _plain(cls, name: str) -> str:
-        # The name is part of incident keys, metric labels and log lines.
-        if not all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in name):
-            raise ValueError("a rule's name is made of letters, digits, '-', '_' and '.'")
-        return name
+        return _plain_name(name)
 
 
 class FileShape(pydantic.BaseModel):
@@ -212,7 +263,12 @@ class FileShape(pydantic.BaseModel):
 
     defaults: Any = pydantic.Field(default=None, description="what holds for rules that don't say it themselves")
     lists: Any = pydantic.Field(default=None, description="named lists of texts, for the condition in")
-    time_intervals: Any = pydantic.Field(default=None, description="named times, for during and except_during")
+    time_intervals: Any = pydantic.Field(
+        default=None, description="named times, for during, except_during and mute_during"
+    )
+    inhibit_rules: list[Any] | None = pydantic.Field(
+        default=None, description="which alerts mute which alerts of the rules below while they fire"
+    )
     rules: list[Any] = pydantic.Field(default=[], description="the rules, in their order")
     tests: list[Any] = pydantic.Field(default=[], description="what the rules are expected to do")
 
@@ -225,7 +281,12 @@ class FolderShape(pydantic.BaseModel):
     isolate: bool = pydantic.Field(default=False, description="true: a mistake below leaves out this folder alone")
     defaults: Any = pydantic.Field(default=None, description="what holds for rules that don't say it themselves")
     lists: Any = pydantic.Field(default=None, description="named lists of texts, for the condition in")
-    time_intervals: Any = pydantic.Field(default=None, description="named times, for during and except_during")
+    time_intervals: Any = pydantic.Field(
+        default=None, description="named times, for during, except_during and mute_during"
+    )
+    inhibit_rules: list[Any] | None = pydantic.Field(
+        default=None, description="which alerts mute which alerts of the rules below while they fire"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +329,8 @@ class Rule:
     """A rule that is right in itself. ``place`` is ``file:line``; every condition and all that stands ``beside`` holds.
 
     ``severity`` of what is ``shared`` is None where the sender's word decides. ``ignored`` is the reason where the
-    rule's alerts are ignored.
+    rule's alerts are ignored. ``inhibited_by`` are rules whose incidents mute this rule's alerts, ``inhibited_over``
+    rules whose alerts do. ``inhibitions`` are those of the rule's file and folders.
     """
 
     name: str
@@ -280,3 +342,6 @@ class Rule:
     ignored: str = ""
     continues: bool = False
     inhibited_by: tuple[str, ...] = ()
+    inhibited_over: tuple[inhibition.Over, ...] = ()
+    inhibitions: tuple[inhibition.Inhibition, ...] = ()
+    mute_during: tuple[intervals.Named, ...] = ()

@@ -1,5 +1,6 @@
 """Checks the rules of one file, one by one, so that every mistake is told and none hides another."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from router.documents import load as documents
@@ -11,6 +12,7 @@ from router.rules import (
     groups,
     heading,
     inherited,
+    inhibition,
     known,
     model,
     openings,
@@ -23,7 +25,7 @@ Place = tuple[str, tuple[str | int, ...], str]
 """Where a rule's name stands: file, position, and what is told of it."""
 
 _NOTHING = inherited.Inherited()
-_SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "inhibited_by", "open")
+_SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "mute_during", "inhibited_by", "open")
 """None of these means anything to an alert that is ignored."""
 
 
@@ -35,7 +37,7 @@ class Reader:
         self.destinations = destinations
         self.problems: list[problems.Problem] = []
         self.places = {} if places is None else places
-        self._named: list[tuple[part.Part, int, str]] = []
+        self._named: list[tuple[part.Part, tuple[str | int, ...], str]] = []
 
     def read(self, document: documents.Document, inherits: inherited.Inherited = _NOTHING) -> list[model.Rule]:
         """Return the rules of a file that are right; they inherit what the file says, and beyond it ``inherits``."""
@@ -46,6 +48,7 @@ class Reader:
         whole = part.Part(document, (), self.problems)
         whole.shaped(model.FileShape, document.data)
         inherits = heading.read(whole, document.data, self.destinations, inherits)
+        self.take_inhibitions(whole, document.data)
         listed = document.data.get("rules") if isinstance(document.data, dict) else None
         if not isinstance(listed, list):
             return []
@@ -53,14 +56,35 @@ class Reader:
         return [rule for rule in rules if rule is not None]
 
     def check_names(self) -> None:
-        """Tell of rules that are named and are not there; once all files are read."""
-        for at, index, name in self._named:
-            if name not in self.places:
-                at.say(f'there is no rule "{name}"{nearest.hint(name, self.places)}', "inhibited_by", index)
+        """Report rules that are named and don't exist; once all files are read."""
+        rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
+        for at, path, name in self._named:
+            if name not in rules:
+                at.say(f'there is no rule "{name}"{nearest.hint(name, rules)}', *path)
 
-    def names(self, at: part.Part, names: list[str]) -> None:
-        """Note that a rule names others."""
-        self._named += [(at, index, name) for index, name in enumerate(names)]
+    def names(self, at: part.Part, name: str, *path: str | int) -> None:
+        """Note that a rule names another one, at a path within it."""
+        self._named.append((at, path, name))
+
+    def take_name(self, at: part.Part, name: Any) -> None:
+        """Note where a rule or an inhibition stands; its name must be free."""
+        if not isinstance(name, str):
+            return
+        # Two rules may stand in one line; what tells them apart is the file and the position in its list.
+        here = (at.document.file, at.at)
+        place = f"{at.document.name}:{at.document.place(at.at)[0]}"
+        first = self.places.setdefault(name, (*here, place))
+        if first[:2] != here:
+            what = "rule" if first[1][:1] == ("rules",) else "inhibit rule"
+            at.say(f"the name is taken by the {what} at {first[2]}", "name")
+
+    def take_inhibitions(self, whole: part.Part, data: Any) -> None:
+        """Note the names of the ``inhibit_rules`` of a file or a ``folder.yaml``."""
+        listed = data.get("inhibit_rules") if isinstance(data, dict) else None
+        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                at = whole.inside("inhibit_rules", index).named(f'inhibit rule "{entry["name"]}": ')
+                self.take_name(at, entry["name"])
 
 
 class _Reading:
@@ -81,9 +105,10 @@ class _Reading:
         shape = at.shaped(model.RuleShape, data)
         if not isinstance(data, dict):
             return None
-        self._check_name(data.get("name"), place)
+        self._reader.take_name(at, data.get("name"))
         self._check_ignore(data)
-        self._check_inhibited(data.get("inhibited_by"), data.get("name"))
+        over = tuple(self._inhibited_over(data.get("inhibited_by"), data.get("name")))
+        mutes = tuple(schedules.mutes(at, data, self._inherits.times))
         # The parts are read even where the shape is wrong: all problems at once.
         when, beside = self._asked(data)
         shared = sharing.read(at, data, shape).over(self._inherits.shared)
@@ -100,7 +125,10 @@ class _Reading:
             shared,
             shape.ignore or "",
             shape.continue_,
-            tuple(shape.inhibited_by),
+            tuple(one for one in shape.inhibited_by if isinstance(one, str)),
+            over,
+            () if shape.ignore else self._inherits.inhibitions,
+            mutes,
         )
 
     def _asked(self, data: dict[str, Any]) -> tuple[groups.When, groups.Beside]:
@@ -122,20 +150,21 @@ class _Reading:
             self._at.say(f'"expr": {error.problem} ({where})', "expr")
             return []
 
-    def _check_name(self, name: Any, place: str) -> None:
-        if not isinstance(name, str):
-            return
-        # Two rules may stand in one line; what tells them apart is the file and the position in its list.
-        here = (self._at.document.file, self._at.at)
-        first = self._reader.places.setdefault(name, (*here, place))
-        if first[:2] != here:
-            self._at.say(f"the name is taken by the rule at {first[2]}", "name")
-
-    def _check_inhibited(self, names: Any, own: Any) -> None:
-        listed = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-        self._reader.names(self._at, listed)
-        if own in listed:
-            self._at.say("a rule can't be inhibited by itself", "inhibited_by", listed.index(own))
+    def _inhibited_over(self, listed: Any, own: Any) -> Iterator[inhibition.Over]:
+        """Note the rules that ``inhibited_by`` names, and read the entries that say what must be equal."""
+        for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+            path: tuple[str | int, ...] = ("inhibited_by", index)
+            name = entry
+            if isinstance(entry, dict):
+                name = entry.get("rule")
+                equal = heading.equal_fields(self._at, entry.get("equal"), *path, "equal")
+                path = (*path, "rule")
+                if isinstance(name, str):
+                    yield inhibition.Over(name, equal)
+            if isinstance(name, str):
+                self._reader.names(self._at, name, *path)
+                if name == own:
+                    self._at.say("a rule can't be inhibited by itself", *path)
 
     def _check_ignore(self, data: dict[str, Any]) -> None:
         """A rule says where its alerts appear, or why they don't."""

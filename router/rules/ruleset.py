@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.rules import compile as compiling
-from router.rules import decide, model, named, words
+from router.rules import decide, inhibiting, model, named, words
 
 
 class RuleSet:
@@ -20,6 +20,8 @@ class RuleSet:
         self.rules = tuple(rules)
         self._root = compiling.compile_rules(self.rules, version)
         self._combined = decide.Combined()
+        inhibitor = inhibiting.Inhibitor(self.rules)
+        self._inhibitor = inhibitor if inhibitor.any else None
         self._labels_named: frozenset[str] | None = None
 
     def labels_named(self) -> frozenset[str]:
@@ -33,15 +35,19 @@ class RuleSet:
 
         The same alert at the same time always gets the same decision.
         """
+        decision = self._decide(alert, now)
+        return decision if self._inhibitor is None else self._inhibitor.applied(decision, alert, now)
+
+    def _decide(self, alert: alerts.Alert, now: int) -> decisions.Decision:
         found: decide.Found = []
         best = self._root.search(alert, now, None, found)
         if found:
             chain = decide.chained(best, found)
-            return decide.decision(alert, chain, self._combined.response(chain))
+            return decide.decision(alert, chain, self._combined.response(chain), now)
         if best is None:
             return decide.IGNORED
         if best.unusual is not None:
-            return decide.decision(alert, [best], best.response)
+            return decide.decision(alert, [best], best.response, now)
         severity = best.severity
         if severity is None:
             severity = words.severity(alert)

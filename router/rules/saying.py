@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from router.domain import recurrence
 from router.rules import groups, intervals, model
 from router.rules.conditions import cidr, condition, equal, exists, in_list, matches, negation, one_of, registry
 
@@ -56,10 +57,11 @@ def group_words(group: groups.Group) -> str:
 def schedule_words(schedule: intervals.Schedule) -> str:
     """Times in one line."""
     word = "except during" if schedule.outside else "during"
-    return f"{word} {'; or '.join(_interval_words(one) for one in schedule.intervals)}"
+    return f"{word} {'; or '.join(interval_words(one) for one in schedule.intervals)}"
 
 
-def _interval_words(one: intervals.Interval) -> str:
+def interval_words(one: recurrence.Interval) -> str:
+    """One interval in a few words: ``mon:fri 22:00-06:00 Europe/Zurich``."""
     times = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in one.times)
     days = ", ".join(_range(ends, [name[:3] for name in intervals.WEEKDAYS]) for ends in one.weekdays)
     months = ", ".join(_range(ends, [name[:3] for name in intervals.MONTHS]) for ends in one.months)
@@ -69,7 +71,7 @@ def _interval_words(one: intervals.Interval) -> str:
     return " ".join([part for part in said if part] or ["always"]) + f" {one.zone.key}"
 
 
-def _range(ends: intervals.Range, names: list[str] | None = None) -> str:
+def _range(ends: recurrence.Range, names: list[str] | None = None) -> str:
     first, last = (names[end] if names else str(end) for end in ends)
     return first if first == last else f"{first}:{last}"
 

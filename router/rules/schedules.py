@@ -1,12 +1,13 @@
-"""Reads ``during`` and ``except_during``, and the named intervals that they may use."""
+"""Reads ``during``, ``except_during``, and ``mute_during``, and the named intervals that they may use."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.documents import nearest
-from router.rules import intervals, part
+from router.domain import recurrence
+from router.rules import intervals, part, saying
 
-Named = Mapping[str, tuple[intervals.Interval, ...]]
+Named = Mapping[str, tuple[recurrence.Interval, ...]]
 """The intervals of each name."""
 
 
@@ -18,7 +19,24 @@ def read(at: part.Part, data: dict[str, Any], named: Named) -> Iterator[interval
             yield intervals.Schedule(found, outside=key == "except_during")
 
 
-def names(at: part.Part, data: Any) -> dict[str, tuple[intervals.Interval, ...]]:
+def mutes(at: part.Part, data: dict[str, Any], named: Named) -> Iterator[intervals.Named]:
+    """Read when a rule's alerts are muted; one that holds at all times would mute them for good."""
+    listed = data.get("mute_during")
+    if listed is None:
+        return
+    if listed == []:
+        at.say("an empty list of times is never; leave it out", "mute_during")
+    several = isinstance(listed, list)
+    for index, value in enumerate(listed if several else [listed]):
+        inside = at.inside("mute_during", *((index,) if several else ()))
+        found = tuple(_one(inside, value, named))
+        if any(interval.is_always for interval in found):
+            inside.say("holds at all times: its alerts would be muted for good; use ignore to leave them out")
+        elif found:
+            yield intervals.Named(value if isinstance(value, str) else saying.interval_words(found[0]), found)
+
+
+def names(at: part.Part, data: Any) -> dict[str, tuple[recurrence.Interval, ...]]:
     """Read ``time_intervals``: one interval or a list of them for each name."""
     if data is None:
         return {}
@@ -28,7 +46,7 @@ def names(at: part.Part, data: Any) -> dict[str, tuple[intervals.Interval, ...]]
     return {name: tuple(_listed(at.inside(name), value, {})) for name, value in data.items()}
 
 
-def _listed(at: part.Part, value: Any, named: Named) -> Iterator[intervals.Interval]:
+def _listed(at: part.Part, value: Any, named: Named) -> Iterator[recurrence.Interval]:
     if not isinstance(value, list):
         yield from _one(at, value, named)
         return
@@ -38,7 +56,7 @@ def _listed(at: part.Part, value: Any, named: Named) -> Iterator[intervals.Inter
         yield from _one(at.inside(index), inner, named)
 
 
-def _one(at: part.Part, value: Any, named: Named) -> Iterator[intervals.Interval]:
+def _one(at: part.Part, value: Any, named: Named) -> Iterator[recurrence.Interval]:
     if isinstance(value, str):
         if value not in named:
             at.say(f'there is no time interval "{value}"{nearest.hint(value, named)}')

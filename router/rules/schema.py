@@ -46,6 +46,7 @@ def schema(destinations: known.Destinations) -> Schema:
         "defaults": _with(file, "defaults", {"anyOf": [{"$ref": "#/$defs/defaults"}, _NULL]}),
         "lists": _with(file, "lists", {"type": ["object", "null"], "additionalProperties": _SCALARS}),
         "time_intervals": _with(file, "time_intervals", _named_intervals()),
+        "inhibit_rules": _with(file, "inhibit_rules", _inhibitions(definitions)),
         "rules": _with(file, "rules", {"type": "array", "items": {"$ref": "#/$defs/rule"}}),
         "tests": _with(file, "tests", {"type": "array", "items": {"$ref": "#/$defs/test"}}),
     }
@@ -60,10 +61,21 @@ def _rule(opens: list[Schema], definitions: dict[str, Schema]) -> Schema:
         "unless": _with(rule, "unless", _WHEN_ANY),
         "during": _with(rule, "during", _times()),
         "except_during": _with(rule, "except_during", _times()),
+        "mute_during": _with(rule, "mute_during", _times()),
         "open": _with(rule, "open", {"type": "array", "items": {"anyOf": opens} if opens else {"type": "object"}}),
     }
     rule["oneOf"] = [{"required": ["open"]}, {"required": ["ignore"]}]
     return rule
+
+
+def _inhibitions(definitions: dict[str, Schema]) -> Schema:
+    one = _of(model.InhibitShape, "inhibit.", definitions)
+    one["properties"] |= {
+        "source_match": _with(one, "source_match", _WHEN_ANY),
+        "target_match": _with(one, "target_match", _WHEN),
+    }
+    definitions["inhibit_rule"] = one
+    return {"type": ["array", "null"], "items": {"$ref": "#/$defs/inhibit_rule"}}
 
 
 def _defaults(destinations: known.Destinations, definitions: dict[str, Schema]) -> Schema:

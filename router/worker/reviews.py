@@ -121,35 +121,39 @@ class Reviews:
         waits = await self._again(seen)
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
-        verdict = self._verdict(seen, word)
+        given = verdict(seen, word, self._clock())
 
         def make(held: incident_store.Held) -> incident_store.Change | None:
             incident = held.incident
             if incident.episode != seen.episode or (incident.status != "open") != (seen.what == "resolution"):
                 return None
-            after = msgspec.structs.replace(incident, verdicts={**incident.verdicts, seen.destination: verdict})
-            return incident_store.Change(after, held.version, wake=True, events=[told(seen, verdict)])
+            after = msgspec.structs.replace(incident, verdicts={**incident.verdicts, seen.destination: given})
+            return incident_store.Change(after, held.version, wake=True, events=[told(seen, given)])
 
         if not await self._store.change(seen.incident, make):
             raise ChangedError(await self._again(seen))
         if seen.what == "opening":
-            outcome: Literal["edited", "approved", "dismissed"] = verdict.kind
+            outcome: Literal["edited", "approved", "dismissed"] = given.kind
             held = (await self._store.read([seen.incident]))[seen.incident]
-            await self._pages.count(held.incident, "edited" if verdict.fields else outcome)
-        return verdict
+            await self._pages.count(held.incident, "edited" if given.fields else outcome)
+        return given
 
     async def _again(self, seen: Review) -> Review | None:
         return next((one for one in await self.of(seen.incident) if one.destination == seen.destination), None)
 
-    def _verdict(self, seen: Review, word: Word) -> review.Verdict:
-        """A word on an opening that is dismissed is one on the whole episode: it is not asked again."""
-        digest = seen.digest
-        if word.kind == "dismissed" and seen.what == "opening":
-            digest = ""
-        elif word.fields:
-            severity = next(level for level in severities.Severity if level.word == seen.severity)
-            digest = publications.Content(severity, {**seen.fields, **word.fields}).digest
-        return review.Verdict(word.kind, word.who, self._clock(), digest, word.reason, dict(word.fields))
+
+def verdict(seen: Review, word: Word, now: int) -> review.Verdict:
+    """The verdict that a reviewer's word amounts to.
+
+    Dismissing an opening dismisses the whole episode, so that it isn't asked again.
+    """
+    digest = seen.digest
+    if word.kind == "dismissed" and seen.what == "opening":
+        digest = ""
+    elif word.fields:
+        severity = next(level for level in severities.Severity if level.word == seen.severity)
+        digest = publications.Content(severity, {**seen.fields, **word.fields}).digest
+    return review.Verdict(word.kind, word.who, now, digest, word.reason, dict(word.fields))
 
 
 def told(seen: Review, verdict: review.Verdict) -> timeline.Event:

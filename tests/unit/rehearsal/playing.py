@@ -27,7 +27,7 @@ def rules(text):
     document = documents.parse(text.encode(), "r.yaml")
     found = []
     read = list(cases.read(document, conftest.DESTINATIONS, found))
-    made = load.build(document.data["rules"], conftest.DESTINATIONS)
+    made = load.from_document(document, conftest.DESTINATIONS)
     return made, read, found
 
 

@@ -98,7 +98,7 @@ def test_whatever_is_not_as_expected_is_told(expected, complaint):
 
 def test_an_approval_that_nothing_waits_for_is_told():
     test = "\n  - {name: t, alerts: [{labels: {a: held}}], people: [{approve: page}]}\n"
-    assert playing.complaints(RULES + test) == ['14:65: nothing waits for review at "page" then']
+    assert playing.complaints(RULES + test) == ['14:65: nothing awaits approval at "page" then']
 
 
 def test_operations_at_the_same_time_may_stand_in_any_order():
@@ -118,7 +118,7 @@ def test_operations_are_told_as_a_test_would_expect_them():
     ("test", "problem"),
     [
         ("{name: t, alerts: [{lables: {a: x}}]}", 'unknown key "lables"; did you mean "labels"?'),
-        ("{name: t, alerts: []}", "at least 1 item"),
+        ("{name: t, alerts: []}", "at least one entry"),
         ("{name: t, alerts: [{at: soon}]}", "a duration is needed here"),
         ("{name: t, alerts: [{}], expect: {at: [pag]}}", 'there is no destination "pag"; did you mean "page"?'),
         ("{name: t, alerts: [{}], people: [{approve: x}]}", 'there is no destination "x"'),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 from router.domain import alert as alerts
+from router.worker import reviews
 from tests.unit.rehearsal import playing
 
 RULES = """rules:
@@ -19,6 +20,8 @@ RULES = """rules:
   - {name: c, when: {labels.k: c}, open: [{at: page, title: t}, {at: titled-page, publish: shadow}]}
   - {name: d, when: {labels.k: d}, ignore: never}
 """
+
+APPROVED = reviews.Word("approved", "somebody")
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,10 @@ def test_what_waits_for_review_is_opened_once_it_is_approved_and_what_is_shadowe
     world = playing.a_world(ruleset)
     world.arrive([alert("c")])
     assert world.calls == []
-    assert world.approve("page") == 1
-    assert world.approve("page") == 0
-    assert world.approve("titled-page") == 0
-    assert world.approve("on-call") == 0
+    assert world.decide("page", APPROVED) == 1
+    assert world.decide("page", APPROVED) == 0
+    assert world.decide("titled-page", APPROVED) == 0
+    assert world.decide("on-call", APPROVED) == 0
     assert [(call.kind, call.destination) for call in world.calls] == [("open", "page")]
 
 
@@ -89,7 +92,7 @@ def test_every_episode_is_opened_once_and_ended_once_everywhere(ruleset, moves):
         if what == "wait":
             world.move_to(world.now + argument * playing.SECOND)
         elif what == "approve":
-            world.approve(argument)
+            world.decide(argument, APPROVED)
         else:
             kind, group, name, starts_at = argument
             world.arrive([alert(kind, status=what, group=group, name=name, starts_at=starts_at)])

@@ -33,7 +33,7 @@ def test_every_example_loads(example, folder):
 
 @pytest.mark.parametrize("example", [text for text in EXAMPLES if "tests:" in text])
 def test_every_test_that_is_shown_passes(example):
-    made = load.build(documents.parse(example.encode(), "r").data["rules"], DESTINATIONS)
+    made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
     places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
     found = []
     for case in cases.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
@@ -42,10 +42,10 @@ def test_every_test_that_is_shown_passes(example):
     assert found == []
 
 
-@pytest.mark.parametrize("shape", [cases.CaseShape, cases.Expected])
+@pytest.mark.parametrize("shape", [cases.CaseShape, cases.Action, cases.Expected])
 def test_every_key_of_a_test_stands_in_the_table(shape):
     for name, field in shape.model_fields.items():
-        assert f"| `{name}` | {field.description} |" in TEXT
+        assert f"| `{field.alias or name}` | {field.description} |" in TEXT
 
 
 def test_there_is_an_example_of_every_key_of_a_rule():
@@ -56,7 +56,12 @@ def test_there_is_an_example_of_every_key_of_a_rule():
 
 
 def test_there_is_an_example_of_every_key_of_a_file_and_of_its_defaults():
-    for key in [*model.FileShape.model_fields, *model.DefaultsShape.model_fields, *model.TimingShape.model_fields]:
+    for key in [
+        *model.FileShape.model_fields,
+        *model.DefaultsShape.model_fields,
+        *model.TimingShape.model_fields,
+        *model.InhibitShape.model_fields,
+    ]:
         assert any(f"{key}:" in example for example in EXAMPLES), key
         assert f"`{key}`" in TEXT, key
 

@@ -114,3 +114,23 @@ def test_a_response_keeps_why_it_was_given(build, make_alert):
         ("r0", (("labels.a", '= "1"'),)),
         ("r1", (("title", 'contains "x"'), ("", 'any of (labels.b = "1"; labels.c = "1")'), ("", "expr true"))),
     ]
+
+
+def test_review_deadline_and_what_happens_then_are_told(build, make_alert):
+    review = {"within": "15m", "then": "publish"}
+    ruleset = build({"open": [{"at": "page", "title": "t", "review": review}, {"at": "on-call"}]})
+    page, on_call = explain.explain(ruleset, make_alert(), 0, ["page"]).posts
+    assert (page.publish, page.within, page.then) == ("review", "15m", "publish")
+    assert (on_call.within, on_call.then) == ("", "")
+
+
+def test_what_mutes_an_alert_and_what_it_mutes_is_told(build, make_alert):
+    night = {"times": [{"start_time": "22:00", "end_time": "06:00"}]}
+    ruleset = build(
+        {"name": "db", "when": {"labels.a": "db"}},
+        {"name": "app", "inhibited_by": ["db", {"rule": "db", "equal": ["labels.r"]}], "mute_during": [night]},
+    )
+    assert explain.explain(ruleset, make_alert({"a": "db", "r": "eu"}), 0).inhibits == ('inhibit:db{labels.r="eu"}',)
+    said = explain.explain(ruleset, make_alert({"a": "app", "r": "eu"}), 0)
+    assert said.muted_while == ("db", 'inhibit:db{labels.r="eu"}')
+    assert said.mute_windows[0] == (-2 * 3_600_000_000, 6 * 3_600_000_000, "22:00-06:00 UTC")

@@ -66,7 +66,7 @@ def test_mistakes_in_what_is_handed_down_are_told_once(tree, destinations):
     top = tree({"a/folder.yaml": "defaults: {ownr: x}\nrules: []\n", "a/1.yaml": rule("r"), "a/2.yaml": rule("s")})
     assert told(top, destinations) == [
         'a/folder.yaml:1:12: defaults: unknown key "ownr"; did you mean "owner"?',
-        'a/folder.yaml:2:1: unknown key "rules"; valid here: defaults, isolate, lists, time_intervals',
+        'a/folder.yaml:2:1: unknown key "rules"; valid here: defaults, inhibit_rules, isolate, lists, time_intervals',
     ]
 
 

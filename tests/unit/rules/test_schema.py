@@ -167,7 +167,7 @@ def test_every_condition_and_every_group_is_offered_with_what_it_means():
     [
         model.FileShape, model.FolderShape, model.RuleShape, model.DefaultsShape, model.OpenShape, model.MappedShape,
         model.CopiedShape, model.TimingShape, intervals.Shape, intervals.TimeShape, cases.CaseShape, cases.Arrival,
-        cases.Approval, cases.Expected, cases.Operation,
+        cases.Action, cases.Expected, cases.Operation,
     ],
 )  # fmt: skip
 def test_every_key_says_what_it_is_for(shape):

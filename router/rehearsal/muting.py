@@ -1,0 +1,64 @@
+"""What mutes alerts while rules are tried: inhibitions, mute windows, and the silences of a test."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from router.domain import decision as decisions
+from router.domain import incident as incidents
+from router.domain import silence as silences
+
+
+class Muting:
+    """Knows which alerts support which inhibition keys, and the silences that were added."""
+
+    def __init__(self, known: Mapping[str, incidents.Incident]) -> None:
+        """Take the incidents by key; they inhibit while they fire."""
+        self._known = known
+        self._supported: dict[str, dict[str, int]] = {}
+        self._silences: list[silences.Silence] = []
+        self._numbers = itertools.count(1)
+
+    def heard(self, arrived: Iterable[decisions.Routed]) -> None:
+        """Note which inhibition keys alerts support from now on; muted and ignored alerts inhibit, too."""
+        for routed in arrived:
+            alert = routed.alert
+            for identities in self._supported.values():
+                identities.pop(alert.identity, None)
+            if alert.status == "firing":
+                for key in routed.decision.inhibits:
+                    self._supported.setdefault(key, {})[alert.identity] = alert.ends_at
+
+    def silence(self, matchers: tuple[silences.Matcher, ...], now: int, ends_at: int) -> None:
+        """Add a silence."""
+        identity = f"silence-{next(self._numbers)}"
+        self._silences.append(silences.Silence(identity, matchers, now, ends_at, "somebody"))
+
+    def end_silence(self, matchers: tuple[silences.Matcher, ...], now: int) -> int:
+        """End the active silences with these matchers; returns how many there were."""
+        ended = [one for one in self._silences if one.matchers == matchers and one.state(now) == "active"]
+        self._silences = [msgspec.structs.replace(one, ends_at=now) if one in ended else one for one in self._silences]
+        return len(ended)
+
+    def among(self, groups: Mapping[str, Sequence[decisions.Routed]]) -> silences.Muting:
+        """What tells why an alert is muted; incidents that begin with the same delivery inhibit already."""
+        silencer = silences.Silencer(self._silences)
+
+        def muting(routed: decisions.Routed, now: int) -> silences.Mute | None:
+            for key in routed.decision.while_open:
+                arrives = any(one.alert.status == "firing" for one in groups.get(key, ()))
+                if arrives or self._fires(key, now):
+                    return silences.Mute(now + silences.RECHECK, f"incident {key}")
+            for start, end, name in routed.decision.mute_windows:
+                if start <= now < end:
+                    return silences.Mute(end, f"mute window {name}")
+            return silencer.mute(routed.alert, now)
+
+        return muting
+
+    def _fires(self, key: str, now: int) -> bool:
+        if key.startswith(decisions.INHIBITION):
+            return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
+        known = self._known.get(key)
+        return known is not None and known.status != "closed" and not known.quiet_since

@@ -1,0 +1,141 @@
+"""Adds the inhibition keys to decisions: those that an alert supports while it fires, and those that mute it.
+
+An inhibition key is the name of the inhibition and the values of its ``equal`` fields, as an incident key is:
+``inhibit:cluster-down{labels.cluster="eu-1"}``. An absent label is the empty text, so two alerts without the label are
+equal, as in Alertmanager.
+
+Also as in Alertmanager, alerts that match both sides of an inhibition don't inhibit one another or themselves. So such
+an alert supports a key of its own (``inhibit:cluster-down:both{…}``), which mutes only alerts that match the target
+side alone:
+
+    matches              supports          is muted by
+    source only          inhibit:x         -
+    source and target    inhibit:x:both    inhibit:x
+    target only          -                 inhibit:x, inhibit:x:both
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.rules import checks, decide, fields, groups, implied, inhibition, keys, model
+
+_NO_LABELS = decisions.Response("", "", "")
+_BOTH = ":both"
+
+Make = Callable[[alerts.Alert, decisions.Response, str], str]
+"""Makes the key for an alert with its response; the text follows the inhibition's name."""
+
+
+class _Labels(NamedTuple):
+    """One inhibition by labels. ``overlaps``: an alert may match both of its sides."""
+
+    source: checks.Check
+    target: checks.Check
+    key: Make
+    overlaps: bool
+
+
+class Inhibitor:
+    """Knows all inhibitions of a set of rules."""
+
+    def __init__(self, rules: Sequence[model.Rule]) -> None:
+        """Compile the inhibitions that the rules are subject to."""
+        made = checks.Checks()
+        by_name = {rule.name: rule for rule in rules}
+        # All rules of a file or a folder share its inhibitions as objects.
+        every = {id(one): one for rule in rules for one in rule.inhibitions}
+        self._by_labels = {number: _labels(one, made) for number, one in every.items()}
+        self._targets = {
+            rule.name: frozenset(id(one) for one in rule.inhibitions if not _never(one.target, rule.conditions))
+            for rule in rules
+        }
+        overs = {one: _key(one.rule, one.equal) for rule in rules for one in rule.inhibited_over if one.rule in by_name}
+        self._over_sources: Mapping[str, tuple[Make, ...]] = {
+            name: tuple(key for one, key in overs.items() if one.rule == name) for name in by_name
+        }
+        self._over_targets: Mapping[str, tuple[Make, ...]] = {
+            rule.name: tuple(overs[one] for one in rule.inhibited_over if one in overs) for rule in rules
+        }
+        self.any = bool(every or overs)
+
+    def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: int) -> decisions.Decision:
+        """The decision with the inhibition keys of the alert; the very same object if there are none."""
+        response = decision.response or _NO_LABELS
+        names = [one.rule for one in response.because]
+        scope = frozenset[int]().union(*(self._targets[name] for name in names))
+        inhibits: list[str] = []
+        muted_by: list[str] = []
+        for number, one in self._by_labels.items():
+            is_target = number in scope and one.target(alert, now)
+            is_source = (not is_target or one.overlaps) and one.source(alert, now)
+            if is_source:
+                inhibits.append(one.key(alert, response, _BOTH if is_target else ""))
+            if is_target:
+                muted_by.append(one.key(alert, response, ""))
+                if one.overlaps and not is_source:
+                    muted_by.append(one.key(alert, response, _BOTH))
+        for name in names:
+            inhibits += [key(alert, response, "") for key in self._over_sources[name]]
+            muted_by += [key(alert, response, "") for key in self._over_targets[name]]
+        if not inhibits and not muted_by:
+            return decision
+        return _with(decision, inhibits, muted_by)
+
+
+def _with(decision: decisions.Decision, inhibits: Iterable[str], muted_by: Iterable[str]) -> decisions.Decision:
+    supported = tuple(dict.fromkeys(inhibits))
+    # An alert that both rules of an inhibition take would otherwise mute itself for as long as it fires.
+    foreign = [key for key in dict.fromkeys(muted_by) if key not in supported]
+    return msgspec.structs.replace(
+        decision, inhibits=supported, while_open=tuple(dict.fromkeys((*decision.while_open, *foreign)))
+    )
+
+
+def _labels(one: inhibition.Inhibition, made: checks.Checks) -> _Labels:
+    return _Labels(
+        made.of(one.source.asked, groups.Beside(one.source.groups)) or _always,
+        made.of(one.target.asked, groups.Beside(one.target.groups)) or _always,
+        _key(one.name, one.equal),
+        not _never(one.source, one.target.asked),
+    )
+
+
+def _always(_: alerts.Alert, __: int) -> bool:
+    return True
+
+
+def _never(when: groups.When, conditions: Iterable[groups.Asked]) -> bool:
+    """Whether no alert can meet both, as far as their listed texts tell."""
+    return any(implied.excludes(one, other) for one in when.asked for other in conditions)
+
+
+def _key(name: str, equal: tuple[fields.Field, ...]) -> Make:
+    readers = [(field.name, _reader(field)) for field in equal]
+
+    def make(alert: alerts.Alert, response: decisions.Response, mark: str) -> str:
+        pairs = ",".join(f"{field}={keys.quoted(read(alert, response))}" for field, read in readers)
+        key = f"{decisions.INHIBITION}{name}{mark}" + (f"{{{pairs}}}" if pairs else "")
+        return decide.apart(key, alert)  # Test alerts inhibit only test alerts.
+
+    return make
+
+
+def _reader(field: fields.Field) -> Callable[[alerts.Alert, decisions.Response], str]:
+    """Read a field as ``group_by`` does: a label that the rules set or copy stands over the sender's."""
+    read = field.reader()
+    if field.part != "labels":
+        return lambda alert, _: read(alert)
+    label = field.key
+
+    def label_of(alert: alerts.Alert, response: decisions.Response) -> str:
+        if label in response.labels:
+            return response.labels[label]
+        if label in response.copied:
+            return fields.parse(response.copied[label]).reader()(alert)
+        return read(alert)
+
+    return label_of

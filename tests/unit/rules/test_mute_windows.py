@@ -1,0 +1,51 @@
+"""``mute_during``: when the matched rules' alerts are muted, carried with the decision."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from router.rules import load, mute_windows
+
+NOON = int(datetime(2030, 1, 7, 12, 30, tzinfo=UTC).timestamp()) * 1_000_000  # A Monday.
+HOUR = 3_600_000_000
+NIGHT = {"times": [{"start_time": "20:00", "end_time": "06:00"}]}
+
+
+def windows(ruleset, alert, now=NOON):
+    found = ruleset.decide(alert, now).mute_windows
+    return [((start - NOON) / HOUR, (end - NOON) / HOUR, name) for start, end, name in found]
+
+
+def test_rule_without_the_key_has_none(build, make_alert):
+    assert windows(build({}), make_alert()) == []
+
+
+def test_windows_are_the_current_and_the_next_ones(build, make_alert):
+    ruleset = build({"mute_during": [NIGHT]})
+    found = windows(ruleset, make_alert())
+    assert found[:2] == [(7.5, 17.5, "20:00-06:00 UTC"), (31.5, 41.5, "20:00-06:00 UTC")]
+    assert len(found) == mute_windows.MOST
+    assert windows(ruleset, make_alert(), NOON + 8 * HOUR)[0] == found[0]
+    assert windows(ruleset, make_alert(), NOON + 18 * HOUR)[0] == found[1]
+
+
+def test_window_has_the_name_of_its_time_interval(folder, destinations, make_alert):
+    text = "time_intervals: {sunday: {weekdays: [sunday]}}\nrules: [{name: r, when: {}, mute_during: sunday, open: []}]"
+    ruleset = load.load(folder(a=text), destinations)
+    assert windows(ruleset, make_alert()) == [(131.5, 155.5, "sunday"), (299.5, 323.5, "sunday")]
+
+
+def test_windows_of_all_matched_rules_are_merged(build, make_alert):
+    evening = {"times": [{"start_time": "18:00", "end_time": "21:00"}]}
+    ruleset = build(
+        {"when": {"labels.a": "1"}, "mute_during": [evening], "continue": True},
+        {"mute_during": [NIGHT, evening]},
+    )
+    assert windows(ruleset, make_alert({"a": "1"}))[0] == (5.5, 17.5, "18:00-21:00 UTC, 20:00-06:00 UTC")
+    assert windows(ruleset, make_alert())[0] == (5.5, 17.5, "18:00-21:00 UTC, 20:00-06:00 UTC")
+
+
+@pytest.mark.parametrize("always", [{}, [{}], [NIGHT, {"location": "Europe/Zurich"}]])
+def test_schedule_that_always_holds_is_refused(build, always):
+    with pytest.raises(load.Refused, match="holds at all times"):
+        build({"mute_during": always})
