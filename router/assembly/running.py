@@ -9,6 +9,7 @@ import dataclasses
 import gc
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
-from router.store import client, embedded, health, schema, servers, stream
+from router.store import client, embedded, health, private_folder, schema, servers, stream
 from router.store import errors as store_errors
 from router.telemetry import log
 from router.web import app as web_app
@@ -30,7 +31,6 @@ from router.web import connections, serve, webhooks
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
-_CONSOLE_PORT = 8082
 _OBJECTS_A_COLLECTION = 50_000  # A batch of the worker makes that many, and none of them is part of a cycle.
 
 
@@ -48,13 +48,18 @@ class Address:
 
 
 @contextlib.contextmanager
-def redis_server(settings: configuration.Settings) -> Iterator[servers.Server]:
-    """The configured server, or an embedded one which ends with the block."""
+def redis_server(settings: configuration.Settings, lock: private_folder.Lock | None = None) -> Iterator[servers.Server]:
+    """The configured server, or an embedded one which ends with the block; ``lock`` is that of its data folder."""
     if server := _configured(settings):
         yield server
         return
-    with embedded.running(settings.data) as own:
+    with embedded.running(settings.data, lock=lock) as own:
         yield servers.Server(own.url, durability=_durability(settings))
+
+
+def uses_data_folder(settings: configuration.Settings) -> bool:
+    """Whether `run` would start a server of its own."""
+    return _configured(settings) is None
 
 
 def _configured(settings: configuration.Settings) -> servers.Server | None:
@@ -103,10 +108,14 @@ async def serving(
     group: asyncio.TaskGroup,
     *,
     patience: connections.Patience | None = None,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Address]:
-    """Serve an application for the length of the block; requests in flight are answered before it ends."""
+    """Serve an application for the length of the block; requests in flight are answered before it ends.
+
+    ``listener`` is a socket that has been opened for it already.
+    """
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = group.create_task(serve.serve(app, host, port, started.set_result, patience))
+    task = group.create_task(serve.serve(app, host, port, started.set_result, patience, listener=listener))
     task.add_done_callback(lambda _: started.done() or started.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -126,6 +135,7 @@ async def door(
     group: asyncio.TaskGroup,
     *,
     works: bool = False,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Running]:
     """The web part, serving for the length of the block; ``works`` says that this process is a worker, too."""
     in_force = parts.rules_in_force(settings, lambda loaded: _put_in_force(taker, loaded))
@@ -146,7 +156,8 @@ async def door(
     app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
     try:
         patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)
-        async with serving(app, settings.web.host, settings.web.port, group, patience=patience) as address:
+        at = settings.web
+        async with serving(app, at.host, at.port, group, patience=patience, listener=listener) as address:
             yield Running(settings, address, in_force.in_force, in_force)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
@@ -214,9 +225,7 @@ def webhook_token(folder: Path) -> str:
     """The token of a first try: made once, and kept in the data folder for the next time."""
     kept = folder / "webhook-token"
     if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(18), encoding="utf-8")
+        private_folder.write(kept, secrets.token_urlsafe(18))
     return kept.read_text(encoding="utf-8").strip()
 
 
@@ -255,13 +264,6 @@ def listening(
     return dataclasses.replace(settings, web=web, management=settings.management.model_copy(update=console))
 
 
-def console_port(settings: configuration.Settings) -> int:
-    """Where the console listens: where it is told to, and else beside the door."""
-    if settings.management.port is not None:
-        return settings.management.port
-    return _CONSOLE_PORT if settings.web.port else 0
-
-
 def named(settings: configuration.Settings, name: str) -> configuration.Settings:
     """The settings with another name for the worker."""
     if not name:
@@ -270,11 +272,12 @@ def named(settings: configuration.Settings, name: str) -> configuration.Settings
 
 
 @contextlib.asynccontextmanager
-async def simulating(port: int, host: str = "127.0.0.1", memory: Path | None = None) -> AsyncIterator[str]:
+async def simulating(listener: socket.socket | None = None, memory: Path | None = None) -> AsyncIterator[str]:
     """The simulated vendors for the length of the block; yields their base URL.
 
-    ``memory`` is the folder in which they remember what they hold; without one they begin anew.
+    ``listener`` is where they listen; a free port by default. ``memory`` is the folder in which they remember what they
+    hold; without one they begin anew.
     """
     file = memory / "simulator.state" if memory else None
-    async with simulator_server.running(simulator_options.Options(), host, port, file) as url:
+    async with simulator_server.running(simulator_options.Options(), listener, file) as url:
         yield url

@@ -3,26 +3,34 @@
 import asyncio
 import contextlib
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import redis.asyncio
 
-from router.assembly import parts, running
+from router.assembly import listeners, parts, running
 from router.domain import access
 from router.management import actions, app, bodies, console
+from router.store import private_folder
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    router: running.Running, connection: "redis.asyncio.Redis", group: asyncio.TaskGroup
+    router: running.Running,
+    connection: "redis.asyncio.Redis",
+    group: asyncio.TaskGroup,
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[str]:
-    """Serve the console and its API for the length of the block; yields the base URL."""
+    """Serve the console and its API for the length of the block; yields the base URL.
+
+    ``listener`` is a socket that has been opened for them already.
+    """
     settings = router.settings
     made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
     pages, feed = console.routes(made, secrets.token_urlsafe)
-    wanted = settings.management
-    async with running.serving(app.create(made, pages), wanted.host, running.console_port(settings), group) as address:
+    host, port = settings.management.host, listeners.console_port(settings)
+    async with running.serving(app.create(made, pages), host, port, group, listener=listener) as address:
         try:
             yield address.url
         finally:
@@ -39,11 +47,5 @@ async def first_token(router: running.Running, connection: "redis.asyncio.Redis"
     me = actions.Actor(access.Person("run --simulate", access.Role.ADMIN, "command line"))
     wanted = bodies.NewToken(name="first try", role="admin", seconds=0)
     token = (await made.do.make_token(actions.Act(me, wanted.name), wanted)).token
-    await asyncio.to_thread(_keep, kept, token)
+    await asyncio.to_thread(private_folder.write, kept, token)
     return token
-
-
-def _keep(file: Path, token: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_text(token, encoding="utf-8")

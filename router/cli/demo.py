@@ -32,7 +32,7 @@ def demo(
 async def _demo(wait: bool) -> None:
     out = console.Console()
     with tempfile.TemporaryDirectory(prefix="incident-router-demo-") as folder:
-        async with running.simulating(0) as simulator, asyncio.TaskGroup() as group:
+        async with running.simulating() as simulator, asyncio.TaskGroup() as group:
             vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
             stand_in = configuration.StandIn(_TOKEN, vendors)
             environment = {"INCIDENT_ROUTER_DATA": folder}

@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from router import settings as configuration
-from router.assembly import parts, running
+from router.assembly import listeners, parts, running
 from router.cli import announce, consoles, starting
+from router.store import private_folder
 
 Simulate = Annotated[
     bool,
@@ -63,31 +63,41 @@ def worker(
 
 async def _run(config: Path, at: At, simulator_port: int | None) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        simulator = None
+        lock, simulator = None, None
+        # What is simulated needs a port and a token from the data folder: both are known only when that is locked.
+        simulated = configuration.StandIn("not-made-yet", {}) if simulator_port is not None else None
+        settings = running.listening(starting.settings(config, simulated), *at)
+        if simulated is not None or running.uses_data_folder(settings):
+            lock = stack.enter_context(private_folder.locked(settings.data))
+        sockets = stack.enter_context(listeners.opened(settings))
         if simulator_port is not None:
-            memory = _data_folder(config)
-            simulator = await stack.enter_async_context(running.simulating(simulator_port, memory=memory))
-        settings = starting.settings(config, _stand_in(config, simulator))
-        settings = running.listening(settings, *at)
-        server = stack.enter_context(running.redis_server(settings))
+            listener = listeners.simulator("127.0.0.1", simulator_port, listeners.SIMULATOR)
+            simulator = await stack.enter_async_context(running.simulating(listener, settings.data))
+            settings = running.listening(starting.settings(config, _stand_in(settings.data, simulator)), *at)
+        server = stack.enter_context(running.redis_server(settings, lock))
         connection = await stack.enter_async_context(running.connected(server, patient=True))
         async with (
             running.working(settings, connection, group),
-            running.door(settings, connection, group, works=True) as router,
-            consoles.serving(router, connection, group) as console,
+            running.door(settings, connection, group, works=True, listener=sockets.webhooks) as router,
+            consoles.serving(router, connection, group, sockets.console) as console,
         ):
-            token = await consoles.first_token(router, connection, _data_folder(config)) if simulator else ""
+            token = await consoles.first_token(router, connection, settings.data) if simulator else ""
             announce.started(router, simulator, console, token)
             await starting.stopped()
 
 
 async def _web(config: Path, at: At) -> None:
     settings = running.listening(starting.settings(config, needs={"sources"}), *at)
+    with listeners.opened(settings) as sockets:
+        await _serve(settings, sockets)
+
+
+async def _serve(settings: configuration.Settings, sockets: listeners.Listeners) -> None:
     async with (
         asyncio.TaskGroup() as group,
         running.connected(running.outside_redis(settings), patient=True) as connection,
-        running.door(settings, connection, group) as router,
-        consoles.serving(router, connection, group) as console,
+        running.door(settings, connection, group, listener=sockets.webhooks) as router,
+        consoles.serving(router, connection, group, sockets.console) as console,
     ):
         announce.started(router, None, console)
         await starting.stopped()
@@ -97,23 +107,18 @@ async def _worker(config: Path, name: str, health_host: str | None, health_port:
     settings = running.named(starting.settings(config, needs={"destinations"}), name)
     host = health_host or settings.worker.health_host
     port = settings.worker.health_port if health_port is None else health_port
-    async with (
-        asyncio.TaskGroup() as group,
-        running.connected(running.outside_redis(settings), patient=True) as connection,
-        running.working(settings, connection, group),
-        running.serving(parts.health_app(connection), host, port, group) as address,
-    ):
-        announce.working(address)
-        await starting.stopped()
+    with listeners.listening(host, port, listeners.HEALTH) as listener:
+        async with (
+            asyncio.TaskGroup() as group,
+            running.connected(running.outside_redis(settings), patient=True) as connection,
+            running.working(settings, connection, group),
+            running.serving(parts.health_app(connection), host, port, group, listener=listener) as address,
+        ):
+            announce.working(address)
+            await starting.stopped()
 
 
-def _data_folder(config: Path) -> Path:
-    """Where a first try keeps what it remembers; the configuration cannot be read without it."""
-    return Path(os.environ.get("INCIDENT_ROUTER_DATA") or config.parent / "data")
-
-
-def _stand_in(config: Path, simulator: str | None) -> configuration.StandIn | None:
-    if simulator is None:
-        return None
+def _stand_in(folder: Path, simulator: str) -> configuration.StandIn:
+    """Stand in for the secrets that are not set, by the simulated vendors and a token kept in the data folder."""
     vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}
-    return configuration.StandIn(running.webhook_token(_data_folder(config)), vendors)
+    return configuration.StandIn(running.webhook_token(folder), vendors)

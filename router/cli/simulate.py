@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich import console
 
-from router.assembly import running
+from router.assembly import listeners, running
 from router.cli import starting
 
 
@@ -19,7 +19,7 @@ def simulate(
 
 
 async def _simulate(host: str, port: int) -> None:
-    async with running.simulating(port, host) as url:
+    async with running.simulating(listeners.simulator(host, port, listeners.SIMULATOR_ALONE)) as url:
         out = console.Console()
         out.print(f"status pages  {url}/")
         out.print(f"incident.io   {url}/incident-io   as base_url, with any api_key")

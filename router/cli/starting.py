@@ -15,12 +15,12 @@ import uvloop
 from rich import console, markup, table
 
 from router import settings as configuration
-from router.assembly import parts, running
+from router.assembly import listeners, parts, running
 from router.documents import nearest, quantities
 from router.documents import problem as problems
 from router.rules import load as loading
 from router.rules import ruleset
-from router.store import embedded, errors
+from router.store import embedded, errors, private_folder
 from router.telemetry import log, tracing
 
 Config = Annotated[
@@ -147,6 +147,16 @@ def moment(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
 
 
+_FORESEEN = (
+    embedded.StartFailedError,
+    private_folder.InUseError,
+    listeners.ListenError,
+    errors.Unavailable,
+    errors.Newer,
+    tracing.Missing,
+)
+
+
 def until_stopped(main: Coroutine[Any, Any, None]) -> None:
     """Run a command's coroutine; what can be foreseen to go wrong ends with one sentence and status 1."""
     ending: typer.Exit | None = None
@@ -156,9 +166,10 @@ def until_stopped(main: Coroutine[Any, Any, None]) -> None:
         ending = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
     except* loading.Refused as group:
         ending = refuse("The rules cannot be used.", [p for error in _leaves(group) for p in error.problems])
-    except* (embedded.StartFailedError, errors.Unavailable, errors.Newer, tracing.Missing, OSError) as group:
-        for error in _leaves(group):
-            print(f"incident-router: {error}", file=sys.stderr)
+    except* (*_FORESEEN, OSError) as group:
+        # Two tasks may fail of the same thing.
+        for message in dict.fromkeys(str(error) for error in _leaves(group)):
+            print(f"incident-router: {message}", file=sys.stderr)
         ending = typer.Exit(1)
     if ending is not None:
         raise ending

@@ -28,13 +28,15 @@ class _Uvicorn(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def running(
-    settings: options.Options | None = None, host: str = "127.0.0.1", port: int = 0, memory: Path | None = None
+    settings: options.Options | None = None, listener: socket.socket | None = None, memory: Path | None = None
 ) -> AsyncIterator[str]:
-    """The simulator for the length of the block; yields its base URL. ``OSError`` where the port is taken.
+    """The simulator for the length of the block; yields its base URL. It listens at a free port of this machine.
 
-    ``memory`` is a file in which the vendors remember from one run to the next what they hold.
+    ``listener``, made by ``listen``, is where it listens instead. ``memory`` is a file in which the vendors remember
+    from one run to the next what they hold.
     """
-    listener = _listen(host, port)
+    listener = listener or listen()
+    host = listener.getsockname()[0]
     application = app.create(settings, snapshot.load(memory) if memory else None)
     server = _make(application)
     remembering = asyncio.create_task(_remember(application, memory)) if memory else None
@@ -68,7 +70,7 @@ class Server:
     def __init__(self, settings: options.Options | None = None) -> None:
         self.app: applications.Starlette = app.create(settings)
         self._server = _make(self.app)
-        self._listener = _listen("127.0.0.1", 0)
+        self._listener = listen()
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
     @property
@@ -101,8 +103,11 @@ class Server:
         asyncio.run(self._server.serve(sockets=[self._listener]))
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listener whose answers do not wait for more to send: plain asyncio does not see to that for a given socket."""
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Make a listener that sends answers at once: plain asyncio doesn't see to that for a given socket.
+
+    ``OSError`` if the address is taken.
+    """
     listener = socket.create_server((host, port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener

@@ -8,8 +8,9 @@ from router.simulator import vendor
 
 def save(vendors: dict[str, vendor.Vendor], file: Path) -> None:
     """Write down everything that the vendors hold; a reader never sees half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
     fresh.write_bytes(pickle.dumps(vendors))
     fresh.replace(file)
 

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from router.store import private_folder
+
 # The shell waits on a pipe that only this process holds: when it dies, however it dies, the server is told to stop.
 _GUARD = '"$@" </dev/null & server=$!; cat >/dev/null; kill $server 2>/dev/null; wait $server'
 ADDRESS = "valkey.address"  # In the data folder while a server runs: where other commands find it.
@@ -47,10 +49,17 @@ def address(folder: Path) -> str | None:
 
 
 class Server:
-    """One running server: append-only file on, data kept in ``folder``, reached over a Unix socket of its own."""
+    """One running server: append-only file on, data kept in ``folder``, reached over a Unix socket of its own.
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    It holds the lock of the folder until it has ended: ``lock``, or one that it takes when it starts.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.Lock | None = None
+    ) -> None:
         self._folder = folder
+        self._lock = lock
+        self._own_lock: private_folder.Lock | None = None
         self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **(settings or {})}
         # A socket's path may have about 100 bytes, a data folder's more; so the socket stands apart.
         self._sockets = tempfile.mkdtemp(prefix="incident-router-")
@@ -63,8 +72,19 @@ class Server:
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Start the server and wait until it answers; ``StartFailedError`` with its own words where it does not."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Start the server and wait until it answers.
+
+        ``StartFailedError`` if it doesn't, ``private_folder.InUseError`` if another process uses the folder.
+        """
+        if self._lock is None and self._own_lock is None:
+            self._own_lock = private_folder.take(self._folder)
+        try:
+            self._start(self._lock or self._own_lock)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, lock: private_folder.Lock | None) -> None:
         command = [find_program(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"]
         command += ["--dir", str(self._folder.resolve()), "--logfile", "valkey.log", "--daemonize", "no"]
         for name, value in self._settings.items():
@@ -75,11 +95,13 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the router, which stops the server when it has drained.
+            umask=0o077,
+            # The server outlives a killed router by a moment, and still writes then.
+            pass_fds=(lock.descriptor,) if lock is not None else (),
         )
         if not answers(self.socket):
-            self.stop()
             raise StartFailedError(f"the embedded server did not start; see {self._folder / 'valkey.log'}")
-        (self._folder / ADDRESS).write_text(self.url, encoding="utf-8")
+        private_folder.write(self._folder / ADDRESS, self.url)
 
     def stop(self) -> None:
         """Stop the server: what it holds is written down first."""
@@ -88,14 +110,20 @@ class Server:
                 self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
-            (self._folder / ADDRESS).unlink(missing_ok=True)
+            if address(self._folder) == self.url:
+                (self._folder / ADDRESS).unlink()
+        if self._own_lock is not None:
+            private_folder.release(self._own_lock)
+            self._own_lock = None
         shutil.rmtree(self._sockets, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def running(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running(
+    folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.Lock | None = None
+) -> Iterator[Server]:
     """A server for the length of a ``with`` block."""
-    server = Server(folder, settings)
+    server = Server(folder, settings, lock)
     server.start()
     try:
         yield server

@@ -39,13 +39,16 @@ async def serve(
     port: int,
     on_started: Callable[[int], None] | None = None,
     patience: connections.Patience | None = None,
+    *,
+    listener: socket.socket | None = None,
 ) -> None:
     """Serve until cancelled; then requests in flight are answered, for at most ``GRACE_SECONDS``, before it ends.
 
-    ``port`` 0 takes a free one; ``on_started`` is called with the port once connections are accepted. ``OSError``
-    where the address cannot be had. Signals are the caller's to handle.
+    ``port`` 0 takes a free one; with ``listener``, made by ``listen``, host and port have been chosen already.
+    ``on_started`` is called with the port once connections are accepted. ``OSError`` where the address cannot be
+    had. Signals are the caller's to handle.
     """
-    listener = _listen(host, port)
+    listener = listener or listen(host, port)
     chosen = listener.getsockname()[1]
     server = _Server(
         _config(app, patience or connections.Patience()), lambda: on_started(chosen) if on_started else None
@@ -61,7 +64,8 @@ async def serve(
         listener.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Listen at an address, 0 for a free port: connections wait until they are served. ``OSError`` if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)

@@ -290,7 +290,7 @@ def test_the_server_listens_on_ipv6_where_it_is_told_to():
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     try:
-        listener = serve._listen("::", 0)
+        listener = serve.listen("::", 0)
     except OSError as error:
         pytest.skip(f"this machine has no IPv6: {error}")
     with listener, socket.create_connection(("127.0.0.1", listener.getsockname()[1])):

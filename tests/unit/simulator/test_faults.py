@@ -154,7 +154,7 @@ def test_a_snapshot_that_cannot_be_read_is_none(tmp_path, content):
 
 def test_a_port_that_is_taken_is_an_error_at_once():
     async def main(port: int) -> None:
-        async with server.running(options.Options(), "127.0.0.1", port):
+        async with server.running(options.Options(), server.listen("127.0.0.1", port)):
             pass
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):

@@ -1,0 +1,94 @@
+"""The sockets at which a process listens. They are opened before its store starts: a port that is taken stops it early.
+
+Whoever connects meanwhile waits until the process serves.
+"""
+
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from router import settings as configuration
+from router.simulator import server as simulator_server
+from router.web import serve
+
+_CONSOLE_PORT = 8082
+_WRONG_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+
+
+class ListenError(Exception):
+    """An address can't be listened at; the message says what it is for and how to choose another one."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a socket is for, and where its host and port are chosen, each as an option or a setting."""
+
+    what: str
+    host: str
+    port: str
+
+
+WEBHOOKS = Purpose("webhooks are received", "--host or web.host", "--port or web.port")
+CONSOLE = Purpose("the console and the API are served", "management.host", "--console-port or management.port")
+HEALTH = Purpose(
+    "health and metrics are served",
+    "--health-host or worker.health_host",
+    "--health-port or worker.health_port",
+)
+SIMULATOR = Purpose("the simulated vendors are served", "--host", "--simulator-port")
+SIMULATOR_ALONE = Purpose("the simulated vendors are served", "--host", "--port")
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Where a process with a webhook server listens."""
+
+    webhooks: socket.socket
+    console: socket.socket
+
+
+@contextlib.contextmanager
+def opened(settings: configuration.Settings) -> Iterator[Listeners]:
+    """Listen for webhooks and for the console for the length of the block; ``ListenError``."""
+    web, management = settings.web, settings.management
+    with (
+        listening(web.host, web.port, WEBHOOKS) as webhooks,
+        listening(management.host, console_port(settings), CONSOLE) as console,
+    ):
+        yield Listeners(webhooks, console)
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int, purpose: Purpose) -> Iterator[socket.socket]:
+    """Listen at one address for the length of the block; ``ListenError``."""
+    listener = _listen(serve.listen, host, port, purpose)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def simulator(host: str, port: int, purpose: Purpose) -> socket.socket:
+    """Listen for calls of the simulated vendors, which close the socket when they end; ``ListenError``."""
+    return _listen(simulator_server.listen, host, port, purpose)
+
+
+def console_port(settings: configuration.Settings) -> int:
+    """The console's port: the configured one, or one beside the webhook server's."""
+    if settings.management.port is not None:
+        return settings.management.port
+    return _CONSOLE_PORT if settings.web.port else 0
+
+
+def _listen(listen: Callable[[str, int], socket.socket], host: str, port: int, purpose: Purpose) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OverflowError:
+        why, choice = "a port is between 0 and 65535", purpose.port
+    except OSError as error:
+        why = (error.strerror or str(error)).partition(" (while attempting")[0]
+        wrong = isinstance(error, socket.gaierror) or error.errno in _WRONG_ADDRESS
+        choice = purpose.host if wrong else purpose.port
+    raise ListenError(f"can't listen on {host}:{port}, where {purpose.what}: {why}. Choose another one with {choice}")

@@ -1,0 +1,216 @@
+"""The data folder: one process at a time, whatever becomes of the others; and nobody else reads it."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+import redis
+
+from router.store import embedded, private_folder
+from tests import ports
+from tests.end_to_end import commands, harness
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from router.store import private_folder
+lock = private_folder.take(Path(sys.argv[1]))
+print("locked", flush=True)
+time.sleep(600)
+"""
+OWNER = """
+import sys, time
+from pathlib import Path
+from router.store import embedded, private_folder
+server = embedded.Server(Path(sys.argv[1]))
+server.start()
+print(server.url, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def process(data_folder):
+    """Start a Python program with the data folder as its argument, and return it with its first line."""
+    started = []
+
+    def start(program: str) -> tuple[subprocess.Popen[str], str]:
+        command = [sys.executable, "-c", program, str(data_folder)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return started[-1], started[-1].stdout.readline().strip()
+
+    yield start
+    for each in started:
+        each.kill()
+        each.wait()
+        each.stdout.close()
+
+
+@pytest.fixture
+def file(tmp_path):
+    with harness.vendors() as at:
+        yield harness.configure(tmp_path, at)
+
+
+def modes(folder):
+    """The rights of group and others on everything below a folder, and on itself."""
+    return {str(path): stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [folder, *folder.rglob("*")]}
+
+
+def run_again(file, *options: str, **environment: str):
+    """A second `run` with this configuration; it ends."""
+    arguments = ["run", "--config", str(file), *options]
+    return commands.ran(*arguments, cwd=file.parent, environment=harness.SECRETS | environment)
+
+
+class TestLock:
+    def test_a_second_process_is_refused_and_told_of_the_first(self, process, data_folder):
+        held, _ = process(HOLDER)
+        with pytest.raises(private_folder.InUseError, match=rf"{data_folder} is in use by process {held.pid}\."):
+            private_folder.take(data_folder)
+
+    def test_a_killed_process_leaves_the_folder_free(self, process, data_folder):
+        held, _ = process(HOLDER)
+        held.kill()
+        held.wait()
+        with private_folder.locked(data_folder) as lock:
+            assert lock.folder == data_folder
+
+    def test_it_is_free_after_its_release(self, data_folder):
+        for _ in range(2):
+            with private_folder.locked(data_folder):
+                pass
+
+    def test_a_lock_file_that_was_left_behind_means_nothing(self, data_folder):
+        data_folder.mkdir()
+        (data_folder / "lock").write_text(f"{os.getppid()} {socket.gethostname()}\n")
+        with private_folder.locked(data_folder):
+            pass
+
+    def test_the_server_of_a_killed_router_holds_it_until_it_has_ended(self, process, data_folder):
+        """Stopped, the server can't end, and would go on writing: the folder stays locked, and the server is named."""
+        owner, url = process(OWNER)
+        with redis.Redis.from_url(url) as connection:
+            server = connection.info("server")["process_id"]
+            os.kill(server, signal.SIGSTOP)
+        owner.kill()
+        owner.wait()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(private_folder, "_ENDING_SECONDS", 0.2)
+            with pytest.raises(private_folder.InUseError, match=rf"in use by process .*{server} \(.*\), which process"):
+                private_folder.take(data_folder)
+        os.kill(server, signal.SIGCONT)
+        with embedded.running(data_folder) as again, redis.Redis.from_url(again.url) as connection:
+            assert connection.ping()
+
+    def test_a_file_system_without_locks_is_refused(self, data_folder, monkeypatch):
+        def unsupported(*_: int) -> None:
+            raise OSError(private_folder.errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(private_folder.fcntl, "flock", unsupported)
+        with pytest.raises(private_folder.InUseError, match="can't lock files: No locks available"):
+            private_folder.take(data_folder)
+
+
+class TestRights:
+    def test_nobody_else_reads_what_a_server_writes(self, data_folder):
+        with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
+            connection.set("a", "b")
+            connection.bgrewriteaof()
+            harness.eventually("the file is written anew", lambda: not connection.info()["aof_rewrite_in_progress"])
+            assert set(modes(data_folder).values()) == {0}
+            assert len(modes(data_folder)) >= 6
+
+    def test_what_an_earlier_version_left_readable_is_made_private(self, data_folder):
+        folder = data_folder / "appendonlydir"
+        folder.mkdir(parents=True)
+        data_folder.chmod(0o755)
+        (folder / "appendonly.aof.1.incr.aof").write_text("")
+        (data_folder / "valkey.log").write_text("")
+        with embedded.running(data_folder):
+            assert set(modes(data_folder).values()) == {0}
+
+
+class TestRun:
+    def test_a_second_run_on_one_folder_is_refused_and_harms_nothing(self, file, tmp_path):
+        """Other ports, the same data folder: two servers would append to one file, and lose what was accepted."""
+        with harness.router(tmp_path, file) as first:
+            first.receives(dedup_key="before")
+            again = run_again(file, "--port", "0", "--console-port", "0")
+            assert again.returncode == 1
+            assert "is in use by process " in again.stderr
+            assert again.stderr.count("\n") == 1
+            first.receives(dedup_key="after")
+            assert first.command("incidents", "list").returncode == 0
+            assert embedded.address(tmp_path / "data") is not None
+
+    def test_a_second_run_with_simulated_vendors_is_refused_as_well(self, file, tmp_path):
+        simulated = ["--simulate", "--simulator-port", str(ports.free())]
+        with harness.router(tmp_path, file):
+            assert "is in use by process " in run_again(file, "--port", "0", *simulated).stderr
+
+    def test_a_port_that_is_taken_starts_no_server(self, file, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            done = run_again(file, "--port", str(taken.getsockname()[1]))
+        assert done.returncode == 1
+        assert not (tmp_path / "data/valkey.log").exists()
+
+    @pytest.mark.parametrize(
+        ("options", "what"),
+        [
+            (["--port", "{}"], "where webhooks are received: Address already in use. Choose another one with --port"),
+            (
+                ["--console-port", "{}"],
+                "the API are served: Address already in use. Choose another one with --console-",
+            ),
+            (["--simulate", "--simulator-port", "{}"], "Choose another one with --simulator-port"),
+            (["--host", "192.0.2.1"], "Choose another one with --host or web.host"),
+            (["--port", "65536"], "a port is between 0 and 65535. Choose another one with --port"),
+        ],
+    )
+    def test_an_address_that_cannot_be_had_is_named_with_its_option(self, file, options, what):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            done = run_again(file, *(option.format(taken.getsockname()[1]) for option in options))
+        assert done.returncode == 1
+        assert what in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    @pytest.mark.parametrize(
+        ("command", "option", "setting"),
+        [("web", "--port", "web.port"), ("web", "--console-port", "management.port"),
+         ("worker", "--health-port", "worker.health_port")],
+    )  # fmt: skip
+    def test_web_and_worker_name_the_option_as_well(self, file, command, option, setting, redis_url):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            done = commands.ran(
+                command, "--config", str(file), option, port, environment=harness.SECRETS | {"REDIS_URL": redis_url}
+            )
+        assert done.returncode == 1
+        assert f"Choose another one with {option} or {setting}" in done.stderr
+
+    def test_a_router_that_was_killed_is_followed_by_one_that_starts(self, file, tmp_path):
+        command = [harness.COMMAND, "run", "--config", str(file)]
+        killed = harness.Process(command, tmp_path, "killed", forked=True, **harness.SECRETS)
+        harness.Router(killed, file).receives(dedup_key="before")
+        killed.kill()
+        with harness.router(tmp_path, file) as again:
+            assert "checkout-down" in again.command("incidents", "list").stdout
+
+    def test_what_a_first_try_made_up_is_kept_where_the_configuration_says(self, file, tmp_path):
+        file.write_text(file.read_text().replace("data: data", "data: elsewhere"))
+        command = [harness.COMMAND, "run", "--simulate", "--simulator-port", str(ports.free()), "--config", str(file)]
+        process = harness.Process(command, tmp_path, "simulated", forked=True, WEBHOOK_TOKEN="", KEY="")
+        try:
+            process.says("Ctrl-C stops everything")
+            kept = {path.name for path in (tmp_path / "elsewhere").iterdir()}
+            assert {"webhook-token", "console-token", "valkey.address", "lock"} <= kept
+            assert not (tmp_path / "data").exists()
+            assert set(modes(tmp_path / "elsewhere").values()) == {0}
+        finally:
+            process.stop()
+        assert set(modes(tmp_path / "elsewhere").values()) == {0}
