@@ -6,6 +6,7 @@ stored or answered, and apply together.
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -24,10 +25,15 @@ Action = Literal[
     "503",
     "status",
     "gateway",
+    "redirect",
     "hang",
     "drop",
     "act-then-drop",
     "act-then-hang",
+    "act-then-conflict",
+    "act-then-busy",
+    "act-late",
+    "refuse-field",
     "truncate",
     "lag",
     "normalize",
@@ -38,7 +44,11 @@ Action = Literal[
 SHAPING: frozenset[Action] = frozenset({"lag", "normalize", "render", "odd-row", "endless"})
 _OF_READS: frozenset[Action] = frozenset({"render", "odd-row", "endless"})
 _OF_WRITES: frozenset[Action] = frozenset({"lag", "normalize"})
-_ACTING: frozenset[Action] = frozenset({"act-then-drop", "act-then-hang", "truncate"})
+_ACTING: frozenset[Action] = frozenset(
+    {"act-then-drop", "act-then-hang", "act-then-conflict", "act-then-busy", "act-late", "truncate"}
+)
+_LOGIN = b"<html><body>Sign in to the proxy</body></html>"
+_BUSY_ANSWERS = 2
 _MINUTE = 60_000_000
 
 
@@ -46,8 +56,14 @@ class Fault(pydantic.BaseModel):
     """What is to go wrong with the next ``count`` calls that match.
 
     ``path`` is what the path begins with, below the vendor's own. ``retry_after``, ``hang_seconds`` and
-    ``lag_seconds`` are seconds. With ``probability`` below 1 a matching call is spared now and then, by a die of its
+    ``lag_seconds`` are seconds; a 5xx says ``Retry-After`` only if ``retry_after`` is given. ``limit`` is the name of
+    the limit that a 429 is about. With ``probability`` below 1 a matching call is spared now and then, by a die of its
     own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what ``cut`` leaves of them.
+
+    ``act-then-conflict`` acts and answers 409. ``act-then-busy`` acts and hangs up; the next two calls with the same
+    idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later. ``redirect`` is
+    the answer of a proxy. ``refuse-field`` refuses a body in which ``field`` is set (to ``value``, if that is given),
+    and names the field in the vendor's envelope.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -58,7 +74,10 @@ class Fault(pydantic.BaseModel):
     path: str = ""
     count: int = pydantic.Field(default=1, ge=1)
     status: int = pydantic.Field(default=500, ge=400, le=599)
-    retry_after: float = pydantic.Field(default=1.0, ge=0)
+    retry_after: float | None = pydantic.Field(default=None, ge=0)
+    limit: str = "api_key_name"
+    field: str = ""
+    value: Any = None
     hang_seconds: float = pydantic.Field(default=60.0, ge=0)
     lag_seconds: float = pydantic.Field(default=1.0, ge=0)
     style: awkward.Style = "strip"
@@ -71,16 +90,35 @@ class Fault(pydantic.BaseModel):
         """Make the die."""
         self._die = random.Random(self.seed)
 
-    def strikes(self, name: str, method: str, path: str) -> bool:
+    def strikes(self, call: call_log.Call) -> bool:
         """Whether this call is struck; one more of the count is used up if so."""
-        if self.count < 1 or self.vendor not in {"", name} or self.method.upper() not in {"", method}:
+        if self.count < 1 or self.vendor not in {"", call.vendor} or self.method.upper() not in {"", call.method}:
             return False
-        if (self.action in _OF_READS and method != "GET") or (self.action in _OF_WRITES and method == "GET"):
+        if (self.action in _OF_READS and call.method != "GET") or (self.action in _OF_WRITES and call.method == "GET"):
             return False
-        if not path.startswith(self.path) or self._die.random() >= self.probability:
+        if not call.path.startswith(self.path) or not self._fits(call) or self._die.random() >= self.probability:
             return False
         self.count -= 1
         return True
+
+    def _fits(self, call: call_log.Call) -> bool:
+        """Whether the action makes sense of the call."""
+        match self.action:
+            case "refuse-field":
+                said = _said(call.body, self.field)
+                return said is not None and self.value in {None, said}
+            case "act-then-busy":
+                return bool(call.idempotency_key)
+            case "act-then-conflict" | "act-late":
+                return call.method != "GET"
+        return True
+
+
+def _said(body: Any, field: str) -> Any:
+    """What a body says of a field, whose parts are parted by dots; None where it says nothing."""
+    for part in field.split("."):
+        body = body.get(part) if isinstance(body, dict) else None
+    return body
 
 
 class Gate:
@@ -101,6 +139,8 @@ class Gate:
         self._faults = faults
         # What the vendor held before a write, until when reads are answered from it, and the fault that wants it so.
         self._past: list[tuple[float, Fault, Any]] = []
+        self._busy: dict[str, list[int]] = {}
+        self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Answer one call, or not."""
@@ -114,9 +154,13 @@ class Gate:
         if self._too_many(call):
             await self._fail(answer, 429, 60.0)
             return
-        shaping = [one for one in self._faults if one.action in SHAPING and one.strikes(call.vendor, call.method, path)]
+        if busy := self._busy.get(call.idempotency_key):
+            call.fault = "act-then-busy"
+            await self._fail(answer, busy.pop(), None, message="a request with this idempotency key is in progress")
+            return
+        shaping = [one for one in self._faults if one.action in SHAPING and one.strikes(call)]
         others = (one for one in self._faults if one.action not in SHAPING)
-        fault = next((one for one in others if one.strikes(call.vendor, call.method, path)), None)
+        fault = next((one for one in others if one.strikes(call)), None)
         call.fault = "+".join(one.action for one in [*shaping, *([fault] if fault else [])])
         if fault is not None and fault.action not in _ACTING:
             await self._strike(fault, scope, raw, answer)
@@ -161,19 +205,34 @@ class Gate:
     async def _strike(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
         match fault.action:
             case "429" | "500" | "502" | "503":
-                await self._fail(answer, int(fault.action), fault.retry_after)
+                await self._fail(answer, int(fault.action), fault.retry_after, limit=fault.limit)
             case "status":
                 await self._fail(answer, fault.status, fault.retry_after)
             case "gateway":
                 page = f"<html><head><title>{fault.status}</title></head><body>{fault.status}</body></html>".encode()
                 await _say(answer, fault.status, page, [(b"content-type", b"text/html")])
+            case "refuse-field":
+                await self._fail(answer, self._vendor.refuses_with, None, message="is not valid", field=fault.field)
+            case "redirect":
+                pairs = [(b"content-type", b"text/html"), (b"location", b"https://proxy.example/login")]
+                await _say(answer, 302, _LOGIN, pairs)
             case "hang":
                 await asyncio.sleep(fault.hang_seconds)
                 _hang_up(answer.send)
             case "drop":
                 _hang_up(answer.send)
-            case "act-then-drop":
-                await self._app(scope, _replay(raw), _nowhere)
+            case "truncate":
+                await self._app(scope, _replay(raw), _Halving(answer))
+            case _:
+                await self._act(fault, scope, raw, answer)
+
+    async def _act(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
+        """Do what is asked for, and answer it otherwise than usual."""
+        match fault.action:
+            case "act-late":
+                task = asyncio.create_task(self._act_late(fault.hang_seconds, scope, raw))
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
                 _hang_up(answer.send)
             case "act-then-hang":
                 kept = _Kept()
@@ -181,11 +240,34 @@ class Gate:
                 await asyncio.sleep(fault.hang_seconds)
                 for message in kept.messages:
                     await answer(message)
-            case "truncate":
-                await self._app(scope, _replay(raw), _Halving(answer))
+            case "act-then-conflict":
+                await self._app(scope, _replay(raw), _nowhere)
+                await self._fail(answer, 409, None, message="it is so already")
+            case _:
+                await self._app(scope, _replay(raw), _nowhere)
+                if fault.action == "act-then-busy":
+                    status = fault.status if fault.status in {409, 422} else 409
+                    self._busy[answer.call.idempotency_key] = [status] * _BUSY_ANSWERS
+                _hang_up(answer.send)
 
-    async def _fail(self, answer: "_Answer", status: int, retry_after: float) -> None:
-        body, headers = self._vendor.failure(status, retry_after)
+    async def _act_late(self, seconds: float, scope: types.Scope, raw: bytes) -> None:
+        await asyncio.sleep(seconds)
+        await self._app(scope, _replay(raw), _nowhere)
+
+    async def _fail(
+        self,
+        answer: "_Answer",
+        status: int,
+        retry_after: float | None,
+        *,
+        message: str = "simulated failure",
+        field: str = "",
+        limit: str = "api_key_name",
+    ) -> None:
+        asked = 1.0 if retry_after is None and status == 429 else retry_after
+        body, headers = self._vendor.failure(vendor.Failure(status, asked, message, field, limit))
+        if status >= 500 and asked is not None:
+            headers = {**headers, "retry-after": str(math.ceil(asked))}
         raw = pydantic.TypeAdapter(dict[str, Any]).dump_json(body)
         pairs = [(b"content-type", b"application/json")]
         pairs += [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -197,11 +279,11 @@ class _Answer:
 
     def __init__(self, send: types.Send, call: call_log.Call) -> None:
         self.send = send
-        self._call = call
+        self.call = call
 
     async def __call__(self, message: types.Message) -> None:
         if message["type"] == "http.response.start":
-            self._call.status = message["status"]
+            self.call.status = message["status"]
         await self.send(message)
 
 

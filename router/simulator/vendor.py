@@ -39,10 +39,22 @@ class Page:
     posts: tuple[Post, ...]
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An error to answer. ``field`` is at fault; ``limit`` is the name of the limit that a 429 is about."""
+
+    status: int
+    retry_after_seconds: float | None = None
+    message: str = "simulated failure"
+    field: str = ""
+    limit: str = "api_key_name"
+
+
 class Vendor(Protocol):
-    """One simulated vendor."""
+    """One simulated vendor. ``refuses_with`` is the status for a body that it can't use."""
 
     name: str
+    refuses_with: int
 
     def routes(self) -> list[routing.BaseRoute]:
         """The vendor's API, with the paths that its own documentation gives (``/v1/…``, ``/api/v1/…``)."""
@@ -68,6 +80,6 @@ class Vendor(Protocol):
         """Answer from what was remembered, for the length of the block."""
         ...
 
-    def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+    def failure(self, failure: Failure) -> tuple[dict[str, Any], dict[str, str]]:
         """Body and headers of an error answer in the vendor's own envelope, for faults on demand and rate limits."""
         ...

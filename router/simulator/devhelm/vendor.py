@@ -31,6 +31,7 @@ class DevHelm:
     """One simulated organisation."""
 
     name = "devhelm"
+    refuses_with = 400
 
     def __init__(self, options: settings.Options) -> None:
         self._options = options
@@ -97,13 +98,14 @@ class DevHelm:
         finally:
             self._state = now
 
-    def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+    def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
         """An error in DevHelm's envelope."""
         now = self._options.clock()
         request_id = str(uuid.uuid4())
-        limits = refusals.rate_limit(now, retry_after_seconds) if status == 429 else {}
-        body = refusals.envelope(refusals.Refusal(status, "simulated failure"), now, request_id)
-        return body, {"x-request-id": request_id, **limits}
+        limits = refusals.rate_limit(now, failure.retry_after_seconds or 0.0) if failure.status == 429 else {}
+        entries = [{"code": "INVALID", "field": failure.field, "message": failure.message}] if failure.field else None
+        refusal = refusals.Refusal(failure.status, failure.message, entries)
+        return refusals.envelope(refusal, now, request_id), {"x-request-id": request_id, **limits}
 
     def _route(self, method: str | None, path: str, handler: Handler) -> routing.BaseRoute:
         async def answer(request: http.Request) -> responses.Response:

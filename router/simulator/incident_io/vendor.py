@@ -26,6 +26,7 @@ class IncidentIo:
     """One simulated organisation."""
 
     name = "incident-io"
+    refuses_with = 422
 
     def __init__(self, options: settings.Options) -> None:
         self._options = options
@@ -86,14 +87,14 @@ class IncidentIo:
         finally:
             self._state = now
 
-    def failure(self, status: int, retry_after_seconds: float) -> tuple[dict[str, Any], dict[str, str]]:
+    def failure(self, failure: vendor.Failure) -> tuple[dict[str, Any], dict[str, str]]:
         """An error in incident.io's envelope."""
-        body = self._envelope(holdings.Refusal(status, "simulated", "simulated failure"))
-        if status == 429:
-            at = self._options.clock() / 1_000_000 + retry_after_seconds
+        body = self._envelope(holdings.Refusal(failure.status, "simulated", failure.message, failure.field))
+        if failure.status == 429:
+            at = self._options.clock() / 1_000_000 + (failure.retry_after_seconds or 0.0)
             body["rate_limit"] = {
-                "name": "api_key",
-                "limit": 1200,
+                "name": failure.limit,
+                "limit": 1200 if failure.limit == "api_key_name" else 20,
                 "remaining": 0,
                 "retry_after": email.formatdate(at, usegmt=True),
             }
