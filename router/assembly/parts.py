@@ -21,8 +21,8 @@ from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import sns
+from router.store import accounts, gate, health, quarantine, quotas, schema, seen, silences, stream
 from router.store import archive as archives
-from router.store import gate, health, quarantine, quotas, schema, seen, silences, stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, tracing
@@ -175,6 +175,7 @@ def worker(
             randomness=randomness,
             muting=silenced,
             storms=reporting.storms(settings, connection),
+            accounts=accounts.Accounts(connection),
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),

@@ -66,7 +66,17 @@ class Destination(Protocol):
         ...
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:
-        """Look whether an unanswered open happened after all; the oldest of several stays, the rest is ended."""
+        """Look whether an unanswered open happened after all; the oldest of several stays, the rest is ended.
+
+        Of a vendor with idempotency keys this is asked where it doesn't accept the key (any more).
+        """
+        ...
+
+    async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
+        """End everything that carries the operation's reference, except ``operation.vendor_id``; the IDs of it.
+
+        Only a vendor without idempotency keys can have created duplicates.
+        """
         ...
 
     async def open(self, operation: operations.Operation) -> operations.Seen:

@@ -18,6 +18,9 @@ class Operation(msgspec.Struct, frozen=True):
     it, and nothing is sent. Without it people's changes are overwritten. ``told`` are the marks of the texts that the
     vendor's timeline had after our last operation. ``others`` is how badly other open incidents of ours affect
     components of the same page: none is shown better than that.
+
+    ``is_repeated`` says that the same open was sent before and its outcome isn't known: it has to be the same request.
+    ``taken`` are the IDs at the vendor that belong to other publications: a search never answers with one of them.
     """
 
     kind: publications.Kind
@@ -31,6 +34,8 @@ class Operation(msgspec.Struct, frozen=True):
     before: publications.Content | None = None
     told: tuple[str, ...] = ()
     others: dict[str, str] = {}
+    is_repeated: bool = False
+    taken: frozenset[str] = frozenset()
 
     @property
     def worsens(self) -> bool:

@@ -45,8 +45,15 @@ class Look(msgspec.Struct, frozen=True):
     reason: str = "the vendor has not been asked for a while"
 
 
-Step = Act | Recover | Look | Rest
+class Search(msgspec.Struct, frozen=True):
+    """Search the vendor for what an unanswered open created late, and end every duplicate."""
 
+    reason: str = "an open that got no answer may have been carried out late"
+
+
+Step = Act | Recover | Look | Search | Rest
+
+CLOCK_DRIFT = 1_000_000  # Microseconds by which two workers' readings of the server's clock may differ.
 MISSING_LOOK = 20_000_000  # Microseconds between looks at what the vendor has answered "not found" to.
 HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked at, should nobody call it before.
 
@@ -54,11 +61,19 @@ HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
     """Decide the next step. The order of the questions is the order of importance."""
     # A failed attempt is not repeated before its time, whatever else is wanted.
-    if observed.retry_at > now:
-        return Rest("waits before the next attempt", observed.retry_at, "time")
+    if _waits(desired, observed, now):
+        return Rest(_waiting(observed), observed.retry_at, "time")
     # What was begun is brought to its end before anything new is begun.
     if observed.intent is not None:
         return _frozen(desired, now) or Recover(observed.intent)
+    # A vendor may carry out an open minutes after it was sent. What it created would stay open for ever.
+    if observed.search_at and observed.search_at <= now:
+        return _frozen(desired, now) or Search()
+    return _searched(_next(desired, observed, now), observed)
+
+
+def _next(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+    """The next step of what is neither waiting nor under way."""
     if observed.settled:
         return Rest(f"finished: {observed.state}")
     # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
@@ -70,6 +85,36 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     if isinstance(step, Rest) and observed.state in {"open", "draft"} and desired.looks:
         return _watched(desired, observed, step, now)
     return step
+
+
+def _waits(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
+    """Whether the last failure is too young for another attempt."""
+    if observed.retry_at <= now:
+        return False
+    # The account has worked since, or an operator lifted its pauses. A failure in the future is one before the
+    # server's clock was set back: when it is to be repeated can't be known, so it is now.
+    set_back = observed.failed_at > now + CLOCK_DRIFT
+    return not (observed.failed_at and (desired.resumed_at > observed.failed_at or set_back))
+
+
+def _waiting(observed: publications.Publication) -> str:
+    """Why an attempt waits, for people."""
+    why = {
+        "denied": "the account is refused",
+        "conflict": "the vendor reported a conflict",
+        "throttled": "the vendor limits calls",
+        "queued": "the account has no call left for now",
+        "unreachable": "the vendor cannot be reached",
+        "unanswered": "the outcome of the last attempt is not known",
+    }.get(observed.condition, "")
+    return f"waits before the next attempt: {why}" if why else "waits before the next attempt"
+
+
+def _searched(step: Step, observed: publications.Publication) -> Step:
+    """Rest no longer than until the next search."""
+    if not isinstance(step, Rest) or not observed.search_at:
+        return step
+    return msgspec.structs.replace(step, look_at=min(step.look_at or observed.search_at, observed.search_at))
 
 
 def death(kind: publications.Kind, content: publications.Content) -> str:

@@ -11,6 +11,12 @@ from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
 Kind = Literal["adopt", "open", "update", "publish", "resolve", "dismiss"]
+Condition = Literal["", "denied", "conflict", "throttled", "queued", "unreachable", "unanswered"]
+"""Why the last attempt has to be repeated: a condition of the account or of the moment, never of the content."""
+
+
+SEARCH_DELAYS = (180_000_000, 900_000_000)
+"""Microseconds after an unanswered open at which the vendor is searched for what it created late."""
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -40,7 +46,8 @@ class Desired(msgspec.Struct, frozen=True):
     how far apart updates have to be, ``looks`` how often the vendor is asked what has become of it. ``pardoned_at`` is
     when a person last said that what was refused is to be tried again, ``abandoned_at`` that it is not. ``note`` is
     what is to be told of the content. ``again`` is the id of what a call of ours has ended at the vendor and
-    this episode takes up again; ``again_settled`` is false while that end is still to come.
+    this episode takes up again; ``again_settled`` is false while that end is still to come. An attempt that failed
+    before ``resumed_at`` need not wait any longer: the account works again, or an operator has said so.
     """
 
     present: bool
@@ -63,6 +70,7 @@ class Desired(msgspec.Struct, frozen=True):
     note: str = ""
     again: str = ""
     again_settled: bool = True
+    resumed_at: int = 0
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +104,10 @@ class Publication(msgspec.Struct, frozen=True):
 
     The vendor has answered "not found" ``missing_answers`` times in a row since ``missing_since``. Once that is proof
     enough, the publication is ``gone``.
+
+    ``condition`` is why the last attempt failed, at ``failed_at``, and will be repeated. An open that got no answer at
+    ``unanswered_at`` may be carried out by the vendor much later: the vendor was last searched for a duplicate at
+    ``searched_at``.
     """
 
     episode: str
@@ -128,6 +140,10 @@ class Publication(msgspec.Struct, frozen=True):
     missing_since: int = 0
     missing_answers: int = 0
     gone: bool = False
+    condition: Condition = ""
+    failed_at: int = 0
+    unanswered_at: int = 0
+    searched_at: int = 0
 
     @property
     def name(self) -> str:
@@ -138,3 +154,11 @@ class Publication(msgspec.Struct, frozen=True):
     def settled(self) -> bool:
         """True where nothing will ever be done again for this publication."""
         return self.state in {"resolved", "dismissed"}
+
+    @property
+    def search_at(self) -> int:
+        """When the vendor is searched next for what an unanswered open may have created late; 0 for never again."""
+        if not self.unanswered_at:
+            return 0
+        moments = (self.unanswered_at + delay for delay in SEARCH_DELAYS)
+        return next((moment for moment in moments if self.searched_at < moment), 0)

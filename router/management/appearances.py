@@ -63,6 +63,8 @@ def _next(step: plan.Step, desired: publications.Desired) -> tuple[str, int]:
             return f"is looked for: {step.reason}", 0
         case plan.Look():
             return f"is looked at next: {step.reason}", 0
+        case plan.Search():
+            return f"is searched for next: {step.reason}", 0
         case plan.Rest(waits_for="person") if step.until:
             end = "published" if desired.at_deadline == "publish" else "dismissed"
             return f"{step.reason}; {end} if nobody has decided by then", step.until

@@ -3,6 +3,7 @@
 from router.domain import identity
 
 CAP_SECONDS, ASKED_CAP_SECONDS = 300.0, 30.0
+DENIED_CAP_SECONDS = 60.0  # A renewed key is noticed within a minute, even by a worker whose other operations rest.
 _MOST_DOUBLINGS = 60  # Beyond this every cap is reached, and the power would outgrow a float.
 
 

@@ -8,10 +8,11 @@ import asyncio
 import contextvars
 import functools
 import math
+import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -22,7 +23,9 @@ from router.outbound import errors, loopback, patience, retry_after
 
 BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
 
-_TOO_EARLY, _TIMED_OUT, _TOO_MANY = 425, 408, 429
+_TOO_EARLY, _TIMED_OUT, _TOO_MANY, _CONFLICT = 425, 408, 429, 409
+_DENIED = frozenset({401, 403})
+_VERSION = re.compile(r"v\d+")
 _NOT_FOUND, _GONE = 404, 410
 _IDLE_SECONDS = 60.0  # How long an unused connection is kept: as long as common load balancers do.
 
@@ -33,6 +36,8 @@ Shape = TypeVar("Shape")
 class VendorMessage:
     """What a vendor's error envelope says. ``retry_after`` is raw text: seconds, an HTTP date or RFC 3339.
 
+    ``limit`` is the name of the limit that a 429 is about. ``is_account_wide`` says that the limit holds for every
+    call of the account, and not only for the endpoint that was called.
     ``is_own`` is false if the body is not in the vendor's error format: a gateway or a proxy answered instead.
     """
 
@@ -41,6 +46,16 @@ class VendorMessage:
     request_id: str = ""
     retry_after: str = ""
     is_own: bool = True
+    limit: str = ""
+    is_account_wide: bool = True
+
+
+class _Field(TypedDict):
+    """What a refusal says besides its message."""
+
+    status: int
+    field: str
+    request_id: str
 
 
 ReadError = Callable[[int, Any, Mapping[str, str]], VendorMessage]
@@ -112,6 +127,18 @@ def segment(text: str) -> str:
     return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
 
+def endpoint(method: str, path: str) -> str:
+    """Name the endpoint class of a call: the method and the path, with ``{id}`` for each segment that holds a digit.
+
+    ``POST /v2/incidents/01H8ABC/actions/edit`` becomes ``POST /v2/incidents/{id}/actions/edit``.
+    """
+    parts = [
+        "{id}" if any(letter.isdigit() for letter in part) and not _VERSION.fullmatch(part) else part
+        for part in path.split("/")
+    ]
+    return f"{method} {'/'.join(parts)}"
+
+
 floor: contextvars.ContextVar[float] = contextvars.ContextVar("floor", default=0.0)
 """The share of the quota that the operation under way leaves for what is more urgent."""
 
@@ -173,23 +200,24 @@ class Client:
         about = f"{self.name}: {method} {path}"
         if not path.startswith("/"):
             raise errors.Permanent(f"{about}: the path must start with a slash")
+        called = endpoint(method, path)
         if self.quota is not None:
-            await patience.admitted(self.quota, floor.get(), about, ends_at.get())
+            await patience.admitted(self.quota, patience.Turn(floor.get(), called), about, ends_at.get())
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await self._exchange(method, path, about, json=json, query=query)
         except TimeoutError as problem:
             failure: errors.Failure = errors.Unanswered(f"{about}: no answer within {self._timeout_seconds:g} s")
             raise _settled(failure, method) from problem
+        except errors.Throttled as problem:
+            if self.quota is not None and problem.retry_after:
+                await self.quota.pause(problem.retry_after, "" if problem.is_account_wide else called)
+            raise
         except _FOREIGN as problem:
             failure = outcome(problem)(self._mask(f"{about}: {type(problem).__name__}: {problem}"))
             raise _settled(failure, method) from problem
         except errors.Unanswered as problem:
             raise _settled(problem, method) from problem.__cause__
-        except errors.Temporary as problem:
-            if self.quota is not None and problem.retry_after:
-                await self.quota.pause(problem.retry_after)
-            raise
 
     async def read(self, path: str, shape: type[Shape], *, query: Mapping[str, Any] | None = None) -> Shape:
         """GET what is at ``path`` and turn it into a msgspec struct; ``Temporary`` where the answer is none.
@@ -241,7 +269,8 @@ class Client:
         message = self._mask(f"{about}: {status}" + (f": {said.message}" if said.message else ""))
         wait = retry_after.seconds(headers.get("retry-after", "") or said.retry_after, now=self._now())
         if status in {_TOO_EARLY, _TOO_MANY}:
-            return errors.Temporary(message, wait)
+            limit = self._mask(said.limit)
+            return errors.Throttled(message, wait, limit=limit, is_account_wide=said.is_account_wide)
         # A gateway may say 408 of a request that the vendor behind it went on with.
         if status >= 500 or status == _TIMED_OUT:
             return errors.Unanswered(message, wait)
@@ -250,9 +279,15 @@ class Client:
                 message += ": this is not the vendor's error format; check the base URL and what is in front of it"
                 return errors.Unanswered(message, wait)
             return errors.NotFound(message, status=status, field=self._mask(said.field), request_id=said.request_id)
+        # No API answers with a redirect: a proxy does, and nobody knows what it made of the request.
         if status < 400:
-            message += ": redirects are not followed; correct the base URL"
-        return errors.Permanent(message, status=status, field=self._mask(said.field), request_id=said.request_id)
+            return errors.Unanswered(f"{message}: not an answer of the vendor: a redirect; correct the base URL", wait)
+        about_field: _Field = {"status": status, "field": self._mask(said.field), "request_id": said.request_id}
+        if status in _DENIED:
+            return errors.Denied(message, wait, **about_field)
+        if status == _CONFLICT:
+            return errors.Conflict(message, wait, **about_field)
+        return errors.Permanent(message, **about_field)
 
     def _mask(self, text: str) -> str:
         for secret in self._secrets:

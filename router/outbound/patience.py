@@ -8,7 +8,7 @@ thought.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import tenacity
 
@@ -21,29 +21,44 @@ _JITTER_SECONDS = 0.3
 Read = TypeVar("Read")
 
 
+class Turn(NamedTuple):
+    """A call that wants to be made: the share of the quota that it leaves (0: most urgent), and its endpoint class."""
+
+    floor: float
+    endpoint: str = ""
+
+
+class Admission(NamedTuple):
+    """Whether a call may be made: 0, or the seconds until it may. ``is_paused``: the vendor asked for that pause."""
+
+    wait: float
+    is_paused: bool = False
+
+
 class Quota(Protocol):
     """How often the account may be called, by everybody together."""
 
-    async def admit(self, floor: float, /) -> float:
-        """Take one call, leaving the share ``floor``; returns 0, or the seconds until there may be one."""
+    async def admit(self, turn: Turn, /) -> Admission:
+        """Take one call, or say when there may be one."""
         ...
 
-    async def pause(self, seconds: float, /) -> None:
-        """Nobody calls for so long."""
+    async def pause(self, seconds: float, endpoint: str, /) -> None:
+        """Make no call of this endpoint class for so long; of none at all if ``endpoint`` is empty."""
         ...
 
 
-async def admitted(quota: Quota, floor: float, about: str, ends_at: float) -> None:
-    """Return when one call has been taken; ``Temporary`` where there is none within two seconds, or before ``ends_at``.
+async def admitted(quota: Quota, turn: Turn, about: str, ends_at: float) -> None:
+    """Return when one call has been taken; ``Queued`` where there is none within two seconds, or before ``ends_at``.
 
     That is by the event loop's clock: whoever calls is cut off then, and would have waited in vain.
     """
     left = min(MOST_SECONDS, ends_at - asyncio.get_running_loop().time())
-    while wait := await quota.admit(floor):
-        left -= wait
+    while (admission := await quota.admit(turn)).wait:
+        left -= admission.wait
         if left < 0:
-            raise errors.Temporary(f"{about}: the account's quota is used up for now", wait)
-        await asyncio.sleep(wait)
+            why = "the vendor asked for a pause" if admission.is_paused else "the account's quota is used up for now"
+            raise errors.Queued(f"{about}: {why}", admission.wait)
+        await asyncio.sleep(admission.wait)
 
 
 async def patiently(read: Callable[[], Awaitable[Read]], ends_at: float = math.inf) -> Read:
@@ -73,5 +88,8 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 def _is_momentary(problem: BaseException) -> bool:
     if not isinstance(problem, errors.Temporary) or isinstance(problem.__cause__, TimeoutError):
+        return False
+    # The same question to an account that is not let in would be answered in the same way.
+    if isinstance(problem, errors.Denied):
         return False
     return (problem.retry_after or 0.0) <= MOST_SECONDS

@@ -133,7 +133,7 @@ class Sender:
         while (began := self._ticks()) < deadline:
             try:
                 answer = await self._chance.choice(self._webs).call("POST", self._path, json=body)
-            except errors.Permanent as error:
+            except (errors.Permanent, errors.Denied) as error:
                 self._ledger.refused.append(error.message)
                 return
             except errors.Failure:

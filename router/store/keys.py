@@ -20,7 +20,9 @@
 | ``ir:{storm}:admitted``          | zset   | episode and incident key → when it was let in     | a minute or so  |
 | ``ir:{storm}:waiting``           | zset   | episode and incident key → its turn               | while it waits  |
 | ``ir:{storm}:now``               | hash   | ``since``, ``last``: when an alert storm was      | while there is  |
-| ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, ``until``: calls to a vendor    | two minutes     |
+| ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, pauses: calls to a vendor       | two minutes     |
+| ``ir:{accounts}:waiting:NAME``   | set    | incident keys that wait for a destination         | a week at most  |
+| ``ir:{accounts}:resumed``        | hash   | destination → when it last worked again           | for ever        |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{polls}:turn:SOURCE``       | string | somebody has asked this source's monitoring       | until next time |
 | ``ir:{polls}:memory:SOURCE``     | string | packed, what is remembered from answer to answer  | ten polls       |
@@ -56,6 +58,7 @@ SUSPECTS = "ir:{inbox}:suspects"
 INBOX_MARK = "ir:{inbox}:mark"
 QUARANTINE = "ir:{inbox}:quarantine"
 SILENCES = "ir:{silences}:all"
+RESUMED = "ir:{accounts}:resumed"
 GATE = "ir:{pages}:gate"
 POSTS = "ir:{pages}:posts"
 TOUCHED = "ir:{pages}:touched"
@@ -158,6 +161,11 @@ def updates(page: str) -> str:
 def quota(account: str) -> str:
     """The key of how often an account at a vendor may be called."""
     return f"ir:{{quotas}}:{account}"
+
+
+def waiting(destination: str) -> str:
+    """The key of the incidents that wait for a destination to work again."""
+    return f"ir:{{accounts}}:waiting:{destination}"
 
 
 def counts(rule: str) -> str:

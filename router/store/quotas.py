@@ -1,12 +1,22 @@
 """How often each account at a vendor may be called: one bucket for all workers and all destinations of the account."""
 
+from typing import NamedTuple
+
 import redis.asyncio
 
+from router.outbound import patience
 from router.store import client, errors, keys, scripts
 
 SHARE = 0.8  # Of what the vendor allows; people and other programs use the same account.
 # Of the quota, what is left after a pause that the vendor asked for: enough for every kind of operation to go on soon.
 _AFTER_PAUSE = 0.4
+
+
+class Pause(NamedTuple):
+    """A pause that the vendor asked for: of one endpoint class, or of the whole account if ``endpoint`` is empty."""
+
+    endpoint: str
+    seconds_left: float
 
 
 class Quota:
@@ -17,23 +27,41 @@ class Quota:
         self._key = keys.quota(account)
         self._most = max(1.0, per_minute * SHARE)
 
-    async def admit(self, floor: float) -> float:
-        """Take one call; returns 0, or the seconds until there may be one.
+    async def admit(self, turn: patience.Turn) -> patience.Admission:
+        """Take one call, or say when there may be one.
 
-        The share ``floor`` of the quota is left for what is more urgent. Where Redis is away the call is let through:
+        The share ``floor`` of the quota is left for what is more urgent. What leaves nothing is let through now and
+        then while the vendor asks for a pause. Where Redis is away the call is let through:
         whoever makes it has just written down that it does, or soon will find out that it can't.
         """
         try:
             async with client.failures():
-                return int(await self._scripts.run("take", [self._key], [self._most, floor])) / 1_000_000
+                arguments = [self._most, turn.floor, turn.endpoint]
+                wait, paused = await self._scripts.run("take", [self._key], arguments)
         except errors.Unavailable:
-            return 0.0
+            return patience.Admission(0.0)
+        return patience.Admission(int(wait) / 1_000_000, bool(paused))
 
-    async def pause(self, seconds: float) -> None:
-        """The vendor asked for a pause: nobody calls before it is over."""
+    async def pause(self, seconds: float, endpoint: str = "") -> None:
+        """The vendor asked for a pause: nobody calls the endpoint (all of them if empty) before it is over."""
         try:
             async with client.failures():
-                arguments = [int(seconds * 1_000_000), self._most * _AFTER_PAUSE]
+                arguments = [int(seconds * 1_000_000), self._most * _AFTER_PAUSE, endpoint]
                 await self._scripts.run_confirmed("pause", [self._key], arguments)
         except errors.Unavailable:
             return  # Whoever was told has the time written down with the publication.
+
+    async def pauses(self) -> list[Pause]:
+        """The pauses that hold now, the longest first."""
+        async with client.failures():
+            found = await self._scripts.run("pauses", [self._key], [])
+        pauses = [
+            Pause(endpoint.decode(), int(left) / 1_000_000)
+            for endpoint, left in zip(found[::2], found[1::2], strict=True)
+        ]
+        return sorted(pauses, key=lambda pause: -pause.seconds_left)
+
+    async def lift(self) -> int:
+        """End every pause of the account; returns how many there were."""
+        async with client.failures():
+            return int(await self._scripts.run_confirmed("lift", [self._key], []))

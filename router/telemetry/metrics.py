@@ -72,6 +72,13 @@ not_found = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+duplicates_ended = prometheus_client.Counter(
+    "incident_router_duplicates_ended_total",
+    "Incidents and posts that the router ended since the vendor carried out an open late, by destination.",
+    ["destination"],
+    registry=REGISTRY,
+)
+
 polls = prometheus_client.Counter(
     "incident_router_polls_total",
     "Times that a source's Alertmanager was asked for its alerts, by source and result: whole, partial (nothing ends "

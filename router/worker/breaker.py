@@ -1,13 +1,12 @@
 """A vendor that is ill is left alone for a while: a circuit breaker for each destination, in this worker."""
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from router.domain import identity
 from router.outbound import errors
 from router.telemetry import log, metrics
 
-NOT_LET_IN = frozenset({401, 403})  # What a vendor answers to a key that is not accepted (any more).
 FAILURES = 5  # In a row.
 FIRST_SECONDS, MOST_SECONDS = 30.0, 300.0
 
@@ -66,6 +65,23 @@ class Condition:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class _Trouble:
+    """Operations of one kind that fail: since when, when last (microseconds), and why."""
+
+    since: int
+    last: int
+    reason: str
+    is_throttled: bool = False
+
+    def is_outdated(self, now: int) -> bool:
+        """Whether the kind would have failed again by now, judged by how long it had been failing."""
+        return now - self.last > 2 * (self.last - self.since) + _FORGOTTEN_AFTER
+
+
+_FORGOTTEN_AFTER, _RETRIED_EVERY = 30_000_000, 60_000_000
+
+
 class Breakers:
     """The breakers of all destinations, and how their accounts fare."""
 
@@ -73,43 +89,97 @@ class Breakers:
         self._randomness = randomness
         self._states: dict[str, Breaker] = {}
         self._counted: dict[str, weakref.ref[errors.Failure]] = {}
+        self._troubles: dict[str, dict[str, _Trouble]] = {}
+        self._recovered: set[str] = set()
+        self._recovered_at: dict[str, int] = {}
         self.conditions: dict[str, Condition] = {}
         self._log = log.get("worker")
 
     def rests_until(self, name: str, now: int) -> int:
         """Until when a destination is left alone; 0 where something may be begun, which then goes first."""
         state = self._states.get(name, WELL)
+        # Redis' clock may have stepped back since: nothing rests longer than the longest rest.
+        if state.until > now + int(MOST_SECONDS * 1_000_000):
+            state = self._states[name] = replace(state, until=now)
         until = state.rests_until(now)
         if not until:
             self._states[name] = state.probing(now)
         return until
 
-    def fared(self, name: str, problem: errors.Failure | None, now: int) -> None:
-        """Note how an operation ended. To be told to come back later is an answer, and no illness.
+    def take_recovery(self, name: str) -> bool:
+        """Say once whether the destination has answered well for the first time, or again after a failure."""
+        if name not in self._recovered:
+            return False
+        self._recovered.discard(name)
+        return True
 
-        A call that several operations have waited for fails once.
+    def fared(self, name: str, problem: errors.Failure | None, now: int, kind: str = "") -> None:
+        """Note how an operation of a ``kind`` ended.
+
+        A call that several operations have waited for fails once. What was not called says nothing of the vendor.
+        A limit of one endpoint pauses that endpoint and leaves the circuit closed: other operations get through.
         """
-        if problem is not None and self._is_counted(name, problem):
+        root = _root(problem)
+        if isinstance(root, errors.Queued | errors.Pending) or (
+            problem is not None and self._is_counted(name, problem)
+        ):
             return
         before = self._states.get(name, WELL)
-        ill = isinstance(problem, errors.Unanswered | errors.Temporary) and problem.retry_after is None
-        shut_out = isinstance(problem, errors.Permanent) and problem.status in NOT_LET_IN
-        known = self.conditions.get(name)
-        if ill or shut_out:
-            since = known.failing_since if known is not None else 0
-            self.conditions[name] = Condition(failing_since=since or now, reason=str(problem))
-        elif known is None or not known.well:
-            self.conditions[name] = Condition(well=True)
-        after = before.failed(now, self._randomness) if ill else before.succeeded()
+        self._note(name, root, now, kind)
+        if isinstance(root, errors.Throttled) and not root.is_account_wide:
+            return
+        after = before.failed(now, self._randomness) if _is_ill(root) else before.succeeded()
         self._states[name] = after
         if bool(after.opened) != bool(before.opened):
             metrics.circuit_open.labels(name).set(bool(after.opened))
             self._log.warning("circuit", destination=name, open=bool(after.opened), reason=str(problem or ""))
 
+    def _note(self, name: str, problem: errors.Failure | None, now: int, kind: str) -> None:
+        """Bring up to date since when the account fails. One kind of operation may fail while others succeed."""
+        troubles = self._troubles.setdefault(name, {})
+        known = self.conditions.get(name, Condition())
+        if _is_ill(problem):
+            since = troubles[kind].since if kind in troubles else now
+            troubles[kind] = _Trouble(since, now, str(problem), isinstance(problem, errors.Throttled))
+        else:
+            troubles.pop(kind, None)
+            for other in [other for other, trouble in troubles.items() if trouble.is_outdated(now)]:
+                del troubles[other]
+        first = min(troubles.values(), key=lambda trouble: trouble.since, default=None)
+        if first is not None:
+            self.conditions[name] = Condition(failing_since=first.since, reason=first.reason)
+        elif not known.well:
+            self.conditions[name] = Condition(well=True)
+        if problem is None and self._is_recovery(name, known, now):
+            self._recovered.add(name)
+            self._recovered_at[name] = now
+
+    def _is_recovery(self, name: str, known: Condition, now: int) -> bool:
+        """Whether a success ends a failure that other operations may be waiting out.
+
+        While another kind of operation still fails, the waiting ones are let try again once a minute: what fails for
+        them may be another thing. What the vendor limits waits as long as it was asked to.
+        """
+        others = [trouble for trouble in self._troubles[name].values() if not trouble.is_throttled]
+        if others:
+            return now - self._recovered_at.get(name, 0) > _RETRIED_EVERY
+        return not (known.well and self._states.get(name, WELL) == WELL) and not self._troubles[name]
+
     def _is_counted(self, name: str, problem: errors.Failure) -> bool:
         """Whether the failure is that which was counted last, perhaps in other words."""
-        while isinstance(problem.__cause__, errors.Failure):
-            problem = problem.__cause__
+        problem = _root(problem) or problem
         last = self._counted.get(name)
         self._counted[name] = weakref.ref(problem)
         return last is not None and last() is problem
+
+
+def _root(problem: errors.Failure | None) -> errors.Failure | None:
+    """The failure of the call itself: "nobody knows whether it was done" may be a refusal of the repeated call."""
+    while problem is not None and isinstance(problem.__cause__, errors.Failure):
+        problem = problem.__cause__
+    return problem
+
+
+def _is_ill(problem: errors.Failure | None) -> bool:
+    """Whether a failure says that the vendor or the account doesn't work; a refusal of one call doesn't."""
+    return isinstance(problem, errors.Unanswered | errors.Temporary) and not isinstance(problem, errors.Conflict)

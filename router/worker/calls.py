@@ -1,15 +1,25 @@
 """What an operation calls at its vendor, and what is made of a call whose outcome is not known."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
 
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import errors
-from router.worker import bound, breaker
+from router.worker import bound
+
+# The state that each kind of operation wants. A conflict with a vendor that is in it already is a success.
+_WANTED: dict[publications.Kind, frozenset[publications.State]] = {
+    "publish": frozenset({"open", "resolved"}),
+    "resolve": frozenset({"resolved", "dismissed"}),
+    "dismiss": frozenset({"resolved", "dismissed"}),
+}
 
 
-def of(place: bound.Bound, operation: operations.Operation) -> Awaitable[operations.Seen | None]:
-    """The call of an operation."""
+async def of(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
+    """Make the call of an operation. A conflict that says "it is so already" is looked up, and is a success."""
     calls: dict[publications.Kind, Callable[[operations.Operation], Awaitable[operations.Seen | None]]] = {
         "adopt": place.destination.adopt,
         "open": place.destination.open,
@@ -18,22 +28,81 @@ def of(place: bound.Bound, operation: operations.Operation) -> Awaitable[operati
         "resolve": place.destination.resolve,
         "dismiss": place.destination.dismiss,
     }
-    return calls[operation.kind](operation)
+    try:
+        return await calls[operation.kind](operation)
+    except errors.Conflict as conflict:
+        wanted = _WANTED.get(operation.kind)
+        if wanted is None:
+            raise
+        seen = await place.destination.observe(operation)
+        if seen.state not in wanted:
+            raise
+        return msgspec.structs.replace(seen, note=f"it was {seen.state} already ({conflict.message})")
 
 
 async def still_unknown(call: Awaitable[operations.Seen | None]) -> operations.Seen | None:
-    """Find out what has become of an operation: where that fails, it may have happened all the same.
+    """Find out what has become of an open: where that fails, it may have happened all the same.
 
-    To take such a failure for "surely not done" would be to forget what is open at the vendor.
+    No answer but its own proves what became of it. "A request with this key is in progress" (409), "this key was used
+    for another request" (422) and a refused API key (401) all leave that open. To take one of them for "surely not
+    done" would be to forget what is open at the vendor.
+    """
+    try:
+        return await call
+    except (errors.Temporary, errors.Permanent) as failure:
+        raise errors.Unanswered(str(failure), getattr(failure, "retry_after", None)) from failure
+
+
+async def unanswered(call: Awaitable[operations.Seen | None]) -> operations.Seen | None:
+    """Repeat an operation that first looks at what is there; where it isn't let through, its outcome stays unknown.
+
+    A refusal for good is about the repeated call, which was made only since the look showed that it is needed.
     """
     try:
         return await call
     except errors.Temporary as failure:
         raise errors.Unanswered(str(failure), failure.retry_after) from failure
-    except errors.Permanent as failure:
-        if failure.status not in breaker.NOT_LET_IN:
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """What is known when an open of unknown outcome is repeated.
+
+    ``look_first``: the vendor may have forgotten the idempotency key. ``is_settled``: the first call can't be under
+    way any more. ``taken`` gives the IDs of what belongs to other publications at the same destination.
+    """
+
+    look_first: bool
+    is_settled: bool
+    taken: Callable[[], Awaitable[frozenset[str]]]
+
+
+async def repeated(place: bound.Bound, operation: operations.Operation, repeat: Repeat) -> operations.Seen | None:
+    """Repeat an open under its idempotency key; None where it surely never happened.
+
+    The vendor keeps keys for a while only. After that, and where it refuses the repeated call, the router searches
+    for what the open may have created. What isn't found is opened under the same key. A refusal for good is believed
+    only once the first call is over and the search found nothing.
+    """
+    if repeat.look_first and (seen := await _found(place, operation, repeat)):
+        return msgspec.structs.replace(seen, note="it was found at the vendor")
+    try:
+        return await still_unknown(place.destination.open(operation))
+    except errors.Unanswered as failure:
+        if not isinstance(failure.__cause__, errors.Permanent | errors.Conflict):
             raise
-        raise errors.Unanswered(str(failure)) from failure
+        seen = await _found(place, operation, repeat)
+        if seen is not None:
+            note = f"it was found at the vendor, which refused the repeated call: {failure}"
+            return msgspec.structs.replace(seen, note=note)
+        if repeat.is_settled and isinstance(failure.__cause__, errors.Permanent):
+            return None
+        raise
+
+
+async def _found(place: bound.Bound, operation: operations.Operation, repeat: Repeat) -> operations.Seen | None:
+    search = msgspec.structs.replace(operation, taken=await repeat.taken())
+    return await still_unknown(place.destination.find(search))
 
 
 async def opened_again(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
@@ -46,5 +115,5 @@ async def published(place: bound.Bound, operation: operations.Operation) -> oper
     """Publish what is a draft still; a publication that was not answered may have been done."""
     seen = await place.destination.observe(operation)
     if seen.state == "draft":
-        return await place.destination.publish(operation)
+        return await of(place, operation)
     return seen

@@ -3,7 +3,19 @@
 import msgspec
 
 from router.domain import operation as operations
+from router.domain import plan
 from router.domain import publication as publications
+from router.outbound import errors
+
+# The first that fits says what the failure is about.
+_CONDITIONS: tuple[tuple[type[errors.Failure], publications.Condition], ...] = (
+    (errors.Denied, "denied"),
+    (errors.Conflict, "conflict"),
+    (errors.Throttled, "throttled"),
+    (errors.Queued, "queued"),
+    (errors.Temporary, "unreachable"),
+    (errors.Unanswered, "unanswered"),
+)
 
 
 def done(
@@ -11,7 +23,17 @@ def done(
 ) -> publications.Publication:
     """What stands after an answer. 'Nothing there' means different things to different operations."""
     settled = msgspec.structs.replace(
-        publication, intent=None, attempts=0, retry_at=0, problem="", dead="", dead_of="", dead_at=0, acted_at=now
+        publication,
+        intent=None,
+        attempts=0,
+        retry_at=0,
+        problem="",
+        dead="",
+        dead_of="",
+        dead_at=0,
+        acted_at=now,
+        condition="",
+        failed_at=0,
     )
     settled = _there(settled)
     if seen is not None and seen.edited:
@@ -46,4 +68,70 @@ def seen_as(publication: publications.Publication, seen: operations.Seen, now: i
     """What stands after a look at the vendor, where nothing was sent."""
     return msgspec.structs.replace(
         _there(publication), state=seen.state, taken_over=seen.edited or publication.taken_over, looked_at=now
+    )
+
+
+def condition_of(problem: errors.Failure) -> publications.Condition:
+    """What a failure that is repeated is about. An unknown outcome is named by the last call that left it unknown."""
+    cause = problem.__cause__
+    named = cause if isinstance(problem, errors.Unanswered) and isinstance(cause, errors.Temporary) else problem
+    return next((code for kind, code in _CONDITIONS if isinstance(named, kind)), "")
+
+
+def refused(publication: publications.Publication, problem: errors.Permanent, now: int) -> publications.Publication:
+    """What stands after a refusal for good: a dead letter.
+
+    Nothing was created by an open that was refused at once, so a redriven one has the same number, and the same
+    idempotency key: should the vendor have acted after all, it answers with what it created.
+    """
+    assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
+    kind = publication.intent.kind
+    return msgspec.structs.replace(
+        publication,
+        intent=None,
+        number=publication.number - 1 if kind == "open" else publication.number,
+        dead=str(problem),
+        dead_of=plan.death(kind, publication.intent.content),
+        dead_at=now,
+        problem=str(problem),
+        attempts=0,
+        condition="",
+        failed_at=0,
+    )
+
+
+def failed(
+    publication: publications.Publication, problem: errors.Failure, *, now: int, retry_at: int, repeatable: bool
+) -> publications.Publication:
+    """What stands after a failure that is repeated at ``retry_at``.
+
+    ``repeatable`` says that the vendor keeps idempotency keys, so that an open is never carried out twice.
+    """
+    after = msgspec.structs.replace(
+        publication,
+        attempts=publication.attempts + 1,
+        problem=str(problem),
+        retry_at=retry_at,
+        condition=condition_of(problem),
+        failed_at=now,
+    )
+    if isinstance(problem, errors.Unanswered):
+        of_open = publication.intent is not None and publication.intent.kind == "open"
+        return msgspec.structs.replace(after, unanswered_at=now) if of_open and not repeatable else after
+    # Surely not done, so it is not under way any more: the next attempt has the same number and key.
+    return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
+
+
+SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
+
+
+def search_failed(publication: publications.Publication, problem: errors.Failure, now: int) -> publications.Publication:
+    """What stands after a search for duplicates that failed: it is due again, soon."""
+    return msgspec.structs.replace(
+        publication,
+        searched_at=0,
+        problem=str(problem),
+        condition=condition_of(problem),
+        failed_at=now,
+        retry_at=now + SEARCHED_AGAIN,
     )

@@ -1,8 +1,9 @@
 """One operation: write the intent down, call the vendor, record what came of it, and say so in one wide line."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -15,10 +16,15 @@ from router.telemetry import log, metrics, tracing
 from router.worker import bound, breaker, calls, missing, outcome, spans, story
 
 Passed = Callable[[str], None]
+_Answer = TypeVar("_Answer")
 
 # What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
 _FLOORS: dict[publications.Kind, float] = {"resolve": 0.0, "dismiss": 0.0, "open": 0.2, "publish": 0.2, "adopt": 0.2}
 _UPDATES = 0.4
+KEY_KEPT = 900_000_000
+"""Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
+OPEN_SETTLED = 300_000_000
+"""Microseconds after which an open that was sent once is not under way any more."""
 
 
 class LeaseLostError(Exception):
@@ -39,6 +45,10 @@ class Session(Protocol):
 
     async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
         """The operation, knowing what other incidents say of the components that it touches."""
+        ...
+
+    async def taken(self, place: bound.Bound) -> frozenset[str]:
+        """The IDs at the vendor of what belongs to any other publication at the destination."""
         ...
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
@@ -74,17 +84,21 @@ class Performer:
     ) -> publications.Publication:
         """Begin a new operation: intent, call, record."""
         self._passed("before-intent")
-        number = publication.number + 1
-        again = desired.again if act.kind == "open" else ""
-        intent = publications.Intent(act.kind, number, session.now(), desired.content, again)
+        number = publication.number + _step(publication, act.kind, desired.content)
+        taken_up = desired.again if act.kind == "open" else ""
+        intent = publications.Intent(act.kind, number, session.now(), desired.content, taken_up)
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
         operation = await session.shared(place, operation_of(publication, intent, desired))
-        repeated = act.kind == "open" and publication.attempts > 0 and not place.destination.repeatable_open
-        call = calls.opened_again(place, operation) if repeated else calls.of(place, operation)
+        repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
+        again = repeated and not place.destination.repeatable_open
+        call = calls.opened_again(place, operation) if again else calls.of(place, operation)
         call = missing.asked_again(call, place, operation, publication.attempts)
-        return await self._carry_out(session, place, publication, operation, call, reason=act.reason)
+        after = await self._carry_out(session, place, publication, operation, call, reason=act.reason)
+        if after.settled and after.unanswered_at:
+            return await self._end_duplicates(session, place, after, operation)
+        return after
 
     async def recover(
         self,
@@ -96,14 +110,19 @@ class Performer:
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
         operation = await session.shared(place, operation_of(publication, intent, desired))
+        call: Awaitable[operations.Seen | None]
         if intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
-            call: Awaitable[operations.Seen | None] = self._found(session, place, operation, settled_at)
+            call = calls.still_unknown(self._found(session, place, operation, settled_at))
+        elif intent.kind == "open":
+            age = session.now() - intent.begun_at
+            repeat = calls.Repeat(age > KEY_KEPT, age > OPEN_SETTLED, functools.partial(session.taken, place))
+            call = calls.repeated(place, msgspec.structs.replace(operation, is_repeated=True), repeat)
         elif intent.kind == "publish":
-            call = calls.published(place, operation)
+            call = calls.unanswered(calls.published(place, operation))
         else:
-            call = calls.of(place, operation)
-        call = calls.still_unknown(missing.asked_again(call, place, operation, publication.attempts))
+            call = calls.unanswered(calls.of(place, operation))
+        call = missing.asked_again(call, place, operation, publication.attempts)
         return await self._carry_out(session, place, publication, operation, call, begun=True)
 
     async def look(
@@ -118,9 +137,9 @@ class Performer:
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
+        operation = operation_of(publication, intent, desired)
         try:
             async with asyncio.timeout(self._most_seconds):
-                operation = operation_of(publication, intent, desired)
                 call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
                 seen = await call
         except missing.Missing as problem:
@@ -133,6 +152,8 @@ class Performer:
         assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
         after = outcome.seen_as(publication, seen, session.now())
         await session.record(after, *story.noticed(publication, after, session.now(), present=desired.present))
+        if after.unanswered_at and after.vendor_id:
+            return await self._end_duplicates(session, place, after, operation)
         return after
 
     async def _not_found(
@@ -153,6 +174,77 @@ class Performer:
         await session.record(after, *story.missing(publication, after, session.now()))
         return after
 
+    async def search(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> publications.Publication:
+        """Search the vendor for what an unanswered open created late.
+
+        What is wanted and isn't known to be there is taken for the publication's own; everything else is ended.
+        """
+        intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
+        operation = operation_of(publication, intent, desired)
+        if publication.state == "absent" and desired.present:
+            return await self._find_late(session, place, publication, operation)
+        return await self._end_duplicates(session, place, publication, operation)
+
+    async def _find_late(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        operation: operations.Operation,
+    ) -> publications.Publication:
+        seen = await self._ask(session, place, place.destination.find(operation))
+        now = session.now()
+        if isinstance(seen, errors.Failure):
+            after = outcome.search_failed(publication, seen, now)
+        elif seen is None:
+            after = msgspec.structs.replace(publication, searched_at=now)
+        else:
+            # What it says is what an earlier attempt said: the next step brings it up to date.
+            after = msgspec.structs.replace(outcome.done(publication, operation, seen, now), digest="", searched_at=now)
+        await session.record(after, *story.found_late(publication, after, now))
+        return after
+
+    async def _end_duplicates(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        operation: operations.Operation,
+    ) -> publications.Publication:
+        """End whatever carries the publication's reference at the vendor besides the publication itself."""
+        mine = msgspec.structs.replace(operation, vendor_id=publication.vendor_id)
+        ended = await self._ask(session, place, place.destination.end_duplicates(mine))
+        now = session.now()
+        if isinstance(ended, errors.Failure):
+            after = outcome.search_failed(publication, ended, now)
+            await session.record(after)
+            return after
+        if ended:
+            metrics.duplicates_ended.labels(place.name).inc(len(ended))
+            self._log.warning("duplicates_ended", destination=place.name, episode=publication.episode, vendor_ids=ended)
+        after = msgspec.structs.replace(publication, searched_at=now)
+        await session.record(after, *story.duplicates_ended(publication.destination, ended, now))
+        return after
+
+    async def _ask(self, session: Session, place: bound.Bound, call: Awaitable[_Answer]) -> _Answer | errors.Failure:
+        """Make a call that belongs to no operation, within the time of one."""
+        self._hurry(_UPDATES)
+        try:
+            async with asyncio.timeout(self._most_seconds):
+                return await call
+        except TimeoutError:
+            failure: errors.Failure = errors.Temporary("the search took too long")
+        except errors.Failure as problem:
+            failure = problem
+        self._log.info("search_failed", destination=place.name, incident=session.incident.key, reason=str(failure))
+        return failure
+
     async def _found(
         self, session: Session, place: bound.Bound, operation: operations.Operation, settled_at: int
     ) -> operations.Seen | None:
@@ -160,7 +252,7 @@ class Performer:
         seen = await place.destination.find(operation)
         if seen is None and session.now() < settled_at:
             wait = (settled_at - session.now()) / 1_000_000
-            raise errors.Unanswered("not there yet, but the call may still be under way", wait)
+            raise errors.Pending("not there yet, but the call may still be under way", wait)
         return seen
 
     async def _carry_out(
@@ -191,7 +283,7 @@ class Performer:
         except errors.Failure as failure:
             problem = failure
         if problem is not cut_off:  # Each of its calls was answered, or waited for its turn: that is no illness.
-            self.breakers.fared(place.name, problem, session.now())
+            self.breakers.fared(place.name, problem, session.now(), operation.kind)
         if isinstance(problem, missing.Missing):
             after = missing.noted(publication, problem, session.now(), keeps_intent=begun)
             result = "not_found" if after.gone else "temporary"
@@ -215,34 +307,19 @@ class Performer:
     ) -> tuple[publications.Publication, str]:
         """What stands after a failure: each kind of failure says what happens next."""
         if isinstance(problem, errors.Permanent):
-            assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
-            death = plan.death(publication.intent.kind, publication.intent.content)
-            return msgspec.structs.replace(
-                publication,
-                intent=None,
-                dead=str(problem),
-                dead_of=death,
-                dead_at=now,
-                problem=str(problem),
-                attempts=0,
-            ), "refused"
+            return outcome.refused(publication, problem, now), "refused"
         attempts = publication.attempts + 1
         asked = getattr(problem, "retry_after", None)
         least = asked or 0.0
         unanswered = isinstance(problem, errors.Unanswered)
-        if unanswered and not place.destination.repeatable_open:
+        repeatable = place.destination.repeatable_open
+        if unanswered and not repeatable:
             least = max(least, place.timeout_seconds)
-        delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=backoff.cap(asked), at_least=least)
-        failed = msgspec.structs.replace(
-            publication,
-            attempts=attempts,
-            problem=str(problem),
-            retry_at=now + int(delay * 1_000_000),
-        )
-        if unanswered:
-            return failed, "unanswered"
-        # Surely not done, so it is not under way any more: the next attempt has the same number and key.
-        return msgspec.structs.replace(failed, intent=None, number=publication.number - 1), "temporary"
+        cap = backoff.DENIED_CAP_SECONDS if outcome.condition_of(problem) == "denied" else backoff.cap(asked)
+        delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)
+        retry_at = now + int(delay * 1_000_000)
+        after = outcome.failed(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)
+        return after, "unanswered" if unanswered else "temporary"
 
     def _tell(
         self,
@@ -271,6 +348,16 @@ class Performer:
             milliseconds=round(took / 1000, 1),
             **({"trace": trace} if trace else {}),
         )
+
+
+def _step(publication: publications.Publication, kind: publications.Kind, content: publications.Content) -> int:
+    """How far the number of operations goes on, which the idempotency key is made of.
+
+    An open that was refused and is redriven has the key that it had. With other words it is another request: vendors
+    refuse a known key with an unknown body, and some repeat their refusal of the first one.
+    """
+    refused = publication.dead_of.partition(":")[0] == kind == "open"
+    return 2 if refused and publication.dead_of != plan.death(kind, content) else 1
 
 
 def operation_of(

@@ -8,6 +8,7 @@ import msgspec
 from router.domain import fold, identity, plan, silence, timeline, timing
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.store import accounts as account_store
 from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -37,7 +38,9 @@ class Reconciler:
         randomness: identity.Randomness,
         muting: mutes.Mutes | None = None,
         storms: storm.Storms | None = None,
+        accounts: account_store.Accounts,
     ) -> None:
+        self._accounts = accounts
         self._muting = muting
         self._storms = storms
         self._store = store
@@ -147,6 +150,8 @@ class Reconciler:
         looked = None
         for _ in range(MOST_STEPS):
             desired = session.desires.of(session.lease.incident, publication, session.publications, place)
+            if publication.condition:
+                desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
             step = plan.plan(desired, publication, now=session.now())
             was = publication
             if isinstance(step, plan.Rest):
@@ -156,14 +161,35 @@ class Reconciler:
             elif until := await self._pages.full_until(publication, desired, step):
                 return plan.Rest("the page has had its updates of this hour", until, "time")
             elif until := self._performer.breakers.rests_until(place.name, session.now()):
+                await self._accounts.wait(place.name, session.incident.key)
                 return plan.Rest("the vendor is ill and left alone", until, "time")
             elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
                 looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
             else:
                 publication = await self._step(session, place, publication, desired, step)
+                await self._resume_others(session, place)
             self._measure(session, was, publication)
         self._log.error("plan_goes_round", incident=session.lease.key, destination=publication.destination)
         return plan.Rest("too many steps in a row", session.now() + 60_000_000, "time")
+
+    async def _resumed_at(self, session: sessions.Session, publication: publications.Publication) -> int:
+        """When the destination last worked again; until it does once more, the incident is woken then.
+
+        A limit of the vendor's ends with its time, or when an operator says so: other calls succeed all the while.
+        """
+        resumed = await self._accounts.wait(publication.destination, session.incident.key)
+        limited = publication.condition in {"throttled", "queued"}
+        return resumed.lifted_at if limited else max(resumed.recovered_at, resumed.lifted_at)
+
+    async def _resume_others(self, session: sessions.Session, place: bound.Bound) -> None:
+        """Wake what waits for the destination where it has just worked again."""
+        if not self._performer.breakers.take_recovery(place.name):
+            return
+        found = await self._accounts.resume(place.name, session.now())
+        waiting = [key for key in found if key != session.incident.key]
+        await self._store.wake(waiting)
+        if waiting:
+            self._log.info("destination_recovered", destination=place.name, woken=len(waiting))
 
     async def _step(
         self,
@@ -171,11 +197,13 @@ class Reconciler:
         place: bound.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
-        step: plan.Act | plan.Recover | plan.Look,
+        step: plan.Act | plan.Recover | plan.Look | plan.Search,
     ) -> publications.Publication:
         """Take one step. What customers would see by itself is counted first, and may then have to wait."""
         if isinstance(step, plan.Look):
             return await self._performer.look(session, place, publication, desired)
+        if isinstance(step, plan.Search):
+            return await self._performer.search(session, place, publication, desired)
         if isinstance(step, plan.Recover):
             return await self._performer.recover(session, place, publication, desired, step.intent)
         lapsed = plan.by_deadline(desired, publication, now=session.now())
@@ -256,7 +284,7 @@ class Reconciler:
 
 def _shows(desired: publications.Desired, step: plan.Step) -> bool:
     """Whether customers may see something of the step."""
-    return desired.public and not isinstance(step, plan.Look)
+    return desired.public and not isinstance(step, plan.Look | plan.Search)
 
 
 def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> plan.Act:
@@ -276,4 +304,5 @@ def _finished(session: sessions.Session) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
     if session.lease.incident.status != "closed":
         return False
-    return all(p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
+    over = (p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
+    return all(over) and not any(p.search_at for p in session.publications)

@@ -68,6 +68,13 @@ class Session:
         said = await self._pages.share(place.name, operation.episode, touched)
         return msgspec.structs.replace(operation, others=dict(components.worst(said)))
 
+    async def taken(self, place: bound.Bound) -> frozenset[str]:
+        """The IDs at the vendor of what belongs to any other publication at the destination; reads all of them."""
+        known = await self._store.look_at_all(await self._store.names())
+        return frozenset(
+            one.vendor_id for documents in known for one in documents if one.destination == place.name and one.vendor_id
+        )
+
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""
         self.publications = [

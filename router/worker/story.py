@@ -1,5 +1,7 @@
 """What an incident's timeline is told of operations and of what people do at the vendors."""
 
+from collections.abc import Sequence
+
 from router.documents import quantities
 from router.domain import operation as operations
 from router.domain import publication as publications
@@ -78,6 +80,23 @@ def missing(
     text += f" {unfinished}." if unfinished else ""
     text += " Nothing is changed there any more."
     return [timeline.Event(now, "missing", text, after.destination, detail={"vendor_id": after.vendor_id})]
+
+
+def found_late(before: publications.Publication, after: publications.Publication, now: int) -> list[timeline.Event]:
+    """Tell that an open which got no answer was carried out late."""
+    if after.state == before.state:
+        return []
+    text = f"At {after.destination} an open that got no answer was carried out late: it was found and is used."
+    return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
+
+
+def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.Event]:
+    """Tell which duplicates were ended, by their IDs at the vendor."""
+    if not ended:
+        return []
+    count = "a duplicate was" if len(ended) == 1 else f"{len(ended)} duplicates were"
+    text = f"At {at} {count} ended: the vendor carried out an open late, after it had been repeated."
+    return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
 
 
 def waits(at: str, reason: str, content: publications.Content, now: int) -> timeline.Event:

@@ -8,15 +8,15 @@ from tests.unit.destinations import accounts, scripted
 
 EXPECTED = {
     400: errors.Permanent,
-    401: errors.Permanent,
-    403: errors.Permanent,
+    401: errors.Denied,
+    403: errors.Denied,
     404: errors.NotFound,
     408: errors.Unanswered,
-    409: errors.Permanent,
+    409: errors.Conflict,
     413: errors.Permanent,
     422: errors.Permanent,
-    425: errors.Temporary,
-    429: errors.Temporary,
+    425: errors.Throttled,
+    429: errors.Throttled,
     500: errors.Unanswered,
     502: errors.Unanswered,
     503: errors.Unanswered,
@@ -69,7 +69,7 @@ def test_a_look_that_fails_first_has_changed_nothing(kind, operation, status):
             vendor.forget(method, path)
             vendor.answer(method, path, {"message": scripted.SECRET}, status=status)
     failure = failure_of(vendor, kind, operation)
-    assert type(failure) is (errors.Permanent if status == 401 else errors.Temporary)
+    assert type(failure) is {401: errors.Denied, 429: errors.Throttled}.get(status, errors.Temporary)
     assert vendor.changes == []
     assert scripted.SECRET not in told(failure)
 

@@ -178,7 +178,7 @@ def test_account_in_order_can_be_probed(world, kind):
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
-        ("429", errors.Temporary),
+        ("429", errors.Throttled),
         ("500", errors.Unanswered),
         ("503", errors.Unanswered),
         ("drop", errors.Unanswered),
@@ -199,7 +199,7 @@ def test_each_fault_says_what_happens_next(world, kind, action, expected):
 
 @each_kind
 def test_the_vendors_own_words_are_told_of_a_refusal(world, kind):
-    with pytest.raises(errors.Permanent) as caught:
+    with pytest.raises(errors.Denied) as caught:
         world.do(kind, "open", api_key="another")
     assert caught.value.status == 401
     assert caught.value.message.partition("401: ")[2]

@@ -16,7 +16,7 @@ from router.destinations import registry as destinations
 from router.domain import access, alert, delivery, identity
 from router.management import actions, app, bodies, console
 from router.store import access as access_store
-from router.store import stream
+from router.store import accounts, stream
 from router.web import serve
 from router.worker import bound, reconcile
 from tests.integration import stage, vendor
@@ -109,6 +109,7 @@ class Desk:
             ticks=itertools.count().__next__,
             randomness=stage.NoJitter(),
             muting=self.on.mutes,
+            accounts=accounts.Accounts(connection),
         )
         self.clock = clock
         self._decide = parts.load_rules(settings).decide

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
 from router.store import (
+    accounts,
     components,
     confirming,
     counts,
@@ -81,6 +82,7 @@ class Stage:
         traces: tracing.Traces = tracing.OFF,
         most: gate.Limit | None = None,
         store: incidents.Incidents | None = None,
+        render: desire.Render = render,
     ) -> None:
         """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
         self.connection = connection
@@ -95,6 +97,7 @@ class Stage:
             limits,
             desire.Desires(render),
         )
+        self.accounts = accounts.Accounts(connection)
         self.mutes = mutes.Mutes(silences.Silences(connection))
         self.rung: set[int] = set()
         self.triage = triage.Triage(
@@ -119,6 +122,7 @@ class Stage:
             randomness=NoJitter(),
             muting=self.mutes,
             storms=self.storms,
+            accounts=self.accounts,
         )
 
     async def deliver(

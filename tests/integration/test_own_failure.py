@@ -99,12 +99,22 @@ def test_an_account_that_fails_for_long_is_reported_once_at_the_other_vendor_and
     with_redis(body)
 
 
-def test_a_key_that_is_no_longer_let_in_is_a_failure_and_to_be_told_to_wait_is_none(with_redis):
+@pytest.mark.parametrize(
+    "problem",
+    [
+        errors.Denied("401", status=401),
+        errors.Throttled("429", 30.0),
+        errors.Throttled("429", 30.0, limit="incidents_create", is_account_wide=False),
+        errors.Unanswered("503", 30.0),
+    ],
+    ids=["401", "429", "429 of one endpoint", "503 with Retry-After"],
+)
+def test_an_account_that_keeps_failing_is_reported_after_a_while(with_redis, problem):
     async def body(connection):
         scene = Scene(connection, "on-call", "devhelm")
-        scene.breakers.fared("devhelm", errors.Permanent("401", status=401), NOW)
-        scene.breakers.fared("on-call", errors.Temporary("429", 30.0), NOW)
-        scene.breakers.fared("page", errors.Permanent("422", status=422), NOW)
+        scene.breakers.fared("devhelm", problem, NOW, "open")
+        scene.breakers.fared("on-call", errors.Queued("the account's quota is used up for now", 30.0), NOW, "open")
+        scene.breakers.fared("page", errors.Permanent("422", status=422), NOW, "open")
         await scene.own.turn(NOW + 9 * MINUTE)
         assert await scene.reported() == [("devhelm", "firing", ["on-call"])]
 

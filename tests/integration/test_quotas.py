@@ -5,19 +5,22 @@ import asyncio
 import pytest
 
 from router.outbound import client as clients
-from router.outbound import errors
+from router.outbound import errors, patience
 from router.store import client, quotas
 from tests.end_to_end import harness
 from tests.integration import stage, vendor
+
+NOW, UPDATE, LAST = patience.Turn(0.0), patience.Turn(0.4), patience.Turn(0.9)
+MINUTE = 60_000_000
 
 
 def test_no_more_than_four_fifths_of_what_is_allowed_come_at_once(with_redis):
     async def body(connection):
         workers = [quotas.Quota(connection, "account", 100) for _ in range(3)]
-        waits = await asyncio.gather(*(workers[number % 3].admit(0.0) for number in range(100)))
-        assert sum(wait == 0 for wait in waits) in range(80, 84)  # It refills meanwhile.
-        assert 0 < max(waits) <= 60 / 80
-        assert await quotas.Quota(connection, "another", 100).admit(0.0) == 0
+        waits = await asyncio.gather(*(workers[number % 3].admit(NOW) for number in range(100)))
+        assert sum(one.wait == 0 for one in waits) in range(80, 84)  # It refills meanwhile.
+        assert 0 < max(one.wait for one in waits) <= 60 / 80
+        assert (await quotas.Quota(connection, "another", 100).admit(NOW)).wait == 0
 
     with_redis(body)
 
@@ -27,7 +30,7 @@ def test_what_is_urgent_still_comes_through_when_updates_do_not(with_redis):
         quota = quotas.Quota(connection, "account", 100)
         taken = {0.4: 0, 0.2: 0, 0.0: 0}
         for floor in taken:
-            while await quota.admit(floor) == 0:
+            while (await quota.admit(patience.Turn(floor))).wait == 0:
                 taken[floor] += 1
         assert 46 <= taken[0.4] <= 52
         assert 14 <= taken[0.2] <= 20
@@ -39,11 +42,11 @@ def test_what_is_urgent_still_comes_through_when_updates_do_not(with_redis):
 def test_it_fills_up_again_with_time(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 75_000)  # A thousand a second.
-        while await quota.admit(0.9) == 0:
+        while (await quota.admit(LAST)).wait == 0:
             pass
 
         async def admitted():
-            return await quota.admit(0.9) == 0
+            return (await quota.admit(LAST)).wait == 0
 
         async with asyncio.timeout(5):
             while not await admitted():
@@ -55,7 +58,9 @@ def test_it_fills_up_again_with_time(with_redis):
 def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
     async def body(connection):
         await quotas.Quota(connection, "account", 100).pause(7.0)
-        assert 6 < await quotas.Quota(connection, "account", 100).admit(0.0) <= 7
+        admission = await quotas.Quota(connection, "account", 100).admit(UPDATE)
+        assert 6 < admission.wait <= 7
+        assert admission.is_paused
         assert await connection.pttl("ir:{quotas}:account") > 7_000
 
     with_redis(body)
@@ -64,14 +69,61 @@ def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
 def test_after_a_pause_every_kind_of_operation_goes_on_soon_and_not_all_at_once(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 1000)
-        await quota.admit(0.0)
+        await quota.admit(NOW)
         await quota.pause(0.01)
-        assert 0 < await quota.admit(0.4) < 1
-        await asyncio.sleep(await quota.admit(0.0))
+        assert 0 < (await quota.admit(UPDATE)).wait < 1
+        await asyncio.sleep((await quota.admit(NOW)).wait)
         taken = 0
-        while not await quota.admit(0.0):
+        while not (await quota.admit(NOW)).wait:
             taken += 1
         assert 300 <= taken < 400
+
+    with_redis(body)
+
+
+def test_a_clock_that_steps_back_stops_no_call(with_redis):
+    """What the server wrote down an hour ahead of now holds back neither a quota nor anyone after a pause."""
+
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 100)
+        assert (await quota.admit(UPDATE)).wait == 0
+        seconds, _ = await connection.time()
+        ahead = (seconds + 3600) * 1_000_000
+        await connection.hset("ir:{quotas}:account", mapping={"at": ahead, "left": 60})
+        assert (await quota.admit(UPDATE)).wait == 0
+        await connection.hset("ir:{quotas}:account", mapping={"from:": ahead, "until:": ahead + 7_000_000})
+        admission = await quota.admit(UPDATE)
+        assert admission.is_paused
+        assert 6 < admission.wait <= 7
+
+    with_redis(body)
+
+
+def test_a_pause_of_one_endpoint_holds_for_no_other(with_redis):
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 100)
+        await quota.pause(60.0, "POST /v1/incidents")
+        assert (await quota.admit(patience.Turn(0.2, "POST /v1/incidents"))).is_paused
+        assert (await quota.admit(patience.Turn(0.2, "POST /v2/incidents/{id}/actions/edit"))).wait == 0
+        assert [pause.endpoint for pause in await quota.pauses()] == ["POST /v1/incidents"]
+        assert await quota.lift() == 1
+        assert await quota.pauses() == []
+        assert (await quota.admit(patience.Turn(0.2, "POST /v1/incidents"))).wait == 0
+
+    with_redis(body)
+
+
+def test_a_long_pause_lets_a_resolution_through_now_and_then(with_redis):
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 100)
+        await quota.pause(900.0)
+        first = await quota.admit(NOW)
+        assert first.is_paused
+        assert first.wait <= 30
+        seconds, _ = await connection.time()
+        await connection.hset("ir:{quotas}:account", "probed", (seconds - 31) * 1_000_000)
+        assert [(await quota.admit(NOW)).wait == 0 for _ in range(6)] == [True] * 4 + [False] * 2
+        assert (await quota.admit(UPDATE)).wait > 800
 
     with_redis(body)
 
@@ -80,7 +132,7 @@ def test_without_redis_a_call_is_let_through():
     async def body():
         connection = client.connect("redis://127.0.0.1:1")
         quota = quotas.Quota(connection, "account", 1)
-        assert [await quota.admit(0.0) for _ in range(3)] == [0, 0, 0]
+        assert [(await quota.admit(NOW)).wait for _ in range(3)] == [0, 0, 0]
         await quota.pause(1.0)
         await connection.aclose()
 
@@ -95,12 +147,12 @@ class Counted:
         self.floors: list[float] = []
         self.paused: list[float] = []
 
-    async def admit(self, floor: float) -> float:
-        self.floors.append(floor)
+    async def admit(self, turn: patience.Turn) -> patience.Admission:
+        self.floors.append(turn.floor)
         self.left -= 1
-        return 0.0 if self.left >= 0 else 2.5
+        return patience.Admission(0.0 if self.left >= 0 else 2.5)
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, endpoint: str) -> None:  # noqa: ARG002 - a patience.Quota
         self.paused.append(seconds)
 
 

@@ -110,6 +110,16 @@ class Vendor:
     def _edited(self, call: operation.Operation) -> str:
         return self.incidents[call.vendor_id].get("edited", "") if call.before is not None else ""
 
+    async def end_duplicates(self, call: operation.Operation) -> tuple[str, ...]:
+        found = [
+            vendor_id
+            for vendor_id, incident in self.incidents.items()
+            if incident["reference"] == call.reference and vendor_id != call.vendor_id and incident["state"] == "open"
+        ]
+        for vendor_id in found:
+            self.incidents[vendor_id]["state"] = "resolved"
+        return tuple(found)
+
     def touches(self, call: operation.Operation) -> dict[str, str]:
         said = call.content.fields.get("components", {})
         return said if isinstance(said, dict) else dict.fromkeys(said, "major_outage")

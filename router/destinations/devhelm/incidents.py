@@ -17,8 +17,8 @@ from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
 _FIRES = "CONFIRMED"  # What an incident is that was opened by hand.
-# The vendor's words for: it is gone, its status can't become this one, that is no status for it.
-_NOT_AGAIN = frozenset({400, 404, 409, 422})
+# The vendor's words, besides a conflict, for: it is gone, that is no status for it.
+_NOT_AGAIN = frozenset({400, 404, 422})
 # How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=1)
 
@@ -43,6 +43,21 @@ class Incidents:
         """
         if operation.vendor_id and (again := await self._still_open(operation)):
             return again
+        ours = await self._signed(operation)
+        for further in ours[1:]:
+            if not _over(further):
+                await self._resolve(further.id, _duplicate(operation))
+        return _seen(ours[0]) if ours else None
+
+    async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
+        """Resolve every other open incident that carries our reference."""
+        further = [one for one in await self._signed(operation) if one.id != operation.vendor_id and not _over(one)]
+        for one in further:
+            await self._resolve(one.id, _duplicate(operation))
+        return tuple(one.id for one in further)
+
+    async def _signed(self, operation: operations.Operation) -> list[wire.Incident]:
+        """The incidents that carry our reference: open ones first, then the oldest."""
         query = {
             "search": operation.reference,
             "source": "MANUAL",
@@ -51,11 +66,7 @@ class Incidents:
         tag = _tag(operation.reference)
         pages = account.listed(self._http, _PATH, wire.Listed[wire.Incident], query)
         ours = [one async for page in pages for one in page if tag in (one.title or "")]
-        ours.sort(key=lambda one: (_over(one), one.created_at))
-        for further in ours[1:]:
-            if not _over(further):
-                await self._resolve(further.id, f"A duplicate of another incident with the reference {tag}.")
-        return _seen(ours[0]) if ours else None
+        return sorted(ours, key=lambda one: (_over(one), one.created_at))
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the incident, or open again what it takes up: one that the vendor does not, is created."""
@@ -144,6 +155,8 @@ class Incidents:
                 text = f"It fires again.\n\nReference: {operation.reference}"
                 update = wire.AddUpdate(wanted.notify, text, wanted.update_status or _FIRES)
                 await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
+        except errors.Conflict:
+            return None
         except errors.Permanent as problem:
             if problem.status in _NOT_AGAIN:
                 return None
@@ -173,6 +186,10 @@ class Incidents:
 
 def _path(vendor_id: str) -> str:
     return f"{_PATH}/{client.segment(vendor_id)}"
+
+
+def _duplicate(operation: operations.Operation) -> str:
+    return f"A duplicate of another incident with the reference {_tag(operation.reference)}."
 
 
 def _tag(reference: str) -> str:

@@ -45,11 +45,22 @@ class StatusPages:
         page_id = await self._page_id(wanted)
         ours = await self._posts.signed(page_id, operation.reference, operation.opened_at, operation.linked_id)
         for further in ours[1:]:
-            await self._posts.end(further, f"A duplicate of another post.\n\n{posts.foot(operation.reference)}")
+            await self._posts.end(further, _duplicate(operation))
         if ours:
             return posts.seen(ours[0])
         linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
         return posts.seen(linked) if linked else None
+
+    async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
+        """Throw away or resolve every other post that carries our reference, on the page that the rule names."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        page_id = await self._page_id(wanted)
+        mine = posts.Place.of(operation.vendor_id).post_id
+        ours = await self._posts.signed(page_id, operation.reference, operation.opened_at)
+        further = [post for post in ours if post.id != mine and posts.state(post) != "resolved"]
+        for post in further:
+            await self._posts.end(post, _duplicate(operation))
+        return tuple(post.id for post in further)
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
@@ -256,6 +267,10 @@ class StatusPages:
         change = wire.PutPost(postmortem_body=body, postmortem_url=url)
         if change != wire.PutPost():
             await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+
+
+def _duplicate(operation: operations.Operation) -> str:
+    return f"A duplicate of another post.\n\n{posts.foot(operation.reference)}"
 
 
 def _signed(wanted: configs.PostOpening, operation: operations.Operation) -> str:

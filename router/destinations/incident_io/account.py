@@ -1,10 +1,18 @@
 """An account at incident.io: the client that calls it, and how its error envelopes read."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, TypeVar
 
 from router.destinations import base
+from router.destinations.incident_io import wire
 from router.outbound import client
+
+Answer = TypeVar("Answer", wire.Pages, wire.Incidents, wire.Posts)
+
+_MOST_PAGES = 500  # A list that never ends is a vendor's mistake; this is far beyond every real one.
+
+
+_KEY_LIMIT = 1200  # Calls a minute: what the vendor allows a key on all endpoints together.
 
 
 def connect(name: str, config: base.Config, now: base.Clock) -> client.Client:
@@ -29,11 +37,35 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
     texts = [str(entry.get("message") or entry.get("code") or "") for entry in entries]
     sources = [entry["source"] for entry in entries if isinstance(entry.get("source"), dict)]
     fields = [str(source.get("field") or source.get("pointer") or "") for source in sources]
-    limit = envelope.get("rate_limit")
+    stated = envelope.get("rate_limit")
+    limit = stated if isinstance(stated, dict) else {}
     return client.VendorMessage(
         message="; ".join(text for text in texts if text) or str(envelope.get("type") or ""),
         field=next((field for field in fields if field), ""),
         request_id=str(envelope.get("request_id") or headers.get("x-request-id", "")),
-        retry_after=str(limit.get("retry_after") or "") if isinstance(limit, dict) else "",
+        retry_after=str(limit.get("retry_after") or ""),
+        limit=str(limit.get("name") or ""),
+        is_account_wide=_is_account_wide(limit),
         is_own=is_own,
     )
+
+
+async def listed(
+    http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int]
+) -> AsyncIterator[Answer]:
+    """Go through a list, one answer at a time. The same place again, or a list without end, ends it."""
+    asked = dict(query)
+    for _ in range(_MOST_PAGES):
+        answer = await http.read(path, shape, query=asked)
+        yield answer
+        after = answer.pagination_meta.after if answer.pagination_meta else None
+        if not after or after == asked.get("after"):
+            return
+        asked["after"] = after
+
+
+def _is_account_wide(limit: Mapping[str, Any]) -> bool:
+    """Whether a limit is that of the API key. Endpoints with lower limits of their own have other names."""
+    allowed = limit.get("limit")
+    of_key = isinstance(allowed, int | float) and allowed >= _KEY_LIMIT
+    return str(limit.get("name") or "").startswith("api_key") or of_key

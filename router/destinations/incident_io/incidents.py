@@ -1,17 +1,20 @@
 """The kind ``incident-io``: the last stage of an alert that has to wake somebody, an incident at incident.io."""
 
+import datetime as dt
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from router.destinations import base, directory, ladder, opening
+from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
-from router.destinations.incident_io import names, wire
 from router.domain import operation as operations
 from router.domain import severity as severities
 from router.outbound import client, errors
 
 # In these categories people are done with it; "learning" is what the application calls post-incident.
 _OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
+# How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
+_SKEW = dt.timedelta(hours=3)
 
 
 class Incidents:
@@ -29,8 +32,23 @@ class Incidents:
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
 
-    async def find(self, operation: operations.Operation) -> None:
-        """Nothing to search: an unanswered open is repeated under the same key."""
+    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+        """Search for the incident whose summary ends with our reference, among those created since it was opened."""
+        query: dict[str, str | int] = {
+            "page_size": names.PAGE_SIZE,
+            "created_at[gte]": (_moment(operation.opened_at) - _SKEW).date().isoformat(),
+            # Without this the vendor leaves tests out.
+            "mode[one_of]": "test" if self._is_test(operation) else "standard",
+        }
+        async for page in account.listed(self._http, "/v2/incidents", wire.Incidents, query):
+            for incident in page.incidents:
+                if incident.summary.rstrip().endswith(operation.reference):
+                    return _seen(incident)
+        return None
+
+    async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
+        """End nothing: the vendor creates one incident for an idempotency key."""
+        return ()
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the incident."""
@@ -106,6 +124,9 @@ class Incidents:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    def _is_test(self, operation: operations.Operation) -> bool:
+        return {**self._config.defaults, **operation.content.fields}.get("mode") == "test"
 
     async def _create_body(
         self, operation: operations.Operation, wanted: configs.IncidentOpening, severity_id: str
@@ -200,3 +221,7 @@ def _seen(incident: wire.Incident) -> operations.Seen:
 
 def _summary(text: str, reference: str) -> str:
     return f"{text}\n\nReference: {reference}" if text else f"Reference: {reference}"
+
+
+def _moment(micros: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)

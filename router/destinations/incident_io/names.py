@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from router.destinations import directory
-from router.destinations.incident_io import wire
+from router.destinations.incident_io import account, wire
 from router.outbound import client, errors
 
-_PAGE_SIZE = 250
+PAGE_SIZE = 250  # The most that the vendor lists at once.
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Names:
         """The page of that name or id."""
         try:
             return await self.pages.find(wanted, field="page")
-        except errors.Permanent:
+        except (errors.Permanent, errors.Denied):
             # A key may be allowed to post on a page that it can't list.
             if wire.IDS.fullmatch(wanted):
                 return wire.Page(id=wanted, name=wanted)
@@ -66,16 +66,9 @@ class Names:
         return (await self._http.read("/v1/incident_statuses", wire.Statuses)).incident_statuses
 
     async def _pages(self) -> Sequence[wire.Page]:
-        pages: list[wire.Page] = []
-        query: dict[str, str | int] = {"page_size": _PAGE_SIZE}
-        while True:
-            answer = await self._http.read("/v2/status_pages", wire.Pages, query=query)
-            pages += answer.status_pages
-            after = answer.pagination_meta.after if answer.pagination_meta else None
-            # The same place again would go round for ever.
-            if not after or after == query.get("after"):
-                return pages
-            query["after"] = after
+        query: dict[str, str | int] = {"page_size": PAGE_SIZE}
+        answers = account.listed(self._http, "/v2/status_pages", wire.Pages, query)
+        return [page async for answer in answers for page in answer.status_pages]
 
 
 def _qualified(component: Placed) -> list[str]:

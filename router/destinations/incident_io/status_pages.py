@@ -1,11 +1,12 @@
 """The kind ``incident-io-status-page``: the last stage of an alert that customers may see, a post at incident.io."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from router.destinations import base, components, directory, opening
+from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
-from router.destinations.incident_io import names, wire
 from router.domain import identity
 from router.domain import operation as operations
 from router.domain import publication as publications
@@ -13,6 +14,8 @@ from router.outbound import client, errors
 
 # The ladder's words are incident.io's, but for the worst.
 _WORST = {"major_outage": "full_outage"}
+# How long before the episode's opening its post is looked for: the vendor's clock is not ours.
+_SKEW = dt.timedelta(hours=1)
 
 
 class StatusPages:
@@ -30,8 +33,30 @@ class StatusPages:
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: the vendor drafts no posts."""
 
-    async def find(self, operation: operations.Operation) -> None:
-        """Nothing to search: an unanswered open is repeated under the same key."""
+    async def find(self, operation: operations.Operation) -> operations.Seen | None:
+        """Search the page for the post that an open may have created.
+
+        A post carries no reference, since customers read it: it is known by its title, its first text, and the time.
+        Posts of other incidents of ours may look the same; ``operation.taken`` names them.
+        """
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        page = await self._page(wanted)
+        query: dict[str, str | int] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
+        since = _moment(operation.opened_at) - _SKEW
+        found: list[wire.Post] = []
+        async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
+            found += [post for post in answer.status_page_incidents if _is_opened_by(post, wanted, since)]
+        ours = [post for post in found if post.id not in operation.taken]
+        # The oldest one, as the vendor would have answered with the first that the key created.
+        first = min(ours, key=lambda post: post.published_at or since, default=None)
+        if first is None:
+            return None
+        told = tuple(identity.mark(update.message) for update in first.updates or ())
+        return operations.Seen(first.id, _state(first), page.public_url, told=told)
+
+    async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
+        """End nothing: the vendor creates one post for an idempotency key."""
+        return ()
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the post; it is public at once."""
@@ -209,3 +234,15 @@ def _covers(post: wire.Post, there: wire.Update, wanted: list[wire.ComponentStat
     said = {one.component_id: one.component_status for one in there.component_statuses or ()}
     # An answer may list only what an update changed: for the rest, what holds now counts.
     return all(said.get(one.component_id, _current(post, one.component_id)) == one.component_status for one in wanted)
+
+
+def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
+    """Whether a post reads as the one that the opening asks for, and is young enough."""
+    if post.published_at is not None and post.published_at < since:
+        return False
+    says = any(identity.mark(update.message) == identity.mark(wanted.message) for update in post.updates or ())
+    return says and post.name.strip() == wanted.title.strip()
+
+
+def _moment(micros: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)

@@ -3,10 +3,13 @@
 Requests leave out what is None. Readers name only what is used, and ignore the rest.
 """
 
+import datetime as dt
 import re
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 IDS = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")  # ULIDs
 MOST_UPDATES = 100  # The vendor takes no more for one incident of a page.
@@ -208,6 +211,7 @@ class Post(msgspec.Struct, frozen=True):
     incident_status: str
     updates: list[Update] | None = None
     component_impacts: list[Impact] | None = None
+    published_at: Moment | None = None
 
 
 class Severities(msgspec.Struct):
@@ -232,6 +236,20 @@ class Pagination(msgspec.Struct):
     """Where a list goes on; nothing follows where ``after`` is missing."""
 
     after: str | None = None
+
+
+class Incidents(msgspec.Struct):
+    """Answer of ``GET /v2/incidents``."""
+
+    incidents: list[Incident]
+    pagination_meta: Pagination | None = None
+
+
+class Posts(msgspec.Struct):
+    """Answer of ``GET /v2/status_page_incidents``."""
+
+    status_page_incidents: list[Post]
+    pagination_meta: Pagination | None = None
 
 
 class Pages(msgspec.Struct):

@@ -124,7 +124,7 @@ def test_observing_reads_the_state(account, operation, status, state):
 
 def test_a_state_that_cannot_be_read_is_not_taken_for_gone(account, operation):
     account.answer(*SHOW, {"message": "no"}, status=403)
-    with pytest.raises(errors.Permanent):
+    with pytest.raises(errors.Denied):
         account.run(KIND, lambda there: there.observe(operation("update", FIELDS, vendor_id=ID)))
 
 

@@ -193,19 +193,39 @@ def test_unknown_incident_is_not_found(account, operation):
 
 
 def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
-    """There is nothing to search: the vendor gives the original answer."""
+    """The vendor gives the original answer."""
     wanted = operation("open", FIELDS)
 
     async def body(there):
         assert there.repeatable_open
         assert await there.adopt(wanted) is None
-        assert await there.find(wanted) is None
+        assert await there.end_duplicates(wanted) == ()
         return await there.open(wanted), await there.open(wanted)
 
     first, second = account.run(KIND, body)
     assert first == second
     keys = {call.body["idempotency_key"] for call in account.calls if call.method == "POST"}
     assert keys == {wanted.key}
+
+
+def test_a_search_finds_the_incident_that_carries_the_reference(account, operation):
+    wanted = operation("open", FIELDS)
+    status = {"id": "s", "name": "Fixing", "category": "live"}
+    others = [{"id": f"i{number}", "name": "x", "summary": "Reference: IR-OTHER", "incident_status": status}
+              for number in range(2)]  # fmt: skip
+    ours = {**others[0], "id": "ours", "summary": f"Down\n\nReference: {wanted.reference}\n"}
+    account.answer("GET", "/v2/incidents", {"incidents": others, "pagination_meta": {"after": "i1"}})
+    account.answer("GET", "/v2/incidents", {"incidents": [ours], "pagination_meta": {}})
+    found = account.run(KIND, lambda there: there.find(wanted))
+    assert (found.vendor_id, found.state) == ("ours", "open")
+    first, second = [call.query for call in account.calls if call.path == "/v2/incidents"]
+    assert first["created_at[gte]"] == "2023-11-14"
+    assert second["after"] == "i1"
+
+
+def test_a_search_without_the_reference_finds_nothing(account, operation):
+    account.answer("GET", "/v2/incidents", {"incidents": []})
+    assert account.run(KIND, lambda there: there.find(operation("open", FIELDS))) is None
 
 
 def test_the_vendors_error_is_read(account, operation, vendor):

@@ -233,13 +233,30 @@ def test_an_unanswered_open_is_repeated_under_the_same_key(account, operation):
 
     async def body(there):
         assert there.repeatable_open
-        assert await there.find(wanted) is None
+        assert await there.end_duplicates(wanted) == ()
         assert await there.adopt(wanted) is None
         await there.open(wanted)
         await there.open(wanted)
 
     account.run(KIND, body, page="Public")
     assert {call.body["idempotency_key"] for call in account.calls if call.method == "POST"} == {wanted.key}
+
+
+def test_a_search_finds_the_oldest_post_that_reads_the_same_and_is_no_other_incidents(account, operation):
+    def listed(identity: str, published_at: str, **more):
+        made = post(**more)["status_page_incident"]
+        update = {"message": FIELDS["message"], "incident_status": "investigating"}
+        return {**made, "id": identity, "name": FIELDS["title"], "published_at": published_at, "updates": [update]}
+
+    at = "2023-11-14T22:{}:00Z"
+    posts = [listed("newer", at.format(30)), listed("other", at.format(14)), listed("ours", at.format(20))]
+    posts += [listed("too old", "2023-11-14T20:00:00Z"), {**listed("named", at.format(16)), "name": "Else"}]
+    account.answer("GET", "/v2/status_page_incidents", {"status_page_incidents": posts})
+    wanted = operation("open", FIELDS, taken=frozenset({"other"}))
+    assert account.run(KIND, lambda there: there.find(wanted), page="Public").vendor_id == "ours"
+    account.forget("GET", "/v2/status_page_incidents")
+    account.answer("GET", "/v2/status_page_incidents", {"status_page_incidents": posts[1:2]})
+    assert account.run(KIND, lambda there: there.find(wanted), page="Public") is None
 
 
 @pytest.mark.parametrize(("status", "state"), [("monitoring", "open"), ("resolved", "resolved")])

@@ -279,3 +279,48 @@ class TestAlertStorm:
 
     def test_what_is_over_waits_for_nothing(self):
         assert step(wanted(False), known(held_since=NOW - 5)).waits_for == "nothing"
+
+
+SECOND = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("observed", "resumed_at", "waits"),
+    [
+        (known(retry_at=NOW + 50 * SECOND, failed_at=NOW - SECOND, condition="denied"), 0, True),
+        (known(retry_at=NOW + 50 * SECOND, failed_at=NOW - SECOND, condition="denied"), NOW - 2 * SECOND, True),
+        (known(retry_at=NOW + 50 * SECOND, failed_at=NOW - SECOND, condition="denied"), NOW, False),
+        (known(retry_at=NOW + 50 * SECOND), NOW, True),
+        (known(retry_at=NOW + 3600 * SECOND, failed_at=NOW + 3550 * SECOND), 0, False),
+        (known(retry_at=NOW + 50 * SECOND, failed_at=NOW + SECOND), 0, True),
+    ],
+    ids=["too young", "worked before", "works again", "of another version", "clock set back", "clocks differ a little"],
+)
+def test_a_failed_attempt_waits_until_its_time_or_until_the_account_works_again(observed, resumed_at, waits):
+    found = step(wanted(resumed_at=resumed_at), observed)
+    assert (kind(found) == "Rest") is waits
+    if waits and observed.condition:
+        assert found.reason == "waits before the next attempt: the account is refused"
+
+
+@pytest.mark.parametrize(
+    ("observed", "answer", "until"),
+    [
+        (known("open", digest=IN_STEP, unanswered_at=NOW - 179 * SECOND), "Rest", NOW + SECOND),
+        (known("open", digest=IN_STEP, unanswered_at=NOW - 181 * SECOND), "Search", 0),
+        (known("resolved", unanswered_at=NOW - 181 * SECOND), "Search", 0),
+        (known("open", digest=IN_STEP, unanswered_at=NOW - 200 * SECOND, searched_at=NOW), "Rest", NOW + 700 * SECOND),
+        (known("resolved", unanswered_at=NOW - 901 * SECOND, searched_at=NOW - 600 * SECOND), "Search", 0),
+        (known("resolved", unanswered_at=NOW - 901 * SECOND, searched_at=NOW), "Rest", 0),
+        (known("open", digest=IN_STEP), "Rest", 0),
+    ],
+)
+def test_what_an_unanswered_open_may_create_late_is_searched_for_twice(observed, answer, until):
+    found = step(wanted(), observed)
+    assert kind(found) == answer
+    assert getattr(found, "due", 0) == until
+
+
+def test_nothing_is_ended_on_a_frozen_page():
+    observed = known("open", digest=IN_STEP, unanswered_at=NOW - 181 * SECOND)
+    assert step(wanted(public=True, frozen="ann"), observed).waits_for == "thaw"

@@ -97,15 +97,15 @@ def test_nobody_is_asked_before_the_pause_that_the_vendor_wished_for():
 class UsedUp:
     """A quota in which there is always room in half a second."""
 
-    async def admit(self, floor):  # noqa: ARG002 - as quotas take it
-        return 0.5
+    async def admit(self, turn):  # noqa: ARG002 - as quotas take it
+        return patience.Admission(0.5)
 
 
 def test_nobody_waits_for_a_turn_that_comes_after_the_operation_is_cut_off():
     async def body():
         began = asyncio.get_running_loop().time()
-        with pytest.raises(errors.Temporary, match="used up for now") as caught:
-            await patience.admitted(UsedUp(), 0.0, "x", began + 0.3)
+        with pytest.raises(errors.Queued, match="used up for now") as caught:
+            await patience.admitted(UsedUp(), patience.Turn(0.0), "x", began + 0.3)
         assert caught.value.retry_after == 0.5
         assert asyncio.get_running_loop().time() - began < 0.3
 

@@ -77,8 +77,12 @@ def told(name: str) -> float | None:
     [
         (errors.Unanswered, ("no answer",), True),
         (errors.Temporary, ("cannot be reached",), True),
-        (errors.Temporary, ("429", 3.0), False),
-        (errors.Unanswered, ("503", 3.0), False),
+        (errors.Throttled, ("429", 3.0), True),
+        (functools.partial(errors.Throttled, limit="creates", is_account_wide=False), ("429", 3.0), False),
+        (errors.Unanswered, ("503", 3.0), True),
+        (functools.partial(errors.Denied, status=401), ("401",), True),
+        (functools.partial(errors.Conflict, status=409), ("409",), False),
+        (errors.Queued, ("the quota is used up", 3.0), False),
         (functools.partial(errors.Permanent, status=422), ("422",), False),
         (lambda: None, (), False),
     ],
@@ -117,3 +121,66 @@ def test_it_is_told_when_it_opens_and_when_it_closes():
     assert told("told") == 1
     at.fared("told", None, NOW)
     assert told("told") == 0
+
+
+def unknown(cause: errors.Failure) -> errors.Failure:
+    other = errors.Unanswered(str(cause))
+    other.__cause__ = cause
+    return other
+
+
+def test_a_refused_repeat_of_an_open_does_not_make_the_vendor_ill():
+    at = breaker.Breakers(random.Random(1))
+    for _ in range(9):
+        at.fared("x", unknown(errors.Permanent("422", status=422)), NOW, "open")
+    assert at.rests_until("x", NOW) == 0
+    assert at.conditions["x"].well
+
+
+def test_creates_that_fail_for_long_are_a_failure_though_resolutions_succeed():
+    at = breaker.Breakers(random.Random(1))
+    for minute in range(10):
+        at.fared("x", errors.Unanswered("503", 3.0), NOW + minute * 60 * SECOND, "open")
+        at.fared("x", None, NOW + minute * 60 * SECOND, "resolve")
+    assert at.conditions["x"].failing_since == NOW
+    at.fared("x", None, NOW + 11 * 60 * SECOND, "open")
+    assert at.conditions["x"].well
+
+
+def test_a_single_failure_of_a_kind_is_outlived_by_the_successes_of_others():
+    at = breaker.Breakers(random.Random(1))
+    at.fared("x", errors.Unanswered("503"), NOW, "update")
+    at.fared("x", None, NOW + SECOND, "resolve")
+    assert at.conditions["x"].failing_since == NOW
+    at.fared("x", None, NOW + 31 * SECOND, "open")
+    assert at.conditions["x"].well
+
+
+def test_the_first_success_after_a_failure_is_a_recovery_once():
+    at = breaker.Breakers(random.Random(1))
+    at.fared("x", None, NOW, "open")
+    assert at.take_recovery("x")  # The first of a worker's life: what waits may have failed before it.
+    at.fared("x", None, NOW, "open")
+    assert not at.take_recovery("x")
+    at.fared("x", errors.Denied("401", status=401), NOW, "open")
+    assert not at.take_recovery("x")
+    at.fared("x", None, NOW + SECOND, "open")
+    assert at.take_recovery("x")
+    assert not at.take_recovery("x")
+
+
+def test_while_another_kind_fails_there_is_a_recovery_once_a_minute():
+    at = breaker.Breakers(random.Random(1))
+    recoveries = 0
+    for second in range(150):
+        at.fared("x", errors.Denied("403", status=403), NOW + second * SECOND, "open")
+        at.fared("x", None, NOW + second * SECOND, "resolve")
+        recoveries += at.take_recovery("x")
+    assert recoveries == 3
+
+
+def test_a_clock_that_steps_back_prolongs_no_rest():
+    at = breaker.Breakers(random.Random(1))
+    for _ in range(5):
+        at.fared("x", errors.Unanswered("no answer"), NOW)
+    assert at.rests_until("x", NOW - 3600 * SECOND) == 0

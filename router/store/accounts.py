@@ -1,0 +1,41 @@
+"""What is known of destinations across workers: which incidents wait for one, and when it last worked again.
+
+An operation that a vendor refuses for a condition of the account (a refused key, an outage) waits. The first success
+at the destination, in whichever worker, lets all waiting operations try again.
+"""
+
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router.store import client, keys, scripts
+
+
+class Resumed(NamedTuple):
+    """When a destination last worked again, and when an operator last lifted its pauses; microseconds, 0 for never."""
+
+    recovered_at: int = 0
+    lifted_at: int = 0
+
+
+class Accounts:
+    """What all workers share about destinations."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+
+    async def wait(self, destination: str, incident: str) -> Resumed:
+        """Have the incident woken when the destination works again; answer when that was last."""
+        async with client.failures():
+            names = [keys.waiting(destination), keys.RESUMED]
+            recovered, lifted = await self._scripts.run("await", names, [destination, incident])
+        return Resumed(int(recovered), int(lifted))
+
+    async def resume(self, destination: str, now: int, *, lifted: bool = False) -> list[str]:
+        """Note that the destination works again, or that its pauses were lifted; the incidents that waited for it."""
+        async with client.failures():
+            names = [keys.waiting(destination), keys.RESUMED]
+            what = "lifted" if lifted else "recovered"
+            found = await self._scripts.run("resume", names, [destination, what, now])
+        return [incident.decode() for incident in found]

@@ -1,0 +1,203 @@
+"""A condition of an account or of the moment is no refusal: operations wait, and go on with the first good answer."""
+
+import pytest
+
+from router.destinations import registry
+from router.domain import publication
+from router.outbound import errors
+from router.worker import breaker
+from tests.end_to_end import harness
+from tests.integration import real, stage
+
+each_kind = pytest.mark.parametrize("kind", registry.KINDS)
+MICROS = 1_000_000
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene of a kind."""
+
+    def run(kind, play, **settings):
+        async def body(connection):
+            with harness.vendors() as at:
+                async with real.scene(connection, at, kind, **settings) as scene:
+                    await play(scene)
+
+        with_redis(body)
+
+    return run
+
+
+@each_kind
+@pytest.mark.parametrize("status", [401, 403, 409, 500])
+def test_a_condition_of_the_account_is_no_dead_letter(play, kind, status):
+    async def body(scene):
+        scene.fault("status", status=status, count=2)
+        await scene.fires()
+        await scene.eventually(lambda: scene.states() == ["open"])
+        assert (await scene.known()).dead == ""
+        scene.faults("status", status=status, count=2)
+        await scene.ends()
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+        known = await scene.known()
+        assert (known.dead, known.state, known.condition) == ("", "resolved", "")
+
+    play(kind, body)
+
+
+@each_kind
+def test_what_waits_for_a_refused_key_goes_on_with_the_first_good_answer(play, kind):
+    async def body(scene):
+        await scene.fires("a")
+        # As it stands after the key was refused a moment ago: nothing is there, and the next attempt is far away.
+        harness.ask(f"{scene.at.url}/reset", {})
+        now = await scene.on.redis_now()
+        nothing = {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
+        waits = {"retry_at": now + 55 * MICROS, "failed_at": now, "condition": "denied", "attempts": 9}
+        await scene.changed("a", **nothing, **waits)
+        await scene.on.turn()
+        assert scene.states() == []
+        scene.on.performer.breakers.fared("there", errors.Denied("401", status=401), now, "open")
+        await scene.fires("b")
+        await scene.eventually(lambda: scene.states() == ["open", "open"])
+
+    play(kind, body)
+
+
+@each_kind
+def test_a_worker_that_has_just_started_lets_what_waits_go_on(play, kind):
+    """The key was renewed together with a restart: nothing in this worker remembers that it was refused."""
+
+    async def body(scene):
+        await scene.fires("a")
+        harness.ask(f"{scene.at.url}/reset", {})
+        now = await scene.on.redis_now()
+        nothing = {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
+        await scene.changed("a", **nothing, retry_at=now + 55 * MICROS, failed_at=now, condition="denied")
+        await scene.on.turn()
+        scene.on.performer.breakers = breaker.Breakers(stage.NoJitter())
+        await scene.fires("b")
+        await scene.eventually(lambda: scene.states() == ["open", "open"])
+
+    play(kind, body)
+
+
+@each_kind
+def test_a_resolution_that_the_vendor_says_is_made_already_is_made(play, kind):
+    async def body(scene):
+        await scene.fires()
+        scene.faults("act-then-conflict")
+        await scene.ends()
+        known = await scene.known()
+        assert (scene.states(), known.state, known.dead) == (["resolved"], "resolved", "")
+
+    play(kind, body)
+
+
+@each_kind
+@pytest.mark.parametrize("status", [409, 422])
+def test_an_open_of_unknown_outcome_is_ended_by_no_refusal(play, kind, status):
+    """The first call acts, its answer is lost, and the repeated key is "in progress" or "used before"."""
+
+    async def body(scene):
+        scene.fault("act-then-drop" if kind.startswith("devhelm") else "act-then-busy", status=status)
+        await scene.fires()
+        if kind.startswith("devhelm"):  # There is no key: the search is what is refused.
+            assert (await scene.known()).intent
+            scene.fault("status", "GET", status=status)
+        await scene.on.until_awaited(scene.is_open)
+        known = await scene.known()
+        assert (scene.states(), known.dead) == (["open"], "")
+        assert len({call["idempotency_key"] for call in scene.creates()}) == 1
+        await scene.ends()
+        await scene.eventually(lambda: scene.states() == ["resolved"])
+
+    play(kind, body)
+
+
+@pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
+def test_after_its_key_has_expired_an_open_is_searched_for_first(play, kind):
+    async def body(scene):
+        await scene.fires()
+        known = await scene.known()
+        # As it stands an hour after the answer was lost.
+        old = await scene.on.redis_now() - 3600 * MICROS
+        intent = publication.Intent("open", known.number, old, known.content)
+        await scene.changed(state="absent", vendor_id="", digest="", content=None, intent=intent)
+        await scene.on.turn()
+        assert (await scene.known()).vendor_id == known.vendor_id
+        assert len(scene.creates()) == 1
+
+    play(kind, body)
+
+
+@each_kind
+def test_a_redirect_of_a_proxy_is_no_answer(play, kind):
+    async def body(scene):
+        scene.fault("redirect", count=2)
+        await scene.fires()
+        await scene.eventually(lambda: scene.states() == ["open"])
+        assert (await scene.known()).dead == ""
+
+    play(kind, body)
+
+
+@pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
+def test_a_redriven_open_keeps_its_idempotency_key(play, kind):
+    async def body(scene):
+        scene.fault("status", status=422)
+        await scene.fires()
+        known = await scene.known()
+        assert known.dead
+        now = await scene.on.redis_now() + MICROS
+
+        def pardon(held):
+            after = real.msgspec.structs.replace(held.incident, pardons={known.name: now})
+            return real.stage.incidents.Change(after, held.version, wake=True)
+
+        await scene.on.incidents.change("down", pardon)
+        await scene.eventually(lambda: scene.states() == ["open"])
+        keys = [call["idempotency_key"] for call in scene.creates()]
+        assert len(keys) == 2
+        assert len(set(keys)) == 1
+
+    play(kind, body)
+
+
+@pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
+@pytest.mark.parametrize("is_over", [False, True], ids=["still firing", "over meanwhile"])
+def test_a_request_that_is_handled_late_leaves_no_duplicate(play, kind, is_over):
+    """DevHelm has no idempotency key: what it handles later than twice the time-out is found by the reference."""
+
+    async def body(scene):
+        scene.fault("act-late", hang_seconds=0.6)
+        await scene.fires()
+        await scene.eventually(lambda: len(scene.states()) == 2)
+        assert (await scene.known()).unanswered_at
+        if is_over:
+            await scene.ends()
+            assert (await scene.known()).state == "resolved"
+        else:
+            old = await scene.on.redis_now() - 181 * MICROS
+            await scene.changed(unanswered_at=old)
+        await scene.eventually(lambda: sorted(scene.states()) == ["resolved" if is_over else "open", "resolved"])
+        ended = real.registry_value("incident_router_duplicates_ended_total", destination="there")
+        assert ended >= 1
+
+    play(kind, body, timeout_seconds=0.1)
+
+
+@pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
+def test_what_is_created_late_after_the_resolution_is_ended(play, kind):
+    async def body(scene):
+        scene.fault("act-late", hang_seconds=0.8)
+        await scene.fires()
+        await scene.ends()
+        await scene.eventually(lambda: len(scene.states()) == 2 or scene.states().count("open") == 1)
+        old = await scene.on.redis_now() - 181 * MICROS
+        await scene.changed(unanswered_at=old, searched_at=0)
+        await scene.eventually(lambda: "open" not in scene.states())
+        await scene.changed(unanswered_at=old - 900 * MICROS)
+        assert (await scene.known()).search_at == 0
+
+    play(kind, body, timeout_seconds=0.1)
