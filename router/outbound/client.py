@@ -281,7 +281,8 @@ class Client:
             return errors.NotFound(message, status=status, field=self._mask(said.field), request_id=said.request_id)
         # No API answers with a redirect: a proxy does, and nobody knows what it made of the request.
         if status < 400:
-            return errors.Unanswered(f"{message}: not an answer of the vendor: a redirect; correct the base URL", wait)
+            message += ": not the API's answer; redirects are not followed; correct the base URL"
+            return errors.Unanswered(message, wait)
         about_field: _Field = {"status": status, "field": self._mask(said.field), "request_id": said.request_id}
         if status in _DENIED:
             return errors.Denied(message, wait, **about_field)

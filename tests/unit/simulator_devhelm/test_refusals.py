@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from router.simulator import vendor
 from tests.unit.simulator_devhelm import account as accounts
 
 UNKNOWN = "11111111-1111-4111-8111-111111111111"
@@ -250,7 +251,7 @@ def test_what_is_resolved_cannot_be_resolved_again(account):
     ],
 )
 def test_a_failure_on_demand_comes_in_the_same_envelope(account, status, code):
-    body, headers = account.vendor.failure(status, 7)
+    body, headers = account.vendor.failure(vendor.Failure(status, 7))
     assert json.loads(json.dumps(body)) == body
     assert (body["status"], body["code"], body["timestamp"]) == (status, code, account.now // 1000)
     assert headers["x-request-id"] == body["requestId"]
@@ -259,7 +260,7 @@ def test_a_failure_on_demand_comes_in_the_same_envelope(account, status, code):
 
 @pytest.mark.parametrize(("seconds", "header"), [(7, "7"), (0.2, "1"), (30.5, "31"), (0, "0")])
 def test_a_rate_limit_never_asks_for_less_than_is_to_be_waited(account, seconds, header):
-    _, headers = account.vendor.failure(429, seconds)
+    _, headers = account.vendor.failure(vendor.Failure(429, seconds))
     assert headers["retry-after"] == header
     assert int(headers["x-ratelimit-limit"]) > 0
     assert headers["x-ratelimit-remaining"] == "0"
