@@ -1,6 +1,6 @@
 """What stands before all public pages, and what people are shown of incidents, made from the settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ import redis.asyncio
 from router import settings as configuration
 from router.destinations import base, opening
 from router.destinations import registry as destinations
+from router.domain import decision as decisions
 from router.domain import identity, timeline
 from router.domain import incident as incidents
 from router.domain import publication as publishing
-from router.rules import guard, template
+from router.rules import public, template
 from router.store import components, counts, gate
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -41,27 +42,33 @@ def kinds(settings: configuration.Settings) -> dict[str, Place]:
     }
 
 
-def render_public(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
-    """As ``render``, for what customers see: a text that fails is marked as such, and goes to a person."""
-    return render(fields, incident, guard.BROKEN)
+def public_renderer(hosts: Collection[str]) -> desire.RenderPublic:
+    """Make what renders the texts that customers see; links that variables take part in may lead to ``hosts`` alone."""
+
+    def render_public(
+        fields: Mapping[str, Any], incident: incidents.Incident, allowed: Mapping[str, decisions.Allowed]
+    ) -> tuple[dict[str, Any], str]:
+        return public.render(fields, _context(incident), allowed, hosts)
+
+    return render_public
 
 
-def render(fields: Mapping[str, Any], incident: incidents.Incident, instead: str = "") -> dict[str, Any]:
+def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
     """Render a target's templates with what is known of the incident."""
+    return template.render(fields, _context(incident))
+
+
+def _context(incident: incidents.Incident) -> Mapping[str, Any]:
     alert, response = incident.opening_alert, incident.response
     assert alert is not None and response is not None  # noqa: S101, PT018 - what has targets was opened by an alert
-    return template.render(
-        fields,
-        template.context(
-            alert,
-            response,
-            key=incident.key,
-            severity=incident.severity,
-            reference=identity.reference(incident.episode),
-            follows=identity.reference(incident.follows) if incident.follows else "",
-            opened_at=incident.opened_at,
-        ),
-        instead,
+    return template.context(
+        alert,
+        response,
+        key=incident.key,
+        severity=incident.severity,
+        reference=identity.reference(incident.episode),
+        follows=identity.reference(incident.follows) if incident.follows else "",
+        opened_at=incident.opened_at,
     )
 
 
@@ -75,7 +82,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         wanted.look_every,
         gate.Limit(wanted.updates_per_hour, _HOUR),
     )
-    desires = desire.Desires(render, render_public, guard.examiner(wanted.allowed_hosts))
+    desires = desire.Desires(render, public_renderer(wanted.allowed_hosts))
     return showing.Pages(
         gate.Gate(connection), counts.Counts(connection), components.Components(connection), limits, desires
     )

@@ -20,6 +20,7 @@ class Suite:
     listed: list[cases.Case]
     rules: ruleset.RuleSet
     places: dict[str, pages.Place]
+    hosts: tuple[str, ...] = ()
 
     def run(self, case: cases.Case) -> trial.Result:
         """Run one test."""
@@ -27,7 +28,9 @@ class Suite:
 
     def world(self, now: int) -> world.World:
         """An empty world under these rules."""
-        return world.World(self.rules.decide, self.places, pages.render, now=now)
+        return world.World(
+            self.rules.decide, self.places, pages.render, render_public=pages.public_renderer(self.hosts), now=now
+        )
 
 
 def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite:
@@ -38,7 +41,7 @@ def suite(settings: configuration.Settings, folder: Path | None = None) -> Suite
     read = list(_read(settings, chosen, found))
     if found:
         raise rules.Refused(found)
-    return Suite(chosen, read, loaded, pages.kinds(settings))
+    return Suite(chosen, read, loaded, pages.kinds(settings), settings.pages.allowed_hosts)
 
 
 def _read(settings: configuration.Settings, folder: Path, found: list[problems.Problem]) -> Iterator[cases.Case]:

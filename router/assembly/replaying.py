@@ -48,7 +48,8 @@ def read(file: Path, told: Callable[[float], None]) -> Iterator[recording.Record
 def play(work: Work, told: Callable[[float], None]) -> replay.Played:
     """Play in this very process."""
     rules = parts.load_rules(work.settings, work.folder)
-    playing = world.World(rules.decide, pages.kinds(work.settings), pages.render, approves=True)
+    shown = pages.public_renderer(work.settings.pages.allowed_hosts)
+    playing = world.World(rules.decide, pages.kinds(work.settings), pages.render, render_public=shown, approves=True)
     return replay.play(read(work.file, told), playing, rules.version, tail=work.tail)
 
 

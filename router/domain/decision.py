@@ -11,6 +11,16 @@ Publish = Literal["shadow", "review", "auto"]
 AtDeadline = Literal["publish", "dismiss"]
 
 
+class Allowed(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a public variable may be: one of the ``values``, or what the RE2 ``pattern`` fits as a whole.
+
+    The rule file declares it, and the text of a list is written out, so that a worker needs no rules to hold to it.
+    """
+
+    values: tuple[str, ...] = ()
+    pattern: str = ""
+
+
 class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One destination that an incident appears at.
 
@@ -18,7 +28,8 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     templates not yet rendered. ``publish`` matters at public destinations only, and so does the rest: a review is over
     after ``deadline`` microseconds (0: never), and what waited is then published or dismissed; ``fallback`` are fields
     that take the place of texts which must not be shown. ``parts`` say which component of a page an alert affects:
-    the component by the text of a field, by the field's name in rule files.
+    the component by the text of a field, by the field's name in rule files. ``public`` says what the variables in the
+    texts may be, by their names with dots; any other variable must not be shown to customers.
     """
 
     destination: str
@@ -28,6 +39,7 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at_deadline: AtDeadline = "dismiss"
     fallback: dict[str, Any] = {}
     parts: dict[str, dict[str, str]] = {}
+    public: dict[str, Allowed] = {}
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):

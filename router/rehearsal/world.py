@@ -70,10 +70,11 @@ class World:
         places: Mapping[str, desire.Place],
         render: desire.Render,
         *,
+        render_public: desire.RenderPublic | None = None,
         now: int = 0,
         approves: bool = False,
     ) -> None:
-        """Take the rules, the destinations there are, and how texts are rendered.
+        """Take the rules, the destinations there are, and how texts are rendered, also those that customers see.
 
         ``approves``: whatever would wait for a person is approved at once.
         """
@@ -84,7 +85,7 @@ class World:
         self.calls: list[Called] = []
         self._decide = decide
         self._places = places
-        self._desires = desire.Desires(render)
+        self._desires = desire.Desires(render, render_public)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
         self._muting = muting.Muting(self.incidents)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from router.documents import load as documents
 from router.documents import problem as problems
-from router.rules import cases, doubts, known, load, ruleset
+from router.rules import cases, doubts, known, literal, load, ruleset
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def check(folder: Path, destinations: known.Destinations, world: doubts.Known = 
     tests = sum(1 for document in read for _ in cases.read(document, destinations, found))
     if rules is not None:
         found += warnings(doubts.of(rules.rules, world), read)
+        found += warnings(literal.of(rules.rules, destinations), read)
     return Report(sorted(found, key=lambda problem: problem.order), len(read), tests, rules)
 
 

@@ -1,17 +1,15 @@
-"""Looks for what customers must not see in what they would be shown: when rules load, and again before each post.
+"""Looks for what customers must not see: a second net under what rules declare, and what literal texts are warned of.
 
-It errs on the side of silence: a text that it objects to goes to a person, who may show it all the same.
+It can't find everything, and nothing relies on it alone. It errs on the side of silence for the values of public
+variables, where an objection makes the post use its fallback or go to a reviewer.
 """
 
 import ipaddress
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
-from router.domain import patterns
-
-PUBLIC = frozenset({"title", "message", "update_message", "resolve_message", "postmortem_body"})
-"""The fields of a post that customers read."""
+from router.domain import patterns, visible
+from router.rules import links
 
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What a public text becomes that could not be made for an alert."""
@@ -28,7 +26,7 @@ _DOMAIN_WORDS = (
 _DOMAINS = frozenset(_DOMAIN_WORDS.split())
 # RE2 has no look-around: a name or an address is cut out as a run of its letters first, and looked at by itself then.
 _DOTTED = patterns.compile(r"[\pL\pN_@-][\pL\pN_.@-]*")
-_URL = patterns.compile(r"[a-z][a-z0-9+.-]{1,20}://([^\s/?#]*)", ignore_case=True)
+_URL = patterns.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s]*", ignore_case=True)
 _EMAIL = patterns.compile(r"[^\s@<>()\[\],;:]@[a-z0-9]", ignore_case=True)
 _NUMBERS = patterns.compile(r"[0-9][0-9.]*")
 _HEXADECIMAL = patterns.compile(r"[0-9a-f:.]*:[0-9a-f:.]*", ignore_case=True)
@@ -46,14 +44,29 @@ _TRACE = patterns.compile(
     r"\b[\w.]*(?:Exception|Error)\b:|\bgoroutine \d+ \[|\bpanic: |\bcore dumped\b|\bsegfault\b|"
     r"\w\.(?:py|js|go|java|rb|php|cs|ts):\d"
 )
+_KEY = patterns.compile(
+    r"\b(?:(?:sk|pk|rk|xox[abps]|gh[pousr]|glpat|shpat|whsec|SG)[-_.]|AKIA|ASIA|AIza|ya29|eyJ)[A-Za-z0-9_.-]{10}|"
+    r"-----BEGIN [A-Z ]+-----"
+)
 _SECRET = patterns.compile(
-    r"\b(?:sk|pk|rk|xox[abps]|gh[pousr]|glpat|AKIA|ASIA|AIza|ya29|eyJ|shpat|whsec|SG)[-_.]?[A-Za-z0-9_.-]{10}|"
-    r"-----BEGIN [A-Z ]+-----|"
-    r"\b(?:password|passwd|pwd|secret|token|api[_-]?key|authorization|bearer)\b\s*[:= ]\s*\S{4}",
+    r"(?:^|[^a-z])(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|authorization|bearer|credentials?)"
+    r"(?:\\?[\"']?\s*[:=]|\s+is\s)\s*[\"'*\\]*[^\s\"']{4}|\bbearer\s+\S*[0-9]",
     ignore_case=True,
 )
 _LONG = patterns.compile(r"[A-Za-z0-9+/_=-]{20,}")
 _MARKS = patterns.compile(r"\pM{31,}")  # Bringing so many marks into order takes time that grows with their square.
+_WORDS = patterns.compile(r"[A-Za-z]+")
+_MACHINE_WORDS = (
+    "db prod stg stage staging dev uat qa preprod node host srv server vm redis kafka zk zookeeper pg postgres "
+    "postgresql mysql mariadb mongo mongodb es elastic elasticsearch opensearch cassandra rabbitmq memcached "
+    "master slave replica primary secondary leader follower worker lb proxy nginx haproxy envoy etcd kube kubelet "
+    "pod namespace ip eth corp internal intranet root admin ns mx smtp ldap vpn bastion jump jumphost jenkins "
+    "gitlab vault consul prometheus grafana exporter password passwd pwd secret token bearer key credential "
+    "localhost"
+)
+_MACHINERY = frozenset(_MACHINE_WORDS.split())
+"""Words that names of machines, and secrets, are made of; no region or service that customers know is called so."""
+_LONGEST_WORD = 20  # Letters in one word of a value.
 _VARIETY = 10  # Different letters in a long word of several kinds: fewer is prose, or a line drawn.
 _QUADS = 4
 _MAC_COLONS = 5
@@ -68,25 +81,24 @@ def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     return list(dict.fromkeys(_objections(_plain(text), allowed)))
 
 
-def examiner(allowed: Collection[str]) -> Callable[[Mapping[str, Any]], str]:
-    """Make what looks a post's fields through before they are shown; it answers with all objections, or nothing."""
+def in_value(text: str) -> list[str]:
+    """What is in the value of a public variable that customers must not see, in words.
 
-    def examine(fields: Mapping[str, Any]) -> str:
-        found = {
-            objection: None
-            for name, text in fields.items()
-            if name in PUBLIC and isinstance(text, str)
-            for objection in objections(text, allowed)
-        }
-        return ", ".join(found)
-
-    return examine
+    A value is a few words of plain characters, and stricter rules hold for it than for a sentence.
+    """
+    found = objections(text)
+    words = _WORDS.findall(patterns.encoded(text))
+    if any(word.lower().decode() in _MACHINERY for word in words):
+        found.append("the name of a machine")
+    if any(len(word) > _LONGEST_WORD for word in words):
+        found.append("what looks like a secret")
+    return list(dict.fromkeys(found))
 
 
 def _plain(text: str) -> str:
     """The text without the letters that nobody sees, with full-width and other letters as the plain ones."""
     folded = unicodedata.normalize("NFKC", text)
-    seen = "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
+    seen = "".join(letter for letter in folded if letter.isascii() or not visible.is_hidden(letter))
     return seen.replace("\N{IDEOGRAPHIC FULL STOP}", ".")
 
 
@@ -100,23 +112,28 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
         yield "an IP address"
     if _EMAIL.search(content):
         yield "an e-mail address"
-    for host in [*_URL.findall(content), *_hosts(content)]:
-        if not _is_allowed(host.decode(), allowed):
-            yield "a host name or an address that is not allowed"
+    if links.foreign(text, allowed) or not all(links.is_allowed(host, allowed) for host in _hosts(content)):
+        yield "a host name or an address that is not allowed"
+    if links.is_active(text):
+        yield "markup, or an address that is no web page's"
     for pattern, what in ((_MACHINE, "the name of a machine"), (_PATH, "a path of a file"), (_TRACE, "a stack trace")):
         if pattern.search(content):
             yield what
-    if _SECRET.search(content) or any(_looks_random(word.decode()) for word in _LONG.findall(_URL.sub(b" ", content))):
+    if (
+        _KEY.search(content)
+        or _SECRET.search(content)
+        or any(_looks_random(word.decode()) for word in _LONG.findall(_URL.sub(b" ", content)))
+    ):
         yield "what looks like a secret"
 
 
-def _hosts(content: bytes) -> Iterator[bytes]:
-    """Names with a dot that end in a domain, without what stands before an ``@``."""
-    for word in _DOTTED.findall(content):
+def _hosts(content: bytes) -> Iterator[str]:
+    """Names with a dot that end in a domain, without what stands before an ``@``; addresses are looked at as such."""
+    for word in _DOTTED.findall(_URL.sub(b" ", content)):
         name = word.rpartition(b"@")[2].strip(b".-")
         *before, last = name.lower().split(b".")
         if before and all(before) and last.decode() in _DOMAINS:
-            yield name
+            yield name.decode().lower()
 
 
 def _has_address(content: bytes) -> bool:
@@ -144,13 +161,6 @@ def _is_ipv6(run: bytes) -> bool:
         except ValueError:
             continue
     return False
-
-
-def _is_allowed(host: str, allowed: Collection[str]) -> bool:
-    name = host.rpartition("@")[2].partition(":")[0].lower().rstrip(".")
-    if "@" in host:  # A name and a password may stand before it.
-        return False
-    return any(name == domain or name.endswith(f".{domain}") for domain in allowed)
 
 
 def _looks_random(word: str) -> bool:

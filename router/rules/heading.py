@@ -1,5 +1,6 @@
 """Reads what a file says for all of its rules, before they are read: lists, times, inhibitions and defaults."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,17 +14,15 @@ def read(at: part.Part, data: Any, destinations: known.Destinations, outer: inhe
         return outer
     lists = _lists(at.inside("lists"), data.get("lists"))
     named = schedules.names(at.inside("time_intervals"), data.get("time_intervals"))
-    made = _defaults(at.inside("defaults").named("defaults: "), data.get("defaults"), destinations, outer)
     known_lists = {**outer.lists, **lists}
     inhibitions = tuple(_inhibitions(at, data.get("inhibit_rules"), known_lists))
-    return inherited.Inherited(
-        made.shared,
-        made.publish,
-        made.fields,
-        known_lists,
-        {**outer.times, **named},
-        (*outer.inhibitions, *inhibitions),
+    outer = dataclasses.replace(
+        outer,
+        lists=known_lists,
+        times={**outer.times, **named},
+        inhibitions=(*outer.inhibitions, *inhibitions),
     )
+    return _defaults(at.inside("defaults").named("defaults: "), data.get("defaults"), destinations, outer)
 
 
 def _inhibitions(at: part.Part, listed: Any, lists: asking.Lists) -> Iterator[inhibition.Inhibition]:
@@ -88,10 +87,10 @@ def _defaults(
     shape = at.shaped(model.DefaultsShape, data)
     if not isinstance(data, dict):
         return outer
-    shared = sharing.read(at, data, shape).over(outer.shared)
+    shared = sharing.read(at, data, shape, outer.lists).over(outer.shared)
     opens = openings.defaults(at, data.get("open"), destinations, shared.public)
     publish = (shape.publish if shape is not None else None) or outer.publish
-    return inherited.Inherited(shared, publish, _merged(outer.fields, opens))
+    return dataclasses.replace(outer, shared=shared, publish=publish, fields=_merged(outer.fields, opens))
 
 
 def _merged(outer: Mapping[str, Mapping[str, Any]], inner: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -191,6 +191,18 @@ def _plain_name(name: str) -> str:
     return name
 
 
+class PublicShape(pydantic.BaseModel):
+    """What a variable may be in a text that customers see: exactly one of the three is said."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, json_schema_extra={"minProperties": 1})
+
+    in_: str | None = pydantic.Field(default=None, alias="in", description="one of the texts of this list")
+    values: list[str] | None = pydantic.Field(default=None, min_length=1, description="one of these texts")
+    pattern: str | None = pydantic.Field(
+        default=None, description="an RE2 pattern of plain characters, from ^ to $, as ^[a-z]{2}-[a-z]+-[0-9]$"
+    )
+
+
 class SharedShape(pydantic.BaseModel):
     """What a rule says of its incidents, and what ``defaults`` may say for many rules."""
 
@@ -211,7 +223,12 @@ class SharedShape(pydantic.BaseModel):
     labels: dict[str, LabelShape] = pydantic.Field(
         default={}, description="labels to set on the alert, or to copy from another field"
     )
-    public: list[str] = pydantic.Field(default=[], description="the variables that customers may see in texts")
+    public: dict[str, PublicShape] = pydantic.Field(
+        default={}, description="the variables that customers may see in texts, each with what it may be"
+    )
+    allow_text: list[str] = pydantic.Field(
+        default=[], description="texts that the check does not warn about in what customers see"
+    )
     owner: str = pydantic.Field(default="", description="who answers for the rule")
     runbook: str = pydantic.Field(default="", description="what to do, or where it is written")
 
@@ -294,17 +311,18 @@ class Shared:
     """What a rule says of its incidents, checked; what is None or empty was not said.
 
     ``labels`` are set or copied onto the alert where a rule matches; ``public`` are the variables that customers may
-    see.
+    see, each with what it may be; ``allow_text`` are texts that are not warned about in what customers see.
     """
 
     severity: severities.Severity | rating.Mapped | None = None
     group_by: tuple[fields.Field, ...] | None = None
     timing: Mapping[str, int] = field(default_factory=dict)
     labels: Mapping[str, str | fields.Field] = field(default_factory=dict)
-    public: frozenset[template.Variable] = frozenset()
+    public: Mapping[template.Variable, decisions.Allowed] = field(default_factory=dict)
     owner: str = ""
     runbook: str = ""
     follow: bool | None = None
+    allow_text: tuple[str, ...] = ()
 
     def over(self, other: "Shared") -> "Shared":
         """What is said here, and what the other says where nothing is said here."""
@@ -313,10 +331,11 @@ class Shared:
             other.group_by if self.group_by is None else self.group_by,
             {**other.timing, **self.timing},
             {**other.labels, **self.labels},
-            self.public | other.public,
+            {**other.public, **self.public},
             self.owner or other.owner,
             self.runbook or other.runbook,
             other.follow if self.follow is None else self.follow,
+            (*other.allow_text, *self.allow_text),
         )
 
 

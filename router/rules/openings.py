@@ -8,7 +8,7 @@ import pydantic
 
 from router.documents import nearest, validation
 from router.domain import decision as decisions
-from router.rules import guard, inherited, known, model, part, template
+from router.rules import inherited, known, model, part, public, template
 
 _EMPTY = (
     ", for an alert without the labels and annotations that the template names; "
@@ -27,13 +27,13 @@ class Openings:
         at: part.Part,
         destinations: known.Destinations,
         inherits: inherited.Inherited,
-        public: Collection[template.Variable],
+        declared: Mapping[template.Variable, decisions.Allowed],
     ) -> None:
         """Take the rule that is read, the destinations there are, and the variables that customers may see."""
         self._at = at
         self._destinations = destinations
         self._inherits = inherits
-        self._public = public
+        self._public = declared
 
     def targets(self, entries: Any) -> Iterator[decisions.Target]:
         """Read each entry; what is wrong with it is told."""
@@ -73,7 +73,13 @@ class Openings:
             within, then = review.within, review.then
         except pydantic.ValidationError:  # There is none, or what is wrong with it is told with the rule's shape.
             within, then = 0, "dismiss"
-        return decisions.Target(name, own, publish, within, then, entry.get("fallback") or {}, parts)
+        used = self._declared(own) if self._destinations[name].public else {}
+        return decisions.Target(name, own, publish, within, then, entry.get("fallback") or {}, parts, used)
+
+    def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
+        """What the variables in these texts may be; those that are not used need not travel with each alert."""
+        used = dict.fromkeys(variable for text in _texts(fields) for variable in template.variables(text))
+        return {".".join(variable): self._public[variable] for variable in used if variable in self._public}
 
     def _check_fallback(self, at: part.Part, merged: dict[str, Any], fallback: Any, destination: known.Known) -> None:
         """Other words have to fit as well, and hold no variables: they are for when those went wrong."""
@@ -84,8 +90,6 @@ class Openings:
         for name, text in fallback.items():
             if isinstance(text, str) and template.is_template(text):
                 inside.say("other words are literal: a variable may be what was wrong", name)
-            else:
-                _check_seen(inside, name, text, destination)
         if len(at.found) == before:
             check_opening(inside, {**merged, **fallback}, destination)
 
@@ -99,7 +103,7 @@ def defaults(
     at: part.Part,
     entries: Any,
     destinations: known.Destinations,
-    public: Collection[template.Variable],
+    declared: Collection[template.Variable],
 ) -> dict[str, dict[str, Any]]:
     """Read ``open`` of ``defaults``: fields by destination, of which a rule may still set others."""
     found = {}
@@ -111,7 +115,7 @@ def defaults(
             unknown(at, name, destinations, "open", name, key=True)
             continue
         inside = at.inside("open", name)
-        check_texts(inside, entry, destination, name, public)
+        check_texts(inside, entry, destination, name, declared)
         check_opening(inside, entry, destination, ignored=_LATER)
         found[name] = entry
     return found
@@ -130,41 +134,43 @@ def check_opening(
         at.found.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
 
 
-def _check_seen(at: part.Part, name: str, text: Any, destination: known.Known) -> None:
-    """What customers read must hold nothing that they must not see, or it would never be posted."""
-    if destination.public and name in guard.PUBLIC and isinstance(text, str):
-        for objection in guard.objections(text, destination.hosts):
-            advice = "; hosts are allowed by pages.allowed_hosts" if "host name" in objection else ""
-            at.say(f"customers must not see {objection}{advice}", name)
-
-
 def check_texts(
-    at: part.Part, value: Any, destination: known.Known, name: str, public: Collection[template.Variable]
+    at: part.Part, value: Any, destination: known.Known, name: str, declared: Collection[template.Variable]
 ) -> None:
-    """Templates have to be right; at destinations that customers see they use what is marked as public, and no more."""
+    """Templates have to be right; at public destinations they use declared variables and no others."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if not (isinstance(inner, str) and template.is_template(inner)):
-                _check_seen(at, key, inner, destination)
-            check_texts(at.inside(key), inner, destination, name, public)
+            check_texts(at.inside(key), inner, destination, name, declared)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            check_texts(at.inside(index), inner, destination, name, public)
+            check_texts(at.inside(index), inner, destination, name, declared)
     elif isinstance(value, str) and template.is_template(value):
         wrong = template.problems(value)
         for said in wrong:
             at.say(said)
         if destination.public and not wrong:
-            _check_public(at, value, name, public)
+            _check_public(at, value, name, declared)
 
 
-def _check_public(at: part.Part, text: str, name: str, public: Collection[template.Variable]) -> None:
-    private = [".".join(one) for one in template.variables(text) if one not in public]
-    for variable in dict.fromkeys(private):
-        if "[…]" in variable:
-            at.say(f'customers see what is at "{name}": a name that is looked up can\'t be marked as public')
+def _check_public(at: part.Part, text: str, name: str, declared: Collection[template.Variable]) -> None:
+    private = [one for one in template.variables(text) if one not in declared and one not in public.MADE_HERE]
+    for variable in dict.fromkeys(".".join(one) for one in private):
+        if template.LOOKED_UP in variable:
+            at.say(f'customers see what is at "{name}": a name that is looked up can\'t be declared as public')
         else:
             at.say(
-                f'customers see what is at "{name}", and {variable} is not marked as public; '
-                f"if they may see it, the rule says so with public: [{variable}]"
+                f'customers see what is at "{name}", and {variable} is not declared as public; '
+                f"if they may see it, the rule says what it may be with public: {{{variable}: {{values: […]}}}}"
             )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from _texts(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _texts(inner)

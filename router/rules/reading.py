@@ -111,7 +111,7 @@ class _Reading:
         mutes = tuple(schedules.mutes(at, data, self._inherits.times))
         # The parts are read even where the shape is wrong: all problems at once.
         when, beside = self._asked(data)
-        shared = sharing.read(at, data, shape).over(self._inherits.shared)
+        shared = sharing.read(at, data, shape, self._inherits.lists).over(self._inherits.shared)
         opens = openings.Openings(at, self._reader.destinations, self._inherits, shared.public)
         targets = tuple(opens.targets(data.get("open")))
         if shape is None or len(at.found) > before:

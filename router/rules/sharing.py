@@ -1,19 +1,21 @@
-"""Reads what rules and ``defaults`` have in common: severity, group_by, timing, labels, owner, runbook."""
+"""Reads what rules and ``defaults`` have in common: severity, group_by, timing, labels, public, owner, runbook."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.domain import severity as severities
-from router.rules import asking, fields, model, part, rating, template
+from router.rules import asking, declared, fields, model, part, rating
 
 
-def read(at: part.Part, data: Any, shape: model.SharedShape | None) -> model.Shared:
+def read(
+    at: part.Part, data: Any, shape: model.SharedShape | None, lists: Mapping[str, frozenset[str]]
+) -> model.Shared:
     """Read all of it from ``data``, which stands at ``at``; ``shape`` is the same, or None where it is wrong."""
     if not isinstance(data, dict):
         return model.Shared()
     labels = dict(_labels(at, data.get("labels")))
     group_by = tuple(_group_by(at, data.get("group_by")))
-    public = frozenset(_public(at, data.get("public")))
+    public = dict(declared.read(at.inside("public"), data.get("public"), lists))
     severity = _severity(at, data, shape)
     if shape is None:
         return model.Shared(labels=labels, public=public)
@@ -26,6 +28,7 @@ def read(at: part.Part, data: Any, shape: model.SharedShape | None) -> model.Sha
         shape.owner,
         shape.runbook,
         shape.follow,
+        tuple(shape.allow_text),
     )
 
 
@@ -69,13 +72,3 @@ def _labels(at: part.Part, labels: Any) -> Iterator[tuple[str, str | fields.Fiel
             source = asking.field(at, value["from"], "labels", name, "from")
             if source is not None:
                 yield name, source
-
-
-def _public(at: part.Part, names: Any) -> Iterator[template.Variable]:
-    for index, name in enumerate(names if isinstance(names, list) else ()):
-        if not isinstance(name, str):
-            continue
-        try:
-            yield template.variable(name)
-        except template.Unknown as error:
-            at.say(str(error), "public", index)

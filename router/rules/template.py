@@ -16,6 +16,7 @@ from liquid.filter import liquid_filter
 from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import decision as decisions
+from router.domain import patterns
 from router.domain import severity as severities
 from router.rules import fields
 
@@ -44,6 +45,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 """Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""
 
 _OPEN = ("labels", "annotations")
+_MARKED = patterns.compile(r"(?s)\{\{.*?\}\}|\{%.*?%\}")
 _LIMIT = 100_000  # Characters and iterations: far more than any vendor takes, far less than hurts.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -113,6 +115,9 @@ def problems(text: str) -> tuple[str, ...]:
     return tuple(found or _trial(template))
 
 
+LOOKED_UP = "[…]"
+"""Stands for the part of a variable's name that a template looks up."""
+
 Variable = tuple[str, ...]
 """The way to a variable: ``("alert", "labels", "region")``."""
 
@@ -144,20 +149,32 @@ def _as_field(name: str) -> str:
     return f'unknown name "{name}"; did you mean "alert.{name}"?' if first in NAMES["alert"] else ""
 
 
-def variables(text: str) -> list[Variable]:
-    """The variables that a right template uses, in order; a name that is itself looked up is shown as ``[…]``."""
-    return _variables(text) if is_template(text) else []
+@functools.lru_cache(maxsize=4096)
+def variables(text: str) -> tuple[Variable, ...]:
+    """The variables that a template uses, in order; a name that is itself looked up is shown as ``[…]``.
+
+    A broken template uses none.
+    """
+    try:
+        return tuple(_variables(text)) if is_template(text) else ()
+    except _FAILURES:
+        return ()
 
 
 def _variables(text: str) -> list[Variable]:
     analysis = _compiled(text).analyze()
     found = [variable for variables in analysis.globals.values() for variable in variables]
-    return [tuple(part if isinstance(part, str) else "[…]" for part in one.segments) for one in found]
+    return [tuple(part if isinstance(part, str) else LOOKED_UP for part in one.segments) for one in found]
+
+
+def literals(text: str) -> list[str]:
+    """The parts of a text that stand in it as they are written, between variables and tags; in linear time."""
+    return [part.decode() for part in _MARKED.sub(b"\0", patterns.encoded(text)).split(b"\0")]
 
 
 def _unknown(segments: list[Any]) -> str | None:
     """Say what is wrong with the way to a variable, if anything is."""
-    path = [segment if isinstance(segment, str) else "[…]" for segment in segments]
+    path = [segment if isinstance(segment, str) else LOOKED_UP for segment in segments]
     root = NAMES.get(path[0])
     if root is None:
         return f'unknown name "{".".join(path)}" in a template{nearest.hint(path[0], NAMES)}'

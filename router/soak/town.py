@@ -29,7 +29,7 @@ rules:
     when: {labels.env: soak}
     group_by: [labels.key]
     severity: major
-    public: [alert.labels.key]
+    public: {alert.labels.key: {pattern: '^k[0-9]+$'}}
     open:
       - {at: on-call, name: "Key {{ alert.labels.key | default: alert.title }}"}
       - {at: devhelm, title: "Key {{ alert.labels.key | default: alert.title }}"}

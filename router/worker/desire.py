@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from router.destinations import base
-from router.domain import affected, review
+from router.domain import affected, review, visible
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
-Examine = Callable[[Mapping[str, Any]], str]
-"""Tells what in the texts of a post must not be shown to customers; empty where nothing is wrong."""
+"""Renders the fields of a destination that only the company sees."""
+
+RenderPublic = Callable[
+    [Mapping[str, Any], incidents.Incident, Mapping[str, decisions.Allowed]], tuple[dict[str, Any], str]
+]
+"""Renders the fields of a public destination, of whose variables the last argument says what they may be.
+
+Returns the fields as customers would see them, and what in them must not be shown to customers; empty if nothing is.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,11 +38,6 @@ class Policy:
 
 FREE = Policy()
 _COMPONENTS = "components"
-
-
-def unobjectionable(_: Mapping[str, Any]) -> str:
-    """Find nothing wrong with any text."""
-    return ""
 
 
 class Place(Protocol):
@@ -66,11 +68,10 @@ def with_missing(incident: incidents.Incident, known: list[publications.Publicat
 
 @dataclass(frozen=True)
 class Desires:
-    """Says what publications should be: how texts are rendered and examined, and what holds for all pages."""
+    """Says what publications should be: how texts are rendered, and what holds for all pages."""
 
     render: Render
-    render_public: Render | None = None
-    examine: Examine = unobjectionable
+    render_public: RenderPublic | None = None
     policy: Policy = FREE
 
     def of(
@@ -128,22 +129,29 @@ class Desires:
             return known, "", ""
         if target is None:
             return publications.Content(incident.severity, {}), "", ""
-        render = (self.render_public or self.render) if public else self.render
-        fields = render(target.fields, incident)
+        if public:
+            fields, note, careful = self._public(incident, target)
+        else:
+            fields, note, careful = self.render(target.fields, incident), "", ""
         if target.parts:
             last = known.fields.get(_COMPONENTS) if known is not None else None
             fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
-        leak = self.examine(fields) if public else ""
+        if verdict is not None and verdict.kind == "approved" and verdict.fields:
+            # Whatever a person wrote before this was seen to, no invisible character is posted.
+            fields |= visible.everywhere(verdict.fields)
+            note = f"with {verdict.who}'s own words"
+        return publications.Content(incident.severity, fields), careful, note
+
+    def _public(self, incident: incidents.Incident, target: decisions.Target) -> tuple[dict[str, Any], str, str]:
+        """The fields that customers would see, what is to be told of them, and why a person has to look at them."""
+        if self.render_public is None:
+            return self.render(target.fields, incident), "", ""
+        fields, leak = self.render_public(target.fields, incident, target.public)
         note = ""
         if leak and target.fallback:
-            fields |= render(target.fallback, incident)
             note = f"the rule's fall-back took the place of a text with {leak}"
-            leak = self.examine(fields)
-        if verdict is not None and verdict.kind == "approved" and verdict.fields:
-            fields |= verdict.fields
-            note = f"with {verdict.who}'s own words"
-        careful = f"the text has {leak}" if leak else ""
-        return publications.Content(incident.severity, fields), careful, note
+            fields, leak = self.render_public({**target.fields, **target.fallback}, incident, target.public)
+        return fields, note, f"the text has {leak}" if leak else ""
 
 
 def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:

@@ -35,7 +35,7 @@ class Pages:
         limits: Limits,
         desires: desire.Desires,
     ) -> None:
-        """Take the gate, the counts, what incidents share, the limits, and how texts are rendered and examined."""
+        """Take the gate, the counts, what incidents share, the limits, and how texts are rendered."""
         self._components = shared
         self._gate = at_gate
         self._tally = tally
@@ -52,7 +52,7 @@ class Pages:
             apart=self._limits.apart,
             looks=self._limits.looks,
         )
-        return desire.Desires(self._desires.render, self._desires.render_public, self._desires.examine, policy)
+        return desire.Desires(self._desires.render, self._desires.render_public, policy)
 
     async def admits(self, publication: publications.Publication, desired: publications.Desired) -> bool:
         """Count a post that no person has approved, before it is made; False where it is one too many."""

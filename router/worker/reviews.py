@@ -9,7 +9,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import incident as incidents
-from router.domain import plan, review, timeline
+from router.domain import plan, review, timeline, visible
 from router.domain import publication as publications
 from router.domain import severity as severities
 from router.store import incidents as incident_store
@@ -148,12 +148,13 @@ def verdict(seen: Review, word: Word, now: int) -> review.Verdict:
     Dismissing an opening dismisses the whole episode, so that it isn't asked again.
     """
     digest = seen.digest
+    fields = visible.everywhere(dict(word.fields))
     if word.kind == "dismissed" and seen.what == "opening":
         digest = ""
-    elif word.fields:
+    elif fields:
         severity = next(level for level in severities.Severity if level.word == seen.severity)
-        digest = publications.Content(severity, {**seen.fields, **word.fields}).digest
-    return review.Verdict(word.kind, word.who, now, digest, word.reason, dict(word.fields))
+        digest = publications.Content(severity, {**seen.fields, **fields}).digest
+    return review.Verdict(word.kind, word.who, now, digest, word.reason, fields)
 
 
 def told(seen: Review, verdict: review.Verdict) -> timeline.Event:

@@ -206,13 +206,13 @@ def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
 
 
 def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
-    def examine(fields):
-        return "an IP address" if "10.0.0.1" in fields["title"] else ""
+    def render(fields, _, __):
+        return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 
     leaky = decision.Target("page", {"title": "10.0.0.1", "message": "x"}, "auto", fallback={"title": "An outage"})
 
     async def play(on, page, _):
-        on.pages._desires = desire.Desires(lambda fields, _: dict(fields), examine=examine)
+        on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
         await on.deliver(stage.firing(), response=stage.rule(leaky))
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"

@@ -236,13 +236,13 @@ def test_a_person_may_end_themselves_what_they_have_taken_over(with_redis):
 
 
 def test_texts_of_a_person_and_of_nobody_else_pass_the_guard(with_redis):
-    def examine(fields):
-        return "an IP address" if "10.0.0.1" in fields["title"] else ""
+    def render(fields, _, __):
+        return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 
     leaky = stage.rule(decision.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
 
     async def play(scene, page):
-        scene.on.pages._desires = desire.Desires(lambda fields, _: dict(fields), examine=examine)
+        scene.on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
         await scene.on.deliver(stage.firing(), response=leaky)
         await scene.on.turn()
         assert page.calls == []

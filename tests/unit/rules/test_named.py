@@ -22,7 +22,7 @@ rules:
     group_by: [labels.cluster, source]
     labels: {copy: {from: labels.copied}, set: "fixed"}
     inhibited_by: [earlier]
-    public: [alert.labels.region]
+    public: {alert.labels.region: {values: [eu]}}
     open:
       - at: on-call
         name: "x {{ alert.labels.titled | default: alert.annotations['quoted.name'] }}"

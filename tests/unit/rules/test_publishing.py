@@ -1,8 +1,11 @@
 """What rules say of publishing: reviews with a deadline, other words, and that tests stay apart."""
 
+import dataclasses
+
 import pytest
 
-from router.rules import known, load
+from router.domain import decision
+from router.rules import check, load
 from tests.unit.rules import conftest
 
 TITLE = {"at": "page", "title": "Down"}
@@ -43,19 +46,80 @@ def test_so_it_is_where_several_rules_decide(build, make_alert):
     assert tried.incident_key.endswith(" (test)")
 
 
-def test_what_customers_must_not_see_is_refused_when_it_is_literal(build):
-    with pytest.raises(load.Refused, match="customers must not see an IP address"):
-        build({"open": [{"at": "page", "title": "10.0.0.1 is down"}]})
-    assert build({"open": [{"at": "on-call", "name": "10.0.0.1 is down"}]}).rules
+LITERAL = """
+defaults: {allow_text: [help@acme.com]}
+rules:
+  - name: leaky
+    when: {labels.a: x}
+    open:
+      - at: page
+        title: "10.0.0.1 is down, mail help@acme.com"
+        components: {API: outage}
+        fallback: {title: "Mail root@localhost"}
+      - {at: on-call, name: "10.0.0.1 is down"}
+  - name: fine
+    when: {labels.a: y}
+    allow_text: ["4.12.0.1"]
+    open: [{at: page, title: "iOS app version 4.12.0.1 crashes; see status.acme.com"}]
+"""
 
 
-def test_hosts_that_the_configuration_allows_may_be_named():
-    page = conftest.DESTINATIONS["page"]
-    rule = {"name": "r", "when": {}, "open": [{"at": "page", "title": "See status.acme.com"}]}
-    with pytest.raises(load.Refused, match=r"allowed by pages\.allowed_hosts"):
-        load.build([rule], {"page": page})
-    allowed = known.Known(page.opening, public=True, kind="page", hosts=("acme.com",))
-    assert load.build([rule], {"page": allowed}).rules
+def warned(folder, text, **more):
+    page = dataclasses.replace(conftest.DESTINATIONS["page"], **more)
+    report = check.check(folder(a=text), {**conftest.DESTINATIONS, "page": page})
+    assert {problem.level for problem in report.problems} <= {"warning"}
+    return [f"{problem.line}:{problem.column}: {problem.message}" for problem in report.problems]
+
+
+def test_literal_text_is_warned_of_at_its_place_and_never_refused(folder):
+    first, second, third = warned(folder, LITERAL)
+    assert first.startswith('8:16: rule "leaky": customers will read an IP address in "10.0.0.1 is down, mail"')
+    assert second.startswith('10:27: rule "leaky": customers will read an e-mail address in "Mail root@localhost"')
+    assert "name it in allow_text" in second
+    assert third.startswith('15:30: rule "fine": customers will read a host name')
+    assert "pages.allowed_hosts" in third
+
+
+def test_hosts_that_the_configuration_allows_may_be_named(folder):
+    assert len(warned(folder, LITERAL, hosts=("acme.com",))) == 2
+
+
+def test_invisible_characters_and_empty_permissions_are_warned_of(folder):
+    text = 'rules: [{name: r, when: {}, group_by: [title], allow_text: [""], open: [{at: page, title: "a\\u200bb"}]}]'
+    assert warned(folder, text) == [
+        '1:60: rule "r": an empty text in allow_text allows nothing',
+        '1:91: rule "r": invisible characters are left out of what is posted',
+    ]
+
+
+def test_what_a_public_variable_may_be_travels_with_the_target(folder):
+    text = """
+lists: {regions: [us, eu]}
+defaults: {public: {alert.labels.region: {in: regions}, alert.labels.unused: {values: [x]}}}
+rules:
+  - name: r
+    when: {}
+    public: {alert.labels.zone: {pattern: "^zone [0-9]$"}}
+    open: [{at: page, title: "Down in {{ alert.labels.region }} {{ alert.labels.zone }} ({{ incident.severity }})"}]
+"""
+    (target,) = load.load(folder(a=text), conftest.DESTINATIONS).rules[0].targets
+    assert target.public == {
+        "alert.labels.region": decision.Allowed(("eu", "us")),
+        "alert.labels.zone": decision.Allowed(pattern="^zone [0-9]$"),
+    }
+
+
+def test_a_variable_may_be_one_of_a_thousand_texts_and_not_more(build):
+    def rule(count):
+        values = [f"region {number}" for number in range(count)]
+        return {
+            "public": {"alert.labels.region": {"values": values}},
+            "open": [{"at": "page", "title": "Down{{ alert.labels.region }}"}],
+        }
+
+    assert build(rule(1_000))
+    with pytest.raises(load.Refused, match="1001 texts are more than the 1000"):
+        build(rule(1_001))
 
 
 @pytest.mark.parametrize("follow", [True, False, None])

@@ -161,7 +161,7 @@ def test_no_filter_can_stop_a_text_from_being_rendered(text, name, argument):
 )
 def test_a_variable_is_named_as_in_a_template(name, way):
     assert template.variable(name) == way
-    assert template.variables(f"x {{{{ {name} | upcase }}}} y") == [way]
+    assert template.variables(f"x {{{{ {name} | upcase }}}} y") == (way,)
 
 
 @pytest.mark.parametrize(
@@ -187,4 +187,18 @@ def test_every_variable_of_a_text_is_found_wherever_it_stands():
         ("alert", "labels", "x"), ("alert", "title"), ("alert", "link"), ("alert", "labels", "[…]"),
         ("alert", "source"),
     }  # fmt: skip
-    assert template.variables("no variable { here }") == []
+    assert template.variables("no variable { here }") == ()
+    assert template.variables("{{ alert.title | }} {% if %}") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("plain", ["plain"]),
+        ("In {{ alert.title }}: {% if x %}yes{% endif %}", ["In ", ": ", "yes", ""]),
+        ("{{ a", ["{{ a"]),
+        ("{{{{", ["{{{{"]),
+    ],
+)
+def test_the_literal_parts_of_a_text_stand_between_variables_and_tags(text, parts):
+    assert template.literals(text) == parts

@@ -1,0 +1,172 @@
+"""Reads the patterns of public variables: anchored, of plain characters, and too narrow for a name or a secret.
+
+They are a small part of RE2's language: letters, digits and some punctuation, classes, groups, alternatives, and
+bounded repetition. What they can't say, a list of texts can. For example, ``^[a-z]{2}-[a-z]+-[0-9]$`` fits eu-west-1;
+``^[a-z0-9-]+$`` is refused, since it also fits db01-internal.
+"""
+
+import string
+
+from router.domain import patterns
+
+LONGEST = 64
+"""Characters of a text that a pattern may let through."""
+
+_LETTERS = frozenset(string.ascii_letters)
+_DIGITS = frozenset(string.digits)
+PLAIN = _LETTERS | _DIGITS | frozenset(" -_.,+&'()%")
+"""The characters that a pattern may speak of."""
+
+_MOST_MIXED = 8  # A class of letters and digits, or with punctuation, that may be repeated more often fits a secret.
+_MOST_GROUPS = 4
+_EXAMPLE = "^[a-z]{2}-[a-z]+-[0-9]$"
+
+PROBES = (
+    "10.0.0.7", "192.168.1.254", "hunter2", "s3cr3t", "db01", "web1", "db-prod-07", "redis-master", "prod-db-primary",
+    "kafka-0", "ip-10-0-0-7", "i-0abc12345678def00", "deadbeef", "9f8e7d6c", "A1B2C3D4", "AKIAIOSFODNN7EXAMPLE",
+    "db1.corp.local", "acme.com", "node-exporter-x7k2p", "checkout-7d9f8b6c5d-x2x4k", "123-45-6789", "user_admin",
+)  # fmt: skip
+"""What no pattern may fit: the kinds of texts that alerts carry and customers must not see."""
+
+
+class Refused(ValueError):
+    """The pattern lets too much through, or can't be read; the message says why."""
+
+
+def check(pattern: str) -> None:
+    """Refuse a pattern that is not anchored, that fits other than plain characters, or that fits too much."""
+    _Reader(pattern).read()
+    try:
+        compiled = patterns.compile(pattern)
+    except patterns.Invalid as error:
+        raise Refused(f"not an RE2 pattern: {error}") from error
+    fitting = [probe for probe in PROBES if compiled.fullmatch(probe.encode()) is not None]
+    if fitting:
+        raise Refused(f'the pattern also fits "{fitting[0]}"; make it narrower, or list the texts with values')
+
+
+class _Reader:
+    """Walks through a pattern once, from left to right; what it can't read is refused."""
+
+    def __init__(self, pattern: str) -> None:
+        self._text = pattern
+        self._at = 1
+
+    def read(self) -> None:
+        if len(self._text) < 3 or not self._text.startswith("^") or not self._text.endswith("$"):
+            raise Refused(f"the pattern has to fit the whole text: begin it with ^ and end it with $, as {_EXAMPLE}")
+        if len(self._text) > 500:
+            raise Refused("the pattern is longer than 500 characters; list the texts with values")
+        if self._alternatives() > 1 and self._text[self._at :] == "$":
+            raise Refused("^ and $ hold for the first and the last alternative only: put all of them into ( )")
+        if self._text[self._at :] != "$":
+            raise Refused(f"{self._text[self._at]!r} can't stand there")
+
+    def _alternatives(self, depth: int = 0) -> int:
+        """Read up to ``)`` or the end; return how many alternatives there are."""
+        if depth > 8:
+            raise Refused("the groups are nested too deeply")
+        count = 1
+        while self._at < len(self._text) - 1 and self._text[self._at] != ")":
+            if self._text[self._at] == "|":
+                self._at += 1
+                count += 1
+                continue
+            self._repeated(depth)
+        return count
+
+    def _repeated(self, depth: int) -> None:
+        """Read one character, class or group, and how often it may be repeated."""
+        start = self._at
+        letters = self._one(depth)
+        most = self._most()
+        if most is not None and most <= (_MOST_GROUPS if letters is None else _MOST_MIXED):
+            return
+        if letters is None:
+            raise Refused(f"a group may be repeated {_MOST_GROUPS} times at most, as {{0,{_MOST_GROUPS}}}")
+        if not (letters <= _LETTERS or letters <= _DIGITS):
+            raise Refused(
+                f"{self._text[start : self._at]} fits any name or secret: repeat letters alone or digits alone, or say "
+                f"how often at most, as {{1,{_MOST_MIXED}}}"
+            )
+
+    def _one(self, depth: int) -> frozenset[str] | None:
+        """Return the characters that fit here; None for a group."""
+        letter = self._next()
+        if letter == "(":
+            if self._text[self._at : self._at + 2] == "?:":
+                self._at += 2
+            self._alternatives(depth + 1)
+            if self._next() != ")":
+                raise Refused("a group is not closed: ) is missing")
+            return None
+        if letter == "[":
+            return self._class()
+        if letter == "\\":
+            return self._escaped()
+        if letter == ".":
+            raise Refused(r"a full stop fits every character; write \. for the full stop itself, or a class as [a-z]")
+        if letter not in PLAIN or letter == "+":
+            raise Refused(f"{letter!r} can't stand there: patterns of public variables speak of plain characters")
+        return frozenset(letter)
+
+    def _escaped(self) -> frozenset[str]:
+        letter = self._next()
+        if letter == "d":
+            return _DIGITS
+        if letter in PLAIN and not letter.isalnum():
+            return frozenset(letter)
+        raise Refused(rf"\{letter} can't stand there: patterns of public variables speak of plain characters")
+
+    def _class(self) -> frozenset[str]:
+        if self._text[self._at : self._at + 1] == "^":
+            raise Refused("[^…] fits every character but some; name those that may stand there")
+        found: set[str] = set()
+        while (letter := self._next()) != "]":
+            if letter == "\\":
+                found |= self._escaped()
+            elif self._text[self._at : self._at + 1] == "-" and self._text[self._at + 1 : self._at + 2] != "]":
+                self._at += 1
+                found |= self._range(letter, self._next())
+            elif letter in PLAIN:
+                found.add(letter)
+            else:
+                raise Refused(f"{letter!r} can't stand there: patterns of public variables speak of plain characters")
+        if not found:
+            raise Refused("a class has to name a character")
+        return frozenset(found)
+
+    def _range(self, first: str, last: str) -> set[str]:
+        letters = {chr(code) for code in range(ord(first), ord(last) + 1)}
+        if letters and (letters <= set(string.ascii_lowercase) or letters <= set(string.ascii_uppercase)):
+            return letters
+        if letters and letters <= _DIGITS:
+            return letters
+        raise Refused(f"[{first}-{last}] is not a range of letters or digits")
+
+    def _most(self) -> int | None:
+        """How often at most; None without a bound."""
+        letter = self._text[self._at]
+        if letter == "?":
+            self._at += 1
+            return 1
+        if letter in "*+":
+            self._at += 1
+            return None
+        if letter != "{":
+            return 1
+        close = self._text.find("}", self._at)
+        low, comma, high = self._text[self._at + 1 : max(close, self._at + 1)].partition(",")
+        if close < 0 or not low.isdecimal() or (high and not high.isdecimal()):
+            raise Refused("how often is written {2} or {1,8}")
+        self._at = close + 1
+        if comma and not high:
+            return None
+        return int(high or low)
+
+    def _next(self) -> str:
+        """The next character; the last one is the anchor, and never part of what is read."""
+        if self._at >= len(self._text) - 1:
+            raise Refused("the pattern ends too early")
+        self._at += 1
+        return self._text[self._at - 1]
