@@ -16,7 +16,8 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``ends_at`` are microseconds since the epoch. While the alert fires, ``ends_at`` is when it ends by itself unless
     it is repeated with a later end by then; 0 where it fires until it is said to be resolved. ``severity`` is the
     sender's own word (empty where it sends none): rules decide what it means here. ``link`` points back at
-    whatever the sender links to.
+    whatever the sender links to. ``origin`` names the instance of the sender if several may share fingerprints (an
+    Alertmanager's external URL); empty if that's unknown.
     """
 
     source: str
@@ -29,6 +30,7 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     annotations: dict[str, str] = {}
     severity: str = ""
     link: str = ""
+    origin: str = ""
 
     @property
     def is_test(self) -> bool:

@@ -126,7 +126,13 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Routed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An alert together with what was decided of it."""
+    """An alert and its decision.
+
+    ``received_at`` is when the router accepted the message, ``retry_window`` for how long its source may deliver a
+    message late; both in microseconds, 0 if unknown.
+    """
 
     alert: alerts.Alert
     decision: Decision
+    received_at: int = 0
+    retry_window: int = 0

@@ -42,7 +42,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once.
 
     ``trace`` is the ``traceparent`` of the request, where traces are made. ``notices`` say what was cut, replaced, or
-    ignored in its alerts.
+    ignored in its alerts. ``retry_window`` is for how many microseconds its source may deliver a message late (0: as
+    long as by default).
     """
 
     schema: int
@@ -53,6 +54,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rows: list[Row]
     trace: str = ""
     notices: tuple[noticing.Notice, ...] = ()
+    retry_window: int = 0
 
 
 def pack(
@@ -63,6 +65,7 @@ def pack(
     *,
     trace: str = "",
     notices: tuple[noticing.Notice, ...] = (),
+    retry_window: int = 0,
 ) -> Delivery:
     """Put alerts and decisions together; rules share one response object, so it is stored once."""
     places: dict[int, int] = {}
@@ -87,7 +90,7 @@ def pack(
                 decision.inhibits,
             )
         )
-    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace, notices)
+    return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace, notices, retry_window)
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:
@@ -97,7 +100,7 @@ def unpack(delivery: Delivery) -> list[decisions.Routed]:
     since it fired, and whatever incident holds it has to hear of its end.
     """
     return [
-        decisions.Routed(row.alert, row.decision(delivery.responses))
+        decisions.Routed(row.alert, row.decision(delivery.responses), delivery.received_at, delivery.retry_window)
         for row in delivery.rows
         if row.response >= 0 or row.alert.status == "resolved" or row.inhibits
     ]

@@ -1,15 +1,25 @@
 """Folding alerts into an incident: commutative and idempotent, so that a batch read twice changes nothing."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
-from router.domain import affected, heartbeat, silence, timing
+from router.domain import affected, alert_states, heartbeat, silence, timing
+from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 
 MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
+
+
+class _Arrived(NamedTuple):
+    """One message with what it says of its alert, and the retry window of its source."""
+
+    routed: decisions.Routed
+    message: alert_states.AlertState
+    window: int
 
 
 def fold(
@@ -22,58 +32,133 @@ def fold(
     reuse: bool = False,
     muting: silence.Muting | None = None,
     trace: str = "",
+    ignored: list[decisions.Routed] | None = None,
 ) -> incidents.Incident:
     """Fold the alerts that arrived into the incident and return what it has become.
 
-    ``episode`` is the random id that an episode opened by this fold gets. The very same object is returned where
+    ``episode`` is the random id that an episode opened by this fold gets. The very same object is returned if
     nothing changed, so that a storm of repeats costs no write. ``reuse`` lets the new incident take over the
-    dictionary of the old one, for whoever has no use for the old one any more. ``muting`` tells which alerts are not
-    heard of now: they are kept aside. ``trace`` is kept where an incident begins.
+    dictionary of the old one, for a caller that has no use for the old one any more. ``muting`` tells which alerts are
+    muted now: they are kept aside. ``trace`` is kept if an incident begins.
+    ``ignored`` gets the messages that are ignored: late deliveries that contradict what is known.
     """
-    arrived = list(arrived)
+    arrived = [_with_receipt(routed, now) for routed in arrived]
     if beats := heartbeat.beats(arrived):
         incident = heartbeat.heard(incident, beats, now, accepted_at or now)
         arrived = [routed for routed in arrived if routed not in beats]
     if muting is not None or incident.muted:
         incident, arrived = _set_aside(incident, arrived, muting, now)
-    known = incident.alerts
-    changed: dict[str, incidents.AlertState] = {}
-    firing: list[decisions.Routed] = []
-    unheld = 0
-    for routed in arrived:
-        alert = routed.alert
-        identity = alert.identity
-        state = _state(routed, now)
-        before = changed.get(identity) or known.get(identity)
-        if before is None and len(known) + len(changed) >= MOST_HELD and _is_beyond(incident, state, len(changed)):
-            unheld += not state.resolved
-            continue
-        if not state.resolved:
-            firing.append(routed)
-        if before is None:
-            changed[identity] = state
-        elif state.order > before.order or timing.heard_again(incident, before, now):
-            changed[identity] = max(state, before, key=_newest)
+    if not arrived:
+        return incident
+    # A closed incident begins anew: what the episode before asked for is over.
+    book = asking.Book(() if incident.status == "closed" else timing.asks_of(incident))
+    changed, unheld = _merged(incident, arrived, book, ignored)
     if unheld:
         incident = msgspec.structs.replace(incident, unheld=incident.unheld + unheld)
     if not changed:
         return incident
     held = _with(incident, changed, now, reuse=reuse)
-    return _settle(held, changed, firing, now, (episode, accepted_at or now, trace))
+    held = _with_asks(held, book.asks, arrived, changed)
+    return _settle(held, changed, now, (episode, accepted_at or now, trace))
 
 
-def unmute(
+def _merged(
+    incident: incidents.Incident,
+    arrived: list[decisions.Routed],
+    book: asking.Book,
+    ignored: list[decisions.Routed] | None,
+) -> tuple[dict[str, alert_states.AlertState], int]:
+    """Merge the messages into the states of their alerts.
+
+    Return the states that change, and how many firing messages are of alerts beyond those that an incident holds.
+    """
+    known = incident.alerts
+    changed: dict[str, alert_states.AlertState] = {}
+    unheld = 0
+    for routed in arrived:
+        identity = routed.alert.identity
+        before = changed.get(identity) or known.get(identity)
+        one = _read(routed, book)
+        if (
+            before is None
+            and len(known) + len(changed) >= MOST_HELD
+            and _is_beyond(incident, one.message, len(changed))
+        ):
+            unheld += not one.message.resolved
+            continue
+        after, outcome = alert_states.merge(before, one.message, one.window)
+        if outcome != "changed" and before is not None and timing.heard_again(incident, before, one.message):
+            after, outcome = msgspec.structs.replace(before, learned_at=one.message.learned_at), "changed"
+        if outcome == "ignored" and ignored is not None:
+            ignored.append(routed)
+        if outcome == "changed":
+            changed[identity] = after
+            book.count(before, after, routed)
+    return changed, unheld
+
+
+def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
+    """The message with a time of receipt that isn't later than ``now``, by whichever clock it was taken."""
+    if 0 < routed.received_at <= now:
+        return routed
+    return msgspec.structs.replace(routed, received_at=now)
+
+
+def _read(routed: decisions.Routed, book: asking.Book) -> _Arrived:
+    received = routed.received_at
+    window = routed.retry_window or alert_states.DEFAULT_RETRY_WINDOW
+    if routed.alert.status == "resolved":
+        return _Arrived(routed, alert_states.message_of(routed, received), window)
+    ask = book.id_of(routed, received)
+    return _Arrived(routed, alert_states.message_of(routed, received, ask=ask, affects=affected.by(routed)), window)
+
+
+def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:
+    """Return whether a firing message makes an alert that has resolved fire again."""
+    message = alert_states.message_of(routed, routed.received_at)
+    window = routed.retry_window or alert_states.DEFAULT_RETRY_WINDOW
+    return not alert_states.merge(state, message, window)[0].resolved
+
+
+def apply_muting(
     incident: incidents.Incident, muting: silence.Muting | None, *, now: int, episode: str
 ) -> incidents.Incident:
-    """Hear of the alerts whose silence was to be looked at by ``now`` and is over; the same object if none is.
+    """Ask again what is muted at ``now``; the same object if nothing changes.
 
-    One that has ended by itself meanwhile is not heard of any more.
+    Alerts whose mute was to be looked at by now and is over are folded in; an alert that has expired meanwhile is not.
+    Alerts whose hold ends now are set aside if something mutes them that began while they were held.
     """
     incident = _without_over(heartbeat.excused(incident, muting, now), now)
+    incident = _mute_held(incident, muting, now)
     due = [muted.routed for muted in incident.muted.values() if muted.until <= now]
     if beats := heartbeat.beats(due):
         return heartbeat.resumed(incident, beats[0], muting, now)
     return fold(incident, due, now=now, episode=episode, muting=muting) if due else incident
+
+
+def _mute_held(incident: incidents.Incident, muting: silence.Muting | None, now: int) -> incidents.Incident:
+    """Set aside the alerts that are muted now, of those whose ask is to join now."""
+    if muting is None or not incident.held_alerts:
+        return incident
+    joining = timing.joining(incident, now)
+    found: dict[str, incidents.Muted] = {}
+    for identity, routed in incident.held_alerts.items():
+        state = incident.alerts.get(identity)
+        if state is None or state.resolved or state.ask not in joining:
+            continue
+        if (mute := muting(routed, now)) is not None:
+            found[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
+    if not found or len(incident.muted) + len(found) > silence.MOST_MUTED:
+        return incident
+    return _without_muted(incident, found, now)
+
+
+def _without_muted(incident: incidents.Incident, found: dict[str, incidents.Muted], now: int) -> incidents.Incident:
+    """The incident with these firing alerts set aside: it is as if their messages had not come yet."""
+    incident = timing.without(incident, found.keys())
+    asks = asking.with_texts_of(incident.asks, incident.alerts, incident.held_alerts)
+    incident = msgspec.structs.replace(incident, muted={**incident.muted, **found}, asks=asks, changed_at=now)
+    return timing.quiet(incident, now) if not incident.fires else timing.led(incident)
 
 
 def _without_over(incident: incidents.Incident, now: int) -> incidents.Incident:
@@ -84,31 +169,60 @@ def _without_over(incident: incidents.Incident, now: int) -> incidents.Incident:
 def _set_aside(
     incident: incidents.Incident, arrived: Iterable[decisions.Routed], muting: silence.Muting | None, now: int
 ) -> tuple[incidents.Incident, list[decisions.Routed]]:
-    """Keep what is silenced aside; what fires in the incident already is heard of still."""
+    """Keep muted alerts aside; return the others. What has opened already goes on, whatever mutes it later."""
     muted = dict(incident.muted)
     heard = []
+    aside: dict[str, incidents.Muted] = {}
     for routed in arrived:
         identity = routed.alert.identity
-        known = incident.alerts.get(identity)
         mute = None
-        # What fires is not taken back, and what is older than what is known is no news.
-        news = known is None or (known.resolved and _state(routed, now).order > known.order)
-        if muting is not None and news and routed.alert.status == "firing":
+        if muting is not None and routed.alert.status == "firing" and _is_news(incident, routed):
             mute = muting(routed, now)
         if mute is None:
             muted.pop(identity, None)
+            aside.pop(identity, None)
             heard.append(routed)
         elif identity in muted or len(muted) < silence.MOST_MUTED:
             before = muted.get(identity)
-            if before is None or before.until <= now or before.by != mute.by or _ends_later(routed, before.routed):
-                muted[identity] = incidents.Muted(routed, mute.until, mute.by)
-    if muted == incident.muted:
-        return incident, heard
-    return msgspec.structs.replace(incident, muted=muted), heard
+            if before is None or before.until <= now or before.by != mute.by or _is_newer(routed, before.routed):
+                muted[identity] = incidents.Muted(routed, mute.until, mute.by, mute.kind)
+            if _is_held(incident, identity):
+                aside[identity] = muted[identity]
+    if muted != incident.muted:
+        incident = msgspec.structs.replace(incident, muted=muted)
+    if aside:
+        incident = _without_muted(incident, aside, now)
+    return incident, heard
 
 
-def _ends_later(routed: decisions.Routed, before: decisions.Routed) -> bool:
-    return routed.alert.ends_at > before.alert.ends_at
+def _is_news(incident: incidents.Incident, routed: decisions.Routed) -> bool:
+    """Return whether a firing message could open something: then it's asked whether it is muted."""
+    state = incident.alerts.get(routed.alert.identity)
+    if state is None:
+        return True
+    if state.resolved:
+        return fires_again(state, routed)
+    if _is_held(incident, routed.alert.identity):
+        return True
+    # An alert that escalates to a rule with further destinations is asked about anew.
+    response = routed.decision.response
+    if response is None or incident.response is None or asking.is_equal(response, incident.response):
+        return False
+    return not any(ask.is_joined and asking.is_equal(ask.response, response) for ask in incident.asks)
+
+
+def _is_held(incident: incidents.Incident, identity: str) -> bool:
+    """Return whether an alert fires in the incident and its ask hasn't joined yet."""
+    state = incident.alerts.get(identity)
+    if state is None or state.resolved:
+        return False
+    return any(ask.id == state.ask and not ask.is_joined for ask in incident.asks)
+
+
+def _is_newer(routed: decisions.Routed, before: decisions.Routed) -> bool:
+    return (routed.received_at, routed.alert.ends_at) > (before.received_at, before.alert.ends_at) and (
+        routed.alert != before.alert or routed.decision != before.decision
+    )
 
 
 def _is_over(routed: decisions.Routed, now: int) -> bool:
@@ -116,7 +230,7 @@ def _is_over(routed: decisions.Routed, now: int) -> bool:
     return 0 < routed.alert.ends_at <= now and not heartbeat.beats([routed])
 
 
-def _is_beyond(incident: incidents.Incident, state: incidents.AlertState, further: int) -> bool:
+def _is_beyond(incident: incidents.Incident, state: alert_states.AlertState, further: int) -> bool:
     """Whether an alert that is not known yet is one too many; tombstones give way long after what fires does."""
     if state.resolved:
         return len(incident.alerts) + further >= 2 * MOST_HELD
@@ -124,103 +238,117 @@ def _is_beyond(incident: incidents.Incident, state: incidents.AlertState, furthe
 
 
 def _with(
-    incident: incidents.Incident, changed: dict[str, incidents.AlertState], now: int, *, reuse: bool
+    incident: incidents.Incident, changed: dict[str, alert_states.AlertState], now: int, *, reuse: bool
 ) -> incidents.Incident:
     """The incident with the newest states of its alerts; nothing else is decided yet."""
     known = incident.alerts
     fires = incident.still_fires
-    buried = False
+    buried = 0
+    heard = 0
     for identity, state in changed.items():
         before = known.get(identity)
         if before is not None and not before.resolved:
             fires -= 1
         if state.resolved:
-            buried = True
+            buried = min(buried or state.learned_at, state.learned_at)
         else:
             fires += 1
+            heard = min(heard or state.learned_at, state.learned_at)
     if reuse:
         known.update(changed)
+    since = incident.heard_since
     held = msgspec.structs.replace(
         incident,
         alerts=known if reuse else {**known, **changed},
         fires=fires,
-        heard_since=0 if not fires else incident.heard_since or now,
+        heard_since=0 if not fires else min(since or heard, heard or since) or now,
         expires_at=_expires_at(incident, changed) if fires else 0,
-        tombstones_since=incident.tombstones_since or (now if buried else 0),
+        tombstones_since=min(incident.tombstones_since or buried, buried or incident.tombstones_since),
     )
     return _without_old_tombstones(held, now)
 
 
-def _expires_at(incident: incidents.Incident, changed: dict[str, incidents.AlertState]) -> int:
+def _expires_at(incident: incidents.Incident, changed: dict[str, alert_states.AlertState]) -> int:
     """A moment before which no alert ends by itself; it is not moved on by repeats, but once it has come."""
-    ends = [state.ends_at for state in changed.values() if state.ends_at and not state.resolved]
+    ends = [
+        instance.ends_at
+        for state in changed.values()
+        for instance in (state, *state.others)
+        if instance.ends_at and not instance.resolved
+    ]
     if incident.expires_at:
         ends.append(incident.expires_at)
     return min(ends, default=0)
 
 
-def _state(routed: decisions.Routed, now: int) -> incidents.AlertState:
-    alert = routed.alert
-    return incidents.AlertState(
-        alert.starts_at,
-        alert.status == "resolved",
-        alert.ends_at,
-        routed.decision.severity,
-        now,
-        affects=() if alert.status == "resolved" else affected.by(routed),
-    )
-
-
-def _newest(state: incidents.AlertState) -> tuple[object, ...]:
-    return (state.order, state.learned_at)
+def _with_asks(
+    incident: incidents.Incident,
+    asks: tuple[asking.Ask, ...],
+    arrived: list[decisions.Routed],
+    changed: dict[str, alert_states.AlertState],
+) -> incidents.Incident:
+    """The incident with what its alerts ask for now, and the alerts that may still be muted before their ask joins."""
+    waiting = {ask.id for ask in asks if not ask.is_joined and ask.response.timing.hold}
+    held_alerts = incident.held_alerts
+    if waiting or held_alerts:
+        arrived_by_name = {routed.alert.identity: routed for routed in arrived if routed.alert.status == "firing"}
+        held_alerts = dict(held_alerts)
+        for identity, state in changed.items():
+            if state.resolved or state.ask not in waiting:
+                held_alerts.pop(identity, None)
+            elif identity in arrived_by_name and (identity in held_alerts or len(held_alerts) < silence.MOST_MUTED):
+                held_alerts[identity] = arrived_by_name[identity]
+    if asks is incident.asks and held_alerts == incident.held_alerts:
+        return incident
+    return msgspec.structs.replace(incident, asks=asks, held_alerts=held_alerts)
 
 
 def _settle(
     held: incidents.Incident,
-    changed: dict[str, incidents.AlertState],
-    firing: list[decisions.Routed],
+    changed: dict[str, alert_states.AlertState],
     now: int,
     birth: tuple[str, int, str],
 ) -> incidents.Incident:
     """Decide from the alerts' newest states whether the incident opens, stays, rises or closes."""
+    episode = birth[0]
     if not held.fires:
         return timing.quiet(held, now)
-    if held.status != "closed":
-        worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
-        if held.quiet_since:
-            held = timing.changed(held, now)
-        return msgspec.structs.replace(held, severity=timing.severity_of(held, worst), quiet_since=0, changed_at=now)
-    return _begin(held, firing, now, birth)
+    if held.status == "closed":
+        return _begin(held, now, birth)
+    if held.status == "pending":
+        # An alert may ask for an earlier opening than those before it did.
+        held = timing.led(msgspec.structs.replace(held, changed_at=now))
+        held = msgspec.structs.replace(held, severity=timing.worst(held))
+        return timing.opened(held, now=now, episode=episode) if timing.opens_now(held, now) else held
+    worst = max((state.severity for state in changed.values() if not state.resolved), default=held.severity)
+    if held.quiet_since:
+        held = timing.changed(held, now)
+    held = timing.joined(held, now)
+    return msgspec.structs.replace(held, severity=timing.severity_of(held, worst), quiet_since=0, changed_at=now)
 
 
-def _begin(
-    incident: incidents.Incident, firing: list[decisions.Routed], now: int, birth: tuple[str, int, str]
-) -> incidents.Incident:
-    """Begin with the oldest alert that fires; its decision is the one that finishes the incident.
+def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) -> incidents.Incident:
+    """Begin an incident with the alerts that fire.
 
-    It opens at once, unless the decision says to hold it. One that fires again soon enough after its end follows the
+    It opens at once, unless every decision says to hold it. One that fires again soon enough after its end follows the
     episode before, and was held already.
     """
-    still = [routed for routed in firing if not incident.alerts[routed.alert.identity].resolved]
-    first = min(still, key=lambda routed: (routed.alert.starts_at, routed.alert.identity))
     episode, accepted_at, trace = birth
     again = incident.closed_at > 0 and now - incident.closed_at < timing.of(incident).reopen_within
     begun = msgspec.structs.replace(
-        incident,
-        severity=first.decision.severity,
+        timing.led(incident),
         changed_at=now,
         accepted_at=accepted_at,
         trace=trace,
-        response=first.decision.response,
-        opening_alert=first.alert,
         follows=incident.episode if again else "",
     )
     begun = timing.held(begun, now)
+    begun = msgspec.structs.replace(begun, severity=timing.worst(begun))
     if not again and not timing.opens_now(begun, now):
         return begun
     if incident.generation:
         begun = timing.changed(begun, now)
-    return timing.opened(begun, now=now, episode=episode)
+    return timing.opened(begun, now=now, episode=episode, at_once=again)
 
 
 def _without_old_tombstones(incident: incidents.Incident, now: int) -> incidents.Incident:

@@ -46,6 +46,8 @@ def heard(
         expires_at=0,
         quiet_since=0,
         muted={},
+        asks=(),
+        held_alerts={},
         beat_at=now,
         changed_at=now,
         accepted_at=accepted_at,
@@ -72,7 +74,7 @@ def excused(incident: incidents.Incident, muting: silence.Muting | None, now: in
     mute = muting(routed, now)
     if mute is None:
         return incident
-    aside = {alert.identity: incidents.Muted(routed, mute.until, mute.by)}
+    aside = {alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}
     return msgspec.structs.replace(incident, beat_at=0, muted=aside)
 
 
@@ -83,7 +85,7 @@ def resumed(
     mute = muting(routed, now) if muting is not None else None
     if mute is None:
         return heard(incident, [routed], now, now)
-    aside = {routed.alert.identity: incidents.Muted(routed, mute.until, mute.by)}
+    aside = {routed.alert.identity: incidents.Muted(routed, mute.until, mute.by, mute.kind)}
     return msgspec.structs.replace(incident, muted=aside)
 
 

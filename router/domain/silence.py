@@ -53,11 +53,23 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
         return "active" if now < self.ends_at else "expired"
 
 
+MuteKind = Literal["silence", "inhibition", "window"]
+
+
 class Mute(msgspec.Struct, frozen=True, array_like=True):
-    """Why an alert is not heard of for now, and until when that is known (microseconds)."""
+    """Why an alert is muted, and until when that is known (microseconds)."""
 
     until: int
     by: str
+    kind: MuteKind = "silence"
+
+
+def by_window(decision: decisions.Decision, now: int) -> Mute | None:
+    """Return the time window of the decision's rules that mutes its alert now; None if there is none."""
+    for start, end, name in decision.mute_windows:
+        if start <= now < end:
+            return Mute(end, f"time window {name}", "window")
+    return None
 
 
 class Muting(Protocol):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import heartbeat, timing
+from router.domain import alert_states, heartbeat, timing
 from router.domain import incident as incidents
 
 _MILLISECOND = 1000
@@ -81,7 +81,7 @@ def _weight(one: Known) -> tuple[bool, int]:
     return one.fires, one.starts_at
 
 
-def _wants_repeating(incident: incidents.Incident, state: incidents.AlertState, now: int, within: int) -> bool:
+def _wants_repeating(incident: incidents.Incident, state: alert_states.AlertState, now: int, within: int) -> bool:
     """Whether an alert that fires would soon be over only because nobody repeats it."""
     stale_after = timing.of(incident).stale_after
     ends_soon = 0 < state.ends_at <= now + within

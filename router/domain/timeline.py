@@ -37,6 +37,15 @@ def told(
     return [*_life(before, after, now), *_alerts(before, after, arrived, now), *_muted(before, after, now)]
 
 
+def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Event:
+    """Tell of messages that were ignored as late deliveries."""
+    names = sorted({routed.alert.identity for routed in late})
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    noun = "message" if len(late) == 1 else "messages"
+    text = f"Ignored {len(late)} late {noun} of {', '.join(names[:MOST_NAMES])}{more}: newer ones were received before."
+    return Event(now, "ignored", text, detail={"alerts": names[:MOST_NAMES], "deliveries": deliveries[:MOST_NAMES]})
+
+
 def gone(names: list[str], now: int) -> Event:
     """Tell that alerts end without a word of their own, because their Alertmanager was asked for them."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""

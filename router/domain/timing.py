@@ -2,10 +2,13 @@
 and ends alerts that were not heard of any more. The rule's ``timing`` says how long each of it takes.
 """
 
+from collections.abc import Container, Iterable, Mapping
+
 import msgspec
 
+from router.domain import alert_states, heartbeat
+from router.domain import asks as asking
 from router.domain import decision as decisions
-from router.domain import heartbeat
 from router.domain import incident as incidents
 from router.domain import severity as severities
 
@@ -13,12 +16,22 @@ _NONE = decisions.Timing()
 
 
 def of(incident: incidents.Incident) -> decisions.Timing:
-    """The timing of the decision that the incident was opened with, or will be."""
+    """The timing of the incident's leading decision."""
     return incident.response.timing if incident.response is not None else _NONE
 
 
+def asks_of(incident: incidents.Incident) -> tuple[asking.Ask, ...]:
+    """The incident's asks. A document written before there were any has one: that of its only response."""
+    response, alert = incident.response, incident.opening_alert
+    if incident.asks or incident.status == "closed" or response is None or alert is None or response.timing.heartbeat:
+        return incident.asks
+    since = incident.pending_since or incident.opened_at
+    ask = asking.Ask(0, response, alert, since, since, incident.still_fires, incident.severity)
+    return (msgspec.structs.replace(ask, is_joined=incident.status == "open"),)
+
+
 def due(incident: incidents.Incident) -> int:
-    """When time alone changes the incident next, in microseconds; 0 where it never does."""
+    """When time alone changes the incident next, in microseconds; 0 if it never does."""
     moments = [muted.until for muted in incident.muted.values()]
     if own := _due(incident):
         moments.append(own)
@@ -26,16 +39,19 @@ def due(incident: incidents.Incident) -> int:
 
 
 def _due(incident: incidents.Incident) -> int:
-    timing = of(incident)
     if incident.status == "closed":
         return heartbeat.due(incident)
     moments = []
     if incident.status == "pending":
         moments.append(_opens_at(incident))
-    elif incident.quiet_since:
-        moments.append(incident.quiet_since + patience(incident))
-    if timing.stale_after and incident.heard_since:
-        moments.append(incident.heard_since + timing.stale_after)
+    else:
+        if incident.quiet_since:
+            moments.append(incident.quiet_since + patience(incident))
+        if joins_at := asking.next_join(incident.asks):
+            moments.append(joins_at)
+    stale_after = min(_stale_by_ask(incident).values(), default=0)
+    if stale_after and incident.heard_since:
+        moments.append(incident.heard_since + stale_after)
     if incident.expires_at:
         moments.append(incident.expires_at)
     return min(moments, default=0)
@@ -52,20 +68,26 @@ def coming(incident: incidents.Incident) -> list[tuple[int, str]]:
     if incident.status == "closed":
         found += [(moment, "it opens, if no heartbeat comes") for moment in [heartbeat.due(incident)] if moment]
         return sorted(found)
-    timing = of(incident)
     if incident.status == "pending":
         found.append((_opens_at(incident), "it opens, if it fires until then"))
     elif incident.quiet_since:
         found.append((incident.quiet_since + patience(incident), "it is over, if it stays quiet until then"))
-    if timing.stale_after and incident.heard_since:
-        found.append((incident.heard_since + timing.stale_after, "alerts that nothing was heard of since then end"))
+    else:
+        found += [
+            (ask.joins_at, f"its alerts open what rule {ask.response.rule} asks for, if they fire until then")
+            for ask in incident.asks
+            if ask.joins_at
+        ]
+    stale_after = min(_stale_by_ask(incident).values(), default=0)
+    if stale_after and incident.heard_since:
+        found.append((incident.heard_since + stale_after, "alerts that nothing was heard of since then end"))
     if incident.expires_at:
         found.append((incident.expires_at, "an alert ends by its own time"))
     return sorted(found)
 
 
 def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
-    """Return what the incident has become by ``now``: the very same object where time has changed nothing.
+    """Return what the incident has become by ``now``: the very same object if time has changed nothing.
 
     ``episode`` is the random id that an episode opened by this gets.
     """
@@ -77,16 +99,18 @@ def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents
     if not incident.still_fires:
         return _quiet(incident, now)
     if incident.status == "open":
+        incident = joined(incident, now)
         return msgspec.structs.replace(incident, severity=severity_of(incident, incident.severity))
     if incident.status == "pending" and now >= _opens_at(incident):
         return opened(incident, now=now, episode=episode)
     return incident
 
 
-def opened(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:
-    """Begin an episode with the response and the alert that the incident holds ready."""
+def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: bool = False) -> incidents.Incident:
+    """Begin an episode with what the incident's alerts ask for; ``at_once``: even if a decision says to hold it."""
     firing = [state.severity for state in incident.alerts.values() if not state.resolved]
-    return msgspec.structs.replace(
+    ids = {ask.id for ask in incident.asks if ask.fires} if at_once else joining(incident, now)
+    incident = msgspec.structs.replace(
         incident,
         status="open",
         generation=incident.generation + 1,
@@ -98,7 +122,73 @@ def opened(incident: incidents.Incident, *, now: int, episode: str) -> incidents
         quiet_since=0,
         held_since=0,
         verdicts={},
+        asks=asking.joined(asks_of(incident), ids),
     )
+    return led(_without_joined(incident))
+
+
+def joining(incident: incidents.Incident, now: int) -> set[int]:
+    """The ids of the asks whose hold is over at ``now`` and that haven't joined yet."""
+    return {ask.id for ask in asks_of(incident) if 0 < _joins_at(incident, ask) <= now}
+
+
+def _joins_at(incident: incidents.Incident, ask: asking.Ask) -> int:
+    """When an ask joins; what comes and goes while it is held isn't held longer than ``hold_at_most``."""
+    joins_at = ask.joins_at
+    at_most = ask.response.timing.hold_at_most
+    if joins_at and at_most and incident.status == "pending" and incident.held_since:
+        return min(joins_at, incident.held_since + at_most)
+    return joins_at
+
+
+def joined(incident: incidents.Incident, now: int) -> incidents.Incident:
+    """Let the asks join whose hold is over; the same object if nothing changes."""
+    ids = joining(incident, now)
+    if ids:
+        incident = msgspec.structs.replace(incident, asks=asking.joined(asks_of(incident), ids), changed_at=now)
+        incident = _without_joined(incident)
+    return led(incident)
+
+
+def _without_joined(incident: incidents.Incident) -> incidents.Incident:
+    """The incident without held alerts whose ask has joined: whatever mutes them from now on comes too late."""
+    if not incident.held_alerts:
+        return incident
+    waiting = {ask.id for ask in incident.asks if not ask.is_joined}
+    kept = {
+        identity: routed
+        for identity, routed in incident.held_alerts.items()
+        if (state := incident.alerts.get(identity)) is not None and state.ask in waiting
+    }
+    return msgspec.structs.replace(incident, held_alerts=kept)
+
+
+def led(incident: incidents.Incident) -> incidents.Incident:
+    """The incident with the response and the texts of its leading ask, and the destinations of all."""
+    candidates = [ask for ask in incident.asks if ask.is_joined or (incident.status != "open" and ask.fires)]
+    first = asking.lead(candidates)
+    if first is None:
+        return incident
+    if first.response.follows_severity and len(candidates) > 1:
+        first = asking.lead(candidates, worst_by_ask(incident)) or first
+    response = asking.combined(first, candidates)
+    if response == incident.response and first.alert == incident.opening_alert:
+        return incident
+    return msgspec.structs.replace(incident, response=response, opening_alert=first.alert)
+
+
+def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severity]:
+    """The worst severity of the alerts that fire, by the id of their ask."""
+    found: dict[int, severities.Severity] = {}
+    for state in incident.alerts.values():
+        if not state.resolved:
+            found[state.ask] = max(state.severity, found.get(state.ask, state.severity))
+    return found
+
+
+def worst(incident: incidents.Incident) -> severities.Severity:
+    """The worst severity of the alerts that fire."""
+    return max((state.severity for state in incident.alerts.values() if not state.resolved), default=incident.severity)
 
 
 def held(incident: incidents.Incident, now: int) -> incidents.Incident:
@@ -108,22 +198,20 @@ def held(incident: incidents.Incident, now: int) -> incidents.Incident:
     """
     timing = of(incident)
     goes_on = incident.held_since and timing.hold_at_most and now - incident.unheld_at <= timing.hold
+    since = min((ask.since for ask in incident.asks if ask.since), default=now)
     return msgspec.structs.replace(
-        incident, status="pending", pending_since=now, held_since=incident.held_since if goes_on else now
+        incident, status="pending", pending_since=since, held_since=incident.held_since if goes_on else since
     )
 
 
 def _opens_at(incident: incidents.Incident) -> int:
-    timing = of(incident)
-    opens_at = incident.pending_since + timing.hold
-    if timing.hold_at_most and incident.held_since:
-        return min(opens_at, incident.held_since + timing.hold_at_most)
-    return opens_at
+    """The earliest time that any ask joins."""
+    return min((joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))), default=0)
 
 
 def opens_now(incident: incidents.Incident, now: int) -> bool:
     """Whether an incident that is held opens by ``now``."""
-    return now >= _opens_at(incident)
+    return 0 < _opens_at(incident) <= now
 
 
 def patience(incident: incidents.Incident) -> int:
@@ -149,11 +237,11 @@ def changed(incident: incidents.Incident, now: int) -> incidents.Incident:
     return msgspec.structs.replace(incident, changes=(*incident.changes, now)[-most:])
 
 
-def severity_of(incident: incidents.Incident, worst: severities.Severity) -> severities.Severity:
-    """The severity of an open incident after alerts of at most ``worst`` came: it falls only where the rule says so."""
+def severity_of(incident: incidents.Incident, among: severities.Severity) -> severities.Severity:
+    """The severity of an open incident after alerts of at most ``among`` came: it falls only if the rule says so."""
     if incident.response is None or not incident.response.follows_severity:
-        return max(incident.severity, worst)
-    return max((one.severity for one in incident.alerts.values() if not one.resolved), default=incident.severity)
+        return max(incident.severity, among)
+    return worst(incident)
 
 
 def quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
@@ -162,8 +250,9 @@ def quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
 
 
 def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
+    incident = msgspec.structs.replace(incident, held_alerts={}) if incident.held_alerts else incident
     if incident.status != "open":
-        # Over before it was held long enough: nothing was ever opened.
+        # The alerts resolved during the hold: nothing was ever opened.
         return msgspec.structs.replace(incident, status="closed", pending_since=0, unheld_at=now)
     if not incident.quiet_since:
         incident = changed(incident, now)
@@ -173,44 +262,63 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     return msgspec.structs.replace(incident, status="closed", quiet_since=0, closed_at=now, changed_at=now)
 
 
+def _stale_by_ask(incident: incidents.Incident) -> dict[int, int]:
+    """The ``stale_after`` of each ask that has one, by the ask's id."""
+    return {ask.id: ask.response.timing.stale_after for ask in asks_of(incident) if ask.response.timing.stale_after}
+
+
 def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Forget alerts that were not heard of for too long: should one be heard of again, it fires anew."""
-    stale_after = of(incident).stale_after
-    if not stale_after:
+    stale_after = _stale_by_ask(incident)
+    if not stale_after or not 0 < incident.heard_since <= now - min(stale_after.values()):
         return incident
-    horizon = now - stale_after
-    if not 0 < incident.heard_since <= horizon:
-        return incident
-    kept = {key: state for key, state in incident.alerts.items() if state.resolved or state.learned_at > horizon}
-    heard = [state.learned_at for state in kept.values() if not state.resolved]
-    return msgspec.structs.replace(incident, alerts=kept, fires=len(heard), heard_since=min(heard, default=0))
+
+    def is_kept(state: alert_states.AlertState) -> bool:
+        return state.resolved or state.ask not in stale_after or state.learned_at > now - stale_after[state.ask]
+
+    kept = {identity: state for identity, state in incident.alerts.items() if is_kept(state)}
+    watched = (state for state in kept.values() if state.ask in stale_after)
+    return _recounted(incident, kept, watched)
+
+
+def _recounted(
+    incident: incidents.Incident,
+    alerts: dict[str, alert_states.AlertState],
+    watched: Iterable[alert_states.AlertState],
+) -> incidents.Incident:
+    """The incident with these alerts; ``watched`` are those that may become stale."""
+    firing = [state for state in alerts.values() if not state.resolved]
+    instances = (instance for state in firing for instance in (state, *state.others) if not instance.resolved)
+    buried = min((state.learned_at for state in alerts.values() if state.resolved), default=0)
+    return msgspec.structs.replace(
+        incident,
+        alerts=alerts,
+        fires=len(firing),
+        heard_since=min((state.learned_at for state in watched if not state.resolved), default=0),
+        expires_at=min((instance.ends_at for instance in instances if instance.ends_at), default=0),
+        tombstones_since=buried,
+        asks=asking.recount(asks_of(incident), alerts),
+    )
+
+
+def without(incident: incidents.Incident, names: Container[str]) -> incidents.Incident:
+    """The incident without these alerts, by identity: it is as if nothing had been heard of them."""
+    alerts = {identity: state for identity, state in incident.alerts.items() if identity not in names}
+    held_alerts = {identity: routed for identity, routed in incident.held_alerts.items() if identity not in names}
+    return msgspec.structs.replace(_recounted(incident, alerts, alerts.values()), held_alerts=held_alerts)
 
 
 def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incident:
     """End the alerts whose own time is over; they stay as tombstones, for a message that was read twice is no news."""
     if not 0 < incident.expires_at <= now:
         return incident
-    kept = {key: _expired(state, now) if _is_over(state, now) else state for key, state in incident.alerts.items()}
-    firing = [state for state in kept.values() if not state.resolved]
-    return msgspec.structs.replace(
-        incident,
-        alerts=kept,
-        fires=len(firing),
-        heard_since=incident.heard_since if firing else 0,
-        expires_at=min((state.ends_at for state in firing if state.ends_at), default=0),
-        tombstones_since=incident.tombstones_since or now,
-    )
+    kept = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
+    return _recounted(incident, kept, kept.values())
 
 
-def _is_over(state: incidents.AlertState, now: int) -> bool:
-    return not state.resolved and 0 < state.ends_at <= now
-
-
-def _expired(state: incidents.AlertState, now: int) -> incidents.AlertState:
-    return msgspec.structs.replace(state, resolved=True, expired=True, learned_at=now)
-
-
-def heard_again(incident: incidents.Incident, state: incidents.AlertState, now: int) -> bool:
+def heard_again(incident: incidents.Incident, state: alert_states.AlertState, message: alert_states.AlertState) -> bool:
     """Whether a repeat of what is known is worth a write: once in a quarter of ``stale_after``, and else never."""
-    stale_after = of(incident).stale_after
-    return bool(stale_after) and not state.resolved and now - state.learned_at > stale_after // 4
+    if state.resolved or message.resolved:
+        return False
+    stale_after = _stale_by_ask(incident).get(state.ask, 0)
+    return bool(stale_after) and message.learned_at - state.learned_at > stale_after // 4

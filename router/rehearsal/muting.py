@@ -7,6 +7,7 @@ import msgspec
 
 from router.domain import decision as decisions
 from router.domain import incident as incidents
+from router.domain import inhibition
 from router.domain import silence as silences
 
 
@@ -46,19 +47,22 @@ class Muting:
         silencer = silences.Silencer(self._silences)
 
         def muting(routed: decisions.Routed, now: int) -> silences.Mute | None:
-            for key in routed.decision.while_open:
-                arrives = any(one.alert.status == "firing" for one in groups.get(key, ()))
-                if arrives or self._fires(key, now):
-                    return silences.Mute(now + silences.RECHECK, f"incident {key}")
-            for start, end, name in routed.decision.mute_windows:
-                if start <= now < end:
-                    return silences.Mute(end, f"mute window {name}")
+            keys = routed.decision.while_open
+            firing = {key for key in keys if self._fires(key, now) or any(map(_is_firing, groups.get(key, ())))}
+            if (mute := inhibition.mute(routed.decision, firing, now)) is not None:
+                return mute
+            if (mute := silences.by_window(routed.decision, now)) is not None:
+                return mute
             return silencer.mute(routed.alert, now)
 
         return muting
 
     def _fires(self, key: str, now: int) -> bool:
-        if key.startswith(decisions.INHIBITION):
+        if inhibition.is_key(key):
             return any(not ends_at or ends_at > now for ends_at in self._supported.get(key, {}).values())
         known = self._known.get(key)
         return known is not None and known.status != "closed" and not known.quiet_since
+
+
+def _is_firing(routed: decisions.Routed) -> bool:
+    return routed.alert.status == "firing"

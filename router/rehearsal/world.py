@@ -95,12 +95,11 @@ class World:
 
     def arrive(self, arrived: Iterable[alerts.Alert]) -> list[decisions.Decision]:
         """Take one delivery in; returns what was decided of each of its alerts."""
-        routed = [decisions.Routed(alert, self._decide(alert, self.now)) for alert in arrived]
+        routed = [decisions.Routed(alert, self._decide(alert, self.now), self.now) for alert in arrived]
         self._muting.heard(routed)
         groups: dict[str, list[decisions.Routed]] = {}
         for one in routed:
-            key = self._home(one)
-            if key:
+            if key := self._home(one):
                 groups.setdefault(key, []).append(one)
         for key, group in groups.items():
             before = self.incidents.get(key) or incidents.Incident(key=key)
@@ -133,7 +132,7 @@ class World:
         if timing.due(before) != due:
             return  # It was put off, or is over: another timer stands for it, or none.
         self.now = max(self.now, due)
-        heard = fold.unmute(before, self._muting.among({}), now=self.now, episode=self._episode())
+        heard = fold.apply_muting(before, self._muting.among({}), now=self.now, episode=self._episode())
         self._becomes(before, timing.settle(heard, now=self.now, episode=self._episode()))
 
     def decide(self, destination: str, word: reviews.Word) -> int:

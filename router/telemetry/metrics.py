@@ -44,6 +44,13 @@ notices = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+late_alerts = prometheus_client.Counter(
+    "incident_router_late_alerts_total",
+    "Messages that the worker ignored as late deliveries, by source: they contradict what was received before them.",
+    ["source"],
+    registry=REGISTRY,
+)
+
 decisions = prometheus_client.Counter(
     "incident_router_decisions_total",
     "Alerts in accepted deliveries, by the rule that decided them; the rule is empty where none did.",

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from router.domain import decision as decisions
+from router.domain import inhibition
 from router.domain import silence as silencing
 from router.outbound import errors as outbound_errors
 from router.store import silences
@@ -26,7 +27,9 @@ class Mutes:
         self._log = log.get("worker")
 
     def __call__(self, routed: decisions.Routed, now: int) -> silencing.Mute | None:
-        """Why an alert is not heard of now; None where it is."""
+        """Return what mutes an alert now; None if nothing does."""
+        if (mute := silencing.by_window(routed.decision, now)) is not None:
+            return mute
         return self._silencer.mute(routed.alert, now) if self._silencer else None
 
     @property
@@ -70,8 +73,5 @@ class Mutes:
 def _inhibited(
     silenced: silencing.Muting, firing: Collection[str], routed: decisions.Routed, now: int
 ) -> silencing.Mute | None:
-    """Inhibited by an incident that fires, or else silenced, or else heard of."""
-    for key in routed.decision.while_open:
-        if key in firing:
-            return silencing.Mute(now + silencing.RECHECK, f"incident {key}")
-    return silenced(routed, now)
+    """Return what mutes an alert: an incident that inhibits it, a time window, or a silence."""
+    return inhibition.mute(routed.decision, firing, now) or silenced(routed, now)

@@ -118,8 +118,9 @@ class Own:
             if targets == response.targets:
                 return None
             response = msgspec.structs.replace(response, targets=targets)
+            asks = tuple(msgspec.structs.replace(ask, response=response) for ask in held.incident.asks)
             return incident_store.Change(
-                msgspec.structs.replace(held.incident, response=response), held.version, wake=True
+                msgspec.structs.replace(held.incident, response=response, asks=asks), held.version, wake=True
             )
 
         if make(held) is not None:

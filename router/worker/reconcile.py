@@ -96,7 +96,7 @@ class Reconciler:
         lease = session.lease
         now = session.now()
         episode = identity.new_id(self._randomness)
-        heard = fold.unmute(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
+        heard = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
         after = timing.settle(heard, now=now, episode=episode)
         if after is lease.incident:
             return session
@@ -110,8 +110,11 @@ class Reconciler:
         return session.after(lease._replace(incident=after, version=version))
 
     async def _muted(self, incident: incidents.Incident, now: int) -> silence.Muting | None:
-        """What tells which of the incident's muted alerts, whose time it is, are not heard of still."""
-        named = {key for one in incident.muted.values() if one.until <= now for key in one.routed.decision.while_open}
+        """Return what tells which of the incident's alerts are muted: those muted until now, and those still held."""
+        asked = [one.routed for one in incident.muted.values() if one.until <= now]
+        if incident.held_alerts and timing.joining(incident, now):
+            asked += incident.held_alerts.values()
+        named = {key for routed in asked for key in routed.decision.while_open}
         if self._muting is None or not named:
             return self._muting
         return self._muting.while_open(await triage.firing_now(self._incidents, named))

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import affected, fold, identity, silence, timeline, timing
-from router.domain import alert as alerts
+from router.domain import affected, fold, identity, inhibition, silence, timeline, timing
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import notices as noticing
 from router.store import codec, errors, gate, keys, stream
 from router.store import incidents as incident_store
-from router.telemetry import log, tracing
+from router.telemetry import log, metrics, tracing
 from router.worker import contradictions, mutes
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
@@ -23,6 +22,7 @@ MOST_TRIES = 50  # Two workers that keep losing to one another finish long befor
 MOST_ATTEMPTS = 3  # Workers that may be lost over one delivery.
 SMALL = 64  # Fewer incidents than this are written at once.
 PORTIONS = 4
+IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two entries of a timeline on ignored messages.
 _IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
 
 
@@ -32,6 +32,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     routed: decisions.Routed
     identity: str
     received_at: int
+    delivery: str = ""
     trace: str = ""
     notices: tuple[noticing.Notice, ...] = ()
 
@@ -116,12 +117,15 @@ class Triage:
             if self._traces.on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)
                 trace = spans.enter_context(span).traceparent
-            at = delivery.received_at
             noticed = noticing.by_fingerprint(delivery.notices)
-            arrivals += [
-                Arrival(one, one.alert.identity, at, trace, noticed(one.alert.fingerprint))
-                for one in deliveries.unpack(delivery)
-            ]
+            for routed in deliveries.unpack(delivery):
+                at, notices = routed.received_at, noticed(routed.alert.fingerprint)
+                if routed.decision.response is not None or routed.alert.status == "resolved":
+                    arrivals.append(Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices))
+                arrivals += [
+                    Arrival(support, routed.alert.identity, at, delivery.id, trace)
+                    for support in inhibition.supported_by(routed, at)
+                ]
         return arrivals, readable
 
     async def _fold_all(self, arrivals: list[Arrival]) -> None:
@@ -154,16 +158,27 @@ class Triage:
             if isinstance(result, BaseException):
                 raise result
             lost |= result
+        for key, sources in routing.ignored.items():
+            for source in sources if key not in lost else ():
+                metrics.late_alerts.labels(source).inc()
         return {arrival.identity for key in lost for arrival in routing.groups[key]}
 
     def _changed(self, key: str, routing: "_Routing", muting: silence.Muting | None) -> incident_store.Change | None:
         """What the alerts of a group make of their incident; None where nothing changes."""
         held, group = routing.held[key], routing.groups[key]
-        after = self._fold(held, group, muting)
+        ignored: list[decisions.Routed] = []
+        after = self._fold(held, group, muting, ignored)
+        if ignored:
+            routing.ignored[key] = [routed.alert.source for routed in ignored]
+        events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)
+        if ignored and held.read_at - after.ignored_at >= IGNORED_PAUSE:
+            after = msgspec.structs.replace(after, ignored_at=held.read_at)
+            events.append(timeline.ignored(ignored, _deliveries(group, ignored), held.read_at))
         if after is held.incident:
             return None
-        events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)
         events += timeline.noticed((notice for arrival in group for notice in arrival.notices), held.read_at)
+        if inhibition.is_key(key):
+            events = []  # It isn't shown anywhere.
         return incident_store.Change(after, held.version, visible(held.incident, after), events)
 
     async def _commit(self, changes: list[incident_store.Change], unchanged: list[incident_store.Held]) -> set[str]:
@@ -180,13 +195,18 @@ class Triage:
             return None
         named = {key for group in routing.groups.values() for one in group for key in one.routed.decision.while_open}
         if not named:
-            return self._muting if self._muting.any else None
+            windows = any(one.routed.decision.mute_windows for group in routing.groups.values() for one in group)
+            return self._muting if windows or self._muting.any else None
         firing = await firing_now(self._store, named)
         arrived = {key for key in named & routing.groups.keys() if _fires(routing.groups[key])}
         return self._muting.while_open(firing | arrived)
 
     def _fold(
-        self, held: incident_store.Held, group: list[Arrival], muting: silence.Muting | None
+        self,
+        held: incident_store.Held,
+        group: list[Arrival],
+        muting: silence.Muting | None,
+        ignored: list[decisions.Routed],
     ) -> incidents.Incident:
         first = min(group, key=lambda arrival: arrival.received_at)
         begins = held.incident.status == "closed"  # Ids are dear enough not to be made for what has one.
@@ -196,8 +216,10 @@ class Triage:
             now=held.read_at,
             episode=identity.new_id(self._randomness) if begins else held.incident.episode,
             accepted_at=first.received_at,
-            muting=muting,
+            # A muted alert inhibits others all the same, as in Alertmanager.
+            muting=None if inhibition.is_key(held.incident.key) else muting,
             trace=first.trace,
+            ignored=ignored,
         )
 
     async def _route(self, arrivals: list[Arrival]) -> "_Routing":
@@ -212,7 +234,7 @@ class Triage:
         if homes:
             groups, moved_in = _regrouped(arrivals, held, homes)
         groups.pop(_IGNORED, None)
-        return _Routing(groups, held, moved_in)
+        return _Routing(groups, held, moved_in, {})
 
 
 def _regrouped(
@@ -224,7 +246,7 @@ def _regrouped(
     for arrival in arrivals:
         key = arrival.routed.decision.incident_key
         home = homes.get(arrival.identity)
-        if home is not None and home != key:
+        if home is not None and home != key and not inhibition.is_key(key):
             if belongs(held[home].incident, arrival.routed):
                 key = home
             elif arrival.routed.alert.status == "firing":
@@ -244,9 +266,18 @@ def _portions(groups: dict[str, list[Arrival]]) -> list[list[str]]:
 
 
 class _Routing(NamedTuple):
+    """The alerts by incident; ``ignored`` gets the sources of late deliveries, by incident."""
+
     groups: dict[str, list[Arrival]]
     held: dict[str, incident_store.Held]
     homes: dict[str, str]
+    ignored: dict[str, list[str]]
+
+
+def _deliveries(group: list[Arrival], ignored: list[decisions.Routed]) -> list[str]:
+    """The ids of the deliveries that these messages came in."""
+    alerts_of = {id(routed.alert) for routed in ignored}
+    return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
 
 
 async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[str]:
@@ -266,6 +297,8 @@ def _strangers(groups: dict[str, list[Arrival]], held: dict[str, incident_store.
     """
     found: dict[str, str] = {}
     for key, group in groups.items():
+        if inhibition.is_key(key):
+            continue
         known = held[key].incident.alerts if key != _IGNORED else {}
         for arrival in group:
             name = arrival.identity
@@ -276,18 +309,14 @@ def _strangers(groups: dict[str, list[Arrival]], held: dict[str, incident_store.
 
 
 def belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
-    """Whether an incident is the one that this message is about, though rules have changed since.
+    """Return whether an incident is the one that a message is about, though the rules may name another one.
 
-    It is, while the alert fires there, and for a message that is no newer than what is known there.
+    It is while the alert fires or is muted there, and for a message that changes nothing there or only ends it.
     """
     state = incident.alerts.get(routed.alert.identity)
     if state is None:
-        return False
-    return not state.resolved or not _newer(routed.alert, state)
-
-
-def _newer(alert: alerts.Alert, state: incidents.AlertState) -> bool:
-    return (alert.starts_at, alert.status == "resolved", alert.ends_at) > state.order[:3]
+        return routed.alert.identity in incident.muted
+    return not state.resolved or routed.alert.status == "resolved" or not fold.fires_again(state, routed)
 
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
@@ -295,7 +324,9 @@ def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     if not (_has_targets(before) or _has_targets(after) or timing.due(after)):
         return False
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
-    return told[0] != told[1] or affected.now(before) != affected.now(after)
+    if told[0] != told[1] or before.response is not after.response or before.opening_alert is not after.opening_alert:
+        return True
+    return affected.now(before) != affected.now(after)
 
 
 def _has_targets(incident: incidents.Incident) -> bool:

@@ -67,7 +67,7 @@ def test_a_body_becomes_the_expected_alerts(path):
     case = json.loads(path.read_text())
     found = parsed(path.parent.name, case)
     assert [msgspec.structs.asdict(alert) for alert in found.alerts] == [
-        {"source": "here", **expected} for expected in case["alerts"]
+        {"source": "here", "origin": "", **expected} for expected in case["alerts"]
     ]
     assert found.truncated == case.get("truncated", 0)
 

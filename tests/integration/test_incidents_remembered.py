@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from router.domain import incident, severity
+from router.domain import alert_states, incident, severity
 from router.store import incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
@@ -117,7 +117,7 @@ def test_no_more_is_remembered_than_was_asked_for(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=24)
         await write(store, *(opened(str(number)) for number in range(9)))
-        alerts = {str(number): incident.AlertState(1, False, 0, severity.Severity.MAJOR) for number in range(50)}
+        alerts = {str(number): alert_states.AlertState(1, False, 0, severity.Severity.MAJOR) for number in range(50)}
         await write(store, opened("large", alerts=alerts))
         kept = [name for name in [*map(str, range(9)), "large"] if store._known.look(name)]
         assert kept == [], "the large one alone is more than fits"

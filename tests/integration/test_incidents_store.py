@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from router.domain import incident, publication, severity
+from router.domain import alert_states, incident, publication, severity
 from router.store import errors, incidents, keys, publications, scripts
 
 KEY = 'checkout-down{labels.region="eu"}'
@@ -33,7 +33,7 @@ def test_an_incident_that_nobody_has_written_is_a_closed_one_of_version_nought(w
 def test_what_is_committed_is_read_back_with_its_version(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        await write(connection, opened(alerts={"am/f": incident.AlertState(1, False, 0, severity.Severity.MAJOR)}))
+        await write(connection, opened(alerts={"am/f": alert_states.AlertState(1, False, 0, severity.Severity.MAJOR)}))
         (held,) = (await store.read([KEY])).values()
         assert str(held.version).encode() == await connection.hget(keys.incident(KEY), "v")
         assert held.incident.alerts["am/f"].starts_at == 1

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from router.domain import affected, alert, decision, fold, incident, severity
+from router.domain import affected, alert, alert_states, decision, fold, incident, severity
 
 NOW = 1_700_000_000_000_000
 PAGE = decision.Target("page", parts={"labels.service": {"pay": "Checkout", "find": "Search"}})
@@ -94,6 +94,6 @@ def test_other_pages_have_nothing_of_it():
 
 
 def test_an_incident_that_an_earlier_version_wrote_is_read():
-    state = incident.AlertState(1, False, 0, MINOR, 5)
+    state = alert_states.AlertState(1, False, 0, MINOR, 5)
     older = msgspec.msgpack.encode(msgspec.msgpack.decode(msgspec.msgpack.encode(state))[:6])
-    assert msgspec.msgpack.decode(older, type=incident.AlertState) == state
+    assert msgspec.msgpack.decode(older, type=alert_states.AlertState) == state

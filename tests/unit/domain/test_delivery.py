@@ -36,7 +36,7 @@ def test_what_was_decided_survives_the_store_unchanged():
     packed = delivery.pack("d", "am", 5, [(subject("1"), ROUTED)])
     data = msgspec.msgpack.encode(packed)
     read = msgspec.msgpack.decode(data, type=delivery.Delivery)
-    assert delivery.unpack(read) == [decision.Routed(subject("1"), ROUTED)]
+    assert delivery.unpack(read) == [decision.Routed(subject("1"), ROUTED, received_at=5)]
 
 
 def test_the_digest_of_a_content_does_not_depend_on_the_order_of_its_fields():
@@ -64,7 +64,7 @@ MUTED = msgspec.structs.replace(
 def test_mute_windows_and_inhibition_keys_survive_the_store():
     data = msgspec.msgpack.encode(delivery.pack("d", "am", 5, [(subject("1"), MUTED)]))
     assert delivery.unpack(msgspec.msgpack.decode(data, type=delivery.Delivery)) == [
-        decision.Routed(subject("1"), MUTED)
+        decision.Routed(subject("1"), MUTED, received_at=5)
     ]
 
 

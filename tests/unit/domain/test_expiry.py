@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, heartbeat, incident, severity, silence, timing
+from router.domain import alert, alert_states, decision, fold, heartbeat, incident, severity, silence, timing
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -44,7 +44,7 @@ class Life:
         end = self.now + int(seconds * SECOND)
         while 0 < (due := timing.due(self.incident)) <= end:
             self.now = max(self.now, due)
-            heard = fold.unmute(self.incident, self._muting, now=self.now, episode=next(self._episodes))
+            heard = fold.apply_muting(self.incident, self._muting, now=self.now, episode=next(self._episodes))
             settled = timing.settle(heard, now=self.now, episode=next(self._episodes))
             assert settled is not self.incident, "due, and nothing changed"
             self.incident = settled
@@ -176,8 +176,8 @@ def test_an_incident_that_becomes_a_heartbeat_forgets_the_ends_of_its_alerts():
 
 
 def test_states_and_incidents_that_were_stored_before_are_read():
-    state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=incident.AlertState)
-    assert (state.expired, state.order) == (False, (1, False, 0, 2))
+    state = msgspec.msgpack.decode(msgspec.msgpack.encode([1, False, 0, 2, 7]), type=alert_states.AlertState)
+    assert (state.expired, state.starts_at, state.severity, state.others) == (False, 1, MINOR, ())
     stored = msgspec.to_builtins(incident.Incident("k", status="open"))
     assert stored == {"key": "k", "status": "open"}, "what has its default is not stored"
     assert timing.due(msgspec.convert(stored, incident.Incident)) == 0

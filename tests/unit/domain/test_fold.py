@@ -19,9 +19,10 @@ def routed(
     ends_at: int = 0,
     level: severity.Severity = severity.Severity.MINOR,
     response: decision.Response = RESPONSE,
+    received_at: int = NOW,
 ) -> decision.Routed:
     subject = alert.Alert("am", fingerprint, status, starts_at, ends_at, title=f"{fingerprint} at {starts_at}")
-    return decision.Routed(subject, decision.Decision("key", level, response))
+    return decision.Routed(subject, decision.Decision("key", level, response), received_at)
 
 
 def folded(*arrived: decision.Routed, start: incident.Incident | None = None, now: int = NOW, episode: str = "e1"):
@@ -117,12 +118,14 @@ def test_the_same_alert_firing_anew_is_a_new_generation_with_a_new_episode():
     assert folded(routed(starts_at=300), start=closed, episode="e2").generation == 2
 
 
-def test_an_open_incident_keeps_the_decision_that_opened_it_when_rules_change():
+def test_a_worse_alert_adds_its_destinations_and_leads():
     other = msgspec.structs.replace(RESPONSE, rule="new", version="v2", targets=(decision.Target("elsewhere"),))
     opened = folded(routed())
     worse = folded(routed("f2", response=other, level=severity.Severity.CRITICAL), start=opened)
-    assert worse.response is RESPONSE
+    assert worse.response.rule == "new"
+    assert [target.destination for target in worse.response.targets] == ["elsewhere", "on-call"]
     assert worse.severity == severity.Severity.CRITICAL
+    assert worse.episode == opened.episode
 
 
 def test_a_repeat_that_new_rules_hold_for_worse_raises_the_incident():
@@ -156,7 +159,8 @@ def test_tombstones_go_once_no_message_can_still_be_pending():
 
 def test_tombstones_that_are_younger_stay_when_older_ones_go():
     closed = folded(routed("a"), routed("a", status="resolved", ends_at=9))
-    both = folded(routed("b", status="resolved", ends_at=9), start=closed, now=NOW + 2 * fold.TOMBSTONE_LIFE)
+    later = NOW + 2 * fold.TOMBSTONE_LIFE
+    both = folded(routed("b", status="resolved", ends_at=9, received_at=later), start=closed, now=later)
     late = folded(routed("c"), start=both, now=NOW + 2 * fold.TOMBSTONE_LIFE + 1)
     assert set(late.alerts) == {"am/b", "am/c"}
     assert late.tombstones_since == NOW + 2 * fold.TOMBSTONE_LIFE

@@ -133,9 +133,9 @@ def test_what_is_silenced_is_not_missed_and_waited_for_anew_when_the_silence_end
     life = Life().beats()
     end = NOW + 1000 * SECOND
     life.now = timing.due(life.incident)
-    life.incident = fold.unmute(life.incident, muted_until(end), now=life.now, episode="e")
+    life.incident = fold.apply_muting(life.incident, muted_until(end), now=life.now, episode="e")
     assert (life.status, timing.due(life.incident), list(life.incident.muted)) == ("closed", end, ["am/watchdog"])
-    life.incident = fold.unmute(life.incident, muted_until(end), now=end, episode="e")
+    life.incident = fold.apply_muting(life.incident, muted_until(end), now=end, episode="e")
     life.now = end
     assert (life.incident.muted, life.incident.beat_at) == ({}, end)
     assert life.after(LATE).status == "open"
@@ -145,8 +145,8 @@ def test_a_silence_that_is_made_longer_goes_on_and_a_beat_meanwhile_ends_the_mat
     life = Life().beats()
     life.now = timing.due(life.incident)
     first, second = life.now + 10 * SECOND, life.now + 20 * SECOND
-    life.incident = fold.unmute(life.incident, muted_until(first), now=life.now, episode="e")
-    life.incident = fold.unmute(life.incident, muted_until(second), now=first, episode="e")
+    life.incident = fold.apply_muting(life.incident, muted_until(first), now=life.now, episode="e")
+    life.incident = fold.apply_muting(life.incident, muted_until(second), now=first, episode="e")
     assert timing.due(life.incident) == second
     life.now = first + SECOND
     life.beats()

@@ -107,7 +107,7 @@ class Life:
         end = self.now + int(seconds * SECOND)
         while 0 < (due := timing.due(self.incident)) <= end:
             self.now = max(self.now, due)
-            heard = fold.unmute(self.incident, self.muting, now=self.now, episode=next(self._episodes))
+            heard = fold.apply_muting(self.incident, self.muting, now=self.now, episode=next(self._episodes))
             self.incident = timing.settle(heard, now=self.now, episode=next(self._episodes))
         self.now = end
         return self
@@ -144,7 +144,13 @@ def test_what_still_fires_when_its_silence_ends_opens_then():
 def test_what_is_over_while_it_is_silenced_is_never_heard_of():
     life = silenced().hears(OVER).after(7200)
     assert (life.incident.generation, life.incident.muted) == (0, {})
-    assert life.hears(CHECKOUT).status == "closed"  # The message is older than the end.
+
+
+def test_late_message_after_a_muted_resolution_opens_nothing():
+    life = silenced().hears(OVER)
+    life.silences = []
+    assert life.after(60).hears(CHECKOUT).status == "closed"
+    assert life.after(300).hears(CHECKOUT).status == "open"
 
 
 def test_a_silence_that_is_ended_early_is_noticed_within_a_quarter_of_a_minute():
@@ -175,10 +181,37 @@ def test_repeats_of_what_is_silenced_change_nothing():
     assert life.hears(CHECKOUT, CHECKOUT).incident is before
 
 
-def test_hold_begins_when_the_silence_ends():
+def test_hold_counts_from_receipt_while_muted():
+    """What has fired for longer than the hold opens as soon as its silence ends."""
     life = silenced(hold=90 * SECOND).after(3600)
+    assert (life.status, life.incident.opened_at) == ("open", NOW + 3600 * SECOND)
+    life = silenced(hold=7200 * SECOND).after(3600)
     assert life.status == "pending"
-    assert life.after(90).status == "open"
+    assert life.after(3600).status == "open"
+
+
+def test_silence_that_begins_within_the_hold_mutes():
+    life = Life(hold=90 * SECOND).hears(CHECKOUT).after(30)
+    assert life.status == "pending"
+    life.silences = [quiet(start=30)]
+    life.after(3569)
+    assert (life.status, life.incident.generation, list(life.incident.muted)) == ("closed", 0, ["am/a"])
+    assert life.after(1).status == "open"
+
+
+def test_repeat_within_the_hold_is_muted():
+    life = Life(hold=90 * SECOND).hears(CHECKOUT).after(30)
+    life.silences = [quiet(start=30)]
+    life.hears(CHECKOUT)
+    assert (life.status, life.incident.firing, list(life.incident.muted)) == ("closed", [], ["am/a"])
+
+
+def test_one_of_two_held_alerts_is_muted():
+    life = Life(hold=90 * SECOND).hears(CHECKOUT, of({"service": "search"}, fingerprint="b")).after(30)
+    life.silences = [quiet(start=30)]
+    life.after(60)
+    assert (life.status, life.incident.firing, list(life.incident.muted)) == ("open", ["am/b"], ["am/a"])
+    assert life.incident.opening_alert.fingerprint == "b"
 
 
 def test_no_more_is_kept_aside_than_is_bounded():

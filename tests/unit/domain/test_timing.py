@@ -133,7 +133,7 @@ def test_repeats_keep_an_alert_alive_and_cost_a_write_only_once_in_a_while():
         before = life.after(100).incident
         writes += life.fires(anew=False).incident is not before
     assert life.status == "open"
-    assert writes <= 100 * 100 / 900 + 1
+    assert writes <= 100 * 100 / 300 + 1
 
 
 def test_a_stale_alert_that_is_heard_of_after_all_fires_anew():

@@ -1,0 +1,243 @@
+"""What the rules ask for on behalf of an incident's alerts, and what the incident does about it.
+
+Each alert carries the response of its newest decision. Alerts with equal responses share an *ask*. The incident follows
+all of its asks:
+
+- An ask *joins* once an alert has fired for the hold of its response. From then on its destinations belong to the
+  incident until the episode ends. Destinations accumulate: what was opened is resolved at the end, with the incident.
+- A pending incident opens as soon as the first ask joins.
+- The *lead* is the ask with the worst severity of the episode. It gives the texts, the owner, the runbook, and the
+  timing. If the rule follows the severity down, only the alerts that fire now count.
+
+None of this depends on the order in which alerts arrive.
+
+Example: rule "tickets" opens a ticket for warnings, rule "pages" pages for critical alerts with ``hold: 2m``.
+
+| time | alert | asks | incident |
+| --- | --- | --- | --- |
+| 0:00 | disk full, warning | tickets (joined) | open at tickets |
+| 5:00 | disk full, critical | tickets (joined), pages (since 5:00) | open at tickets |
+| 7:00 | | tickets (joined), pages (joined) | open at tickets and pager; texts of "pages" |
+"""
+
+from collections.abc import Container, Iterable, Mapping
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import alert_states
+from router.domain import decision as decisions
+from router.domain import severity as severities
+
+
+class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One response that the rules gave to alerts of the incident; times in microseconds since the epoch.
+
+    ``id`` is unique within the episode. ``alert`` is the alert that texts are rendered with. ``began_at`` is when the
+    first of its alerts fired, ``since`` since when at least one has fired without a break (0: none does). ``fires``
+    counts those that fire. ``severity`` is the worst in this episode. ``is_joined``: its destinations belong to the
+    incident.
+    """
+
+    id: int
+    response: decisions.Response
+    alert: alerts.Alert
+    began_at: int = 0
+    since: int = 0
+    fires: int = 0
+    severity: severities.Severity = severities.Severity.INFO
+    is_joined: bool = False
+
+    @property
+    def joins_at(self) -> int:
+        """When its destinations join the incident, if an alert fires until then; 0 if that's not to come."""
+        return self.since + self.response.timing.hold if self.since and not self.is_joined else 0
+
+
+class _Entry:
+    """An ask while alerts are folded in."""
+
+    __slots__ = ("alert", "before", "fires", "severity", "since")
+
+    def __init__(self, ask: Ask) -> None:
+        self.before = ask
+        self.alert = ask.alert
+        self.fires = ask.fires
+        self.severity = ask.severity
+        self.since = ask.since
+
+    @property
+    def ask(self) -> Ask:
+        before = self.before
+        since = self.since if self.fires else 0
+        if (self.alert, self.fires, self.severity, since) == (
+            before.alert,
+            before.fires,
+            before.severity,
+            before.since,
+        ):
+            return before
+        return msgspec.structs.replace(before, alert=self.alert, fires=self.fires, severity=self.severity, since=since)
+
+
+class Book:
+    """The asks of an incident while alerts are folded into it."""
+
+    def __init__(self, asks: Iterable[Ask]) -> None:
+        self._before = tuple(asks)
+        self._entries = {ask.id: _Entry(ask) for ask in self._before}
+        self._last: tuple[decisions.Response, bool, int] | None = None
+
+    def id_of(self, routed: decisions.Routed, received_at: int) -> int:
+        """Return the id of the ask that a firing alert belongs to; a new one if there is none yet."""
+        response = routed.decision.response
+        assert response is not None  # noqa: S101 - only routed alerts are folded
+        is_test = routed.alert.is_test
+        # The alerts of one delivery share their responses.
+        if self._last is not None and self._last[0] is response and self._last[1] == is_test:
+            return self._last[2]
+        found = self._find(response, is_test=is_test)
+        if found is None:
+            found = max(self._entries, default=-1) + 1
+            severity = routed.decision.severity
+            self._entries[found] = _Entry(Ask(found, response, routed.alert, began_at=received_at, severity=severity))
+        self._last = (response, is_test, found)
+        return found
+
+    def _find(self, response: decisions.Response, *, is_test: bool) -> int | None:
+        for number, entry in self._entries.items():
+            if entry.alert.is_test == is_test and is_equal(entry.before.response, response):
+                return number
+        return None
+
+    def count(
+        self, before: alert_states.AlertState | None, after: alert_states.AlertState, routed: decisions.Routed
+    ) -> None:
+        """Note that the state of an alert has changed by a message."""
+        if before is not None and not before.resolved and (entry := self._entries.get(before.ask)):
+            entry.fires -= 1
+        if after.resolved or (entry := self._entries.get(after.ask)) is None:
+            return
+        entry.fires += 1
+        entry.since = min(entry.since or after.learned_at, after.learned_at)
+        entry.severity = max(entry.severity, after.severity)
+        if routed.alert.status == "firing":
+            self._take_texts(entry, routed.alert, escalated=before is not None and before.severity != after.severity)
+
+    @staticmethod
+    def _take_texts(entry: _Entry, alert: alerts.Alert, *, escalated: bool) -> None:
+        """Texts are those of the oldest alert that asks; if that alert itself gets better or worse, its newest ones."""
+        if escalated:
+            takes = alert.identity == entry.alert.identity
+        else:
+            takes = not entry.before.is_joined and _age(alert) < _age(entry.alert)
+        if takes:
+            entry.alert = alert
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """The asks as they are now; the very same tuple if nothing has changed."""
+        now = settle(entry.ask for entry in self._entries.values())
+        return self._before if now == self._before else now
+
+
+def _age(alert: alerts.Alert) -> tuple[int, str]:
+    return (alert.starts_at, alert.identity)
+
+
+def is_equal(one: decisions.Response, other: decisions.Response) -> bool:
+    """Return whether two responses are the same; those that differ in their targets' fields are not."""
+    return one is other or (one.place == other.place and one.version == other.version and one == other)
+
+
+def settle(asks: Iterable[Ask]) -> tuple[Ask, ...]:
+    """Return the asks without those that neither fire nor have joined; ``since`` of one that doesn't fire is 0."""
+    return tuple(
+        msgspec.structs.replace(ask, since=0) if ask.since and not ask.fires else ask
+        for ask in asks
+        if ask.fires or ask.is_joined
+    )
+
+
+def recount(asks: Iterable[Ask], states: Mapping[str, alert_states.AlertState]) -> tuple[Ask, ...]:
+    """Count anew which alerts fire, after time alone has ended some."""
+    fires: dict[int, int] = {}
+    for state in states.values():
+        if not state.resolved:
+            fires[state.ask] = fires.get(state.ask, 0) + 1
+    return settle(msgspec.structs.replace(ask, fires=fires.get(ask.id, 0)) for ask in asks)
+
+
+def with_texts_of(
+    asks: Iterable[Ask],
+    states: Mapping[str, alert_states.AlertState],
+    held_alerts: Mapping[str, decisions.Routed],
+) -> tuple[Ask, ...]:
+    """Return the asks after some alerts have gone: texts are those of the oldest alert that is held still."""
+    found = []
+    for ask in asks:
+        left = [routed.alert for name, routed in held_alerts.items() if name in states and states[name].ask == ask.id]
+        gone = ask.alert.identity not in states and not ask.is_joined
+        found.append(msgspec.structs.replace(ask, alert=min(left, key=_age)) if gone and left else ask)
+    return tuple(found)
+
+
+def joined(asks: Iterable[Ask], ids: Container[int]) -> tuple[Ask, ...]:
+    """Return the asks after those of these ids have joined."""
+    return tuple(msgspec.structs.replace(ask, is_joined=True) if ask.id in ids else ask for ask in asks)
+
+
+def next_join(asks: Iterable[Ask]) -> int:
+    """Return when the next ask joins, in microseconds; 0 if none is to come."""
+    return min((ask.joins_at for ask in asks if ask.joins_at), default=0)
+
+
+def lead(asks: Iterable[Ask], severities_now: Mapping[int, severities.Severity] | None = None) -> Ask | None:
+    """Return the ask that gives the incident its texts and timing.
+
+    ``severities_now`` are the worst severities of the alerts that fire, by ask; None if that of the episode counts.
+    A test never leads an incident that has real alerts.
+    """
+    candidates = list(asks)
+    if not candidates:
+        return None
+
+    def rank(ask: Ask) -> tuple[bool, bool, int, int, str, int]:
+        severity = ask.severity
+        fires = True
+        if severities_now is not None:
+            fires = ask.id in severities_now
+            severity = severities_now.get(ask.id, severity)
+        return (not ask.alert.is_test, fires, severity, -ask.began_at, _descending(ask.response.place), -ask.id)
+
+    return max(candidates, key=rank)
+
+
+def _descending(text: str) -> str:
+    """Order texts the other way round, for ``max``."""
+    return "".join(chr(0x10FFFF - ord(character)) for character in text)
+
+
+def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
+    """Return the lead's response with the destinations of all asks.
+
+    If several asks name a destination, the lead's entry counts, then that of the ask that began first. A test adds no
+    destination to an incident that has real alerts.
+    """
+    further = sorted(
+        (ask for ask in asks if ask.id != first.id and ask.alert.is_test == first.alert.is_test),
+        key=lambda ask: (ask.began_at, ask.response.place, ask.id),
+    )
+    if not further:
+        return first.response
+    targets = {target.destination: target for target in first.response.targets}
+    labels, copied, because = first.response.labels, first.response.copied, list(first.response.because)
+    for response in (ask.response for ask in further):
+        for target in response.targets:
+            targets.setdefault(target.destination, target)
+        labels = {**response.labels, **labels}
+        copied = {**response.copied, **copied}
+        because += [one for one in response.because if one not in because]
+    return msgspec.structs.replace(
+        first.response, targets=tuple(targets.values()), labels=labels, copied=copied, because=tuple(because)
+    )

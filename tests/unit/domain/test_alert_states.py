@@ -1,0 +1,225 @@
+"""What the messages of one alert amount to, by their times of receipt and by their sender's times."""
+
+import itertools
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alert, alert_states, decision, severity
+
+MINUTE = 60_000_000
+NOW = 1_700_000_000_000_000
+WINDOW = 5 * MINUTE
+MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+
+
+def at(minute: float) -> int:
+    return NOW + int(minute * MINUTE)
+
+
+def message(status: str, received: float, starts: float = 0, ends: float = 0, level=MINOR, origin: str = ""):
+    """A message; times in minutes, an end of 0 is none."""
+    one = alert.Alert("am", "f", status, at(starts), at(ends) if ends else 0, origin=origin)
+    return alert_states.message_of(decision.Routed(one, decision.Decision("k", level)), at(received))
+
+
+def firing(received: float, **more):
+    return message("firing", received, **more)
+
+
+def resolved(received: float, *, ends: float = 0, **more):
+    return message("resolved", received, ends=ends or received, **more)
+
+
+def state_after(*messages: alert_states.AlertState) -> alert_states.AlertState:
+    state = None
+    for one in messages:
+        state, _ = alert_states.merge(state, one, WINDOW)
+    assert state is not None
+    return state
+
+
+def fires(*messages: alert_states.AlertState) -> bool:
+    return not state_after(*messages).resolved
+
+
+def fires_in_any_order(*messages: alert_states.AlertState) -> bool:
+    verdicts = {fires(*order) for order in itertools.permutations(messages)}
+    assert len(verdicts) == 1, "the order in which messages are read decides"
+    return verdicts.pop()
+
+
+def test_late_firing_message_within_the_window_is_ignored():
+    state = state_after(firing(1), resolved(20))
+    for minute in (21, 24.9, 25):
+        assert alert_states.merge(state, firing(minute), WINDOW) == (state, "ignored")
+
+
+def test_same_start_fires_again_after_the_window():
+    """Alertmanager sends the same start again after it lost its connection to Prometheus."""
+    assert fires_in_any_order(firing(1), resolved(20), firing(25.1))
+
+
+def test_known_end_does_not_end_it_again():
+    state = state_after(firing(1), resolved(20, ends=19), firing(40))
+    assert alert_states.merge(state, resolved(41, ends=19), WINDOW) == (state, "ignored")
+    assert not fires(firing(1), resolved(20, ends=19), firing(40), resolved(50, ends=49))
+
+
+def test_resolution_that_waited_longer_than_the_window_is_late():
+    """A delivery may wait with a worker that was killed, while later ones pass it."""
+    assert fires_in_any_order(firing(1), firing(30), resolved(20, ends=19))
+
+
+def test_resolution_before_its_firing_message_ends_it():
+    assert not fires(resolved(5), firing(6))
+
+
+def test_newest_received_severity_counts_in_any_order():
+    messages = [firing(1, level=CRITICAL), firing(7, level=MINOR)]
+    for order in itertools.permutations(messages):
+        assert state_after(*order).severity is MINOR
+
+
+def test_repeat_costs_a_write_once_a_window():
+    state = state_after(firing(1))
+    assert alert_states.merge(state, firing(5), WINDOW) == (state, "unchanged")
+    assert alert_states.merge(state, firing(6.1), WINDOW)[1] == "changed"
+
+
+class TestSeveralSenders:
+    """An HA pair of Prometheus servers, or two clusters, that share a fingerprint."""
+
+    def test_newer_start_replaces_an_older_one_of_one_sender(self):
+        """Alertmanager sends no resolution if an alert resolves and fires again between two flushes."""
+        assert not fires_in_any_order(firing(1), firing(10, starts=9), resolved(12, starts=9))
+
+    def test_other_origin_still_fires(self):
+        """Two clusters: one resolves, the other still fires."""
+        a = firing(1, origin="a")
+        b = [firing(2, starts=1.5, origin="b"), resolved(10, starts=1.5, origin="b")]
+        assert fires_in_any_order(a, *b)
+        assert not fires_in_any_order(a, *b, resolved(20, origin="a"))
+
+    def test_other_origin_may_resolve_the_same_start(self):
+        """A peer of an Alertmanager cluster takes over, and tells of the end."""
+        assert not fires(firing(1, origin="am-0"), resolved(9, origin="am-1"))
+
+    def test_start_that_is_repeated_beside_a_newer_one_still_fires(self):
+        """Two senders that can't be told apart, each repeating its own start."""
+        both = [firing(1), firing(3, starts=2), firing(9), resolved(12, starts=2)]
+        assert fires(*both)
+        assert not fires(*both, resolved(13))
+
+    def test_late_message_of_a_replaced_start_is_ignored(self):
+        state = state_after(firing(1), firing(10, starts=9), resolved(12, starts=9))
+        assert alert_states.merge(state, firing(13), WINDOW) == (state, "ignored")
+
+    def test_no_more_instances_than_are_bounded(self):
+        state = state_after(*(firing(n, starts=n, origin=f"o{n}") for n in range(1, 20)))
+        assert len(state.others) == alert_states.MAX_INSTANCES - 1
+
+
+class TestClocks:
+    """Senders whose clocks are wrong."""
+
+    def test_start_in_the_future_does_not_outlive_its_resolution(self):
+        ahead = {"starts": 60}
+        assert not fires_in_any_order(firing(1, **ahead), resolved(10, ends=70, **ahead))
+
+    def test_clock_that_is_set_back_does_not_hide_the_next_start(self):
+        """An hour ahead, then right: the next start is older by the sender's clock, and newer by receipt."""
+        assert fires(firing(1, starts=60), resolved(10, starts=60, ends=70), firing(20, starts=19))
+
+    def test_end_in_the_future_is_cut_to_its_receipt(self):
+        assert state_after(firing(1), resolved(10, ends=70)).ends_at == at(10)
+
+    @pytest.mark.parametrize("behind", [5, 60, 600])
+    def test_clock_that_is_behind_changes_nothing(self, behind):
+        old = {"starts": -behind}
+        assert fires(firing(1, **old))
+        assert not fires(firing(1, **old), resolved(10, ends=10 - behind, **old))
+        again = [firing(1, **old), resolved(10, ends=10 - behind, **old), firing(16, **old)]
+        assert fires(*again)
+        assert not fires(*again, resolved(20, ends=20 - behind, **old))
+
+
+class TestExpiry:
+    """Alerts that end unless they are repeated."""
+
+    def test_expired_alert_fires_at_once_when_it_goes_on(self):
+        state = alert_states.expire(state_after(firing(1, ends=5)), at(5))
+        assert state.resolved
+        assert state.expired
+        assert not alert_states.merge(state, firing(6, ends=10), WINDOW)[0].resolved
+        assert alert_states.merge(state, firing(6, ends=5), WINDOW)[0] is state
+
+    def test_each_instance_expires_by_itself(self):
+        state = state_after(firing(1, ends=5, origin="a"), firing(2, starts=1, ends=9, origin="b"))
+        later = alert_states.expire(state, at(6))
+        assert not later.resolved
+        assert alert_states.expire(later, at(9)).resolved
+        assert alert_states.expire(state, at(4)) is state
+
+
+class Said(NamedTuple):
+    """One message of the property test: a slot of 20 minutes, a status, a start, and an origin."""
+
+    slot: int
+    is_resolved: bool
+    start: int
+    is_late: bool
+
+    @property
+    def received(self) -> int:
+        return self.slot * 20 + (2 if self.is_late else 0)
+
+    def message(self) -> alert_states.AlertState:
+        make = resolved if self.is_resolved else firing
+        return make(self.received, starts=self.start - 100)
+
+
+said = st.builds(Said, st.integers(1, 6), st.booleans(), st.just(1), st.booleans())
+
+
+def oracle(messages: list[Said]) -> bool:
+    """Whether an alert with one start fires: its last message counts, and a late one doesn't contradict.
+
+    It reads the messages in the order of their receipt, with whole knowledge, and knows nothing of merging.
+    """
+    ends = [one.received for one in messages if one.is_resolved]
+    last_end = max(ends, default=None)
+    last_firing = max((one.received for one in messages if not one.is_resolved), default=None)
+    if last_firing is None:
+        return False
+    return last_end is None or last_firing > last_end + WINDOW // MINUTE
+
+
+@given(st.lists(said, min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_order_and_repetition_don_t_decide(messages, order):
+    shuffled = [*messages, *messages[:2]]
+    order.shuffle(shuffled)
+    assert fires(*(one.message() for one in messages)) == oracle(messages)
+    assert fires(*(one.message() for one in shuffled)) == oracle(messages)
+
+
+replicas = st.lists(st.tuples(st.integers(1, 6), st.booleans(), st.sampled_from("ab")), min_size=1, max_size=6)
+
+
+@given(replicas, st.randoms(use_true_random=False))
+def test_fires_while_any_replica_does(messages, order):
+    """Each replica has its own origin and its own start; a late delivery of one is none of the other's business."""
+    starts = {"a": -100, "b": -90}
+    made = [
+        (resolved if is_resolved else firing)(slot * 20 + ord(origin) - 97, starts=starts[origin], origin=origin)
+        for slot, is_resolved, origin in messages
+    ]
+    wanted = any(
+        oracle([Said(slot, is_resolved, 0, False) for slot, is_resolved, one in messages if one == origin])
+        for origin in "ab"
+    )
+    assert fires(*made) == wanted
+    order.shuffle(made)
+    assert fires(*made) == wanted

@@ -1,0 +1,220 @@
+"""An incident follows what all of its firing alerts ask for, in whatever order they arrive."""
+
+import itertools
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.domain import alert, decision, fold, incident, severity, silence, timing
+
+SECOND = 1_000_000
+START = 1_700_000_000 * SECOND
+MINOR, CRITICAL = severity.Severity.MINOR, severity.Severity.CRITICAL
+
+
+def response(rule: str, *at: str, follows: bool = False, **seconds: int) -> decision.Response:
+    durations = {name: value * SECOND for name, value in seconds.items()}
+    targets = tuple(decision.Target(name, {"title": rule}) for name in at)
+    return decision.Response(
+        rule, f"f:{rule}", "v1", targets, timing=decision.Timing(**durations), follows_severity=follows
+    )
+
+
+TICKETS = response("tickets", "tickets")
+PAGES = response("pages", "pager")
+
+
+class Life:
+    """One incident, silences, and a clock that counts seconds from ``START``."""
+
+    def __init__(self) -> None:
+        self.incident = incident.Incident(key="k")
+        self.now = START
+        self.silences: list[silence.Silence] = []
+        self._episodes = (f"e{number}" for number in itertools.count(1))
+
+    def hears(self, one: alert.Alert, level=MINOR, asks=TICKETS) -> "Life":
+        routed = decision.Routed(one, decision.Decision("k", level, asks), self.now)
+        episode = next(self._episodes)
+        self.incident = fold.fold(self.incident, [routed], now=self.now, episode=episode, muting=self._muting)
+        return self
+
+    def _muting(self, routed: decision.Routed, now: int) -> silence.Mute | None:
+        return silence.Silencer(self.silences).mute(routed.alert, now)
+
+    def fires(self, name="a", level=MINOR, asks=TICKETS, **more) -> "Life":
+        one = alert.Alert("am", name, "firing", START - SECOND, 0, title=f"{name} is {level.word}", **more)
+        return self.hears(one, level, asks)
+
+    def resolves(self, name="a") -> "Life":
+        return self.hears(alert.Alert("am", name, "resolved", START - SECOND, self.now))
+
+    def after(self, seconds: float) -> "Life":
+        end = self.now + int(seconds * SECOND)
+        while 0 < (due := timing.due(self.incident)) <= end:
+            self.now = max(self.now, due)
+            episode = next(self._episodes)
+            heard = fold.apply_muting(self.incident, self._muting, now=self.now, episode=episode)
+            self.incident = timing.settle(heard, now=self.now, episode=episode)
+        self.now = end
+        return self
+
+    @property
+    def at(self) -> list[str]:
+        if self.incident.status != "open":
+            return []
+        return sorted(target.destination for target in self.incident.response.targets)
+
+
+def test_alert_that_escalates_adds_the_pager():
+    life = Life().fires().after(300)
+    assert life.at == ["tickets"]
+    life.fires(level=CRITICAL, asks=PAGES)
+    assert (life.at, life.incident.generation, life.incident.severity) == (["pager", "tickets"], 1, CRITICAL)
+    assert life.incident.opening_alert.title == "a is critical"
+
+
+def test_alert_that_joins_adds_the_pager_in_either_order():
+    both = response("both", "tickets", "pager")
+    warning_first = Life().fires("a").after(300).fires("b", CRITICAL, both)
+    critical_first = Life().fires("b", CRITICAL, both).after(300).fires("a")
+    assert warning_first.at == critical_first.at == ["pager", "tickets"]
+
+
+def test_destinations_stay_until_the_incident_ends():
+    life = Life().fires("a").fires("b", CRITICAL, PAGES).after(60).resolves("b")
+    assert life.at == ["pager", "tickets"]
+    assert life.resolves("a").incident.status == "closed"
+
+
+def test_next_episode_begins_without_the_destinations_of_the_last():
+    life = Life().fires("a").fires("b", CRITICAL, PAGES).resolves("a").resolves("b").after(600).fires("a")
+    assert (life.incident.generation, life.at) == (2, ["tickets"])
+
+
+def test_pending_incident_opens_at_the_earliest_time_asked_for():
+    slow, fast = response("slow", "tickets", hold=600), response("fast", "pager", hold=60)
+    life = Life().fires("a", asks=slow).after(300).fires("b", CRITICAL, fast).after(59)
+    assert life.incident.status == "pending"
+    life.after(1)
+    assert (life.at, life.incident.opened_at) == (["pager"], START + 360 * SECOND)
+    assert life.after(240).at == ["pager", "tickets"]
+
+
+def test_alert_without_hold_opens_a_pending_incident_at_once():
+    life = Life().fires("a", asks=response("slow", "tickets", hold=600)).after(10).fires("b", asks=PAGES)
+    assert life.at == ["pager"]
+
+
+def test_hold_of_an_escalation_counts_from_the_escalation():
+    held = response("pages", "pager", hold=120)
+    life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(119)
+    assert life.at == ["tickets"]
+    assert life.after(1).at == ["pager", "tickets"]
+
+
+def test_escalation_that_goes_back_within_its_hold_adds_nothing():
+    held = response("pages", "pager", hold=120)
+    life = Life().fires().after(300).fires(level=CRITICAL, asks=held).after(60).fires()
+    assert life.after(600).at == ["tickets"]
+
+
+def test_escalation_that_is_muted_adds_nothing_until_the_silence_ends():
+    life = Life().fires()
+    life.silences = [silence.Silence("s", (silence.matcher("severity=critical"),), START, START + 600 * SECOND, "ann")]
+    life.fires(level=CRITICAL, asks=PAGES, severity="critical")
+    assert (life.at, life.incident.firing, list(life.incident.muted)) == (["tickets"], ["am/a"], ["am/a"])
+    assert life.after(599).at == ["tickets"]
+    assert life.after(1).at == ["pager", "tickets"]
+
+
+def test_worst_alert_gives_the_texts_in_either_order():
+    for order in (("a", "b"), ("b", "a")):
+        life = Life()
+        for name in order:
+            life.fires(name, *((CRITICAL, PAGES) if name == "b" else (MINOR, TICKETS)))
+        assert (life.incident.response.rule, life.incident.opening_alert.fingerprint) == ("pages", "b")
+
+
+def test_texts_stay_when_a_rule_edit_changes_them():
+    """An edit adds destinations to an open incident; what is said there stays."""
+    edited = msgspec.structs.replace(TICKETS, version="v2", targets=(*TICKETS.targets, decision.Target("page")))
+    life = Life().fires().after(60).fires(asks=edited)
+    assert life.at == ["page", "tickets"]
+    assert life.incident.response.version == "v1"
+
+
+def test_severity_that_is_followed_falls_with_the_same_start():
+    follow = response("follow", "pager", follows=True)
+    life = Life().fires(level=CRITICAL, asks=follow).after(60).fires(level=MINOR, asks=follow)
+    assert life.incident.severity is MINOR
+    assert life.incident.opening_alert.title == "a is minor"
+    assert life.fires(level=CRITICAL, asks=follow).incident.severity is CRITICAL
+
+
+def test_test_alert_neither_leads_nor_adds_to_a_real_incident():
+    life = Life().fires("a").fires("b", CRITICAL, PAGES, labels={"test": "true"})
+    assert (life.at, life.incident.opening_alert.fingerprint) == (["tickets"], "a")
+    life = Life().fires("b", CRITICAL, PAGES, labels={"test": "true"}).fires("a")
+    assert (life.at, life.incident.opening_alert.fingerprint) == (["tickets"], "a")
+
+
+def test_incident_of_an_earlier_version_is_followed():
+    """A document without asks has those of its only response."""
+    opened = Life().fires().incident
+    life = Life()
+    life.incident = msgspec.structs.replace(opened, asks=())
+    assert life.fires("b", CRITICAL, PAGES).at == ["pager", "tickets"]
+    life = Life().fires(asks=response("slow", "tickets", hold=60))
+    life.incident = msgspec.structs.replace(life.incident, asks=())
+    assert life.after(60).at == ["tickets"]
+
+
+def test_stale_alert_asks_for_nothing():
+    stale = response("pages", "pager", hold=120, stale_after=60)
+    life = Life().fires("a").fires("b", CRITICAL, stale).after(600)
+    assert (life.at, life.incident.firing) == (["tickets"], ["am/a"])
+    assert timing.due(life.incident) == 0
+
+
+class Firing(NamedTuple):
+    """A firing alert of the permutation test."""
+
+    name: str
+    level: severity.Severity
+    asks: decision.Response
+
+
+ASKS = [
+    TICKETS,
+    PAGES,
+    response("held", "page", hold=60),
+    response("slow", "tickets", "chat", hold=120),
+    response("both", "tickets", "pager"),
+]
+firings = st.lists(
+    st.builds(Firing, st.sampled_from("abc"), st.sampled_from([MINOR, CRITICAL]), st.sampled_from(ASKS)),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda one: one.name,
+)
+
+
+@pytest.mark.parametrize("later", [0, 60, 120])
+@given(firings)
+def test_order_of_arrival_does_not_change_who_is_notified(later, alerts):
+    outcomes = set()
+    for order in itertools.permutations(alerts):
+        life = Life()
+        for one in order:
+            life.fires(*one)
+        life.after(later)
+        texts = life.incident.response.rule if life.incident.status == "open" else ""
+        outcomes.add((tuple(life.at), life.incident.severity if life.at else None, texts))
+    assert len(outcomes) == 1
+    ((at, _, _),) = outcomes
+    due = [one.asks for one in alerts if one.asks.timing.hold <= later * SECOND]
+    assert set(at) == {target.destination for asks in due for target in asks.targets}
