@@ -7,12 +7,17 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 
 from router.store import client, embedded
 
 pytest_plugins = ["tests.programs"]
+
+# How long an example takes says nothing on a machine that does other things as well.
+hypothesis.settings.register_profile("router", deadline=None)
+hypothesis.settings.load_profile("router")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -133,11 +133,11 @@ class Stage:
         response: decision.Response | None = None,
     ) -> None:
         decided = decision.Decision(key, level, response or rule())
-        packed = delivery.pack("d1", "am", 1, [(one, decided) for one in alerts])
+        packed = delivery.pack("d1", "am", 0, [(one, decided) for one in alerts])
         await self.inbox.accept(packed, b"{}")
 
     async def deliver_decided(self, one: alert.Alert, decided: decision.Decision) -> None:
-        await self.inbox.accept(delivery.pack("d1", "am", 1, [(one, decided)]), b"{}")
+        await self.inbox.accept(delivery.pack("d1", "am", 0, [(one, decided)]), b"{}")
 
     async def fold(self) -> None:
         await self.reader.prepare()
