@@ -191,6 +191,8 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
     outcome = root.add(f"[bold]{_shown(one.get('severity', ''))}[/] incident {_shown(one.get('incident_key', ''))}")
     if one["timing"]:
         outcome.add(", ".join(f"{key} {value}" for key, value in one["timing"].items()))
+    if one.get("why"):
+        outcome.add(f"[yellow]warning:[/] {_shown(one['why'])}")
     _muting(outcome, one)
     posts = msgspec.convert(one.get("posts", []), list[explaining.Post])
     if not posts:

@@ -15,6 +15,7 @@ Code = Literal[
     "value_truncated",  # A text of the alert is longer than is kept.
     "time_unreadable",  # A time could not be read; the time of receipt stands in.
     "field_ignored",  # An optional field could not be read; the alert is processed without it.
+    "group_empty",  # The alert has none of the fields that its rule groups by; it joins all others without them.
 ]
 
 MOST_OF_A_CODE = 20  # Notices of one code in one delivery; one more notice counts the rest.

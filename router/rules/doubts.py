@@ -40,6 +40,7 @@ def of(rules: Sequence[model.Rule], world: Known) -> Iterator[Doubt]:
         )
     for rule in rules:
         yield from _breadth(rule)
+        yield from _empty_groups(rule)
         yield from _expressions(rule)
         yield from _sources(rule, world.sources)
         yield from _labels(rule, world.labels)
@@ -49,7 +50,27 @@ def _breadth(rule: model.Rule) -> Iterator[Doubt]:
     """A rule that takes nearly everything and does not group makes one incident of it all."""
     narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
     if rule.targets and not narrow and not rule.shared.group_by and rule.beside == groups.NOTHING:
-        yield Doubt(rule, "makes one incident of everything that it matches: say with group_by what belongs together")
+        yield Doubt(
+            rule,
+            "makes one incident of everything that it matches: say with group_by what belongs together; "
+            "fingerprint makes one incident for each alert",
+        )
+
+
+def _empty_groups(rule: model.Rule) -> Iterator[Doubt]:
+    """A rule that takes nearly everything makes one incident of all alerts that have none of its group's fields."""
+    narrow = [field for field, _ in rule.conditions if field.name not in _BROAD]
+    told_apart = [field for field in rule.shared.group_by or () if field.name != "source"]
+    if not rule.targets or narrow or rule.beside != groups.NOTHING or not told_apart:
+        return
+    if all(field.part and field.key not in rule.shared.labels for field in told_apart):
+        names = ", ".join(field.name for field in told_apart)
+        yield Doubt(
+            rule,
+            f"alerts that have none of {names} become one incident: ask for one of them with exists: true, and "
+            "group by fingerprint in a rule for the others",
+            ("group_by",),
+        )
 
 
 def _expressions(rule: model.Rule) -> Iterator[Doubt]:

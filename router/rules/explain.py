@@ -13,7 +13,7 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import identity
 from router.domain import severity as severities
-from router.rules import groups, model, ruleset, saying, template
+from router.rules import grouping, groups, model, ruleset, saying, template
 
 _EPISODE = "0" * 32  # Stands for the random id that the incident would get.
 
@@ -61,7 +61,8 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why an alert means what it does. ``not_reached`` counts the rules behind the one that ended the search.
 
     The alert is muted while an incident or an inhibition of one of the keys ``muted_while`` fires, and during
-    ``mute_windows``. While it fires, it mutes others by the keys ``inhibits``.
+    ``mute_windows``. While it fires, it mutes others by the keys ``inhibits``. ``why`` says what is unusual about the
+    decision: the alert has none of the fields that its rule groups by.
     """
 
     alert: alerts.Alert
@@ -77,6 +78,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     muted_while: tuple[str, ...] = ()
     mute_windows: tuple[decisions.MuteWindow, ...] = ()
     inhibits: tuple[str, ...] = ()
+    why: str = ""
 
 
 def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Iterable[str] = ()) -> Explanation:
@@ -106,6 +108,7 @@ def explain(rules: ruleset.RuleSet, alert: alerts.Alert, now: int, public: Itera
         muted_while=decision.while_open,
         mute_windows=decision.mute_windows,
         inhibits=decision.inhibits,
+        why=grouping.why(decision),
     )
 
 

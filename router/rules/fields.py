@@ -14,6 +14,7 @@ PLAIN = {
     "title": "the alert's title",
     "source": "the name of the source that it came from",
     "severity": "the sender's own word for how bad it is",
+    "fingerprint": "the alert's identity: the sender's deduplication key, or a hash of its labels",
 }
 """The fields that every alert has, with what they are."""
 

@@ -1,4 +1,4 @@
-"""Finds rule files: those of a folder in the order of their names, then those of its subfolders, each the same way.
+"""Finds rule files. Files and subfolders of a folder are read in one order, that of their names.
 
 A file ``folder.yaml`` says what holds for its folder and all below: defaults, lists, times. It may let it stand apart.
 """
@@ -40,6 +40,11 @@ def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = froze
     ``apart`` are folders that stood apart when they could last be read: a broken ``folder.yaml`` does not change that.
     """
     return list(_read(top, Path(), "", found, apart))
+
+
+def order(name: str) -> tuple[str, ...]:
+    """The sort key of a rule file by its path below the top: files and folders sort together, each by its name."""
+    return tuple(name.split("/"))
 
 
 def version(folders: list[Folder]) -> str:

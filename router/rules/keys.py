@@ -1,9 +1,12 @@
 """Incident keys: the rule's name and the values of the fields that it groups by, so that two never look the same.
 
 ``checkout-down{labels.service="checkout",labels.region="eu"}``; quotes, backslashes and control characters in a
-value are escaped as in JSON. Without ``group_by`` the key is the rule's name alone.
+value are escaped as in JSON. Without ``group_by`` the key is the rule's name alone. A fingerprint is unique within its
+source only, so ``group_by: [fingerprint]`` puts the source's name before it: ``rest{fingerprint="pagerduty/disk"}``.
 """
 
+import itertools
+import operator
 from collections.abc import Callable
 from json import encoder
 
@@ -47,14 +50,30 @@ def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
     found: dict[fields.Field, str | fields.Field] = {
         field: next(iter(condition.values))
         for field, condition in rule.conditions
-        if condition.values is not None and len(condition.values) == 1
+        if condition.values is not None and len(condition.values) == 1 and field.name != "fingerprint"
     }
     # What a rule sets stands over what the sender sent.
     return found | {fields.parse(f"labels.{name}"): value for name, value in rule.shared.labels.items()}
 
 
+def is_ungrouped(key: str) -> bool:
+    """Whether a rule groups by fields and the alert has none of them, so that it joins all others without them.
+
+    The name of the source alone doesn't tell alerts apart.
+    """
+    if '=""' not in key:
+        return False
+    # Quotes within values are escaped, so =" stands only between a field and its value.
+    parts = key.split('="')
+    return all(
+        value.startswith('"') or before.endswith(("{source", '",source')) for before, value in itertools.pairwise(parts)
+    )
+
+
 def _reader(value: str | fields.Field) -> fields.Reader:
-    return (lambda _: value) if isinstance(value, str) else value.reader()
+    if isinstance(value, str):
+        return lambda _: value
+    return operator.attrgetter("identity") if value.name == "fingerprint" else value.reader()
 
 
 def _group(group_by: tuple[fields.Field, ...], readers: list[fields.Reader]) -> Group:

@@ -1,13 +1,15 @@
 """Loads a folder of rule files whole or not at all, but for subfolders that stand apart: each of those alone."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from router.documents import load as documents
 from router.documents import problem as problems
-from router.rules import folders, heading, inherited, known, model, part, reading, ruleset
+from router.rules import folders, heading, implied, inherited, known, model, part, reading, ruleset
+
+_NAMED = 3  # Earlier rules that are named; further ones are counted.
 
 
 class Refused(Exception):
@@ -19,7 +21,7 @@ class Refused(Exception):
 
 
 class Good(NamedTuple):
-    """What a folder that stands apart amounted to when it was last right: its rules by folder, and their version."""
+    """What a folder that stands apart amounted to when it was last right: its rules by file, and their version."""
 
     rules: Mapping[str, tuple[model.Rule, ...]]
     version: str
@@ -58,6 +60,7 @@ def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str
     found: list[problems.Problem] = []
     read = folders.read(folder, found, frozenset(last))
     units = _units(read, destinations)
+    _check_order(read, units)
     shared = [*found, *units[""].problems]
     if shared:
         raise Refused([*shared, *(problem for name, unit in units.items() if name for problem in unit.problems)])
@@ -69,7 +72,8 @@ def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str
         else Good(unit.rules, folders.version([one for one in read if one.unit == name]))
         for name, unit in units.items()
     }
-    rules = [rule for one in read for rule in good[one.unit].rules.get(one.name, ())]
+    by_file = {name: rules for one in good.values() for name, rules in one.rules.items()}
+    rules = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
     version = good[""].version if len(good) == 1 else folders.joined([good[name].version for name in sorted(good)])
     return Loaded(ruleset.RuleSet(rules, version), refused, {name: one for name, one in good.items() if name})
 
@@ -95,7 +99,8 @@ def from_document(
 
 def files(folder: Path, found: list[problems.Problem]) -> list[documents.Document]:
     """The rule files in their order; what is wrong with the folder is added to the problems found."""
-    return [document for one in folders.read(folder, found) for document in one.files]
+    read = [document for one in folders.read(folder, found) for document in one.files]
+    return sorted(read, key=lambda document: folders.order(document.name))
 
 
 @dataclass
@@ -117,14 +122,51 @@ def _units(read: list[folders.Folder], destinations: known.Destinations) -> dict
         reader = reading.Reader(destinations, places)
         if one.heading is not None:
             reader.take_inhibitions(part.Part(one.heading, (), reader.problems), one.heading.data)
-        made = [rule for document in one.files for rule in reader.read(document, inherits[one.name][0])]
+        for document in one.files:
+            unit.rules[document.name] = tuple(reader.read(document, inherits[one.name][0]))
         readers.append((unit, reader))
         unit.problems += inherits[one.name][1]
-        unit.rules[one.name] = tuple(made)
     for unit, reader in readers:
         reader.check_names()
         unit.problems += reader.problems
     return units
+
+
+def _check_order(read: list[folders.Folder], units: Mapping[str, _Unit]) -> None:
+    """Report each file of which no rule can match, since earlier rules take all its alerts."""
+    unit_of = {name: unit for unit, one in units.items() for name in one.rules}
+    by_file = {name: units[unit].rules[name] for name, unit in unit_of.items()}
+    file_of = {rule.name: name for name, rules in by_file.items() for rule in rules}
+    ordered = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
+    before = {rule.name: earlier for rule, earlier in implied.unreachable(ordered)}
+    documents_of = {document.name: document for one in read for document in one.files}
+    for name, rules in by_file.items():
+        if not rules or not all(rule.name in before for rule in rules):
+            continue
+        earlier = list({before[rule.name].name: before[rule.name] for rule in rules}.values())
+        # A folder that stands apart must not keep the others from being loaded, so it is at fault here.
+        apart = next((rule for rule in earlier if unit_of[file_of[rule.name]] not in {"", unit_of[name]}), None)
+        if apart is None:
+            units[unit_of[name]].problems.append(_unreachable(documents_of[name], earlier))
+        else:
+            place = file_of[apart.name]
+            message = f'rule "{apart.name}" takes every alert of {name}, so that no rule of that file can match'
+            at = ("rules", _position(apart, by_file[place]))
+            units[unit_of[place]].problems.append(documents_of[place].problem(message, at))
+
+
+def _position(rule: model.Rule, rules: Sequence[model.Rule]) -> int:
+    return next(index for index, one in enumerate(rules) if one is rule)
+
+
+def _unreachable(document: documents.Document, earlier: list[model.Rule]) -> problems.Problem:
+    elsewhere = ", ".join(f'"{rule.name}" at {rule.place}' for rule in earlier[:_NAMED])
+    more = f" and {len(earlier) - _NAMED} more" if len(earlier) > _NAMED else ""
+    return document.problem(
+        f"no rule of this file can match, since earlier rules take all its alerts: {elsewhere}{more}; files and "
+        "folders are read together in the order of their names",
+        ("rules", 0),
+    )
 
 
 def _headings(

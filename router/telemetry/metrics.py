@@ -39,7 +39,7 @@ truncated_alerts = prometheus_client.Counter(
 notices = prometheus_client.Counter(
     "incident_router_notices_total",
     "What was cut, replaced, or ignored in accepted alerts, by source and code (alerts_truncated, labels_truncated, "
-    "value_truncated, time_unreadable, field_ignored).",
+    "value_truncated, time_unreadable, field_ignored, group_empty).",
     ["source", "code"],
     registry=REGISTRY,
 )

@@ -7,10 +7,14 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 from urllib import parse
 
+import msgspec
+
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import identity
+from router.domain import notices as noticing
+from router.rules import grouping
 from router.sources import base, calls, prometheus, registry, sns
 from router.store import errors
 from router.telemetry import log, tracing
@@ -209,12 +213,17 @@ class Door:
             ignored=ignored,
             milliseconds=(self._clock() - one.now) / 1000,
             **({"trace": trace} if trace else {}),
+            **({"notices": sum(notice.count for notice in delivery.notices)} if delivery.notices else {}),
         )
 
     def _decide(self, one: _Request) -> tuple[base.Parsed, list[tuple[alerts.Alert, decisions.Decision]]]:
         parsed = one.desk.read(one.body, one.headers, one.now, self._limits, self.labels_named)
         decide = self.decide
-        return parsed, [(alert, decide(alert, one.now)) for alert in parsed.alerts]
+        routed = [(alert, decide(alert, one.now)) for alert in parsed.alerts]
+        found = grouping.notices(routed)
+        if found:
+            parsed = msgspec.structs.replace(parsed, notices=noticing.bounded([*parsed.notices, *found]))
+        return parsed, routed
 
     async def _set_aside(self, one: _Request, body: bytes, problem: str) -> str:
         """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""

@@ -104,7 +104,7 @@ def test_a_rule_that_takes_everything_into_one_incident_is_doubted(build):
     assert said in doubted(build, {"open": OPEN})[0][1]
     assert said in doubted(build, {"when": {"source": "json", "severity": "page"}, "open": OPEN})[0][1]
     for fine in (
-        {"open": OPEN, "group_by": ["labels.service"]},
+        {"open": OPEN, "group_by": ["fingerprint"]},
         {"when": {"labels.a": "1"}, "open": OPEN},
         {"open": []},
         {"open": OPEN, "expr": "alert.title == 'x'", "when": {"title": {"matches": "x"}}},
@@ -158,3 +158,15 @@ def test_warnings_have_places_and_errors_hide_them(folder, destinations):
     assert (report.count("error"), report.count("warning")) == (0, 2)
     (path / "b.yaml").write_text("rules: 5")
     assert check.check(path, destinations, WORLD).count("warning") == 0
+
+
+def test_broad_rule_whose_group_can_be_empty_is_doubted(build):
+    said = "alerts that have none of labels.a, annotations.b become one incident"
+    assert said in doubted(build, {"open": OPEN, "group_by": ["source", "labels.a", "annotations.b"]})[0][1]
+    for fine in (
+        {"open": OPEN, "group_by": ["labels.a", "fingerprint"]},
+        {"open": OPEN, "group_by": ["labels.a"], "when": {"labels.a": {"exists": True}}},
+        {"open": OPEN, "group_by": ["labels.a"], "labels": {"a": "x"}},
+        {"open": [], "group_by": ["labels.a"]},
+    ):
+        assert doubted(build, fine) == []

@@ -54,7 +54,7 @@ def test_a_slow_checkout_waits_for_a_person(ruleset, make_alert):
         ({"service": "api-orders", "region": "Europe", "error_rate": "0.5"}, {}, "api-errors"),
         ({"alertname": "CertificateExpires", "days_left": "20"}, {}, "certificate-expires"),
         ({"service": "search", "alertname": "SearchIndexStale"}, {}, "search-index-stale"),
-        ({"service": "search", "alertname": "Other"}, {}, "everything-else"),
+        ({"service": "search", "alertname": "Other"}, {}, "other-named-alerts"),
         ({}, {}, "everything-else"),
     ],
 )
@@ -72,3 +72,9 @@ def test_every_text_of_every_rule_comes_to_something_for_an_alert_that_carries_n
         for target in rule.targets:
             for name, value in template.render(target.fields, template.sample()).items():
                 assert value not in {"", None} if isinstance(value, str) else True, (rule.name, name)
+
+
+def test_shipped_catch_all_merges_no_alerts_of_different_senders(ruleset, make_alert):
+    """Most kinds send neither an alert name nor a service."""
+    alerts = [make_alert({"alertname": name}, source=kind) for kind in ("a", "b") for name in ("", "Up")]
+    assert len({ruleset.decide(alert, 0).incident_key for alert in alerts}) == 4

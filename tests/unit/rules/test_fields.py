@@ -36,7 +36,7 @@ def test_a_field_reads_its_value(name, value):
         ("annotations.", '"annotations." needs a name'),
         ("status", "a resolved alert has to reach the incident that it opened"),
         ("alert.title", "Fields are: title, source, severity"),
-        ("fingerprint", "Fields are:"),
+        ("fingerprints", 'did you mean "fingerprint"?'),
         ("", "Fields are:"),
     ],
 )

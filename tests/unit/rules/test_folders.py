@@ -39,11 +39,44 @@ def told(path, destinations):
     ]
 
 
-def test_the_files_of_a_folder_come_first_and_then_its_subfolders(tree, destinations):
-    top = tree({"a/x.yaml": rule("ax"), "a/b/y.yaml": rule("aby"), "z.yaml": rule("z"), "b/x.yaml": rule("bx")})
+def test_files_and_folders_are_read_together_in_the_order_of_their_names(tree, destinations):
+    files = ["20-a/x.yaml", "20-a/05-b/y.yaml", "20-a.yaml", "10.yaml", "30-b/x.yaml", "25.yaml"]
+    top = tree({name: rule(f"r{number}") for number, name in enumerate(files)})
     loaded = load.load(top, destinations)
-    assert names(loaded) == ["z", "ax", "aby", "bx"]
-    assert [one.place for one in loaded.rules][2] == "a/b/y.yaml:1"
+    assert [one.place for one in loaded.rules] == [
+        "10.yaml:1", "20-a/05-b/y.yaml:1", "20-a/x.yaml:1", "20-a.yaml:1", "25.yaml:1", "30-b/x.yaml:1"
+    ]  # fmt: skip
+    assert [document.name for document in load.files(top, [])] == [one.place[:-2] for one in loaded.rules]
+
+
+CATCH_ALL = "rules: [{name: rest, when: {}, group_by: [fingerprint], open: [{at: on-call}]}]\n"
+DEAD = (
+    'no rule of this file can match, since earlier rules take all its alerts: "rest" at 90.yaml:1; files and '
+    "folders are read together in the order of their names"
+)
+
+
+def test_file_of_which_no_rule_can_match_is_an_error(tree, destinations):
+    top = tree({"90.yaml": CATCH_ALL, "payments/10.yaml": rule("pay"), "10.yaml": rule("first")})
+    assert told(top, destinations) == [f"payments/10.yaml:1:9: {DEAD}"]
+    top = tree({"payments/10.yaml": None, "80-payments/10.yaml": rule("pay")})
+    assert told(top, destinations) == []
+
+
+def test_file_with_one_rule_that_can_match_is_used(tree, destinations):
+    mixed = "rules:\n  - {name: a, when: {labels.a: x}, open: []}\n  - {name: b, when: {labels.b: x}, open: []}\n"
+    top = tree({"1.yaml": "rules: [{name: x, when: {labels.a: x}, open: []}]", "2.yaml": mixed})
+    (warning,) = check.check(top, destinations).problems
+    assert (warning.level, warning.line) == ("warning", 2)
+    assert 'can\'t be reached: rule "x" at 1.yaml:1 matches before it' in warning.message
+
+
+def test_folder_that_stands_apart_is_at_fault_if_it_takes_the_alerts_of_others(tree, destinations):
+    top = tree({"a/folder.yaml": "isolate: true\n", "a/1.yaml": CATCH_ALL, "b.yaml": rule("b")})
+    loaded = load.load_apart(top, destinations)
+    assert names(loaded.rules) == ["b"]
+    (problem,) = loaded.refused["a"]
+    assert problem.message == 'rule "rest" takes every alert of b.yaml, so that no rule of that file can match'
 
 
 def test_a_folder_hands_down_defaults_lists_and_times(tree, destinations):
@@ -56,7 +89,7 @@ def test_a_folder_hands_down_defaults_lists_and_times(tree, destinations):
             "c.yaml": "rules: [{name: s, when: {}, open: [{at: on-call}]}]",
         }
     )
-    s, r = load.load(top, destinations).rules
+    r, s = load.load(top, destinations).rules
     assert (s.shared.owner, r.shared.owner, r.shared.runbook) == ("everybody", "team-a", "look")
     assert r.shared.severity.word == s.shared.severity.word == "major"
     assert (s.targets[0].fields, r.targets[0].fields) == ({}, {"summary": "from a"})

@@ -81,9 +81,9 @@ def test_the_version_follows_every_byte_and_every_name(folder, tmp_path, destina
             old.unlink()
         return load.load(folder(**files), destinations).version
 
-    first = version(a=ONE, b=TWO)
-    assert version(a=ONE, b=TWO) == first
-    assert len({first, version(a=ONE + "#", b=TWO), version(a=ONE, c=TWO), version(a=ONE), version(b=ONE)}) == 5
+    first = version(a=TWO, b=ONE)
+    assert version(a=TWO, b=ONE) == first
+    assert len({first, version(a=TWO + "#", b=ONE), version(a=TWO, c=ONE), version(a=ONE), version(b=ONE)}) == 5
     assert len(first) == 12
 
 

@@ -1,0 +1,47 @@
+"""A delivery whose alerts have none of the fields that their rule groups by says so."""
+
+import asyncio
+
+import httpx
+
+from router.rules import load
+from router.sources import registry
+from router.store import quarantine, stream
+from router.web import app, serve, webhooks
+from tests.integration import stage
+from tests.integration import test_large_deliveries as large
+from tests.unit.rules import conftest
+
+RULES = [{"name": "all", "when": {}, "group_by": ["labels.team"], "open": []}]
+
+
+def test_alert_with_an_empty_group_is_accepted_with_a_notice(with_redis):
+    decide = load.build(RULES, conftest.DESTINATIONS).decide
+
+    async def main(connection) -> None:
+        door = webhooks.Door(
+            {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
+            decide,
+            inbox=stream.Inbox(connection),
+            quarantine=quarantine.Quarantine(connection),
+            clock=lambda: large.NOW,
+            randomness=stage.NoJitter(),
+        )
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, port.set_result))
+        try:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}", timeout=60) as http:
+                body = large.body(large.alert(1), large.alert(2, team="shop"))
+                answer = await http.post("/v1/webhooks/am", content=body)
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+        assert answer.status_code == 202
+        (notice,) = answer.json()["notices"]
+        assert (notice["code"], notice["fingerprint"]) == ("group_empty", f"{1:016x}")
+        assert [one["incident_key"] for one in answer.json()["alerts"]] == [
+            'all{labels.team=""}',
+            'all{labels.team="shop"}',
+        ]
+
+    with_redis(main)
