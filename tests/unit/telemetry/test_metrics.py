@@ -32,7 +32,6 @@ LABELS = {
     "incident_router_storms": (),
     "incident_router_circuit_open": ("destination",),
     "incident_router_duplicates_ended": ("destination",),
-    "incident_router_not_found": ("destination",),
     "incident_router_archive_bytes": (),
     "incident_router_rules": (),
     "incident_router_rules_info": ("version",),
