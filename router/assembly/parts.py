@@ -176,6 +176,7 @@ def worker(
             muting=silenced,
             storms=reporting.storms(settings, connection),
             accounts=accounts.Accounts(connection),
+            oldest_unfolded=lambda: stream.oldest_unfolded(connection),
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),

@@ -49,6 +49,9 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is when the
     timeline last told of an ignored late message.
 
+    ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
+    delivery of that fold was accepted (see ``ending``).
+
     Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
     than ``tombstones_since`` (0: none).
@@ -88,6 +91,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     asks: tuple[asking.Ask, ...] = ()
     held_alerts: dict[str, decisions.Routed] = {}
     ignored_at: int = 0
+    quiet_after: int = 0
 
     @property
     def still_fires(self) -> int:

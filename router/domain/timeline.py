@@ -118,6 +118,12 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
     elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
         if after.quiet_since:
             seconds = timing.patience(after) // 1_000_000
+            if after.quiet_after > before.quiet_after and not seconds:
+                text = (
+                    "Nothing fires; it ends as soon as earlier deliveries, which another worker has, say nothing else."
+                )
+                yield Event(now, "quiet", text)
+                return
             flaps = " (it goes back and forth)" if timing.flaps(after) else ""
             yield Event(now, "quiet", f"Nothing fires; it ends if that stays so for {seconds} s{flaps}.")
         else:

@@ -1,6 +1,8 @@
 """The inbox: deliveries go in by group commit at the door, and come out in batches at the worker."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
@@ -133,6 +135,7 @@ class Reader:
         self._scripts = scripts.Scripts(connection)
         self._consumer = consumer
         self._claim_from: Any = "0-0"
+        self._acknowledging: set[bytes] = set()
 
     async def prepare(self) -> None:
         """Make the consumer group where it is missing; it begins at the first entry ever accepted."""
@@ -189,8 +192,45 @@ class Reader:
             command: Any = self._connection.hdel(keys.SUSPECTS, entry.id.decode())
             await command
 
+    async def overtaken_at(self, entries: Sequence[Entry]) -> int:
+        """Return when the newest of these entries was accepted, if an earlier one has been read and not folded yet.
+
+        The time is in microseconds, by Redis' clock; 0 if no earlier one waits. An entry waits with a worker that
+        folds it now, that was killed, or whose writes were refused.
+        """
+        order = sorted((_position(entry.id), entry.id) for entry in entries)
+        first, newest = order[0], order[-1]
+        waiting = await _pending(self._connection)
+        if not waiting["pending"] or _position(waiting["min"]) > newest[0]:
+            return 0
+        names = [one["name"] for one in waiting["consumers"]]
+        pipeline = self._connection.pipeline(transaction=False)
+        for name in names:
+            # Of this worker's own, those that it acknowledges at the moment are folded.
+            own = name == self._consumer.encode()
+            before, most = (first[1], len(self._acknowledging) + 1) if own else (newest[1], 1)
+            pipeline.xpending_range(keys.INBOX, keys.GROUP, "-", b"(" + before, most, consumername=name)
+        async with client.failures():
+            answers = await pipeline.execute()
+        earlier = {one["message_id"] for answer in answers for one in answer} - self._acknowledging
+        return newest[0][0] * 1000 if earlier else 0
+
+    @contextlib.contextmanager
+    def acknowledging(self, entries: Sequence[Entry]) -> Iterator[None]:
+        """Mark entries as folded and committed for the length of the block, in which they are acknowledged."""
+        identities = {entry.id for entry in entries}
+        self._acknowledging |= identities
+        try:
+            yield
+        finally:
+            self._acknowledging -= identities
+
     async def done(self, entries: list[Entry]) -> None:
         """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
+        with self.acknowledging(entries):
+            await self._done(entries)
+
+    async def _done(self, entries: list[Entry]) -> None:
         identities = [entry.id for entry in entries]
         async with client.failures():
             if self._archives:
@@ -224,6 +264,29 @@ def _entries(answer: Any) -> list[Entry]:
 
 def _entry(identity: bytes, fields: dict[bytes, bytes]) -> Entry:
     return Entry(identity, fields[b"h"], sum(map(len, fields.values())))
+
+
+def _position(identity: bytes | str) -> tuple[int, int]:
+    """An entry's id as numbers: the milliseconds at which it was accepted, and a counter within them."""
+    moment, _, number = (identity.decode() if isinstance(identity, bytes) else identity).partition("-")
+    return int(moment), int(number)
+
+
+async def _pending(connection: "redis.asyncio.Redis") -> Any:
+    """How many entries have been read and not acknowledged, the first of them, and by whom."""
+    async with client.failures():
+        try:
+            return await connection.xpending(keys.INBOX, keys.GROUP)
+        except exceptions.ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            return {"pending": 0, "min": None, "max": None, "consumers": []}
+
+
+async def oldest_unfolded(connection: "redis.asyncio.Redis") -> int:
+    """Return when the oldest entry was accepted that has been read and not folded yet, in microseconds; 0 for none."""
+    waiting = await _pending(connection)
+    return _position(waiting["min"])[0] * 1000 if waiting["pending"] else 0
 
 
 async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from router.domain import affected, fold, identity, inhibition, silence, timeline, timing
+from router.domain import affected, ending, fold, identity, inhibition, silence, timeline, timing
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
@@ -35,6 +35,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     delivery: str = ""
     trace: str = ""
     notices: tuple[noticing.Notice, ...] = ()
+    overtaken_at: int = 0  # See ``domain.ending``.
 
 
 class Triage:
@@ -73,7 +74,7 @@ class Triage:
         """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
-            await self._fold_all(arrivals)
+            await self._fold_all(await self._overtaking(arrivals, readable))
         return readable
 
     async def handle_again(self, entries: list[stream.Entry]) -> None:
@@ -128,6 +129,14 @@ class Triage:
                 ]
         return arrivals, readable
 
+    async def _overtaking(self, arrivals: list[Arrival], entries: list[stream.Entry]) -> list[Arrival]:
+        """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
+        if not any(arrival.routed.alert.status == "resolved" for arrival in arrivals):
+            return arrivals
+        if overtaken_at := await self._reader.overtaken_at(entries):
+            return [msgspec.structs.replace(arrival, overtaken_at=overtaken_at) for arrival in arrivals]
+        return arrivals
+
     async def _fold_all(self, arrivals: list[Arrival]) -> None:
         """Fold and commit; what another worker changed meanwhile is read and folded again."""
         waiting = arrivals
@@ -168,6 +177,8 @@ class Triage:
         held, group = routing.held[key], routing.groups[key]
         ignored: list[decisions.Routed] = []
         after = self._fold(held, group, muting, ignored)
+        overtaken_at = max(arrival.overtaken_at for arrival in group)
+        after = ending.postponed(held.incident, after, overtaken_at, held.read_at)
         if ignored:
             routing.ignored[key] = [routed.alert.source for routed in ignored]
         events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)

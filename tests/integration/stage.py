@@ -123,6 +123,7 @@ class Stage:
             muting=self.mutes,
             storms=self.storms,
             accounts=self.accounts,
+            oldest_unfolded=lambda: stream.oldest_unfolded(connection),
         )
 
     async def deliver(

@@ -1,0 +1,148 @@
+"""Deliveries that wait with a killed worker are overtaken: later ones don't end an incident that still fires."""
+
+import pytest
+
+from router.domain import ending
+from router.store import errors, keys, stream
+from tests.integration import stage, vendor
+
+
+async def read_by_a_worker_that_dies(on: stage.Stage, consumer: str = "killed") -> None:
+    """Let another worker read what waits, and do nothing with it."""
+    reader = stream.Reader(on.connection, consumer)
+    await reader.prepare()
+    assert await reader.read(10, None)
+
+
+async def fires_and_resolves(on: stage.Stage) -> None:
+    for one in (stage.firing("b"), stage.resolved("b")):
+        await on.deliver(one)
+        await on.turn()
+
+
+async def taken_over(on: stage.Stage) -> None:
+    await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
+
+
+def test_an_incident_does_not_end_while_an_earlier_firing_delivery_waits(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing("a"))
+        await read_by_a_worker_that_dies(on)
+        await on.deliver(stage.firing("b"))
+        await on.turn()
+        await on.deliver(stage.resolved("b"))
+        await on.turn()
+        assert at.states() == ["open"]
+        before = await on.incident()
+        assert (before.status, before.firing) == ("open", [])
+
+        await taken_over(on)
+        await on.turn()
+        after = await on.incident()
+        assert (after.status, after.firing) == ("open", ["am/a"])
+        assert after.episode == before.episode
+        assert at.kinds == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_it_ends_as_soon_as_the_earlier_delivery_turns_out_to_say_nothing_of_it(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing("x"), key="another")
+        await read_by_a_worker_that_dies(on)
+        await fires_and_resolves(on)
+        assert (await on.incident()).quiet_since > 0
+        await taken_over(on)
+        await on.until_awaited(lambda: is_closed(on))
+        told = [event.what for event in await on.incidents.timeline("down")]
+        assert [what for what in told if what in {"quiet", "firing", "closed"}] == ["quiet", "closed"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+async def is_closed(on) -> bool:
+    return (await on.incident()).status == "closed"
+
+
+def test_a_later_delivery_that_waits_delays_no_end(with_redis):
+    async def play(on):
+        await on.deliver(stage.firing("b"))
+        await on.fold()
+        await on.deliver(stage.resolved("b"))
+        entries = await on.reader.read(10, None)
+        await on.deliver(stage.firing("c"))
+        await read_by_a_worker_that_dies(on)
+        await on.triage.handle(entries)
+        assert (await on.incident()).status == "closed"
+
+    stage.playing(with_redis, play)
+
+
+def test_what_is_folded_and_not_acknowledged_yet_delays_no_end(with_redis):
+    """A worker acknowledges a batch while it folds the next one."""
+
+    async def play(on):
+        await on.reader.prepare()
+        await on.deliver(stage.firing("b"))
+        first = await on.reader.read(1, None)
+        await on.triage.fold(first)
+        await on.deliver(stage.resolved("b"))
+        second = await on.reader.read(1, None)
+        with on.reader.acknowledging(first):
+            await on.triage.fold(second)
+        assert (await on.incident()).status == "closed"
+
+    stage.playing(with_redis, play)
+
+
+def test_a_delivery_that_this_worker_could_not_fold_is_waited_for(with_redis):
+    async def play(on):
+        await on.reader.prepare()
+        await on.deliver(stage.firing("a"))
+        [refused] = await on.reader.read(1, None)
+        with stage.demanding(on.connection, 9, 0.005):
+            refusing = stage.Stage(on.connection)
+        with pytest.raises(errors.Unavailable):
+            await refusing.triage.handle([refused])
+        await fires_and_resolves(on)
+        assert (await on.incident()).status == "open"
+        await on.triage.handle_again(await on.reader.own_pending(10))
+        assert (await on.incident()).firing == ["am/a"]
+
+    stage.playing(with_redis, play)
+
+
+def test_a_delivery_that_became_a_dead_letter_is_not_waited_for(with_redis):
+    async def play(on):
+        await on.deliver(stage.firing("a"))
+        await read_by_a_worker_that_dies(on)
+        await fires_and_resolves(on)
+        assert (await on.incident()).status == "open"
+        [lost] = await on.reader.take_over(10, idle_ms=0)
+        await on.reader.bury(lost, "it can't be folded")
+        await on.until_awaited(lambda: is_closed(on))
+
+    stage.playing(with_redis, play)
+
+
+def test_an_end_that_waits_is_looked_at_again_and_again_but_not_all_the_time(with_redis):
+    async def play(on):
+        await on.deliver(stage.firing("a"))
+        await read_by_a_worker_that_dies(on)
+        await fires_and_resolves(on)
+        [(_, due)] = await on.connection.zrange(keys.timers(keys.shard("down")), 0, 0, withscores=True)
+        assert due > (await on.incident()).quiet_since + ending.SHORTEST_PAUSE - 1
+
+    stage.playing(with_redis, play)
+
+
+def test_without_a_group_of_readers_nothing_waits(with_redis):
+    async def play(on):
+        assert await stream.oldest_unfolded(on.connection) == 0
+        assert await on.reader.overtaken_at([stream.Entry(b"5-0", b"", 0)]) == 0
+
+    stage.playing(with_redis, play)

@@ -1,0 +1,92 @@
+"""When an incident may end although deliveries that were accepted before wait to be folded."""
+
+import msgspec
+import pytest
+
+from router.domain import decision, ending, incident, timing
+
+NOW = 1_800_000_000_000_000
+SECOND = 1_000_000
+OVERTAKEN_AT = NOW - SECOND
+
+
+def quiet_after_fold(resolve_after: int = 0, **fields) -> tuple[incident.Incident, incident.Incident]:
+    """An open incident, and what a fold makes of it that resolves its last alert."""
+    timings = decision.Timing(resolve_after=resolve_after)
+    response = decision.Response("down", "rules/a.yaml:3", "v1", timing=timings)
+    before = incident.Incident("key", status="open", episode="e1", generation=1, response=response, **fields)
+    return before, timing.quiet(before, NOW)
+
+
+def postponed(resolve_after: int = 0, **fields) -> incident.Incident:
+    return ending.postponed(*quiet_after_fold(resolve_after, **fields), OVERTAKEN_AT, NOW)
+
+
+def test_an_incident_that_overtook_nothing_ends():
+    before, after = quiet_after_fold()
+    assert after.status == "closed"
+    assert ending.postponed(before, after, 0, NOW) is after
+
+
+def test_an_incident_that_overtook_a_delivery_goes_quiet():
+    found = postponed(closed_at=5)
+    assert (found.status, found.quiet_since, found.quiet_after, found.closed_at) == ("open", NOW, OVERTAKEN_AT, 5)
+
+
+def test_an_incident_that_is_to_stay_quiet_for_a_while_waits_as_well():
+    found = postponed(resolve_after=60 * SECOND)
+    assert (found.quiet_since, found.quiet_after) == (NOW, OVERTAKEN_AT)
+
+
+def test_a_further_fold_does_not_end_what_waits():
+    before = postponed()
+    later = ending.postponed(before, timing.quiet(before, NOW + SECOND), OVERTAKEN_AT, NOW + SECOND)
+    assert (later.status, later.quiet_since, later.quiet_after) == ("open", NOW, OVERTAKEN_AT)
+
+
+def test_a_fold_that_overtakes_nothing_any_more_ends_what_waited():
+    before = postponed()
+    assert ending.postponed(before, timing.quiet(before, NOW + SECOND), 0, NOW + SECOND).status == "closed"
+
+
+def test_a_heartbeat_that_is_heard_ends_the_incident_whatever_waits():
+    before, after = quiet_after_fold()
+    beats = msgspec.structs.replace(before.response, timing=decision.Timing(heartbeat=SECOND))
+    before = msgspec.structs.replace(before, response=beats)
+    assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
+
+
+@pytest.mark.parametrize("status", ["closed", "pending"])
+def test_only_an_open_incident_waits(status):
+    before = incident.Incident("key", status=status)
+    after = incident.Incident("key")
+    assert ending.postponed(before, after, OVERTAKEN_AT, NOW) is after
+
+
+@pytest.mark.parametrize(
+    ("unfolded_at", "later", "expected"),
+    [
+        (0, 0, False),
+        (OVERTAKEN_AT - 1, 0, True),
+        (OVERTAKEN_AT, 0, True),
+        (OVERTAKEN_AT + 1, 0, False),
+        (OVERTAKEN_AT - 1, ending.LONGEST_WAIT, True),
+        (OVERTAKEN_AT - 1, ending.LONGEST_WAIT + 1, False),
+    ],
+)
+def test_an_end_waits_for_earlier_deliveries_and_not_for_ever(unfolded_at, later, expected):
+    assert ending.waits(postponed(), unfolded_at, NOW + later) is expected
+
+
+@pytest.mark.parametrize(
+    ("waited", "pause"),
+    [(0, ending.SHORTEST_PAUSE), (SECOND, SECOND // 2), (60 * SECOND, ending.LONGEST_PAUSE)],
+)
+def test_the_longer_an_end_waits_the_longer_are_the_pauses(waited, pause):
+    assert ending.due(postponed(), NOW + waited) == NOW + waited + pause
+
+
+def test_what_does_not_wait_is_due_by_its_timing():
+    assert ending.due(postponed(resolve_after=60 * SECOND), NOW) == NOW + 60 * SECOND
+    _, after = quiet_after_fold(resolve_after=60 * SECOND)
+    assert ending.due(after, NOW + 61 * SECOND) == NOW + 60 * SECOND
