@@ -15,7 +15,7 @@ from router.domain import decision as decisions
 from router.domain import identity, timeline
 from router.domain import incident as incidents
 from router.domain import publication as publishing
-from router.rules import public, template
+from router.rules import guard, public, template
 from router.store import components, counts, gate
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -114,6 +114,12 @@ def wrong_fields(settings: configuration.Settings, destination: str, fields: Map
     except pydantic.ValidationError as error:
         return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False))
     return ""
+
+
+def doubtful(settings: configuration.Settings, fields: Mapping[str, Any]) -> list[str]:
+    """What customers should perhaps not read in the fields that a reviewer wrote; the reviewer has the last word."""
+    hosts = settings.pages.allowed_hosts
+    return [f"{name}: {said}" for name, text in fields.items() for said in guard.objections(str(text), hosts)]
 
 
 class Story(msgspec.Struct, frozen=True):

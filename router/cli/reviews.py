@@ -11,6 +11,7 @@ from rich import markup, padding
 
 from router import settings as configuration
 from router.cli import reaching, starting
+from router.domain import visible
 from router.management import actions, bodies, models
 
 app = typer.Typer(help="What waits for a person before customers see it.", no_args_is_help=True)
@@ -138,9 +139,13 @@ def _deciding(
             raise starting.usage(str(error)) from None
         except actions.Changed as error:
             raise _changed(error.now) from None
-        title = (fields or {}).get("title", one.title)
+        title = visible.visible(str((fields or {}).get("title", one.title)))
         what = {"opening": "", "update": "the update of ", "resolution": "the resolution of "}[one.what]
         print(f'{done.kind} by {done.who}: {what}"{title}" at "{page}"')
+        for warning in done.warnings:
+            print(
+                f"warning: your text has {warning.partition(': ')[2]} in {warning.partition(': ')[0]}", file=sys.stderr
+            )
 
     return body
 

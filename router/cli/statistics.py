@@ -1,10 +1,15 @@
-"""``rules stats``: how the reviews of each rule ended, the ground on which it may be let to publish by itself."""
+"""``rules``: how the reviews of each rule ended, and drafts of what its public variables may be."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich import table
 
 from router import settings as configuration
+from router.assembly import declaring, parts, replaying, running
 from router.cli import reaching, starting
+from router.domain import recording
 from router.store import counts
 
 app = typer.Typer(help="How rules fare.", no_args_is_help=True)
@@ -36,3 +41,43 @@ def stats(*, server: starting.Server = "", config: starting.Config = configurati
         starting.print_table((table.Column("rule"), *numbers), rows, "no rule has had anything to publish yet")
 
     reaching.reach(config, server, body)
+
+
+@app.command("declare")
+def declare(
+    rules: Annotated[Path | None, typer.Argument(help="The rule folder, if not the configured one.")] = None,
+    *,
+    recordings: Annotated[
+        Path | None, typer.Option("--recordings", help="Deliveries of a file, as `deliveries save` writes them.")
+    ] = None,
+    since: Annotated[str, typer.Option("--since", help="Of those kept in Redis: only what is newer, as 2d.")] = "24h",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Write `public` for the variables that public texts use undeclared, from the values of recorded deliveries."""
+    settings = starting.settings(config, configuration.StandIn("not-used", {}))
+    made = starting.unless_refused(lambda: declaring.load(settings, rules or settings.rules))
+    try:
+        recorded = _kept(settings, starting.duration(since)) if recordings is None else _read(recordings)
+    except replaying.Broken as error:
+        raise starting.usage(str(error)) from error
+    drafts = declaring.drafts(settings, made, recorded)
+    for draft in drafts:
+        print("\n".join(declaring.written(draft)))
+    if not drafts:
+        print("every variable in a public text is declared")
+
+
+def _read(file: Path) -> list[recording.Recording]:
+    return list(replaying.read(file, lambda _: None))
+
+
+def _kept(settings: configuration.Settings, since: int) -> list[recording.Recording]:
+    found: list[recording.Recording] = []
+
+    async def main() -> None:
+        async with running.connected(running.outside_redis(settings)) as connection:
+            kept = parts.archive(settings, connection).since(parts.clock() - since)
+            found.extend([recording.of(one.delivery) async for one in kept])
+
+    starting.until_stopped(main())
+    return found

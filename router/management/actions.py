@@ -103,7 +103,13 @@ class Actions:
             except reviewing.ChangedError as error:
                 now = shown.review(error.now) if error.now is not None else None
                 raise Changed(now, await self._first(body, gone=now is None)) from error
-            return models.Decided(kind=verdict.kind, who=verdict.who, at=models.at(verdict.at), digest=verdict.digest)
+            return models.Decided(
+                kind=verdict.kind,
+                who=verdict.who,
+                at=models.at(verdict.at),
+                digest=verdict.digest,
+                warnings=pages.doubtful(self._settings, verdict.fields),
+            )
 
     async def _first(self, body: bodies.Decide, *, gone: bool) -> str:
         """Who has decided on it already, if anybody has; where something waits still, who decided on what was seen."""

@@ -137,6 +137,8 @@ Do = Callable[[actions.Actions, actions.Act, Mapping[str, str]], Awaitable[str]]
 
 _DONE = {
     "approved": "Approved: it goes out now.",
+    "approved-with-warnings": "Approved: it goes out now. Look at your text again: it names a host, an address, a "
+    "person, or what looks like a secret.",
     "dismissed": "Dismissed: nothing of it is shown.",
     "silenced": "The silence holds.",
     "expired": "The silence has ended.",
@@ -166,7 +168,9 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
             "fields": changed if decision == "approve" else {},
         }
     )
-    await do.decide(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    done = await do.decide(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    if done.warnings:
+        return "/reviews?done=approved-with-warnings"
     return f"/reviews?done={'approved' if decision == 'approve' else 'dismissed'}"
 
 

@@ -191,6 +191,9 @@ class Decided(Model):
     who: str
     at: datetime | None
     digest: str
+    warnings: list[str] = pydantic.Field(
+        default=[], description="What customers should perhaps not read in the reviewer's own words."
+    )
 
 
 class DeliveryRow(Model):

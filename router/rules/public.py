@@ -32,7 +32,7 @@ def render(
     hosts: Collection[str] = (),
 ) -> Shown:
     """Render every text of a post; links that its variables take part in may lead to the ``hosts`` alone."""
-    texts = list(_templates(fields))
+    texts = list(templates(fields))
     used = dict.fromkeys(variable for text in texts for variable in template.variables(text))
     wrong = {objection: None for variable in used for objection in _objections(variable, context, allowed)}
     # What is to be reviewed is shown to the reviewer as it would be; the reviewer decides, and not the template.
@@ -56,7 +56,7 @@ def _objections(
     variable: template.Variable, context: Mapping[str, Any], allowed: Mapping[str, decisions.Allowed]
 ) -> Iterator[str]:
     name = ".".join(variable)
-    text = _value(variable, context)
+    text = value(variable, context)
     if variable in MADE_HERE or text == "":
         return
     declaration = allowed.get(name)
@@ -68,7 +68,7 @@ def _objections(
         yield from (f"{said} in {name}" for said in guard.in_value(text))
 
 
-def _value(variable: template.Variable, context: Mapping[str, Any]) -> str | None:
+def value(variable: template.Variable, context: Mapping[str, Any]) -> str | None:
     """The text of a variable; empty if it is absent, None if it is no single text, or which one is known only later."""
     if template.LOOKED_UP in variable:
         return None
@@ -82,7 +82,7 @@ def _restricted(context: Mapping[str, Any], allowed: Mapping[str, decisions.Allo
     """The context with nothing in it but what may be shown."""
     made: dict[str, Any] = {"alert": {"labels": {}, "annotations": {}}, "incident": {}, "rule": {}}
     for variable in [*MADE_HERE, *(tuple(name.split(".", 2)) for name in allowed)]:
-        text = _value(variable, context)
+        text = value(variable, context)
         if text is None or (variable not in MADE_HERE and not permits(allowed[".".join(variable)], text)):
             continue
         at = made
@@ -100,7 +100,8 @@ def _of_text(text: str, literal: str, hosts: Collection[str]) -> Iterator[str]:
         yield "a link to a host that is not allowed"
 
 
-def _templates(value: Any) -> Iterator[str]:
+def templates(value: Any) -> Iterator[str]:
+    """Every text with variables in plain data."""
     return (text for text, _ in _pairs(value, value))
 
 

@@ -113,3 +113,53 @@ def test_an_alertmanager_that_does_not_answer_is_told(tmp_path):
         done = checked(asking, GOOD, "--online")
         assert done.returncode == 1
         assert "router.yaml: alertmanager: GET /api/v2/status: ConnectError" in done.stderr
+
+
+UNDECLARED = """rules:
+  - name: shop
+    when: {labels.service: shop}
+    group_by: [labels.region]
+    open:
+      - at: public-page
+        title: "{{ alert.labels.region }} {{ alert.labels.zone }} {{ alert.labels['a.b'] }} {{ incident.reference }}"
+        message: We look.
+"""
+
+
+def recorded(path, *labels):
+    alerts = [
+        alert.Alert("am", f"a{n}", "firing", 1, 0, labels={"service": "shop", **one}) for n, one in enumerate(labels)
+    ]
+    path.write_bytes(recording.encode(recording.Recording("d", "am", 1, alerts)) + b"\n")
+    return str(path)
+
+
+def test_declarations_are_written_from_recorded_deliveries_and_load(file, tmp_path):
+    recordings = recorded(
+        tmp_path / "r.jsonl",
+        {"region": "Europe", "a.b": "it's"},
+        {"region": "Europe"},
+        {"region": "10.0.0.7"},
+        {"region": "redis-master"},
+    )
+    (file.parent / "rules" / "10.yaml").write_text(UNDECLARED)
+    refused = run("check", "--config", "router.yaml", cwd=file.parent, **harness.SECRETS)
+    assert "alert.labels.region is not declared as public" in refused.stderr
+    done = run(
+        "rules", "declare", "--config", "router.yaml", "--recordings", recordings, cwd=file.parent, **harness.SECRETS
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "# 10.yaml:2: rule shop",
+        "    public:",
+        "      alert.labels.region: {values: ['Europe']}",
+        "      # alert.labels.region: 2 texts are left out: customers should not see them",
+        "      # alert.labels.zone: no recorded alert carried a text; write its list yourself",
+        "      \"alert.labels['a.b']\": {values: ['it''s']}",
+    ]
+    pasted = done.stdout.replace("      # alert.labels.zone: no", "      alert.labels.zone: {values: [a]} # no")
+    assert checked(file, UNDECLARED + pasted).returncode == 0
+    again = run(
+        "rules", "declare", "--config", "router.yaml", "--recordings", recordings, cwd=file.parent, **harness.SECRETS
+    )
+    assert again.stdout == "every variable in a public text is declared\n"

@@ -65,7 +65,12 @@ def test_edited_words_are_shown_and_what_does_not_fit_is_refused(firing):
     too_long = decide(router, "edit", "--title", "x" * 201)
     assert too_long.returncode == 2
     assert "title" in too_long.stderr
-    done = decide(router, "edit", "--title", "Cards fail", "--set", "notify=false", "--by", "ann", "--why", "clearer")
+    words = ("--title", "Cards\u200b fail", "--message", "Mail help@acme.example.", "--set", "notify=false")
+    done = decide(router, "edit", *words, "--by", "ann", "--why", "clearer")
+    assert done.stderr == (
+        "warning: your text has an e-mail address in message\n"
+        "warning: your text has a host name or an address that is not allowed in message\n"
+    )
     assert done.stdout == 'approved by ann: "Cards fail" at "public-page"\n'
     harness.eventually("it is shown", lambda: "open" in at.incidents()["public-page"])
     assert "Cards fail" in [one["name"] for one in at.state()["incident-io"]["status_page_incidents"]]

@@ -1,0 +1,103 @@
+"""Writes what public variables may be, from the values that recorded deliveries carried: a draft for the author."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import alert as alerts
+from router.domain import recording, visible
+from router.rules import guard, model, public, ruleset, template
+from router.rules import load as rules
+
+_MOST = 50
+"""Texts that are written out; more of them than this are no list that an author reads through."""
+
+_LONGEST = 60
+
+
+class Draft(NamedTuple):
+    """What one rule lacks: for each of its undeclared public variables the texts that were seen, and how often."""
+
+    rule: model.Rule
+    seen: dict[template.Variable, Counter[str]]
+
+
+def load(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
+    """Load rules whose public variables need no declaration yet; ``rules.Refused`` for all else that is wrong."""
+    known = {name: dataclasses.replace(one, public=False) for name, one in parts.known_destinations(settings).items()}
+    return rules.load(folder, known)
+
+
+def drafts(
+    settings: configuration.Settings, made: ruleset.RuleSet, recorded: Iterable[recording.Recording]
+) -> list[Draft]:
+    """Decide on recorded alerts, and gather what the undeclared public variables of their rules were."""
+    destinations = parts.known_destinations(settings)
+    found = {}
+    for rule in made.rules:
+        names = _undeclared(rule, {name for name, one in destinations.items() if one.public})
+        if names:
+            found[rule.name] = Draft(rule, {variable: Counter() for variable in names})
+    for one in recorded:
+        for alert in one.alerts:
+            _add(made, alert, one.received_at, found)
+    return list(found.values())
+
+
+def written(draft: Draft) -> Iterator[str]:
+    """The lines to paste into the rule, with comments on what was left out."""
+    yield f"# {draft.rule.place}: rule {draft.rule.name}"
+    yield "    public:"
+    for variable, seen in draft.seen.items():
+        name = _name(variable)
+        texts = [text for text, _ in seen.most_common()]
+        fit = [text for text in texts if _is_fit(text)]
+        if not texts:
+            yield f"      # {name}: no recorded alert carried a text; write its list yourself"
+        elif len(fit) > _MOST:
+            yield f"      # {name}: {len(fit)} different texts; write a pattern or a list, or do without the variable"
+        elif fit:
+            yield f"      {name}: {{values: [{', '.join(map(_quoted, fit))}]}}"
+        if left := len(texts) - len(fit):
+            yield f"      # {name}: {left} texts are left out: customers should not see them"
+
+
+def _undeclared(rule: model.Rule, pages: set[str]) -> list[template.Variable]:
+    texts = [text for target in rule.targets if target.destination in pages for text in public.templates(target.fields)]
+    used = dict.fromkeys(variable for text in texts for variable in template.variables(text))
+    declared = {*rule.shared.public, *public.MADE_HERE}
+    return [one for one in used if one not in declared and template.LOOKED_UP not in one and len(one) > 1]
+
+
+def _add(made: ruleset.RuleSet, alert: alerts.Alert, now: int, found: dict[str, Draft]) -> None:
+    decision = made.decide(alert, now)
+    response = decision.response
+    if response is None or alert.status != "firing":
+        return
+    seen = template.context(
+        alert, response, key=decision.incident_key, severity=decision.severity, reference="", opened_at=now
+    )
+    for because in response.because:
+        draft = found.get(because.rule)
+        for variable, counter in draft.seen.items() if draft is not None else ():
+            text = public.value(variable, seen)
+            if text:
+                counter[text] += 1
+
+
+def _is_fit(text: str) -> bool:
+    return len(text) <= _LONGEST and text == visible.visible(text) and text.isprintable() and not guard.in_value(text)
+
+
+def _name(variable: template.Variable) -> str:
+    plain = all(letter.isalnum() or letter in "_-" for letter in variable[-1])
+    return ".".join(variable) if plain else f"\"{'.'.join(variable[:-1])}['{variable[-1]}']\""
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML reads it back, whatever it holds."""
+    return "'" + text.replace("'", "''") + "'"
