@@ -16,6 +16,7 @@ Code = Literal[
     "time_unreadable",  # A time could not be read; the time of receipt stands in.
     "field_ignored",  # An optional field could not be read; the alert is processed without it.
     "group_empty",  # The alert has none of the fields that its rule groups by; it joins all others without them.
+    "clock_behind",  # The sender's clock is behind: an alert that it extends had ended. It is processed as firing.
 ]
 
 MOST_OF_A_CODE = 20  # Notices of one code in one delivery; one more notice counts the rest.

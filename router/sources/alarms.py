@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 InsufficientData = Literal["ignore", "firing", "resolved"]
 
@@ -38,7 +38,7 @@ class Alarm(msgspec.Struct, frozen=True):
     annotations: dict[str, str] = {}
 
 
-def parsed(source: str, alarm: Alarm, insufficient_data: InsufficientData, now: int) -> base.Parsed:
+def parsed(delivery: reading.Reading, alarm: Alarm, insufficient_data: InsufficientData) -> base.Parsed:
     """The alert that this state stands for; none for INSUFFICIENT_DATA where that is to be ignored.
 
     ``base.Unparsable`` where the state is none of CloudWatch's three.
@@ -53,10 +53,10 @@ def parsed(source: str, alarm: Alarm, insufficient_data: InsufficientData, now: 
         raise base.Unparsable("state", f"{alarm.state[:40]!r} is none of ALARM, OK and INSUFFICIENT_DATA")
     if status == "ignore":
         return objects.no_alert("INSUFFICIENT_DATA changes nothing, by the source's settings", alarm=alarm.name)
-    at = alarm.changed_at or now
+    at = alarm.changed_at or delivery.now
     region = _region(alarm)
     alert = alerts.Alert(
-        source,
+        delivery.source,
         alarm.arn or f"{alarm.account}/{alarm.region}/{alarm.name}",
         status,
         at,

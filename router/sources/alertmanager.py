@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, body, objects, polled, times
+from router.sources import base, body, links, objects, polled, reading, times
 
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
+_STATUSES: dict[str, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
 _64_BITS = 0xFFFFFFFFFFFFFFFF
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
@@ -38,20 +39,27 @@ class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at
 
 
 class _Body(msgspec.Struct, gc=False, rename="camel"):
-    """Every field of the webhook; those that nothing here reads are held to their types all the same."""
+    """What is read of the webhook; its common labels and its own status are each alert's own, too."""
 
     alerts: list[_Alert]
     version: str = ""
     group_key: str = ""
     truncated_alerts: _Count = 0
-    status: str = ""
     receiver: str = ""
-    group_labels: dict[str, str] | None = None
-    common_labels: dict[str, str] | None = None
-    common_annotations: dict[str, str] | None = None
     route_labels: dict[str, str] | None = None
     external_url: str = msgspec.field(name="externalURL", default="")
     notification_reason: str = msgspec.field(name="notification_reason", default="")
+
+
+class _Found(msgspec.Struct, gc=False):
+    """One alert as it was sent; times in microseconds, 0 if there is none."""
+
+    fingerprint: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: int
+    ends_at: int
+    link: str
 
 
 class _Version(msgspec.Struct):
@@ -60,7 +68,6 @@ class _Version(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Body).decode
 _decode_version = msgspec.json.Decoder(_Version).decode
-_decode_alert = msgspec.json.Decoder(_Alert).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -77,44 +84,51 @@ class Alertmanager:
         A group may hold firing and resolved alerts, whatever its own status says. ``now`` stands in for a missing
         start, and for the missing end of a resolved alert.
         """
+        delivery = reading.Reading(self.name, now)
         try:
             group = _read(body)
         except base.Unparsable as error:
-            if not error.where.removeprefix("key in ").startswith("alerts["):
-                raise
-            return self._one_by_one(body, now)
-        found = [self._alert(alert, group, now) for alert in group.alerts]
-        return base.Parsed(found, group.truncated_alerts, _about(group))
+            return self._one_by_one(body, error, delivery)
+        return base.Parsed(
+            [self._alert(_found(alert), alert.status, group, delivery) for alert in group.alerts],
+            group.truncated_alerts,
+            _about(group),
+        )
 
-    def _alert(self, alert: _Alert, group: _Body, now: int) -> alerts.Alert:
-        labels = {**group.route_labels, **alert.labels} if group.route_labels else alert.labels
-        annotations = alert.annotations or {}
-        firing = alert.status == "firing"
+    def _alert(self, found: _Found, status: alerts.Status, group: _Body, delivery: reading.Reading) -> alerts.Alert:
+        labels = {**group.route_labels, **found.labels} if group.route_labels else found.labels
+        link = links.absolute(found.link, group.external_url) if found.link else ""
         return alerts.Alert(
             self.name,
-            alert.fingerprint or fingerprint(alert.labels),
-            alert.status,
-            (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
-            0 if firing else (times.micros(alert.ends_at) if alert.ends_at else 0) or now,
-            title(labels, annotations),
+            found.fingerprint or fingerprint(found.labels),
+            status,
+            found.starts_at or delivery.now,
+            0 if status == "firing" else found.ends_at or delivery.now,
+            title(labels, found.annotations),
             labels,
-            annotations,
+            found.annotations,
             labels.get("severity", ""),
-            alert.link or group.external_url,
+            link or group.external_url,
         )
 
-    def _one_by_one(self, raw: bytes, now: int) -> base.Parsed:
-        """Read a group that cannot be read as a whole because of some of its alerts."""
+    def _one_by_one(self, raw: bytes, error: base.Unparsable, delivery: reading.Reading) -> base.Parsed:
+        """Read a group that cannot be read as a whole; ``error`` is why, and is raised if there are no alerts in it."""
         fields = body.decode(_decode_fields, raw)
-        items = body.decode(_decode_items, fields.pop("alerts"))
-        group = _read(msgspec.json.encode({**fields, "alerts": []}))
+        if wrong := _wrong_version(raw):
+            raise wrong
+        try:
+            items = body.decode(_decode_items, fields.pop("alerts"))
+        except (KeyError, base.Unparsable):
+            raise error from None
+        group = _leniently(objects.decode(msgspec.json.encode(fields)), delivery)
         found, rejected = objects.several(
+            delivery,
             items,
             "alerts",
-            lambda item, where: self._alert(_read_alert(item, where), group, now),
+            lambda item, where: self._alert(*_read_alert(item, where, delivery), group, delivery),
             lambda bad: {**fields, "alerts": bad},
         )
-        return base.Parsed(found, group.truncated_alerts, _about(group), rejected)
+        return delivery.close(base.Parsed(found, group.truncated_alerts, _about(group), rejected))
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
@@ -139,11 +153,61 @@ def _read(raw: bytes) -> _Body:
     return read
 
 
-def _read_alert(raw: bytes, where: str) -> _Alert:
+def _found(alert: _Alert) -> _Found:
+    return _Found(
+        alert.fingerprint,
+        alert.labels,
+        alert.annotations or {},
+        times.micros(alert.starts_at) if alert.starts_at else 0,
+        times.micros(alert.ends_at) if alert.ends_at else 0,
+        alert.link,
+    )
+
+
+def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:
+    """The group of which nothing but the version and the alerts has to be right."""
+    left_out = group.get("truncatedAlerts", 0)
+    if isinstance(left_out, bool) or not isinstance(left_out, int) or left_out < 0:
+        delivery.ignore("truncatedAlerts", "a number of alerts is expected here")
+        left_out = 0
+    text = {
+        name: objects.optional_text(delivery, group.get(name), name)
+        for name in ("receiver", "groupKey", "externalURL", "notification_reason")
+    }
+    return _Body(
+        [],
+        group_key=text["groupKey"],
+        truncated_alerts=left_out,
+        receiver=text["receiver"],
+        route_labels=objects.optional_texts(delivery, group.get("routeLabels"), "routeLabels"),
+        external_url=text["externalURL"],
+        notification_reason=text["notification_reason"],
+    )
+
+
+def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Found, alerts.Status]:
+    """One alert of which only the status, and the labels or the fingerprint, have to be right."""
     try:
-        return body.decode(_decode_alert, raw)
+        alert = objects.decode(raw)
     except base.Unparsable as error:
         raise base.Unparsable(f"{where}.{error.where}".rstrip("."), error.problem) from error
+    status = _STATUSES.get(objects.scalar(alert.get("status")))
+    if status is None:
+        raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
+    known = objects.optional_text(delivery, alert.get("fingerprint"), f"{where}.fingerprint")
+    if known and alert.get("labels") is not None:
+        labels = objects.optional_texts(delivery, alert.get("labels"), f"{where}.labels")
+    else:
+        labels = objects.texts(objects.members(alert.get("labels"), f"{where}.labels"))
+    found = _Found(
+        known,
+        labels,
+        objects.optional_texts(delivery, alert.get("annotations"), f"{where}.annotations"),
+        delivery.moment(alert.get("startsAt"), f"{where}.startsAt"),
+        delivery.moment(alert.get("endsAt"), f"{where}.endsAt") if status == "resolved" else 0,
+        objects.optional_text(delivery, alert.get("generatorURL"), f"{where}.generatorURL"),
+    )
+    return found, status
 
 
 def _wrong_version(raw: bytes) -> base.Unparsable | None:

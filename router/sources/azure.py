@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 _SCHEMA = "azureMonitorCommonAlertSchema"
 _STATUSES: dict[str, alerts.Status] = {"fired": "firing", "resolved": "resolved"}
@@ -27,7 +27,7 @@ class Config(base.Config):
     kind: Literal["azure"] = "azure"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """The one alert of a call."""
     if body.get("schemaId") != _SCHEMA:
         raise base.Unparsable(
@@ -41,12 +41,12 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
         raise base.Unparsable("data.essentials.monitorCondition", f"{condition[:40]!r} is neither Fired nor Resolved")
     conditions = list(_conditions(data.get("alertContext")))
     alert = alerts.Alert(
-        source,
+        delivery.source,
         # Azure writes the same id now in one case, now in another.
         objects.required(essentials.get("alertId"), "data.essentials.alertId").casefold(),
         status,
-        objects.moment(essentials.get("firedDateTime"), "data.essentials.firedDateTime") or now,
-        0 if status == "firing" else _ended(essentials) or now,
+        delivery.moment(essentials.get("firedDateTime"), "data.essentials.firedDateTime") or delivery.now,
+        0 if status == "firing" else _ended(delivery, essentials) or delivery.now,
         objects.scalar(essentials.get("alertRule")),
         _labels(data, essentials, conditions),
         _annotations(essentials, conditions),
@@ -56,8 +56,8 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     return base.Parsed([alert])
 
 
-def _ended(essentials: objects.Members) -> int:
-    return objects.moment(essentials.get("resolvedDateTime"), "data.essentials.resolvedDateTime")
+def _ended(delivery: reading.Reading, essentials: objects.Members) -> int:
+    return delivery.moment(essentials.get("resolvedDateTime"), "data.essentials.resolvedDateTime")
 
 
 def _conditions(context: Any) -> Iterator[objects.Members]:

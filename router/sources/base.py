@@ -13,6 +13,12 @@ from router.domain import alert as alerts
 from router.domain import notices as noticing
 from router.sources import authentication, calls, signatures, tokens
 
+QUERY = b":query"
+"""Among the headers that a source gets: the query of the address, for sources that read it beside the body.
+
+The name is none that a request could have.
+"""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -75,6 +81,11 @@ class Config(pydantic.BaseModel):
     @property
     def in_query(self) -> bool:
         """Whether this sender puts what it has to say into the query of the address, and nothing into a body."""
+        return False
+
+    @property
+    def reads_query(self) -> bool:
+        """Whether the source reads parameters of the query beside the body."""
         return False
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from router.documents import quantities
-from router.sources import alarms, base, eventbridge, objects, sns
+from router.sources import alarms, base, eventbridge, objects, reading, sns
 
 _SUBSCRIBE_URL = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?[!-~]{1,2000}")
 _TO_DO = {
@@ -45,28 +45,28 @@ class CloudWatch:
         self._insufficient_data = config.insufficient_data
         self._ignores_others = config.other_messages == "ignore"
 
-    def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
+    def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         """The one alarm of a message; ``base.Unparsable``, too, where SNS asks for what a person has to do."""
         kind = objects.scalar(body.get("Type"))
         if kind in _TO_DO:
             raise _to_do(kind, body)
         if kind != "Notification":
-            return self._message(source, body, "", now)
+            return self._message(delivery, body, "")
         text = objects.scalar(body.get("Message"))
         try:
             message = objects.decode(text.encode())
         except base.Unparsable:
             return self._other("Message", "plain text, not an alarm", topic=objects.scalar(body.get("TopicArn")))
-        return self._message(source, message, "Message.", now)
+        return self._message(delivery, message, "Message.")
 
-    def _message(self, source: str, message: objects.Members, where: str, now: int) -> base.Parsed:
+    def _message(self, delivery: reading.Reading, message: objects.Members, where: str) -> base.Parsed:
         if "AlarmName" in message and "NewStateValue" in message:
-            alarm = _alarm(message, where)
+            alarm = _alarm(delivery, message, where)
         elif message.get("detail-type") == eventbridge.DETAIL_TYPE:
-            alarm = eventbridge.alarm(message)
+            alarm = eventbridge.alarm(delivery, message)
         else:
             return self._other(where.rstrip("."), "JSON, but no alarm: AlarmName or NewStateValue is missing")
-        return alarms.parsed(source, alarm, self._insufficient_data, now)
+        return alarms.parsed(delivery, alarm, self._insufficient_data)
 
     def _other(self, where: str, said: str, **about: str) -> base.Parsed:
         if self._ignores_others:
@@ -81,7 +81,7 @@ def _to_do(kind: str, body: objects.Members) -> base.Unparsable:
     return base.Unparsable("Type", f"{_TO_DO[kind]}: open {where}")
 
 
-def _alarm(message: objects.Members, where: str) -> alarms.Alarm:
+def _alarm(delivery: reading.Reading, message: objects.Members, where: str) -> alarms.Alarm:
     trigger = objects.optional(message.get("Trigger"))
     several = [_metric(found) for found in alarms.metrics(trigger.get("Metrics"))]
     return alarms.Alarm(
@@ -90,7 +90,7 @@ def _alarm(message: objects.Members, where: str) -> alarms.Alarm:
         arn=objects.scalar(message.get("AlarmArn")),
         account=objects.scalar(message.get("AWSAccountId")),
         region=objects.scalar(message.get("Region")),
-        changed_at=objects.moment(message.get("StateChangeTime"), f"{where}StateChangeTime"),
+        changed_at=delivery.moment(message.get("StateChangeTime"), f"{where}StateChangeTime"),
         metrics=several or ([_metric(trigger)] if trigger else []),
         annotations=objects.texts(
             {

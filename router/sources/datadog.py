@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alert as alerts
-from router.sources import base, forms, objects, repeated
+from router.sources import base, forms, objects, reading, repeated
 
 _UNREPLACED = re.compile(r"\$[A-Z][A-Z0-9_]*(\[[^\]]*\])?")
 _PREFIX = re.compile(r"\s*\[([^\]]*)\]")
@@ -33,7 +33,7 @@ class Config(base.Config):
     kind: Literal["datadog"] = "datadog"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """The one alert of a webhook; none where Datadog was only asked to try the webhook out."""
     found = _present(body)
     said = _Title(found.get("title", ""))
@@ -41,9 +41,9 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     if not transition:
         return _without_transition(body, found)
     firing = "recovered" not in transition.casefold()
-    at = objects.moment(found.get("date") or found.get("last_updated"), "date") or now
+    at = delivery.moment(found.get("date") or found.get("last_updated"), "date") or delivery.now
     alert = alerts.Alert(
-        source,
+        delivery.source,
         _fingerprint(found, said),
         "firing" if firing else "resolved",
         at,

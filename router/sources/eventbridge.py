@@ -5,7 +5,7 @@ EventBridge passes every transition on, whether or not the alarm has actions for
 
 from typing import Literal
 
-from router.sources import alarms, base, objects
+from router.sources import alarms, base, objects, reading
 
 DETAIL_TYPE = "CloudWatch Alarm State Change"
 
@@ -23,12 +23,12 @@ class EventBridge:
     def __init__(self, config: Config) -> None:
         self._insufficient_data = config.insufficient_data
 
-    def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
+    def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         """The one alarm of an event."""
-        return alarms.parsed(source, alarm(body), self._insufficient_data, now)
+        return alarms.parsed(delivery, alarm(delivery, body), self._insufficient_data)
 
 
-def alarm(event: objects.Members) -> alarms.Alarm:
+def alarm(delivery: reading.Reading, event: objects.Members) -> alarms.Alarm:
     """Read an event; ``base.Unparsable`` where it is not an alarm's change of state."""
     kind = objects.scalar(event.get("detail-type"))
     if kind != DETAIL_TYPE:
@@ -44,8 +44,8 @@ def alarm(event: objects.Members) -> alarms.Alarm:
         arn=objects.scalar(resources[0]) if isinstance(resources, list) and resources else "",
         account=objects.scalar(event.get("account")),
         region=objects.scalar(event.get("region")),
-        changed_at=objects.moment(state.get("timestamp"), "detail.state.timestamp")
-        or objects.moment(event.get("time"), "time"),
+        changed_at=delivery.moment(state.get("timestamp"), "detail.state.timestamp")
+        or delivery.moment(event.get("time"), "time"),
         metrics=[_metric(found) for found in alarms.metrics(configuration.get("metrics"))],
         annotations=objects.texts(
             {

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 _STATUSES: dict[str, alerts.Status] = {"open": "firing", "closed": "resolved"}
 _LABELS = {
@@ -21,7 +21,7 @@ class Config(base.Config):
     kind: Literal["google"] = "google"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """The one incident of a notification; none for the notification of a test."""
     incident = objects.members(body.get("incident"), "incident", "this is no notification of Google Cloud Monitoring")
     if body.get("version") == "test":
@@ -32,11 +32,11 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
         raise base.Unparsable("incident.state", f"{state[:40]!r} is neither open nor closed")
     severity = objects.scalar(incident.get("severity"))
     alert = alerts.Alert(
-        source,
+        delivery.source,
         objects.required(incident.get("incident_id"), "incident.incident_id"),
         status,
-        objects.moment(incident.get("started_at"), "incident.started_at") or now,
-        0 if status == "firing" else objects.moment(incident.get("ended_at"), "incident.ended_at") or now,
+        delivery.moment(incident.get("started_at"), "incident.started_at") or delivery.now,
+        0 if status == "firing" else delivery.moment(incident.get("ended_at"), "incident.ended_at") or delivery.now,
         objects.scalar(incident.get("policy_name")) or objects.scalar(incident.get("condition_name")),
         _labels(incident),
         _annotations(incident),

@@ -7,7 +7,7 @@ sends an alert of its own (``DatasourceNoData``, ``DatasourceError``) with a fin
 from typing import Any, Literal
 
 from router.domain import alert as alerts
-from router.sources import alertmanager, base, objects
+from router.sources import alertmanager, base, links, objects, paths, reading
 
 _STATUSES: dict[Any, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
 _LINKS = {
@@ -25,7 +25,7 @@ class Config(base.Config):
     kind: Literal["grafana"] = "grafana"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """Every alert of the group; each has its own status, whatever the group's says."""
     _hold_version(body)
     group = body.get("alerts")
@@ -33,9 +33,10 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
         raise base.Unparsable("alerts", "a list of alerts is expected here")
     fallback = objects.scalar(body.get("externalURL"))
     found, rejected = objects.several(
+        delivery,
         group,
         "alerts",
-        lambda item, where: _alert(source, item, where, (fallback, now)),
+        lambda item, where: _alert(delivery, item, where, fallback),
         lambda bad: {**body, "alerts": bad, "truncatedAlerts": 0},
     )
     left_out = body.get("truncatedAlerts")
@@ -43,33 +44,40 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     return base.Parsed(found, truncated, _about(body), rejected)
 
 
-def _alert(source: str, item: Any, where: str, defaults: tuple[str, int]) -> alerts.Alert:
-    external_url, now = defaults
+def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) -> alerts.Alert:
     alert = objects.members(item, where)
     status = _STATUSES.get(objects.scalar(alert.get("status")))
     if status is None:
         raise base.Unparsable(f"{where}.status", "firing or resolved is expected here")
-    labels = objects.texts(objects.members(alert.get("labels"), f"{where}.labels"))
-    annotations = _annotations(alert)
-    starts_at = objects.moment(alert.get("startsAt"), f"{where}.startsAt")
-    ends_at = objects.moment(alert.get("endsAt"), f"{where}.endsAt")
     # Grafana hashes labels that it does not send, so its own fingerprint is the one to trust.
-    fingerprint = objects.scalar(alert.get("fingerprint")) or alertmanager.fingerprint(labels)
+    fingerprint = objects.scalar(alert.get("fingerprint"))
+    labels = _labels(delivery, alert, where, needed=not fingerprint)
+    annotations = _annotations(alert)
+    fingerprint = fingerprint or alertmanager.fingerprint(labels)
     rule = objects.scalar(alert.get("ruleUID"))
     if rule:
         labels.setdefault("rule_uid", rule)
     return alerts.Alert(
-        source,
+        delivery.source,
         fingerprint,
         status,
-        starts_at or now,
-        0 if status == "firing" else ends_at or now,
+        delivery.moment(alert.get("startsAt"), f"{where}.startsAt") or delivery.now,
+        0 if status == "firing" else delivery.moment(alert.get("endsAt"), f"{where}.endsAt") or delivery.now,
         _title(labels, annotations),
         labels,
         annotations,
         labels.get("severity", ""),
-        _link(alert) or external_url,
+        _link(alert, external_url) or external_url,
     )
+
+
+def _labels(delivery: reading.Reading, alert: objects.Members, where: str, *, needed: bool) -> dict[str, str]:
+    """The labels; without them an alert is known by the fingerprint that Grafana sends, if it does."""
+    value = alert.get("labels")
+    if needed or isinstance(value, dict):
+        return objects.texts(objects.members(value, f"{where}.labels"))
+    delivery.ignore(f"{where}.labels", f"an object is expected here, not {paths.kind_of(value)}")
+    return {}
 
 
 def _annotations(alert: objects.Members) -> dict[str, str]:
@@ -85,9 +93,10 @@ def _title(labels: dict[str, str], annotations: dict[str, str]) -> str:
     return f"{title} ({reason})" if reason and labels.get("alertname", "").startswith("Datasource") else title
 
 
-def _link(alert: objects.Members) -> str:
+def _link(alert: objects.Members, external_url: str) -> str:
+    """The first link that leads anywhere: that of a test alert is relative to Grafana's own address."""
     candidates = (objects.scalar(alert.get(key)) for key in ("generatorURL", "panelURL", "dashboardURL"))
-    return next(filter(None, candidates), "")
+    return next(filter(None, (links.absolute(link, external_url) for link in candidates)), "")
 
 
 def _hold_version(body: objects.Members) -> None:

@@ -4,30 +4,35 @@ Forms, queries and CloudEvents go through the same mapping. Without any mapping 
 every setting replaces one part of that.
 """
 
-import contextlib
-import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
 import pydantic
 
 from router.domain import alert as alerts
-from router.sources import base, body, cloudevents, forms, mapping, objects, paths
+from router.sources import base, body, cloudevents, decoding, forms, mapping, objects, paths, reading
 
-_FIRING = "firing alerting alarm alert open opened triggered trigger acknowledged active problem down started"
-_RESOLVED = "resolved resolve ok closed close recovered recovery inactive up cleared ended normal"
+_FIRING = (
+    "firing alerting alarm alert open opened triggered trigger acknowledged active problem down started critical crit "
+    "fatal emergency error err warning warn trouble missing failing failed failure fail unhealthy degraded unavailable "
+    "unreachable offline outage"
+)
+_RESOLVED = (
+    "resolved resolve ok okay closed close recovered recovery inactive up cleared clear ended normal success "
+    "successful succeeded healthy passed passing fixed available online operational restored"
+)
 _WORDS: dict[str, alerts.Status] = {
     **dict.fromkeys(_FIRING.split(), "firing"),
     **dict.fromkeys(_RESOLVED.split(), "resolved"),
 }
 _ANNOTATIONS = {mapping.ALL: "annotations", "description": "description || message || annotations.description"}
+_SHORTEST = 60_000_000  # Microseconds; an end of a firing alert that is nearer to its start or to now is none.
 
 _decode = msgspec.json.Decoder().decode
-_pack = msgspec.msgpack.Encoder(order="sorted").encode
 
 
-class StatusConfig(pydantic.BaseModel):
+class StatusConfig(mapping.Fact):
     """Where the status is, and which words mean what; the words given here come on top of those that are known.
 
     ``otherwise`` is what a missing or unknown word means; without it such a body cannot be parsed.
@@ -47,7 +52,7 @@ class StatusConfig(pydantic.BaseModel):
         return {**_WORDS, **dict.fromkeys(self.firing, "firing"), **dict.fromkeys(self.resolved, "resolved")}
 
 
-class SeverityConfig(pydantic.BaseModel):
+class SeverityConfig(mapping.Fact):
     """Where the severity is, and what the sender's words for it become; a word that ``map`` does not have stays.
 
     ``otherwise`` stands in where the sender says none.
@@ -60,27 +65,65 @@ class SeverityConfig(pydantic.BaseModel):
     otherwise: str = ""
 
 
+class Condition(mapping.Fact):
+    """When a delivery, or an alert of it, is about nothing: what is found is one of ``values``, or, without them, true.
+
+    True is what JMESPath takes for it: neither null, nor false, nor empty.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+    values: tuple[mapping.Word, ...] = ()
+
+    def matches(self, found: Any) -> bool:
+        """Whether the value means that there is nothing to say."""
+        if self.values:
+            return paths.text(found).strip().casefold() in self.values
+        return not paths.is_nothing(found)
+
+
+def _alone(value: Any) -> Any:
+    values = [value] if isinstance(value, str | dict) else value
+    return [mapping.at_path(one) for one in values] if isinstance(values, list | tuple) else values
+
+
+def _at(path: str) -> mapping.Fact:
+    return mapping.Fact(path=path)
+
+
 class Config(base.Config):
     """A sender of any JSON, and where things are in it.
 
     ``alerts`` leads to the list of alerts in the body; without it the body is the alert, or the list. All other
-    paths begin at one alert, but those of ``body_labels``, which begin at the body and hold for all its alerts.
+    paths begin at one alert, but those that are written as ``{body: PATH}``, and those of ``body_labels``.
     Of a sender with the ``encoding`` ``query`` it is not the body that is read, but the query of the address.
     """
 
     kind: Literal["json"] = "json"
     encoding: Literal["body", "query"] = "body"
+    decode: decoding.Encoded = pydantic.Field(default_factory=dict)
+    ignore_when: Annotated[
+        tuple[Condition, ...],
+        pydantic.BeforeValidator(_alone, json_schema_input_type=str | Condition | list[str | Condition]),
+    ] = ()
     alerts: mapping.Path | None = None
-    title: mapping.Path = "title || message || description"
-    status: StatusConfig = StatusConfig()
-    fingerprint: mapping.Path = "dedup_key || deduplication_key || alert_uid || fingerprint || alias"
-    severity: SeverityConfig = SeverityConfig()
-    labels: mapping.Paths = "labels || metadata"
+    title: mapping.PathOrFact = _at("title || message || description")
+    status: Annotated[
+        StatusConfig, pydantic.BeforeValidator(mapping.at_path, json_schema_input_type=str | StatusConfig)
+    ] = StatusConfig()
+    fingerprint: mapping.PathOrFact = _at("dedup_key || deduplication_key || alert_uid || fingerprint")
+    severity: Annotated[
+        SeverityConfig, pydantic.BeforeValidator(mapping.at_path, json_schema_input_type=str | SeverityConfig)
+    ] = SeverityConfig()
+    labels: mapping.Facts = pydantic.Field(default_factory=lambda: {mapping.ALL: _at("labels || metadata")})
     body_labels: dict[str, mapping.Path] = pydantic.Field(default_factory=dict)
-    annotations: mapping.Paths = pydantic.Field(default_factory=lambda: dict(_ANNOTATIONS))
-    starts_at: mapping.Path = "starts_at"
-    ends_at: mapping.Path = "ends_at"
-    link: mapping.Path = "link || url || source_url || links[0].url || links[0].href"
+    annotations: mapping.Facts = pydantic.Field(
+        default_factory=lambda: {name: _at(path) for name, path in _ANNOTATIONS.items()}
+    )
+    starts_at: mapping.PathOrTime = mapping.Time(path="starts_at")
+    ends_at: mapping.PathOrTime = mapping.Time(path="ends_at")
+    expires_at: mapping.PathOrTime = mapping.Time(path="expires_at")
+    link: mapping.PathOrFact = _at("link || url || source_url || links[0].url || links[0].href")
 
     @pydantic.model_validator(mode="after")
     def _signed_is_what_is_read(self) -> Self:
@@ -93,22 +136,29 @@ class Config(base.Config):
         """Whether the query of the address is read in the place of a body."""
         return self.encoding == "query"
 
-    @pydantic.field_validator("status", "severity", mode="before")
-    @classmethod
-    def _path_alone(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str) else value
+    @property
+    def reads_query(self) -> bool:
+        """Whether a part of the mapping is found in the query, beside the body."""
+        single = [self.title, self.status, self.fingerprint, self.severity, self.link]
+        times = [self.starts_at, self.ends_at, self.expires_at]
+        return any(
+            fact.is_in_query
+            for fact in (*single, *times, *self.ignore_when, *self.labels.values(), *self.annotations.values())
+        )
 
 
 class _Item(msgspec.Struct, frozen=True):
     """What should be one alert, or why there is none to be read.
 
-    ``place`` is where it stands in the delivery, ``origin`` the member of a list that it came from.
+    ``place`` is where it stands in the delivery, ``origin`` the member of a list that it came from. ``ignored``: it is
+    about nothing.
     """
 
     place: str
-    found: Any
+    scope: mapping.Scope
     shared: dict[str, str]
     origin: int
+    ignored: bool = False
 
 
 class Json:
@@ -117,33 +167,48 @@ class Json:
     def __init__(self, name: str, config: Config) -> None:
         self.name = name
         self._in_query = config.in_query
+        self._open = decoding.decoder(config.decode)
+        self._ignored = [(one, one.getter()) for one in config.ignore_when if one.is_of_alert]
+        self._ignored_whole = [(one, one.getter()) for one in config.ignore_when if not one.is_of_alert]
         self._alerts = paths.compile(config.alerts) if config.alerts else None
-        self._status = paths.compile(config.status.path)
+        self._status = config.status.getter()
         self._words = config.status.words
         self._otherwise = config.status.otherwise
         self._labels = mapping.collector(config.labels)
-        self._body_labels = mapping.collector(config.body_labels)
+        self._body_labels = mapping.collector({name: _at(path) for name, path in config.body_labels.items()})
         self._annotations = mapping.collector(config.annotations)
-        self._title = paths.compile(config.title)
-        self._fingerprint = paths.compile(config.fingerprint)
-        self._severity = paths.compile(config.severity.path)
+        self._title = config.title.getter()
+        self._fingerprint = config.fingerprint.getter()
+        self._severity = config.severity.getter()
         self._severities = config.severity.map
         self._no_severity = config.severity.otherwise
-        self._starts_at = paths.compile(config.starts_at)
-        self._ends_at = paths.compile(config.ends_at)
-        self._link = paths.compile(config.link)
+        self._starts_at = config.starts_at.reader()
+        self._ends_at = config.ends_at.reader()
+        self._expires_at = config.expires_at.reader()
+        self._link = config.link.getter()
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the alert and the setting that found nothing."""
         try:
             events = not self._in_query and cloudevents.is_event(headers)
             whole = cloudevents.read(body, headers) if events else self._decoded(body, headers)
-            items = [item for group in self._groups(whole, events=events) for item in group]
-            if len(items) == 1:
-                return base.Parsed([self._alert(items[0], now)])
-            return self._several(items, whole, body, now)
+            return self.read(whole, headers, now, raw=body, events=events)
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
+
+    def read(
+        self, whole: Any, headers: Mapping[bytes, bytes], now: int, *, raw: bytes = b"", events: bool = False
+    ) -> base.Parsed:
+        """Turn a decoded body into alerts; ``raw`` is what it was, for what of a list can't be read."""
+        delivery = reading.Reading(self.name, now)
+        request = mapping.Scope(None, None, headers, mapping.query_of(headers, delivery))
+        items = [item for group in self._groups(whole, request, delivery, events=events) for item in group]
+        kept = [item for item in items if not self._is_ignored(item, delivery)]
+        if items and not kept:
+            return delivery.close(objects.no_alert("ignore_when"))
+        if len(kept) == 1:
+            return delivery.close(base.Parsed([self._alert(kept[0], delivery)]))
+        return delivery.close(self._several(kept, whole, raw, delivery))
 
     def _decoded(self, raw: bytes, headers: Mapping[bytes, bytes]) -> Any:
         """JSON, whatever its content type says; a form only where it says so."""
@@ -153,82 +218,122 @@ class Json:
             return forms.opened(forms.fields(raw, headers))
         return body.decode(_decode, raw)
 
-    def _groups(self, whole: Any, *, events: bool) -> Iterator[list[_Item]]:
+    def _groups(
+        self, whole: Any, request: mapping.Scope, delivery: reading.Reading, *, events: bool
+    ) -> Iterator[list[_Item]]:
         """The items of each body: there is one, unless it is a batch of events."""
         if not events or not isinstance(whole, list):
-            yield self._items(cloudevents.opened(whole) if events else whole)
+            yield self._items(cloudevents.opened(whole) if events else whole, request, delivery)
             return
         for position, event in enumerate(whole):
             try:
-                yield self._items(cloudevents.opened(event), f"[{position}]", position)
+                yield self._items(cloudevents.opened(event), request, delivery, (f"[{position}]", position))
             except base.Unparsable as error:
                 placed = base.Unparsable(f"[{position}].{error.where}".rstrip("."), error.problem)
-                yield [_Item("", placed, {}, position)]
+                yield [_Item("", _scope(request, None, placed), {}, position)]
 
-    def _items(self, whole: Any, place: str = "", origin: int = -1) -> list[_Item]:
-        shared = self._body_labels(whole, "body_labels")
+    def _items(
+        self, whole: Any, request: mapping.Scope, delivery: reading.Reading, at: tuple[str, int] = ("", -1)
+    ) -> list[_Item]:
+        place, origin = at
+        if self._open is not None:
+            whole = self._open(whole, delivery)
+        scope = _scope(request, whole, whole)
+        if self._says_nothing(self._ignored_whole, scope, delivery):
+            return [_Item(place, scope, {}, origin, ignored=True)]
+        shared = self._body_labels(scope, "body_labels", delivery)
         found = whole if self._alerts is None else mapping.find(self._alerts, whole, "alerts")
         if self._alerts is None and isinstance(found, dict):
-            return [_Item(place, found, shared, origin)]
+            return [_Item(place, scope, shared, origin)]
         if isinstance(found, dict):
             found = [found]
         if not isinstance(found, list):
             expected = "an object or a list of objects is expected here"
-            raise base.Unparsable("alerts", f"{expected}, not {mapping.kind_of(found)}")
+            raise base.Unparsable("alerts", f"{expected}, not {paths.kind_of(found)}")
         alone = self._alerts is None
         return [
-            _Item(f"{place}[{position}]", item, shared, position if alone else origin)
+            _Item(f"{place}[{position}]", _scope(request, whole, item), shared, position if alone else origin)
             for position, item in enumerate(found)
         ]
 
-    def _several(self, items: list[_Item], whole: Any, raw: bytes, now: int) -> base.Parsed:
+    def _several(self, items: list[_Item], whole: Any, raw: bytes, delivery: reading.Reading) -> base.Parsed:
         """Each alert by itself; of what cannot be read a list of its own is made where the body is one."""
 
         def alone(bad: list[_Item]) -> Any:
             if not isinstance(whole, list) or any(item.origin < 0 for item in bad):
-                return msgspec.Raw(raw)
+                return msgspec.Raw(raw) if raw else whole
             return [whole[origin] for origin in sorted({item.origin for item in bad})]
 
-        found, rejected = objects.several(items, "", lambda item, _where: self._alert(item, now), alone)
+        found, rejected = objects.several(delivery, items, "", lambda item, _where: self._alert(item, delivery), alone)
         return base.Parsed(found, rejected=rejected)
 
-    def _alert(self, item: _Item, now: int) -> alerts.Alert:
-        found, place = item.found, f"{item.place}." if item.place else ""
+    def _is_ignored(self, item: _Item, delivery: reading.Reading) -> bool:
+        return item.ignored or self._says_nothing(self._ignored, item.scope, delivery)
+
+    def _says_nothing(
+        self, conditions: list[tuple[Condition, mapping.Getter]], scope: mapping.Scope, delivery: reading.Reading
+    ) -> bool:
+        """Whether a condition of ``ignore_when`` holds. One that can't be evaluated doesn't, so nothing is lost."""
+        for condition, getter in conditions:
+            try:
+                if condition.matches(getter(scope)):
+                    return True
+            except paths.EvaluationError as error:
+                delivery.note("field_ignored", "ignore_when", f"{error}; the condition is ignored")
+        return False
+
+    def _alert(self, item: _Item, delivery: reading.Reading) -> alerts.Alert:
+        scope, place = item.scope, f"{item.place}." if item.place else ""
+        found = scope.item
         if isinstance(found, base.Unparsable):
             raise found
         if not isinstance(found, dict):
-            raise base.Unparsable(item.place, f"an object is expected here, not {mapping.kind_of(found)}")
-        status = self._read_status(found, place)
-        firing = status == "firing"
-        title = mapping.text(self._title, found, f"{place}title")
-        if firing and not title:
+            raise base.Unparsable(item.place, f"an object is expected here, not {paths.kind_of(found)}")
+        status = self._read_status(scope, place)
+        title = mapping.text(self._title, scope, f"{place}title")
+        if status == "firing" and not title:
             raise base.Unparsable(f"{place}title", "there is none: send one, or set title to the path that leads to it")
-        labels = {**item.shared, **self._labels(found, f"{place}labels")}
-        fingerprint = mapping.text(self._fingerprint, found, f"{place}fingerprint") or cloudevents.key(found)
+        labels = {**item.shared, **self._labels(scope, f"{place}labels", delivery)}
+        fingerprint = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(
+            found
+        )
+        starts_at = self._starts_at(scope, f"{place}starts_at", delivery) or delivery.now
+        if status == "firing":
+            ends_at = self._expiry(scope, place, starts_at, delivery)
+        else:
+            ends_at = self._ends_at(scope, f"{place}ends_at", delivery) or delivery.now
         return alerts.Alert(
             self.name,
             fingerprint or _identify(title, labels, place),
             status,
-            mapping.moment(self._starts_at, found, f"{place}starts_at") or now,
-            self._end(found, place, now, firing=firing),
+            starts_at,
+            ends_at,
             title,
             labels,
-            self._annotations(found, f"{place}annotations"),
-            self._read_severity(found, place),
-            mapping.text(self._link, found, f"{place}link"),
+            self._annotations(scope, f"{place}annotations", delivery),
+            self._read_severity(scope, place, delivery),
+            mapping.optional_text(self._link, scope, f"{place}link", delivery),
         )
 
-    def _end(self, item: Any, place: str, now: int, *, firing: bool) -> int:
-        """When a resolved alert ended, or when a firing one will end by itself: 0 where that is not in the future."""
-        if not firing:
-            return mapping.moment(self._ends_at, item, f"{place}ends_at") or now
-        with contextlib.suppress(base.Unparsable):
-            ends_at = mapping.moment(self._ends_at, item, "")
-            return ends_at if ends_at > now else 0
-        return 0
+    def _expiry(self, scope: mapping.Scope, place: str, starts_at: int, delivery: reading.Reading) -> int:
+        """When a firing alert ends unless it is repeated; 0 if that isn't said.
 
-    def _read_status(self, item: Any, place: str) -> alerts.Status:
-        word = mapping.text(self._status, item, f"{place}status").strip()
+        Many senders have one time for whatever happened, and many set an end that means nothing. So ``ends_at`` counts
+        only if it is well after both the start and the receipt; by a sender's clock that is ahead, the time of a start
+        is in the future. ``expires_at`` is what a sender announces, and counts if it is yet to come.
+        """
+        now = delivery.now
+        expires_at = self._expires_at(scope, f"{place}expires_at", delivery)
+        if expires_at > now:
+            return expires_at
+        if expires_at:
+            delivery.ignore(f"{place}expires_at", "the time has passed, but the alert is said to fire")
+        # An end that can't be read is not asked for here.
+        ends_at = self._ends_at(scope, "", reading.Reading(self.name, now))
+        return ends_at if ends_at >= max(starts_at, now) + _SHORTEST else 0
+
+    def _read_status(self, scope: mapping.Scope, place: str) -> alerts.Status:
+        word = mapping.text(self._status, scope, f"{place}status").strip()
         status = self._words.get(word.casefold(), self._otherwise)
         if status is None:
             problem = f"{word[:40]!r} is no known status" if word else "there is none"
@@ -236,17 +341,24 @@ class Json:
             raise base.Unparsable(f"{place}status", f"{problem}: {remedy}")
         return status
 
-    def _read_severity(self, item: Any, place: str) -> str:
-        word = mapping.text(self._severity, item, f"{place}severity")
+    def _read_severity(self, scope: mapping.Scope, place: str, delivery: reading.Reading) -> str:
+        word = mapping.optional_text(self._severity, scope, f"{place}severity", delivery)
         return self._severities.get(word.strip().casefold(), word) or self._no_severity
 
 
+def _scope(request: mapping.Scope, whole: Any, item: Any) -> mapping.Scope:
+    return mapping.Scope(item, whole, request.headers, request.query)
+
+
 def _identify(title: str, labels: Mapping[str, str], place: str) -> str:
-    """A fingerprint for a sender that has none: the same for the same title and labels."""
+    """A fingerprint for a sender that has none: of the labels, as in Alertmanager; of the title if there are none.
+
+    Titles hold readings ("CPU 97%"), and those of a resolved alert are others.
+    """
     if not title and not labels:
         problem = "there is none, and neither title nor labels to derive it from: send dedup_key, or set fingerprint"
         raise base.Unparsable(f"{place}fingerprint", problem)
-    return hashlib.blake2b(_pack([title, labels]), digest_size=8).hexdigest()
+    return objects.digest(sorted(labels.items())) if labels else objects.digest(title)
 
 
 KIND = base.Kind(

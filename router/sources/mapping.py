@@ -1,45 +1,200 @@
-"""The parts of a mapping: what a path finds in a decoded body, as a text, as a time, or as texts with names.
+"""The parts of a mapping: where a value is found, and how it is read as a text, as a time, or as texts with names.
 
-Whatever cannot be used is told with the setting that found it.
+What is found, but can't be used, is reported to the delivery's ``Reading``; the alert goes on without it.
 """
 
+import dataclasses
+import datetime as dt
+import re
+import zoneinfo
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pydantic
 
-from router.sources import base, paths, times
+from router.documents import nearest
+from router.sources import base, forms, pairs, paths, reading, times
 
 ALL = "*"
-"""In a mapping of names to paths: all members of the object that is found there."""
+"""In a mapping of names to paths: all members of the object, or of the list of pairs or tags, that is found there."""
+
+_PLACES = ("path", "body", "header", "query")
+_DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
+_DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXGuV%")
+_HAS_A_DAY = re.compile(r"%[cx]|%[yY].*%j|%j.*%[yY]|(?=.*%[yY])(?=.*%[mbB])(?=.*%d)", re.DOTALL)
 
 Path = Annotated[str, pydantic.AfterValidator(paths.check)]
-Paths = Path | dict[str, Path]
 Word = Annotated[str, pydantic.AfterValidator(lambda word: word.strip().casefold())]
-Collector = Callable[[Any, str], dict[str, str]]
 
 
-def collector(wanted: str | Mapping[str, str]) -> Collector:
-    """Make a function that collects named texts: all members of one object, or each from a path of its own.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scope:
+    """What the paths of a mapping look in: one alert, the body that it stands in, and the request."""
 
-    It gets what to look in, and the name of the setting for ``base.Unparsable``.
+    item: Any
+    body: Any
+    headers: Mapping[bytes, bytes]
+    query: Mapping[str, str]
+
+
+Getter = Callable[[Scope], Any]
+"""Finds a value; None if there is none. It raises ``paths.EvaluationError``."""
+Collector = Callable[[Scope, str, reading.Reading], dict[str, str]]
+
+
+class Fact(pydantic.BaseModel):
+    """Where a value is found: exactly one of the four places.
+
+    ``path`` begins at the alert, ``body`` at the whole body; ``header`` names a header of the request, ``query`` a
+    parameter of its query.
     """
-    named = {ALL: wanted} if isinstance(wanted, str) else dict(wanted)
-    everything = paths.compile(named.pop(ALL)) if ALL in named else None
-    getters = [(name, paths.compile(path)) for name, path in named.items()]
 
-    def collect(item: Any, where: str) -> dict[str, str]:
-        texts = {} if everything is None else _members(find(everything, item, where), where)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    path: Path = ""
+    body: Path = ""
+    header: str = pydantic.Field(default="", pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]*$")
+    query: str = ""
+
+    @pydantic.model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        named = [name for name in _PLACES if name in self.model_fields_set]
+        if len(named) > 1:
+            raise ValueError(f"{named[0]} and {named[1]} exclude one another: a value is found in one place")
+        if not any(getattr(self, name) for name in named or ("path",)):
+            raise ValueError("say where the value is found: path, body, header, or query")
+        return self
+
+    @property
+    def is_in_query(self) -> bool:
+        """Whether the request's query is needed."""
+        return bool(self.query)
+
+    @property
+    def is_of_alert(self) -> bool:
+        """Whether each alert of a delivery has its own value."""
+        return not (self.body or self.header or self.query)
+
+    def __str__(self) -> str:
+        """The place as the configuration has it."""
+        outside = next((name for name in _PLACES[1:] if getattr(self, name)), "")
+        return f"{outside}: {getattr(self, outside)}" if outside else self.path
+
+    def getter(self) -> Getter:
+        """Make the function that finds the value."""
+        if self.header:
+            name = self.header.lower().encode()
+            return lambda scope: scope.headers[name].decode("latin-1") if name in scope.headers else None
+        if self.query:
+            return lambda scope: scope.query.get(self.query)
+        if self.body:
+            in_body = paths.compile(self.body)
+            return lambda scope: in_body(scope.body)
+        in_alert = paths.compile(self.path)
+        return lambda scope: in_alert(scope.item)
+
+
+class Time(Fact):
+    """Where a time is found, and how it is written.
+
+    ``format`` is a ``strptime`` pattern, or ``unix``, ``unix_ms``, ``unix_us``, ``unix_ns``; without it every form that
+    ``times`` knows is read. ``zone`` is the IANA time zone of times that have none; UTC if absent.
+    """
+
+    format: str = ""
+    zone: str = ""
+
+    @pydantic.field_validator("format")
+    @classmethod
+    def _can_be_read_by(cls, value: str) -> str:
+        if not value or value in times.UNITS:
+            return value
+        if "%" not in value:
+            hint = nearest.hint(value, times.UNITS)
+            raise ValueError(f'"{value}" is not a format{hint}, or a pattern such as %d.%m.%Y %H:%M:%S')
+        for found in _DIRECTIVE.finditer(value):
+            if found[1] not in _DIRECTIVES or not found[1]:
+                raise ValueError(f"{found[0]} at character {found.start() + 1} is not a directive of strptime")
+        if not _HAS_A_DAY.search(value):
+            raise ValueError("the format needs the year, the month, and the day, for example %Y-%m-%d %H:%M:%S")
+        try:
+            dt.datetime.strptime("", value)  # noqa: DTZ007 - only to compile the pattern
+        except ValueError as error:
+            if "does not match format" not in str(error):
+                raise ValueError(f"strptime can't read this format: {error}") from error
+        except re.error as error:
+            raise ValueError(f"strptime can't read this format: {error}") from error
+        return value
+
+    @pydantic.field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            return times.check_zone(value) if value else value
+        except KeyError:
+            hint = nearest.hint(value, zoneinfo.available_timezones())
+            raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
+
+    @pydantic.model_validator(mode="after")
+    def _zone_has_a_meaning(self) -> Self:
+        if self.zone and self.format in times.UNITS:
+            raise ValueError(f"a time in {self.format} has no time zone: remove zone")
+        return self
+
+    def reader(self) -> Callable[[Scope, str, reading.Reading], int]:
+        """Make the function that reads the time in microseconds: 0 if there is none, or no readable one."""
+        getter, pattern, zone = self.getter(), self.format, self.zone
+
+        def read(scope: Scope, where: str, delivery: reading.Reading) -> int:
+            try:
+                return _micros(getter(scope), pattern, zone)
+            except (paths.EvaluationError, ValueError) as error:
+                delivery.unreadable_time(where, str(error))
+                return 0
+
+        return read
+
+
+def at_path(value: Any) -> Any:
+    """A setting that is a path alone as the mapping that it stands for."""
+    if isinstance(value, str):
+        return {"path": value}
+    if isinstance(value, dict | pydantic.BaseModel):
+        return value
+    raise ValueError("a path is needed here, or where else the value is found, such as {header: X-Event}")
+
+
+def _everything_at(value: Any) -> Any:
+    return {ALL: value} if isinstance(value, str) else value
+
+
+PathOrFact = Annotated[Fact, pydantic.BeforeValidator(at_path, json_schema_input_type=str | Fact)]
+PathOrTime = Annotated[Time, pydantic.BeforeValidator(at_path, json_schema_input_type=str | Time)]
+Facts = Annotated[
+    dict[str, PathOrFact],
+    pydantic.BeforeValidator(_everything_at, json_schema_input_type=str | dict[str, str | Fact]),
+]
+
+
+def collector(wanted: Mapping[str, Fact]) -> Collector:
+    """Make a function that collects named texts: all members of one object, or each from a place of its own.
+
+    It gets the scope, the name of the setting, and where to report what can't be used.
+    """
+    everything = wanted[ALL].getter() if ALL in wanted else None
+    getters = [(name, fact.getter()) for name, fact in wanted.items() if name != ALL]
+
+    def collect(scope: Scope, where: str, delivery: reading.Reading) -> dict[str, str]:
+        texts = {} if everything is None else _members(everything, scope, where, delivery)
         for name, getter in getters:
-            found = text(getter, item, f"{where}.{name}")
-            if found:
-                texts[name] = found
+            if text := any_text(getter, scope, f"{where}.{name}", delivery):
+                texts[name] = text
         return texts
 
     return collect
 
 
-def find(getter: paths.Getter, item: Any, where: str) -> Any:
+def find(getter: Callable[[Any], Any], item: Any, where: str) -> Any:
     """Whatever is found; None where that is nothing, ``base.Unparsable`` where the path cannot be followed."""
     try:
         return getter(item)
@@ -47,35 +202,64 @@ def find(getter: paths.Getter, item: Any, where: str) -> Any:
         raise base.Unparsable(where, str(error)) from error
 
 
-def text(getter: paths.Getter, item: Any, where: str) -> str:
-    """What is found, as text; empty where that is nothing."""
-    return paths.text(find(getter, item, where))
+def text(getter: Getter, scope: Scope, where: str) -> str:
+    """What is found, as text; empty where that is nothing, ``base.Unparsable`` where the path cannot be followed."""
+    return paths.text(find(getter, scope, where))
 
 
-def moment(getter: paths.Getter, item: Any, where: str) -> int:
-    """The time that is found, in microseconds; 0 where there is none, ``base.Unparsable`` where it is no time."""
-    found = find(getter, item, where)
+def optional_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> str:
+    """The text or number that is found; empty if that is nothing, or, which is reported, something else."""
+    found = _optional(getter, scope, where, delivery)
+    if isinstance(found, dict | list):
+        if found:
+            delivery.ignore(where, f"a text is expected here, not {paths.kind_of(found)}")
+        return ""
+    return paths.text(found)
+
+
+def any_text(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> str:
+    """Whatever is found as text, objects and lists as JSON; empty if the path can't be followed, which is reported."""
+    return paths.text(_optional(getter, scope, where, delivery))
+
+
+def query_of(headers: Mapping[bytes, bytes], delivery: reading.Reading) -> Mapping[str, str]:
+    """The parameters of the request's query, the last of each name."""
     try:
-        if isinstance(found, str):
-            return times.from_text(found)
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            return times.from_number(found)
-    except ValueError as error:
-        raise base.Unparsable(where, str(error)) from error
-    if found is None:
-        return 0
-    raise base.Unparsable(where, f"a time is expected here, not {kind_of(found)}")
+        return forms.urlencoded(headers[base.QUERY]) if base.QUERY in headers else {}
+    except base.Unparsable as error:
+        delivery.ignore("query", error.problem)
+        return {}
 
 
-def kind_of(value: Any) -> str:
-    """What a decoded value is, in words."""
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
-    return names.get(type(value), "a number")
+def _optional(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> Any:
+    try:
+        return getter(scope)
+    except paths.EvaluationError as error:
+        delivery.ignore(where, str(error))
+        return None
 
 
-def _members(found: Any, where: str) -> dict[str, str]:
+def _members(getter: Getter, scope: Scope, where: str, delivery: reading.Reading) -> dict[str, str]:
+    found = _optional(getter, scope, where, delivery)
     if found is None:
         return {}
-    if not isinstance(found, dict):
-        raise base.Unparsable(where, f"an object of names and values is expected here, not {kind_of(found)}")
-    return {name: paths.text(value) for name, value in found.items() if value is not None}
+    if isinstance(found, dict):
+        return {name: paths.text(value) for name, value in found.items() if value is not None}
+    if isinstance(found, list | str):
+        return pairs.labels(found)
+    delivery.ignore(where, f"an object, or a list of tags or pairs, is expected here, not {paths.kind_of(found)}")
+    return {}
+
+
+def _micros(found: Any, pattern: str, zone: str) -> int:
+    if found is None:
+        return 0
+    if isinstance(found, str):
+        return times.from_format(found, pattern, zone) if pattern else times.from_text(found, zone)
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        if not pattern:
+            return times.from_number(found)
+        return (
+            times.from_unit(found, pattern) if pattern in times.UNITS else times.from_format(str(found), pattern, zone)
+        )
+    raise ValueError(f"a time is expected here, not {paths.kind_of(found)}")

@@ -6,7 +6,7 @@ A closed incident within an issue is not the end of the issue: only the issue's 
 from typing import Any, Literal
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 _CLOSED = "closed"
 
@@ -17,7 +17,7 @@ class Config(base.Config):
     kind: Literal["newrelic"] = "newrelic"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """The one issue of a notification."""
     if "current_state" in body and "state" not in body:
         raise base.Unparsable(
@@ -26,11 +26,11 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     state = objects.required(body.get("state"), "state", "use the template that New Relic offers for the payload")
     firing = state.casefold() != _CLOSED
     alert = alerts.Alert(
-        source,
+        delivery.source,
         objects.required(body.get("id"), "id", "the issue's id has to be in the payload"),
         "firing" if firing else "resolved",
-        objects.moment(body.get("createdAt"), "createdAt") or now,
-        0 if firing else objects.moment(body.get("updatedAt"), "updatedAt") or now,
+        delivery.moment(body.get("createdAt"), "createdAt") or delivery.now,
+        0 if firing else delivery.moment(body.get("updatedAt"), "updatedAt") or delivery.now,
         _joined(body.get("title")),
         _named(body, {"policy": "alertPolicyNames", "condition": "alertConditionNames", "workflow": "workflowName"}),
         _named(

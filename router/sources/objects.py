@@ -11,21 +11,20 @@ from typing import Any
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, body, paths, times
+from router.sources import base, body, paths, reading
 
 Members = dict[str, Any]
-Read = Callable[[str, Members, int], base.Parsed]
+Read = Callable[[reading.Reading, Members], base.Parsed]
 Unwrap = Callable[[bytes, Mapping[bytes, bytes]], Members]
 
 _MOST_BAD = 1000  # If so many alerts in front can't be read, the body is taken for something else.
-_LONGEST_TIME = 40  # RFC 3339 with nanoseconds and an offset takes 35 characters.
 
 _decode = msgspec.json.Decoder(Members).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 
 class Source:
-    """A source whose bodies are one JSON object; ``read`` gets its name, the object, and when it was received.
+    """A source whose bodies are one JSON object; ``read`` gets that, and where to report what it can't use.
 
     ``unwrap`` takes the object out of the body where that is more than JSON.
     """
@@ -39,7 +38,8 @@ class Source:
         """Turn a delivery into alerts; ``base.Unparsable`` names the field that is missing or wrong."""
         whole = self._unwrap(body, headers) if self._unwrap else decode(body)
         try:
-            return self._read(self.name, whole, now)
+            delivery = reading.Reading(self.name, now)
+            return delivery.close(self._read(delivery, whole))
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
@@ -50,7 +50,11 @@ def decode(raw: bytes) -> Members:
 
 
 def several(
-    items: Sequence[Any], where: str, read: Callable[[Any, str], alerts.Alert], alone: Callable[[list[Any]], Any]
+    delivery: reading.Reading,
+    items: Sequence[Any],
+    where: str,
+    read: Callable[[Any, str], alerts.Alert],
+    alone: Callable[[list[Any]], Any],
 ) -> tuple[list[alerts.Alert], base.Rejected | None]:
     """Read each alert of a delivery by itself, so that a bad one does not hold up the good ones beside it.
 
@@ -61,9 +65,13 @@ def several(
     bad: list[Any] = []
     first = ("", "")
     for position, item in enumerate(items):
+        mark = delivery.mark()
         try:
-            found.append(read(item, f"{where}[{position}]"))
+            alert = read(item, f"{where}[{position}]")
+            found.append(alert)
+            delivery.settle(mark, alert.fingerprint)
         except base.Unparsable as error:
+            delivery.forget(mark)
             # The exception isn't kept: its trace-back holds on to every frame, about 2 KiB for each bad item.
             first = first if bad else (error.where, error.problem)
             bad.append(item)
@@ -115,21 +123,19 @@ def texts(found: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, value in found.items() if (text := paths.text(value))}
 
 
-def moment(value: Any, where: str) -> int:
-    """A time in any of the forms that ``times`` knows, in microseconds; 0 where there is none.
+def optional_texts(delivery: reading.Reading, value: Any, where: str) -> dict[str, str]:
+    """The object of texts that may be here; an empty one, which is reported, if it is something else."""
+    if value is None or isinstance(value, dict):
+        return texts(optional(value))
+    delivery.ignore(where, f"an object is expected here, not {paths.kind_of(value)}")
+    return {}
 
-    ``base.Unparsable`` where something is here that is no time.
-    """
-    try:
-        if isinstance(value, str) and len(value) <= _LONGEST_TIME:
-            return times.from_text(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return times.from_number(value)
-    except (ValueError, OverflowError) as error:
-        raise base.Unparsable(where, str(error)) from error
-    if value is None:
-        return 0
-    raise base.Unparsable(where, "a time is expected here")
+
+def optional_text(delivery: reading.Reading, value: Any, where: str) -> str:
+    """The text or number that may be here; empty, which is reported, if it is something else."""
+    if isinstance(value, dict | list):
+        delivery.ignore(where, f"a text is expected here, not {paths.kind_of(value)}")
+    return scalar(value)
 
 
 def digest(*parts: Any) -> str:

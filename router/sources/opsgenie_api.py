@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from router.domain import alert as alerts
 from router.domain import identity
-from router.sources import base, calls, objects
+from router.sources import base, calls, objects, reading
 from router.sources.presets import tags
 
 _ALERTS = ("v2", "alerts")
@@ -93,9 +93,10 @@ def reply(config: Config, call: calls.Call) -> calls.Reply | None:
     return _status(operation.identifier) if operation.name == "request" else None
 
 
-def read(source: str, whole: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, whole: objects.Members) -> base.Parsed:
     """Read one stored call, or a bare body, which is that of a create request."""
     call, body = calls.unwrap(whole)
+    source, now = delivery.source, delivery.now
     try:
         operation = _operation(call) if call is not None else _Operation("create")
     except calls.UnknownCall as error:

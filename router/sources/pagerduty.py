@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 _ANNOTATIONS = ("status", "number", "incident_key", "urgency", "resolve_reason")
 
@@ -20,7 +20,7 @@ class Config(base.Config):
     kind: Literal["pagerduty"] = "pagerduty"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """The incident of an event; none for a ping, and for what is about something else than an incident's state."""
     if "messages" in body:
         raise base.Unparsable("event", "missing: this is an old version; make a webhook subscription of version 3")
@@ -33,9 +33,9 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
         return objects.no_alert(f"{kind} is not about the state of an incident")
     firing = kind != "incident.resolved" and objects.scalar(incident.get("status")) != "resolved"
     # Each event has its own time, and a repeated delivery the same one: they are in order, whichever arrives first.
-    at = objects.moment(event.get("occurred_at"), "event.occurred_at") or now
+    at = delivery.moment(event.get("occurred_at"), "event.occurred_at") or delivery.now
     alert = alerts.Alert(
-        source,
+        delivery.source,
         objects.required(incident.get("id"), "event.data.id"),
         "firing" if firing else "resolved",
         at,

@@ -6,7 +6,7 @@ As there, order of arrival decides: a trigger after a resolve begins anew, whate
 from typing import Literal
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 _PAYLOAD_LABELS = ("source", "component", "group", "class")
 
@@ -17,7 +17,7 @@ class Config(base.Config):
     kind: Literal["pagerduty-events"] = "pagerduty-events"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """One event: a trigger fires, a resolve resolves, an acknowledgement changes nothing.
 
     ``about`` has the ``dedup_key`` that the sender is answered.
@@ -25,7 +25,7 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     action = objects.scalar(body.get("event_action"))
     key = objects.scalar(body.get("dedup_key"))
     if action == "trigger":
-        alert = _triggered(source, body, key, now)
+        alert = _triggered(delivery, body, key)
         return base.Parsed([alert], about={"dedup_key": alert.fingerprint})
     if action not in {"resolve", "acknowledge"}:
         problem = f"{action[:40]!r} is none of" if action else "missing: send one of"
@@ -33,10 +33,12 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     key = objects.required(key, "dedup_key", f"{action} has to name what it is about")
     if action == "acknowledge":
         return objects.no_alert("an acknowledgement changes nothing here", dedup_key=key)
-    return base.Parsed([alerts.Alert(source, key, "resolved", now, now)], about={"dedup_key": key})
+    return base.Parsed(
+        [alerts.Alert(delivery.source, key, "resolved", delivery.now, delivery.now)], about={"dedup_key": key}
+    )
 
 
-def _triggered(source: str, body: objects.Members, key: str, now: int) -> alerts.Alert:
+def _triggered(delivery: reading.Reading, body: objects.Members, key: str) -> alerts.Alert:
     payload = objects.members(body.get("payload"), "payload", "a trigger has to have one")
     title = objects.required(payload.get("summary"), "payload.summary")
     labels = {name: text for name in _PAYLOAD_LABELS if (text := objects.scalar(payload.get(name)))}
@@ -44,11 +46,11 @@ def _triggered(source: str, body: objects.Members, key: str, now: int) -> alerts
     if client:
         labels["client"] = client
     return alerts.Alert(
-        source,
+        delivery.source,
         # The same event sent twice, for example again because the answer was lost, is the same alert.
         key or objects.digest(title, labels),
         "firing",
-        now,
+        delivery.now,
         0,
         title,
         labels,

@@ -56,6 +56,12 @@ def text(value: Any) -> str:
     return "" if value is None else msgspec.json.encode(value).decode()
 
 
+def kind_of(value: Any) -> str:
+    """What a decoded value is, in words."""
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
+    return names.get(type(value), "a number")
+
+
 def _functions(node: Any) -> Iterator[str]:
     """The names of all functions that a parsed expression calls."""
     if isinstance(node, dict) and "type" in node:
@@ -102,13 +108,13 @@ def _first_of(getters: list[Getter]) -> Getter:
         found = None
         for getter in getters:
             found = getter(body)
-            if not _is_nothing(found):
+            if not is_nothing(found):
                 return found
         return found
 
     return get
 
 
-def _is_nothing(value: Any) -> bool:
+def is_nothing(value: Any) -> bool:
     """What JMESPath takes for false; 0 is not among it."""
     return value is None or value is False or value in ("", [], {})

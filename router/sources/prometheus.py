@@ -9,19 +9,29 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from router.documents import quantities
 from router.domain import alert as alerts
-from router.sources import alertmanager, base, body, objects, times
+from router.sources import alertmanager, base, body, objects, reading, times
 
 _MINUTE = 60_000_000  # Microseconds to which ends that are yet to come are rounded up: repeats say the same then.
+_SHORTEST = 5 * _MINUTE  # How long an alert fires whose sender's clock is behind, unless it is repeated: at least,
+_LONGEST = 60 * _MINUTE  # and at most.
+_YOUNG = 30_000_000  # Microseconds.
+_MOST = 10_000
+_BEHIND = "the end has passed, but the sender keeps extending it: its clock is behind; the alert is taken as firing"
 PATH = "/api/v2/alerts"  # What rulers put behind an Alertmanager's address.
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 
 class Config(base.Config):
-    """Prometheus, or another ruler, that sends its alerts here as to an Alertmanager."""
+    """Prometheus, or another ruler, that sends its alerts here as to an Alertmanager.
+
+    ``clock_skew``: how far the sender's clock may be behind (microseconds). An end is believed only so much later.
+    """
 
     kind: Literal["prometheus"] = "prometheus"
+    clock_skew: quantities.Duration = 0
 
 
 class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at": "endsAt", "link": "generatorURL"}):
@@ -34,61 +44,144 @@ class _Alert(msgspec.Struct, gc=False, rename={"starts_at": "startsAt", "ends_at
 
 _decode = msgspec.json.Decoder(list[_Alert]).decode
 _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_decode_alert = msgspec.json.Decoder(_Alert).decode
+
+
+class _Found(msgspec.Struct, gc=False):
+    """One alert as it was sent; times in microseconds, 0 if there is none."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    starts_at: int
+    ends_at: int
+    link: str
 
 
 class Prometheus:
     """Reads what one Prometheus sends."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock_skew: int = 0) -> None:
         self.name = name
+        self._clock_skew = clock_skew
+        self._ends = _Ends()
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
         """Turn a list of alerts into ours; ``base.Unparsable`` where it is none.
 
         An alert whose end is past is resolved; one whose end is yet to come fires until then, unless it is repeated.
         """
+        delivery = reading.Reading(self.name, now)
         try:
-            return base.Parsed([self._alert(alert, "", now) for alert in _decode(body)])
+            read = [self._alert(_found(alert), "", delivery) for alert in _decode(body)]
         except (msgspec.MsgspecError, UnicodeDecodeError, base.Unparsable):
             return self._one_by_one(body, now)
+        return delivery.close(base.Parsed(read))
 
     def _one_by_one(self, raw: bytes, now: int) -> base.Parsed:
         """Read a list that cannot be read as a whole, because of some of its alerts or because it is none."""
+        delivery = reading.Reading(self.name, now)
         items = body.decode(_decode_items, raw)
         read, rejected = objects.several(
+            delivery,
             items,
             "",
-            lambda item, where: self._alert(body.decode(_decode_alert, item), where, now),
+            lambda item, where: self._alert(_leniently(item, where, delivery), where, delivery),
             lambda bad: bad,
         )
-        return base.Parsed(read, rejected=rejected)
+        return delivery.close(base.Parsed(read, rejected=rejected))
 
-    def _alert(self, alert: _Alert, where: str, now: int) -> alerts.Alert:
-        labels = {name: value for name, value in alert.labels.items() if value}
+    def _alert(self, found: _Found, where: str, delivery: reading.Reading) -> alerts.Alert:
+        labels = {name: value for name, value in found.labels.items() if value}
         if not labels:
             raise base.Unparsable(f"{where}.labels", "empty: an alert is known by its labels")
-        annotations = alert.annotations or {}
-        ends_at = times.micros(alert.ends_at) if alert.ends_at else 0
-        over = 0 < ends_at <= now
+        fingerprint, now = alertmanager.fingerprint(labels), delivery.now
+        starts_at, ends_at = found.starts_at or now, found.ends_at
+        if 0 < ends_at < found.starts_at:
+            delivery.ignore(f"{where}.endsAt".lstrip("."), "the end is before the start")
+            ends_at = 0
+        over = 0 < ends_at + self._clock_skew <= now if ends_at else False
+        if over and (extended := self._ends.extended(fingerprint, starts_at, ends_at, now)):
+            mark = delivery.mark()
+            delivery.note("clock_behind", f"{where}.endsAt".lstrip("."), _BEHIND)
+            delivery.settle(mark, fingerprint)
+            over, ends_at = False, extended
+        elif ends_at and not over:
+            ends_at += self._clock_skew
         return alerts.Alert(
             self.name,
-            alertmanager.fingerprint(labels),
+            fingerprint,
             "resolved" if over else "firing",
-            (times.micros(alert.starts_at) if alert.starts_at else 0) or now,
-            ends_at if over else -(-ends_at // _MINUTE) * _MINUTE,
-            alertmanager.title(labels, annotations),
+            starts_at,
+            ends_at if over else min(-(-ends_at // _MINUTE) * _MINUTE, times.LATEST),
+            alertmanager.title(labels, found.annotations),
             labels,
-            annotations,
+            found.annotations,
             labels.get("severity", ""),
-            alert.link,
+            found.link,
         )
+
+
+class _Ends:
+    """Tells an alert that a sender with a clock that is behind still extends from one that is over.
+
+    Prometheus sends a firing alert with an end of four times its interval ahead of its own clock, and moves that end
+    with each repetition. The end of a resolved alert stays the same. So an end that is past on arrival, but later than
+    it was the last time, belongs to an alert that fires, on a machine whose clock is behind by more than the four
+    intervals:
+
+        received 10:00:00  startsAt 09:54:00  endsAt 09:58:00   taken for resolved: nothing tells that it is not
+        received 10:01:00  startsAt 09:54:00  endsAt 09:59:00   the end has moved: it fires
+        received 10:02:00  startsAt 09:54:00  endsAt 09:56:00   the end has moved back: it is resolved
+
+    Ends that moved, but are younger than ``_YOUNG`` are those of a sender that says again and again that an alert is
+    over by now. What was seen last is remembered in this process, of at most ``_MOST`` alerts.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int], tuple[int, int]] = {}
+
+    def extended(self, fingerprint: str, starts_at: int, ends_at: int, now: int) -> int:
+        """Until when the alert fires by our clock; 0 if it is over, as far as can be told."""
+        key = (fingerprint, starts_at)
+        before, step = self._seen.pop(key, (ends_at, 0))
+        if ends_at > before:
+            step = ends_at - before if now - ends_at >= _YOUNG else 0
+        elif ends_at < before:
+            step = 0
+        self._seen[key] = (ends_at, step)
+        if len(self._seen) > _MOST:
+            del self._seen[next(iter(self._seen))]
+        return now + min(max(4 * step, _SHORTEST), _LONGEST) if step else 0
+
+
+def _found(alert: _Alert) -> _Found:
+    return _Found(
+        alert.labels,
+        alert.annotations or {},
+        times.micros(alert.starts_at) if alert.starts_at else 0,
+        times.micros(alert.ends_at) if alert.ends_at else 0,
+        alert.link,
+    )
+
+
+def _leniently(raw: bytes, where: str, delivery: reading.Reading) -> _Found:
+    """One alert of which only the labels have to be right."""
+    try:
+        alert = objects.decode(raw)
+    except base.Unparsable as error:
+        raise base.Unparsable(f"{where}.{error.where}".rstrip("."), error.problem) from error
+    return _Found(
+        objects.texts(objects.members(alert.get("labels"), f"{where}.labels")),
+        objects.optional_texts(delivery, alert.get("annotations"), f"{where}.annotations"),
+        delivery.moment(alert.get("startsAt"), f"{where}.startsAt"),
+        delivery.moment(alert.get("endsAt"), f"{where}.endsAt"),
+        objects.optional_text(delivery, alert.get("generatorURL"), f"{where}.generatorURL"),
+    )
 
 
 KIND = base.Kind(
     name="prometheus",
     config=Config,
-    make=lambda name, _config: Prometheus(name),
+    make=lambda name, config: Prometheus(name, config.clock_skew),
     summary="Prometheus, vmalert, Loki's and Mimir's rulers: Alertmanager's API v2",
     # Prometheus drops what got a 4xx, and sends the alerts again a minute later.
     unparsable_status=202,

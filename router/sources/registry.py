@@ -19,6 +19,7 @@ from router.sources import (
     grafana,
     json,
     newrelic,
+    normalizing,
     opsgenie_api,
     pagerduty,
     pagerduty_events,
@@ -87,7 +88,8 @@ KINDS: Mapping[str, base.Kind] = {
 class Endpoint(msgspec.Struct, frozen=True):
     """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
 
-    ``in_query``: the query of the address is what is read, in the place of a body. ``reply``: the kind's, configured.
+    ``in_query``: the query of the address is what is read, in the place of a body. ``reads_query``: parts of the query
+    are read beside the body. ``reply``: the kind's, configured.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     topics: sns.Topics | None = None
     in_query: bool = False
     reply: Callable[[calls.Call], calls.Reply | None] | None = None
+    reads_query: bool = False
 
 
 def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
@@ -114,7 +117,7 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
     topics = None
     if isinstance(config, cloudwatch.Config) and config.topics:
         topics = sns.Topics(config.topics, config.message_age, fetch or _nowhere)
-    source = kind.make(name, config)
+    source: base.Source = normalizing.Normalizing(kind.make(name, config))
     if config.resolve_after:
         source = expiry.Expiring(source, config.resolve_after)
     reply = functools.partial(kind.reply, config) if kind.reply is not None else None
@@ -129,6 +132,7 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
         topics=topics,
         in_query=config.in_query,
         reply=reply,
+        reads_query=config.reads_query,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 _PROJECT = re.compile(r"/projects/[^/]+/([^/]+)/")
 _METRIC_STATUSES: dict[str, alerts.Status] = {
@@ -40,7 +40,7 @@ class Sentry:
     def __init__(self, config: Config) -> None:
         self._ignores_new_issues = config.new_issues == "ignore"
 
-    def read(self, source: str, body: objects.Members, now: int) -> base.Parsed:
+    def read(self, delivery: reading.Reading, body: objects.Members) -> base.Parsed:
         """The one alert of a webhook; none where it is about something else, such as a comment."""
         data = objects.members(body.get("data"), "data", "this is no webhook of Sentry's integration platform")
         action = objects.scalar(body.get("action"))
@@ -48,13 +48,13 @@ class Sentry:
             return objects.no_alert("a new issue, which the source's settings ignore")
         for name, reader in _READERS.items():
             if name in data:
-                return reader(source, data, action, now)
+                return reader(delivery, data, action)
         if any(name in data for name in _UNHEARD):
             return objects.no_alert(f"{action}: neither an alert nor an issue")
         raise base.Unparsable("data", "neither metric_alert nor event nor issue is in it")
 
 
-def _metric_alert(source: str, data: objects.Members, action: str, now: int) -> base.Parsed:
+def _metric_alert(delivery: reading.Reading, data: objects.Members, action: str) -> base.Parsed:
     status = _METRIC_STATUSES.get(action)
     if status is None:
         raise base.Unparsable("action", f"{action[:40]!r} is none of {', '.join(_METRIC_STATUSES)}")
@@ -64,11 +64,11 @@ def _metric_alert(source: str, data: objects.Members, action: str, now: int) -> 
     named = [objects.scalar(project) for project in projects] if isinstance(projects, list) else []
     about = {"description": "description_text", "title": "description_title"}
     alert = alerts.Alert(
-        source,
+        delivery.source,
         "metric/" + objects.required(found.get("id"), "data.metric_alert.id"),
         status,
-        _first(found, "data.metric_alert", "date_started", "date_detected") or now,
-        0 if status == "firing" else objects.moment(found.get("date_closed"), "data.metric_alert.date_closed") or now,
+        _first(delivery, found, "data.metric_alert", ("date_started", "date_detected")) or delivery.now,
+        0 if status == "firing" else _first(delivery, found, "data.metric_alert", ("date_closed",)) or delivery.now,
         objects.scalar(rule.get("name")) or objects.scalar(found.get("title")),
         _labels(
             resource="metric_alert",
@@ -84,17 +84,17 @@ def _metric_alert(source: str, data: objects.Members, action: str, now: int) -> 
     return base.Parsed([alert])
 
 
-def _event_alert(source: str, data: objects.Members, action: str, now: int) -> base.Parsed:
+def _event_alert(delivery: reading.Reading, data: objects.Members, action: str) -> base.Parsed:
     if action != "triggered":
         raise base.Unparsable("action", f"{action[:40]!r} is not what an alert on an event does, which is triggered")
     event = objects.members(data.get("event"), "data.event")
     tags = _tags(event.get("tags"))
     alert = alerts.Alert(
-        source,
+        delivery.source,
         "issue/" + objects.required(event.get("issue_id"), "data.event.issue_id"),
         "firing",
         # The clock of whatever program reported the event may be wrong; received is by Sentry's own.
-        min(_first(event, "data.event", "received", "timestamp", "datetime") or now, now),
+        min(_first(delivery, event, "data.event", ("received", "timestamp", "datetime")) or delivery.now, delivery.now),
         0,
         objects.scalar(event.get("title")),
         _labels(
@@ -112,19 +112,19 @@ def _event_alert(source: str, data: objects.Members, action: str, now: int) -> b
     return base.Parsed([alert])
 
 
-def _issue(source: str, data: objects.Members, action: str, now: int) -> base.Parsed:
+def _issue(delivery: reading.Reading, data: objects.Members, action: str) -> base.Parsed:
     status = _ISSUE_STATUSES.get(action)
     if status is None:
         return objects.no_alert(f"{action}: changes nothing about whether the issue is over")
     issue = objects.members(data.get("issue"), "data.issue")
     project = objects.optional(issue.get("project"))
     alert = alerts.Alert(
-        source,
+        delivery.source,
         "issue/" + objects.required(issue.get("id"), "data.issue.id"),
         status,
         # No field says when an issue was resolved or came back, so these are put in order as they arrive.
-        now,
-        0 if status == "firing" else now,
+        delivery.now,
+        0 if status == "firing" else delivery.now,
         objects.scalar(issue.get("title")),
         _labels(resource="issue", project=project.get("slug"), platform=issue.get("platform")),
         objects.texts({name: issue.get(name) for name in ("culprit", "shortId", "substatus")}),
@@ -134,7 +134,7 @@ def _issue(source: str, data: objects.Members, action: str, now: int) -> base.Pa
     return base.Parsed([alert])
 
 
-_READERS: dict[str, Callable[[str, objects.Members, str, int], base.Parsed]] = {
+_READERS: dict[str, Callable[[reading.Reading, objects.Members, str], base.Parsed]] = {
     "metric_alert": _metric_alert,
     "event": _event_alert,
     "issue": _issue,
@@ -151,8 +151,8 @@ def _labels(**found: Any) -> dict[str, str]:
     return {name: text for name, value in found.items() if (text := objects.scalar(value))}
 
 
-def _first(found: objects.Members, where: str, *names: str) -> int:
-    times = (objects.moment(found.get(name), f"{where}.{name}") for name in names)
+def _first(delivery: reading.Reading, found: objects.Members, where: str, names: tuple[str, ...]) -> int:
+    times = (delivery.moment(found.get(name), f"{where}.{name}") for name in names)
     return next(filter(None, times), 0)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from router.domain import alert as alerts
-from router.sources import base, forms, objects, repeated
+from router.sources import base, forms, objects, reading, repeated
 
 _STATUSES: dict[str, alerts.Status | None] = {"0": "firing", "1": "resolved", "2": None, "3": None}
 _NO_ADDRESS = {"", "https://", "http://"}
@@ -19,7 +19,7 @@ class Config(base.Config):
     kind: Literal["uptime-kuma"] = "uptime-kuma"
 
 
-def read(source: str, body: objects.Members, now: int) -> base.Parsed:
+def read(delivery: reading.Reading, body: objects.Members) -> base.Parsed:
     """The one monitor of a notification; none where it has no heartbeat, or one that is neither up nor down."""
     message = objects.scalar(body.get("msg"))
     if "heartbeat" not in body:
@@ -37,10 +37,10 @@ def read(source: str, body: objects.Members, now: int) -> base.Parsed:
     if status is None:
         return objects.no_alert("pending, or under maintenance: neither up nor down", message=message)
     key = objects.scalar(monitor.get("id")) or objects.scalar(heartbeat.get("monitorID"))
-    at = objects.moment(heartbeat.get("time"), "heartbeat.time") or now
+    at = delivery.moment(heartbeat.get("time"), "heartbeat.time") or delivery.now
     labels = _labels(monitor)
     alert = alerts.Alert(
-        source,
+        delivery.source,
         objects.required(key, "monitor.id"),
         status,
         at,

@@ -18,6 +18,7 @@ class Desk:
         "_challenge",
         "_endpoint",
         "_in_query",
+        "_reads_query",
         "_reply",
         "_senders",
         "_signature",
@@ -39,6 +40,7 @@ class Desk:
         self.topics: sns.Topics | None = endpoint.topics
         self._endpoint = endpoint
         self._in_query = endpoint.in_query
+        self._reads_query = endpoint.reads_query
         self._accepts = endpoint.verifier.accepts
         self._challenge = endpoint.verifier.challenge
         self._allow_from = endpoint.allow_from
@@ -103,6 +105,12 @@ class Desk:
 
     def _without_token(self, query: bytes) -> bytes:
         return self._token.without(query) if self._token is not None else query
+
+    def with_query(self, headers: Headers, query: bytes) -> Headers:
+        """The headers, with the query among them if the source reads it: kept with a body, it can be read again."""
+        if not self._reads_query or not query:
+            return headers
+        return {**headers, base.QUERY: self._without_token(query)}
 
     def delivery_id(self, headers: Headers, body: bytes) -> str:
         """What the sender calls this delivery, the same each time it sends it; empty where it calls it nothing."""

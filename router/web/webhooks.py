@@ -128,7 +128,7 @@ class Door:
         self, desk: desks.Desk, call: calls.Call | None, scope: Scope, receive: requests.Receive, send: problems.Send
     ) -> None:
         """The way of a delivery, whose failures are raised."""
-        headers = dict(scope["headers"])
+        headers: Headers = dict(scope["headers"])
         asker = handshakes.origin(headers) if desk.events and scope["method"] == handshakes.METHOD else b""
         if not asker and call is None:
             desk.asks_by(scope["method"])
@@ -146,6 +146,7 @@ class Door:
         if encoding := headers.get(b"content-encoding"):
             body = bounds.inflated(body, encoding.strip().lower(), self._limits.body_bytes)
         body = desk.said(desk.unlock(body), scope["query_string"], call)
+        headers = desk.with_query(headers, scope["query_string"])
         called = desk.delivery_id(headers, body)
         if desk.topics is not None:
             proven = await _proven(desk.topics, body, now)

@@ -92,7 +92,7 @@ def test_an_event_that_the_cloudevents_package_sends_is_an_alert(with_service, m
 def test_a_form_that_an_ordinary_client_sends_is_an_alert(with_service, more):
     async def play(service):
         more.setdefault("data", {})
-        more["data"] |= {"title": "shop & cart", "alias": "7", "status": "down"}
+        more["data"] |= {"title": "shop & cart", "dedup_key": "7", "status": "down"}
         answer = await service.http.post("/events", **more, headers={"authorization": "Bearer token"})
         assert answer.status_code == 202
         alert, _ = await service.one()
@@ -103,7 +103,7 @@ def test_a_form_that_an_ordinary_client_sends_is_an_alert(with_service, more):
 
 def test_a_sender_that_only_calls_an_address_is_taken_in_and_its_token_kept_nowhere(with_service):
     async def play(service):
-        said = {"status": "firing", "title": "shop & cart", "alias": "7"}
+        said = {"status": "firing", "title": "shop & cart", "dedup_key": "7"}
         answer = await service.http.get("/asked", params={**said, "key": "secret"})
         assert answer.status_code == 202
         alert, kept = await service.one()

@@ -155,7 +155,7 @@ def test_a_connection_goes_on_after_every_kind_of_refusal(with_service):
                 await service.http.post("/v1/webhooks/none", content=b"x" * 100_000),
                 await service.http.post(path, content=b"x" * (LIMIT + 1)),
                 await service.http.post(path, content=b"{}"),
-                await service.http.post(path, content=b'{"status":"ok","alias":"a"}'),
+                await service.http.post(path, content=b'{"status":"ok","dedup_key":"a"}'),
             ]
             return [answer.status_code for answer in answers]
 
@@ -169,7 +169,7 @@ def test_a_body_in_pieces_of_unknown_length_is_cut_off_at_the_limit(with_service
         async def pieces(size: int) -> AsyncIterator[bytes]:
             for _ in range(0, size, 10_000):
                 yield b" " * 10_000
-            yield b'{"status":"ok","alias":"a"}'
+            yield b'{"status":"ok","dedup_key":"a"}'
 
         assert (await service.http.post("/v1/webhooks/any", content=pieces(100_000))).status_code == 202
         assert (await service.http.post("/v1/webhooks/any", content=pieces(2_000_000))).status_code == 413
@@ -229,7 +229,7 @@ def test_redis_going_away_turns_202_into_503_and_back(tmp_path):
 
     async def main() -> None:
         async with served(server.url) as service:
-            sent = {"content": b'{"status":"ok","alias":"a"}'}
+            sent = {"content": b'{"status":"ok","dedup_key":"a"}'}
             assert (await service.http.post("/v1/webhooks/any", **sent)).status_code == 202
             assert (await service.http.get("/readyz")).status_code == 200
             server._guard.stdin.close()
@@ -271,7 +271,7 @@ async def refuses_connections(port: int) -> None:
 def test_a_request_in_flight_is_answered_before_the_server_ends(with_service):
     async def body(service: Service) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-        sent = b'{"status":"ok","alias":"a"}'
+        sent = b'{"status":"ok","dedup_key":"a"}'
         head = b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n"
         writer.write(head + b"Content-Length: %d\r\n\r\n" % len(sent) + sent[:5])
         await service.http.get("/healthz")

@@ -24,7 +24,7 @@ from router.web import app, bounds, connections, serve, webhooks
 NOW = 1_772_450_000_000_000
 RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
 SECRET = base64.b64encode(b"a key of the standard's").decode()
-BODY = b'{"status":"firing","title":"t","alias":"a"}'
+BODY = b'{"status":"firing","title":"t","dedup_key":"a"}'
 SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
     "any": ("json", {"auth": "none"}),
     "signed": ("json", {"signature": {"scheme": "standard-webhooks", "secrets": [SECRET]}}),

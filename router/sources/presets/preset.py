@@ -13,10 +13,10 @@ import pydantic
 from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import patterns
-from router.sources import base, forms, json, objects, paths
+from router.sources import base, forms, json, mapping, objects, paths
 from router.sources.presets import tags
 
-_encode = msgspec.json.Encoder().encode
+_PLACES = frozenset({"path", "body", "header", "query"})
 
 
 class Preset(msgspec.Struct, frozen=True):
@@ -68,8 +68,15 @@ class Config(base.Config):
         settings = dict(cls.sender.mapping)
         for name, value in own.items():
             known = settings.get(name)
+            if isinstance(known, str) and isinstance(value, dict) and _PLACES.isdisjoint(value):
+                known = {"path": known}  # For example a time zone for the time that the preset finds.
             settings[name] = {**known, **value} if isinstance(known, dict) and isinstance(value, dict) else value
         return json.Config(auth="none", **settings)
+
+    @property
+    def reads_query(self) -> bool:
+        """Whether the source's own mapping reads parameters of the query."""
+        return self.mapped(self.mapping).reads_query
 
 
 class Source:
@@ -81,30 +88,30 @@ class Source:
         self.name = name
         self._preset = config.sender
         self._json = json.Json(name, mapped)
-        self._status = paths.compile(mapped.status.path)
+        self._status = mapped.status.getter()
         self._words = mapped.status.words
-        self._may_end = "ends_at" in config.mapping
+        self._may_end = bool({"ends_at", "expires_at"} & config.mapping.keys()) or "expires_at" in config.sender.mapping
         self._placeholder = patterns.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the setting of the mapping that found nothing."""
         try:
             whole = objects.decode(body) if forms.is_json(body) else dict(forms.fields(body, headers))
-            reason = self._reason(whole)
+            reason = self._reason(whole, headers)
             if reason:
                 return objects.no_alert(reason)
-            return self._endless(self._json.parse(_encode(self._tidied(whole)), {}, now))
+            return self._endless(self._json.read(self._tidied(whole), headers, now))
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
-    def _reason(self, whole: objects.Members) -> str:
+    def _reason(self, whole: objects.Members, headers: Mapping[bytes, bytes]) -> str:
         """Why a body is about no alert; empty where it is."""
         if self._preset.no_alert and (reason := self._preset.no_alert(whole)):
             return reason
         if not self._preset.ignored:
             return ""
         try:
-            said = paths.text(self._status(whole)).strip()
+            said = paths.text(self._status(mapping.Scope(whole, whole, headers, {}))).strip()
         except paths.EvaluationError as error:
             raise base.Unparsable("status", str(error)) from error
         word = said.casefold()

@@ -75,7 +75,7 @@ def test_an_attribute_wins_over_a_member_of_its_name_which_is_still_under_data()
 
 
 def test_every_event_of_a_batch_is_a_body_of_its_own():
-    hosts = [{"alerts": [{**DATA, "title": name}, {"status": "ok", "alias": name}]} for name in ("a", "b")]
+    hosts = [{"alerts": [{**DATA, "title": name}, {"status": "ok", "dedup_key": name}]} for name in ("a", "b")]
     events = [{**EVENT, "source": f"/{number}", "data": data} for number, data in enumerate(hosts)]
     settings = {"alerts": "data.alerts", "body_labels": {"origin": "source"}}
     read = parse(standard_json.dumps(events).encode(), BATCH, **settings)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from router.sources import base, datadog, registry
+from router.sources import base, datadog, reading, registry
 
 NOW = 1_772_450_000_000_000
 PAGE = Path(__file__).parents[3] / "docs" / "sources" / "datadog.md"
 
 
 def parse(**body) -> base.Parsed:
-    return datadog.read("here", body, NOW)
+    return datadog.read(reading.Reading("here", NOW), body)
 
 
 def one(**body):
@@ -178,10 +178,10 @@ def test_tags_are_labels_and_what_datadog_knows_itself_comes_before_them():
     assert one(tags="hostname:mine", hostname="datadog-s").labels == {"hostname": "datadog-s"}
 
 
-def test_a_time_that_is_missing_is_that_of_receipt_and_a_wrong_one_is_told():
+def test_the_time_of_receipt_stands_in_for_a_missing_and_an_unreadable_time():
     assert one(date="$DATE").starts_at == NOW
     assert one(date="", last_updated="1772442930000").starts_at == 1_772_442_930_000_000
-    assert refused(title="[Triggered] t", date="soon").where == "date"
+    assert one(date="soon").starts_at == NOW
 
 
 def test_what_is_no_payload_of_datadog_s_is_told_what_to_paste():

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from router.sources import alertmanager, base, grafana
+from router.sources import alertmanager, base, grafana, objects, reading
 
 NOW = 1_772_450_000_000_000
 
 
 def parse(*alerts: dict, **top) -> base.Parsed:
-    return grafana.read("here", json.loads(json.dumps({"version": "1", "alerts": alerts, **top})), NOW)
+    return grafana.read(reading.Reading("here", NOW), json.loads(json.dumps({"version": "1", "alerts": alerts, **top})))
 
 
 def one(**fields):
@@ -19,7 +19,7 @@ def one(**fields):
 
 def refused(**top) -> base.Unparsable:
     with pytest.raises(base.Unparsable) as caught:
-        grafana.read("here", top, NOW)
+        grafana.read(reading.Reading("here", NOW), top)
     return caught.value
 
 
@@ -36,7 +36,6 @@ def refused(**top) -> base.Unparsable:
         ({"version": "1", "alerts": [7]}, "alerts[0]", "an object"),
         ({"version": "1", "alerts": [{"status": "pending"}]}, "alerts[0].status", "firing or resolved"),
         ({"version": "1", "alerts": [{"status": "firing"}]}, "alerts[0].labels", "missing"),
-        ({"version": "1", "alerts": [{"status": "firing", "labels": {}, "startsAt": "now"}]}, "alerts[0].startsAt", ""),
     ],
 )
 def test_a_misfit_is_told_with_its_place(body, where, problem):
@@ -76,14 +75,16 @@ def test_the_rule_s_uid_joins_both_and_takes_no_part_in_a_derived_fingerprint():
 @pytest.mark.parametrize(
     ("fields", "link"),
     [
-        ({"generatorURL": "g", "panelURL": "p", "dashboardURL": "d"}, "g"),
-        ({"generatorURL": "", "panelURL": "p", "dashboardURL": "d"}, "p"),
-        ({"dashboardURL": "d"}, "d"),
-        ({}, "e"),
+        ({"generatorURL": "https://g/1", "panelURL": "https://g/2", "dashboardURL": "https://g/3"}, "https://g/1"),
+        ({"generatorURL": "", "panelURL": "https://g/2", "dashboardURL": "https://g/3"}, "https://g/2"),
+        ({"dashboardURL": "https://g/3"}, "https://g/3"),
+        ({"generatorURL": "?orgId=1"}, "https://g/sub/?orgId=1"),
+        ({"generatorURL": "javascript:alert(1)", "panelURL": "/p"}, "https://g/p"),
+        ({}, "https://g/sub/"),
     ],
 )
 def test_the_link_is_the_nearest_there_is(fields, link):
-    parsed = parse({"status": "firing", "labels": {"a": "b"}, **fields}, externalURL="e")
+    parsed = parse({"status": "firing", "labels": {"a": "b"}, **fields}, externalURL="https://g/sub/")
     assert parsed.alerts[0].link == link
 
 
@@ -112,12 +113,12 @@ def test_an_alert_that_fires_has_no_end_and_one_that_is_over_has_one():
 def test_a_bad_alert_is_set_aside_by_itself_and_the_good_ones_beside_it_are_read():
     good = {"status": "firing", "labels": {"alertname": "A"}, "fingerprint": "good"}
     bad = {"status": "broken", "labels": {"alertname": "B"}}
-    parsed = parse(good, bad, {**good, "startsAt": "x"}, receiver="r", truncatedAlerts=2)
+    parsed = parse(good, bad, {**good, "status": 7}, receiver="r", truncatedAlerts=2)
     assert [alert.fingerprint for alert in parsed.alerts] == ["good"]
     assert (parsed.rejected.where, parsed.truncated) == ("alerts[1].status", 2)
     assert parsed.rejected.problem.endswith("is expected here (and 1 more)")
     alone = json.loads(parsed.rejected.body)
-    assert (alone["alerts"], alone["receiver"]) == ([bad, {**good, "startsAt": "x"}], "r")
+    assert (alone["alerts"], alone["receiver"]) == ([bad, {**good, "status": 7}], "r")
     assert refused(**alone).where == "alerts[0].status"
     assert parse(good).rejected is None
 
@@ -129,3 +130,16 @@ def test_what_grafana_left_out_is_counted(sent, truncated):
 
 def test_what_the_sender_says_of_the_delivery_is_kept():
     assert parse(receiver="r", groupKey="g", orgId=3).about == {"receiver": "r", "group_key": "g", "org": "3"}
+
+
+def test_labels_of_another_type_are_ignored_if_grafana_sends_a_fingerprint():
+    parsed = objects.Source("here", grafana.read).parse(
+        json.dumps({"version": "1", "alerts": [{"status": "firing", "labels": ["a"], "fingerprint": "f"}]}).encode(),
+        {},
+        NOW,
+    )
+    assert [(alert.fingerprint, alert.labels) for alert in parsed.alerts] == [("f", {})]
+    assert [(notice.code, notice.where, notice.fingerprint) for notice in parsed.notices] == [
+        ("field_ignored", "alerts[0].labels", "f")
+    ]
+    assert refused(version="1", alerts=[{"status": "firing", "labels": ["a"]}]).where == "alerts[0].labels"

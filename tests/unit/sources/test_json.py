@@ -1,5 +1,6 @@
 """Any JSON with a mapping: what the contract's cases do not say."""
 
+import base64
 import json as standard_json
 
 import pydantic
@@ -8,6 +9,7 @@ import pytest
 from router.sources import base, json
 
 NOW = 1_772_450_000_000_000
+MINUTE = 60_000_000
 GOOD = {"status": "firing", "title": "T"}
 
 
@@ -39,16 +41,8 @@ def one(body, **settings):
         (None, {}, "alerts", "not nothing"),
         (GOOD, {"alerts": "events"}, "alerts", "not nothing"),
         ({"events": [7, 8]}, {"alerts": "events"}, "[0]", "not a number"),
-        ({**GOOD, "labels": ["a"]}, {}, "labels", "an object of names and values is expected here, not a list"),
-        ({**GOOD, "annotations": True}, {}, "annotations", "not true or false"),
-        ({**GOOD, "starts_at": "soon"}, {}, "starts_at", "'soon' is neither RFC 3339 nor"),
-        ({**GOOD, "starts_at": True}, {}, "starts_at", "a time is expected here, not true or false"),
-        ({**GOOD, "starts_at": {}}, {}, "starts_at", "a time is expected here, not an object"),
-        ({**GOOD, "starts_at": 10**22}, {}, "starts_at", "is not a time"),
-        ({**GOOD, "status": "resolved", "ends_at": "x"}, {}, "ends_at", "is neither RFC 3339 nor"),
-        ({**GOOD, "a": "x"}, {"severity": "max(a)"}, "severity", "invalid type"),
-        ({**GOOD, "a": "x"}, {"labels": {"n": "max(a)"}}, "labels.n", "invalid type"),
-        ({**GOOD, "a": "x"}, {"body_labels": {"n": "max(a)"}}, "body_labels.n", "invalid type"),
+        ({**GOOD, "a": "x"}, {"status": "max(a)"}, "status", "invalid type"),
+        ({**GOOD, "a": "x"}, {"title": "max(a)"}, "title", "invalid type"),
     ],
 )
 def test_a_misfit_is_told_with_the_setting_that_found_nothing(body, settings, where, problem):
@@ -59,6 +53,47 @@ def test_a_misfit_is_told_with_the_setting_that_found_nothing(body, settings, wh
 
 
 @pytest.mark.parametrize(
+    ("extra", "settings", "code", "where", "detail"),
+    [
+        ({"labels": 7}, {}, "field_ignored", "labels", "an object, or a list of tags or pairs, is expected here"),
+        ({"annotations": True}, {}, "field_ignored", "annotations", "not true or false"),
+        ({"severity": {"name": "high"}}, {}, "field_ignored", "severity", "a text is expected here, not an object"),
+        ({"link": ["u"]}, {}, "field_ignored", "link", "a text is expected here, not a list"),
+        ({"starts_at": "soon"}, {}, "time_unreadable", "starts_at", "'soon' isn't a known form of a time"),
+        ({"starts_at": True}, {}, "time_unreadable", "starts_at", "a time is expected here, not true or false"),
+        ({"starts_at": {}}, {}, "time_unreadable", "starts_at", "a time is expected here, not an object"),
+        ({"starts_at": 10**22}, {}, "time_unreadable", "starts_at", "is not a time"),
+        ({"starts_at": "2" * 5000}, {}, "time_unreadable", "starts_at", "longer than 64 characters"),
+        ({"status": "ok", "ends_at": "x"}, {}, "time_unreadable", "ends_at", "isn't a known form of a time"),
+        ({"expires_at": "x"}, {}, "time_unreadable", "expires_at", "isn't a known form of a time"),
+        ({"expires_at": NOW - 1}, {}, "field_ignored", "expires_at", "the time has passed, but"),
+        ({"a": "x"}, {"starts_at": "max(a)"}, "time_unreadable", "starts_at", "invalid type"),
+        ({"a": "x"}, {"severity": "max(a)"}, "field_ignored", "severity", "invalid type"),
+        ({"a": "x"}, {"link": "max(a)"}, "field_ignored", "link", "invalid type"),
+        ({"a": "x"}, {"fingerprint": "max(a)"}, "field_ignored", "fingerprint", "invalid type"),
+        ({"a": "x"}, {"labels": {"n": "max(a)"}}, "field_ignored", "labels.n", "invalid type"),
+        ({"a": "x"}, {"labels": "max(a)"}, "field_ignored", "labels", "invalid type"),
+        ({"a": "x"}, {"body_labels": {"n": "max(a)"}}, "field_ignored", "body_labels.n", "invalid type"),
+        ({"a": "x"}, {"ignore_when": "max(a) > `1`"}, "field_ignored", "ignore_when", "the condition is ignored"),
+    ],
+)
+def test_an_optional_part_that_can_t_be_used_never_loses_the_alert(extra, settings, code, where, detail):
+    body = standard_json.dumps({**GOOD, **extra}).encode()
+    parsed = source(**settings).parse(body, {}, NOW)
+    assert [(alert.title, alert.starts_at) for alert in parsed.alerts] == [("T", NOW)]
+    (notice,) = parsed.notices
+    assert (notice.code, notice.where, notice.fingerprint) == (code, where, parsed.alerts[0].fingerprint)
+    assert detail in notice.detail
+
+
+def test_a_notice_of_a_list_says_which_alert_it_is_about():
+    body = standard_json.dumps([{**GOOD, "dedup_key": "a"}, {**GOOD, "dedup_key": "b", "link": []}, 7]).encode()
+    assert source().parse(body, {}, NOW).notices == ()
+    body = standard_json.dumps([{**GOOD, "dedup_key": "a"}, {**GOOD, "dedup_key": "b", "link": [1]}, 7]).encode()
+    assert [(one.where, one.fingerprint) for one in source().parse(body, {}, NOW).notices] == [("[1].link", "b")]
+
+
+@pytest.mark.parametrize(
     ("word", "status"),
     [
         ("FIRING", "firing"),
@@ -66,6 +101,9 @@ def test_a_misfit_is_told_with_the_setting_that_found_nothing(body, settings, wh
         ("acknowledged", "firing"),
         ("Ok", "resolved"),
         ("CLOSED", "resolved"),
+        *((word, "firing") for word in ("critical", "error", "warning", "trouble", "missing", "down", "failing")),
+        *((word, "firing") for word in ("failure", "Failed", "unhealthy", "degraded", "unreachable")),
+        *((word, "resolved") for word in ("success", "healthy", "up", "recovered", "cleared", "CLEAR", "available")),
     ],
 )
 def test_usual_words_are_understood_in_any_case(word, status):
@@ -91,15 +129,32 @@ def test_a_constant_status_is_jmespath_text():
     assert one({"title": "T"}, status="'firing'").status == "firing"
 
 
-def test_a_sender_without_keys_gets_the_same_fingerprint_for_the_same_title_and_labels():
-    first = one({**GOOD, "labels": {"a": "1", "b": "2"}})
-    same = one({"status": "resolved", "title": "T", "labels": {"b": "2", "a": "1"}, "severity": "x"})
-    assert first.fingerprint == same.fingerprint
-    others = [{**GOOD, "labels": {"a": "1"}}, {**GOOD, "title": "U", "labels": {"a": "1", "b": "2"}}, GOOD]
-    assert len({first.fingerprint, *(one(other).fingerprint for other in others)}) == 4
+def test_a_sender_without_keys_is_known_by_its_labels_whatever_the_title_says():
+    readings = ("CPU 97%", "CPU 98%")
+    fired = [one({**GOOD, "title": title, "labels": {"host": "a", "b": "2"}}) for title in readings]
+    over = one({"status": "resolved", "title": "CPU is fine", "labels": {"b": "2", "host": "a"}, "severity": "x"})
+    assert len({over.fingerprint, *(alert.fingerprint for alert in fired)}) == 1
+    others = [{**GOOD, "labels": {"host": "a"}}, {**GOOD, "labels": {"host": "a", "b": "3"}}, GOOD]
+    assert len({over.fingerprint, *(one(other).fingerprint for other in others)}) == 4
 
 
-@pytest.mark.parametrize("name", ["dedup_key", "deduplication_key", "alert_uid", "fingerprint", "alias"])
+def test_a_sender_without_keys_and_labels_is_known_by_the_title():
+    assert one(GOOD).fingerprint == one({**GOOD, "status": "ok", "description": "other"}).fingerprint
+    assert one(GOOD).fingerprint != one({**GOOD, "title": "U"}).fingerprint
+
+
+def test_labels_that_differ_in_where_a_name_ends_are_different():
+    first, second = one({**GOOD, "labels": {"a": "b", "c": "d"}}), one({**GOOD, "labels": {"a": "bc", "d": ""}})
+    assert first.fingerprint != second.fingerprint
+
+
+def test_an_alias_is_no_key_for_it_may_be_that_of_the_host():
+    disk = one({**GOOD, "alias": "host-1", "labels": {"service": "disk"}})
+    assert disk.fingerprint != one({**GOOD, "alias": "host-1", "labels": {"service": "cpu"}}).fingerprint
+    assert one({**GOOD, "alias": "host-1"}, fingerprint="alias").fingerprint == "host-1"
+
+
+@pytest.mark.parametrize("name", ["dedup_key", "deduplication_key", "alert_uid", "fingerprint"])
 def test_a_key_is_found_under_each_of_its_usual_names(name):
     assert one({**GOOD, name: "k"}).fingerprint == "k"
 
@@ -138,11 +193,189 @@ def test_what_is_missing_gets_the_time_of_receipt():
     assert (resolved.starts_at, resolved.ends_at) == (NOW, NOW)
 
 
-def test_a_firing_alert_has_an_end_only_where_that_is_still_to_come():
-    assert one({**GOOD, "ends_at": NOW + 1}).ends_at == NOW + 1
+def test_an_end_of_a_firing_alert_counts_if_it_is_a_minute_after_both_start_and_receipt():
+    assert one({**GOOD, "ends_at": NOW + MINUTE}).ends_at == NOW + MINUTE
     assert one({**GOOD, "ends_at": "2026-03-02T12:00:00Z"}).ends_at > NOW
-    for gone in (NOW, NOW - 1, "", None, "0001-01-01T00:00:00Z", "soon", {}):
-        assert one({**GOOD, "ends_at": gone}).ends_at == 0
+    ahead = NOW + 60 * MINUTE
+    assert one({**GOOD, "starts_at": ahead, "ends_at": ahead + MINUTE}).ends_at == ahead + MINUTE
+    assert one({**GOOD, "starts_at": ahead, "ends_at": ahead + 3_000_000}).ends_at == 0
+    for none in (NOW, NOW + 3_000_000, NOW + MINUTE - 1, NOW - 1, "", None, "0001-01-01T00:00:00Z", "soon", {}):
+        assert one({**GOOD, "ends_at": none}).ends_at == 0
+
+
+@pytest.mark.parametrize("ahead", [3_000_000, 360_000_000, 3_600_000_000])
+def test_one_time_for_start_and_end_never_ends_a_firing_alert_whatever_the_clock(ahead):
+    body = {**GOOD, "at": NOW + ahead}
+    assert one(body, starts_at="at", ends_at="at").ends_at == 0
+    assert one({**body, "status": "ok"}, starts_at="at", ends_at="at").ends_at == NOW + ahead
+
+
+def test_what_a_sender_announces_ends_a_firing_alert_as_soon_as_it_is_said_to():
+    assert one({**GOOD, "expires_at": NOW + 1}).ends_at == NOW + 1
+    assert one({**GOOD, "valid": NOW + 5, "ends_at": NOW + 60 * MINUTE}, expires_at="valid").ends_at == NOW + 5
+    assert one({**GOOD, "status": "ok", "expires_at": NOW + 1}).ends_at == NOW
+
+
+def test_values_are_found_outside_of_the_alert():
+    body = {"state": "down", "since": 1_772_446_530, "rule": {"id": 7}, "hosts": [{"name": "a"}, {"name": "b"}]}
+    settings = {
+        "alerts": "hosts",
+        "title": "name",
+        "fingerprint": "name",
+        "status": {"body": "state"},
+        "starts_at": {"body": "since"},
+        "severity": {"header": "X-Priority", "map": {"p1": "critical"}},
+        "labels": {"rule": {"body": "rule.id"}, "environment": {"query": "environment"}, "host": "name"},
+        "annotations": {"event": {"header": "X-Event"}, "none": {"header": "X-None"}, "no": {"query": "no"}},
+    }
+    headers = {b"x-event": b"monitor", b"x-priority": b"P1", b":query": b"environment=prod+1&x=y"}
+    parsed = source(**settings).parse(standard_json.dumps(body).encode(), headers, NOW)
+    assert [(alert.fingerprint, alert.status, alert.starts_at) for alert in parsed.alerts] == [
+        ("a", "firing", 1_772_446_530_000_000),
+        ("b", "firing", 1_772_446_530_000_000),
+    ]
+    assert parsed.alerts[0].labels == {"rule": "7", "environment": "prod 1", "host": "a"}
+    assert (parsed.alerts[0].severity, parsed.alerts[0].annotations) == ("critical", {"event": "monitor"})
+    assert parsed.notices == ()
+
+
+def test_a_query_that_can_t_be_read_never_loses_the_alert():
+    settings = {"labels": {"environment": {"query": "environment"}}}
+    parsed = source(**settings).parse(standard_json.dumps(GOOD).encode(), {b":query": b"environment=%ff"}, NOW)
+    assert [alert.labels for alert in parsed.alerts] == [{}]
+    assert [notice.where for notice in parsed.notices] == ["query"]
+
+
+@pytest.mark.parametrize(
+    ("ignore_when", "headers"),
+    [
+        ("status == 'in_progress'", {}),
+        ("!title", {}),
+        ({"path": "status", "values": ["IN_PROGRESS"]}, {}),
+        ({"header": "X-Event", "values": ["ping", "push"]}, {b"x-event": b"Ping"}),
+        ({"body": "status", "values": ["in_progress"]}, {}),
+        ({"query": "test"}, {b":query": b"test=1"}),
+        ([{"header": "X-Event", "values": ["ping"]}, "status == 'in_progress'"], {}),
+    ],
+)
+def test_a_message_about_nothing_makes_no_alert_and_no_error(ignore_when, headers):
+    body = standard_json.dumps({"status": "in_progress"}).encode()
+    parsed = source(ignore_when=ignore_when).parse(body, headers, NOW)
+    assert (parsed.alerts, parsed.rejected, parsed.about["no_alert"]) == ([], None, "ignore_when")
+    assert source(ignore_when=ignore_when).parse(standard_json.dumps(GOOD).encode(), {}, NOW).alerts
+
+
+def test_of_a_list_only_those_alerts_are_left_out_that_are_about_nothing():
+    body = [{"status": "scheduled"}, {**GOOD, "dedup_key": "a"}, {"status": "scheduled"}, 7]
+    parsed = source(ignore_when="status == 'scheduled'").parse(standard_json.dumps(body).encode(), {}, NOW)
+    assert [alert.fingerprint for alert in parsed.alerts] == ["a"]
+    assert parsed.rejected.where == "[3]"
+
+
+def test_an_empty_list_is_no_message_about_nothing():
+    assert source(ignore_when="status == 'x'").parse(b"[]", {}, NOW).about == {}
+
+
+ENCODED = {
+    "a text": ({"decode": "Message"}, {"Message": standard_json.dumps(GOOD)}, "Message.title", "Message.status"),
+    "base64": (
+        {"decode": {"message.data": ["base64", "json"]}},
+        {"message": {"data": base64.b64encode(standard_json.dumps(GOOD).encode()).decode()}},
+        "message.data.title",
+        "message.data.status",
+    ),
+    "records": (
+        {"decode": {"Records[].Sns.Message": "json"}, "alerts": "Records[].Sns.Message"},
+        {"Records": [{"Sns": {"Message": standard_json.dumps(GOOD)}}]},
+        "title",
+        "status",
+    ),
+    "a text in a text": (
+        {"decode": {"Message": "json", "Message.detail": "json"}},
+        {"Message": standard_json.dumps({"detail": standard_json.dumps(GOOD)})},
+        "Message.detail.title",
+        "Message.detail.status",
+    ),
+    "what is open already": ({"decode": "Message"}, {"Message": GOOD}, "Message.title", "Message.status"),
+    "a list of bodies": (
+        {"decode": "Message"},
+        [{"Message": standard_json.dumps(GOOD)}],
+        "Message.title",
+        "Message.status",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "body", "title", "status"), ENCODED.values(), ids=ENCODED)
+def test_json_inside_of_texts_is_opened_in_place(settings, body, title, status):
+    parsed = source(title=title, status=status, **settings).parse(standard_json.dumps(body).encode(), {}, NOW)
+    assert [(alert.title, alert.status) for alert in parsed.alerts] == [("T", "firing")]
+    assert parsed.notices == ()
+
+
+@pytest.mark.parametrize("text", ["plain words", "{", "[" * 100_000, "7", "YQ"])
+def test_a_text_that_is_no_json_stays_one(text):
+    settings = {"decode": "Message", "title": "Message", "status": "'firing'"}
+    parsed = source(**settings).parse(standard_json.dumps({"Message": text}).encode(), {}, NOW)
+    assert parsed.alerts[0].title == text
+    assert {notice.where for notice in parsed.notices} <= {"Message"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"starts_at": {"path": "at", "format": "unixms"}}, 'did you mean "unix_ms"?'),
+        ({"starts_at": {"path": "at", "format": "rfc"}}, '"rfc" is not a format; valid here: unix, unix_ms'),
+        ({"starts_at": {"path": "at", "format": "%Y-%m-%d %Q"}}, "%Q at character 10 is not a directive"),
+        ({"starts_at": {"path": "at", "format": "%H:%M"}}, "needs the year, the month, and the day"),
+        ({"starts_at": {"path": "at", "format": "%Y-%m-%d %"}}, "is not a directive"),
+        ({"starts_at": {"path": "at", "zone": "Europe/Zurick"}}, 'did you mean "Europe/Zurich"?'),
+        ({"starts_at": {"path": "at", "zone": "Mars"}}, 'there is no time zone "Mars"'),
+        ({"starts_at": {"path": "at", "zone": "UTC", "format": "unix"}}, "has no time zone: remove zone"),
+        ({"title": {"path": "a", "header": "b"}}, "path and header exclude one another"),
+        ({"title": {}}, "say where the value is found"),
+        ({"title": {"header": ""}}, "say where the value is found"),
+        ({"title": {"header": "X Event"}}, "should match pattern"),
+        ({"title": {"body": "a..b"}}, "is not a JMESPath expression"),
+        ({"title": 7}, "a path is needed here"),
+        ({"labels": {"a": 7}}, "a path is needed here"),
+        ({"ignore_when": [7]}, "a path is needed here"),
+        ({"ignore_when": {"values": ["x"]}}, "say where the value is found"),
+        ({"decode": {"a": "jason"}}, "'json' or 'base64'"),
+        ({"decode": {"a": []}}, "at least 1 item"),
+        ({"decode": {"a.b[?c]": "json"}}, '"a.b[?c]" is not a path of names and positions'),
+        ({"decode": {".a": "json"}}, "is not a path of names and positions"),
+        ({"decode": ""}, "is not a path of names and positions"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_what_to_do(settings, said):
+    with pytest.raises(pydantic.ValidationError) as caught:
+        source(**settings)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("time", "value", "expected"),
+    [
+        ({"format": "%d.%m.%Y %H:%M:%S", "zone": "Europe/Zurich"}, "02.03.2026 13:00:00", 1_772_452_800_000_000),
+        ({"zone": "Europe/Zurich"}, "2026-03-02 13:00:00", 1_772_452_800_000_000),
+        ({"format": "unix_ms"}, 5000, 5_000_000),
+        ({"format": "%Y%m%d%H%M%S"}, 20260302120000, 1_772_452_800_000_000),
+        ({"format": "unix"}, "1772452800", 1_772_452_800_000_000),
+    ],
+)
+def test_a_time_is_read_as_the_mapping_says(time, value, expected):
+    assert one({**GOOD, "at": value}, starts_at={"path": "at", **time}).starts_at == expected
+
+
+def test_a_time_beyond_all_dates_never_raises():
+    for value in ("9999-12-31T23:59:59-14:00", "9999-12-31T23:59:60Z", 1e300, -1e300, 10**400, "1e400"):
+        assert one({**GOOD, "starts_at": value}).starts_at > 0
+
+
+def test_the_schema_of_the_settings_can_be_made_and_takes_a_path_alone():
+    schema = json.Config.model_json_schema()
+    assert {"type": "string"} in schema["properties"]["title"]["anyOf"]
 
 
 def test_annotations_of_the_alert_win_over_none_and_the_description_is_one_of_them():

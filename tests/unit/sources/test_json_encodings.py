@@ -48,7 +48,7 @@ def test_every_encoding_goes_through_the_same_mapping(name):
 
 
 def test_a_field_that_holds_all_of_it_is_a_path_like_any_other():
-    body = urllib.parse.urlencode({"payload": standard_json.dumps([{"status": "ok", "alias": "a"}])}).encode()
+    body = urllib.parse.urlencode({"payload": standard_json.dumps([{"status": "ok", "dedup_key": "a"}])}).encode()
     (alert,) = source(alerts="payload").parse(body, FORM, NOW).alerts
     assert (alert.status, alert.fingerprint) == ("resolved", "a")
 
@@ -69,7 +69,7 @@ def test_numbers_in_a_query_are_status_words():
 
 def test_what_looks_like_json_in_a_query_is_text_where_it_is_none_and_too_deep_is_text_as_well():
     deep = "[" * 100_000
-    query = urllib.parse.urlencode({"status": "firing", "title": "{", "alias": deep}).encode()
+    query = urllib.parse.urlencode({"status": "firing", "title": "{", "dedup_key": deep}).encode()
     (alert,) = source(encoding="query").parse(query, {}, NOW).alerts
     assert (alert.title, alert.fingerprint) == ("{", deep)
 
@@ -121,7 +121,7 @@ bodies = st.one_of(
     st.lists(
         st.dictionaries(
             st.sampled_from(["specversion", "id", "source", "type", "subject", "data", "data_base64", "status"]),
-            st.sampled_from(["1.0", "firing", "YQ==", 7, None, {"status": "ok", "alias": "a"}, [{}]]),
+            st.sampled_from(["1.0", "firing", "YQ==", 7, None, {"status": "ok", "dedup_key": "a"}, [{}]]),
         ),
         max_size=3,
     ).map(lambda found: standard_json.dumps(found[0] if len(found) == 1 else found).encode()),

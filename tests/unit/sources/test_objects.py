@@ -3,9 +3,10 @@
 import pytest
 
 from router.domain import alert as alerts
-from router.sources import base, objects
+from router.sources import base, objects, reading
 
 NOW = 1_772_450_000_000_000
+DELIVERY = reading.Reading("here", NOW)
 
 
 def said(call, *arguments) -> tuple[str, str]:
@@ -14,11 +15,11 @@ def said(call, *arguments) -> tuple[str, str]:
     return caught.value.where, caught.value.problem
 
 
-def echo(source, body, now):
-    return base.Parsed([alerts.Alert(source, objects.scalar(body["key"]), "firing", now, 0)])
+def echo(delivery, body):
+    return base.Parsed([alerts.Alert(delivery.source, objects.scalar(body["key"]), "firing", delivery.now, 0)])
 
 
-def too_deep(source, body, now):
+def too_deep(delivery, body):
     raise RecursionError
 
 
@@ -79,30 +80,6 @@ def test_texts_leave_out_what_says_nothing_and_keep_the_rest_as_text():
     assert found == {"a": "x", "b": "1.5", "c": "true", "f": '{"g":[1]}', "h": "0"}
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        (None, 0),
-        ("", 0),
-        (0, 0),
-        ("2026-03-02T12:00:00Z", 1_772_452_800_000_000),
-        ("2026-03-02T12:00:00.000+0000", 1_772_452_800_000_000),
-        ("2026-03-02T12:00:00.0000000Z", 1_772_452_800_000_000),
-        ("2026-03-02 12:00:00.000", 1_772_452_800_000_000),
-        (1_772_452_800, 1_772_452_800_000_000),
-        (1_772_452_800.5, 1_772_452_800_500_000),
-        ("1772452800000", 1_772_452_800_000_000),
-    ],
-)
-def test_a_moment_is_any_of_the_forms_that_vendors_write(value, expected):
-    assert objects.moment(value, "at") == expected
-
-
-@pytest.mark.parametrize("value", ["yesterday", True, [], {}, "1" * 41, 10**30, 1e300])
-def test_what_is_no_moment_is_told_with_its_place(value):
-    assert said(objects.moment, value, "at")[0] == "at"
-
-
 def test_a_digest_is_the_same_for_the_same_parts_alone():
     assert objects.digest("a", {"b": 1}) == objects.digest("a", {"b": 1})
     assert len({objects.digest(*parts) for parts in (("a", "b"), ("ab",), ("b", "a"), ("a", "b", ""))}) == 4
@@ -114,16 +91,53 @@ def even(item, where):
 
 
 def test_each_alert_of_several_is_read_by_itself():
-    found, rejected = objects.several([1, None, 2, []], "all", even, lambda bad: {"bad": bad})
+    found, rejected = objects.several(DELIVERY, [1, None, 2, []], "all", even, lambda bad: {"bad": bad})
     assert [alert.fingerprint for alert in found] == ["1", "2"]
     assert rejected == base.Rejected("all[1]", "missing or empty (and 1 more)", b'{"bad":[null,[]]}')
 
 
 def test_a_single_bad_one_among_several_is_told_alone():
-    assert objects.several([1, None], "all", even, list)[1] == base.Rejected("all[1]", "missing or empty", b"[null]")
+    assert objects.several(DELIVERY, [1, None], "all", even, list)[1] == base.Rejected(
+        "all[1]", "missing or empty", b"[null]"
+    )
 
 
 def test_several_good_ones_leave_nothing_over_and_bad_ones_alone_are_unparsable():
-    assert objects.several([], "all", even, list) == ([], None)
-    assert objects.several([1], "all", even, list)[1] is None
-    assert said(objects.several, [None, None], "all", even, list) == ("all[0]", "missing or empty")
+    assert objects.several(DELIVERY, [], "all", even, list) == ([], None)
+    assert objects.several(DELIVERY, [1], "all", even, list)[1] is None
+    assert said(objects.several, DELIVERY, [None, None], "all", even, list) == ("all[0]", "missing or empty")
+
+
+def test_notices_of_an_alert_say_which_it_is_and_go_with_one_that_is_refused():
+    delivery = reading.Reading("here", NOW)
+
+    def noted(item, where):
+        delivery.ignore(f"{where}.link", "a text is expected here")
+        return even(item, where)
+
+    found, _ = objects.several(delivery, ["a", None, "b"], "all", noted, list)
+    notices = delivery.close(base.Parsed(found)).notices
+    assert [(notice.where, notice.fingerprint) for notice in notices] == [("all[0].link", "a"), ("all[2].link", "b")]
+
+
+@pytest.mark.parametrize("value", [[], 7, "text", True])
+def test_what_should_be_an_object_of_texts_and_is_not_is_ignored_and_told(value):
+    delivery = reading.Reading("here", NOW)
+    assert objects.optional_texts(delivery, value, "annotations") == {}
+    (notice,) = delivery.close(base.Parsed([])).notices
+    assert (notice.code, notice.where) == ("field_ignored", "annotations")
+
+
+def test_an_object_of_texts_and_a_text_that_are_missing_are_no_news():
+    delivery = reading.Reading("here", NOW)
+    assert objects.optional_texts(delivery, None, "annotations") == {}
+    assert objects.optional_texts(delivery, {"a": 1, "b": None}, "annotations") == {"a": "1"}
+    assert objects.optional_text(delivery, None, "link") == ""
+    assert objects.optional_text(delivery, 5, "link") == "5"
+    assert delivery.close(base.Parsed([])).notices == ()
+
+
+def test_a_text_that_is_an_object_is_ignored_and_told():
+    delivery = reading.Reading("here", NOW)
+    assert objects.optional_text(delivery, {"href": "u"}, "link") == ""
+    assert [notice.where for notice in delivery.close(base.Parsed([])).notices] == ["link"]

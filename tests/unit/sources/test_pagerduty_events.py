@@ -2,13 +2,13 @@
 
 import pytest
 
-from router.sources import base, pagerduty_events
+from router.sources import base, pagerduty_events, reading
 
 NOW = 1_772_450_000_000_000
 
 
 def parse(now: int = NOW, **body) -> base.Parsed:
-    return pagerduty_events.read("here", body, now)
+    return pagerduty_events.read(reading.Reading("here", now), body)
 
 
 def triggered(payload: dict | None = None, **body):

@@ -16,7 +16,13 @@ def config(**said) -> polled.Config:
 
 def listed(*receivers: str, **labels: str) -> api.Listed:
     return api.Listed(
-        "f1", BEGAN, True, receivers or ("router",), {"alertname": "Down", **labels}, {"summary": "S"}, "l"
+        "f1",
+        BEGAN,
+        True,
+        receivers or ("router",),
+        {"alertname": "Down", **labels},
+        {"summary": "S"},
+        "http://prometheus:9090/graph",
     )
 
 
@@ -70,7 +76,7 @@ def test_an_alert_of_an_answer_is_read_as_its_webhook_would_have_been():
     body = polled.webhook([polled.firing(listed(severity="critical"))], URL)
     (alert,) = alertmanager.Alertmanager("am").parse(body, {}, 5).alerts
     assert (alert.identity, alert.status, alert.starts_at, alert.ends_at) == ("am/f1", "firing", BEGAN, 0)
-    assert (alert.title, alert.severity, alert.link) == ("S", "critical", "l")
+    assert (alert.title, alert.severity, alert.link) == ("S", "critical", "http://prometheus:9090/graph")
     assert (alert.labels["alertname"], alert.annotations) == ("Down", {"summary": "S"})
 
 

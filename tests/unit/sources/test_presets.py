@@ -70,7 +70,7 @@ def test_a_source_s_own_mapping_takes_the_place_of_the_preset_s(kind):
         ({"labels": {"a": "]"}}, r"labels.*is not a JMESPath expression"),
         ({"tittle": "a"}, "there is no setting tittle.*title"),
         ({"status": {"pth": "a"}}, "status: Extra inputs are not permitted"),
-        ({"title": 7}, "title: Input should be a valid string"),
+        ({"title": 7}, "title: a path is needed here, or where else"),
         ({"bearer": ["x"]}, "bearer is no part of a mapping"),
         ({"kind": "json", "title": "a"}, "kind is no part of a mapping"),
         ({"encoding": "query"}, "encoding is no part of a mapping"),

@@ -40,7 +40,7 @@ def get(path: str, method: str = "GET", **settings) -> asking.Answer:
 
 
 def test_a_webhook_goes_straight_to_the_door():
-    body = b'{"status":"ok","alias":"a"}'
+    body = b'{"status":"ok","dedup_key":"a"}'
     answer = asking.ask(application(), "/v1/webhooks/open", chunks=(body,), headers=())
     assert answer.status == 202
 

@@ -16,7 +16,7 @@ from router.sources import base, registry
 from router.web import bounds, problems
 from tests.unit.web import asking
 
-BODY = json.dumps({"status": "firing", "title": "t", "alias": "a"}).encode()
+BODY = json.dumps({"status": "firing", "title": "t", "dedup_key": "a"}).encode()
 ANY = "/v1/webhooks/any"
 
 
@@ -232,6 +232,6 @@ def test_what_is_no_json_but_passes_other_parsers_goes_to_the_quarantine(number)
 
 def test_of_a_key_that_stands_twice_the_last_one_counts():
     store = asking.Recording()
-    body = b'{"status": "firing", "title": "first", "alias": "a", "title": "last"}'
+    body = b'{"status": "firing", "title": "first", "dedup_key":"a", "title": "last"}'
     assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
     assert store.accepted[0][0].rows[0].alert.title == "last"

@@ -149,7 +149,7 @@ def test_wrong_or_missing_credentials_are_401_and_the_body_is_not_even_read(head
 
 def test_basic_credentials_and_open_sources_are_let_in():
     assert post(asking.Recording(), group(alert()), headers=[(b"authorization", b"Basic YW5uOndvcmQ=")]).status == 202
-    assert post(asking.Recording(), b'{"status":"ok","alias":"a"}', "/v1/webhooks/open", headers=[]).status == 202
+    assert post(asking.Recording(), b'{"status":"ok","dedup_key":"a"}', "/v1/webhooks/open", headers=[]).status == 202
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])

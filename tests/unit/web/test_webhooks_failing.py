@@ -104,7 +104,7 @@ def test_a_failing_parser_is_500_and_the_body_is_kept_for_a_fix(monkeypatch):
 
 
 def test_a_failing_inbox_is_500_without_a_stack_trace_and_is_logged(written):
-    answer = post(asking.Recording(RuntimeError("internal detail")), b'{"status":"ok","alias":"a"}', ANY)
+    answer = post(asking.Recording(RuntimeError("internal detail")), b'{"status":"ok","dedup_key":"a"}', ANY)
     assert (answer.status, answer.json["type"]) == (500, "urn:incident-router:problem:internal")
     assert b"internal detail" not in answer.body
     assert "internal detail" in written.getvalue()

@@ -7,7 +7,7 @@ import pytest
 from router.sources import registry
 from tests.unit.web import asking
 
-QUERY = b"status=firing&title=shop%20is%20down&alias=7"
+QUERY = b"status=firing&title=shop%20is%20down&dedup_key=7"
 
 
 def ask(query, *, method="GET", **settings):

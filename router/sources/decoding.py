@@ -1,0 +1,125 @@
+"""JSON inside of texts, and Base64: some senders wrap their bodies in them. They are opened in place before mapping.
+
+Amazon SNS posts its message as a text, Google Pub/Sub posts it in Base64, and a Lambda function gets records of SNS.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+import pydantic
+
+from router.sources import reading
+
+Codec = Literal["json", "base64"]
+Step = str | int | None
+"""The name of a member, a position in a list, or None for each item of a list."""
+Decoder = Callable[[Any, reading.Reading], Any]
+
+_STEP = re.compile(r'\.?(?:([A-Za-z_][A-Za-z0-9_]*)|"((?:[^"\\]|\\.)+)"|\[(-?[0-9]{1,9})\]|\[\*?\])')
+
+_decode = msgspec.json.Decoder().decode
+
+
+def check(path: str) -> str:
+    """Return a path of names and positions; ``ValueError`` if it is anything else."""
+    _steps(path)
+    return path
+
+
+def _at_path(value: Any) -> Any:
+    return {value: "json"} if isinstance(value, str) else value
+
+
+def _codec_alone(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Codecs = Annotated[
+    tuple[Codec, ...],
+    pydantic.Field(min_length=1),
+    pydantic.BeforeValidator(_codec_alone, json_schema_input_type=Codec | list[Codec]),
+]
+Encoded = Annotated[
+    dict[Annotated[str, pydantic.AfterValidator(check)], Codecs],
+    pydantic.BeforeValidator(_at_path, json_schema_input_type=str | dict[str, Codec | list[Codec]]),
+]
+
+
+def decoder(wanted: Mapping[str, Sequence[Codec]]) -> Decoder | None:
+    """Make the function that opens a body's texts, in the order of ``wanted``; None if there is nothing to open.
+
+    It changes the body. A text that can't be opened stays as it is, which is reported; what is no text stays, too.
+    """
+    if not wanted:
+        return None
+    parts = [(path, _steps(path), codecs) for path, codecs in wanted.items()]
+
+    def decode(body: Any, delivery: reading.Reading) -> Any:
+        for path, steps, codecs in parts:
+            # Paths begin at one alert, also if the body is a list of them.
+            of_each = isinstance(body, list) and isinstance(steps[0], str)
+            body = _replaced(body, [None, *steps] if of_each else steps, _opener(path, codecs, delivery))
+        return body
+
+    return decode
+
+
+def _steps(path: str) -> list[Step]:
+    steps: list[Step] = []
+    end = 0
+    while end < len(path):
+        found = _STEP.match(path, end)
+        if found is None or (end == 0 and path.startswith(".")):
+            break
+        name, quoted, position = found.groups()
+        steps.append(name or quoted or (int(position) if position else None))
+        end = found.end()
+    if not steps or end < len(path):
+        raise ValueError(
+            f'"{path}" is not a path of names and positions, such as message.data or Records[].Sns.Message'
+        )
+    return steps
+
+
+def _replaced(node: Any, steps: Sequence[Step], change: Callable[[str], Any]) -> Any:
+    if not steps:
+        return change(node) if isinstance(node, str) and node else node
+    step, rest = steps[0], steps[1:]
+    if isinstance(node, dict) and isinstance(step, str) and step in node:
+        node[step] = _replaced(node[step], rest, change)
+    if isinstance(node, list) and not isinstance(step, str):
+        positions = (
+            range(len(node)) if step is None else range(step, step + 1) if -len(node) <= step < len(node) else ()
+        )
+        for position in positions:
+            node[position] = _replaced(node[position], rest, change)
+    return node
+
+
+def _opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Callable[[str], Any]:
+    def opened(text: str) -> Any:
+        value: Any = text
+        for codec in codecs:
+            try:
+                value = _json(value) if codec == "json" else _from_base64(value)
+            except (msgspec.DecodeError, ValueError, RecursionError):
+                delivery.note("field_ignored", path, f"the text is not {codec}; it is used as it is")
+                return text
+        return value
+
+    return opened
+
+
+def _json(text: str) -> Any:
+    """What a text holds as JSON, if that is more than a number or a word."""
+    value = _decode(text.encode())
+    return value if isinstance(value, dict | list) else text
+
+
+def _from_base64(text: str) -> str:
+    """The text that is inside, in either alphabet, padded or not."""
+    plain = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).decode()

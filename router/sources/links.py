@@ -1,0 +1,20 @@
+"""Links of senders: only those that a browser can follow are kept."""
+
+import urllib.parse
+
+_SCHEMES = ("https://", "http://")
+
+
+def absolute(link: str, external_url: str = "") -> str:
+    """The link as an absolute HTTP address; empty if it is none.
+
+    A relative one is joined to ``external_url``, the sender's own address, if that is known.
+    """
+    link = link.strip()
+    if not link or link.startswith(_SCHEMES):
+        return link
+    try:
+        joined = urllib.parse.urljoin(external_url, link)
+    except ValueError:
+        return ""
+    return joined if joined.lower().startswith(_SCHEMES) else ""

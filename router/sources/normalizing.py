@@ -1,0 +1,65 @@
+"""What is done with the alerts of every source before anything else sees them: titles are cleaned, links are checked.
+
+Titles become names of incidents, subjects of messages, and lines of logs. There, a line break, a NUL, or a mark that
+changes the direction of writing would hide or forge what follows.
+"""
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from router.domain import alert as alerts
+from router.domain import notices as noticing
+from router.sources import base, links
+
+_BLANKS = re.compile(r"\s+")
+# Controls, soft hyphens, marks of direction, characters without width, fillers that look like nothing, halves of pairs,
+# tags. A joiner between two letters or symbols that need it (emoji, Persian, Devanagari) is kept.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    "|(?<![\u0080-\U0010ffff])[\u200c\u200d]|[\u200c\u200d](?![\u0080-\U0010ffff])"
+)
+
+
+class Normalizing:
+    """A source whose alerts have titles of one line of visible text, and links that can be followed."""
+
+    def __init__(self, source: base.Source) -> None:
+        self.name = source.name
+        self._parse = source.parse
+
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+        """Parse as the source does; ``base.Unparsable`` where it says so."""
+        parsed = self._parse(body, headers, now)
+        if all(map(_is_normal, parsed.alerts)):
+            return parsed
+        normal = [alert if _is_normal(alert) else _normal(alert) for alert in parsed.alerts]
+        lost = [before for before, after in zip(parsed.alerts, normal, strict=True) if before.link and not after.link]
+        notices = noticing.bounded((*parsed.notices, *map(_ignored, lost)))
+        return msgspec.structs.replace(parsed, alerts=normal, notices=notices)
+
+
+def cleaned(title: str) -> str:
+    """The title on one line, without characters that can't be seen."""
+    if title.isascii() and title.isprintable():
+        return title
+    visible = _INVISIBLE.sub("", _BLANKS.sub(" ", title))
+    return _BLANKS.sub(" ", visible).strip()
+
+
+def _is_normal(alert: alerts.Alert) -> bool:
+    link = alert.link
+    return (
+        alert.title.isascii() and alert.title.isprintable() and (not link or link.startswith(("https://", "http://")))
+    )
+
+
+def _normal(alert: alerts.Alert) -> alerts.Alert:
+    return msgspec.structs.replace(alert, title=cleaned(alert.title), link=links.absolute(alert.link))
+
+
+def _ignored(alert: alerts.Alert) -> noticing.Notice:
+    detail = f"{alert.link[:80]!r} is not an absolute http or https address; the field is ignored"
+    return noticing.Notice("field_ignored", "link", detail, alert.fingerprint)

@@ -1,0 +1,80 @@
+"""Lists of tags, and of pairs of a name and a value, as labels: whichever way they are written, rules see the same.
+
+======================================================  ==============================
+``["env:prod", "team=web", "critical"]``                 ``env: prod, team: web, critical: "true"``
+``"env:prod, critical"``, or the list as JSON in a text  the same, by the commas
+``[{"key": "env", "value": "prod"}]``                    the name may also be ``name``, ``label``, ``tag``, ``k``
+``[{"key": "env", "value": {"stringValue": "prod"}}]``   as OpenTelemetry writes values
+``[{"env": "prod"}]``                                    one member: its name and its value
+======================================================  ==============================
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from router.sources import objects, paths, repeated
+
+_NAMES = ("key", "name", "label", "tag", "k")
+_VALUES = ("value", "v")
+_TYPED = ("stringValue", "intValue", "doubleValue", "boolValue")
+_SEPARATOR = re.compile(r"[:=]")
+
+_decode = msgspec.json.Decoder().decode
+
+
+def labels(value: Any) -> dict[str, str]:
+    """Labels out of a list of tags or pairs, or out of a text with such a list; empty if it is something else.
+
+    A tag without a value is ``"true"``. The values of a name that occurs several times are joined by commas.
+    """
+    return repeated.joined((name, text or "true") for name, text in _pairs(_opened(value)))
+
+
+def _opened(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        value = _listed(value)
+    return value if isinstance(value, list) else []
+
+
+def _listed(text: str) -> Any:
+    if text.lstrip().startswith("["):
+        try:
+            return _decode(text.encode())
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return []
+    return text.split(",")
+
+
+def _pairs(tags: list[Any]) -> Iterator[tuple[str, str]]:
+    for tag in tags:
+        name, value = _of_object(tag) if isinstance(tag, dict) else _of_text(objects.scalar(tag))
+        if name.strip():
+            yield name.strip(), value.strip()
+
+
+def _of_text(tag: str) -> tuple[str, str]:
+    """A tag's name and value, at the first ``:`` or ``=``."""
+    found = _SEPARATOR.search(tag)
+    if found is None:
+        return tag, ""
+    name, value = tag[: found.start()], tag[found.end() :]
+    return (name, value) if name.strip() else (value, "")
+
+
+def _of_object(pair: objects.Members) -> tuple[str, str]:
+    name = next(filter(None, (objects.scalar(pair.get(key)) for key in _NAMES)), "")
+    if name:
+        return name, _text(next((pair[key] for key in _VALUES if key in pair), None))
+    if len(pair) == 1:
+        ((name, value),) = pair.items()
+        return name, _text(value)
+    return "", ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        value = next((value[kind] for kind in _TYPED if kind in value), value)
+    return paths.text(value)

@@ -1,0 +1,155 @@
+"""What Prometheus sends: what the contract's cases do not say."""
+
+import datetime as dt
+import json
+
+import pytest
+
+from router.sources import base, prometheus
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+NOW = 1_772_450_040_000_000  # On a minute.
+
+
+def written(moment: int) -> str:
+    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=moment)).isoformat()
+
+
+def sent(starts_at: int, ends_at: int, **fields) -> dict:
+    return {"labels": {"alertname": "A"}, "startsAt": written(starts_at), "endsAt": written(ends_at), **fields}
+
+
+def parsed(source: prometheus.Prometheus, *alerts, now: int = NOW) -> base.Parsed:
+    return source.parse(json.dumps(alerts).encode(), {}, now)
+
+
+class Sender:
+    """A Prometheus with a clock of its own: an alert that fires ends four minutes after each time it is sent."""
+
+    def __init__(self, skew: int, **settings) -> None:
+        self.source = prometheus.Prometheus("here", **settings)
+        self.skew = skew
+        self.began = NOW - MINUTE
+
+    def fires(self, now: int) -> base.Parsed:
+        return self._sends(now, now + 4 * MINUTE)
+
+    def resolved(self, now: int, since: int) -> base.Parsed:
+        return self._sends(now, since)
+
+    def _sends(self, now: int, ends_at: int) -> base.Parsed:
+        return parsed(self.source, sent(self.began + self.skew, ends_at + self.skew), now=now)
+
+
+def statuses(*found: base.Parsed) -> list[str]:
+    return [alert.status for one in found for alert in one.alerts]
+
+
+@pytest.mark.parametrize("skew", [0, -2 * MINUTE, -4 * MINUTE + SECOND])
+def test_a_clock_within_four_minutes_makes_no_difference(skew):
+    sender = Sender(skew)
+    fired = [sender.fires(NOW), sender.fires(NOW + MINUTE)]
+    over = [sender.resolved(NOW + k * MINUTE, NOW + 2 * MINUTE) for k in (2, 3)]
+    assert statuses(*fired, *over) == ["firing", "firing", "resolved", "resolved"]
+    assert [notice for one in (*fired, *over) for notice in one.notices] == []
+
+
+@pytest.mark.parametrize("behind", [5, 6, 60, 24 * 60])
+def test_an_alert_that_a_clock_behind_keeps_extending_fires_from_its_second_message_on(behind):
+    sender = Sender(-behind * MINUTE)
+    found = [sender.fires(NOW + k * MINUTE) for k in range(4)]
+    assert statuses(*found) == ["resolved", "firing", "firing", "firing"]
+    assert [notice.code for one in found for notice in one.notices] == ["clock_behind"] * 3
+    assert found[1].notices[0].fingerprint == found[1].alerts[0].fingerprint
+    # It fires until well after the next message is due, by our clock.
+    assert all(one.alerts[0].ends_at >= NOW + k * MINUTE + 4 * MINUTE for k, one in enumerate(found) if k)
+
+
+def test_its_end_is_believed_as_soon_as_it_is_no_longer_extended():
+    sender = Sender(-6 * MINUTE)
+    fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
+    over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4, 5)]
+    assert statuses(*fired, *over) == ["resolved", "firing", "firing", "resolved", "resolved", "resolved"]
+
+
+def test_a_message_that_arrives_twice_says_the_same_twice():
+    sender = Sender(-6 * MINUTE)
+    sender.fires(NOW)
+    assert statuses(sender.fires(NOW + MINUTE), sender.fires(NOW + MINUTE)) == ["firing", "firing"]
+
+
+def test_a_resolved_alert_that_is_repeated_with_the_same_end_stays_resolved():
+    sender = Sender(0)
+    assert statuses(*(sender.resolved(NOW + k * MINUTE, NOW) for k in range(15))) == ["resolved"] * 15
+
+
+def test_a_sender_that_says_each_time_that_it_is_over_by_now_is_believed():
+    sender = Sender(0)
+    assert statuses(*(sender.resolved(NOW + k * MINUTE, NOW + k * MINUTE) for k in range(5))) == ["resolved"] * 5
+
+
+def test_the_same_labels_with_another_start_are_another_replica_s():
+    source = prometheus.Prometheus("here")
+    parsed(source, sent(NOW - 60 * MINUTE, NOW - 10 * MINUTE))
+    assert statuses(parsed(source, sent(NOW - 59 * MINUTE, NOW - 9 * MINUTE))) == ["resolved"]
+
+
+def test_a_clock_that_is_known_to_be_behind_can_be_set_so_that_the_first_message_counts():
+    sender = Sender(-6 * MINUTE, clock_skew=6 * MINUTE)
+    first = sender.fires(NOW)
+    assert statuses(first) == ["firing"]
+    assert first.alerts[0].ends_at == NOW + 4 * MINUTE
+    late = sender.resolved(NOW + 3 * MINUTE, NOW + 2 * MINUTE)
+    assert statuses(late) == ["resolved"]
+
+
+def test_what_is_remembered_is_bounded():
+    source = prometheus.Prometheus("here")
+    several = [
+        {**sent(NOW - 60 * MINUTE, NOW - 10 * MINUTE), "labels": {"alertname": "A", "n": str(n)}} for n in range(10_050)
+    ]
+    parsed(source, *several)
+    assert len(source._ends._seen) == 10_000
+
+
+def test_an_end_before_the_start_is_none():
+    found = parsed(prometheus.Prometheus("here"), sent(NOW - MINUTE, NOW - 2 * MINUTE))
+    assert [(alert.status, alert.ends_at) for alert in found.alerts] == [("firing", 0)]
+    assert [(notice.code, notice.where) for notice in found.notices] == [("field_ignored", "endsAt")]
+
+
+def test_an_end_at_the_end_of_all_dates_is_one_that_a_date_can_hold():
+    found = parsed(prometheus.Prometheus("here"), sent(NOW, NOW, endsAt="9999-12-31T23:59:59Z"))
+    assert written(found.alerts[0].ends_at).startswith("9999-12-31")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "where"),
+    [
+        ({"startsAt": "soon"}, "time_unreadable", "[0].startsAt"),
+        ({"endsAt": {}}, "time_unreadable", "[0].endsAt"),
+        ({"annotations": "text"}, "field_ignored", "[0].annotations"),
+        ({"generatorURL": []}, "field_ignored", "[0].generatorURL"),
+    ],
+)
+def test_an_optional_field_never_loses_an_alert(fields, code, where):
+    alert = {"labels": {"alertname": "A"}, **fields}
+    found = parsed(prometheus.Prometheus("here"), alert, {"labels": {"alertname": "B"}})
+    assert statuses(found) == ["firing", "firing"]
+    assert [(notice.code, notice.where, notice.fingerprint) for notice in found.notices] == [
+        (code, where, found.alerts[0].fingerprint)
+    ]
+
+
+@pytest.mark.parametrize("alert", [7, {}, {"labels": {}}, {"labels": {"a": ""}}, {"labels": ["a"]}])
+def test_an_alert_without_labels_is_set_aside_and_the_others_are_read(alert):
+    found = parsed(prometheus.Prometheus("here"), {"labels": {"a": "b"}}, alert)
+    assert len(found.alerts) == 1
+    assert found.rejected.where.startswith("[1]")
+    assert json.loads(found.rejected.body) == [alert]
+
+
+def test_labels_that_are_no_texts_become_texts():
+    found = parsed(prometheus.Prometheus("here"), {"labels": {"a": 1, "b": None, "c": True}})
+    assert found.alerts[0].labels == {"a": "1", "c": "true"}

@@ -1,0 +1,66 @@
+"""What a delivery collects while it is read: times of any form, and notices about what could not be used."""
+
+import pytest
+
+from router.domain import alert as alerts
+from router.domain import notices as noticing
+from router.sources import base, reading
+
+NOW = 1_772_450_000_000_000
+ALERT = alerts.Alert("here", "f", "firing", NOW, 0)
+
+
+def notices(delivery: reading.Reading, *found: alerts.Alert):
+    return delivery.close(base.Parsed(list(found))).notices
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, 0),
+        ("", 0),
+        (0, 0),
+        ("2026-03-02T12:00:00Z", 1_772_452_800_000_000),
+        ("2026-03-02T12:00:00.000+0000", 1_772_452_800_000_000),
+        ("2026-03-02T12:00:00.0000000Z", 1_772_452_800_000_000),
+        ("2026-03-02 12:00:00.000", 1_772_452_800_000_000),
+        (1_772_452_800, 1_772_452_800_000_000),
+        (1_772_452_800.5, 1_772_452_800_500_000),
+        ("1772452800000", 1_772_452_800_000_000),
+    ],
+)
+def test_a_moment_is_any_of_the_forms_that_vendors_write(value, expected):
+    delivery = reading.Reading("here", NOW)
+    assert delivery.moment(value, "at") == expected
+    assert notices(delivery) == ()
+
+
+@pytest.mark.parametrize("value", ["yesterday", True, [], {}, "1" * 41, 10**30, 1e300])
+def test_an_unreadable_time_is_none_and_is_told_with_its_place(value):
+    delivery = reading.Reading("here", NOW)
+    assert delivery.moment(value, "at") == 0
+    (notice,) = notices(delivery)
+    assert (notice.code, notice.where) == ("time_unreadable", "at")
+    assert notice.detail.endswith("the time of receipt is used")
+    assert len(notice.detail) < 200
+
+
+def test_a_notice_is_about_the_only_alert_of_a_delivery():
+    delivery = reading.Reading("here", NOW)
+    delivery.ignore("link", "a text is expected here")
+    assert [notice.fingerprint for notice in notices(delivery, ALERT)] == ["f"]
+
+
+def test_a_notice_of_no_alert_among_several_is_about_the_delivery():
+    delivery = reading.Reading("here", NOW)
+    delivery.ignore("query", "not UTF-8")
+    assert [notice.fingerprint for notice in notices(delivery, ALERT, ALERT)] == [""]
+
+
+def test_a_storm_of_notices_is_cut_and_counted():
+    delivery = reading.Reading("here", NOW)
+    for position in range(2_500):
+        delivery.ignore(f"[{position}].link", "a text is expected here")
+    found = notices(delivery)
+    assert len(found) == noticing.MOST_OF_A_CODE + 1
+    assert sum(notice.count for notice in found) == 2_500
