@@ -16,7 +16,7 @@ from router.assembly import parts
 from router.cli import starting
 from router.domain import alert as alerts
 from router.management import models
-from router.sources import base, registry
+from router.sources import base, mapping, registry
 from router.sources.presets import preset
 from router.web import bounds
 
@@ -31,6 +31,7 @@ def attempt(
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header of the delivery, as NAME: VALUE; several.")
     ] = None,
+    query: Annotated[str, typer.Option("--query", help="The query of the delivery's address, as name=value&…")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
@@ -41,6 +42,8 @@ def attempt(
     endpoint = registry.build(source, configured[source])
     paths = _paths(configured[source])
     headers = dict(_header(text) for text in header or ())
+    if query:
+        headers[base.QUERY] = query.encode()
     now = parts.clock()
     try:
         body = starting.payload(payload)
@@ -82,8 +85,9 @@ def _looked_at(config: base.Config, where: str) -> str:
 def _path(config: base.Config, field: str) -> str:
     """The path of a setting of this name, where there is one: it stands alone, or among what belongs to it."""
     setting = getattr(config, field, "")
-    path = getattr(setting, "path", setting)
-    return path if isinstance(path, str) else ""
+    if isinstance(setting, dict):
+        setting = setting.get(_ALL, "")
+    return str(setting) if isinstance(setting, str | mapping.Fact) else ""
 
 
 def _rejected(parsed: base.Parsed) -> str:
@@ -101,7 +105,10 @@ def _nothing_found(config: base.Config, alert: alerts.Alert, now: int) -> dict[s
         setting = getattr(config, field, "")
         if isinstance(setting, dict):
             value = getattr(alert, field)
-            found |= {f"{field}.{name}": at for name, at in setting.items() if name != _ALL and name not in value}
+            asked = {name: str(at) for name, at in setting.items() if name != _ALL}
+            found |= {f"{field}.{name}": at for name, at in asked.items() if name not in value}
+            if not asked and not value:
+                found[field] = _path(config, field)
         elif _is_absent(alert, field, now):
             found[field] = _path(config, field)
     return found

@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pydantic
 
+from router.documents import nearest
 from router.sources import reading
 
 Codec = Literal["json", "base64"]
+_CODECS: tuple[Codec, ...] = ("json", "base64")
 Step = str | int | None
 """The name of a member, a position in a list, or None for each item of a list."""
 Decoder = Callable[[Any, reading.Reading], Any]
@@ -33,14 +35,19 @@ def _at_path(value: Any) -> Any:
     return {value: "json"} if isinstance(value, str) else value
 
 
-def _codec_alone(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+def _codecs(value: Any) -> Any:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names:
+        raise ValueError(f"the names of encodings are needed here: {', '.join(_CODECS)}")
+    for name in names:
+        if name not in _CODECS:
+            raise ValueError(f'"{name}" is not an encoding{nearest.hint(str(name), _CODECS)}')
+    return names
 
 
 Codecs = Annotated[
     tuple[Codec, ...],
-    pydantic.Field(min_length=1),
-    pydantic.BeforeValidator(_codec_alone, json_schema_input_type=Codec | list[Codec]),
+    pydantic.BeforeValidator(_codecs, json_schema_input_type=Codec | list[Codec]),
 ]
 Encoded = Annotated[
     dict[Annotated[str, pydantic.AfterValidator(check)], Codecs],

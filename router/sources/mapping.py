@@ -21,7 +21,6 @@ ALL = "*"
 _PLACES = ("path", "body", "header", "query")
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 _DIRECTIVES = frozenset("aAwdbBmyYHIpMSfzZjUWcxXGuV%")
-_HAS_A_DAY = re.compile(r"%[cx]|%[yY].*%j|%j.*%[yY]|(?=.*%[yY])(?=.*%[mbB])(?=.*%d)", re.DOTALL)
 
 Path = Annotated[str, pydantic.AfterValidator(paths.check)]
 Word = Annotated[str, pydantic.AfterValidator(lambda word: word.strip().casefold())]
@@ -110,12 +109,13 @@ class Time(Fact):
         if not value or value in times.UNITS:
             return value
         if "%" not in value:
-            hint = nearest.hint(value, times.UNITS)
-            raise ValueError(f'"{value}" is not a format{hint}, or a pattern such as %d.%m.%Y %H:%M:%S')
+            close = nearest.nearest(value, times.UNITS)
+            names = f'did you mean "{close}"?' if close else f"write one of {', '.join(times.UNITS)}, or a pattern"
+            raise ValueError(f'"{value}" is not a format; {names}')
         for found in _DIRECTIVE.finditer(value):
             if found[1] not in _DIRECTIVES or not found[1]:
                 raise ValueError(f"{found[0]} at character {found.start() + 1} is not a directive of strptime")
-        if not _HAS_A_DAY.search(value):
+        if not _has_a_day({found[1] for found in _DIRECTIVE.finditer(value)}):
             raise ValueError("the format needs the year, the month, and the day, for example %Y-%m-%d %H:%M:%S")
         try:
             dt.datetime.strptime("", value)  # noqa: DTZ007 - only to compile the pattern
@@ -174,6 +174,12 @@ Facts = Annotated[
     dict[str, PathOrFact],
     pydantic.BeforeValidator(_everything_at, json_schema_input_type=str | dict[str, str | Fact]),
 ]
+
+
+def _has_a_day(directives: set[str]) -> bool:
+    has_a_year = bool(directives & {"Y", "y"})
+    by_month = bool(directives & {"m", "b", "B"}) and "d" in directives
+    return bool(directives & {"c", "x"}) or (has_a_year and ("j" in directives or by_month))
 
 
 def collector(wanted: Mapping[str, Fact]) -> Collector:

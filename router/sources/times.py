@@ -46,16 +46,22 @@ _OFFSET = r"(?P<offset>Z|[+-]\d{2}(?::?\d{2})?)"
 _NAMED = r"(?P<name>UTC|GMT|UT|EST|EDT|CST|CDT|MST|MDT|PST|PDT)"
 _ZONE = rf"(?:\s*{_OFFSET}(?:\s+[A-Z+-][A-Za-z0-9+-]{{0,5}})?|\s*{_NAMED})?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_PATTERNS = tuple(
-    re.compile(pattern, re.IGNORECASE | re.ASCII)
-    for pattern in (
-        # Go appends the reading of its monotonic clock.
-        rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})(?:T|,?\s+){_TIME}{_ZONE}(?:\s+m=[+-][\d.]+)?",
-        r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})T(?P<hour>\d{2})(?P<minute>\d{2})"
-        rf"(?:(?P<second>\d{{2}})(?:[.,](?P<fraction>\d{{1,12}}))?)?{_ZONE}",
-        rf"(?:[A-Z]{{3,9}},?\s+)?(?P<day>\d{{1,2}})[ -](?P<month>[A-Z]{{3}})[ -](?P<year>\d{{4}})\s+{_TIME}{_ZONE}",
-        rf"(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})/(?P<year>\d{{4}}),?\s+{_TIME}\s*(?P<half>AM|PM){_ZONE}",
-    )
+_FLAGS = re.IGNORECASE | re.ASCII
+# Go appends the reading of its monotonic clock.
+_YEAR_FIRST = re.compile(
+    rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})(?:T|,?\s+){_TIME}{_ZONE}(?:\s+m=[+-][\d.]+)?",
+    _FLAGS,
+)
+_BASIC = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})T(?P<hour>\d{2})(?P<minute>\d{2})"
+    rf"(?:(?P<second>\d{{2}})(?:[.,](?P<fraction>\d{{1,12}}))?)?{_ZONE}",
+    _FLAGS,
+)
+_RFC_2822 = re.compile(
+    rf"(?:[A-Z]{{3,9}},?\s+)?(?P<day>\d{{1,2}})[ -](?P<month>[A-Z]{{3}})[ -](?P<year>\d{{4}})\s+{_TIME}{_ZONE}", _FLAGS
+)
+_AMERICAN = re.compile(
+    rf"(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})/(?P<year>\d{{4}}),?\s+{_TIME}\s*(?P<half>AM|PM){_ZONE}", _FLAGS
 )
 # The zones that RFC 2822 defines. Every other abbreviation means different offsets in different countries.
 _HOURS = {"UTC": 0, "GMT": 0, "UT": 0, "EDT": -4, "EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7}
@@ -93,10 +99,11 @@ def _from_text(text: str, zone: str) -> int:
         return _local(msgspec.convert(text, dt.datetime), zone)
     except msgspec.ValidationError:
         pass
-    for pattern in _PATTERNS:
-        found = pattern.fullmatch(text)
-        if found is not None:
-            return _assembled(text, found, zone)
+    found = (
+        _YEAR_FIRST.fullmatch(text) or _BASIC.fullmatch(text) or _RFC_2822.fullmatch(text) or _AMERICAN.fullmatch(text)
+    )
+    if found is not None:
+        return _assembled(text, found, zone)
     try:
         return from_number(float(text))
     except ValueError:

@@ -218,3 +218,37 @@ def test_a_source_or_a_file_that_is_not_there_is_a_usage_error(mapped):
     assert (done.returncode, 'there is no source "shp"; did you mean "shop"?' in done.stderr) == (2, True)
     done = run("sources", "try", "--source", "shop", "absent.json", "--config", str(mapped))
     assert (done.returncode, "absent.json can't be read" in done.stderr) == (2, True)
+
+
+FACTS = """
+sources:
+  shop:
+    kind: json
+    auth: none
+    status: {body: state}
+    labels: {environment: {query: environment}, event: {header: X-Event}, team: {query: team}}
+    starts_at: {path: at, zone: Europe/Zurich}
+rules: rules
+"""
+
+
+def test_trying_reads_the_header_and_the_query_that_are_given_and_says_what_was_ignored(mapped):
+    mapped.write_text(FACTS)
+    body = {"state": "down", "title": "Down", "at": "soon"}
+    done = attempt(mapped, body, "--header", "X-Event: ping", "--query", "environment=prod&x=y")
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()[2:]}
+    assert lines["labels"] == "environment=prod event=ping"
+    assert lines["labels.team"] == "nothing found at query: team"
+    assert "'soon' isn't a known form of a time; the time of receipt is used" in lines["time_unreadable:"]
+
+
+def test_a_wrong_zone_or_format_of_a_mapping_is_told_with_its_place(mapped):
+    mapped.write_text(FACTS.replace("Zurich}", "Zurick, format: unixms}"))
+    done = run("check", "--config", str(mapped))
+    assert done.returncode == 1
+    assert (
+        'incident-router.yaml:8:33: "zone": there is no time zone "Europe/Zurick"; did you mean "Europe/Zurich"?'
+        in (done.stdout + done.stderr)
+    )
+    assert 'did you mean "unix_ms"?' in done.stdout + done.stderr

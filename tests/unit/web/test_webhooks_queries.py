@@ -37,6 +37,27 @@ def test_a_token_in_the_query_lets_in_and_is_written_down_nowhere():
     assert (answer.status, store.accepted, store.kept) == (401, [], [])
 
 
+def test_parameters_that_a_mapping_names_are_read_beside_the_body_and_kept_with_it_without_the_token():
+    store = asking.Recording()
+    settings = {"labels": {"environment": {"query": "environment"}}, "token": {"query": "key", "values": ["hunter2"]}}
+    endpoint = registry.build("any", registry.KINDS["json"].config(**settings))
+    door = asking.door(store, endpoints={"any": endpoint})
+    query = b"environment=prod&key=hunter2"
+    body = b'{"status":"firing","title":"t","dedup_key":"a"}'
+    assert asking.ask(door, "/v1/webhooks/any", chunks=(body,), query=query).status == 202
+    ((entry, kept),) = store.accepted
+    assert (entry.rows[0].alert.labels, kept) == ({"environment": "prod"}, body)
+    assert asking.ask(door, "/v1/webhooks/any", chunks=(b"{}",), query=query).status == 422
+    headers = store.kept[0][2]
+    assert headers[":query"] == "environment=prod"
+    assert "hunter" not in json.dumps([str(one) for one in store.kept])
+
+
+def test_the_query_of_a_source_that_reads_none_is_not_kept():
+    _, store = ask(b"environment=prod", encoding="body", method="POST")
+    assert ":query" not in store.kept[0][2]
+
+
 def test_get_is_for_those_who_send_so_alone():
     answer, store = ask(QUERY, encoding="body")
     assert (answer.status, answer.headers[b"allow"], store.accepted) == (405, b"POST", [])
