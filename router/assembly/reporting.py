@@ -8,11 +8,12 @@ import redis.asyncio
 from router import settings as configuration
 from router.assembly import pages
 from router.domain import identity
+from router.domain import severity as severities
 from router.outbound import fetch
-from router.store import gate, stream
+from router.store import gate, stream, unreadable
 from router.store import incidents as incident_store
 from router.store import storms as storm_store
-from router.worker import bound, breaker, own, storm
+from router.worker import bound, breaker, own, reports, storm
 
 _MOST_OF_PING = 1024 * 1024
 
@@ -36,6 +37,7 @@ def itself(
         at_gate=gate.Gate(connection),
         storms=storms(settings, connection),
         randomness=randomness,
+        ledger=unreadable.Ledger(connection),
     )
 
 
@@ -58,6 +60,10 @@ def _wanted(settings: configuration.Settings) -> own.Wanted:
         wanted.frozen_after,
         ping,
         settings.file,
+        wanted.unreadable.destinations or wanted.destinations,
+        reports.Unreadable(
+            wanted.unreadable.after, wanted.unreadable.resolve_after, severities.parse(wanted.unreadable.severity)
+        ),
     )
 
 

@@ -127,6 +127,8 @@ class _Reading:
         found_destinations = self._destinations(data)
         for place, name in enumerate(file.self_report.destinations if file is not None else ()):
             self._reports_at(("self_report", "destinations", place), name, found_destinations)
+        for place, name in enumerate(file.self_report.unreadable.destinations if file is not None else ()):
+            self._reports_at(("self_report", "unreadable", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.storm.destinations if file is not None else ()):
             self._reports_at(("storm", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.silences.devhelm if file is not None else ()):

@@ -103,6 +103,9 @@ class Web(Section):
     max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes kept of one text of an alert.")
     receive_seconds: float = pydantic.Field(default=10.0, gt=0, le=300, description="For a request to be whole.")
     max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests that are under way at once.")
+    max_bytes_in_flight: quantities.Size | None = pydantic.Field(
+        default=None, description="Bytes of all bodies under way; a quarter of the memory limit if left out."
+    )
     max_connections: int = pydantic.Field(default=10_000, ge=1, description="Connections at once.")
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = pydantic.Field(
         default=(), description="Networks of proxies whose X-Forwarded-For is believed."
@@ -212,12 +215,30 @@ class Management(Section):
         return self
 
 
+class Unreadable(Section):
+    """How the router reports that a source sends deliveries that can't be read."""
+
+    destinations: tuple[str, ...] = pydantic.Field(
+        default=(), description="Where it is reported; at `self_report.destinations` if left out."
+    )
+    severity: Literal["critical", "major", "minor", "info"] = pydantic.Field(
+        default="major", description="The severity of the incident."
+    )
+    after: quantities.Duration = pydantic.Field(
+        default=0, description="For how long deliveries have to be unreadable before it is reported."
+    )
+    resolve_after: quantities.Duration = pydantic.Field(
+        default=quantities.duration("30m"), description="The incident ends if no delivery is unreadable for so long."
+    )
+
+
 class SelfReport(Section):
     """How the router tells of its own failure."""
 
     destinations: tuple[str, ...] = pydantic.Field(default=(), description="Where an account that fails is reported.")
     after: quantities.Duration = pydantic.Field(default=quantities.duration("5m"))
     frozen_after: quantities.Duration = pydantic.Field(default=quantities.duration("4h"))
+    unreadable: Unreadable = Unreadable()
     ping_url: pydantic.SecretStr | None = pydantic.Field(default=None, description="Asked for as long as it lives.")
     ping_every: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))
 

@@ -8,6 +8,7 @@
 | ``ir:{inbox}:mark``              | string | nothing: written for replicas to confirm it       | for ever        |
 | ``ir:{inbox}:suspects``          | hash   | entry → the lives of workers that began it again  | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
+| ``ir:{inbox}:unreadable``         | hash   | source → deliveries that could not be read        | while reported  |
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
 | ``ir:{schema}:version``          | string | the version of all that is kept here              | for ever        |
@@ -57,6 +58,7 @@ DEAD = "ir:{inbox}:dead"
 SUSPECTS = "ir:{inbox}:suspects"
 INBOX_MARK = "ir:{inbox}:mark"
 QUARANTINE = "ir:{inbox}:quarantine"
+UNREADABLE = "ir:{inbox}:unreadable"
 SILENCES = "ir:{silences}:all"
 RESUMED = "ir:{accounts}:resumed"
 GATE = "ir:{pages}:gate"

@@ -8,7 +8,7 @@ import msgspec
 import redis.asyncio
 from redis import exceptions
 
-from router.store import client, confirming, keys
+from router.store import client, confirming, keys, unreadable
 from router.telemetry import log, metrics
 
 MOST = 10_000  # Bodies; the oldest go beyond it, which is logged and counted.
@@ -33,9 +33,15 @@ class Quarantine:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._confirming = confirming.Confirming(connection)
+        self._unreadable = unreadable.Ledger(connection)
+
+    async def refused(self, source: str, problem: str, now: int) -> None:
+        """Count an authentic delivery that can't be read and isn't kept; ``Unavailable``."""
+        await self._unreadable.note(source, problem, now)
 
     async def keep(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
-        """Keep a body and return its id; ``Unavailable`` where the store has not got it."""
+        """Keep a body and return its ID; ``Unavailable`` if the store hasn't got it."""
+        await self._unreadable.note(source, problem, now)
         fields: dict[str, str | bytes | int] = {
             "source": source,
             "problem": problem,

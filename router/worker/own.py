@@ -5,7 +5,7 @@ What it reports goes the way of every alert, through the inbox, so it is written
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -14,7 +14,7 @@ from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import identity
 from router.outbound import errors
-from router.store import gate, health, stream
+from router.store import gate, health, stream, unreadable
 from router.store import incidents as incident_store
 from router.telemetry import log
 from router.worker import bound, breaker, reports, storm
@@ -25,7 +25,8 @@ class Wanted:
     """How the router reports itself: at which destinations, after how long (microseconds), and where it is pinged.
 
     ``frozen_after`` is how long pages may be frozen before that is reported. ``place`` is the configuration file, which
-    is what a report is decided by. ``of_storms`` are the destinations at which alert storms are told.
+    is what a report is decided by. ``of_storms`` are the destinations at which alert storms are told, ``of_unreadable``
+    those where unreadable deliveries are reported.
     """
 
     destinations: tuple[str, ...] = ()
@@ -34,6 +35,8 @@ class Wanted:
     frozen_after: int = 14_400_000_000
     ping: Callable[[], Awaitable[None]] | None = None
     place: str = ""
+    of_unreadable: tuple[str, ...] = ()
+    unreadable: reports.Unreadable = field(default_factory=reports.Unreadable)
 
 
 class Own:
@@ -50,6 +53,7 @@ class Own:
         at_gate: gate.Gate,
         storms: storm.Storms,
         randomness: identity.Randomness,
+        ledger: unreadable.Ledger | None = None,
     ) -> None:
         """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
         self._storms = storms
@@ -60,6 +64,7 @@ class Own:
         self._store = store
         self._inbox = inbox
         self._randomness = randomness
+        self._ledger = ledger
         self._log = log.get("worker")
 
     async def turn(self, now: int) -> None:
@@ -69,6 +74,8 @@ class Own:
             known = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
             findings += reports.accounts(known, self._wanted.after, now)
             findings += reports.pages(await self._gate.state(), self._wanted.frozen_after, now)
+        if self._wanted.of_unreadable and self._ledger is not None:
+            findings += reports.unreadable(await self._ledger.read(), self._wanted.unreadable, now)
         held = await self._store.read([finding.report.key for finding in findings])
         for finding in findings:
             reported = held[finding.report.key].incident.status != "closed"
@@ -78,6 +85,8 @@ class Own:
                 await self._tell_anew(finding, held[finding.report.key])
             elif finding.fires is False and reported:
                 await self._say(replace(finding, since=_begun(held[finding.report.key])), "resolved", now)
+            if finding.fires is False and finding.report.kind == reports.SOURCE_KIND and self._ledger is not None:
+                await self._ledger.forget(finding.report.name)
 
     async def let_in(self) -> None:
         """Have those looked at for whom an alert storm has room."""
@@ -130,7 +139,8 @@ class Own:
         """Where it is told: at every wanted destination but those of an account that it is about."""
         failing = self._places[report.name].account if report.kind == "destination" else None
         found = []
-        for name in self._wanted.of_storms if report.kind == reports.STORM.kind else self._wanted.destinations:
+        wanted = {reports.STORM.kind: self._wanted.of_storms, reports.SOURCE_KIND: self._wanted.of_unreadable}
+        for name in wanted.get(report.kind, self._wanted.destinations):
             place = self._places[name]
             if place.account != failing:
                 named = "name" in place.kind.opening.model_fields

@@ -2,13 +2,14 @@
 an alert storm that holds incidents back.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from router.domain import alert as alerts
 from router.domain import severity as severities
 from router.store import gate, storms
+from router.store import unreadable as unreadable_store
 from router.worker import breaker
 
 SOURCE = RULE = "incident-router"
@@ -121,6 +122,41 @@ def storm(state: storms.Storm) -> Finding:
         "first. `incident-router incidents show` says of each whether it waits."
     )
     return Finding(replace(STORM, text=told), state.since > 0, state.since, f"{state.waiting} incidents wait")
+
+
+SOURCE_KIND = "source"
+"""The kind of the reports about a source whose deliveries can't be read."""
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """When unreadable deliveries are reported, and for how long (microseconds); and how severe that is."""
+
+    after: int = 0
+    resolve_after: int = 1_800_000_000
+    severity: severities.Severity = severities.Severity.MAJOR
+
+
+def unreadable(counted: Iterable[unreadable_store.Unreadable], wanted: Unreadable, now: int) -> Iterator[Finding]:
+    """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
+    for one in counted:
+        begun = datetime.fromtimestamp(one.since // 1_000_000, UTC).isoformat(" ")
+        many = "A delivery" if one.number == 1 else f"At least {_roughly(one.number)} deliveries"
+        text = (
+            f'{many} from source "{one.source}" since {begun} could not be read, so no incident was opened for it. '
+            f"First problem: {_plain(one.problem)}. `incident-router quarantine list` shows what was kept, and "
+            "`incident-router quarantine run ID` processes it after a fix."
+        )
+        title = f"incident-router: deliveries from {one.source} can't be read"
+        report = Report(SOURCE_KIND, one.source, "DeliveriesUnreadable", title, text, wanted.severity)
+        is_over = now - one.last_at >= wanted.resolve_after
+        fires = False if is_over else True if now - one.since >= wanted.after else None
+        yield Finding(report, fires, one.since, _plain(one.problem))
+
+
+def _plain(problem: str) -> str:
+    """What was wrong with a body may quote it: without control characters, and short."""
+    return "".join(letter if letter.isprintable() else "·" for letter in problem[:200]).rstrip(".")
 
 
 def _roughly(count: int) -> int:

@@ -35,12 +35,18 @@ class Recording:
     def __init__(self, failure: Exception | None = None) -> None:
         self.failure = failure
         self.accepted: list[tuple[delivery.Delivery, bytes]] = []
+        self.refusals: list[tuple[str, str, int]] = []
         self.kept: list[tuple[str, bytes, dict[str, str], str, int]] = []
 
     async def accept(self, entry: delivery.Delivery, body: bytes) -> None:
         if self.failure:
             raise self.failure
         self.accepted.append((entry, body))
+
+    async def refused(self, source: str, problem: str, now: int) -> None:
+        if isinstance(self.failure, errors.Unavailable):
+            raise self.failure
+        self.refusals.append((source, problem, now))
 
     async def keep(self, source: str, body: bytes, headers: Any, problem: str, now: int) -> str:
         if isinstance(self.failure, errors.Unavailable):

@@ -1,0 +1,67 @@
+"""Authentic deliveries that could not be read, counted for each source: the worker reports them."""
+
+from typing import Any, NamedTuple
+
+import redis.asyncio
+
+from router.store import client, keys
+
+_LONGEST_PROBLEM = 500  # Characters.
+
+
+class Unreadable(NamedTuple):
+    """The unreadable deliveries of one source since the last report of them ended.
+
+    ``since`` and ``last_at`` are when the first and the latest were received (microseconds), ``number`` is how many
+    there were, and ``problem`` what was wrong with the first.
+    """
+
+    source: str
+    since: int
+    last_at: int
+    number: int
+    problem: str
+
+
+class Ledger:
+    """The counts of all sources."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection = connection
+
+    async def note(self, source: str, problem: str, now: int) -> None:
+        """Count one delivery that could not be read; ``Unavailable``."""
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.hsetnx(keys.UNREADABLE, f"since:{source}", str(now))
+            pipeline.hsetnx(keys.UNREADABLE, f"problem:{source}", problem[:_LONGEST_PROBLEM])
+            pipeline.hset(keys.UNREADABLE, f"last_at:{source}", str(now))
+            pipeline.hincrby(keys.UNREADABLE, f"count:{source}", 1)
+            await pipeline.execute()
+
+    async def read(self) -> list[Unreadable]:
+        """What was counted, by source."""
+        async with client.failures():
+            command: Any = self._connection.hgetall(keys.UNREADABLE)
+            fields: dict[bytes, bytes] = await command
+        found: dict[str, dict[str, str]] = {}
+        for field, value in fields.items():
+            name, _, source = field.decode().partition(":")
+            found.setdefault(source, {})[name] = value.decode(errors="replace")
+        return [
+            Unreadable(
+                source,
+                int(said.get("since", "0")),
+                int(said.get("last_at", "0")),
+                int(said.get("count", "0")),
+                said.get("problem", ""),
+            )
+            for source, said in sorted(found.items())
+        ]
+
+    async def forget(self, source: str) -> None:
+        """Begin to count anew: the report has ended."""
+        fields = [f"{name}:{source}" for name in ("since", "problem", "last_at", "count")]
+        async with client.failures():
+            command: Any = self._connection.hdel(keys.UNREADABLE, *fields)
+            await command

@@ -1,0 +1,132 @@
+"""Deliveries that can't be read at all: what they tell of may be an outage, so an incident says that they came."""
+
+import random
+
+import pytest
+
+from router import settings
+from router.assembly import reporting
+from router.domain import severity
+from router.store import gate, incidents, quarantine, stream, unreadable
+from router.worker import own, reports
+from tests.integration import stage
+from tests.integration.test_own_failure import MINUTE, NOW, PLACES
+
+KEY = 'incident-router{source="prod"}'
+
+
+class Scene:
+    """A worker's reports on a real server."""
+
+    def __init__(self, connection, *destinations: str, **wanted) -> None:
+        self.stage = stage.Stage(connection)
+        self.store = incidents.Incidents(connection)
+        self.quarantine = quarantine.Quarantine(connection)
+        self.own = own.Own(
+            own.Wanted(of_unreadable=destinations, unreadable=reports.Unreadable(**wanted)),
+            PLACES,
+            self.stage.performer.breakers,
+            store=self.store,
+            inbox=stream.Inbox(connection),
+            at_gate=gate.Gate(connection),
+            storms=self.stage.storms,
+            randomness=random.Random(2),
+            ledger=unreadable.Ledger(connection),
+        )
+
+    async def keep(self, at: int, problem: str = "version: missing", source: str = "prod") -> None:
+        await self.quarantine.keep(source, b"body", {}, problem, at)
+
+    async def turn(self, now: int) -> incidents.incidents.Incident:
+        await self.own.turn(now)
+        await self.stage.fold()
+        return (await self.store.read([KEY]))[KEY].incident
+
+    async def text(self) -> str:
+        held = (await self.store.read([KEY]))[KEY].incident
+        (target,) = held.response.targets
+        return target.fields.get("summary") or target.fields["body"]
+
+
+def test_unreadable_deliveries_open_one_incident_that_names_source_count_and_first_problem(with_redis):
+    async def play(connection):
+        scene = Scene(connection, "on-call", severity=severity.Severity.CRITICAL)
+        await scene.keep(NOW)
+        await scene.keep(NOW + 1, "another problem")
+        opened = await scene.turn(NOW + 2)
+        assert (opened.status, opened.severity) == ("open", severity.Severity.CRITICAL)
+        assert "incident-router: deliveries from prod can't be read" in opened.opening_alert.title
+        for part in ('At least 2 deliveries from source "prod"', "First problem: version: missing", "quarantine list"):
+            assert part in await scene.text()
+        for more in range(60):
+            await scene.keep(NOW + MINUTE + more)
+        again = await scene.turn(NOW + 2 * MINUTE)
+        assert again.generation == 1
+        assert "At least 50 deliveries" in await scene.text()
+
+    with_redis(play)
+
+
+def test_the_incident_ends_when_no_delivery_was_unreadable_for_a_while_and_the_next_begins_anew(with_redis):
+    async def play(connection):
+        scene = Scene(connection, "on-call", resolve_after=30 * MINUTE)
+        await scene.keep(NOW)
+        assert (await scene.turn(NOW + 29 * MINUTE)).status == "open"
+        assert (await scene.turn(NOW + 30 * MINUTE)).status == "closed"
+        await scene.keep(NOW + 31 * MINUTE, "a new problem")
+        assert (await scene.turn(NOW + 32 * MINUTE)).generation == 2
+        assert 'A delivery from source "prod"' in await scene.text()
+        assert "a new problem" in await scene.text()
+
+    with_redis(play)
+
+
+def test_a_delay_is_kept_and_other_sources_have_incidents_of_their_own(with_redis):
+    async def play(connection):
+        scene = Scene(connection, "on-call", after=5 * MINUTE)
+        await scene.keep(NOW)
+        await scene.keep(NOW, source="other")
+        assert (await scene.turn(NOW + 4 * MINUTE)).status == "closed"
+        assert (await scene.turn(NOW + 5 * MINUTE)).status == "open"
+        other = 'incident-router{source="other"}'
+        assert (await scene.store.read([other]))[other].incident.status == "open"
+
+    with_redis(play)
+
+
+@pytest.mark.parametrize("destinations", [(), ("on-call",)])
+def test_deliveries_that_were_refused_are_reported_where_that_is_wanted(with_redis, destinations):
+    async def play(connection):
+        scene = Scene(connection, *destinations)
+        await scene.quarantine.refused("prod", "the body is longer than the 16777216 bytes that are read here", NOW)
+        assert (await scene.turn(NOW)).status == ("open" if destinations else "closed")
+
+    with_redis(play)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("{destinations: [on-call]}", ("on-call",)),
+        ("{destinations: [on-call], unreadable: {destinations: [second]}}", ("second",)),
+        ("{unreadable: {destinations: [second]}}", ("second",)),
+        ("{}", ()),
+    ],
+)
+def test_unreadable_deliveries_are_reported_where_other_failures_are_unless_said_otherwise(tmp_path, said, expected):
+    file = tmp_path / "router.yaml"
+    one = "{kind: incident-io, api_key: {env: KEY}}"
+    file.write_text(f"self_report: {said}\ndestinations: {{on-call: {one}, second: {one}}}\n")
+    assert reporting._wanted(settings.load(file, {"KEY": "k"})).of_unreadable == expected
+
+
+def test_an_unknown_destination_for_unreadable_deliveries_is_refused(tmp_path):
+    file = tmp_path / "router.yaml"
+    file.write_text(
+        "self_report: {unreadable: {destinations: [on-cal]}}\n"
+        "destinations: {on-call: {kind: incident-io, api_key: {env: KEY}}}\n"
+    )
+    with pytest.raises(
+        settings.Refused, match=r'router\.yaml:1:43: unknown destination "on-cal"; did you mean "on-call"'
+    ):
+        settings.load(file, {"KEY": "k"})
