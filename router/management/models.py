@@ -4,17 +4,19 @@ Times are RFC 3339 in UTC; null where there is none. Durations are seconds.
 """
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import pydantic
 
 _T = TypeVar("_T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def at(moment: int) -> datetime | None:
-    """A time in microseconds since the epoch; None where there is none."""
-    return datetime.fromtimestamp(moment / 1_000_000, UTC) if moment else None
+    """A time in microseconds since the epoch; None where there is none. Later than year 9999 is its end."""
+    return _EPOCH + timedelta(microseconds=min(moment, _LATEST)) if moment else None
 
 
 class Text(NamedTuple):

@@ -183,7 +183,7 @@ class Client:
             # Shares of the whole, so that a vendor that can't be reached is told from one that does not answer.
             timeout=httpx.Timeout(timeout_seconds, connect=0.4 * timeout_seconds, pool=0.4 * timeout_seconds),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=_IDLE_SECONDS),
-            verify=_certificates(outside),
+            verify=trusted(of_environment=outside),
             trust_env=outside,
             follow_redirects=False,
         )
@@ -332,6 +332,6 @@ def _read_nothing(status: int, body: Any, headers: Mapping[str, str]) -> VendorM
 
 
 @functools.cache
-def _certificates(of_environment: bool) -> ssl.SSLContext:
+def trusted(*, of_environment: bool) -> ssl.SSLContext:
     """What vendors are trusted by; once for all accounts: to read it takes long enough to be felt by others."""
     return httpx.create_ssl_context(trust_env=of_environment)

@@ -2,15 +2,20 @@
 
 import httpx
 
-from router.outbound import errors
+from router.outbound import client, errors
 
 
 async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
     """Get a document of at most so many bytes, following no redirect; ``errors.Temporary`` where there is none."""
     try:
         async with (
-            httpx.AsyncClient(timeout=timeout_seconds, follow_redirects=False, trust_env=True) as client,
-            client.stream("GET", url) as answer,
+            httpx.AsyncClient(
+                timeout=timeout_seconds,
+                follow_redirects=False,
+                trust_env=True,
+                verify=client.trusted(of_environment=True),
+            ) as http,
+            http.stream("GET", url) as answer,
         ):
             if not answer.is_success:
                 raise errors.Temporary(f"the answer was {answer.status_code}")

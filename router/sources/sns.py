@@ -4,22 +4,25 @@ The text that is signed and the two versions of the signature are those of AWS' 
 Amazon SNS messages". Nothing is ever fetched but certificates and confirmations of our own topics, both from SNS alone.
 """
 
+import asyncio
 import base64
 import binascii
+import collections
 import datetime as dt
 import re
-from collections.abc import Awaitable, Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple
 from urllib import parse
 
+import msgspec
 from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from router.domain import patterns
-from router.sources import base, objects, times
+from router.sources import objects, times
 
-Fetch = Callable[[str], Awaitable[bytes]]
+Fetch = Callable[[str], Coroutine[Any, Any, bytes]]
 """Gets an address of SNS's, without following redirects; ``Unreachable`` where there is no answer to use."""
 
 _HOST = patterns.compile(r"sns\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?")
@@ -34,6 +37,16 @@ _HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "2": hashes.SHA256,
 }
 _MOST_CERTIFICATES = 16
+_MOST_BYTES = 2 * 1024 * 1024  # SNS' own limit is 256 KiB, before the message is escaped as JSON.
+_MOST_FETCHES = 6  # Certificates asked for within a minute; SNS changes its own about once a year.
+_MINUTE = 60_000_000
+
+# Only these are built: nothing of the message is proven yet.
+_FIELDS = sorted(
+    {name for names in _SIGNED.values() for name in names} | {"SignatureVersion", "Signature", "SigningCertURL"}
+)
+_Message = msgspec.defstruct("_Message", [(name, str | int | float | None, None) for name in _FIELDS])
+_decode = msgspec.json.Decoder(_Message).decode
 
 
 class Unreachable(Exception):
@@ -61,7 +74,8 @@ def topic(written: str) -> str:
 class Topics:
     """Proves the messages of some topics; ``tolerance`` is how old, in microseconds, one may be.
 
-    Certificates are fetched once and remembered.
+    Certificates are fetched once, and remembered once they have proven a message. Anyone may name new ones, so one is
+    fetched for all messages that name it, and ``_MOST_FETCHES`` within a minute.
     """
 
     def __init__(self, topics: Iterable[str], tolerance: int, fetch: Fetch) -> None:
@@ -69,18 +83,19 @@ class Topics:
         self._tolerance = tolerance
         self._fetch = fetch
         self._certificates: dict[str, x509.Certificate] = {}
+        self._fetching: dict[str, asyncio.Task[bytes]] = {}
+        self._fetched_at: collections.deque[int] = collections.deque(maxlen=_MOST_FETCHES)
 
     async def admit(self, body: bytes, now: int) -> Admitted:
         """Prove a message, and confirm the subscription that it may ask about; ``Refused`` or ``Unreachable``."""
-        try:
-            message = {name: objects.scalar(value) for name, value in objects.decode(body).items()}
-        except base.Unparsable as error:
-            raise Refused("this is no signed message of SNS: turn raw message delivery off") from error
+        message = _fields(body)
         kind = message.get("Type", "")
         region = self._region(kind, message)
         self._not_too_old(message.get("Timestamp", ""), now)
-        certificate = await self._certificate(message.get("SigningCertURL", ""), region, now)
+        certificate_url = message.get("SigningCertURL", "")
+        certificate = await self._certificate(certificate_url, region, now)
         _verify(certificate, message, _SIGNED[kind])
+        self._remember(certificate_url, certificate)
         if kind != "SubscriptionConfirmation":
             return Admitted(message.get("MessageId", ""))
         url = message.get("SubscribeURL", "")
@@ -111,16 +126,38 @@ class Topics:
         found = self._certificates.get(url)
         if found is None:
             try:
-                found = x509.load_pem_x509_certificate(await self._fetch(url))
+                found = x509.load_pem_x509_certificate(await self._fetch_once(url, now))
             except ValueError as error:
                 raise Unreachable("SNS answered with something else than its certificate") from error
-            if len(self._certificates) >= _MOST_CERTIFICATES:
-                self._certificates.clear()
-            self._certificates[url] = found
         at = dt.datetime.fromtimestamp(now / 1_000_000, dt.UTC)
         if not found.not_valid_before_utc <= at <= found.not_valid_after_utc:
             raise Refused("the certificate that signed the message is not valid now")
         return found
+
+    def _remember(self, url: str, certificate: x509.Certificate) -> None:
+        if url not in self._certificates and len(self._certificates) >= _MOST_CERTIFICATES:
+            self._certificates.clear()
+        self._certificates[url] = certificate
+
+    async def _fetch_once(self, url: str, now: int) -> bytes:
+        """Fetch a certificate, once for all messages that wait for it; ``Unreachable`` after too many others."""
+        task = self._fetching.get(url)
+        if task is None:
+            if len(self._fetched_at) == _MOST_FETCHES and now - self._fetched_at[0] < _MINUTE:
+                raise Unreachable("too many certificates were asked for within a minute")
+            self._fetched_at.append(now)
+            self._fetching[url] = task = asyncio.ensure_future(self._fetch(url))
+            task.add_done_callback(lambda _: self._fetching.pop(url, None))
+        return await asyncio.shield(task)
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    try:
+        read = _decode(body if len(body) <= _MOST_BYTES else b"")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise Refused("this is no signed message of SNS: turn raw message delivery off") from error
+    found = ((name, getattr(read, name)) for name in _FIELDS)
+    return {name: objects.scalar(value) for name, value in found if value is not None}
 
 
 def _of_sns(url: str, region: str, name: str) -> str:

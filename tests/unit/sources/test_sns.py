@@ -228,3 +228,63 @@ def test_at_the_door_a_confirmed_subscription_is_said_and_sns_out_of_reach_is_50
 def test_a_topic_that_is_none_is_refused_in_the_settings():
     with pytest.raises(ValueError, match="is no topic's ARN"):
         registry.KINDS["cloudwatch"].config(topics=["alarms"])
+
+
+def topics(amazon: Amazon) -> sns.Topics:
+    return sns.Topics([TOPIC], quantities.duration("23h"), amazon.fetch)
+
+
+def other(number: int) -> dict[str, str]:
+    return {**message(), "SigningCertURL": CERTIFICATE_URL.replace("0123", f"{number:04}")}
+
+
+def test_a_certificate_is_fetched_once_for_all_messages_that_wait_for_it():
+    amazon = Amazon()
+
+    async def main() -> None:
+        known = topics(amazon)
+        await asyncio.gather(*(known.admit(json.dumps(message()).encode(), NOW) for _ in range(50)))
+        assert amazon.asked == [CERTIFICATE_URL]
+
+    asyncio.run(main())
+
+
+def test_few_certificates_are_fetched_within_a_minute_and_known_ones_prove_messages_meanwhile():
+    """Anyone who knows a topic's name may name new certificates: each costs a TLS connection."""
+    amazon = Amazon()
+
+    async def main() -> None:
+        known = topics(amazon)
+        await known.admit(json.dumps(message()).encode(), NOW)
+        found = [
+            await asyncio.gather(known.admit(json.dumps(other(number)).encode(), NOW), return_exceptions=True)
+            for number in range(200, 300)
+        ]
+        assert sum(isinstance(one, sns.Unreachable) for (one,) in found) == 95
+        assert len(amazon.asked) == 6
+        assert (await known.admit(json.dumps(message()).encode(), NOW)).message_id == "m-1"
+        assert (await known.admit(json.dumps(other(400)).encode(), NOW + 60_000_000)).message_id == "m-1"
+
+    asyncio.run(main())
+
+
+def test_a_certificate_that_proves_nothing_is_not_remembered():
+    amazon = Amazon()
+
+    async def main() -> None:
+        known = topics(amazon)
+        for _ in range(2):
+            with pytest.raises(sns.Refused, match="the signature is not accepted"):
+                await known.admit(json.dumps({**message(), "Message": "forged"}).encode(), NOW)
+        assert amazon.asked == [CERTIFICATE_URL] * 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"Type":' + b"[" * 500_000, b'{"Type":"Notification","x":"' + b" " * 3_000_000 + b'"}', b"", b"\xff", b"[]"],
+)
+def test_what_is_no_message_is_refused_before_it_is_built(body):
+    with pytest.raises(sns.Refused):
+        asyncio.run(topics(Amazon()).admit(body, NOW))

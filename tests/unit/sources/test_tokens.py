@@ -1,5 +1,7 @@
 """Static tokens in a header or in the address."""
 
+import time
+
 import pydantic
 import pytest
 
@@ -66,3 +68,21 @@ def test_the_query_is_shown_without_the_token_in_it_and_else_as_it_is():
     token = made("x", query="auth token")
     assert token.without(b"a=%31&auth+token=x&b&auth%20token&c=auth+token") == b"a=%31&b&c=auth+token"
     assert made("x", header="a").without(b"a=x") == b"a=x"
+
+
+def test_a_form_of_more_fields_than_are_read_holds_no_token():
+    """Its sender isn't authenticated yet: nothing but the token is decoded, however long the body is."""
+    token = tokens.Token(tokens.Config.model_validate({"values": ["word"], "form": "to+ken"}))
+    assert token.accepts_body(b"x=%20" * 5 + b"&to%2Bken=word&y=1")
+    assert not token.accepts_body(b"a=1&" * 100 + b"to%2Bken=word")
+    begun = time.process_time()
+    assert not token.accepts_body(b"%41" * 5_000_000 + b"=%42")
+    assert not token.accepts_body(b"&" * 16_000_000)
+    assert time.process_time() - begun < 1
+
+
+def test_only_the_token_of_a_json_body_is_decoded():
+    token = tokens.Token(tokens.Config.model_validate({"values": ["word"], "member": "routing_key"}))
+    assert token.accepts_body(b'{"x":' + b"[{}," * 10_000 + b"1" + b"]" * 10_000 + b',"routing_key":"word"}') is False
+    assert token.accepts_body(b'{"x":[' + b"{}," * 10_000 + b'1],"routing_key":"word"}')
+    assert not token.accepts_body(b'{"routing_key":["word"]}')

@@ -1,0 +1,25 @@
+"""Times as the API shows them: any number of microseconds has one."""
+
+import datetime as dt
+
+import pytest
+
+from router.management import models
+from router.sources import times
+
+
+@pytest.mark.parametrize(
+    ("moment", "shown"),
+    [
+        (0, None),
+        (1, "1970-01-01T00:00:00.000001+00:00"),
+        (1_772_452_800_123_457, "2026-03-02T12:00:00.123457+00:00"),
+        (times.LATEST, "9999-12-31T00:00:00+00:00"),
+        (253_402_300_799_999_999, "9999-12-31T23:59:59.999999+00:00"),
+        (10**30, "9999-12-31T23:59:59.999999+00:00"),
+    ],
+)
+def test_every_time_can_be_shown(moment, shown):
+    """A sender may write any; what is stored before it was bounded is shown, too."""
+    found = models.at(moment)
+    assert (found.isoformat() if isinstance(found, dt.datetime) else None) == shown
