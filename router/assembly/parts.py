@@ -12,7 +12,7 @@ import redis.asyncio
 from starlette import applications
 
 from router import settings as configuration
-from router.assembly import imports, pages, reporting
+from router.assembly import imports, memory, pages, reporting
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import identity
@@ -272,7 +272,8 @@ def door(
 
 
 def limits(settings: configuration.Settings) -> bounds.Bounds:
-    """How much one delivery may be."""
+    """How large one delivery may be, and how much memory all of them may take."""
+    in_flight = settings.web.max_bytes_in_flight
     return bounds.Bounds(
         settings.web.max_body_bytes,
         settings.web.max_depth,
@@ -280,4 +281,5 @@ def limits(settings: configuration.Settings) -> bounds.Bounds:
         settings.web.max_labels,
         settings.web.max_value_bytes,
         settings.web.max_in_flight,
+        memory.bytes_in_flight() if in_flight is None else in_flight,
     )

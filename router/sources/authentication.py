@@ -27,6 +27,11 @@ class Verifier:
     def __repr__(self) -> str:
         return f"Verifier({'anyone' if self._open else f'{len(self._accepted)} secrets'})"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may post whatever its header says."""
+        return self._open
+
     def accepts(self, authorization: bytes | None) -> bool:
         """Whether a request with this header may post; None is a request without one."""
         if self._open:

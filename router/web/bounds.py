@@ -28,6 +28,7 @@ _FIRST = frozenset({"alertname", "severity", "test"})  # Labels that the router 
 _SHOWN = 64  # Characters of a sender's text that a notice repeats.
 _NAMED = 5  # Labels that a notice names.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS  # The decoder tells the two apart by their first bytes.
+_MOST_MEMBERS = 100  # Of a gzip body: each copies what follows it.
 _ENCODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
 
 
@@ -41,6 +42,7 @@ class Bounds:
     labels: int = 64
     value_bytes: int = 4096
     in_flight: int = 1000
+    bytes_in_flight: int = 64 * 1024 * 1024
 
     @property
     def values(self) -> int:
@@ -70,20 +72,31 @@ def read(
 def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:
     """The body as it was before ``Content-Encoding``; ``problems.Problem`` (400, 413, 415) where it cannot be had.
 
-    Not one byte more than ``limit`` is ever inflated.
+    Not one byte more than ``limit`` is ever inflated. A body may consist of several members, as gzip allows.
     """
+    if encoding == b"identity":
+        return body
     if encoding not in _ENCODINGS:
         raise problems.Problem(415, "encoding", "this content encoding is not read here: send gzip, deflate or none")
-    inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        whole = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise problems.Problem(400, "encoding", f"the body is not what its content encoding says: {error}") from error
-    if len(whole) > limit:
-        raise too_large(limit)
-    if not inflater.eof:
-        raise problems.Problem(400, "encoding", "the compressed body ends too early")
-    return whole
+    parts: list[bytes] = []
+    size = 0
+    while body:
+        inflater = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            part = inflater.decompress(body, limit - size + 1)
+        except zlib.error as error:
+            detail = f"the body is not what its content encoding says: {error}"
+            raise problems.Problem(400, "encoding", detail) from error
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        if not inflater.eof:
+            raise problems.Problem(400, "encoding", "the compressed body ends too early")
+        if len(parts) > _MOST_MEMBERS:
+            raise problems.Problem(400, "encoding", f"the compressed body has more than {_MOST_MEMBERS} members")
+        body = inflater.unused_data.lstrip(b"\0")  # A gzip file may be padded with zeros.
+    return b"".join(parts)
 
 
 def too_large(limit: int) -> problems.Problem:

@@ -13,10 +13,20 @@ LAST_SECONDS = 1.0  # How long a connection may stay silent that was made just b
 
 
 class Patience(NamedTuple):
-    """How long a request may take to arrive, and how many connections there may be at once."""
+    """How long a request may take to arrive, and how many connections there may be at once.
+
+    ``most_head_bytes`` is how much of requests whose headers are incomplete may be in memory, over all connections.
+    """
 
     receive_seconds: float = 10.0
     most_connections: int = 10_000
+    most_head_bytes: int = 16 * 1024 * 1024
+
+
+class Heads:
+    """How many bytes there are of requests whose headers are incomplete, over all connections of a server."""
+
+    size = 0
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
@@ -25,9 +35,11 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     The clock runs only while a request is incomplete, so one that arrives at once costs nothing.
     """
 
-    def __init__(self, *given: Any, patience: Patience, **named: Any) -> None:
+    def __init__(self, *given: Any, patience: Patience, heads: "Heads", **named: Any) -> None:
         super().__init__(*given, **named)
         self._patience = patience
+        self._heads = heads
+        self._headers_complete = False
         self._head_bytes = 0
         self._incomplete = False
         self._last = False
@@ -44,6 +56,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._wait_no_more()
+        self._forget_head()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -59,8 +72,14 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. One after the body is a trailer: proxies pass those on as the client sent them."""
+        if not self._headers_complete:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin to answer; after the last request the connection is closed."""
+        self._headers_complete = True
         super().on_headers_complete()
         if self._last:
             self.cycle.keep_alive = False
@@ -74,7 +93,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             self._wait_on(data)
         else:
             self._wait_no_more()
-            self._head_bytes = 0
+            self._forget_head()
 
     def _wait_on(self, data: bytes) -> None:
         if self._waiting is None:
@@ -82,12 +101,24 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         scope: Any = self.scope
         if "path" not in scope:  # Without a path until its headers are whole.
             self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEADER_BYTES and not self.transport.is_closing():
+            self._heads.size += len(data)
+            if self.transport.is_closing():
+                return
+            if self._head_bytes > MOST_HEADER_BYTES:
                 self.send_400_response("The request's headers are too long.")
+            elif self._heads.size > self._patience.most_head_bytes:
+                self._end(problems.unavailable("too many requests have incomplete headers", 1))
+        else:
+            self._forget_head()
+
+    def _forget_head(self) -> None:
+        self._heads.size -= self._head_bytes
+        self._head_bytes = 0
 
     def on_message_begin(self) -> None:
         """Note that a request began."""
         self._incomplete = True
+        self._headers_complete = False
         super().on_message_begin()
 
     def on_message_complete(self) -> None:

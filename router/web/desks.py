@@ -1,7 +1,7 @@
 """One source as the door sees it: who may post to it, and how what they post is read."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from router.sources import base, calls, registry, sns, tokens
 from router.web import bounds, counts, problems, requests, senders
@@ -18,6 +18,7 @@ class Desk:
         "_challenge",
         "_endpoint",
         "_in_query",
+        "_is_open",
         "_reads_query",
         "_reply",
         "_senders",
@@ -44,6 +45,8 @@ class Desk:
         self._accepts = endpoint.verifier.accepts
         self._challenge = endpoint.verifier.challenge
         self._allow_from = endpoint.allow_from
+        proofs = (endpoint.token, endpoint.signature, endpoint.topics)
+        self._is_open = endpoint.verifier.is_open and all(proof is None for proof in proofs)
         self._senders = known
         self._token = endpoint.token
         self._signature = endpoint.signature
@@ -78,6 +81,18 @@ class Desk:
         token = self._token
         if token is not None and not token.in_body and not token.accepts(headers, scope["query_string"]):
             raise _no_token(token)
+
+    @property
+    def proof(self) -> Literal["headers", "bytes", "text"]:
+        """What authenticates a sender: its headers, a signature of the body as received, or the body's own text."""
+        if self.topics is not None or (self._token is not None and self._token.in_body):
+            return "text"
+        return "headers" if self._signature is None else "bytes"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone may post (``auth: none``)."""
+        return self._is_open
 
     def prove(self, headers: Headers, body: bytes, now: int) -> None:
         """Ask for a signature of the bytes as they came; a ``problems.Problem`` (401) where it is not right."""

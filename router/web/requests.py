@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from router.web import bounds
+from router.web import bounds, budget
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -16,25 +16,28 @@ class Disconnected(Exception):
     """The sender hung up before its request was whole."""
 
 
-async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int) -> bytes:
-    """Read the body; a ``problems.Problem`` (413) as soon as it is certain to be longer than ``limit`` bytes.
+async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, share: budget.Share) -> bytes:
+    """Read the body; a ``problems.Problem`` as soon as it is certain to be longer than ``limit`` bytes (413).
 
-    What is already known from Content-Length is refused before anything is read, so a sender that asks with
-    ``Expect: 100-continue`` need not send it at all.
+    503 if it doesn't fit into the ``share`` of the memory for bodies. What is already known from Content-Length is
+    refused before anything is read, so a sender that asks with ``Expect: 100-continue`` need not send it at all.
     """
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
         raise bounds.too_large(limit)
+    if length is not None and length.isdigit() and int(length) > share.room:
+        raise budget.full()
     message = await receive()
     if not message.get("more_body") and message["type"] == "http.request":
         body: bytes = message["body"]
         if len(body) > limit:
             raise bounds.too_large(limit)
+        share.take(len(body))
         return body
-    return await _read_on(receive, message, limit)
+    return await _read_on(receive, message, limit, share)
 
 
-async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: int) -> bytes:
+async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: int, share: budget.Share) -> bytes:
     parts = []
     size = 0
     while True:
@@ -45,6 +48,7 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
         size += len(part)
         if size > limit:
             raise bounds.too_large(limit)
+        share.take(len(part))
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()

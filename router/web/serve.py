@@ -74,7 +74,7 @@ def listen(host: str, port: int) -> socket.socket:
 def _config(app: types.ASGIApp, patience: connections.Patience) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=functools.partial(connections.Protocol, patience=patience),  # type: ignore[arg-type]
+        http=functools.partial(connections.Protocol, patience=patience, heads=connections.Heads()),  # type: ignore[arg-type]
         ws="none",
         interface="asgi3",
         lifespan="off",

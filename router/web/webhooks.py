@@ -3,6 +3,8 @@
 It speaks ASGI without a framework in between: this is where every alert passes, and where a storm arrives.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 from urllib import parse
@@ -18,13 +20,15 @@ from router.rules import grouping
 from router.sources import base, calls, prometheus, registry, sns
 from router.store import errors
 from router.telemetry import log, tracing
-from router.web import answers, bounds, counts, desks, handshakes, ports, problems, requests, senders
+from router.web import answers, bounds, budget, counts, desks, handshakes, ports, problems, requests, senders
 
 PREFIX = "/v1/webhooks/"
 ALERTS_V2 = prometheus.PATH
 
 _log = log.get("web")
 _UNAVAILABLE = 503
+_LARGE_BYTES = 256 * 1024  # Larger bodies are parsed in a thread, so that others, and probes, are answered meanwhile.
+_UNREADABLE = frozenset({"too-large", "encoding"})  # Problems of a body that its sender can't solve by repeating it.
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -83,6 +87,7 @@ class Door:
         self._limits = limits or bounds.Bounds()
         self._traces = traces
         self._in_flight = 0
+        self._budget = budget.Budget(self._limits.bytes_in_flight)
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
@@ -140,14 +145,16 @@ class Door:
         if call is not None and (reply := desk.reply(call)) is not None:
             await answers.as_the_kind_has_it(send, reply.body, reply.status)
             return
-        body = await requests.read(receive, headers, self._limits.body_bytes)
-        now = self._clock()
-        desk.prove(headers, body, now)
-        if encoding := headers.get(b"content-encoding"):
-            body = bounds.inflated(body, encoding.strip().lower(), self._limits.body_bytes)
-        body = desk.said(desk.unlock(body), scope["query_string"], call)
-        headers = desk.with_query(headers, scope["query_string"])
-        called = desk.delivery_id(headers, body)
+        with self._budget.share(proven=desk.proof == "headers" and not desk.is_open) as share:
+            now, body = await self._read(desk, headers, receive, share)
+            body = desk.said(desk.unlock(body), scope["query_string"], call)
+            headers = desk.with_query(headers, scope["query_string"])
+            one = _Request(desk, headers, body, now, desk.delivery_id(headers, body), _wants_explanation(scope))
+            await self._prove(one, share, send)
+
+    async def _prove(self, one: _Request, share: budget.Share, send: problems.Send) -> None:
+        """Have a message of SNS proven, and look whether the delivery was accepted before."""
+        desk, headers, body, now, called, _ = one
         if desk.topics is not None:
             proven = await _proven(desk.topics, body, now)
             if proven.confirmed:
@@ -155,22 +162,51 @@ class Door:
                 await answers.confirmed(send, proven.confirmed)
                 return
             called = proven.message_id
+        if not desk.is_open:
+            share.prove()
         if called and self._seen is not None and (earlier := await self._seen.find(desk.name, called)):
             desk.counts.outcome("duplicate")
             _log.info("delivery_repeated", source=desk.name, delivery=earlier)
             await answers.duplicate(send, earlier)
             return
-        one = _Request(desk, headers, body, now, called, _wants_explanation(scope))
-        # Only here: a stranger neither makes a span nor goes on with anybody's trace.
-        before = headers.get(b"traceparent", b"").decode("latin-1")
-        with self._traces.span("webhook", "server", parent=before, source=desk.name) as span:
-            await self._enter(one, send, span)
+        one = one._replace(called=called)
+        await self._budget.begin(len(body))
+        try:
+            # Only here: a stranger neither makes a span nor goes on with anybody's trace.
+            before = headers.get(b"traceparent", b"").decode("latin-1")
+            with self._traces.span("webhook", "server", parent=before, source=desk.name) as span:
+                await self._enter(one, send, span)
+        finally:
+            self._budget.end(len(body))
+
+    async def _read(
+        self, desk: desks.Desk, headers: Headers, receive: requests.Receive, share: budget.Share
+    ) -> tuple[int, bytes]:
+        """When a delivery was received, and its body as it was before ``Content-Encoding``."""
+        is_authentic = desk.proof == "headers"
+        try:
+            body = await requests.read(receive, headers, self._limits.body_bytes, share)
+            now = self._clock()
+            desk.prove(headers, body, now)
+            is_authentic = desk.proof != "text"
+            if encoding := headers.get(b"content-encoding"):
+                body = _inflated(body, encoding.strip().lower(), self._limits.body_bytes, share)
+        except problems.Problem as problem:
+            if is_authentic and problem.name in _UNREADABLE:
+                # What the delivery tells of is unknown, and its sender may give up: somebody has to look.
+                with contextlib.suppress(errors.Unavailable):
+                    await self._quarantine.refused(desk.name, problem.detail, self._clock())
+            raise
+        return now, body
 
     async def _enter(self, one: _Request, send: problems.Send, span: tracing.Span) -> None:
         """Decide an authentic delivery, keep it, and only then answer it."""
         desk = one.desk
         try:
-            parsed, routed = self._decide(one)
+            if len(one.body) > _LARGE_BYTES:
+                parsed, routed = await asyncio.to_thread(self._decide, one)
+            else:
+                parsed, routed = self._decide(one)
         except base.Unparsable as error:
             kept = await self._set_aside(one, one.body, str(error))
             desk.counts.outcome("quarantined")
@@ -270,6 +306,20 @@ async def _proven(topics: sns.Topics, body: bytes, now: int) -> sns.Admitted:
         raise problems.Problem(403, "forbidden", str(error)) from error
     except sns.Unreachable as error:
         raise problems.unavailable(f"the message could not be proven now: {error}", 5) from error
+
+
+def _inflated(body: bytes, encoding: bytes, limit: int, share: budget.Share) -> bytes:
+    """As ``bounds.inflated``, within the share of the memory for bodies; the body as received is let go."""
+    room = share.room
+    try:
+        whole = bounds.inflated(body, encoding, min(limit, room))
+    except problems.Problem as problem:
+        if problem.name == "too-large" and room < limit:
+            raise budget.full() from problem
+        raise
+    share.take(len(whole))
+    share.give_back(len(body))
+    return whole
 
 
 def _wants_explanation(scope: Scope) -> bool:

@@ -204,6 +204,25 @@ def test_what_cannot_be_inflated_within_the_bound_is_refused_and_the_reason_said
     assert answer.json["detail"]
 
 
+def test_every_member_of_a_gzip_body_is_read():
+    """Compressing programs write several; what follows the first was once left out with a 202."""
+    first, second = BODY[:20], BODY[20:]
+    members = gzip.compress(first) + gzip.compress(second)
+    assert bounds.inflated(members + b"\0" * 100, b"gzip", 1000) == BODY
+    with pytest.raises(problems.Problem, match="longer than the"):
+        bounds.inflated(members, b"gzip", len(BODY) - 1)
+    with pytest.raises(problems.Problem, match="not what its content encoding says"):
+        bounds.inflated(members + b"rest", b"gzip", 1000)
+    with pytest.raises(problems.Problem, match="more than 100 members"):
+        bounds.inflated(gzip.compress(b"") * 200, b"gzip", 1000)
+
+
+def test_a_body_without_an_encoding_may_say_so():
+    assert bounds.inflated(BODY, b"identity", 1000) == BODY
+    with pytest.raises(problems.Problem, match="not read here"):
+        bounds.inflated(gzip.compress(gzip.compress(BODY)), b"gzip, gzip", 1000)
+
+
 def test_a_bomb_is_never_inflated_beyond_the_bound():
     bomb = gzip.compress(b"\0" * 50_000_000)
     with pytest.raises(problems.Problem, match="longer than the 1000 bytes"):
@@ -235,3 +254,29 @@ def test_of_a_key_that_stands_twice_the_last_one_counts():
     body = b'{"status": "firing", "title": "first", "dedup_key":"a", "title": "last"}'
     assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
     assert store.accepted[0][0].rows[0].alert.title == "last"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "counted"),
+    [
+        (ANY, [(b"authorization", b"Bearer token")], b" " * 101_000, 1),
+        (ANY, [(b"authorization", b"Bearer token"), (b"content-encoding", b"br")], BODY, 1),
+        (ANY, [(b"authorization", b"Bearer wrong")], b" " * 101_000, 0),
+        ("/v1/webhooks/pages", [], b" " * 101_000, 0),
+        ("/v1/webhooks/signed", [], b" " * 101_000, 0),
+    ],
+    ids=["too large", "encoding", "not authenticated", "token in the body", "unsigned"],
+)
+def test_refused_deliveries_of_authenticated_senders_are_counted_as_unreadable(path, headers, body, counted):
+    """The worker opens an incident about them; nobody else may cause one."""
+    store = asking.Recording()
+    kinds = registry.KINDS
+    secret = {"scheme": "github", "secrets": ["word"]}
+    endpoints = {
+        "any": registry.build("any", kinds["json"].config(bearer=["token"])),
+        "pages": registry.build("pages", kinds["json"].config(token={"member": "key", "values": ["word"]})),
+        "signed": registry.build("signed", kinds["json"].config(signature=secret)),
+    }
+    door = asking.door(store, limits=bounds.Bounds(100_000), endpoints=endpoints)
+    assert asking.ask(door, path, chunks=(body,), headers=headers).status in {401, 413, 415}
+    assert len(store.refusals) == counted

@@ -1,0 +1,172 @@
+"""Hostile bodies against a server whose memory is limited: it goes on, answers honest senders, and keeps nothing.
+
+A regression ends the process or the deadline; it never hangs.
+"""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.integration import under_a_limit
+
+MIB = 1024 * 1024
+MORE_MIB = 320  # Address space beyond that of the idle process; memory that is really used is asserted for each case.
+DEADLINE_SECONDS = 60
+HONEST = b'{"status":"firing","title":"t","alias":"a"}'
+BEARER = {"Authorization": "Bearer word"}
+
+
+class Limited(NamedTuple):
+    """A running server."""
+
+    port: int
+    pid: int
+
+    @property
+    def memory_mib(self) -> int:
+        """What the process uses now."""
+        return self._of("VmRSS")
+
+    @property
+    def peak_mib(self) -> int:
+        """The most that it ever used."""
+        return self._of("VmHWM")
+
+    def _of(self, name: str) -> int:
+        lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(name)) // 1024
+
+
+@pytest.fixture
+def server(redis_url: str) -> Iterator[Limited]:
+    command = [sys.executable, "-m", "tests.integration.under_a_limit", redis_url, str(MORE_MIB)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        port, pid = process.stdout.readline().split()
+        yield Limited(int(port), int(pid))
+        alive = process.poll() is None
+        process.kill()
+    assert alive
+
+
+async def post(server: Limited, source: str, body: bytes, headers: dict[str, str] | None = None) -> int:
+    """Send one request on a connection of its own; its status, 0 if the connection ended without one."""
+    lines = {"Host": "x", "Content-Length": str(len(body)), "Connection": "close", **(headers or {})}
+    head = f"POST /v1/webhooks/{source} HTTP/1.1\r\n" + "".join(f"{name}: {text}\r\n" for name, text in lines.items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    line = b""
+    try:
+        writer.write(head.encode() + b"\r\n" + body)
+        line = await reader.readline()
+    except ConnectionError:  # Refused before all of the body was sent.
+        pass
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    return int(line.split()[1]) if line else 0
+
+
+def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: int = 1) -> set[int]:
+    """Send all of it, and an honest delivery after it; the statuses."""
+
+    async def main() -> set[int]:
+        slots = asyncio.Semaphore(at_once)
+
+        async def one(source: str, body: bytes, headers: dict[str, str]) -> int:
+            async with slots:
+                return await post(server, source, body, headers)
+
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            found = set(await asyncio.gather(*(one(*each) for each in sent)))
+            assert await post(server, "bearer", HONEST, BEARER) == 202
+        return found
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("source", "headers", "statuses"),
+    [("signed", {}, {401, 503, 0}), ("form", {}, {401, 503, 0}), ("open", {}, {422, 503, 0})],
+)
+def test_five_hundred_bodies_of_a_mebibyte_at_once_stay_within_the_budget(server, source, headers, statuses):
+    before = server.memory_mib
+    body = b'{"title":"' + b"x" * (MIB - 100) + b'"'
+    assert hostile(server, *[(source, body, headers)] * 500, at_once=500) <= statuses
+    assert server.peak_mib - before < 200
+
+
+def test_a_list_of_empty_objects_is_quick_to_refuse_and_leaves_nothing(server):
+    before = server.memory_mib
+    body = b"[" + b"{}," * (MIB // 3 - 1) + b"{}]"
+    begun = time.monotonic()
+    assert hostile(server, *[("open", body, {})] * 5, ("am", b'{"version":"4","alerts":' + body + b"}", BEARER)) <= {
+        422,
+        202,
+    }
+    assert time.monotonic() - begun < DEADLINE_SECONDS / 2
+    assert server.memory_mib - before < 120
+
+
+def test_sixteen_mebibytes_of_values_are_refused_before_they_are_parsed(server):
+    before = server.memory_mib
+    for opening in (b"{},", b"[],", b"1,", b'{"a":1},'):
+        body = b"[" + opening * (15 * MIB // len(opening)) + b"1]"
+        assert hostile(server, ("bearer", body, BEARER), ("am", body, BEARER)) <= {422, 202}
+    assert server.peak_mib - before < 220
+
+
+def test_times_of_senders_that_are_not_authenticated_are_not_kept(server):
+    before = server.memory_mib
+    message = {"Type": "Notification", "TopicArn": under_a_limit.TOPIC, "SigningCertURL": "https://x"}
+    sent = [("sns", json.dumps({**message, "Timestamp": f"{number:0900000}"}).encode(), {}) for number in range(100)]
+    assert hostile(server, *sent) == {403}
+    assert server.memory_mib - before < 40
+
+
+@pytest.mark.parametrize("depth", [100, 100_000, 5_000_000])
+@pytest.mark.parametrize("bracket", [b"[", b'{"a":'])
+def test_deep_json_ends_no_process_whatever_the_kind(server, depth, bracket):
+    body = (bracket * depth)[: 15 * MIB]
+    sent = [(name, body, BEARER) for name in under_a_limit.SOURCES]
+    sent += [(name, b'{"alerts":[{"labels":' + body, BEARER) for name in ("am", "open", "grafana")]
+    assert hostile(server, *sent) <= {202, 401, 403, 422}
+
+
+def test_compressed_bodies_stay_within_the_limit_and_the_budget(server):
+    before = server.memory_mib
+    bomb = gzip.compress(b"\0" * (200 * MIB), 1)
+    members = gzip.compress(b"") * 500_000
+    packed = {**BEARER, "Content-Encoding": "gzip"}
+    twice = {**BEARER, "Content-Encoding": "gzip, gzip"}
+    sent = [("bearer", bomb, packed), ("bearer", gzip.compress(bomb), twice), ("bearer", members, packed)]
+    assert hostile(server, *sent * 10, at_once=10) <= {400, 413, 415, 503, 0}
+    assert server.peak_mib - before < 200
+
+
+def test_unfinished_headers_of_many_connections_stay_within_their_budget(server):
+    before = server.memory_mib
+
+    async def main() -> None:
+        head = b"POST /v1/webhooks/bearer HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 60_000
+        writers = []
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            for _ in range(800):
+                _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(head)
+                writers.append(writer)
+            assert await post(server, "bearer", HONEST, BEARER) == 202
+        for writer in writers:
+            writer.close()
+
+    asyncio.run(main())
+    assert server.peak_mib - before < 100

@@ -1,0 +1,161 @@
+"""Real proxies in front of the webhook server: what they pass on after a body never counts as a header."""
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from router.sources import registry
+from router.web import app, senders, serve
+from tests import ports
+from tests.unit.web import asking
+
+BODY = b'{"status":"firing","title":"t","alias":"a"}'
+ALLOWED = "203.0.113.5"
+HAPROXY = """
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 10s
+  timeout server 10s
+frontend plain
+  bind 127.0.0.1:{plain}
+  option forwardfor
+  default_backend router
+frontend buffered
+  bind 127.0.0.1:{buffered}
+  option forwardfor
+  option http-buffer-request
+  default_backend router
+backend router
+  server one 127.0.0.1:{door}
+"""
+NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{plain};
+    location / {{
+      proxy_pass http://127.0.0.1:{door};
+      proxy_set_header X-Forwarded-For $remote_addr;
+      proxy_http_version 1.1;
+    }}
+  }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def running(command: list[str], *listening: int) -> Iterator[None]:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for port in listening:
+                _until_open(port, process)
+            yield
+        finally:
+            process.terminate()
+
+
+def _until_open(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+    raise AssertionError(f"nothing listens at {port}")
+
+
+def request(headers: bytes, trailers: bytes) -> bytes:
+    head = b"POST /v1/webhooks/near HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+    return head + headers + b"\r\n%x\r\n%s\r\n0\r\n%s\r\n" % (len(BODY), BODY, trailers)
+
+
+async def status(port: int, parts: list[bytes]) -> int:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    line = await asyncio.wait_for(reader.readline(), 20)
+    writer.close()
+    return int(line.split()[1])
+
+
+async def served(port: int) -> "asyncio.Task[None]":
+    config = registry.KINDS["json"].config
+    door = asking.door(
+        asking.Recording(),
+        endpoints={
+            "near": registry.build("near", config(auth="none", allow_from=[f"{ALLOWED}/32"])),
+            "token": registry.build("token", config(bearer=["word"])),
+        },
+        known=senders.Senders(tuple(senders.ipaddress.ip_network(net) for net in ("127.0.0.1/32",))),
+    )
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", port, started.set_result))
+    await started
+    return serving
+
+
+async def all_are_refused(door: int, *proxies: int) -> None:
+    serving = await served(door)
+    forged = b"X-Forwarded-For: 203.0.113.5\r\n"
+    try:
+        for port in proxies:
+            for _ in range(5):
+                assert await status(port, [request(b"", b"")]) == 403
+                assert await status(port, [request(forged, b"")]) == 403
+                assert await status(port, [request(b"", forged)]) == 403
+                assert await status(port, [request(forged, forged)]) == 403
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
+@pytest.mark.debian("haproxy")
+def test_a_trailer_through_haproxy_does_not_change_the_sender_s_address(tmp_path: Path):
+    """Accepted as a header, it would be the last ``X-Forwarded-For``, and pass ``allow_from``."""
+    door, plain, buffered = (ports.free() for _ in range(3))
+    file = tmp_path / "haproxy.cfg"
+    file.write_text(HAPROXY.format(door=door, plain=plain, buffered=buffered))
+    with running(["haproxy", "-db", "-f", str(file)], plain, buffered):
+        asyncio.run(all_are_refused(door, plain, buffered))
+
+
+@pytest.mark.debian("nginx")
+def test_a_trailer_through_nginx_does_not_change_the_sender_s_address(tmp_path: Path):
+    door, plain = ports.free(), ports.free()
+    file = tmp_path / "nginx.conf"
+    file.write_text(NGINX.format(door=door, plain=plain, folder=tmp_path))
+    with running(["nginx", "-p", str(tmp_path), "-c", str(file)], plain):
+        asyncio.run(all_are_refused(door, plain))
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one read", "in two"])
+def test_a_trailer_is_no_header_without_a_proxy_either(together):
+    async def main() -> None:
+        door = ports.free()
+        serving = await served(door)
+        try:
+            whole = request(b"", b"Authorization: Bearer word\r\n").replace(b"/near ", b"/token ")
+            head, end, rest = whole.partition(b"\r\n\r\n")
+            assert await status(door, [whole] if together else [head + end, rest]) == 401
+            good = request(b"Authorization: Bearer word\r\n", b"X: y\r\n").replace(b"/near ", b"/token ")
+            assert await status(door, [good]) == 202
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    asyncio.run(main())

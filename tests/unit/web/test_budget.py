@@ -1,0 +1,107 @@
+"""The memory that request bodies may take: counted at each step, and given back at each end."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from router.web import budget, problems
+
+
+def test_a_request_takes_bytes_and_gives_them_back():
+    whole = budget.Budget(100)
+    with whole.share(proven=True) as share:
+        share.take(60)
+        share.take(40)
+        share.give_back(60)
+        assert (whole.used, share.room) == (40, 60)
+    assert whole.used == 0
+
+
+def test_beyond_the_budget_a_request_is_told_when_to_come_again():
+    whole = budget.Budget(100)
+    with whole.share(proven=True) as first, whole.share(proven=True) as second:
+        first.take(90)
+        with pytest.raises(problems.Problem) as refused:
+            second.take(11)
+        assert (refused.value.status, refused.value.headers) == (503, ((b"retry-after", b"1"),))
+        second.take(10)
+    assert whole.used == 0
+
+
+def test_senders_that_are_not_authenticated_share_half_until_they_are():
+    whole = budget.Budget(100)
+    with whole.share(proven=False) as first, whole.share(proven=False) as second, whole.share(proven=True) as known:
+        first.take(50)
+        with pytest.raises(problems.Problem):
+            second.take(1)
+        known.take(10)
+        first.prove()
+        second.take(40)
+        assert (whole.used, whole.unproven) == (100, 40)
+    assert (whole.used, whole.unproven) == (0, 0)
+
+
+def test_a_share_is_given_back_however_the_request_ends():
+    whole = budget.Budget(100)
+    with contextlib.suppress(ZeroDivisionError), whole.share(proven=False) as share:
+        share.take(10)
+        raise ZeroDivisionError
+    assert (whole.used, whole.unproven) == (0, 0)
+
+
+def test_bodies_are_parsed_in_the_order_of_arrival_and_a_large_one_alone():
+    async def main() -> None:
+        whole = budget.Budget(400)
+        order: list[str] = []
+
+        async def parse(name: str, size: int, ends: asyncio.Event) -> None:
+            await whole.begin(size)
+            order.append(name)
+            try:
+                await ends.wait()
+            finally:
+                whole.end(size)
+
+        ends = {name: asyncio.Event() for name in ("a", "b", "large", "last")}
+        sizes = {"a": 50, "b": 50, "large": 300, "last": 1}
+        tasks = {}
+        for name, size in sizes.items():
+            tasks[name] = asyncio.create_task(parse(name, size, ends[name]))
+            await asyncio.sleep(0)
+        assert order == ["a", "b"]
+        ends["a"].set()
+        await tasks["a"]
+        assert order == ["a", "b"]
+        ends["b"].set()
+        await asyncio.wait({tasks["b"]})
+        await asyncio.sleep(0)
+        assert order == ["a", "b", "large"]
+        ends["large"].set()
+        ends["last"].set()
+        await asyncio.gather(*tasks.values())
+        assert order == ["a", "b", "large", "last"]
+        assert whole._parsed == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("let_in_first", [False, True])
+def test_a_sender_that_hangs_up_while_it_waits_holds_nothing_up(let_in_first):
+    async def main() -> None:
+        whole = budget.Budget(400)
+        await whole.begin(100)
+        waiting = asyncio.create_task(whole.begin(100))
+        behind = asyncio.create_task(whole.begin(50))
+        await asyncio.sleep(0)
+        if let_in_first:
+            whole.end(100)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        if not let_in_first:
+            whole.end(100)
+        await asyncio.wait_for(behind, 5)
+        whole.end(50)
+        assert whole._parsed == 0
+
+    asyncio.run(main())
