@@ -22,6 +22,7 @@ MOST_TRIES = 50  # Two workers that keep losing to one another finish long befor
 MOST_ATTEMPTS = 3  # Workers that may be lost over one delivery.
 SMALL = 64  # Fewer incidents than this are written at once.
 PORTIONS = 4
+UNINTERRUPTED = 200  # Incidents folded at a stretch: one delivery may hold 20,000.
 IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two entries of a timeline on ignored messages.
 _IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
 
@@ -155,7 +156,11 @@ class Triage:
         commits = []
         try:
             for portion in _portions(routing.groups):
-                made = {key: self._changed(key, routing, muting) for key in portion}
+                made = {}
+                for position, key in enumerate(portion, start=1):
+                    made[key] = self._changed(key, routing, muting)
+                    if position % UNINTERRUPTED == 0:
+                        await asyncio.sleep(0)  # Commits under way are answered, and this worker's heartbeat is sent.
                 changes = [change for change in made.values() if change is not None]
                 unchanged = [routing.held[key] for key, change in made.items() if change is None]
                 commits.append(asyncio.create_task(self._commit(changes, unchanged)))
