@@ -16,6 +16,7 @@ _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
 _STATUSES: dict[str, alerts.Status] = {"firing": "firing", "resolved": "resolved"}
 _64_BITS = 0xFFFFFFFFFFFFFFFF
+_WEBHOOK = "4"
 
 _Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -73,10 +74,11 @@ _decode_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Alertmanager:
-    """Reads what Alertmanager posts."""
+    """Reads what Alertmanager posts; ``version`` is that of the receiver's body, which is "4" of webhooks."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, version: str = _WEBHOOK) -> None:
         self.name = name
+        self._version = version
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
         """Turn a delivery into alerts; ``base.Unparsable`` where it is not webhook version 4.
@@ -86,7 +88,7 @@ class Alertmanager:
         """
         delivery = reading.Reading(self.name, now)
         try:
-            group = _read(body)
+            group = _read(body, self._version)
         except base.Unparsable as error:
             return self._one_by_one(body, error, delivery)
         return base.Parsed(
@@ -114,7 +116,7 @@ class Alertmanager:
     def _one_by_one(self, raw: bytes, error: base.Unparsable, delivery: reading.Reading) -> base.Parsed:
         """Read a group that cannot be read as a whole; ``error`` is why, and is raised if there are no alerts in it."""
         fields = body.decode(_decode_fields, raw)
-        if wrong := _wrong_version(raw):
+        if wrong := _wrong_version(raw, self._version):
             raise wrong
         try:
             items = body.decode(_decode_items, fields.pop("alerts"))
@@ -143,13 +145,13 @@ def fingerprint(labels: Mapping[str, str]) -> str:
     return f"{digest:016x}"
 
 
-def _read(raw: bytes) -> _Body:
+def _read(raw: bytes, version: str) -> _Body:
     try:
         read = body.decode(_decode, raw)
     except base.Unparsable as error:
-        raise _wrong_version(raw) or error from error
-    if read.version != "4":
-        raise _unknown_version(read.version)
+        raise _wrong_version(raw, version) or error from error
+    if read.version != version:
+        raise _unknown_version(read.version, version)
     return read
 
 
@@ -210,16 +212,16 @@ def _read_alert(raw: bytes, where: str, delivery: reading.Reading) -> tuple[_Fou
     return found, status
 
 
-def _wrong_version(raw: bytes) -> base.Unparsable | None:
+def _wrong_version(raw: bytes, wanted: str) -> base.Unparsable | None:
     """Where the version is another one, that explains every other misfit, so it is what the sender is told."""
     try:
         version = body.decode(_decode_version, raw).version
     except base.Unparsable:
         return None
-    return None if version == "4" else _unknown_version(version)
+    return None if version == wanted else _unknown_version(version, wanted)
 
 
-def _unknown_version(version: str | float | None) -> base.Unparsable:
+def _unknown_version(version: str | float | None, wanted: str) -> base.Unparsable:
     if version is None or version == "":
         return base.Unparsable(
             "version",
@@ -227,7 +229,7 @@ def _unknown_version(version: str | float | None) -> base.Unparsable:
         )
     return base.Unparsable(
         "version",
-        f"{repr(version)[:40]} is not Alertmanager's, which is '4'; for another sender use a source of its kind",
+        f"{repr(version)[:40]} is not Alertmanager's, which is '{wanted}'; for another sender use a source of its kind",
     )
 
 

@@ -1,13 +1,19 @@
 """Alert events as incident.io takes them over HTTP, so that whatever posts there can point here instead.
 
-What its clients are answered is what incident.io would answer them.
+What its clients are answered is what incident.io would answer them. Alertmanager's incident.io receiver posts to the
+same URL, but sends its own groups of alerts.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from router.sources import base
+import msgspec
+
+from router.sources import alertmanager, base
 from router.sources.presets import preset
+
+_RECEIVER_VERSION = "1"
 
 PRESET = preset.Preset(
     mapping={
@@ -29,6 +35,34 @@ class Config(preset.Config):
     sender: ClassVar[preset.Preset] = PRESET
 
 
+class _Group(msgspec.Struct):
+    """The members that tell a group of Alertmanager's from an alert event."""
+
+    alerts: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode_group = msgspec.json.Decoder(_Group).decode
+
+
+class Source(preset.Source):
+    """Reads alert events, and the groups of Alertmanager's incident.io receiver."""
+
+    def __init__(self, name: str, config: preset.Config) -> None:
+        super().__init__(name, config)
+        self._groups = alertmanager.Alertmanager(name, _RECEIVER_VERSION)
+
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+        """Turn an event, or a group, into alerts; ``base.Unparsable`` where it is neither."""
+        return self._groups.parse(body, headers, now) if _is_group(body) else super().parse(body, headers, now)
+
+
+def _is_group(body: bytes) -> bool:
+    try:
+        return _decode_group(body).alerts is not msgspec.UNSET
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False
+
+
 def answer(parsed: base.Parsed, _delivery: str) -> Mapping[str, str]:
     """The body that such a client looks into for the key with which it may resolve the alert later."""
     key = parsed.alerts[0].fingerprint if parsed.alerts else ""
@@ -36,4 +70,6 @@ def answer(parsed: base.Parsed, _delivery: str) -> Mapping[str, str]:
 
 
 # The client has made a mistake, and can be told; incident.io answers the same.
-KIND = preset.kind(Config, "incident.io's alert events, as its HTTP sources take them", 422, answer)
+KIND = dataclasses.replace(
+    preset.kind(Config, "incident.io's alert events, as its HTTP sources take them", 422, answer), make=Source
+)

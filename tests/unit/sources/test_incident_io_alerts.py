@@ -1,0 +1,24 @@
+"""Alertmanager's incident.io receiver posts groups to the URL of alert events: both are read."""
+
+import json
+
+import pytest
+
+from router.sources import base
+from tests.unit.sources import delivering
+
+
+def test_a_group_with_a_bad_alert_loses_that_one_alone():
+    group = delivering.body("incident-io-alerts", "of-alertmanager-firing")
+    bad = {**group, "alerts": [{"status": "neither"}, *group["alerts"]]}
+    found = delivering.parse("incident-io-alerts", bad)
+    assert [alert.title for alert in found.alerts] == ["Ice machine 2 is too warm"]
+    assert found.rejected is not None
+    again = json.loads(found.rejected.body)
+    assert (again["version"], again["alerts"]) == ("1", [{"status": "neither"}])
+
+
+def test_a_webhook_of_alertmanager_s_is_told_which_version_is_read_here():
+    group = {**delivering.body("incident-io-alerts", "of-alertmanager-firing"), "version": "4"}
+    with pytest.raises(base.Unparsable, match="'4' is not Alertmanager's, which is '1'"):
+        delivering.parse("incident-io-alerts", group)
