@@ -37,6 +37,7 @@ from router.sources.presets import (
     dynatrace,
     honeycomb,
     icinga,
+    incident_io,
     incident_io_alerts,
     nagios,
     opsgenie,
@@ -80,6 +81,7 @@ KINDS: Mapping[str, base.Kind] = {
         statuscake.KIND,
         incident_io_alerts.KIND,
         devhelm.KIND,
+        incident_io.KIND,
         json.KIND,
     )
 }

@@ -1,0 +1,114 @@
+"""incident.io's outgoing webhooks: one incident there, when it is created, edited, or changes its status.
+
+For alert events that would be sent to incident.io, see the kind ``incident-io-alerts``.
+"""
+
+import re
+from typing import Any, ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_OPENED_HERE = re.compile(r"Reference: (IR-[0-9A-Z]{8})\s*\Z")
+"""What the destination incident-io writes at the end of a summary."""
+
+_TESTS = {"test", "tutorial"}
+_VALUES = ("value_literal", "value_text", "value_link", "value_numeric", "value_timestamp")
+_NAMED_VALUES = ("value_option", "value_catalog_entry")
+
+
+def _payload(body: objects.Members) -> objects.Members:
+    """The payload is a member named by the type of the event."""
+    return objects.optional(body.get(objects.scalar(body.get("event_type"))))
+
+
+def _incident(body: objects.Members) -> objects.Members:
+    """A change of status has the incident as a member; the other events are the incident."""
+    payload = _payload(body)
+    return objects.optional(payload.get("incident")) or payload
+
+
+def _no_incident(body: objects.Members) -> str:
+    event, incident = objects.scalar(body.get("event_type")), _incident(body)
+    if event.startswith("private_"):
+        return "incident.io sends nothing of a private incident except its ID"
+    if event and not event.startswith("public_incident.incident_"):
+        return f"{event[:60]} is not about the state of an incident"
+    if incident.get("mode") == "retrospective":
+        return "a retrospective incident is over"
+    opened = _OPENED_HERE.search(objects.scalar(incident.get("summary")))
+    return f"the router itself opened this incident as {opened[1]}" if opened else ""
+
+
+def _custom_fields(incident: objects.Members) -> dict[str, str]:
+    entries = incident.get("custom_field_entries")
+    found: dict[str, str] = {}
+    for entry in map(objects.optional, entries if isinstance(entries, list) else []):
+        field, values = objects.optional(entry.get("custom_field")), entry.get("values")
+        texts = [_value(objects.optional(value)) for value in (values if isinstance(values, list) else [])]
+        name, text = objects.scalar(field.get("name")), ",".join(filter(None, texts))
+        if name and text:
+            found[name] = text
+    return found
+
+
+def _value(value: objects.Members) -> str:
+    for name in _NAMED_VALUES:
+        option = objects.optional(value.get(name))
+        if option:
+            return objects.scalar(option.get("value") or option.get("name"))
+    return next(filter(None, (objects.scalar(value.get(name)) for name in _VALUES)), "")
+
+
+def _with_an_incident(body: objects.Members) -> dict[str, Any]:
+    incident, payload = _incident(body), _payload(body)
+    return {
+        "incident": incident,
+        "status": objects.optional(payload.get("new_status")) or objects.optional(incident.get("incident_status")),
+        "fields": _custom_fields(incident),
+        "test": "true" if incident.get("mode") in _TESTS else "",
+        "message": payload.get("message"),
+        "event": body.get("event_type"),
+    }
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "incident.name",
+        "status": {
+            "path": "status.category",
+            "firing": ["triage", "live", "paused"],
+            "resolved": ["learning", "closed", "declined", "canceled", "cancelled", "merged"],
+        },
+        "fingerprint": "incident.id",
+        "severity": "incident.severity.name",
+        "labels": {
+            "*": "fields",
+            "reference": "incident.reference",
+            "type": "incident.incident_type.name",
+            "test": "test",
+        },
+        "annotations": {
+            "description": "incident.summary",
+            "status": "status.name",
+            "message": "message",
+            "event": "event",
+        },
+        # Each change has its own time, and a repeated delivery the same one: they are in order as they happened.
+        "starts_at": "incident.updated_at",
+        "ends_at": "incident.updated_at",
+        "link": "incident.permalink",
+    },
+    no_alert=_no_incident,
+    shape=_with_an_incident,
+)
+
+
+class Config(preset.Config):
+    """An incident.io webhook endpoint that posts to us."""
+
+    kind: Literal["incident-io"] = "incident-io"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "incident.io, outgoing webhooks about incidents")

@@ -1,0 +1,47 @@
+"""incident.io's outgoing webhooks: what they say of incidents, and of those that the router opened itself."""
+
+import pytest
+
+from router.destinations.incident_io import incidents
+from tests.unit.sources import delivering
+
+CREATED = "public_incident.incident_created_v2"
+
+
+def created(**more: object) -> dict[str, object]:
+    incident = delivering.body("incident-io", "created")[CREATED]
+    return {"event_type": CREATED, CREATED: {**incident, **more}}
+
+
+def test_an_incident_whose_summary_the_router_s_destination_wrote_makes_no_alert():
+    summary = incidents._summary("Checkout is down", "IR-7F3K2QXM")
+    found = delivering.parse("incident-io", created(summary=summary))
+    assert found.alerts == []
+    assert found.about["no_alert"] == "the router itself opened this incident as IR-7F3K2QXM"
+
+
+def test_an_incident_that_only_mentions_a_reference_is_an_alert():
+    assert delivering.one("incident-io", created(summary="As in IR-7F3K2QXM.\nReference: IR-7F3K2QXM, again"))
+
+
+@pytest.mark.parametrize(
+    ("values", "label"),
+    [
+        ([{"value_catalog_entry": {"id": "c", "name": "Ferries"}}], "Ferries"),
+        ([{"value_option": {"value": "a"}}, {"value_option": {"value": "b"}}], "a,b"),
+        ([{"value_numeric": 7}], "7"),
+        ([{"value_link": "https://a.example"}, 3, {}], "https://a.example"),
+        (None, None),
+    ],
+)
+def test_a_custom_field_is_a_label(values, label):
+    entries = [{"custom_field": {"name": "Line"}, "values": values}, 7]
+    alert = delivering.one("incident-io", created(custom_field_entries=entries))
+    assert alert.labels.get("Line") == label
+
+
+def test_an_incident_that_is_reopened_fires_again_later_than_it_was_closed():
+    closed = delivering.one("incident-io", delivering.body("incident-io", "status-closed"))
+    again = delivering.one("incident-io", created(updated_at="2026-03-02T11:00:00Z"))
+    assert (again.status, again.fingerprint) == ("firing", closed.fingerprint)
+    assert again.starts_at > closed.ends_at
