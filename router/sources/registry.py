@@ -33,8 +33,11 @@ from router.sources import (
 from router.sources.presets import (
     betterstack,
     checkly,
+    cronitor,
     devhelm,
     dynatrace,
+    gatus,
+    healthchecks,
     honeycomb,
     icinga,
     incident_io,
@@ -42,6 +45,7 @@ from router.sources.presets import (
     nagios,
     opsgenie,
     pingdom,
+    site24x7,
     splunk,
     splunk_observability,
     statuscake,
@@ -82,6 +86,10 @@ KINDS: Mapping[str, base.Kind] = {
         incident_io_alerts.KIND,
         devhelm.KIND,
         incident_io.KIND,
+        cronitor.KIND,
+        healthchecks.KIND,
+        gatus.KIND,
+        site24x7.KIND,
         json.KIND,
     )
 }

@@ -18,7 +18,9 @@ KINDS = sorted(registry.KINDS)
 
 # These give no time of their own to what happened, so they are put in order as they arrive.
 BY_ARRIVAL = {
+    "cronitor",
     "dynatrace",
+    "gatus",
     "honeycomb",
     "incident-io-alerts",
     "json",

@@ -23,7 +23,9 @@ ENCODED = {"incident-io"}  # The senders of these give out secrets in base64.
 # The senders of these have no labels of the user's.
 WITHOUT_LABELS = {
     "betterstack",
+    "cronitor",
     "devhelm",
+    "gatus",
     "honeycomb",
     "nagios",
     "newrelic",

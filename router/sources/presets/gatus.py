@@ -1,0 +1,40 @@
+"""Gatus, alerting provider "custom": one endpoint that fails, or is healthy again.
+
+Its body is a template of the user's, in the names of its placeholders.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+
+def _with_a_key(body: objects.Members) -> objects.Members:
+    """Names of endpoints are unique within their group only."""
+    group, name = objects.scalar(body.get("endpoint_group")), objects.scalar(body.get("endpoint_name"))
+    return {**body, "key": f"{group}/{name}" if group and name else name}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "endpoint_name",
+        "status": {"path": "status", "firing": ["triggered"], "resolved": ["resolved"]},
+        "fingerprint": "key",
+        "severity": "severity",
+        "labels": {"endpoint": "endpoint_name", "group": "endpoint_group"},
+        "annotations": {"summary": "description", "description": "errors", "url": "endpoint_url"},
+        "link": "link || endpoint_url",
+    },
+    placeholder=r"\[[A-Z_]+\]",
+    shape=_with_a_key,
+)
+
+
+class Config(preset.Config):
+    """A Gatus that posts to us."""
+
+    kind: Literal["gatus"] = "gatus"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, 'Gatus, alerting provider "custom"')

@@ -1,0 +1,41 @@
+"""Healthchecks.io's webhook integration: one check whose ping is late, or has come.
+
+Its body is a template of the user's, in the names of its placeholders.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset, tags
+
+
+def _with_tags(body: objects.Members) -> objects.Members:
+    """Tags are separated by blanks."""
+    return {**body, "tags": tags.labels(objects.scalar(body.get("tags")).split())}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "name || code",
+        "status": {"path": "status", "firing": ["down"], "resolved": ["up"]},
+        # Names may be given twice; the code is the check's own.
+        "fingerprint": "code",
+        "labels": {"*": "tags", "check": "name", "check_id": "code"},
+        "annotations": {"exit_status": "exit_status", "description": "description"},
+        "starts_at": "now",
+        "ends_at": "now",
+        "link": "link",
+    },
+    placeholder=r"\$[A-Z0-9_]+",
+    shape=_with_tags,
+)
+
+
+class Config(preset.Config):
+    """A Healthchecks.io integration that posts to us."""
+
+    kind: Literal["healthchecks"] = "healthchecks"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "Healthchecks.io, webhook integration")

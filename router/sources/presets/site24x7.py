@@ -1,0 +1,57 @@
+"""Site24x7's webhook: one monitor whose status changed.
+
+Its body is a template of the user's, or has the incident parameters under their own names.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_LEVELS = {"DOWN": "critical", "CRITICAL": "critical", "TROUBLE": "warning"}
+
+
+def _with_a_level(body: objects.Members) -> objects.Members:
+    """The status says how bad it is; one that is over has no severity."""
+    return {**body, "level": _LEVELS.get(objects.scalar(body.get("STATUS")).strip().upper(), "")}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "MONITORNAME",
+        "status": {"path": "STATUS", "firing": ["down", "trouble", "critical"], "resolved": ["up"]},
+        "fingerprint": "MONITOR_ID",
+        "severity": "level",
+        "labels": {
+            "*": "TAGS",
+            "monitor": "MONITORNAME",
+            "monitor_id": "MONITOR_ID",
+            "type": "MONITORTYPE",
+            "group": "MONITOR_GROUPNAME",
+        },
+        "annotations": {
+            "description": "INCIDENT_REASON",
+            "status": "STATUS",
+            "url": "MONITORURL",
+            "locations": "FAILED_LOCATIONS",
+        },
+        "starts_at": "INCIDENT_TIME_ISO",
+        "ends_at": "INCIDENT_TIME_ISO",
+        "link": "MONITOR_DASHBOARD_LINK",
+    },
+    # What is suspended or under maintenance may still be down.
+    ignored=frozenset({"maintenance", "suspended", "discovery", "configuration error"}),
+    placeholder=r"\$[A-Z0-9_]+",
+    tags="TAGS",
+    shape=_with_a_level,
+)
+
+
+class Config(preset.Config):
+    """A Site24x7 webhook that posts to us."""
+
+    kind: Literal["site24x7"] = "site24x7"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "Site24x7, webhook integration")
