@@ -33,6 +33,7 @@ from router.sources import (
 from router.sources.presets import (
     betterstack,
     checkly,
+    checkmk,
     cronitor,
     devhelm,
     dynatrace,
@@ -42,9 +43,12 @@ from router.sources.presets import (
     icinga,
     incident_io,
     incident_io_alerts,
+    librenms,
     nagios,
+    netdata,
     opsgenie,
     pingdom,
+    prtg,
     site24x7,
     splunk,
     splunk_observability,
@@ -90,6 +94,10 @@ KINDS: Mapping[str, base.Kind] = {
         healthchecks.KIND,
         gatus.KIND,
         site24x7.KIND,
+        checkmk.KIND,
+        librenms.KIND,
+        prtg.KIND,
+        netdata.KIND,
         json.KIND,
     )
 }

@@ -24,8 +24,11 @@ BY_ARRIVAL = {
     "honeycomb",
     "incident-io-alerts",
     "json",
+    "librenms",
+    "netdata",
     "opsgenie-api",
     "pagerduty-events",
+    "prtg",
     "splunk",
     "statuscake",
 }

@@ -23,11 +23,14 @@ ENCODED = {"incident-io"}  # The senders of these give out secrets in base64.
 # The senders of these have no labels of the user's.
 WITHOUT_LABELS = {
     "betterstack",
+    "checkmk",
     "cronitor",
     "devhelm",
     "gatus",
     "honeycomb",
+    "librenms",
     "nagios",
+    "netdata",
     "newrelic",
     "pagerduty",
     "pagerduty-events",

@@ -31,6 +31,7 @@ def body(kind: str, status: alerts.Status, now: int, identity: str) -> bytes:
         '"<milliseconds>"': str(now // 1000),
         "<seconds as text>": str(now // 1_000_000),
         "<milliseconds as text>": str(now // 1000),
+        "<microseconds as text>": str(now),
         "<iso>": _iso(moment),
         "<iso later>": _iso(later),
         "<date and time>": moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],

@@ -1,0 +1,67 @@
+"""PRTG's notification "Execute HTTP action": one sensor whose state changed.
+
+Its postdata is a form of the user's, in the names of PRTG's placeholders. The state is a phrase: "Down", "Down ended
+(now: Up)", "Up".
+"""
+
+import re
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+_ENDED = re.compile(r"\bended\b.*\(now: *(?P<now>[^)]*)\)", re.IGNORECASE)
+_LEVELS = {"down": "critical", "warning": "warning", "unusual": "warning"}
+_WELL = ("up", "paused", "ok")
+_LONGEST = 200  # Of a state, in characters: a phrase of PRTG's has no more.
+
+
+def _with_a_state(body: objects.Members) -> objects.Members:
+    """The state that holds now, by its first word: what has ended may have ended in something worse."""
+    phrase = objects.scalar(body.get("status")).strip()[:_LONGEST]
+    ended = _ENDED.search(phrase)
+    now = (ended["now"] if ended else phrase).strip().casefold()
+    word = next(iter(now.split()), "")
+    over = word in _WELL or (word not in _LEVELS and " ended" in f" {phrase.casefold()}")
+    return {**body, "state": "up" if over else word, "level": "" if over else _LEVELS.get(word, "")}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "join(': ', [device || '', sensor || ''])",
+        "status": {"path": "state", "firing": ["down", "warning", "unusual", "threshold", "unknown"]},
+        "fingerprint": "sensorid",
+        "severity": "level",
+        "labels": {
+            "*": "tags",
+            "device": "device",
+            "sensor": "sensor",
+            "sensor_id": "sensorid",
+            "group": "group",
+            "probe": "probe",
+            "priority": "priority",
+        },
+        # The time is written in the language and the zone of the server, so it puts nothing in order.
+        "annotations": {
+            "description": "message",
+            "status": "status",
+            "last_value": "lastvalue",
+            "datetime": "datetime",
+            "down": "down",
+        },
+        "link": "link",
+    },
+    placeholder=r"%[a-z]+",
+    tags="tags",
+    shape=_with_a_state,
+)
+
+
+class Config(preset.Config):
+    """A PRTG that posts to us."""
+
+    kind: Literal["prtg"] = "prtg"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "PRTG, notification by HTTP action")
