@@ -31,6 +31,7 @@ from router.sources import (
     uptime_kuma,
 )
 from router.sources.presets import (
+    argocd,
     betterstack,
     checkly,
     checkmk,
@@ -38,11 +39,13 @@ from router.sources.presets import (
     devhelm,
     dynatrace,
     gatus,
+    github,
     healthchecks,
     honeycomb,
     icinga,
     incident_io,
     incident_io_alerts,
+    kibana,
     librenms,
     nagios,
     netdata,
@@ -98,6 +101,9 @@ KINDS: Mapping[str, base.Kind] = {
         librenms.KIND,
         prtg.KIND,
         netdata.KIND,
+        github.KIND,
+        argocd.KIND,
+        kibana.KIND,
         json.KIND,
     )
 }

@@ -18,6 +18,7 @@ KINDS = sorted(registry.KINDS)
 
 # These give no time of their own to what happened, so they are put in order as they arrive.
 BY_ARRIVAL = {
+    "argocd",
     "cronitor",
     "dynatrace",
     "gatus",

@@ -27,6 +27,7 @@ WITHOUT_LABELS = {
     "cronitor",
     "devhelm",
     "gatus",
+    "github",
     "honeycomb",
     "librenms",
     "nagios",

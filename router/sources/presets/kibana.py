@@ -1,0 +1,51 @@
+"""Kibana's webhook connector: one alert of a rule, when it is active and when it has recovered.
+
+Its body is a template of the user's, in Mustache.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import preset
+
+
+_OVER = "recovered"
+
+
+def _with_a_key(body: objects.Members) -> objects.Members:
+    """An alert is named by its group within its rule. Its UUID is new each time that it is active.
+
+    Each type of rule has action groups of its own, and all types have the same group for what is over.
+    """
+    rule, alert = objects.scalar(body.get("rule_id")), objects.scalar(body.get("alert_id"))
+    group = objects.scalar(body.get("action_group")).strip().casefold()
+    state = "resolved" if group == _OVER else "firing" if group else ""
+    return {**body, "key": f"{rule}/{alert}" if rule and alert else rule, "state": state}
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "rule_name",
+        "status": {"path": "state"},
+        "fingerprint": "key",
+        "severity": "severity",
+        "labels": {"*": "tags", "rule": "rule_name", "alert": "alert_id", "space": "space_id", "type": "rule_type"},
+        "annotations": {"description": "reason || message", "action_group": "action_group", "value": "value"},
+        "starts_at": "date",
+        "ends_at": "date",
+        "link": "alert_url || rule_url",
+    },
+    placeholder=r"\{\{\{?[A-Za-z_.]+\}?\}\}",
+    tags="tags",
+    shape=_with_a_key,
+)
+
+
+class Config(preset.Config):
+    """A Kibana connector that posts to us."""
+
+    kind: Literal["kibana"] = "kibana"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "Kibana and Elastic Observability, webhook connector")
