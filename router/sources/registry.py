@@ -32,14 +32,18 @@ from router.sources import (
 )
 from router.sources.presets import (
     argocd,
+    axiom,
     betterstack,
     checkly,
     checkmk,
+    cloudflare,
+    coralogix,
     cronitor,
     devhelm,
     dynatrace,
     gatus,
     github,
+    gitlab,
     healthchecks,
     honeycomb,
     icinga,
@@ -56,6 +60,8 @@ from router.sources.presets import (
     splunk,
     splunk_observability,
     statuscake,
+    statuspage,
+    thousandeyes,
     uptimerobot,
     zabbix,
 )
@@ -104,6 +110,12 @@ KINDS: Mapping[str, base.Kind] = {
         github.KIND,
         argocd.KIND,
         kibana.KIND,
+        cloudflare.KIND,
+        statuspage.KIND,
+        thousandeyes.KIND,
+        axiom.KIND,
+        coralogix.KIND,
+        gitlab.KIND,
         json.KIND,
     )
 }

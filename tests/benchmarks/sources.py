@@ -9,7 +9,6 @@ bytes by msgspec is measured in turn with it. The median of the batches is told,
 time a delivery; nothing fails on a time.
 """
 
-import base64
 import gc
 import pathlib
 import statistics
@@ -24,6 +23,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 from router import settings
 from router.sources import proof, registry, samples
+from tests import sample_secrets
 from tests.benchmarks import amazon, figures
 
 BATCH = 200
@@ -31,10 +31,9 @@ BATCHES = 20
 QUICK_BATCHES = 3
 GOAL = 60.0
 NOW = 1_893_456_000_000_000
-SECRET = "someone:a-long-random-word"
 SIGNED = {
     "kind": "json",
-    "signature": {"scheme": "standard-webhooks", "secrets": ["whsec_" + base64.b64encode(SECRET.encode()).decode()]},
+    "signature": {"scheme": "standard-webhooks", "secrets": [sample_secrets.ENCODED]},
 }
 
 
@@ -43,7 +42,7 @@ def configured(kind):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder) / "incident-router.yaml"
         file.write_text(samples.settings(kind, kind))
-        return settings.load(file, {samples.variable(kind): SECRET}).sources[kind]
+        return settings.load(file, {samples.variable(kind): sample_secrets.of(kind)}).sources[kind]
 
 
 def deliveries(config, first):

@@ -1,6 +1,5 @@
 """Every kind of source has samples of what it is sent, and both halves of what to paste; and all of it works."""
 
-import base64
 import json
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 from router import settings
 from router.domain import alert as alerts
 from router.sources import base, registry, samples
+from tests import sample_secrets
 
 KINDS = sorted(registry.KINDS)
 NOW = 1_893_456_000_123_000
@@ -17,17 +17,17 @@ SECOND = 1_000_000
 FILES = {"firing.json", "resolved.json", "source.yaml", "sender.txt"}
 FOLDER = Path(samples.__file__).parent
 MARK = re.compile(r"<[a-z][a-z ]*>")
-SECRET = "someone:a-long-random-word"  # Of the form that nearly every kind's credential may have.
-ENCODED = {"incident-io"}  # The senders of these give out secrets in base64.
 
 # The senders of these have no labels of the user's.
 WITHOUT_LABELS = {
     "betterstack",
     "checkmk",
+    "cloudflare",
     "cronitor",
     "devhelm",
     "gatus",
     "github",
+    "gitlab",
     "honeycomb",
     "librenms",
     "nagios",
@@ -38,6 +38,8 @@ WITHOUT_LABELS = {
     "sentry",
     "splunk",
     "statuscake",
+    "statuspage",
+    "thousandeyes",
     "uptimerobot",
 }
 
@@ -50,8 +52,7 @@ whole = pytest.mark.parametrize("kind", [kind for kind in KINDS if (FOLDER / kin
 def configured(kind: str, folder: Path, name: str = "tried-out") -> base.Config:
     file = folder / "incident-router.yaml"
     file.write_text(samples.settings(kind, name))
-    secret = f"whsec_{base64.b64encode(SECRET.encode()).decode()}" if kind in ENCODED else SECRET
-    return settings.load(file, {samples.variable(name): secret}).sources[name]
+    return settings.load(file, {samples.variable(name): sample_secrets.of(kind)}).sources[name]
 
 
 def read(kind: str, folder: Path, status: str, now: int = NOW) -> base.Parsed:
@@ -111,7 +112,7 @@ def test_everything_in_a_sample_is_filled_in(kind):
 def test_the_settings_are_accepted_and_ask_for_a_proof(kind, tmp_path):
     config = configured(kind, tmp_path)
     assert (config.kind, config.auth) == (kind, "required")
-    assert SECRET not in samples.settings(kind, "tried-out")
+    assert sample_secrets.SECRET not in samples.settings(kind, "tried-out")
 
 
 @whole

@@ -9,12 +9,11 @@ from typer import testing
 
 from router import cli
 from router.sources import registry, samples
-from tests import ports
+from tests import ports, sample_secrets
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
 KINDS = sorted(registry.KINDS)
-SECRET = "someone:a-long-random-word"  # Of the form that every kind's credential may have.
 # What only the sender itself can sign: its snippet has no secret.
 UNSIGNED = {kind for kind in KINDS if samples.variable(kind) not in samples.settings(kind, kind)}
 RULES = "rules: [{name: everything, when: {}, group_by: [source], open: []}]\n"
@@ -38,7 +37,7 @@ def configure(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def router(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sources")
-    secrets = dict.fromkeys(map(samples.variable, KINDS), SECRET)
+    secrets = {samples.variable(kind): sample_secrets.of(kind) for kind in KINDS}
     with harness.router(folder, configure(folder), **secrets) as running:
         yield running
 
@@ -46,7 +45,8 @@ def router(tmp_path_factory):
 def sent(router, kind: str, *more: str, to: str = "", **environment: str):
     """In this process: one of its own for each of so many kinds takes its time."""
     command = ["sources", "send", kind, "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
-    return testing.CliRunner().invoke(cli.app, command, env={"OURS": SECRET, "WRONG": "some:thing-else", **environment})
+    ours = sample_secrets.of(kind)
+    return testing.CliRunner().invoke(cli.app, command, env={"OURS": ours, "WRONG": "some:thing-else", **environment})
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - UNSIGNED))
@@ -59,7 +59,7 @@ def test_both_ends_of_a_sample_are_taken_in_as_the_kind_proves_itself(router, ki
         found = json.loads(answer)
         if registry.KINDS[kind].answer is None:
             assert [alert["rule"] for alert in found["alerts"]] == ["everything"]
-        assert SECRET not in done.stdout
+        assert sample_secrets.of(kind) not in done.stdout
 
 
 @pytest.mark.parametrize("kind", KINDS)

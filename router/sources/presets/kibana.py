@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from router.sources import objects
 from router.sources.presets import preset
 
-
 _OVER = "recovered"
 
 

@@ -1,0 +1,55 @@
+"""Axiom's custom webhook notifier: one monitor, or one group of it, that is triggered or resolved.
+
+A match monitor never resolves: its alerts need a ``resolve_after`` of the source.
+"""
+
+from typing import ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import moments, preset
+
+
+def _with_a_group(body: objects.Members) -> objects.Members:
+    """A monitor that notifies by group is triggered and resolved for each group by itself."""
+    event = objects.optional(body.get("event"))
+    names, values = event.get("groupKeys"), event.get("groupValues")
+    names, values = (found if isinstance(found, list) else [] for found in (names, values))
+    monitor = objects.scalar(event.get("monitorID"))
+    group = ",".join(objects.scalar(value) for value in values)
+    named = zip(map(objects.scalar, names), map(objects.scalar, values), strict=False)
+    return {
+        **body,
+        "key": f"{monitor}/{group}" if monitor and group else monitor,
+        "at": moments.plain(event.get("timestamp")),
+        "group": {name: value for name, value in named if name and value},
+    }
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "event.title",
+        "status": {"path": "action", "firing": ["open"], "resolved": ["closed"]},
+        "fingerprint": "key",
+        "severity": "event.severity",
+        "labels": {"*": "group", "monitor_id": "event.monitorID"},
+        "annotations": {
+            "description": "event.description || event.body",
+            "body": "event.body",
+            "value": "event.value",
+        },
+        "starts_at": "at",
+        "ends_at": "at",
+        "link": "event.link",
+    },
+    shape=_with_a_group,
+)
+
+
+class Config(preset.Config):
+    """An Axiom notifier that posts to us."""
+
+    kind: Literal["axiom"] = "axiom"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+KIND = preset.kind(Config, "Axiom, custom webhook notifier")

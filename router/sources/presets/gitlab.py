@@ -1,0 +1,119 @@
+"""GitLab's webhooks: a pipeline that fails on a branch, or a deployment that fails; and alerts made for GitLab's HTTP
+alert endpoint, so that what posts there can point here instead.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from router.sources import objects
+from router.sources.presets import moments, preset
+
+_SUCCESS = "success"
+# A pipeline or a deployment in these states says nothing of whether a branch, or an environment, works.
+_UNFINISHED = "created waiting_for_resource preparing pending running manual scheduled blocked approved"
+_STOPPED = "canceling canceled skipped"
+_WITHOUT_STATE = frozenset(f"{_UNFINISHED} {_STOPPED}".split())
+
+
+def _no_alert(body: objects.Members) -> str:
+    kind = objects.scalar(body.get("object_kind"))
+    return f"{kind[:40]} is neither a pipeline nor a deployment" if kind not in {"", "pipeline", "deployment"} else ""
+
+
+def _with_one_event(body: objects.Members) -> dict[str, Any]:
+    kind = objects.scalar(body.get("object_kind"))
+    project = objects.optional(body.get("project"))
+    path = objects.scalar(project.get("path_with_namespace"))
+    if kind == "pipeline":
+        found = _pipeline(objects.optional(body.get("object_attributes")), path)
+    else:
+        found = _deployment(body, path) if kind == "deployment" else _alert(body)
+    return {**body, **found, "at": moments.plain(found["at"]), "kind": kind or "alert"}
+
+
+def _pipeline(found: objects.Members, project: str) -> dict[str, Any]:
+    """A branch is broken by its pipelines. A tag, and a merge request, may have the name of a branch."""
+    ref, source = objects.scalar(found.get("ref")), objects.scalar(found.get("source"))
+    space = "tag" if found.get("tag") is True else "merge_request" if source.startswith("merge_request") else "branch"
+    state = objects.scalar(found.get("status"))
+    return {
+        "key": f"{project}/pipeline/{space}/{ref}" if project and ref else "",
+        "title": f"Pipeline {_verb(state)} on {ref} of {project}" if project else "",
+        "at": found.get("finished_at") or found.get("created_at"),
+        "link": found.get("url"),
+        "labels": {"project": project, "ref": ref, "source": source, "ref_type": space},
+        "details": {"commit": found.get("sha"), "duration_seconds": found.get("duration")},
+    }
+
+
+def _deployment(body: objects.Members, project: str) -> dict[str, Any]:
+    environment, state = objects.scalar(body.get("environment")), objects.scalar(body.get("status"))
+    return {
+        "key": f"{project}/deployment/{environment}" if project and environment else "",
+        "title": f"Deployment of {project} to {environment} {_verb(state)}" if project and environment else "",
+        "at": body.get("status_changed_at"),
+        "link": body.get("deployable_url"),
+        "labels": {"project": project, "ref": objects.scalar(body.get("ref")), "environment": environment},
+        "details": {"commit": body.get("short_sha"), "description": body.get("commit_title")},
+    }
+
+
+def _alert(body: objects.Members) -> dict[str, Any]:
+    """An alert ends when it has an end. Without a fingerprint GitLab makes one of these fields, and so does this."""
+    title, service = objects.scalar(body.get("title")), objects.scalar(body.get("service"))
+    environment = objects.scalar(body.get("gitlab_environment_name"))
+    hosts = body.get("hosts")
+    names = [objects.scalar(host) for host in hosts] if isinstance(hosts, list) else [objects.scalar(hosts)]
+    own = objects.scalar(body.get("fingerprint"))
+    return {
+        "key": own or (objects.digest(title, service, environment, *names) if title else ""),
+        "title": title,
+        "state": ("resolved" if body.get("end_time") else "firing") if title else "",
+        "at": body.get("end_time") or body.get("start_time"),
+        "labels": {"service": service, "environment": environment, "hosts": ",".join(filter(None, names))},
+        "details": {"description": body.get("description"), "tool": body.get("monitoring_tool")},
+    }
+
+
+def _verb(state: str) -> str:
+    return "succeeded" if state == _SUCCESS else "failed"
+
+
+PRESET = preset.Preset(
+    mapping={
+        "title": "title",
+        "status": {
+            "path": "object_attributes.status || status || state",
+            "firing": ["failed"],
+            "resolved": [_SUCCESS],
+        },
+        "fingerprint": "key",
+        "severity": "severity",
+        "labels": {"*": "labels", "event": "kind"},
+        "annotations": {"*": "details"},
+        "starts_at": "at",
+        "ends_at": "at",
+        "link": "link",
+    },
+    ignored=_WITHOUT_STATE,
+    no_alert=_no_alert,
+    shape=_with_one_event,
+)
+
+
+class Config(preset.Config):
+    """A GitLab webhook, or a client of GitLab's alert endpoint, that posts to us."""
+
+    kind: Literal["gitlab"] = "gitlab"
+    sender: ClassVar[preset.Preset] = PRESET
+
+
+def delivery_id(headers: Mapping[bytes, bytes], _body: bytes) -> str:
+    """The key of the delivery, which its repetitions keep."""
+    return headers.get(b"idempotency-key", b"").decode("latin-1")
+
+
+KIND = dataclasses.replace(
+    preset.kind(Config, "GitLab, webhooks about pipelines and deployments, and alerts"), delivery_id=delivery_id
+)
