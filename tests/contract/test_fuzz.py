@@ -10,7 +10,7 @@ from tests.fuzz import bodies
 
 
 def test_no_body_makes_a_parser_do_anything_but_read_it_or_say_what_is_wrong():
-    tried, finds = bodies.fuzz(1.0, seed=7)  # Some twenty thousand; a slow machine tries fewer.
+    tried, finds = bodies.fuzz(1.0, seed=7)  # Some twenty thousand; a slow processor tries fewer.
     assert finds == []
     assert tried > 1_000
 

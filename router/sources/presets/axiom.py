@@ -6,7 +6,7 @@ A match monitor never resolves: its alerts need a ``resolve_after`` of the sourc
 from typing import ClassVar, Literal
 
 from router.sources import objects
-from router.sources.presets import moments, preset
+from router.sources.presets import preset
 
 
 def _with_a_group(body: objects.Members) -> objects.Members:
@@ -20,7 +20,6 @@ def _with_a_group(body: objects.Members) -> objects.Members:
     return {
         **body,
         "key": f"{monitor}/{group}" if monitor and group else monitor,
-        "at": moments.plain(event.get("timestamp")),
         "group": {name: value for name, value in named if name and value},
     }
 
@@ -37,8 +36,8 @@ PRESET = preset.Preset(
             "body": "event.body",
             "value": "event.value",
         },
-        "starts_at": "at",
-        "ends_at": "at",
+        "starts_at": "event.timestamp",
+        "ends_at": "event.timestamp",
         "link": "event.link",
     },
     shape=_with_a_group,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from router.sources import objects
-from router.sources.presets import moments, preset
+from router.sources.presets import preset
 
 _SUCCESS = "success"
 # A pipeline or a deployment in these states says nothing of whether a branch, or an environment, works.
@@ -29,7 +29,7 @@ def _with_one_event(body: objects.Members) -> dict[str, Any]:
         found = _pipeline(objects.optional(body.get("object_attributes")), path)
     else:
         found = _deployment(body, path) if kind == "deployment" else _alert(body)
-    return {**body, **found, "at": moments.plain(found["at"]), "kind": kind or "alert"}
+    return {**body, **found, "kind": kind or "alert"}
 
 
 def _pipeline(found: objects.Members, project: str) -> dict[str, Any]:
