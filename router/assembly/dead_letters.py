@@ -25,6 +25,28 @@ class DeadLetter(NamedTuple):
     publication: publications.Publication | None = None
 
 
+class Filter(NamedTuple):
+    """Which dead letters are meant; what is empty fits all of them.
+
+    ``destination`` and ``operation`` are names of operations' dead letters, ``problem`` is a part of what is wrong.
+    """
+
+    destination: str = ""
+    operation: str = ""
+    problem: str = ""
+
+    def fits(self, one: DeadLetter) -> bool:
+        """Whether a dead letter is meant."""
+        known = one.publication
+        destination = known.destination if known is not None else ""
+        operation = known.dead_of.partition(":")[0] if known is not None else ""
+        return (
+            self.destination in {"", destination}
+            and self.operation in {"", operation}
+            and self.problem.casefold() in one.problem.casefold()
+        )
+
+
 Place = tuple[int, str]
 """Where a dead letter stands among all of them: ``since``, then ``id``."""
 
@@ -64,6 +86,13 @@ class DeadLetters:
             await self._buried.redrive(one.id)
             return
         await self._say(one, timeline.Event(now, "redrive", f"{who} has {one.what} tried again.", who=who))
+
+    async def redrive_all(self, meant: Filter, who: str, now: int) -> int:
+        """Have all that are meant tried again; returns how many there were."""
+        found = [one for one in await self.read() if meant.fits(one)]
+        for one in found:
+            await self.redrive(one, who, now)
+        return len(found)
 
     async def discard(self, one: DeadLetter, who: str, why: str, now: int) -> None:
         """Let it go for good."""

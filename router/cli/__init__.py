@@ -11,6 +11,7 @@ from router.cli import (
     gates,
     heartbeats,
     incidents,
+    pauses,
     quarantine,
     replay,
     reviews,
@@ -49,6 +50,7 @@ app.add_typer(gates.app, name="breaker")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(heartbeats.app, name="heartbeats")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(pauses.app, name="pauses")
 app.add_typer(sources.app, name="sources")
 app.add_typer(statistics.app, name="rules")
 app.add_typer(silences.app, name="silences")

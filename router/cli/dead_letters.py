@@ -9,7 +9,7 @@ from rich import table
 
 from router import settings as configuration
 from router.cli import reaching, starting
-from router.management import entries, models
+from router.management import bodies, entries, models
 
 _PAGE = 500  # Dead letters that are asked for at once.
 
@@ -47,13 +47,26 @@ def show(
 
 @app.command("redrive")
 def redrive(
-    identity: Identity,
+    identity: Annotated[str, typer.Argument(help="Its id, as `dead-letters list` shows it.")] = "",
     *,
+    every: Annotated[bool, typer.Option("--all", help="Try all of them again, or those that the filters fit.")] = False,
+    destination: Annotated[str, typer.Option(help="With --all: only operations at this destination.")] = "",
+    operation: Annotated[str, typer.Option(help="With --all: only this operation, as `open` or `resolve`.")] = "",
+    problem: Annotated[str, typer.Option(help="With --all: only those whose problem holds this text.")] = "",
     by: starting.By = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Try it again, after whatever was wrong has been put right."""
+    """Try one of them again, or all of them, after whatever was wrong has been put right."""
+    meant = bodies.Redrive(destination=destination, operation=operation, problem=problem)
+    if every == bool(identity):
+        raise starting.usage("say either an id or --all")
+    if identity and meant != bodies.Redrive():
+        raise starting.usage("--destination, --operation and --problem go with --all")
+
+    async def all_of_them(router: reaching.Reached) -> None:
+        done = await router.do.redrive_all(router.act("all dead letters", by), meant)
+        print(f"{done.redriven} {'is' if done.redriven == 1 else 'are'} tried again")
 
     async def body(router: reaching.Reached) -> None:
         act = router.act(identity, by)
@@ -61,7 +74,7 @@ def redrive(
         await router.do.redrive(act)
         print(f"{one.id} is tried again")
 
-    reaching.reach(config, server, body)
+    reaching.reach(config, server, all_of_them if every else body)
 
 
 @app.command("discard")

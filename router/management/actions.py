@@ -13,7 +13,7 @@ from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
 from router.sources import base as sources
 from router.store import access as access_store
-from router.store import gate, quarantine, silences
+from router.store import accounts, gate, quarantine, silences
 from router.store import incidents as incident_store
 from router.worker import reviews as reviewing
 
@@ -170,6 +170,24 @@ class Actions:
         async with self._logged(act, "redrive"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
             await letters.redrive(await _letter(letters, act.subject), act.actor.person.name, self._clock())
+
+    async def redrive_all(self, act: Act, body: bodies.Redrive) -> entries.Redriven:
+        """Have all dead letters that fit tried again."""
+        async with self._logged(act, "redrive all"):
+            letters = dead_letters.DeadLetters(self._settings, self._connection)
+            meant = dead_letters.Filter(body.destination, body.operation, body.problem)
+            return entries.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
+
+    async def lift(self, act: Act) -> entries.Lifted:
+        """End the pauses that a destination's vendor asked for, and have what waits there tried again."""
+        async with self._logged(act, "lift pauses"):
+            config = self._settings.destinations.get(act.subject)
+            if config is None:
+                raise NotThere(f'there is no destination "{act.subject}"')
+            lifted = await parts.quota(self._connection, config).lift()
+            waiting = await accounts.Accounts(self._connection).resume(act.subject, self._clock(), lifted=True)
+            await pages.publications(self._settings, self._connection).wake(waiting)
+            return entries.Lifted(lifted=lifted, looked_at=len(waiting))
 
     async def discard(self, act: Act) -> None:
         """Let a dead letter go for good."""

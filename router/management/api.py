@@ -141,6 +141,19 @@ async def _redrive(call: Call) -> None:
     await call.do.redrive(call.act(call.path["id"]))
 
 
+async def _redrive_all(call: Call) -> Any:
+    said = " ".join(f"{name}={value}" for name, value in call.body.model_dump().items() if value)
+    return await call.do.redrive_all(call.act(said or "all dead letters"), call.body)
+
+
+async def _pauses(call: Call) -> list[Any]:
+    return await call.ask.ledgers.pauses()
+
+
+async def _lift(call: Call) -> Any:
+    return await call.do.lift(call.act(call.path["destination"]))
+
+
 async def _discard(call: Call) -> None:
     await call.do.discard(call.act(call.path["id"], call.query.reason))
 
@@ -233,6 +246,9 @@ ENDPOINTS = (
         "/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN, **_WAKES
     ),
     _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=questions.DeadLetters),
+    _post("/dead-letters/redrive", "Try many again", _redrive_all, entries.Redriven, body=bodies.Redrive),
+    _get("/pauses", "Pauses that vendors asked for", _listed(_pauses), _page(entries.Pause)),
+    _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=entries.Lifted),
     _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard, query=questions.Why),
     _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),

@@ -44,6 +44,14 @@ class Why(models.Model):
     reason: _Long = ""
 
 
+class Redrive(models.Model):
+    """Which dead letters are tried again; what is empty fits all of them."""
+
+    destination: _Short = pydantic.Field(default="", description="Those of one destination.")
+    operation: _Short = pydantic.Field(default="", description="Those of one operation: open, update, resolve, …")
+    problem: _Long = pydantic.Field(default="", description="Those whose problem holds this text.")
+
+
 class NewToken(models.Model):
     """A token to be made."""
 

@@ -146,6 +146,7 @@ _DONE = {
     "frozen": "Frozen: nothing is posted at public pages.",
     "opened": "Open again.",
     "redriven": "It is tried again.",
+    "redriven-all": "All that fit are tried again.",
     "discarded": "It is gone.",
     "run": "It was handed in again.",
 }
@@ -183,6 +184,13 @@ async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str
     return "/silences?done=silenced"
 
 
+async def _redrive_all(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+    body = bodies.Redrive.model_validate({name: form.get(name, "").strip() for name in bodies.Redrive.model_fields})
+    said = " ".join(f"{name}={value}" for name, value in body.model_dump().items() if value)
+    await do.redrive_all(act._replace(subject=said or "all dead letters"), body)
+    return "/dead-letters?done=redriven-all"
+
+
 def _simply(do: Callable[[actions.Actions, actions.Act], Awaitable[Any]], to: str) -> Do:
     async def handle(all_: actions.Actions, act: actions.Act, _form: Mapping[str, str]) -> str:
         await do(all_, act)
@@ -197,6 +205,7 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/silences/expire", api.RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
     ("/heartbeats/forget", api.RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),
     ("/dead-letters/redrive", api.RESPONDER, _simply(lambda do, act: do.redrive(act), "/dead-letters?done=redriven")),
+    ("/dead-letters/redrive-all", api.RESPONDER, _redrive_all),
     ("/dead-letters/discard", api.RESPONDER, _simply(lambda do, act: do.discard(act), "/dead-letters?done=discarded")),
     ("/deliveries/run", api.RESPONDER, _simply(lambda do, act: do.run_delivery(act), "/deliveries?done=run")),
     ("/quarantine/run", api.RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),

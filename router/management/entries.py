@@ -39,6 +39,27 @@ class DeadLetter(models.Model):
     body_base64: str = models.NOT_TEXT
 
 
+class Redriven(models.Model):
+    """How many dead letters are tried again."""
+
+    redriven: int
+
+
+class Pause(models.Model):
+    """A pause that a vendor asked for: of one endpoint, or of the whole account if ``endpoint`` is empty."""
+
+    destination: str
+    endpoint: str
+    ends_at: datetime | None
+
+
+class Lifted(models.Model):
+    """How many pauses were lifted, and how many incidents waited for the destination."""
+
+    lifted: int
+    looked_at: int
+
+
 class Quarantined(models.Model):
     """An authentic body that could not be read; its headers without secrets."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import redis.asyncio
 
 from router import settings as configuration
-from router.assembly import dead_letters
+from router.assembly import dead_letters, parts
 from router.domain import timing
 from router.management import entries, models, shown
 from router.store import access, gate, quarantine, sight, silences, storms
@@ -76,6 +76,17 @@ class Ledgers:
         found = await self._letters.page(await self._sight.look(), after, limit + 1)
         more = shown.letter_cursor(found[limit - 1]) if len(found) > limit else ""
         return models.Page(items=[shown.letter(one) for one in found[:limit]], next=more)
+
+    async def pauses(self) -> list[entries.Pause]:
+        """The pauses that vendors asked for and that aren't over, by destination. Destinations of one account share."""
+        now = parts.clock()
+        return [
+            entries.Pause(
+                destination=name, endpoint=one.endpoint, ends_at=models.at(now + int(one.seconds_left * 1_000_000))
+            )
+            for name, config in self.settings.destinations.items()
+            for one in await parts.quota(self.connection, config).pauses()
+        ]
 
     async def dead_letter_count(self) -> int:
         """How many of these there are."""

@@ -141,6 +141,10 @@ class Ledgers:
         asked = {"cursor": cursor, "limit": limit}
         return await self._line.get("/dead-letters", models.Page[entries.DeadLetter], asked)
 
+    async def pauses(self) -> list[entries.Pause]:
+        """The pauses that vendors asked for."""
+        return await self._line.listed("/pauses", entries.Pause)
+
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, a page of them."""
         asked = {"cursor": cursor, "limit": limit}
@@ -238,6 +242,14 @@ class Actions:
     async def redrive(self, act: actions.Act) -> None:
         """Have a dead letter tried again."""
         await self._line.tell("POST", f"/dead-letters/{client.segment(act.subject)}/redrive")
+
+    async def redrive_all(self, _: actions.Act, body: bodies.Redrive) -> entries.Redriven:
+        """Have all dead letters that fit tried again."""
+        return await self._line.post("/dead-letters/redrive", entries.Redriven, body)
+
+    async def lift(self, act: actions.Act) -> entries.Lifted:
+        """End the pauses that a destination's vendor asked for."""
+        return await self._line.delete(f"/pauses/{client.segment(act.subject)}", entries.Lifted)
 
     async def discard(self, act: actions.Act) -> None:
         """Let a dead letter go for good."""

@@ -2,7 +2,9 @@
 
 import pytest
 
+from router.assembly import parts
 from router.domain import access
+from router.outbound import errors
 from router.store import access as access_store
 from router.store import keys, quarantine
 from tests.integration import desk, vendor
@@ -137,6 +139,52 @@ def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
         for method, path in (("DELETE", ""), ("POST", "/redrive")):
             assert (await client.request(method, f"{API}/dead-letters/none{path}")).status_code == 404
         assert [what for _, what, *_ in await told(at, 2)] == ["redrive", "discard dead letter"]
+
+    play(body)
+
+
+def test_all_dead_letters_that_fit_are_tried_again_at_once(play):
+    async def body(at):
+        at.on_call.before += [vendor.permanent(), vendor.permanent()]
+        await at.deliver(desk.firing("a"))
+        await at.deliver(desk.firing("b"))
+        await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
+        client = await at.as_("responder", name="ann")
+        for unfit in ({"destination": "page"}, {"operation": "resolve"}, {"problem": "another"}):
+            answer = await client.post(f"{API}/dead-letters/redrive", json=unfit)
+            assert (answer.status_code, answer.json()) == (200, {"redriven": 0})
+        fit = {"destination": "on-call", "operation": "open", "problem": "NO SUCH component"}
+        assert (await client.post(f"{API}/dead-letters/redrive", json=fit)).json() == {"redriven": 2}
+        await at.on.turn()
+        assert at.on_call.kinds == ["open"] * 4
+        assert at.on_call.states() == ["open"] * 2
+        assert (await told(at))[0][:3] == (
+            "ann",
+            "redrive all",
+            "destination=on-call operation=open problem=NO SUCH component",
+        )
+        assert (await client.post(f"{API}/dead-letters/redrive", json={})).json() == {"redriven": 1}
+
+    play(body)
+
+
+def test_a_pause_is_listed_and_lifted_with_what_waits_for_it(play):
+    async def body(at):
+        client = await at.as_("responder", name="ann")
+        config = at.settings.destinations["on-call"]
+        await parts.quota(at.connection, config).pause(600.0, "POST /v1/incidents")
+        at.on_call.before.append(errors.Throttled("429", 600.0, is_account_wide=False))
+        await at.deliver(desk.firing())
+        await at.on.turn()
+        assert at.on_call.states() == []
+        paused = [one for one in await items(client, "/pauses") if one["destination"] == "on-call"]
+        assert [one["endpoint"] for one in paused] == ["POST /v1/incidents"]
+        assert (await client.delete(f"{API}/pauses/none")).status_code == 404
+        answer = await client.delete(f"{API}/pauses/on-call")
+        assert answer.json() == {"lifted": 1, "looked_at": 1}
+        await at.on.turn()
+        assert at.on_call.states() == ["open"]
+        assert [one for one in await items(client, "/pauses") if one["destination"] == "on-call"] == []
 
     play(body)
 

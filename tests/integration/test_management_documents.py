@@ -99,6 +99,8 @@ async def furnish(at, client):
         "DELETE /silences/{id}": ({"id": silence}, {}, None),
         "DELETE /heartbeats/{key}": ({"key": beat}, {}, None),
         "POST /freeze": ({}, {}, {"reason": "all hands"}),
+        "POST /dead-letters/redrive": ({}, {}, {"destination": "nowhere"}),
+        "DELETE /pauses/{destination}": ({"destination": "on-call"}, {}, None),
         "POST /dead-letters/{id}/redrive": ({"id": letter}, {}, None),
         "DELETE /dead-letters/{id}": ({"id": letter}, {}, None),
         "GET /quarantine/{id}": ({"id": run}, {}, None),
@@ -119,7 +121,7 @@ def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
             path = plain(one.path)
             values, query, sent = known.get(f"{one.method} {path}", ({}, {}, None))
             well = api.PREFIX + path.format(**values)
-            badly = api.PREFIX + path.format(key="none", id="none")
+            badly = api.PREFIX + path.format(key="none", id="none", destination="none")
             for asker, target, params, content in (
                 (stranger, badly, {}, None),
                 (viewer, badly, {}, None),
