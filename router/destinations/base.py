@@ -31,6 +31,11 @@ class Opening(pydantic.BaseModel):
     # Built when it is first used: of all kinds most never are.
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
+    @classmethod
+    def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
+        """Take out what a missing label has left empty and the vendor would refuse; say what that was."""
+        return fields, []
+
 
 class Config(pydantic.BaseModel):
     """One configured account; a kind's own settings are added by its subclass.

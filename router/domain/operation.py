@@ -53,12 +53,20 @@ class Operation(msgspec.Struct, frozen=True):
         return identity.reference(self.episode)
 
 
+class Omission(msgspec.Struct, frozen=True):
+    """What an operation did without: the field, a code (cut, left_out, refused, replaced), and details for people."""
+
+    field: str
+    code: str
+    detail: str
+
+
 class Seen(msgspec.Struct, frozen=True):
     """What a destination says a publication is now.
 
     ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in
     its timeline. ``note`` is what people are to be told of how it was done. ``ended`` says that
-    it was over only by this very call.
+    it was over only by this very call. ``omitted`` is what was cut or left out to have it done at all.
     """
 
     vendor_id: str
@@ -68,3 +76,4 @@ class Seen(msgspec.Struct, frozen=True):
     told: tuple[str, ...] = ()
     note: str = ""
     ended: bool = False
+    omitted: tuple[Omission, ...] = ()

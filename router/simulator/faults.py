@@ -106,7 +106,7 @@ class Fault(pydantic.BaseModel):
         match self.action:
             case "refuse-field":
                 said = _said(call.body, self.field)
-                return said is not None and self.value in {None, said}
+                return said is not None and (self.value is None or self.value == said)
             case "act-then-busy":
                 return bool(call.idempotency_key)
             case "act-then-conflict" | "act-late":

@@ -72,6 +72,14 @@ operations = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+omitted_fields = prometheus_client.Counter(
+    "incident_router_omitted_fields_total",
+    "Fields that an operation did without, so that it could be done, by destination, field and code (cut, left_out, "
+    "refused by the vendor, replaced).",
+    ["destination", "field", "code"],
+    registry=REGISTRY,
+)
+
 not_found = prometheus_client.Counter(
     "incident_router_not_found_total",
     "Incidents and posts that a vendor does not have any more, by destination: after several answers over a minute.",

@@ -278,6 +278,7 @@ class Performer:
             self._passed("after-call")
             after = outcome.done(publication, operation, seen, session.now())
             reason = "; ".join(filter(None, (reason, seen.note if seen is not None else "")))
+            reason += self._told_of(place, seen)
         except TimeoutError:
             problem = cut_off
         except errors.Failure as failure:
@@ -296,6 +297,16 @@ class Performer:
         self._passed("after-record")
         self._tell(session, operation, after, result, session.now() - began)
         return after
+
+    def _told_of(self, place: bound.Bound, seen: operations.Seen | None) -> str:
+        """Count what an operation did without, and tell it for the timeline."""
+        omitted = seen.omitted if seen is not None else ()
+        for one in omitted:
+            metrics.omitted_fields.labels(place.name, one.field, one.code).inc()
+            self._log.warning(
+                "field_omitted", destination=place.name, field=one.field, code=one.code, reason=one.detail
+            )
+        return "".join(f"; {one.field}: {one.detail}" for one in omitted)
 
     def _hurry(self, floor: float) -> None:
         """Tell the calls that follow what they leave of the quota, and when they are cut off."""

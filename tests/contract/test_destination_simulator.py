@@ -1,6 +1,7 @@
 """Every kind of destination lives a whole life at a vendor that checks what it is told: opened once, seen, ended."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -288,12 +289,134 @@ def test_of_two_that_came_to_be_the_older_stays(world, kind):
     assert len(ended) == 1
 
 
+WRONG = {
+    "incident-io": {"severity": "Criticl"},
+    "incident-io-status-page": {"components": ["Paymnts", "Payments"]},
+    "devhelm": {"severity": "CRITICAL"},
+    "devhelm-status-page": {"components": ["Paymnts", "Payments"]},
+}
+
+
 @each_kind
-def test_a_name_that_does_not_exist_is_told_before_anything_is_created(world, kind):
-    wrong = {"severity": "Criticl"} if kind == "incident-io" else {"components": ["Paymnts"]}
-    if kind == "devhelm":
-        wrong = {"severity": "CRITICAL"}
+def test_a_name_that_does_not_exist_is_told_and_costs_nothing_else(world, kind):
+    seen = world.do(kind, "open", WRONG[kind])
+    assert (seen.state, len(world.objects(kind))) == ("open", 1)
+    [omitted] = seen.omitted
+    assert (omitted.field, omitted.code) == (next(iter(WRONG[kind])), "left_out")
+
+
+ID = "11111111-1111-4111-8111-111111111111"
+# What a rule may set, and what the vendor calls it.
+OPTIONAL = [
+    ("incident-io", "severity_id", {}),
+    ("incident-io", "incident_type_id", {"incident_type": "Security"}),
+    ("incident-io", "slack_team_id", {"slack_team_id": "T1"}),
+    ("incident-io", "status", {"status": "fixing"}),
+    ("incident-io-status-page", "component_statuses", {}),
+    ("devhelm", "monitorId", {"monitor_id": ID}),
+    ("devhelm", "body", {}),
+    ("devhelm-status-page", "affectedComponents", {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "field", "fields"), OPTIONAL)
+def test_an_optional_field_that_the_vendor_refuses_costs_only_itself(world, kind, field, fields):
+    world.fault(kind, "refuse-field", field=field, count=100)
+    seen = world.do(kind, "open", fields)
+    assert (seen.state, len(world.objects(kind))) == ("open", 1)
+    [omitted] = seen.omitted
+    assert omitted.code == "refused"
+    assert omitted.field == re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()
+    assert len(world.changes()) == 2
+
+
+@each_kind
+def test_a_refusal_that_names_no_field_costs_what_is_not_needed(world, kind):
+    world.fault(kind, "status", status=422)
+    seen = world.do(kind, "open")
+    assert (seen.state, len(world.objects(kind))) == ("open", 1)
+    assert {omitted.code for omitted in seen.omitted} == {"refused"}
+
+
+@each_kind
+def test_a_needed_field_that_the_vendor_refuses_is_a_refusal(world, kind):
+    needed = "name" if kind.startswith("incident-io") else "title"
+    world.fault(kind, "refuse-field", field=needed, count=100)
     with pytest.raises(errors.Permanent) as caught:
-        world.do(kind, "open", wrong)
-    assert caught.value.field in {"severity", "components"}
-    assert world.changes() == []
+        world.do(kind, "open")
+    assert caught.value.field == needed
+    assert world.objects(kind) == []
+
+
+@pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
+def test_a_repeated_open_stays_the_same_request(world, kind):
+    """While its outcome isn't known, another body would be another request."""
+    world.fault(kind, "status", status=422)
+    asked = scripted.operation("open", FIELDS[kind], severity="major", is_repeated=True)
+    with pytest.raises(errors.Permanent):
+        world.run(kind, lambda there: there.open(asked))
+    assert len(world.changes()) == 1
+
+
+def test_more_subscribers_than_may_be_told_are_not_told(world):
+    kind = "incident-io-status-page"
+    world.simulator.app.state.vendors["incident-io"].subscribers = 1001
+    try:
+        opened = world.do(kind, "open")
+        [omitted] = opened.omitted
+        assert omitted.field == "notify_subscribers"
+        assert world.do(kind, "resolve", at=opened.vendor_id).state == "resolved"
+    finally:
+        world.simulator.app.state.vendors["incident-io"].subscribers = 12
+
+
+def test_a_postmortem_that_is_refused_does_not_undo_the_resolution(world):
+    kind = "devhelm-status-page"
+    opened = world.do(kind, "open")
+    world.fault(kind, "refuse-field", method="PUT", field="postmortemBody", count=10)
+    seen = world.do(kind, "resolve", {"postmortem_body": "Why"}, at=opened.vendor_id)
+    assert seen.state == "resolved"
+    assert [(omitted.field, omitted.code) for omitted in seen.omitted] == [("postmortem", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "most"), [("incident-io-status-page", "title", 200), ("devhelm-status-page", "title", 500)]
+)
+def test_a_rendered_title_is_cut_to_what_the_vendor_takes(world, kind, field, most):
+    seen = world.do(kind, "open", {field: "x" * (most + 1)})
+    [omitted] = seen.omitted
+    assert (omitted.field, omitted.code) == (field, "cut")
+    [made] = world.objects(kind)
+    assert made.get("name", made.get("title")) == "x" * (most - 1) + "…"
+    assert world.do(kind, "open", {field: "x" * most}, at="").omitted == ()
+
+
+def test_an_address_that_is_too_long_is_left_out(world):
+    seen = world.do("devhelm-status-page", "open", {"postmortem_url": "https://pm.example/" + "x" * 3000})
+    assert [(omitted.field, omitted.code) for omitted in seen.omitted] == [("postmortem_url", "left_out")]
+
+
+def test_custom_fields_and_roles_that_a_missing_label_left_empty_are_left_out(world):
+    state = world.simulator.app.state.vendors["incident-io"]._state
+    entry = {"custom_field_id": state.custom_field.id}
+    fields = {
+        "custom_field_entries": [{**entry, "values": [{"value_catalog_entry_id": ""}, {"value_text": ""}]}],
+        "incident_role_assignments": [{"incident_role_id": state.role.id, "assignee": {"email": ""}}],
+    }
+    seen = world.do("incident-io", "open", fields)
+    assert [omitted.field for omitted in seen.omitted] == ["custom_field_entries", "incident_role_assignments"]
+    [made] = world.objects("incident-io")
+    assert (made["custom_field_entries"], made["incident_role_assignments"]) == ([], [])
+
+
+def test_of_several_custom_fields_only_the_one_at_fault_is_left_out(world):
+    state = world.simulator.app.state.vendors["incident-io"]._state
+    value = [{"value_text": "checkout"}]
+    entries = [
+        {"custom_field_id": "01UNKNOWN", "values": value},
+        {"custom_field_id": state.custom_field.id, "values": value},
+    ]
+    seen = world.do("incident-io", "open", {"custom_field_entries": entries})
+    assert [omitted.field for omitted in seen.omitted] == ["custom_field_entries"]
+    [made] = world.objects("incident-io")
+    assert [one["custom_field"]["id"] for one in made["custom_field_entries"]] == [state.custom_field.id]

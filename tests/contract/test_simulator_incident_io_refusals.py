@@ -65,8 +65,14 @@ def test_an_incident_without_what_it_must_have_is_refused(send, missing, version
         ({"status": "open"}, "status"),
         ({"severity_id": "01NOBODY"}, "severity_id"),
         ({"incident_type_id": "01NOBODY"}, "incident_type_id"),
-        ({"custom_field_entries": [{"custom_field_id": "01NOBODY", "values": []}]}, "custom_field_entries"),
-        ({"incident_role_assignments": [{"incident_role_id": "01NOBODY"}]}, "incident_role_assignments"),
+        (
+            {"custom_field_entries": [{"custom_field_id": "01NOBODY", "values": []}]},
+            "custom_field_entries.0.custom_field_id",
+        ),
+        (
+            {"incident_role_assignments": [{"incident_role_id": "01NOBODY"}]},
+            "incident_role_assignments.0.incident_role_id",
+        ),
     ],
 )
 def test_an_incident_with_what_is_not_there_is_refused(send, change, field):

@@ -145,7 +145,7 @@ def test_a_redirect_of_a_proxy_is_no_answer(play, kind):
 @pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
 def test_a_redriven_open_keeps_its_idempotency_key(play, kind):
     async def body(scene):
-        scene.fault("status", status=422)
+        scene.fault("refuse-field", field="name")
         await scene.fires()
         known = await scene.known()
         assert known.dead
@@ -181,10 +181,26 @@ def test_a_request_that_is_handled_late_leaves_no_duplicate(play, kind, is_over)
             old = await scene.on.redis_now() - 181 * MICROS
             await scene.changed(unanswered_at=old)
         await scene.eventually(lambda: sorted(scene.states()) == ["resolved" if is_over else "open", "resolved"])
-        ended = real.registry_value("incident_router_duplicates_ended_total", destination="there")
-        assert ended >= 1
 
     play(kind, body, timeout_seconds=0.1)
+
+
+@pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
+def test_a_duplicate_that_is_ended_is_told_in_the_timeline_and_counted(play, kind):
+    async def body(scene):
+        await scene.fires()
+        [made] = scene.creates()
+        harness.ask(f"{scene.at.url}/devhelm{made['path']}", made["body"], "any key")
+        assert scene.states() == ["open", "open"]
+        before = real.registry_value("incident_router_duplicates_ended_total", destination="there")
+        await scene.changed(unanswered_at=await scene.on.redis_now() - 181 * MICROS)
+        await scene.on.turn()
+        assert sorted(scene.states()) == ["open", "resolved"]
+        assert real.registry_value("incident_router_duplicates_ended_total", destination="there") == before + 1
+        events = await scene.on.incidents.timeline("down")
+        assert any("At there a duplicate was ended" in event.text for event in events)
+
+    play(kind, body)
 
 
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
@@ -201,3 +217,26 @@ def test_what_is_created_late_after_the_resolution_is_ended(play, kind):
         assert (await scene.known()).search_at == 0
 
     play(kind, body, timeout_seconds=0.1)
+
+
+def omitted_count(**labels):
+    return real.registry_value("incident_router_omitted_fields_total", destination="there", **labels)
+
+
+@each_kind
+def test_what_an_opening_did_without_is_told_in_the_timeline_and_counted(play, kind):
+    field = {"incident-io": "severity_id", "devhelm": "body", "devhelm-status-page": "affectedComponents"}
+    named = field.get(kind, "component_statuses")
+
+    async def body(scene):
+        counted = {"field": named.replace("C", "_c"), "code": "refused"}
+        before = omitted_count(**counted)
+        scene.fault("refuse-field", field=named, count=10)
+        await scene.fires()
+        assert scene.states() == ["open"]
+        assert omitted_count(**counted) == before + 1
+        events = await scene.on.incidents.timeline("down")
+        [opened] = [event.text for event in events if event.text.startswith("Opened at there")]
+        assert f"{counted['field']}: left out, the vendor refused it" in opened
+
+    play(kind, body)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, ladder, opening
+from router.destinations import base, ladder, opening, reducing
 from router.destinations.devhelm import account, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operation as operations
@@ -70,7 +70,8 @@ class Incidents:
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the incident, or open again what it takes up: one that the vendor does not, is created."""
-        wanted = opening.of(configs.IncidentOpening, self._config, operation)
+        wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
+        calls = reducing.Reducing(self._http, suspects=("monitor_id",), omitted=list(omitted))
         if operation.vendor_id and (again := await self._opened_again(operation, wanted)):
             return again
         note = "the vendor did not open the first one again" if operation.vendor_id else ""
@@ -80,8 +81,9 @@ class Incidents:
             monitor_id=wanted.monitor_id,
             body=wanted.body or None,
         )
-        answer = await self._http.call("POST", _PATH, json=body)
-        return msgspec.structs.replace(_seen(answer.read(wire.DetailAnswer).data.incident), note=note)
+        answer = await calls.call("POST", _PATH, body)
+        seen = _seen(answer.read(wire.DetailAnswer).data.incident)
+        return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Add an update that says how bad it is now: the severity itself can't be changed once it is open."""

@@ -8,13 +8,18 @@ before it is repeated.
 from collections.abc import Mapping
 from typing import Any
 
-from router.destinations import base, components, directory, ladder, opening
+import msgspec
+
+from router.destinations import base, components, directory, ladder, opening, reducing
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import names, posts, wire
 from router.domain import identity
 from router.domain import operation as operations
 from router.domain import severity as severities
 from router.outbound import client, errors
+
+# What a create may be refused for with a 404 that names no field.
+_SUSPECTS = ("monitoring_incident_id", "affected_components")
 
 
 class StatusPages:
@@ -64,7 +69,8 @@ class StatusPages:
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
+        calls = reducing.Reducing(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(wanted)
         linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
         if linked is not None:
@@ -75,11 +81,12 @@ class StatusPages:
             body=_signed(wanted, operation),
             notify_subscribers=wanted.notify,
             status=wanted.status,
-            affected_components=await self._components(page_id, operation) or None,
+            affected_components=await self._components(page_id, operation, calls.omitted) or None,
             monitoring_incident_id=operation.linked_id or None,
         )
-        answer = await self._http.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", json=body)
-        return posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
+        answer = await calls.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", body)
+        seen = posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
+        return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Bring title, impact, status and components to the content; what is published also gets its text, once."""
@@ -116,9 +123,8 @@ class StatusPages:
         else:
             # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
             post_is_ours = _says(post, "RESOLVED", text)
-        if post_is_ours:
-            await self._put_postmortem(post, wanted)
-        return operations.Seen(operation.vendor_id, "resolved")
+        omitted = await self._put_postmortem(post, wanted) if post_is_ours else ()
+        return operations.Seen(operation.vendor_id, "resolved", omitted=omitted)
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
         """Throw the draft away; what somebody has published meanwhile stays, and is answered as open."""
@@ -170,12 +176,16 @@ class StatusPages:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
         return await self._names.pages.id_of(called, field="page")
 
-    async def _components(self, page_id: str, operation: operations.Operation) -> list[wire.AffectedComponent]:
+    async def _components(
+        self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
+    ) -> list[wire.AffectedComponent]:
         statuses = components.with_others(self.touches(operation), operation.others)
-        return [
-            wire.AffectedComponent(await self._names.component_id(page_id, called), status.upper())
-            for called, status in statuses.items()
-        ]
+        found = []
+        for called, status in statuses.items():
+            component_id = await reducing.known(self._names.component_id(page_id, called), "components", omitted)
+            if component_id is not None:
+                found.append(wire.AffectedComponent(component_id, status.upper()))
+        return found
 
     def _impact(self, wanted: configs.PostOpening, severity: severities.Severity) -> configs.Impact:
         return ladder.pick(self._config.impacts, severity) if wanted.impact is None else wanted.impact
@@ -187,24 +197,26 @@ class StatusPages:
             return posts.seen(post)
         if posts.state(post) == "open":
             return await self._change(post, operation, wanted, "")
+        calls = reducing.Reducing(self._http, suspects=_SUSPECTS)
         body = wire.PublishPost(
             title=wanted.title,
             impact=self._impact(wanted, operation.content.severity),
             status=wanted.status,
             body=_signed(wanted, operation),
             notify_subscribers=wanted.notify,
-            affected_components=await self._components(post.status_page_id, operation) or None,
+            affected_components=await self._components(post.status_page_id, operation, calls.omitted) or None,
         )
         place = posts.Place(post.status_page_id, post.id)
-        answer = await self._http.call("POST", f"{place.path}/publish", json=body)
-        return posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
+        answer = await calls.call("POST", f"{place.path}/publish", body)
+        seen = posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
+        return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
     async def _put(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
     ) -> None:
         """Change what differs; nothing is called where nothing does."""
         impact = self._impact(wanted, operation.content.severity)
-        affected = await self._components(post.status_page_id, operation)
+        affected = await self._components(post.status_page_id, operation, [])
         change = wire.PutPost(
             title=wanted.title if wanted.title != post.title else None,
             status=status if status != post.status else None,
@@ -244,7 +256,8 @@ class StatusPages:
         status = wanted.update_status or post.status
         if text and not _says(post, status, text):
             update = wire.PostUpdate(status, text, wanted.notify and operation.worsens)
-            await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
+            path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
+            await reducing.Reducing(self._http).call("POST", path, update)
         return posts.seen(post, further=text)
 
     async def _post_resolution(
@@ -259,14 +272,21 @@ class StatusPages:
         shown = [one.status_page_component_id for one in post.affected_components or ()]
         affected = [wire.AffectedComponent(one, others.get(one, "OPERATIONAL")) for one in shown]
         update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
-        await self._http.call("POST", f"{posts.Place(post.status_page_id, post.id).path}/updates", json=update)
+        path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
+        await reducing.Reducing(self._http).call("POST", path, update)
 
-    async def _put_postmortem(self, post: wire.Post, wanted: configs.PostOpening) -> None:
+    async def _put_postmortem(self, post: wire.Post, wanted: configs.PostOpening) -> tuple[operations.Omission, ...]:
+        """Set the postmortem. The post is resolved by now, whatever the vendor says of its postmortem."""
         body = wanted.postmortem_body if wanted.postmortem_body != (post.postmortem_body or None) else None
         url = wanted.postmortem_url if wanted.postmortem_url != (post.postmortem_url or None) else None
         change = wire.PutPost(postmortem_body=body, postmortem_url=url)
-        if change != wire.PutPost():
+        if change == wire.PutPost():
+            return ()
+        try:
             await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+        except errors.Permanent as problem:
+            return (operations.Omission("postmortem", "refused", f"left out, the vendor refused it: {problem}"),)
+        return ()
 
 
 def _duplicate(operation: operations.Operation) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 import pydantic
 
 from router.destinations import base, components, ladder, opening
+from router.domain import operation as operations
 
 BASE_URL = "https://api.incident.io"
 
@@ -110,6 +111,22 @@ class IncidentOpening(base.Opening):
         default=None, description="the Slack message that it came from; for api: v1"
     )
 
+    @classmethod
+    def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
+        """Take out the entries of custom fields, and the roles, that a missing label has left empty."""
+        found = dict(fields)
+        omitted = []
+        for name, inner in (("custom_field_entries", "values"), ("incident_role_assignments", "assignee")):
+            entries = found.get(name)
+            if not isinstance(entries, list | tuple):
+                continue
+            kept = [stripped for entry in entries if (stripped := _stripped(entry, inner)) is not None]
+            if len(kept) < len(entries):
+                detail = f"{len(entries) - len(kept)} left out: empty, since a label is missing"
+                omitted.append(operations.Omission(name, "left_out", detail))
+            found[name] = kept
+        return found, omitted
+
     @pydantic.field_validator("status")
     @classmethod
     def _status_of_v1(cls, status: str | None, info: pydantic.ValidationInfo) -> str | None:
@@ -195,6 +212,27 @@ class PostConfig(base.Config):
     def _defaults_fit(self) -> Self:
         opening.check_defaults(PostOpening, self)
         return self
+
+
+def _stripped(entry: Any, inner: str) -> Any | None:
+    """An entry without empty texts; None if nothing is left of what it was to set.
+
+    A custom field whose list of values is empty from the start is to be cleared, and stays.
+    """
+    if not isinstance(entry, Mapping):
+        return entry
+    said = entry.get(inner)
+    if isinstance(said, Mapping):
+        full: Any = {key: value for key, value in said.items() if value != ""}
+        return {**entry, inner: full} if full else None
+    if isinstance(said, list | tuple) and said:
+        values = [
+            {key: value for key, value in one.items() if value != ""} if isinstance(one, Mapping) else one
+            for one in said
+        ]
+        full = [one for one in values if one]
+        return {**entry, inner: full} if full else None
+    return entry
 
 
 def plain(parts: tuple[_Part, ...]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from router.destinations import base, directory, ladder, opening
+from router.destinations import base, directory, ladder, opening, reducing
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
@@ -52,12 +52,13 @@ class Incidents:
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the incident."""
-        wanted = opening.of(configs.IncidentOpening, self._config, operation)
-        severity = await self._severity_id(wanted, operation.content.severity)
-        body = await self._create_body(operation, wanted, severity)
-        answer = await self._http.call("POST", f"/{self._config.api}/incidents", json=body)
+        wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
+        calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
+        severity = await self._severity_id(wanted, operation.content.severity, calls.omitted)
+        body = await self._create_body(operation, wanted, severity, calls.omitted)
+        answer = await calls.call("POST", f"/{self._config.api}/incidents", body)
         created = answer.read(wire.CreatedAnswer).incident
-        return operations.Seen(created.id, "open", created.permalink)
+        return operations.Seen(created.id, "open", created.permalink, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
@@ -129,11 +130,16 @@ class Incidents:
         return {**self._config.defaults, **operation.content.fields}.get("mode") == "test"
 
     async def _create_body(
-        self, operation: operations.Operation, wanted: configs.IncidentOpening, severity_id: str
+        self,
+        operation: operations.Operation,
+        wanted: configs.IncidentOpening,
+        severity_id: str | None,
+        omitted: list[operations.Omission],
     ) -> wire.CreateV1 | wire.CreateV2:
         type_id = None
         if wanted.incident_type:
-            type_id = await self._names.types.id_of(wanted.incident_type, field="incident_type")
+            lookup = self._names.types.id_of(wanted.incident_type, field="incident_type")
+            type_id = await reducing.known(lookup, "incident_type", omitted)
         body = wire.CreateV1(
             idempotency_key=operation.key,
             visibility=wanted.visibility,
@@ -149,10 +155,12 @@ class Incidents:
             source_message_channel_id=wanted.source_message_channel_id,
             source_message_timestamp=wanted.source_message_timestamp,
         )
-        return body if self._config.api == "v1" else await self._in_v2(body)
+        return body if self._config.api == "v1" else await self._in_v2(body, omitted)
 
-    async def _in_v2(self, body: wire.CreateV1) -> wire.CreateV2:
-        status_id = await self._names.statuses.id_of(body.status, field="status") if body.status else None
+    async def _in_v2(self, body: wire.CreateV1, omitted: list[operations.Omission]) -> wire.CreateV2:
+        status_id = None
+        if body.status:
+            status_id = await reducing.known(self._names.statuses.id_of(body.status, field="status"), "status", omitted)
         return wire.CreateV2(
             idempotency_key=body.idempotency_key,
             visibility=body.visibility,
@@ -167,9 +175,20 @@ class Incidents:
             slack_team_id=body.slack_team_id,
         )
 
-    async def _severity_id(self, wanted: configs.IncidentOpening, severity: severities.Severity) -> str:
-        called = wanted.severity or ladder.pick(self._config.severities, severity)
-        return await self._names.severities.id_of(called, field="severity")
+    async def _severity_id(
+        self, wanted: configs.IncidentOpening, severity: severities.Severity, omitted: list[operations.Omission]
+    ) -> str | None:
+        """The rule's severity, or the account's for the step of the ladder, or the nearest that the vendor has."""
+        for called in dict.fromkeys(filter(None, (wanted.severity, ladder.pick(self._config.severities, severity)))):
+            found = await reducing.known(self._names.severities.id_of(called, field="severity"), "severity", omitted)
+            if found is not None:
+                return found
+        there = sorted(await self._names.severities.things(), key=lambda one: one.rank)
+        if not there:
+            return None
+        nearest = there[round((len(there) - 1) * list(severities.Severity).index(severity) / 3)]
+        omitted.append(operations.Omission("severity", "replaced", f'"{nearest.name}" was used instead'))
+        return nearest.id
 
     async def _changed_severity(
         self,
@@ -179,14 +198,16 @@ class Incidents:
         before: configs.IncidentOpening | None,
     ) -> str | None:
         """The id of the severity to set; None where it is set already, or a person says that it is worse."""
-        severity_id = await self._severity_id(wanted, operation.content.severity)
+        severity_id = await self._severity_id(wanted, operation.content.severity, [])
+        if severity_id is None:
+            return None
         if incident.severity is None:
             return severity_id
         if incident.severity.id == severity_id:
             return None
         # Where it is as we have left it, it may fall, too.
         last = operation.before
-        if before and last and incident.severity.id == await self._severity_id(before, last.severity):
+        if before and last and incident.severity.id == await self._severity_id(before, last.severity, []):
             return severity_id
         ranks = {known.id: known.rank for known in await self._names.severities.things()}
         return severity_id if ranks.get(severity_id, incident.severity.rank) >= incident.severity.rank else None
@@ -206,7 +227,8 @@ class Incidents:
 
     async def _edit(self, vendor_id: str, edit: wire.Edit) -> wire.Incident:
         body = wire.EditIncident(edit, self._config.notify_incident_channel)
-        answer = await self._http.call("POST", f"/v2/incidents/{client.segment(vendor_id)}/actions/edit", json=body)
+        path = f"/v2/incidents/{client.segment(vendor_id)}/actions/edit"
+        answer = await reducing.Reducing(self._http).call("POST", path, body)
         return answer.read(wire.IncidentAnswer).incident
 
 

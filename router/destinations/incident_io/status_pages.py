@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from router.destinations import base, components, directory, opening
+from router.destinations import base, components, directory, opening, reducing
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import identity
@@ -60,7 +60,8 @@ class StatusPages:
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the post; it is public at once."""
-        wanted = opening.of(configs.PostOpening, self._config, operation)
+        wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
+        calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(wanted)
         body = wire.CreatePost(
             idempotency_key=operation.key,
@@ -69,12 +70,13 @@ class StatusPages:
             message=wanted.message,
             incident_status=wanted.status,
             notify_subscribers=wanted.notify,
-            component_statuses=await self._components(page.id, operation) or None,
+            component_statuses=await self._components(page.id, operation, calls.omitted) or None,
         )
-        answer = await self._http.call("POST", "/v2/status_page_incidents", json=body)
+        answer = await calls.call("POST", "/v2/status_page_incidents", body)
         post = answer.read(wire.PostAnswer).status_page_incident
         # An answer given again under the same key may be of a post that has been resolved since.
-        return operations.Seen(post.id, _state(post), page.public_url, told=(identity.mark(wanted.message),))
+        told = (identity.mark(wanted.message),)
+        return operations.Seen(post.id, _state(post), page.public_url, told=told, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Rename the post and add an update, each only where it is not there yet: updates have no idempotency key."""
@@ -87,14 +89,16 @@ class StatusPages:
         if post.name != wanted.title:
             path = f"/v2/status_page_incidents/{client.segment(post.id)}"
             await self._http.call("PUT", path, json=wire.Rename(wanted.title))
-        update = await self._update_body(post, operation, wanted)
+        calls = reducing.Reducing(self._http)
+        update = await self._update_body(post, operation, wanted, calls.omitted)
         note = ""
         if update is not None and not _is_there(post, update):
             note = _of_room(len(post.updates or ()) + 1)
             if len(post.updates or ()) < wire.LAST_UPDATE:
-                await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
+                await calls.call("POST", "/v2/status_page_incident_updates", update)
         told = [one.message for one in post.updates or ()] + ([update.message] if update is not None else [])
-        return operations.Seen(post.id, "open", told=tuple(map(identity.mark, told)), note=note)
+        marks = tuple(map(identity.mark, told))
+        return operations.Seen(post.id, "open", told=marks, note=note, omitted=tuple(calls.omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -106,6 +110,7 @@ class StatusPages:
         post = await self._show(operation.vendor_id)
         if edited := self._edited(post, operation, wanted):
             return operations.Seen(post.id, _state(post), edited=edited)
+        calls = reducing.Reducing(self._http)
         if _state(post) != "resolved":
             update = wire.CreateUpdate(
                 status_page_incident_id=post.id,
@@ -113,8 +118,8 @@ class StatusPages:
                 notify_subscribers=wanted.notify,
                 incident_status="resolved",
             )
-            await self._http.call("POST", "/v2/status_page_incident_updates", json=update)
-        return operations.Seen(post.id, "resolved")
+            await calls.call("POST", "/v2/status_page_incident_updates", update)
+        return operations.Seen(post.id, "resolved", omitted=tuple(calls.omitted))
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as a resolution."""
@@ -158,12 +163,16 @@ class StatusPages:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
         return await self._names.page(called)
 
-    async def _components(self, page_id: str, operation: operations.Operation) -> list[wire.ComponentStatus]:
+    async def _components(
+        self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
+    ) -> list[wire.ComponentStatus]:
         statuses = components.with_others(self.touches(operation), operation.others)
-        return [
-            wire.ComponentStatus(await self._names.component_id(page_id, called), _WORST.get(status, status))
-            for called, status in statuses.items()
-        ]
+        found = []
+        for called, status in statuses.items():
+            identity_of = await reducing.known(self._names.component_id(page_id, called), "components", omitted)
+            if identity_of is not None:
+                found.append(wire.ComponentStatus(identity_of, _WORST.get(status, status)))
+        return found
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
         """What a person has changed of an open post: it is neither as we have left it nor as we want it now."""
@@ -181,10 +190,14 @@ class StatusPages:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
     async def _update_body(
-        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+        self,
+        post: wire.Post,
+        operation: operations.Operation,
+        wanted: configs.PostOpening,
+        omitted: list[operations.Omission],
     ) -> wire.CreateUpdate | None:
         """The update to post; None where there is nothing to say."""
-        changed = await self._components(post.status_page_id, operation)
+        changed = await self._components(post.status_page_id, operation, omitted)
         message = self._update_text(wanted)
         if not message and all(_current(post, one.component_id) == one.component_status for one in changed):
             return None

@@ -24,7 +24,7 @@ class CreateV1(msgspec.Struct, omit_defaults=True):
     name: str
     summary: str
     mode: str
-    severity_id: str
+    severity_id: str | None = None
     incident_type_id: str | None = None
     status: str | None = None
     custom_field_entries: list[dict[str, Any]] | None = None
@@ -42,7 +42,7 @@ class CreateV2(msgspec.Struct, omit_defaults=True):
     name: str
     summary: str
     mode: str
-    severity_id: str
+    severity_id: str | None = None
     incident_type_id: str | None = None
     incident_status_id: str | None = None
     custom_field_entries: list[dict[str, Any]] | None = None

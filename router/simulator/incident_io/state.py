@@ -7,6 +7,7 @@ from router.simulator import options as settings
 from router.simulator.incident_io import requests
 
 MOST_UPDATES = 100
+MOST_NOTIFIED = 1000
 _CATEGORIES = {
     "Triage": "triage",
     "Investigating": "live",
@@ -112,6 +113,7 @@ class State:
         self.incidents: dict[str, Incident] = {}
         self.posts: dict[str, Post] = {}
         self.by_key: dict[tuple[str, str], str] = {}
+        self.subscribers = 12
 
     def reset(self) -> None:
         """Forget incidents and posts; the account's set-up stays."""
@@ -172,6 +174,7 @@ class State:
         if known is not None:
             return self.posts[known]
         one_of([self.page], wanted.status_page_id, "status_page_id")
+        self._check_subscribers(wanted.notify_subscribers)
         post = Post(self.new_id(), self.page.id, wanted.name, self.now())
         self._post_update(
             post, wanted.incident_status, wanted.message, wanted.component_statuses, wanted.notify_subscribers
@@ -184,6 +187,7 @@ class State:
         """Add an update; there are at most a hundred, and none says components while it resolves."""
         if len(post.updates) >= MOST_UPDATES:
             raise Refusal(422, "too_many_updates", "a status page incident has at most 100 updates")
+        self._check_subscribers(wanted.notify_subscribers)
         status = wanted.incident_status or post.status
         if status == "resolved" and wanted.component_statuses is not None:
             raise Refusal(422, "invalid_value", "must not be set when resolving", "component_statuses")
@@ -218,6 +222,11 @@ class State:
             ]
         return update
 
+    def _check_subscribers(self, notify: bool) -> None:
+        if notify and self.subscribers > MOST_NOTIFIED:
+            message = f"the page has more than {MOST_NOTIFIED} subscribers"
+            raise Refusal(422, "invalid_value", message, "notify_subscribers")
+
     def _first_status(self, wanted: requests.CreateV1 | requests.CreateV2) -> Named:
         if isinstance(wanted, requests.CreateV1):
             return next(status for status in self.statuses if status.name.lower() == wanted.status)
@@ -226,10 +235,10 @@ class State:
     def _fill(
         self, incident: Incident, fields: list[requests.FieldEntry] | None, roles: list[requests.Role] | None
     ) -> None:
-        for entry in fields or []:
-            one_of([self.custom_field], entry.custom_field_id, "custom_field_entries")
-        for role in roles or []:
-            one_of([self.role], role.incident_role_id, "incident_role_assignments")
+        for at, entry in enumerate(fields or []):
+            one_of([self.custom_field], entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
+        for at, role in enumerate(roles or []):
+            one_of([self.role], role.incident_role_id, f"incident_role_assignments.{at}.incident_role_id")
         if fields is not None:
             incident.custom_fields = [entry.model_dump(exclude_none=True) for entry in fields]
         if roles is not None:

@@ -32,6 +32,15 @@ class IncidentIo:
         self._options = options
         self._state = holdings.State(options)
 
+    @property
+    def subscribers(self) -> int:
+        """How many subscribers the status page has."""
+        return self._state.subscribers
+
+    @subscribers.setter
+    def subscribers(self, count: int) -> None:
+        self._state.subscribers = count
+
     def routes(self) -> list[routing.BaseRoute]:
         """The API."""
         return [

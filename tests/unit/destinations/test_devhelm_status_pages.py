@@ -95,10 +95,13 @@ def test_without_a_page_nothing_is_posted(account, operation):
     assert (caught.value.field, account.made) == ("page", [])
 
 
-def test_a_component_that_is_not_there_stops_the_post(account, operation):
-    with pytest.raises(errors.Permanent, match='did you mean "Website"'):
-        do(account, operation("open", {**FIELDS, "components": ["Websit"]}))
-    assert account.changes == []
+def test_a_component_that_is_not_there_is_left_out(account, operation):
+    seen = do(account, operation("open", {**FIELDS, "components": ["Websit", "Website"]}))
+    [omitted] = seen.omitted
+    assert (omitted.field, omitted.code) == ("components", "left_out")
+    assert 'did you mean "Website"' in omitted.detail
+    [shown] = account.body_of(f"POST {POSTS}")["affectedComponents"]
+    assert shown["componentId"]
 
 
 @pytest.mark.parametrize(

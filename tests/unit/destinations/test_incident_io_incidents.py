@@ -1,5 +1,7 @@
 """Promises of the kind ``incident-io``: what each operation sends, and what it leaves to people."""
 
+import functools
+
 import pytest
 
 from router.outbound import errors
@@ -105,10 +107,24 @@ def test_an_id_is_sent_without_looking_it_up(account, operation):
 
 
 def test_a_severity_that_does_not_exist_is_told_with_the_nearest(account, operation):
-    with pytest.raises(errors.Permanent, match='did you mean "Major"') as caught:
-        account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "severity": "Majr"})))
-    assert caught.value.field == "severity"
-    assert account.changes == []
+    seen = account.run(KIND, lambda there: there.open(operation("open", {**FIELDS, "severity": "Majr"})))
+    [omitted] = seen.omitted
+    assert (omitted.field, omitted.code) == ("severity", "left_out")
+    assert 'did you mean "Major"' in omitted.detail
+    assert account.calls[-1].body["severity_id"] == "sev-critical"
+
+
+async def _opened(wanted, there):
+    return await there.open(wanted)
+
+
+def test_without_any_severity_of_the_mapping_the_one_of_the_same_rank_is_used(account, operation):
+    renamed = {"severities": {"critical": "SEV1", "major": "SEV2", "minor": "SEV3", "info": "SEV4"}}
+    for severity, expected in (("critical", "sev-critical"), ("info", "sev-minor")):
+        wanted = operation("open", FIELDS, severity=severity)
+        seen = account.run(KIND, functools.partial(_opened, wanted), **renamed)
+        assert [omitted.code for omitted in seen.omitted] == ["left_out", "replaced"]
+        assert account.calls[-1].body["severity_id"] == expected
 
 
 def test_an_update_changes_only_what_differs(account, operation):

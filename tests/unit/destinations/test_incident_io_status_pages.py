@@ -88,12 +88,12 @@ def test_components_in_groups_and_sub_pages_are_found(account, operation, called
 @pytest.mark.parametrize(
     ("components", "said"), [(["Websit"], '"Website"'), (["API"], "EU / API"), (["x"], "there are")]
 )
-def test_a_component_that_is_not_there_stops_the_post(account, operation, components, said):
-    with pytest.raises(errors.Permanent, match=said):
-        account.run(
-            KIND, lambda there: there.open(operation("open", {**FIELDS, "components": components})), page="Public"
-        )
-    assert account.changes == []
+def test_a_component_that_is_not_there_is_left_out(account, operation, components, said):
+    wanted = operation("open", {**FIELDS, "components": components})
+    [omitted] = account.run(KIND, lambda there: there.open(wanted), page="Public").omitted
+    assert (omitted.field, omitted.code) == ("components", "left_out")
+    assert said in omitted.detail
+    assert "component_statuses" not in account.body_of(CREATE)
 
 
 def test_the_rule_may_choose_the_page_and_must_where_the_account_does_not(account, operation):

@@ -1,0 +1,146 @@
+"""Makes a call that the vendor refuses with less: an incident opens without a field that the vendor doesn't take.
+
+The vendor names the field at fault in its error envelope. The call is repeated without it. If it names none, or one
+that can't be spared, the call is repeated with nothing but what it needs. What was left out is reported.
+
+    POST {name, severity_id, custom_field_entries: [a, b]}   422 custom_field_entries.1.value: not a member
+    POST {name, severity_id, custom_field_entries: [a]}      200
+"""
+
+import re
+import uuid
+from collections.abc import Awaitable, Collection
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from router.domain import operation as operations
+from router.outbound import client, errors
+
+Found = TypeVar("Found")
+
+_MOST_REPEATS = 3
+_REFUSALS = frozenset({400, 404, 413, 422})
+_NOTIFY = "notify_subscribers"
+_PARTING = re.compile(r"[./\[\]]+")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass
+class Reducing:
+    """Calls of one operation. ``omitted`` collects what they did without.
+
+    ``is_repeated``: the same call was made before and its outcome isn't known, so it has to stay the same call.
+    ``suspects`` are fields that a 404 without a named field may be about.
+    """
+
+    http: client.Client
+    is_repeated: bool = False
+    suspects: Collection[str] = ()
+    omitted: list[operations.Omission] = field(default_factory=list)
+
+    async def call(self, method: str, path: str, body: Any) -> client.Answer:
+        """Make the call, with less if the vendor refuses it; the last refusal is raised."""
+        for repeat in range(_MOST_REPEATS + 1):
+            try:
+                return await self.http.call(method, path, json=body)
+            except errors.Permanent as problem:
+                if self.is_repeated or repeat == _MOST_REPEATS or problem.status not in _REFUSALS:
+                    raise
+                less = self._without(body, problem)
+                if less is None:
+                    raise
+                body = _rekeyed(less)
+        raise AssertionError("the last repeat answers or raises")
+
+    def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
+        """The body without what the vendor refuses; None if nothing can be left out."""
+        named = _path(problem.field)
+        less = _dropped(body, named) if named else None
+        if less is None and _needs(body, named):
+            return None
+        if less is None and "subscriber" in problem.message.lower():
+            less = _dropped(body, [_NOTIFY])
+        if less is None and isinstance(problem, errors.NotFound):
+            less = next((found for name in self.suspects if (found := _dropped(body, [name])) is not None), None)
+            if less is None:  # What is called isn't there: no field can be at fault.
+                return None
+        if less is None:
+            less = _minimal(body)
+        if less is None:
+            return None
+        for name in _differing(body, less):
+            self.omitted.append(operations.Omission(name, "refused", f"left out, the vendor refused it: {problem}"))
+        return less
+
+
+async def known(lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]) -> Found | None:
+    """Look a name up that can be spared; None, and a line in ``omitted``, if the vendor doesn't know it."""
+    try:
+        return await lookup
+    except errors.Permanent as problem:
+        if problem.status:  # It is the list that the vendor refused.
+            raise
+        omitted.append(operations.Omission(field_name, "left_out", f"left out: {problem}"))
+        return None
+
+
+def _path(named: str) -> list[str]:
+    """The parts of a field's name as a vendor writes it: ``custom_field_entries[1].id``, ``/name``, ``monitorId``."""
+    parts = [part for part in _PARTING.split(named) if part and part not in {"body", "$"}]
+    return [_CAMEL.sub("_", part).lower() for part in parts]
+
+
+def _dropped(body: Any, path: list[str]) -> Any | None:
+    """The body without a field, or without one entry of a list; None if the field isn't set or is needed."""
+    if not path or not isinstance(body, msgspec.Struct) or path[0] not in body.__struct_fields__:
+        return None
+    name, *rest = path
+    value = getattr(body, name)
+    if isinstance(value, msgspec.Struct):
+        inner = _dropped(value, rest)
+        return None if inner is None else msgspec.structs.replace(body, **{name: inner})
+    if isinstance(value, list) and rest and rest[0].isdigit() and int(rest[0]) < len(value) and len(value) > 1:
+        kept = [entry for at, entry in enumerate(value) if at != int(rest[0])]
+        return msgspec.structs.replace(body, **{name: kept})
+    if name == _NOTIFY:
+        return msgspec.structs.replace(body, **{name: False}) if value else None
+    spare = _spare(body)
+    return msgspec.structs.replace(body, **{name: spare[name]}) if name in spare and value != spare[name] else None
+
+
+def _needs(body: Any, path: list[str]) -> bool:
+    """Whether a field can't be left out; what isn't a field of the body can't be told."""
+    return bool(path) and path[0] in getattr(body, "__struct_fields__", ()) and path[0] not in _spare(body)
+
+
+def _minimal(body: Any) -> Any | None:
+    """The body with nothing but what is needed; None if there is nothing else in it."""
+    if not isinstance(body, msgspec.Struct):
+        return None
+    spare = {name: value for name, value in _spare(body).items() if getattr(body, name) != value}
+    return msgspec.structs.replace(body, **spare) if spare else None
+
+
+def _spare(body: msgspec.Struct) -> dict[str, Any]:
+    """The optional fields of a body with what stands for "not set"."""
+    found = msgspec.structs.fields(type(body))
+    return {one.name: one.default for one in found if one.default is not msgspec.NODEFAULT}
+
+
+def _differing(before: Any, after: Any) -> list[str]:
+    return [name for name in before.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+
+
+def _rekeyed(body: Any) -> Any:
+    """The body under another idempotency key, the same for the same body.
+
+    Vendors refuse a known key with an unknown body, and some repeat their refusal of the first one. Nothing was
+    created under the first key: it was refused.
+    """
+    if not isinstance(body, msgspec.Struct) or "idempotency_key" not in body.__struct_fields__:
+        return body
+    key = uuid.UUID(body.idempotency_key)  # type: ignore[attr-defined]
+    rest = msgspec.json.encode(body, order="sorted").decode()
+    return msgspec.structs.replace(body, idempotency_key=str(uuid.uuid5(key, rest)))
