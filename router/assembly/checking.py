@@ -8,10 +8,12 @@ import msgspec
 from router import settings as configuration
 from router.assembly import parts, polling
 from router.outbound import errors
-from router.rules import doubts, model, ruleset, template
+from router.rules import doubt, model, ruleset, template
 from router.store import archive
 from router.worker import bound
 
+_REPEATING = frozenset({"alertmanager", "grafana", "prometheus"})
+"""Kinds that send an alert again and again while it fires."""
 _NAMING = ("page", "components", "severity", "incident_type", "status")
 """The fields that name something at a vendor."""
 
@@ -65,6 +67,7 @@ async def labels_of(kept: archive.Archive, most: int) -> set[str]:
     return {name for recorded in await kept.newest(most) for row in recorded.delivery.rows for name in row.alert.labels}
 
 
-def world(settings: configuration.Settings, labels: set[str]) -> doubts.Known:
+def world(settings: configuration.Settings, labels: set[str]) -> doubt.Known:
     """What rules can be held against."""
-    return doubts.Known(tuple(settings.sources), frozenset(labels))
+    repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
+    return doubt.Known(tuple(settings.sources), frozenset(labels), repeating)

@@ -13,7 +13,7 @@ from router.assembly import checking, parts, replaying, running
 from router.cli import starting
 from router.documents import problem as problems
 from router.rules import check as checks
-from router.rules import doubts, load
+from router.rules import doubt, load
 
 Format = Literal["text", "json", "github"]
 _NEWEST = 10_000  # Deliveries that are looked through for labels.
@@ -79,13 +79,13 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
             if rule is None:
                 said.append(problems.Problem(settings.file, 0, 0, problem))
             else:
-                said.extend(_placed(doubts.Doubt(rule, problem, ("open",)), folder))
+                said.extend(_placed(doubt.Doubt(rule, problem, ("open",)), folder))
 
     starting.until_stopped(main())
     return said
 
 
-def _placed(doubt: doubts.Doubt, folder: Path) -> list[problems.Problem]:
+def _placed(doubt: doubt.Doubt, folder: Path) -> list[problems.Problem]:
     placed = checks.warnings([doubt], load.files(folder, []))
     return [problems.Problem(one.file, one.line, one.column, one.message, one.text) for one in placed]
 

@@ -34,10 +34,19 @@ def compose(text: str, report: Report) -> nodes.Node | None:
     return builder.root
 
 
+_ADVICE = {
+    "found character '\\t'": "YAML can't be indented by tabs; use spaces",
+    "mapping values are not allowed": 'a text with a colon and a space in it needs quotes, as "Checkout: down"',
+}
+"""What to say of the commonest mistakes, by a part of the parser's words."""
+
+
 def _report_syntax(error: Any, report: Report) -> None:
     mark = error.problem_mark or error.context_mark
     message = error.problem or "this is not YAML"
-    if error.context:
+    if advice := next((said for words, said in _ADVICE.items() if words in message), ""):
+        message = advice
+    elif error.context:
         message += f" ({error.context}"
         start = error.context_mark
         message += f" that begins at line {start.line + 1})" if start is not None else ")"

@@ -13,8 +13,8 @@ from router.documents import problem as problems
 _PLAINER = {
     "model_type": "a mapping of keys to values is needed here",
     "dict_type": "a mapping of keys to values is needed here",
-    "list_type": "a list is needed here",
-    "tuple_type": "a list is needed here",
+    "list_type": 'a list is needed here: put it in [ ], or begin each entry with "- "',
+    "tuple_type": 'a list is needed here: put it in [ ], or begin each entry with "- "',
     "string_type": "a text is needed here; a number becomes one in quotes",
     "bool_parsing": "true or false is needed here",
     "bool_type": "true or false is needed here",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from router.documents import load as documents
 from router.documents import problem as problems
-from router.rules import cases, doubts, known, literal, load, ruleset
+from router.rules import cases, doubt, doubts, known, literal, load, ruleset
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Report:
         return sum(problem.level == level for problem in self.problems)
 
 
-def check(folder: Path, destinations: known.Destinations, world: doubts.Known = doubts.NOTHING) -> Report:
+def check(folder: Path, destinations: known.Destinations, world: doubt.Known = doubt.NOTHING) -> Report:
     """Look at everything; warnings are given only for rules that could be used."""
     found: list[problems.Problem] = []
     rules = None
@@ -40,7 +40,7 @@ def check(folder: Path, destinations: known.Destinations, world: doubts.Known = 
     return Report(sorted(found, key=lambda problem: problem.order), len(read), tests, rules)
 
 
-def warnings(found: Iterable[doubts.Doubt], read: Iterable[documents.Document]) -> list[problems.Problem]:
+def warnings(found: Iterable[doubt.Doubt], read: Iterable[documents.Document]) -> list[problems.Problem]:
     """Doubts with their places in the files."""
     places = {
         data["name"]: (document, ("rules", index))
@@ -48,8 +48,8 @@ def warnings(found: Iterable[doubts.Doubt], read: Iterable[documents.Document]) 
         for index, data in enumerate((document.data or {}).get("rules") or ())
     }
     made = []
-    for doubt in found:
-        document, at = places[doubt.rule.name]
-        problem = document.problem(f'rule "{doubt.rule.name}": {doubt.message}', (*at, *doubt.path))
+    for one in found:
+        document, at = places[one.rule.name]
+        problem = document.problem(f'rule "{one.rule.name}": {one.message}', (*at, *one.path))
         made.append(dataclasses.replace(problem, level="warning"))
     return made

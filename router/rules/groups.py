@@ -1,5 +1,6 @@
 """Conditions on an alert as a whole: those on its fields, all to hold, and groups of such conditions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,3 +41,9 @@ class Beside:
 
 NOTHING = Beside()
 """Nothing beside the conditions."""
+
+
+def texts_of(field: fields.Field, asked: Iterable[Asked]) -> frozenset[str] | None:
+    """The texts that conditions allow in a field; None if they can't be listed."""
+    listed = [frozenset(one.values) for about, one in asked if about == field and one.values is not None]
+    return frozenset.intersection(*listed) if listed else None

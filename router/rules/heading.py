@@ -39,9 +39,22 @@ def _inhibitions(at: part.Part, listed: Any, lists: asking.Lists) -> Iterator[in
             for key in ("source_match", "target_match")
         )
         equal = equal_fields(inside, data.get("equal"), "equal")
+        _check_sides(inside, source, target, equal)
         if shape is not None and len(inside.found) == before:
             place = f"{inside.document.name}:{inside.document.place(inside.at)[0]}"
             yield inhibition.Inhibition(shape.name, place, source, target, equal)
+
+
+def _check_sides(at: part.Part, source: groups.When, target: groups.When, equal: tuple[fields.Field, ...]) -> None:
+    """Refuse an inhibition whose sides allow no common value in a field that has to be equal."""
+    for field in equal:
+        theirs, ours = groups.texts_of(field, source.asked), groups.texts_of(field, target.asked)
+        if theirs is not None and ours is not None and not theirs & ours:
+            sides = " and ".join(
+                f"{' or '.join(sorted(texts))} in {key}"
+                for key, texts in (("source_match", theirs), ("target_match", ours))
+            )
+            at.say(f"can never hold: {field.name} is {sides}; leave it out of equal", "equal")
 
 
 def equal_fields(at: part.Part, names: Any, *path: str | int) -> tuple[fields.Field, ...]:

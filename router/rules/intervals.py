@@ -18,6 +18,7 @@ from router.domain import recurrence
 
 _MINUTE = 60_000_000
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
+_OFFSET = re.compile(r"(?:UTC|GMT|utc|gmt)?[+-][0-9]{1,2}(?::?[0-9]{2})?")
 WEEKDAYS = [name.lower() for name in calendar.day_name]
 MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, so that they count from 1.
 
@@ -25,7 +26,8 @@ MONTHS = [name.lower() for name in calendar.month_name]  # The first is empty, s
 def _minutes(value: Any) -> int:
     text = str(value)
     if _TIME.fullmatch(text) is None:
-        raise ValueError("a time is needed here, as 09:00; put it in quotes")
+        hint = f'; did you mean "0{text}"?' if _TIME.fullmatch(f"0{text}") else ', as "09:00", or "24:00" for midnight'
+        raise ValueError(f"a time of two digits for hours and minutes is needed here{hint}")
     return int(text[:2]) * 60 + int(text[3:])
 
 
@@ -83,6 +85,10 @@ def _zone(value: Any) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(str(value))
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        if _OFFSET.fullmatch(str(value)):
+            raise ValueError(
+                f'"{value}" is an offset; name a place, as Europe/Berlin, whose daylight saving time is then followed'
+            ) from None
         hint = nearest.hint(str(value), zoneinfo.available_timezones())
         raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
 

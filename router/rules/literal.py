@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from router.domain import visible
-from router.rules import doubts, guard, known, model, template
+from router.rules import doubt, guard, known, model, template
 
 _UNSEEN = frozenset({"page"})
 """Fields of public destinations that say where a post goes, and are not read there."""
@@ -16,7 +16,7 @@ _LONGEST_QUOTE = 60
 Path = tuple[str | int, ...]
 
 
-def of(rules: Sequence[model.Rule], destinations: known.Destinations) -> Iterator[doubts.Doubt]:
+def of(rules: Sequence[model.Rule], destinations: known.Destinations) -> Iterator[doubt.Doubt]:
     """Warn of the literal texts of these rules at destinations that customers see."""
     for rule in rules:
         for index, target in enumerate(rule.targets):
@@ -26,7 +26,7 @@ def of(rules: Sequence[model.Rule], destinations: known.Destinations) -> Iterato
             seen = {name: value for name, value in target.fields.items() if name not in _UNSEEN}
             for path, text in [*_texts(seen, ()), *_texts(target.fallback, ("fallback",))]:
                 for message in problems(text, destination.hosts, rule.shared.allow_text):
-                    yield doubts.Doubt(rule, message, ("open", index, *path))
+                    yield doubt.Doubt(rule, message, ("open", index, *path))
         yield from _unused(rule)
 
 
@@ -44,10 +44,10 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
             yield f'customers will read {objection} in "{quote}"; if that is meant, name it in allow_text{advice}'
 
 
-def _unused(rule: model.Rule) -> Iterator[doubts.Doubt]:
+def _unused(rule: model.Rule) -> Iterator[doubt.Doubt]:
     """An empty text allows nothing and would be found everywhere."""
     if any(not text.strip() for text in rule.shared.allow_text):
-        yield doubts.Doubt(rule, "an empty text in allow_text allows nothing", ("allow_text",))
+        yield doubt.Doubt(rule, "an empty text in allow_text allows nothing", ("allow_text",))
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -242,12 +242,23 @@ class DefaultsShape(SharedShape):
     )
 
 
+def _conditions(value: Any) -> Any:
+    """Explain to those who know Alertmanager's matchers how conditions are written here."""
+    if isinstance(value, list | str):
+        raise ValueError(  # noqa: TRY004 - pydantic reports it with its place.
+            "conditions are a mapping of fields here: {labels.service: checkout, severity: [critical, page]}"
+        )
+    return value
+
+
 class RuleShape(SharedShape):
     """One entry of ``rules``."""
 
     name: Name = pydantic.Field(description="what the rule is called, once over all files")
-    when: dict[str, Any] = pydantic.Field(description="the conditions, all of which have to hold; {} is every alert")
-    unless: dict[str, Any] = pydantic.Field(
+    when: Annotated[dict[str, Any], pydantic.BeforeValidator(_conditions)] = pydantic.Field(
+        description="the conditions, all of which have to hold; {} is every alert"
+    )
+    unless: Annotated[dict[str, Any], pydantic.BeforeValidator(_conditions)] = pydantic.Field(
         default={}, description="conditions as under when: where all of them hold, the rule does not match"
     )
     expr: str | None = pydantic.Field(default=None, description="an expression in CEL, for what conditions can't say")

@@ -1,10 +1,10 @@
 """Checks the rules of one file, one by one, so that every mistake is told and none hides another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from router.documents import load as documents
-from router.documents import nearest
+from router.documents import nearest, quantities
 from router.documents import problem as problems
 from router.rules import (
     asking,
@@ -46,6 +46,9 @@ class Reader:
         if document.problems or document.data is None:
             return []
         whole = part.Part(document, (), self.problems)
+        if isinstance(document.data, list):
+            whole.say('a rule file is a mapping; put the list of rules under the key "rules:"')
+            return []
         whole.shaped(model.FileShape, document.data)
         inherits = heading.read(whole, document.data, self.destinations, inherits)
         self.take_inhibitions(whole, document.data)
@@ -112,6 +115,7 @@ class _Reading:
         # The parts are read even where the shape is wrong: all problems at once.
         when, beside = self._asked(data)
         shared = sharing.read(at, data, shape, self._inherits.lists).over(self._inherits.shared)
+        self._check_hold(shared.timing)
         opens = openings.Openings(at, self._reader.destinations, self._inherits, shared.public)
         targets = tuple(opens.targets(data.get("open")))
         if shape is None or len(at.found) > before:
@@ -165,6 +169,18 @@ class _Reading:
                 self._reader.names(self._at, name, *path)
                 if name == own:
                     self._at.say("a rule can't be inhibited by itself", *path)
+
+    def _check_hold(self, timing: Mapping[str, int]) -> None:
+        """An incident opens at the earlier of both, so a longer hold would never take effect."""
+        hold, most = timing.get("hold", 0), timing.get("hold_at_most", 0)
+        if most and most < hold:
+            shown = quantities.shown(most), quantities.shown(hold)
+            self._at.say(
+                f'"hold_at_most" ({shown[0]}) is shorter than "hold" ({shown[1]}), so that incidents would open '
+                f"after {shown[0]}; make it longer, or leave it out",
+                "timing",
+                "hold_at_most",
+            )
 
     def _check_ignore(self, data: dict[str, Any]) -> None:
         """A rule says where its alerts appear, or why they don't."""

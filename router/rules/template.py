@@ -46,6 +46,26 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 
 _OPEN = ("labels", "annotations")
 _MARKED = patterns.compile(r"(?s)\{\{.*?\}\}|\{%.*?%\}")
+_GO = patterns.compile(r"\{\{-?\s*(?:range\s+|if\s+|with\s+)?([.$][A-Za-z0-9_.$]*)")
+_FILTERS: Mapping[str, str] = {
+    "upper": "upcase",
+    "toupper": "upcase",
+    "uppercase": "upcase",
+    "lower": "downcase",
+    "tolower": "downcase",
+    "lowercase": "downcase",
+    "title": "capitalize",
+    "trim": "strip",
+    "len": "size",
+    "length": "size",
+    "safe": "escape",
+    "or": "default",
+    "sub": "minus",
+    "add": "plus",
+    "mul": "times",
+    "div": "divided_by",
+}
+"""Filters of other template languages, and their names here."""
 _LIMIT = 100_000  # Characters and iterations: far more than any vendor takes, far less than hurts.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -101,18 +121,35 @@ def problems(text: str) -> tuple[str, ...]:
     """Everything that is wrong with a template: syntax, unknown names, unknown filters; empty where it is right."""
     if not is_template(text):
         return ()
+    if go := _GO.search(patterns.encoded(text)):
+        return (_as_liquid(go.group(1).decode()),)
     try:
         template = _compiled(text)
         analysis = template.analyze()
     except liquid_errors.LiquidError as error:
         return (f"the template is broken: {_first_line(error)}",)
     filters = _ENVIRONMENT.filters
-    found = [
-        f'unknown filter "{name}"{nearest.hint(name, filters)}' for name in analysis.filters if name not in filters
-    ]
+    found = [f'unknown filter "{name}"{_filter_hint(name)}' for name in analysis.filters if name not in filters]
     for variables in analysis.globals.values():
         found += [said for variable in variables if (said := _unknown(list(variable.segments)))]
     return tuple(found or _trial(template))
+
+
+def _as_liquid(variable: str) -> str:
+    """What to write in place of a variable of a Go template, as Alertmanager and Grafana have them."""
+    part, _, name = variable.lstrip(".$").partition(".")
+    if part.endswith("Labels") or part == "labels":
+        meant = f"alert.labels.{name or 'service'}"
+    elif part.endswith("Annotations"):
+        meant = f"alert.annotations.{name or 'summary'}"
+    else:
+        meant = "alert.title"
+    return f'"{variable}" is a variable of a Go template; texts are Liquid here: {{{{ {meant} }}}}'
+
+
+def _filter_hint(name: str) -> str:
+    meant = _FILTERS.get(name.lower()) or nearest.nearest(name, _ENVIRONMENT.filters)
+    return f'; did you mean "{meant}"?' if meant else ""
 
 
 LOOKED_UP = "[…]"
@@ -181,7 +218,11 @@ def _unknown(segments: list[Any]) -> str | None:
     if len(path) == 1:
         return f'"{path[0]}" is not a text; use one of its parts: {", ".join(root)}'
     if path[1] not in root:
-        return f'unknown name "{".".join(path[:2])}" in a template{nearest.hint(path[1], root)}'
+        hint = nearest.hint(path[1], root)
+        if path[0] == "alert":  # Most likely a label, unless it is nearly one of the parts: "service" is not "source".
+            close = nearest.nearest(path[1], root, likeness=0.79)
+            hint = f'; did you mean "alert.{close or f"labels.{path[1]}"}"?'
+        return f'unknown name "{".".join(path[:2])}" in a template{hint}'
     if len(path) > 2 and path[1] not in _OPEN:
         return f'"{path[0]}.{path[1]}" is a text and has no parts'
     if len(path) > 3:

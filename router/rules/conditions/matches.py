@@ -8,6 +8,8 @@ import re2
 
 from router.rules.conditions import condition
 
+_NO_LOOKAROUND = '; RE2 has no lookaround: combine conditions, as {matches: down, not: {matches: "^test"}}'
+
 
 class _Compiled(Protocol):
     def search(self, text: bytes) -> object: ...
@@ -31,7 +33,9 @@ class Matches:
         try:
             return cls(pattern, re2.compile(encoded(pattern), options()))
         except re2.error as error:
-            raise condition.Unreadable(f"not an RE2 pattern: {_words(error)}") from error
+            said = _words(error)
+            advice = _NO_LOOKAROUND if any(group in said for group in ("(?!", "(?=", "(?<")) else ""
+            raise condition.Unreadable(f"not an RE2 pattern: {said}{advice}") from error
 
     @property
     def values(self) -> None:

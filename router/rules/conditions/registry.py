@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from router.documents import nearest
+from router.domain import patterns
 from router.rules.conditions import (
     at_least,
     at_most,
@@ -39,6 +40,20 @@ CONDITIONS: Mapping[str, type[condition.Condition]] = {
     "cidr": cidr.Cidr,
 }
 
+_OPERATORS: Mapping[str, str] = {
+    "!=": "not",
+    "!~": "not",
+    "=~": "matches",
+    ">=": "gte",
+    "<=": "lte",
+    ">": "gt",
+    "<": "lt",
+    "==": "equal",
+}
+"""Operators of other languages, and the condition that means the same."""
+_COMPARISONS = frozenset({"gt", "gte", "lt", "lte"})
+_NUMBER = patterns.compile(r"\s*-?[0-9.]+\s*")
+
 _NO_LISTS: Mapping[str, frozenset[str]] = {}
 
 
@@ -52,12 +67,30 @@ def read(value: Any, lists: Mapping[str, frozenset[str]] = _NO_LISTS) -> tuple[c
 
 def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]:
     if isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_literal(item, index)
         return (one_of.OneOf.read(value, scope),)
     if not isinstance(value, dict):
+        _check_literal(value)
         return (equal.Equal.read(value, scope),)
     if not value:
         raise condition.Unreadable("there is no condition inside; write the text that the field has to have")
     return tuple(_read_one(name, inner, scope) for name, inner in value.items())
+
+
+def _check_literal(value: Any, *path: int) -> None:
+    """Refuse an operator of another language: as a text, it would be compared with what alerts carry."""
+    operator = next((one for one in _OPERATORS if isinstance(value, str) and value.startswith(one)), None)
+    if operator is None:
+        return
+    rest, word = value.removeprefix(operator).strip(), _OPERATORS[operator]
+    if word in _COMPARISONS and _NUMBER.fullmatch(patterns.encoded(rest)) is None:
+        return  # Such as "<none>".
+    meant = f'{{matches: "^(?:{rest})$"}}' if operator.endswith("~") else rest
+    instead = meant if operator == "=~" else f"{{{word}: {meant}}}"
+    raise condition.Unreadable(
+        f'"{value}" is compared as a text; write {instead}, or {{equal: "{value}"}} for the text itself', path
+    )
 
 
 def _read_one(name: str, value: Any, scope: condition.Scope) -> condition.Condition:

@@ -66,9 +66,9 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: b: c\n", "1:5: mapping values are not allowed here"),
+        ("a: b: c\n", "1:5: a text with a colon and a space in it needs quotes"),
         ("a: [1,\nb: 2\n", "3:1: expected ',' or ']', but got '<stream end>'"),
-        ("a:\n\t- b\n", "2:1: found character tab that cannot start any token"),
+        ("a:\n\t- b\n", "2:1: YAML can't be indented by tabs; use spaces"),
         ('a: "x\n', "2:1: found unexpected end of stream (while scanning a quoted scalar that begins at line 1)"),
         ("a: @x\n", "1:4: found character '@' that cannot start any token"),
         ("ok: 1\nbad: \x01\n", "2:6: a character that YAML does not allow: U+0001"),

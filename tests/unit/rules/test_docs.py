@@ -103,3 +103,11 @@ def test_the_message_that_is_shown_is_the_one_that_is_given(folder):
         load.load(folder(**{"20-checkout": wrong}), DESTINATIONS)
     (problem,) = refused.value.problems
     assert str(problem).replace(problem.file, "rules/20-checkout.yaml") == shown.rstrip("\n")
+
+
+def test_filters_that_are_named_exist():
+    (listed,) = re.findall(r"The filters are those of Liquid: (.*?) and others", TEXT, re.DOTALL)
+    named = re.findall(r"`(\w+)`", listed)
+    assert len(named) > 10
+    for name in named:
+        assert not any("unknown filter" in said for said in template.problems(f"{{{{ alert.title | {name} }}}}")), name

@@ -4,15 +4,15 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from router.rules import check, doubts, implied
+from router.rules import check, doubt, doubts, implied
 from router.rules.conditions import registry
 from tests.unit.rules import test_agreement as agreement
 
 OPEN = [{"at": "on-call"}]
-WORLD = doubts.Known(("alertmanager", "json"), frozenset({"service", "region"}))
+WORLD = doubt.Known(("alertmanager", "json"), frozenset({"service", "region"}))
 
 
-def doubted(build, *rules, world=doubts.NOTHING):
+def doubted(build, *rules, world=doubt.NOTHING):
     return [(doubt.rule.name, doubt.message) for doubt in doubts.of(build(*rules).rules, world)]
 
 

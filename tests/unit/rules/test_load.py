@@ -72,7 +72,9 @@ def test_what_was_refused_says_everything_as_text(folder, destinations):
 
 
 def test_a_file_that_is_no_mapping_is_refused(folder, destinations):
-    assert told(folder(a="- 5\n"), destinations) == ["/a.yaml:1:1: a mapping of keys to values is needed here"]
+    assert told(folder(a="- 5\n"), destinations) == [
+        '/a.yaml:1:1: a rule file is a mapping; put the list of rules under the key "rules:"'
+    ]
 
 
 def test_the_version_follows_every_byte_and_every_name(folder, tmp_path, destinations):

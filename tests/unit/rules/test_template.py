@@ -89,7 +89,7 @@ def test_every_text_is_rendered_however_deep_and_nothing_else_is_touched():
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{{ alert.titel }}", 'unknown name "alert.titel" in a template; did you mean "title"?'),
+        ("{{ alert.titel }}", 'unknown name "alert.titel" in a template; did you mean "alert.title"?'),
         ("{{ alerts.title }}", 'unknown name "alerts.title" in a template; did you mean "alert"?'),
         ("{{ now }}", 'unknown name "now" in a template; valid here: alert, incident'),
         ("{{ alert }}", '"alert" is not a text; use one of its parts:'),
@@ -168,7 +168,7 @@ def test_a_variable_is_named_as_in_a_template(name, way):
     ("name", "said"),
     [
         ("labels.region", 'did you mean "alert.labels.region"?'),
-        ("alert.titel", 'did you mean "title"?'),
+        ("alert.titel", 'did you mean "alert.title"?'),
         ("alert.labels", "name each: alert.labels.region"),
         ("alert", "is not a text"),
         ("alert.title | upcase", "not the name of a variable"),

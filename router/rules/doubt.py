@@ -1,0 +1,30 @@
+"""A lint warning about a rule, and what warnings can be held against."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from router.rules import model
+
+
+class Doubt(NamedTuple):
+    """One warning about a rule: what it says, and where in the rule."""
+
+    rule: model.Rule
+    message: str
+    path: tuple[str | int, ...] = ()
+
+
+class Known(NamedTuple):
+    """What is known of the world outside the rules: sources' names, and labels with how often they were seen.
+
+    No labels at all means that nothing is known of them. ``repeating`` are the sources that repeat what still fires, so
+    that a dropped alert comes again.
+    """
+
+    sources: Collection[str] = ()
+    labels: Collection[str] = ()
+    repeating: Collection[str] = ()
+
+
+NOTHING = Known()
+"""Nothing is known."""
