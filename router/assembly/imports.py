@@ -7,6 +7,7 @@ from router import settings as configuration
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.destinations.devhelm import maintenance
+from router.domain import silence
 from router.outbound import alertmanager, client, patience
 from router.worker import mutes
 
@@ -42,5 +43,9 @@ def _of_devhelm(
         asked = destinations.KINDS[config.kind].connect(name, config, clock)
         asked.quota = quota(config)
         # An Alertmanager may be called the same.
-        made.append((f"maintenance at {name}", functools.partial(maintenance.silences, asked, name)))
+        made.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))
     return made
+
+
+async def _maintenance(asked: client.Client, name: str) -> silence.Imported:
+    return silence.Imported(await maintenance.silences(asked, name))

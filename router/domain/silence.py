@@ -12,7 +12,9 @@ from router.domain import patterns
 Operator = Literal["=", "!=", "=~", "!~"]
 State = Literal["pending", "active", "expired"]
 
-_WRITTEN = patterns.compile(r'\s*([a-zA-Z_@][a-zA-Z0-9_.:@/-]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
+# As in Alertmanager 0.27, a name with blanks or operators stands in quotes.
+_WRITTEN = patterns.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s{}!=~,"\'`\\]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*')
+_PLAIN_NAME = patterns.compile(r"[^\s{}!=~,\"'`\\]+")
 RECHECK = 15_000_000  # Microseconds: what is silenced is looked at again, should the silence have been ended early.
 MOST_MUTED = (
     1_000  # Alerts that an incident keeps until their silence ends; further ones are heard of by their repeats.
@@ -32,7 +34,9 @@ class Matcher(msgspec.Struct, frozen=True, array_like=True):
 
     def __str__(self) -> str:
         """As it is written."""
-        return f"{self.name}{self.operator}{msgspec.json.encode(self.value).decode()}"
+        plain = _PLAIN_NAME.fullmatch(patterns.encoded(self.name)) is not None and self.name.isprintable()
+        name = self.name if plain else msgspec.json.encode(self.name).decode()
+        return f"{name}{self.operator}{msgspec.json.encode(self.value).decode()}"
 
 
 class Silence(msgspec.Struct, frozen=True, array_like=True):
@@ -54,6 +58,13 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
 
 
 MuteKind = Literal["silence", "inhibition", "window"]
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What another system says of its silences. ``skipped`` has the reason for each that can't be read, by its ID."""
+
+    silences: list[Silence]
+    skipped: dict[str, str] = {}
 
 
 class Mute(msgspec.Struct, frozen=True, array_like=True):
@@ -81,19 +92,26 @@ class Muting(Protocol):
 
 
 def matcher(text: str) -> Matcher:
-    """Read a matcher as Alertmanager writes it: ``name="value"``, ``name=~"pattern"``; ``Unreadable``."""
+    """Read a matcher as Alertmanager writes it: ``name="value"``, ``"a name"=~"pattern"``; ``Unreadable``."""
     found = _WRITTEN.fullmatch(patterns.encoded(text))
     if found is None:
         raise Unreadable(f'"{text}" is not a matcher; write one as service="checkout" or service=~"check.*"')
-    name, operator, value = found[1].decode(), cast("Operator", found[2].decode()), found[3].decode()
-    if value.startswith('"'):
-        try:
-            value = msgspec.json.decode(value, type=str)
-        except msgspec.DecodeError as error:
-            raise Unreadable(f"the value of {name} is not written as a text: {error}") from error
-    made = Matcher(name, operator, value)
+    name = _unquoted(found[1].decode(), "the name of the label")
+    if not name:
+        raise Unreadable(f'"{text}" names no label')
+    value = _unquoted(found[3].decode(), f"the value of {name}")
+    made = Matcher(name, cast("Operator", found[2].decode()), value)
     test(made)
     return made
+
+
+def _unquoted(text: str, what: str) -> str:
+    if not text.startswith('"'):
+        return text
+    try:
+        return msgspec.json.decode(text, type=str)
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"{what} is not written as a text: {error}") from error
 
 
 def test(one: Matcher) -> Callable[[alerts.Alert], bool]:

@@ -1,7 +1,7 @@
 """Asks an Alertmanager for its silences and its alerts, by its API v2, and changes nothing there."""
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,6 +21,10 @@ class _Matcher(msgspec.Struct, frozen=True, rename="camel"):
 
 class _State(msgspec.Struct, frozen=True, gc=False):
     state: str
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    status: _State
 
 
 class _Silence(msgspec.Struct, frozen=True, rename="camel"):
@@ -79,10 +83,29 @@ class Condition(msgspec.Struct, frozen=True):
     settled: bool
 
 
-async def silences(http: client.Client, name: str) -> list[silence.Silence]:
-    """The silences that hold there or are still to come; ``errors.Failure`` where it can't be asked."""
-    found = await http.read("/api/v2/silences", list[_Silence])
-    return [_read(one, name) for one in found if one.status.state != "expired"]
+async def silences(http: client.Client, name: str) -> silence.Imported:
+    """Read the silences that hold there or are still to come; ``errors.Failure`` if it can't be asked.
+
+    Each is read by itself: one that can't be read, such as one without matchers, is skipped, and the others hold.
+    """
+    found: list[silence.Silence] = []
+    skipped: dict[str, str] = {}
+    for position, listed in enumerate(await http.read("/api/v2/silences", list[Any])):
+        if _has_expired(listed):
+            continue
+        try:
+            found.append(_read(msgspec.convert(listed, _Silence), name))
+        except msgspec.ValidationError as error:
+            identity = listed.get("id") if isinstance(listed, dict) else None
+            skipped[identity if isinstance(identity, str) else f"[{position}]"] = str(error)
+    return silence.Imported(found, skipped)
+
+
+def _has_expired(listed: Any) -> bool:
+    try:
+        return msgspec.convert(listed, _Ended).status.state == "expired"
+    except msgspec.ValidationError:
+        return False
 
 
 async def alerts(http: client.Client) -> list[Listed]:

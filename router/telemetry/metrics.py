@@ -39,8 +39,15 @@ truncated_alerts = prometheus_client.Counter(
 notices = prometheus_client.Counter(
     "incident_router_notices_total",
     "What was cut, replaced, or ignored in accepted alerts, by source and code (alerts_truncated, labels_truncated, "
-    "value_truncated, time_unreadable, field_ignored, group_empty).",
+    "value_truncated, time_unreadable, field_ignored, group_empty, clock_behind).",
     ["source", "code"],
+    registry=REGISTRY,
+)
+
+skipped_silences = prometheus_client.Gauge(
+    "incident_router_skipped_silences",
+    "Silences that an Alertmanager listed and that can't be read, by its name: they mute nothing here.",
+    ["source"],
     registry=REGISTRY,
 )
 

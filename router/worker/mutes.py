@@ -8,9 +8,9 @@ from router.domain import inhibition
 from router.domain import silence as silencing
 from router.outbound import errors as outbound_errors
 from router.store import silences
-from router.telemetry import log
+from router.telemetry import log, metrics
 
-Imported = Callable[[], Awaitable[list[silencing.Silence]]]
+Imported = Callable[[], Awaitable[silencing.Imported]]
 """Asks somebody else for their silences; ``outbound.errors.Failure`` where they don't answer."""
 
 
@@ -21,7 +21,7 @@ class Mutes:
         """``imports`` are others whose silences count here too, by name."""
         self._store = store
         self._imports = imports
-        self._imported: dict[str, list[silencing.Silence]] = {}
+        self._imported: dict[str, silencing.Imported] = {}
         self._own: list[silencing.Silence] = []
         self._silencer = silencing.Silencer(())
         self._log = log.get("worker")
@@ -56,16 +56,23 @@ class Mutes:
             except outbound_errors.Failure as failure:
                 self._log.warning("silences_not_imported", source=name, reason=str(failure))
                 continue
-            if found != self._imported.get(name):
-                self._imported[name] = found
-                self._compile()
+            metrics.skipped_silences.labels(name).set(len(found.skipped))
+            before = self._imported.get(name)
+            if found == before:
+                continue
+            if found.skipped and (before is None or found.skipped != before.skipped):
+                self._log.warning("silences_skipped", source=name, skipped=found.skipped)
+            self._imported[name] = found
+            self._compile()
 
     async def tidy(self, now: int) -> None:
         """Forget silences that have been over for long."""
         await self._store.forget(now)
 
     def _compile(self) -> None:
-        self._silencer = silencing.Silencer([*self._own, *(one for found in self._imported.values() for one in found)])
+        self._silencer = silencing.Silencer(
+            [*self._own, *(one for found in self._imported.values() for one in found.silences)]
+        )
         for identity, reason in self._silencer.unreadable.items():
             self._log.warning("silence_unreadable", silence=identity, reason=reason)
 

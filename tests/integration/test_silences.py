@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
+import structlog
 import uvicorn
 from starlette import applications, responses, routing
 
 from router.domain import silence
 from router.outbound import alertmanager, client, errors
 from router.store import silences
+from router.telemetry import metrics
 from router.worker import mutes
 from tests import ports
 from tests.end_to_end import harness
@@ -111,7 +113,7 @@ class Serving:
 
 def test_an_alertmanager_s_silences_are_read_as_they_are_meant():
     async def body(http):
-        (one,) = await alertmanager.silences(http, "am")
+        (one,) = (await alertmanager.silences(http, "am")).silences
         assert (one.id, one.author, one.comment, one.source) == ("u1", "bob", "upgrade", "am")
         assert [str(matcher) for matcher in one.matchers] == ['alertname="Down"', 'env!~"prod.*"']
         assert (one.starts_at, one.ends_at) == (NOW, NOW + stage.HOUR)
@@ -153,6 +155,41 @@ def test_a_pattern_that_re2_does_not_know_harms_no_other_silence(with_redis):
         await at.ask()
         labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
         assert at(stage.routed(labelled), NOW) is not None
+
+    with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
+
+
+BROKEN = [
+    {**LISTED[0], "id": "all", "matchers": []},
+    {**LISTED[0], "id": "no-end", "endsAt": "soon"},
+    {"id": "bare"},
+    "text",
+    {**LISTED[0], "id": "over", "matchers": [], "status": {"state": "expired"}},
+]
+
+
+def test_a_silence_that_can_t_be_read_is_skipped_and_counted_and_the_others_hold(with_redis):
+    serving = Serving()
+    serving.answer = (200, [*BROKEN, LISTED[0]])
+
+    async def importing(http, connection):
+        imported = await alertmanager.silences(http, "am")
+        assert [one.id for one in imported.silences] == ["u1"]
+        assert list(imported.skipped) == ["all", "no-end", "bare", "[3]"]
+        assert "length >= 1" in imported.skipped["all"]
+        at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
+        with structlog.testing.capture_logs() as logs:
+            await at.ask()
+            await at.ask()
+        assert [line["event"] for line in logs] == ["silences_skipped"]
+        labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        assert at(stage.routed(labelled), NOW) is not None
+        other = type(stage.firing())("am", "g", "firing", 1, 0, labels={"alertname": "Other"})
+        assert at(stage.routed(other), NOW) is None
+        assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 4
+        serving.answer = (200, [LISTED[0]])
+        await at.ask()
+        assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 0
 
     with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
 

@@ -34,6 +34,14 @@ def of(labels=None, **more) -> alert.Alert:
         ('service!~"check.*"', {"service": "search"}, True),
         ('service!~"check.*"', {"service": "checkout"}, False),
         ('source="am"', {}, True),
+        ('"host name"="x"', {"host name": "x"}, True),
+        ('"host name" =~ "x.*"', {"host name": "xyz"}, True),
+        ('"host name"!="x"', {"host name": "x"}, False),
+        (r'"a \"quoted\" name"="x"', {'a "quoted" name': "x"}, True),
+        ('"Überwachung"="x"', {"Überwachung": "x"}, True),
+        ('Überwachung="x"', {"Überwachung": "x"}, True),
+        ('9a="x"', {"9a": "x"}, True),
+        ('"a=b"="x"', {"a=b": "x"}, True),
         ('source="am"', {"source": "other"}, False),
         (r'path="C:\\x \"y\""', {"path": 'C:\\x "y"'}, True),
     ],
@@ -42,15 +50,24 @@ def test_matchers_match_as_in_alertmanager(text, labels, matches):
     assert silence.test(silence.matcher(text))(of(labels)) is matches
 
 
-@pytest.mark.parametrize("text", ["", "service", "=x", 'service=~"("', 'service="x', '9a="x"'])
+@pytest.mark.parametrize(
+    "text", ["", "service", "=x", 'service=~"("', 'service="x', '""="x"', '"a b="x"', 'a b="x"', "a{b=x"]
+)
 def test_what_is_no_matcher_says_how_one_is_written(text):
     with pytest.raises(silence.Unreadable):
         silence.test(silence.matcher(text))
 
 
-@given(st.sampled_from(["=", "!=", "=~", "!~"]), st.text(alphabet=st.characters(codec="utf-8"), max_size=20))
-def test_a_matcher_is_read_as_it_is_shown(operator, value):
-    made = silence.Matcher("label", operator, value)
+UTF_8 = st.characters(codec="utf-8")
+
+
+@given(
+    st.text(alphabet=UTF_8, min_size=1, max_size=20),
+    st.sampled_from(["=", "!=", "=~", "!~"]),
+    st.text(alphabet=UTF_8, max_size=20),
+)
+def test_a_matcher_is_read_as_it_is_shown(name, operator, value):
+    made = silence.Matcher(name, operator, value)
     try:
         silence.test(made)
     except silence.Unreadable:

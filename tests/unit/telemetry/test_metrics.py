@@ -14,6 +14,7 @@ LABELS = {
     "incident_router_not_found": ("destination",),
     "incident_router_notices": ("source", "code"),
     "incident_router_late_alerts": ("source",),
+    "incident_router_skipped_silences": ("source",),
     "incident_router_polls": ("source", "result"),
     "incident_router_polled_alerts": ("source", "outcome"),
     "incident_router_decisions": ("rule",),
