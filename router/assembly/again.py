@@ -29,7 +29,7 @@ async def of_quarantine(
     rules = parts.load_rules(settings)
     limits, named = parts.limits(settings), rules.labels_named
     parsed = bounds.read(endpoint, one.body, headers, one.kept_at, bounds=limits, named=named)
-    made = _decided(one.source, parsed.alerts, rules, parsed.notices)
+    made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
     await _hand_in(connection, made, one.body)
     await quarantine.Quarantine(connection).drop(one.id)
     return made
@@ -39,18 +39,23 @@ async def of_archive(
     connection: "redis.asyncio.Redis", one: archive.Recorded, rules: ruleset.RuleSet
 ) -> deliveries.Delivery:
     """Hand in the alerts of a kept delivery again, by these rules; what is known of one already changes nothing."""
-    made = _decided(one.delivery.source, [row.alert for row in one.delivery.rows], rules)
+    made = _decided(one.delivery.source, [row.alert for row in one.delivery.rows], rules, one.delivery.received_at)
     await _hand_in(connection, made, one.body)
     return made
 
 
 def _decided(
-    source: str, found: Iterable[alerts.Alert], rules: ruleset.RuleSet, notices: tuple[noticing.Notice, ...] = ()
+    source: str,
+    found: Iterable[alerts.Alert],
+    rules: ruleset.RuleSet,
+    received_at: int,
+    notices: tuple[noticing.Notice, ...] = (),
 ) -> deliveries.Delivery:
+    """Decide alerts anew. They keep their time of receipt: what has resolved since doesn't fire again by this."""
     now = parts.clock()
     routed = [(alert, rules.decide(alert, now)) for alert in found]
     named = identity.new_delivery_id(now, random.SystemRandom())
-    return deliveries.pack(named, source, now, routed, notices=notices)
+    return deliveries.pack(named, source, received_at, routed, notices=notices)
 
 
 async def _hand_in(connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes) -> None:

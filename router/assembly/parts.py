@@ -28,8 +28,9 @@ from router.store import publications as publication_store
 from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
-from router.worker import bound, mutes, perform, reconcile, supervise, triage
+from router.worker import bound, mutes, perform, placements, reconcile, supervise, triage
 
+_REMEMBERED_BY_WEB = 20_000
 _REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 40 MiB.
 _MOST_OF_SNS = 64 * 1024  # Bytes; a certificate has 2,000.
 BEAT_LATE_SECONDS = 15.0  # A worker that has not been heard of for longer is not there.
@@ -155,9 +156,7 @@ def worker(
     bell, at_gate, handed_in = supervise.Bell(), gate.Gate(connection), stream.Inbox(connection)
     reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED)
-    silenced = mutes.Mutes(
-        silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
-    )
+    silenced = muting(settings, connection)
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
     return supervise.Worker(
         name,
@@ -187,6 +186,13 @@ def worker(
         vintage=schema.Schema(connection),
         itself=reporting.itself(settings, connection, at, performer.breakers, randomness, inbox=handed_in),
         pace=_pace(settings),
+    )
+
+
+def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> mutes.Mutes:
+    """What mutes alerts: the silences that were made here, and those of the Alertmanagers that are asked for theirs."""
+    return mutes.Mutes(
+        silences.Silences(connection), imports.silences(settings, clock, functools.partial(quota, connection))
     )
 
 
@@ -253,8 +259,11 @@ def door(
     rule_set: ruleset.RuleSet,
     inbox: stream.Inbox,
     traces: tracing.Traces = tracing.OFF,
+    *,
+    silenced: mutes.Mutes | None = None,
 ) -> webhooks.Door:
-    """The handler of webhooks, deciding by these rules."""
+    """The handler of webhooks, deciding by these rules. With ``silenced``, answers say where alerts really are."""
+    store = incident_store.Incidents(connection, remembered=_REMEMBERED_BY_WEB)
     made = webhooks.Door(
         endpoints(settings),
         rule_set.decide,
@@ -263,6 +272,7 @@ def door(
         clock=clock,
         randomness=random.SystemRandom(),
         seen=seen.Seen(connection),
+        placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
         known=senders.Senders(settings.web.trusted_proxies),
         traces=traces,

@@ -10,7 +10,7 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,12 +144,15 @@ async def door(
     gc.freeze()
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
-    taker = parts.door(settings, connection, in_force.in_force, inbox, spans)
+    silenced = parts.muting(settings, connection)
+    taker = parts.door(settings, connection, in_force.in_force, inbox, spans, silenced=silenced)
     asking = polling.polling(settings, connection, in_force, inbox)
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watching = [
         group.create_task(_watch_store(connection, inbox)),
+        group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
+        group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
         group.create_task(asking.run()),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
@@ -219,6 +222,14 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -
         except store_errors.Unavailable:
             inbox.refusing = ""  # Every accept finds out for itself.
         await asyncio.sleep(_WATCH_SECONDS)
+
+
+async def _follow(turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
+    """Follow the silences, turn after turn; while the store is away, the last ones known are used."""
+    while True:
+        with contextlib.suppress(store_errors.StoreError):
+            await turn()
+        await asyncio.sleep(pause_seconds)
 
 
 def webhook_token(folder: Path) -> str:

@@ -79,6 +79,8 @@ def show(
             out.print(f"\n[bold]{markup.escape(decision.title or decision.fingerprint)}[/]  {decision.status}")
             out.print(f"  {markup.escape(labels)}")
             out.print(f"  {markup.escape(_decided(decision))}")
+            for line in _now(decision):
+                out.print(f"  {markup.escape(line)}")
 
     reaching.reach(config, server, body)
 
@@ -105,6 +107,15 @@ def save(
         print(f"{count} deliveries written to {file}")
 
     reaching.reach(config, server, body)
+
+
+def _now(one: models.Decision) -> Iterator[str]:
+    if one.held_by and one.held_by != one.incident_key:
+        yield f"held by incident {one.held_by}, in which it fires"
+    if one.muted_by:
+        yield f"muted by {one.muted_by}"
+    if one.is_late:
+        yield "ignored as a late delivery: a newer message was received before"
 
 
 def _decided(one: models.Decision) -> str:

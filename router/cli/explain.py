@@ -11,14 +11,14 @@ import typer
 from rich import console, markup, tree
 
 from router import settings as configuration
-from router.assembly import pages, parts, running
+from router.assembly import pages, parts, running, whereabouts
 from router.cli import reaching, starting
 from router.documents import nearest
 from router.domain import alert as alerts
+from router.domain import delivery as deliveries
 from router.management import actions, bodies, models, shown
 from router.rules import explain as explaining
 from router.sources import base
-from router.store import archive
 from router.web import bounds
 
 Format = Literal["text", "json"]
@@ -55,13 +55,16 @@ def _here(config: Path, payload: str, what: tuple[str, str, Path | None]) -> lis
     source, delivery, folder = what
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     now = parts.clock()
+    places: list[whereabouts.Whereabouts] = []
     if delivery:
-        read, now = _kept(settings, delivery)
+        kept, places = _kept(settings, delivery)
+        read, now = [row.alert for row in kept.rows], kept.received_at
     else:
         read = _parsed(settings, source, payload, now)
     rules = starting.rules(settings, folder)
     public = {name for name, place in pages.kinds(settings).items() if place.kind.public}
-    return [shown.plain(explaining.explain(rules, alert, now, public)) for alert in read]
+    told = [shown.plain(explaining.explain(rules, alert, now, public)) for alert in read]
+    return [one | shown.whereabouts_of(place) for one, place in zip(told, places, strict=True)] if places else told
 
 
 def _asked(payload: str, source: str, delivery: str, folder: Path | None) -> bodies.Explain:
@@ -94,20 +97,20 @@ def _elsewhere(config: Path, server: str, asked: bodies.Explain) -> list[dict[st
     return found
 
 
-def _kept(settings: configuration.Settings, delivery: str) -> tuple[list[alerts.Alert], int]:
-    """The alerts of a delivery, and when it was received."""
-    found: list[archive.Recorded] = []
+def _kept(settings: configuration.Settings, delivery: str) -> tuple[deliveries.Delivery, list[whereabouts.Whereabouts]]:
+    """A delivery, and where its alerts are now."""
+    found: list[tuple[deliveries.Delivery, list[whereabouts.Whereabouts]]] = []
 
     async def main() -> None:
         async with running.connected(running.outside_redis(settings)) as connection:
             recorded = await parts.archive(settings, connection).find(delivery)
             if recorded is None:
                 raise starting.not_kept(delivery)
-            found.append(recorded)
+            one = recorded.delivery
+            found.append((one, await whereabouts.find(settings, connection, one)))
 
     starting.until_stopped(main())
-    one = found[0].delivery
-    return [row.alert for row in one.rows], one.received_at
+    return found[0]
 
 
 def _parsed(settings: configuration.Settings, source: str, payload: str, now: int) -> list[alerts.Alert]:
@@ -189,6 +192,12 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
         _muting(ignored, one)
         return
     outcome = root.add(f"[bold]{_shown(one.get('severity', ''))}[/] incident {_shown(one.get('incident_key', ''))}")
+    if one.get("held_by") and one["held_by"] != one.get("incident_key"):
+        outcome.add(f"[yellow]held by incident {_shown(one['held_by'])}, in which it fires[/]")
+    if one.get("muted_by"):
+        outcome.add(f"[yellow]muted now by {_shown(one['muted_by'])}[/]")
+    if one.get("is_late"):
+        outcome.add("[yellow]ignored as a late delivery: a newer message was received before[/]")
     if one["timing"]:
         outcome.add(", ".join(f"{key} {value}" for key, value in one["timing"].items()))
     if one.get("why"):

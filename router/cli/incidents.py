@@ -21,12 +21,16 @@ app = typer.Typer(help="What is open, and what happened to it.", no_args_is_help
 def show_all(
     *,
     closed: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    muted: Annotated[bool, typer.Option("--muted", help="List the muted alerts, and what mutes each.")] = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List the incidents that are open or held back, the worst first."""
+    """List the incidents that are open or pending, the worst first; with --muted, the alerts that open nothing now."""
 
     async def body(router: reaching.Reached) -> None:
+        if muted:
+            await _print_muted(router)
+            return
         ask = functools.partial(router.ask.incidents, status="all" if closed else "open")
         rows = [_row(one) async for one in reaching.rows(ask, _PAGE)]
         columns = ("incident", "reference", "status", "severity", "fire", "since", "rule")
@@ -56,6 +60,15 @@ def show(
         _print(story)
 
     reaching.reach(config, server, body)
+
+
+async def _print_muted(router: reaching.Reached) -> None:
+    rows = [
+        [one.title or one.alert, one.severity, one.muted_by, starting.moment(one.starts_at), one.incident]
+        for one in await router.ask.ledgers.muted()
+    ]
+    columns = ("alert", "severity", "muted by", "since", "incident")
+    starting.print_table(columns, rows, "no alert is muted")
 
 
 def _row(one: models.IncidentRow) -> list[str]:

@@ -75,6 +75,11 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return (min(self.starts_at, self.first_at or self.starts_at), self.starts_at)
 
 
+def window_of(routed: decisions.Routed) -> int:
+    """Return the retry window of a message's source, in microseconds."""
+    return DEFAULT_RETRY_WINDOW if routed.retry_window is None else routed.retry_window
+
+
 def message_of(
     routed: decisions.Routed, received_at: int, *, ask: int = 0, affects: tuple[tuple[str, str], ...] = ()
 ) -> AlertState:

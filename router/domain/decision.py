@@ -128,11 +128,11 @@ class Decision(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Routed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An alert and its decision.
 
-    ``received_at`` is when the router accepted the message, ``retry_window`` for how long its source may deliver a
-    message late; both in microseconds, 0 if unknown.
+    ``received_at`` is when the router accepted the message (microseconds; 0: unknown), ``retry_window`` for how many
+    microseconds its source may deliver a message late (None: unknown).
     """
 
     alert: alerts.Alert
     decision: Decision
     received_at: int = 0
-    retry_window: int = 0
+    retry_window: int | None = None

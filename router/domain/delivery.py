@@ -42,8 +42,8 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One accepted request. ``received_at`` is microseconds since the epoch; equal responses are kept once.
 
     ``trace`` is the ``traceparent`` of the request, where traces are made. ``notices`` say what was cut, replaced, or
-    ignored in its alerts. ``retry_window`` is for how many microseconds its source may deliver a message late (0: as
-    long as by default).
+    ignored in its alerts. ``retry_window`` is for how many microseconds its source may deliver a message late (None:
+    unknown).
     """
 
     schema: int
@@ -54,7 +54,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, gc=False):
     rows: list[Row]
     trace: str = ""
     notices: tuple[noticing.Notice, ...] = ()
-    retry_window: int = 0
+    retry_window: int | None = None
 
 
 def pack(
@@ -65,7 +65,7 @@ def pack(
     *,
     trace: str = "",
     notices: tuple[noticing.Notice, ...] = (),
-    retry_window: int = 0,
+    retry_window: int | None = None,
 ) -> Delivery:
     """Put alerts and decisions together; rules share one response object, so it is stored once."""
     places: dict[int, int] = {}
@@ -91,6 +91,12 @@ def pack(
             )
         )
     return Delivery(SCHEMA, delivery_id, source, received_at, responses, rows, trace, notices, retry_window)
+
+
+def routed(delivery: Delivery) -> list[decisions.Routed]:
+    """Every alert of a delivery with its decision, in order."""
+    at, window = delivery.received_at, delivery.retry_window
+    return [decisions.Routed(row.alert, row.decision(delivery.responses), at, window) for row in delivery.rows]
 
 
 def unpack(delivery: Delivery) -> list[decisions.Routed]:

@@ -106,7 +106,7 @@ def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
 
 def _read(routed: decisions.Routed, book: asking.Book) -> _Arrived:
     received = routed.received_at
-    window = routed.retry_window or alert_states.DEFAULT_RETRY_WINDOW
+    window = alert_states.window_of(routed)
     if routed.alert.status == "resolved":
         return _Arrived(routed, alert_states.message_of(routed, received), window)
     ask = book.id_of(routed, received)
@@ -116,7 +116,7 @@ def _read(routed: decisions.Routed, book: asking.Book) -> _Arrived:
 def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:
     """Return whether a firing message makes an alert that has resolved fire again."""
     message = alert_states.message_of(routed, routed.received_at)
-    window = routed.retry_window or alert_states.DEFAULT_RETRY_WINDOW
+    window = alert_states.window_of(routed)
     return not alert_states.merge(state, message, window)[0].resolved
 
 

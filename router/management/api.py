@@ -237,6 +237,7 @@ ENDPOINTS = (
     _get("/silences", "Silences", _listed(_silences), _page(entries.Silence), query=questions.Silences),
     _post("/silences", "Silence alerts", _add_silence, entries.Silence, body=bodies.AddSilence, status=201),
     _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
+    _get("/muted", "Muted alerts", _listed(lambda call: call.ask.ledgers.muted()), _page(entries.Muted)),
     _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
     _delete("/heartbeats/{key:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["key"]))),
     _get("/gate", "What holds for all pages", lambda call: call.ask.ledgers.gate(), models.Gate),

@@ -18,6 +18,22 @@ class Silence(models.Model):
     comment: str
 
 
+class Muted(models.Model):
+    """A firing alert that opens nothing now: ``muted_by`` says why, ``until`` when the router looks again.
+
+    ``kind`` is ``silence``, ``inhibition``, or ``window``.
+    """
+
+    alert: str
+    title: str
+    severity: str
+    incident: str
+    kind: str
+    muted_by: str
+    starts_at: datetime | None
+    until: datetime | None
+
+
 class Heartbeat(models.Model):
     """What has to be heard of every so many seconds."""
 

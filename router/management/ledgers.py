@@ -44,6 +44,16 @@ class Ledgers:
         ]
         return [one for one in found if over or one.state != "expired"]
 
+    async def muted(self) -> list[entries.Muted]:
+        """All muted alerts, those of the worst severity first, then the oldest."""
+        found = [
+            (one.incident.key, muted)
+            for one in (await self._sight.look()).incidents.values()
+            for muted in one.incident.muted.values()
+        ]
+        found.sort(key=lambda pair: (-pair[1].routed.decision.severity, pair[1].routed.alert.starts_at, pair[0]))
+        return [shown.muted(key, muted) for key, muted in found]
+
     async def heartbeats(self) -> list[entries.Heartbeat]:
         """All heartbeats, those that were heard of longest ago first."""
         held = [one.incident for one in (await self._sight.look()).incidents.values() if one.incident.beat_at]

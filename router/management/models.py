@@ -67,6 +67,7 @@ class IncidentRow(Model):
     closed_at: datetime | None
     changed_at: datetime | None
     destinations: list[str]
+    muted: int = 0
 
 
 class AlertRow(Model):
@@ -210,7 +211,11 @@ class DeliveryRow(Model):
 
 
 class Decision(Model):
-    """One alert of a delivery, and what was decided of it."""
+    """One alert of a delivery, and what was decided of it.
+
+    ``held_by`` is the incident that holds the alert now, ``muted_by`` what mutes it now. ``is_late``: the worker
+    ignored the message as a late delivery.
+    """
 
     fingerprint: str
     status: str
@@ -224,6 +229,9 @@ class Decision(Model):
     place: str
     destinations: list[str]
     ignored: str
+    held_by: str = ""
+    muted_by: str = ""
+    is_late: bool = False
 
 
 class Notice(Model):

@@ -143,7 +143,7 @@ def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def _silences(ask: queries.Queries, query: questions.Silences) -> dict[str, Any]:
-    return {"silences": await ask.ledgers.silences(over=query.over)}
+    return {"silences": await ask.ledgers.silences(over=query.over), "muted": await ask.ledgers.muted()}
 
 
 async def _heartbeats(ask: queries.Queries, _: Any) -> dict[str, Any]:

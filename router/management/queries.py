@@ -9,7 +9,7 @@ import msgspec
 import redis.asyncio
 
 from router import settings as configuration
-from router.assembly import pages, parts
+from router.assembly import pages, parts, whereabouts
 from router.domain import alert as alerts
 from router.domain import publication as publications
 from router.domain import severity as severities
@@ -145,9 +145,10 @@ class Queries:
         if found is None:
             return None
         one, text = found.delivery, models.text(found.body)
+        places = await whereabouts.find(self.settings, self.connection, one)
         return models.Delivery(
             **shown.delivery_row(one).model_dump(),
-            decisions=[shown.decision(one, decided) for decided in one.rows],
+            decisions=[shown.decision(one, decided, at) for decided, at in zip(one.rows, places, strict=True)],
             notices=[models.Notice(**msgspec.structs.asdict(notice)) for notice in one.notices],
             body=text.body,
             body_base64=text.body_base64,
@@ -214,7 +215,11 @@ class Queries:
         found, now = await self.alerts(asked)
         rules = self.rule_set()
         public = {name for name, place in self._places.items() if place.kind.public}
-        return models.Explained(alerts=[shown.plain(explaining.explain(rules, alert, now, public)) for alert in found])
+        told = [shown.plain(explaining.explain(rules, alert, now, public)) for alert in found]
+        if asked.delivery and (kept := await self._archive().find(asked.delivery)) is not None:
+            places = await whereabouts.find(self.settings, self.connection, kept.delivery)
+            told = [one | shown.whereabouts_of(place) for one, place in zip(told, places, strict=True)]
+        return models.Explained(alerts=told)
 
     async def destinations(self) -> list[models.Destination]:
         """The configured destinations, and how open incidents fare there."""

@@ -128,6 +128,10 @@ class Ledgers:
         """Silences, also those that are over where they are asked for."""
         return await self._line.listed("/silences", entries.Silence, {"over": over})
 
+    async def muted(self) -> list[entries.Muted]:
+        """All muted alerts."""
+        return await self._line.listed("/muted", entries.Muted)
+
     async def heartbeats(self) -> list[entries.Heartbeat]:
         """All heartbeats."""
         return await self._line.listed("/heartbeats", entries.Heartbeat)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from router.assembly import dead_letters
+from router.assembly import dead_letters, whereabouts
 from router.documents import quantities
 from router.domain import access, identity
 from router.domain import delivery as deliveries
@@ -41,6 +41,22 @@ def row(one: incidents.Incident) -> models.IncidentRow:
         closed_at=models.at(one.closed_at if one.status == "closed" else 0),
         changed_at=models.at(one.changed_at),
         destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
+        muted=len(one.muted),
+    )
+
+
+def muted(key: str, one: incidents.Muted) -> entries.Muted:
+    """A muted alert of the incident of a key."""
+    routed = one.routed
+    return entries.Muted(
+        alert=routed.alert.identity,
+        title=routed.alert.title,
+        severity=routed.decision.severity.word,
+        incident=key,
+        kind=one.kind,
+        muted_by=one.by,
+        starts_at=models.at(routed.alert.starts_at),
+        until=models.at(one.until),
     )
 
 
@@ -187,8 +203,10 @@ def recording(one: deliveries.Delivery) -> entries.Recording:
     return entries.Recording.model_validate_json(recordings.encode(recordings.of(one)))
 
 
-def decision(one: deliveries.Delivery, decided: deliveries.Row) -> models.Decision:
-    """One alert of a delivery, and what was decided of it."""
+def decision(
+    one: deliveries.Delivery, decided: deliveries.Row, place: whereabouts.Whereabouts | None = None
+) -> models.Decision:
+    """One alert of a delivery, what was decided of it, and where it is now."""
     alert = decided.alert
     response = one.responses[decided.response] if decided.response >= 0 else None
     return models.Decision(
@@ -204,7 +222,13 @@ def decision(one: deliveries.Delivery, decided: deliveries.Row) -> models.Decisi
         place=response.place if response is not None else "",
         destinations=[target.destination for target in response.targets] if response is not None else [],
         ignored=decided.ignored,
+        **(whereabouts_of(place) if place is not None else {}),
     )
+
+
+def whereabouts_of(place: whereabouts.Whereabouts) -> dict[str, Any]:
+    """Where an alert of a delivery is now."""
+    return {"held_by": place.incident_key, "muted_by": place.muted_by, "is_late": place.is_late}
 
 
 def quarantined(one: quarantine.Quarantined) -> entries.Quarantined:

@@ -111,6 +111,7 @@ class Alertmanager:
             found.annotations,
             labels.get("severity", ""),
             link or group.external_url,
+            group.external_url,
         )
 
     def _one_by_one(self, raw: bytes, error: base.Unparsable, delivery: reading.Reading) -> base.Parsed:
@@ -252,6 +253,7 @@ def _about(read: _Body) -> dict[str, str]:
 
 
 KIND = base.Kind(
+    retry_window=base.ALERTMANAGER_RETRY_WINDOW,
     name="alertmanager",
     config=Config,
     make=lambda name, _config: Alertmanager(name),

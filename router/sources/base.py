@@ -10,6 +10,7 @@ import pydantic
 
 from router.documents import quantities
 from router.domain import alert as alerts
+from router.domain import alert_states
 from router.domain import notices as noticing
 from router.sources import authentication, calls, signatures, tokens
 
@@ -18,6 +19,9 @@ QUERY = b":query"
 
 The name is none that a request could have.
 """
+
+ALERTMANAGER_RETRY_WINDOW = 60 * 1_000_000
+"""Alertmanager sends a group's messages one after the other; only a peer of its cluster repeats one, within seconds."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -44,6 +48,10 @@ class Config(pydantic.BaseModel):
 
     ``resolve_after`` is for senders that never say that it is over: a firing alert that is not repeated for so long
     (microseconds; 0: never) has ended.
+
+    ``retry_window`` is for how long the sender, or a proxy before the router, may repeat an old message. Within it
+    after a resolution, a firing message with the same start is a late delivery and is ignored; after it, the alert
+    fires again. None takes the kind's own window.
     """
 
     # A message about a wrong setting must not repeat what was set: it may be a secret.
@@ -61,6 +69,7 @@ class Config(pydantic.BaseModel):
     auth: Literal["required", "none"] = "required"
     allow_from: tuple[Network, ...] = ()
     resolve_after: quantities.Duration = 0
+    retry_window: quantities.Duration | None = None
 
     @pydantic.model_validator(mode="after")
     def _credentials_or_none(self) -> Self:
@@ -143,6 +152,7 @@ class Kind:
     clients put behind the address that they are given. ``events``: CloudEvents are taken, whose senders may ask first.
     ``reply``: the kind serves a vendor's API below its address. It gets the source's configuration and the call, and
     returns the response to a call that delivers nothing, or None for a delivery; ``calls.UnknownCall`` is a 404.
+    ``retry_window`` is for how long (microseconds) its senders repeat a message that they have sent already.
     """
 
     name: str
@@ -153,6 +163,7 @@ class Kind:
     answer: Callable[[Parsed, str], Mapping[str, Any]] | None = None
     typed: bool = False
     path: str = ""
+    retry_window: int = alert_states.DEFAULT_RETRY_WINDOW
     events: bool = False
     delivery_id: Callable[[Mapping[bytes, bytes], bytes], str] | None = None
     reply: Callable[[Any, calls.Call], calls.Reply | None] | None = None

@@ -68,6 +68,7 @@ def _alert(delivery: reading.Reading, item: Any, where: str, external_url: str) 
         annotations,
         labels.get("severity", ""),
         _link(alert, external_url) or external_url,
+        external_url,
     )
 
 
@@ -122,6 +123,7 @@ def _about(body: objects.Members) -> dict[str, str]:
 
 
 KIND = base.Kind(
+    retry_window=base.ALERTMANAGER_RETRY_WINDOW,
     name="grafana",
     config=Config,
     make=lambda name, _config: objects.Source(name, read),

@@ -117,6 +117,7 @@ class Prometheus:
             found.annotations,
             labels.get("severity", ""),
             found.link,
+            found.link.partition("/graph")[0],
         )
 
 
@@ -179,6 +180,7 @@ def _leniently(raw: bytes, where: str, delivery: reading.Reading) -> _Found:
 
 
 KIND = base.Kind(
+    retry_window=base.ALERTMANAGER_RETRY_WINDOW,
     name="prometheus",
     config=Config,
     make=lambda name, config: Prometheus(name, config.clock_skew),

@@ -139,6 +139,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     in_query: bool = False
     reply: Callable[[calls.Call], calls.Reply | None] | None = None
     reads_query: bool = False
+    retry_window: int | None = None
 
 
 def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
@@ -169,6 +170,7 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
         in_query=config.in_query,
         reply=reply,
         reads_query=config.reads_query,
+        retry_window=kind.retry_window if config.retry_window is None else config.retry_window,
     )
 
 

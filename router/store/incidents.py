@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 
 from router.domain import incident as incidents
-from router.domain import timeline, timing
+from router.domain import inhibition, timeline, timing
 from router.store import client, codec, confirming, keys, known, listing, scripts
 
 Call = tuple[list[str], list[Any]]
@@ -130,8 +130,11 @@ class Incidents:
         return [event for _, fields in entries for event in codec.unpack_events(fields[b"e"])]
 
     async def names(self) -> list[str]:
-        """The keys of all incidents there are, in order: those that are open and those that were lately."""
-        return await listing.names(self._scripts, keys.incidents)
+        """The keys of all incidents there are, in order: those that are open and those that were lately.
+
+        What stands for an inhibition key isn't an incident.
+        """
+        return [name for name in await listing.names(self._scripts, keys.incidents) if not inhibition.is_key(name)]
 
     async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
         """Which incident holds each alert, for those alerts that have been seen lately.
@@ -140,6 +143,19 @@ class Incidents:
         one, unless it is empty. Of two workers that ask at once, one finds what the other has set.
         """
         return await self._homes(decided, 0)
+
+    async def find_homes(self, alerts: Iterable[str]) -> dict[str, str]:
+        """Return which incident holds each of these alerts, by identity; nothing is written."""
+        calls: list[Call] = []
+        for number, names in keys.by_shard(dict.fromkeys(alerts)).items():
+            pairs = codec.pack_arguments([text for name in names for text in (name, "")])
+            calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, 0, pairs]))
+        found: dict[str, str] = {}
+        async with client.failures():
+            for answer in await self._scripts.run_all("homes", calls) if calls else ():
+                texts = [text.decode() for text in answer]
+                found.update(zip(texts[::2], texts[1::2], strict=True))
+        return found
 
     async def settle(self, homes: Mapping[str, str]) -> None:
         """Give alerts another home than they had: the few that fire anew under changed rules."""

@@ -1,13 +1,13 @@
 """What a sender is told of a delivery that was taken: which incident and which rule each of its alerts went to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from router.domain import delivery as deliveries
 from router.sources import base
-from router.web import problems
+from router.web import ports, problems
 
 STATUS = 202
 _START = "http.response.start"
@@ -15,10 +15,11 @@ _CONTENT_TYPE = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
-class _Routed(msgspec.Struct, gc=False):
+class _Routed(msgspec.Struct, omit_defaults=True, gc=False):
     fingerprint: str
     incident_key: str
     rule: str
+    muted_by: str = ""
 
 
 class _Ignored(msgspec.Struct, gc=False):
@@ -37,22 +38,30 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 async def accepted(
-    send: problems.Send, delivery: deliveries.Delivery, parsed: base.Parsed, *, explain: bool = False, kept: str = ""
+    send: problems.Send,
+    delivery: deliveries.Delivery,
+    parsed: base.Parsed,
+    *,
+    explain: bool = False,
+    kept: str = "",
+    placements: Sequence[ports.Placement] = (),
 ) -> None:
     """Answer 202 with what was decided; ``explain`` adds severities, targets and the place of the rule.
 
-    ``kept`` is what the alerts that could not be read are called in the quarantine.
+    ``kept`` is what the alerts that could not be read are called in the quarantine. ``placements`` say of each alert
+    which incident holds it and what mutes it; without them, the answer has what the rules decided.
     """
     told = _rejected(parsed, kept)
+    places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
     if explain:
-        body = _encode(_explained(delivery, parsed) | told)
+        body = _encode(_explained(delivery, parsed, places) | told)
     else:
         responses = delivery.responses
         rows = [
-            _Routed(row.alert.fingerprint, row.incident_key, responses[row.response].rule)
+            _Routed(row.alert.fingerprint, _key(row, place), responses[row.response].rule, _muted_by(place))
             if row.response >= 0
             else _Ignored(row.alert.fingerprint, row.ignored)
-            for row in delivery.rows
+            for row, place in zip(delivery.rows, places, strict=True)
         ]
         body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **told))
     await _send(send, body)
@@ -89,11 +98,21 @@ def _rejected(parsed: base.Parsed, kept: str) -> dict[str, str]:
     return {} if rejected is None else {"quarantined": kept, "where": rejected.where, "problem": rejected.problem}
 
 
-def _explained(delivery: deliveries.Delivery, parsed: base.Parsed) -> dict[str, Any]:
+def _key(row: deliveries.Row, place: ports.Placement | None) -> str:
+    return row.incident_key if place is None else place.incident_key
+
+
+def _muted_by(place: ports.Placement | None) -> str:
+    return place.mute.by if place is not None and place.mute is not None else ""
+
+
+def _explained(
+    delivery: deliveries.Delivery, parsed: base.Parsed, places: Sequence[ports.Placement | None]
+) -> dict[str, Any]:
     return {
         "delivery": delivery.id,
         "source": delivery.source,
-        "alerts": [_explained_row(delivery, row) for row in delivery.rows],
+        "alerts": [_explained_row(delivery, row, place) for row, place in zip(delivery.rows, places, strict=True)],
         "truncated": parsed.truncated,
         "about": parsed.about,
         "notices": _notices(parsed),
@@ -104,7 +123,7 @@ def _notices(parsed: base.Parsed) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.structs.asdict(notice) for notice in parsed.notices)
 
 
-def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row) -> dict[str, Any]:
+def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row, place: ports.Placement | None) -> dict[str, Any]:
     alert = row.alert
     told = {"fingerprint": alert.fingerprint, "status": alert.status, "title": alert.title}
     if row.response < 0:
@@ -112,7 +131,9 @@ def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row) -> dict[s
     response = delivery.responses[row.response]
     return {
         **told,
-        "incident_key": row.incident_key,
+        "incident_key": _key(row, place),
+        "decided_incident_key": row.incident_key,
+        "muted_by": _muted_by(place),
         "rule": response.rule,
         "place": response.place,
         "rules_version": response.version,

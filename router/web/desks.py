@@ -28,12 +28,14 @@ class Desk:
         "counts",
         "events",
         "name",
+        "retry_window",
         "topics",
         "unparsable_status",
     )
 
     def __init__(self, endpoint: registry.Endpoint, known: senders.Senders) -> None:
         self.name = endpoint.name
+        self.retry_window = endpoint.retry_window
         self.unparsable_status = endpoint.kind.unparsable_status
         self.answer = endpoint.kind.answer
         self.counts = counts.Counts(endpoint.name)

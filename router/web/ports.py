@@ -1,11 +1,12 @@
 """What the door needs of the store and of the rules; assembly plugs the real ones in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import delivery as deliveries
+from router.domain import silence
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]  # At a time, microseconds since the Unix epoch.
 Clock = Callable[[], int]  # Microseconds since the Unix epoch.
@@ -16,6 +17,28 @@ class Inbox(Protocol):
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
         """Return once the delivery cannot be lost any more; ``store.errors.Unavailable`` where it was not taken."""
+        ...
+
+
+class Placement(Protocol):
+    """Where an alert is: the key of its incident, and what mutes it."""
+
+    @property
+    def incident_key(self) -> str:
+        """The incident that holds the alert, or will; empty if none does."""
+        ...
+
+    @property
+    def mute(self) -> silence.Mute | None:
+        """What mutes the alert now; None if nothing does."""
+        ...
+
+
+class Placements(Protocol):
+    """Finds out which incidents really hold the alerts of a delivery."""
+
+    async def find(self, routed: Sequence[decisions.Routed], now: int, /) -> Sequence[Placement]:
+        """Return the placement of each alert; ``store.errors.Unavailable``."""
         ...
 
 

@@ -5,7 +5,7 @@ It speaks ASGI without a framework in between: this is where every alert passes,
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib import parse
 
@@ -29,6 +29,7 @@ _log = log.get("web")
 _UNAVAILABLE = 503
 _LARGE_BYTES = 256 * 1024  # Larger bodies are parsed in a thread, so that others, and probes, are answered meanwhile.
 _UNREADABLE = frozenset({"too-large", "encoding"})  # Problems of a body that its sender can't solve by repeating it.
+PLACEMENT_SECONDS = 0.5  # The answer doesn't wait longer for what it may leave out.
 
 Scope = Mapping[str, Any]
 Headers = Mapping[bytes, bytes]
@@ -51,7 +52,7 @@ class Door:
     ``decide`` may be replaced at any time, for example by reloaded rules, and with it ``labels_named``, the labels that
     rules name: each delivery is decided as a whole by what they were when the delivery was read. ``clock`` gives
     microseconds since the epoch. ``seen`` remembers what senders call their deliveries; without it, one that is sent
-    again is folded in again, which changes nothing.
+    again is folded in again, which changes nothing. ``placements`` find the incidents that really hold the alerts.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Door:
         clock: ports.Clock,
         randomness: identity.Randomness,
         seen: ports.Seen | None = None,
+        placements: ports.Placements | None = None,
         limits: bounds.Bounds | None = None,
         known: senders.Senders | None = None,
         traces: tracing.Traces = tracing.OFF,
@@ -84,6 +86,7 @@ class Door:
         self._clock = clock
         self._randomness = randomness
         self._seen = seen
+        self._placements = placements
         self._limits = limits or bounds.Bounds()
         self._traces = traces
         self._in_flight = 0
@@ -220,7 +223,15 @@ class Door:
                 500, "internal", f"the router failed on this delivery and kept it as {kept}", quarantined=kept
             ) from error
         named = identity.new_delivery_id(one.now, self._randomness)
-        delivery = deliveries.pack(named, desk.name, one.now, routed, trace=span.traceparent, notices=parsed.notices)
+        delivery = deliveries.pack(
+            named,
+            desk.name,
+            one.now,
+            routed,
+            trace=span.traceparent,
+            notices=parsed.notices,
+            retry_window=desk.retry_window,
+        )
         span.tell(delivery=named, alerts=len(routed))
         if routed:
             await self._inbox.accept(delivery, one.body)
@@ -236,9 +247,20 @@ class Door:
             await self._seen.remember(desk.name, one.called, delivery.id)
         self._tell(one, delivery, tracing.trace_id(delivery.trace))
         if desk.answer is None or one.explain:
-            await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept)
+            placements = await self._find(delivery)
+            await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept, placements=placements)
         else:
             await answers.as_the_kind_has_it(send, desk.answer(parsed, delivery.id))
+
+    async def _find(self, delivery: deliveries.Delivery) -> Sequence[ports.Placement]:
+        """Find out which incidents hold the alerts; nothing if that takes too long: the delivery is accepted anyway."""
+        if self._placements is None or not delivery.rows:
+            return ()
+        try:
+            async with asyncio.timeout(PLACEMENT_SECONDS):
+                return await self._placements.find(deliveries.routed(delivery), delivery.received_at)
+        except (TimeoutError, errors.StoreError):
+            return ()
 
     def _tell(self, one: _Request, delivery: deliveries.Delivery, trace: str) -> None:
         ignored = sum(row.response < 0 for row in delivery.rows)

@@ -203,7 +203,8 @@ class Polls:
         if len(read) < len(told):
             # What is wrong with it may quote it, and that belongs into no log.
             self._log.warning("polled_alerts_unreadable", source=one.source, alerts=len(told) - len(read))
-        return read
+        # An answer speaks for whichever instance sent the webhooks, and isn't another one.
+        return [msgspec.structs.replace(alert, origin="") for alert in read]
 
     async def _hand_in(self, one: Asked, told: Told, routed: list[Routed], now: int) -> None:
         if routed:

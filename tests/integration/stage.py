@@ -138,7 +138,7 @@ class Stage:
         await self.inbox.accept(packed, b"{}")
 
     async def deliver_decided(self, one: alert.Alert, decided: decision.Decision) -> None:
-        await self.inbox.accept(delivery.pack("d1", "am", 0, [(one, decided)]), b"{}")
+        await self.inbox.accept(delivery.pack("d1", "am", self.redis_time(), [(one, decided)]), b"{}")
 
     async def fold(self) -> None:
         await self.reader.prepare()

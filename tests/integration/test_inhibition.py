@@ -1,10 +1,13 @@
 """While one incident fires others are not heard of; when it ends, what still fires is."""
 
+import msgspec
 import pytest
 
-from router.domain import alert, silence
+from router.domain import alert, decision, severity, silence
 from router.rehearsal import world
 from router.rules import load
+from router.store import silences
+from router.worker import triage
 from tests.integration import stage
 
 RULES = [
@@ -134,3 +137,107 @@ def test_rehearsals_play_it_too(rules):
     played.arrive([of("RegionLost", "resolved", region="eu")])
     played.move_to(1_000_000 + silence.RECHECK)
     assert played.incidents[DOWN].status == "open"
+
+
+def supports(_: alert.Alert, *keys: str) -> decision.Decision:
+    """A decision of an alert that supports inhibition keys, and is ignored otherwise."""
+    return decision.Decision(ignored="it only inhibits", inhibits=keys)
+
+
+def target(_: alert.Alert, *keys: str) -> decision.Decision:
+    return decision.Decision("shop", severity.Severity.MAJOR, stage.rule(), while_open=keys)
+
+
+EU = 'inhibit:region{labels.region="eu"}'
+
+
+def test_alert_that_only_inhibits_mutes_others_until_it_resolves(with_redis):
+    """The alert that inhibits is ignored by every rule, and so has no incident of its own."""
+
+    async def play(on):
+        lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
+        await on.deliver_decided(lost, supports(lost, EU))
+        await on.turn()
+        await on.deliver_decided(down, target(down, EU))
+        await on.turn()
+        (muted,) = (await on.incident("shop")).muted.values()
+        assert (muted.kind, muted.by) == ("inhibition", 'inhibition rule region{labels.region="eu"}')
+        assert await on.incidents.names() == ["shop"], "what stands for a key isn't listed"
+        over = of("RegionLost", "resolved", region="eu")
+        await on.deliver_decided(over, supports(over, EU))
+        await on.turn()
+        assert await triage.firing_now(on.incidents, {EU}) == set()
+
+    stage.playing(with_redis, play)
+
+
+def test_alert_supports_a_key_and_fires_in_its_own_incident(with_redis):
+    async def play(on):
+        lost = of("RegionLost", region="eu")
+        decided = decision.Decision("region", severity.Severity.MAJOR, stage.rule(), inhibits=(EU, "inhibit:other"))
+        await on.deliver_decided(lost, decided)
+        await on.turn()
+        assert (await on.incident("region")).firing == [lost.identity]
+        assert await triage.firing_now(on.incidents, {EU, "inhibit:other"}) == {EU, "inhibit:other"}
+        over = of("RegionLost", "resolved", region="eu")
+        await on.deliver_decided(over, decided)
+        await on.turn()
+        assert (await on.incident("region")).status == "closed"
+        assert await triage.firing_now(on.incidents, {EU, "inhibit:other"}) == set()
+
+    stage.playing(with_redis, play)
+
+
+def test_silenced_alert_still_inhibits(with_redis):
+    async def play(on):
+        lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
+        now = await on.redis_now()
+        await silences.Silences(on.connection).write(
+            silence.Silence("s", (silence.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
+        )
+        await on.mutes.refresh()
+        decided = decision.Decision("region", severity.Severity.MAJOR, stage.rule(), inhibits=(EU,))
+        await on.deliver_decided(lost, decided)
+        await on.deliver_decided(down, target(down, EU))
+        await on.turn()
+        assert (await on.incident("region")).generation == 0
+        assert [one.kind for one in (await on.incident("shop")).muted.values()] == ["inhibition"]
+
+    stage.playing(with_redis, play)
+
+
+def test_cause_that_begins_within_the_hold_mutes(with_redis):
+    async def play(on):
+        lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
+        held = msgspec.structs.replace(stage.rule(), timing=decision.Timing(hold=300_000))
+        decided = decision.Decision("shop", severity.Severity.MAJOR, held, while_open=(EU,))
+        await on.deliver_decided(down, decided)
+        await on.deliver_decided(lost, supports(lost, EU))
+        await on.turn()
+        await on.until_awaited(lambda: _is_muted(on))
+        assert (await on.incident("shop")).generation == 0
+
+    async def _is_muted(on) -> bool:
+        return bool((await on.incident("shop")).muted)
+
+    stage.playing(with_redis, play)
+
+
+def test_time_window_mutes_until_its_end(with_redis):
+    async def play(on):
+        down = of("ShopDown", region="eu")
+        now = await on.redis_now()
+        window = (now - 1_000_000, now + 400_000, "night")
+        decided = decision.Decision("shop", severity.Severity.MAJOR, stage.rule(), mute_windows=(window,))
+        await on.deliver_decided(down, decided)
+        await on.turn()
+        (muted,) = (await on.incident("shop")).muted.values()
+        assert (muted.kind, muted.by, muted.until) == ("window", "time window night", window[1])
+
+        async def is_open() -> bool:
+            return (await on.incident("shop")).status == "open"
+
+        await on.until_awaited(is_open)
+        assert (await on.incident("shop")).opened_at >= window[1]
+
+    stage.playing(with_redis, play)

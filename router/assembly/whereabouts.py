@@ -1,0 +1,54 @@
+"""What has become of a delivery's alerts: which incident holds each now, what mutes it, whether it came too late."""
+
+from typing import NamedTuple
+
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import delivery as deliveries
+from router.store import incidents as incident_store
+from router.worker import placements
+
+
+class Whereabouts(NamedTuple):
+    """One alert of a delivery now.
+
+    ``incident_key`` is the incident that holds it, ``muted_by`` what mutes it (empty: nothing). ``is_late``: the worker
+    ignored the message as a late delivery.
+    """
+
+    incident_key: str
+    muted_by: str
+    is_late: bool
+
+
+async def find(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", delivery: deliveries.Delivery
+) -> list[Whereabouts]:
+    """Return where each alert of a delivery is now, in order; ``store.errors.Unavailable``."""
+    store = incident_store.Incidents(connection)
+    muting = parts.muting(settings, connection)
+    await muting.refresh()
+    found = await placements.Placements(store, muting).find(deliveries.routed(delivery), parts.clock())
+    keys = {one.incident_key for one in found if one.incident_key}
+    held = await store.read(keys)
+    late: dict[str, set[str]] = {}
+    for key in keys:
+        for event in await store.timeline(key):
+            if event.what == "ignored" and delivery.id in event.detail.get("deliveries", ()):
+                late.setdefault(key, set()).update(event.detail.get("alerts", ()))
+    return [
+        Whereabouts(
+            one.incident_key,
+            _muted_by(one, held, row.alert.identity),
+            row.alert.identity in late.get(one.incident_key, ()),
+        )
+        for one, row in zip(found, delivery.rows, strict=True)
+    ]
+
+
+def _muted_by(one: placements.Placement, held: dict[str, incident_store.Held], identity: str) -> str:
+    if one.incident_key in held and identity in (muted := held[one.incident_key].incident.muted):
+        return muted[identity].by
+    return one.mute.by if one.mute is not None else ""

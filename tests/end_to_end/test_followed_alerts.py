@@ -1,0 +1,174 @@
+"""An incident follows its alerts, and the answer to a delivery names the incident that really holds each of them."""
+
+import datetime as dt
+import itertools
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from tests.end_to_end import harness
+
+RULES = """
+rules:
+  - name: critical-pages
+    when: {source: pumps, severity: CRITICAL}
+    severity: critical
+    group_by: [labels.host, labels.service]
+    open: [{at: on-call, name: "{{ alert.title }}"}]
+  - name: warning-tickets
+    when: {source: pumps, severity: WARNING}
+    severity: minor
+    group_by: [labels.host, labels.service]
+    open: [{at: devhelm, title: "{{ alert.title }}"}]
+  - name: region-lost
+    when: {labels.alertname: RegionLost}
+    group_by: [labels.region]
+    open: []
+  - name: shop-down
+    when: {labels.alertname: ShopDown}
+    group_by: [labels.region]
+    inhibited_by: [region-lost]
+    open: [{at: on-call, name: "{{ alert.title }}"}]
+  - name: rest
+    when: {}
+    group_by: [labels.alertname]
+    open: [{at: on-call, name: "{{ alert.title }}"}]
+"""
+SOURCES = """
+sources:
+  pumps: {kind: nagios, bearer: [{env: WEBHOOK_TOKEN}]}
+  impatient: {kind: alertmanager, bearer: [{env: WEBHOOK_TOKEN}], retry_window: 0s}
+"""
+
+
+@pytest.fixture(scope="module")
+def vendors():
+    with harness.vendors() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def router(vendors, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("router")
+    file = harness.configure(folder, vendors, rules=RULES)
+    file.write_text(file.read_text().replace("sources:\n", SOURCES))
+    with harness.router(folder, file) as found:
+        yield found
+
+
+def nagios(router, state: str, service: str) -> dict:
+    fields = {
+        "notification_type": "PROBLEM" if state != "OK" else "RECOVERY",
+        "host_name": "p1",
+        "service_desc": service,
+        "service_state": state,
+    }
+    request = urllib.request.Request(
+        f"{router.url}/v1/webhooks/pumps",
+        urllib.parse.urlencode(fields).encode(),
+        {"content-type": "application/x-www-form-urlencoded", "authorization": f"Bearer {harness.TOKEN}"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return harness.json.load(answer)["alerts"][0]
+
+
+def alertmanager(router, status: str, starts_at: str, *, url: str = "https://am", to: str = "impatient", **labels):
+    alert = {"status": status, "labels": labels, "annotations": {}, "startsAt": starts_at, "fingerprint": ""}
+    if status == "resolved":
+        alert["endsAt"] = iso(0)
+    body = {"version": "4", "groupKey": "g", "status": status, "receiver": "r", "externalURL": url, "alerts": [alert]}
+    code, answer = harness.ask(f"{router.url}/v1/webhooks/{to}", body, harness.TOKEN)
+    assert code == 202
+    return answer["alerts"][0]
+
+
+def iso(seconds: float) -> str:
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat()
+
+
+def names(vendors) -> list[str]:
+    return [one["name"] for one in vendors.state()["incident-io"]["incidents"]]
+
+
+def state_of(vendors, name: str) -> str:
+    (one,) = (one for one in vendors.state()["incident-io"]["incidents"] if one["name"] == name)
+    return "resolved" if one["incident_status"]["category"] == "closed" else "open"
+
+
+def test_escalation_opens_the_pager_and_keeps_the_incident(router, vendors):
+    warned = nagios(router, "WARNING", "disk")
+    assert warned["rule"] == "warning-tickets"
+    harness.eventually("the ticket is opened", lambda: vendors.calls("POST", "/incidents", "devhelm"))
+    critical = nagios(router, "CRITICAL", "disk")
+    assert critical["rule"] == "critical-pages"
+    assert critical["incident_key"] == warned["incident_key"]
+    harness.eventually("the pager is called", lambda: len(names(vendors)) == 1)
+    assert nagios(router, "OK", "disk")["incident_key"] == warned["incident_key"]
+    harness.eventually("both are resolved", lambda: state_of(vendors, names(vendors)[0]) == "resolved")
+
+
+def test_same_start_fires_again_after_the_retry_window(router, vendors):
+    started = iso(-600)
+    alertmanager(router, "firing", started, alertname="SameStart")
+    harness.eventually("it opens", lambda: names(vendors).count("SameStart") == 1)
+    alertmanager(router, "resolved", started, alertname="SameStart")
+    harness.eventually("it is resolved", lambda: state_of(vendors, "SameStart") == "resolved")
+    alertmanager(router, "firing", started, alertname="SameStart")
+    harness.eventually("it opens again", lambda: names(vendors).count("SameStart") == 2)
+
+
+def test_late_message_is_shown_where_it_was_ignored(router, vendors):
+    started = iso(-600)
+    send = {"to": "alertmanager", "alertname": "Late"}
+    alertmanager(router, "firing", started, **send)
+    harness.eventually("it opens", lambda: "Late" in names(vendors))
+    alertmanager(router, "resolved", started, **send)
+    harness.eventually("it is resolved", lambda: state_of(vendors, "Late") == "resolved")
+    key = alertmanager(router, "firing", started, **send)["incident_key"]
+    shown = harness.eventually(
+        "the timeline tells of it",
+        lambda: "Ignored 1 late message" in (told := router.command("incidents", "show", key).stdout) and told,
+    )
+    assert "newer ones were received before" in " ".join(shown.split())
+    assert names(vendors).count("Late") == 1
+    metrics = harness.ask(f"{router.url}/metrics")[1]
+    assert 'incident_router_late_alerts_total{source="alertmanager"} 1.0' in metrics
+
+
+def test_one_of_two_clusters_may_resolve_its_own(router, vendors):
+    a, b = iso(-600), iso(-300)
+    labels = {"to": "alertmanager", "alertname": "TwoClusters"}
+    alertmanager(router, "firing", a, url="https://am-a", **labels)
+    alertmanager(router, "firing", b, url="https://am-b", **labels)
+    alertmanager(router, "resolved", b, url="https://am-b", **labels)
+    harness.eventually("it opens", lambda: "TwoClusters" in names(vendors))
+    alertmanager(router, "resolved", iso(-1), url="https://am-a", to="alertmanager", alertname="Marker")
+    assert state_of(vendors, "TwoClusters") == "open"
+    alertmanager(router, "resolved", a, url="https://am-a", **labels)
+    harness.eventually("it is resolved", lambda: state_of(vendors, "TwoClusters") == "resolved")
+
+
+def test_answer_names_what_mutes_an_alert(router, vendors):
+    added = router.command("silences", "add", "alertname=~Silenced.*", "--for", "1h", "--comment", "works")
+    assert added.returncode == 0, added.stderr
+    numbers = itertools.count()
+    muted_by = harness.eventually(
+        "the web knows the silence",
+        lambda: alertmanager(router, "firing", iso(-1), alertname=f"Silenced{next(numbers)}").get("muted_by"),
+    )
+    assert muted_by.startswith("silence ")
+    assert "works" in muted_by
+
+
+def test_answer_names_the_incident_that_inhibits(router, vendors):
+    alertmanager(router, "firing", iso(-1), alertname="RegionLost", region="eu")
+    muted_by = harness.eventually(
+        "the cause fires",
+        lambda: alertmanager(router, "firing", iso(-1), alertname="ShopDown", region="eu").get("muted_by"),
+    )
+    assert muted_by == 'incident region-lost{labels.region="eu"}'
+    listed = router.command("incidents", "list", "--muted")
+    assert listed.returncode == 0, listed.stderr
+    assert "shop-down" in listed.stdout
+    assert "region-lost" in listed.stdout
