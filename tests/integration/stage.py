@@ -132,9 +132,10 @@ class Stage:
         key: str = "down",
         level: severity.Severity = severity.Severity.MAJOR,
         response: decision.Response | None = None,
+        received_at: int = 0,
     ) -> None:
         decided = decision.Decision(key, level, response or rule())
-        packed = delivery.pack("d1", "am", 0, [(one, decided) for one in alerts])
+        packed = delivery.pack("d1", "am", received_at, [(one, decided) for one in alerts])
         await self.inbox.accept(packed, b"{}")
 
     async def deliver_decided(self, one: alert.Alert, decided: decision.Decision) -> None:

@@ -117,7 +117,7 @@ def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_e
 def test_an_alert_that_moved_to_another_incident_ends_there(playing):
     async def play(scene):
         await scene.webhook(stage.resolved(starts_at=alerting.BEGAN - stage.HOUR))
-        await scene.on.deliver(stage.firing(starts_at=alerting.BEGAN), key="other")
+        await scene.on.deliver(stage.firing(starts_at=alerting.BEGAN), key="other", received_at=scene.now)
         await scene.on.turn()
         await scene.poll(2)
         assert (await scene.on.incident("other")).firing == []
