@@ -1,6 +1,7 @@
 """Azure Monitor's common alert schema: what is essential is the same for every kind of alert, and is what is read.
 
-Of the context, whose shape depends on the monitoring service, only the dimensions and values of conditions are read.
+Of the context, whose shape depends on the monitoring service, the dimensions, values and links of conditions are read,
+and the user's own properties.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ _LABELS = {
     "resource_type": "resourceType",
     "resource_group": "resourceGroupName",
 }
+_LINKS = ("linkToFilteredSearchResultsUI", "linkToSearchResultsUI")
+_LINKS_V1 = ("LinkToFilteredSearchResultsUI", "LinkToSearchResults")
 _VALUES = {"metric": "metricName", "operator": "operator", "threshold": "threshold", "value": "metricValue"}
 
 
@@ -61,12 +64,23 @@ def _ended(delivery: reading.Reading, essentials: objects.Members) -> int:
 
 
 def _conditions(context: Any) -> Iterator[objects.Members]:
-    all_of = objects.optional(objects.optional(context).get("condition")).get("allOf")
+    """The conditions of a context; that of older log alerts (V1) has its dimensions and links itself."""
+    whole = objects.optional(context)
+    all_of = objects.optional(whole.get("condition")).get("allOf")
     yield from (objects.optional(item) for item in (all_of if isinstance(all_of, list) else []))
+    if any(name in whole for name in ("Dimensions", *_LINKS_V1)):
+        yield {"dimensions": whole.get("Dimensions"), **{name: whole.get(name) for name in _LINKS_V1}}
+
+
+def _properties(data: objects.Members) -> dict[str, str]:
+    """The user's own properties; the context of an alert without conditions has the event's there."""
+    context = objects.optional(data.get("alertContext"))
+    of_rule = objects.optional(context.get("properties")) if "condition" in context else {}
+    return objects.texts({**of_rule, **objects.optional(data.get("customProperties"))})
 
 
 def _labels(data: objects.Members, essentials: objects.Members, conditions: list[objects.Members]) -> dict[str, str]:
-    labels = objects.texts(objects.optional(data.get("customProperties")))
+    labels = _properties(data)
     for condition in conditions:
         dimensions = condition.get("dimensions")
         for item in dimensions if isinstance(dimensions, list) else []:
@@ -94,7 +108,7 @@ def _annotations(essentials: objects.Members, conditions: list[objects.Members])
 def _link(essentials: objects.Members, conditions: list[objects.Members]) -> str:
     found = [essentials.get("investigationLink")]
     for condition in conditions:
-        found += [condition.get("linkToFilteredSearchResultsUI"), condition.get("linkToSearchResultsUI")]
+        found += [condition.get(name) for name in (*_LINKS, *_LINKS_V1)]
     return next(filter(None, map(objects.scalar, found)), "")
 
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.domain import alert as alerts
-from router.sources import base, registry
+from router.sources import base, reading, registry
 
 DATA = Path(__file__).parent.parent / "data" / "sources"
 CASES = sorted(DATA.glob("*/*.json"))
 KINDS = sorted(registry.KINDS)
 NOW = 1_772_450_000_000_000
+TEN_YEARS = 10 * 365 * 86_400_000_000
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -125,6 +126,38 @@ def test_a_good_body_with_any_value_put_in_anywhere_is_either_alerts_or_unparsab
         node[key] = data.draw(anything)
         break
     survives(kind, json.dumps(body).encode(), case.get("settings"))
+
+
+def times_in(node: object) -> list[tuple[dict | list, str | int]]:
+    """Where a body has what reads as a time: a text or a number of a year about now."""
+    found = []
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+        if isinstance(value, dict | list):
+            found += times_in(value)
+        elif not isinstance(value, bool) and isinstance(value, str | int | float):
+            at = reading.Reading("here", NOW).moment(value, "")
+            found += [(node, key)] if abs(at - NOW) < TEN_YEARS else []
+    return found
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_no_time_that_can_t_be_read_loses_an_alert(path):
+    """The time of receipt stands in, and a notice says so."""
+    kind, case = path.parent.name, json.loads(path.read_text())
+    usual = parsed(kind, case)
+    body = json.loads(json.dumps(case["body"]))
+    for node, key in times_in(body):
+        before, node[key] = node[key], "the day before yesterday"
+        found = parsed(kind, case, json.dumps(body).encode())
+        node[key] = before
+        assert [one.identity for one in found.alerts] == [one.identity for one in usual.alerts]
+        if kind != "prometheus":  # Whose status is its end: without one, an alert fires.
+            assert [one.status for one in found.alerts] == [one.status for one in usual.alerts]
+        moved = [(one.starts_at, one.ends_at) for one in found.alerts] != [
+            (one.starts_at, one.ends_at) for one in usual.alerts
+        ]
+        codes = {notice.code for notice in found.notices} - {notice.code for notice in usual.notices}
+        assert not moved or codes == {"time_unreadable"}
 
 
 HOSTILE = {

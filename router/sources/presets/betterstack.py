@@ -48,6 +48,7 @@ PRESET = preset.Preset(
         "ends_at": "at",
         "link": "data.attributes.url",
     },
+    ignored=frozenset({"comment", "commented", "comment_added", "comment_created"}),
     no_alert=_no_incident,
     shape=_with_a_moment,
 )

@@ -16,7 +16,8 @@ _OVER = {"ALERT_RECOVERY", "ALERT_DEGRADED_RECOVERY"}
 
 def _with_a_level(body: objects.Members) -> objects.Members:
     """How bad it is stands in the type alone. A certificate that ends is another alert than a check that fails."""
-    kind, check = objects.scalar(body.get("alert_type")), objects.scalar(body.get("check_id"))
+    kind = objects.scalar(body.get("alert_type"))
+    check = objects.scalar(body.get("check_id")) or objects.scalar(body.get("check_name"))
     level = "critical" if kind in _FAILS else "" if kind in _OVER else "warning"
     return {**body, "level": level, "key": f"certificate/{check}" if check and kind == _CERTIFICATE else check}
 

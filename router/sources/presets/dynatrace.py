@@ -7,15 +7,29 @@ from typing import ClassVar, Literal
 
 from router.sources.presets import preset
 
+# Dynatrace's order: what is unavailable is worst.
+_SEVERITIES = {
+    "availability": "critical",
+    "monitoring_unavailable": "major",
+    "error": "major",
+    "performance": "minor",
+    "slowdown": "minor",
+    "resource_contention": "minor",
+    "resource": "minor",
+    "custom_alert": "minor",
+    "info": "info",
+}
+
 PRESET = preset.Preset(
     mapping={
         "title": "ProblemTitle",
         # A problem that was merged goes on under another id, with notifications of its own.
         "status": {"path": "State", "resolved": ["merged"]},
         "fingerprint": "PID || ProblemID",
-        "severity": "ProblemSeverity",
+        "severity": {"path": "ProblemSeverity", "map": _SEVERITIES},
         "labels": {
             "*": "Tags",
+            "problem_severity": "ProblemSeverity",
             "impact": "ProblemImpact",
             "entities": "NamesOfImpactedEntities || ImpactedEntityNames",
         },

@@ -10,21 +10,33 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from router.sources import alertmanager, base
+from router.sources import alertmanager, base, objects
 from router.sources.presets import preset
 
 _RECEIVER_VERSION = "1"
+
+
+def _with_a_key(body: objects.Members) -> objects.Members:
+    """Without a key each event is an alert of its own, as at incident.io: metadata alone would take others for it.
+
+    The same event, sent again, is the same alert.
+    """
+    key, title = objects.scalar(body.get("deduplication_key")), objects.scalar(body.get("title"))
+    metadata = sorted(objects.texts(objects.optional(body.get("metadata"))).items())
+    return {**body, "key": key or (objects.digest(title, metadata) if title else "")}
+
 
 PRESET = preset.Preset(
     mapping={
         "title": "title",
         "status": {"path": "status"},
-        "fingerprint": "deduplication_key",
+        "fingerprint": "key",
         "severity": "metadata.severity || metadata.priority",
         "labels": {"*": "metadata"},
         "annotations": {"description": "description"},
         "link": "source_url",
     },
+    shape=_with_a_key,
 )
 
 

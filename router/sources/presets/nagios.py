@@ -33,7 +33,8 @@ PRESET = preset.Preset(
         "title": "name",
         "status": {"path": "notification_type", "firing": ["problem", "acknowledgement"], "resolved": ["recovery"]},
         "fingerprint": "key",
-        "severity": "level",
+        # A check that can't tell, or a host behind one that is down, may be as bad as anything.
+        "severity": {"path": "level", "map": {"unknown": "major", "unreachable": "major"}},
         "labels": {
             "host": "host_name",
             "service": "service_desc",

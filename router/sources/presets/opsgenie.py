@@ -17,7 +17,8 @@ PRESET = preset.Preset(
         },
         # The alias is that of another alert once this one is closed.
         "fingerprint": "alert.alertId",
-        "severity": "alert.priority",
+        # Older integrations send the number alone.
+        "severity": {"path": "alert.priority", "map": {number: f"P{number}" for number in ("1", "2", "3", "4", "5")}},
         "labels": {
             "*": "alert.tags",
             "source": "alert.source",

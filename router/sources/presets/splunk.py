@@ -8,13 +8,23 @@ from typing import ClassVar, Literal
 from router.sources import objects
 from router.sources.presets import preset
 
+_ORIGIN = ("host", "source", "sourcetype", "index")
+
 
 def _with_a_key(body: objects.Members) -> objects.Members:
-    """The id of a search is new with each run: what it is about is the search itself, or what its row names."""
+    """The ID of a search is new with each run: what it is about is the search itself, or what its row names.
+
+    A search without a name is known by what it looks for: the columns of its result, and where that is from. The other
+    values change with each run.
+    """
     row = objects.optional(body.get("result"))
-    named = objects.scalar(row.get("alert_key"))
-    search = [objects.scalar(body.get(name)) for name in ("app", "owner", "search_name")]
-    return {**body, "key": named or ("/".join(search) if any(search) else "")}
+    app, owner, name = (objects.scalar(body.get(field)) for field in ("app", "owner", "search_name"))
+    key = objects.scalar(row.get("alert_key"))
+    if not key and name:
+        key = "/".join([app, owner, name])
+    if not key and row:
+        key = objects.digest(app, owner, sorted(row), [objects.scalar(row.get(field)) for field in _ORIGIN])
+    return {**body, "key": key or objects.scalar(body.get("sid"))}
 
 
 PRESET = preset.Preset(

@@ -11,9 +11,12 @@ from router.sources.presets import preset
 _CERTIFICATE = "3"
 
 
+_MONITOR = ("monitor_id", "monitorID", "monitor_url", "monitorURL", "monitor_name", "monitorFriendlyName")
+
+
 def _with_a_key(body: objects.Members) -> objects.Members:
     """A certificate that ends is another alert than a monitor that is down: up again does not end it."""
-    monitor = objects.scalar(body.get("monitor_id") or body.get("monitorID"))
+    monitor = next(filter(None, (objects.scalar(body.get(name)) for name in _MONITOR)), "")
     certificate = objects.scalar(body.get("alert_type") or body.get("alertType")) == _CERTIFICATE
     return {**body, "key": f"certificate/{monitor}" if certificate and monitor else monitor}
 

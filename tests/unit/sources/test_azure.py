@@ -119,3 +119,22 @@ def test_the_link_is_azure_s_own_or_that_to_the_search():
 @pytest.mark.parametrize("severity", ["Sev0", "Sev1", "Sev2", "Sev3", "Sev4"])
 def test_the_severity_is_azure_s_own_word(severity):
     assert one(severity=severity).severity == severity
+
+
+def test_properties_of_a_rule_are_labels_and_those_of_an_event_are_not():
+    rule = {"properties": {"team": "payments", "runbook": "https://wiki/x"}, **condition(metricName="m")}
+    assert one(rule, {"team": "web"}).labels == {"rule": "r", "team": "web", "runbook": "https://wiki/x"}
+    assert one({"properties": {"title": "an event"}}).labels == {"rule": "r"}
+    assert one({"properties": ["x"], **condition()}).labels == {"rule": "r"}
+
+
+def test_dimensions_and_links_of_older_log_alerts_are_read():
+    context = {
+        "Dimensions": [{"name": "Computer", "value": "vm-1"}],
+        "LinkToSearchResults": "https://portal/all",
+        "LinkToFilteredSearchResultsUI": "https://portal/filtered",
+    }
+    alert = one(context)
+    assert (alert.labels["Computer"], alert.link) == ("vm-1", "https://portal/filtered")
+    assert one({"LinkToSearchResults": "https://portal/all"}).link == "https://portal/all"
+    assert one(context, investigationLink="https://portal/i").link == "https://portal/i"

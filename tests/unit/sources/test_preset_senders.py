@@ -1,5 +1,7 @@
 """Each preset's own: what belongs together, what does not, and what its sender's words mean."""
 
+import json
+
 import pytest
 
 from router.sources import base, registry
@@ -156,3 +158,115 @@ def test_an_incident_of_devhelm_is_found_wherever_it_stands(envelope):
 def test_what_is_about_no_incident_of_devhelm_s_makes_no_alert(event):
     found = delivering.parse("devhelm", {"type": event, "data": {"id": "1", "status": "TRIGGERED", "title": "x"}})
     assert (found.alerts, found.about) == ([], {"no_alert": f"{event} is about no incident"})
+
+
+def unnamed_search(sid: str = "s1", **row) -> str:
+    """The fingerprint of a search of Splunk without a name."""
+    body = {"sid": sid, "search_name": None, "app": "search", "owner": "admin", "result": row}
+    return delivering.one("splunk", body).fingerprint
+
+
+def test_unnamed_searches_of_splunk_are_different_alerts():
+    found = [unnamed_search(host="db-1", count="8"), unnamed_search(host="web-7", error="disk")]
+    found += [unnamed_search(host="db-2", count="8"), unnamed_search(host="db-1", users="8"), unnamed_search("s9")]
+    assert len(set(found)) == len(found)
+
+
+def test_an_unnamed_search_of_splunk_is_the_same_with_each_run_and_each_reading():
+    assert unnamed_search("s1", host="db-1", count="8") == unnamed_search("s2", host="db-1", count="9")
+
+
+@pytest.mark.parametrize("kind", ["checkly", "uptimerobot"])
+def test_a_certificate_and_its_monitor_are_two_alerts_even_without_an_id(kind):
+    certificate, up = {
+        "checkly": (
+            {"alert_type": "ALERT_SSL", "check_name": "shop"},
+            {"alert_type": "ALERT_RECOVERY", "check_name": "shop"},
+        ),
+        "uptimerobot": (
+            {"alert_type": "3", "monitor_name": "shop"},
+            {"alert_type": "2", "monitor_name": "shop"},
+        ),
+    }[kind]
+    assert delivering.one(kind, certificate).fingerprint != delivering.one(kind, up).fingerprint
+
+
+def test_events_for_incident_io_without_a_key_are_not_taken_for_one_another():
+    events = [
+        {"title": "Disk full", "status": "firing", "metadata": {"host": "a"}},
+        {"title": "Disk full", "status": "firing", "metadata": {"host": "b"}},
+        {"title": "CPU busy", "status": "firing", "metadata": {"host": "a"}},
+    ]
+    assert len({delivering.one("incident-io-alerts", event).fingerprint for event in events}) == 3
+    turned = {**events[0], "metadata": {"z": "1", "host": "a"}}
+    again = {**events[0], "metadata": {"host": "a", "z": "1"}}
+    assert delivering.one("incident-io-alerts", turned).identity == delivering.one("incident-io-alerts", again).identity
+    with pytest.raises(base.Unparsable):
+        delivering.one("incident-io-alerts", {"status": "resolved"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "case", "fields", "severity"),
+    [
+        ("opsgenie", "create", {"priority": 1}, "P1"),
+        ("opsgenie", "create", {"priority": "5"}, "P5"),
+        ("opsgenie", "create", {"priority": "P3"}, "P3"),
+        ("dynatrace", "open", {"ProblemSeverity": "AVAILABILITY"}, "critical"),
+        ("dynatrace", "open", {"ProblemSeverity": "ERROR"}, "major"),
+        ("dynatrace", "open", {"ProblemSeverity": "RESOURCE_CONTENTION"}, "minor"),
+        ("dynatrace", "open", {"ProblemSeverity": "NEW_ONE"}, "NEW_ONE"),
+        ("nagios", "service-unknown", {"service_state": "UNKNOWN"}, "major"),
+        ("nagios", "host-unreachable", {"host_state": "UNREACHABLE"}, "major"),
+        ("nagios", "service-problem", {"service_state": "WARNING"}, "WARNING"),
+    ],
+)
+def test_a_severity_is_as_bad_as_its_sender_means_it(kind, case, fields, severity):
+    body = delivering.body(kind, case)
+    body = {**body, "alert": {**body["alert"], **fields}} if kind == "opsgenie" else {**body, **fields}
+    assert delivering.one(kind, body).severity == severity
+
+
+@pytest.mark.parametrize("event", ["comment", "commented", "Comment_Added"])
+def test_a_comment_at_better_stack_is_no_alert(event):
+    body = {**delivering.body("betterstack", "started"), "event": event}
+    assert delivering.parse("betterstack", body).alerts == []
+
+
+def changed(kind: str) -> tuple[dict, dict]:
+    """A body of the kind, and one that says of the same alert that it is less bad."""
+    body = delivering.firing(kind)
+    if kind == "newrelic":
+        return {**body, "priority": "CRITICAL"}, {**body, "priority": "LOW", "trigger": "PRIORITY_CHANGED"}
+    if kind == "zabbix":
+        update = {"update_action": "changed severity from High to Warning", "event_severity": "Warning"}
+        return {**body, "event_severity": "High"}, {**body, **update}
+    alert = body["alert"]
+    lower = {**alert, "priority": "P4", "oldPriority": "P1"}
+    return {**body, "alert": {**alert, "priority": "P1"}}, {"action": "UpdatePriority", "alert": lower}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("newrelic", "CRITICAL LOW"), ("zabbix", "High Warning"), ("opsgenie", "P1 P4")]
+)
+def test_a_severity_that_changes_is_told_of_the_same_alert_at_the_same_start(kind, words):
+    before, after = (delivering.one(kind, body) for body in changed(kind))
+    assert (before.identity, before.starts_at, before.status) == (after.identity, after.starts_at, after.status)
+    assert [before.severity, after.severity] == words.split()
+
+
+def test_a_preset_takes_a_zone_for_its_own_time():
+    body = {**delivering.body("zabbix", "problem"), "event_timestamp": "2026.03.02 13:00:00"}
+    alert = delivering.one("zabbix", body, mapping={"starts_at": {"zone": "Europe/Zurich"}})
+    assert alert.starts_at == 1_772_452_800_000_000
+
+
+def test_a_preset_s_mapping_may_name_headers_and_parameters_of_the_query():
+    config = registry.KINDS["zabbix"].config(
+        auth="none", mapping={"labels": {"site": {"header": "X-Site"}, "environment": {"query": "environment"}}}
+    )
+    assert config.reads_query
+    assert not registry.KINDS["zabbix"].config(auth="none").reads_query
+    body = json.dumps(delivering.body("zabbix", "problem")).encode()
+    headers = {b"x-site": b"oslo", base.QUERY: b"environment=prod"}
+    (alert,) = registry.build("here", config).source.parse(body, headers, delivering.NOW).alerts
+    assert (alert.labels["site"], alert.labels["environment"]) == ("oslo", "prod")
