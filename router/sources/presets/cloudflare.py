@@ -7,7 +7,7 @@ from router.sources.presets import preset
 
 _START, _END = "alert_state_event_start", "alert_state_event_end"
 _WORDS = ("new_status", "new_health", "incident_status", "status", "health")
-_WELL = {"healthy", "tunnel_status_type_healthy", "up", "resolved", "incident_status_resolved"}
+_WELL = {"healthy", "tunnel_status_type_healthy", "up", "resolved", "success", "incident_status_resolved"}
 # What an event is about, the narrowest first: one policy watches many of them.
 _ENTITIES = (
     "health_check_id",

@@ -33,16 +33,21 @@ def _with_one_event(body: objects.Members) -> dict[str, Any]:
 
 
 def _pipeline(found: objects.Members, project: str) -> dict[str, Any]:
-    """A branch is broken by its pipelines. A tag, and a merge request, may have the name of a branch."""
+    """A branch may have several pipelines: nightly, pushed, or a child. One that succeeds says nothing of the others.
+
+    Pipelines are told apart by their name, or else by what starts them. A tag, and a merge request, may have the name
+    of a branch.
+    """
     ref, source = objects.scalar(found.get("ref")), objects.scalar(found.get("source"))
+    name = objects.scalar(found.get("name"))
     space = "tag" if found.get("tag") is True else "merge_request" if source.startswith("merge_request") else "branch"
     state = objects.scalar(found.get("status"))
     return {
-        "key": f"{project}/pipeline/{space}/{ref}" if project and ref else "",
-        "title": f"Pipeline {_verb(state)} on {ref} of {project}" if project else "",
+        "key": f"{project}/pipeline/{space}/{ref}/{name or source}" if project and ref else "",
+        "title": f"{name or 'Pipeline'} {_verb(state)} on {ref} of {project}" if project else "",
         "at": found.get("finished_at") or found.get("created_at"),
         "link": found.get("url"),
-        "labels": {"project": project, "ref": ref, "source": source, "ref_type": space},
+        "labels": {"project": project, "ref": ref, "pipeline": name, "source": source, "ref_type": space},
         "details": {"commit": found.get("sha"), "duration_seconds": found.get("duration")},
     }
 
