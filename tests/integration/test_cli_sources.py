@@ -11,6 +11,7 @@ from typer import testing
 
 from router import cli, settings
 from router.sources import registry, samples
+from tests import sample_secrets
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
@@ -87,7 +88,7 @@ def test_the_snippet_of_a_kind_can_be_pasted_and_names_the_same_address_on_both_
     ours, theirs = halves(done.stdout)
     assert list(yaml.YAML(typ="safe").load(ours)["sources"]) == ["shop"]
     (tmp_path / "incident-router.yaml").write_text(ours)
-    loaded = settings.load(tmp_path / "incident-router.yaml", {"SHOP_SECRET": "someone:a-long-random-word"})
+    loaded = settings.load(tmp_path / "incident-router.yaml", {"SHOP_SECRET": sample_secrets.of(kind)})
     assert loaded.sources["shop"].kind == kind
     assert "https://router.example.com/v1/webhooks/shop" in theirs
 

@@ -45,8 +45,8 @@ def router(tmp_path_factory):
 def sent(router, kind: str, *more: str, to: str = "", **environment: str):
     """In this process: one of its own for each of so many kinds takes its time."""
     command = ["sources", "send", kind, "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
-    ours = sample_secrets.of(kind)
-    return testing.CliRunner().invoke(cli.app, command, env={"OURS": ours, "WRONG": "some:thing-else", **environment})
+    known = {"OURS": sample_secrets.of(kind), "WRONG": sample_secrets.wrong(kind)}
+    return testing.CliRunner().invoke(cli.app, command, env={**known, **environment})
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - UNSIGNED))
@@ -69,7 +69,7 @@ def test_without_the_right_secret_a_sample_is_refused(router, kind):
         assert (done.exit_code, done.stdout) == (1, "")
         refused = 403 if kind in UNSIGNED else 401
         assert f"{kind}: POST /v1/webhooks/{kind}: {refused}: " in done.stderr
-        assert "thing-else" not in done.stderr
+        assert sample_secrets.wrong(kind) not in done.stderr
 
 
 def test_a_bearer_token_serves_every_kind(router):
