@@ -7,6 +7,7 @@ from typing import Annotated, Any, Protocol
 import pydantic
 
 from router.domain import operation as operations
+from router.domain import texts
 from router.outbound import client
 
 NOTHING: Mapping[str, Any] = {}
@@ -23,6 +24,14 @@ def _address(text: str) -> str:
 
 Url = Annotated[str, pydantic.AfterValidator(_address)]
 """Where a vendor's API is: an http or https address, kept as it was written."""
+
+
+def _line(value: Any) -> Any:
+    return texts.title(value) if isinstance(value, str) else value
+
+
+Line = Annotated[str, pydantic.BeforeValidator(_line)]
+"""A title: one line without blanks at its ends, as vendors keep it whatever a label has brought into it."""
 
 
 class Opening(pydantic.BaseModel):

@@ -21,6 +21,8 @@ class Operation(msgspec.Struct, frozen=True):
 
     ``is_repeated`` says that the same open was sent before and its outcome isn't known: it has to be the same request.
     ``taken`` are the IDs at the vendor that belong to other publications: a search never answers with one of them.
+    ``view`` is what the vendor showed after our last operation. ``lags`` if that was so short a time ago that a read
+    may still show what was before it.
     """
 
     kind: publications.Kind
@@ -36,6 +38,8 @@ class Operation(msgspec.Struct, frozen=True):
     others: dict[str, str] = {}
     is_repeated: bool = False
     taken: frozenset[str] = frozenset()
+    view: publications.View = publications.View()
+    lags: bool = False
 
     @property
     def worsens(self) -> bool:
@@ -67,6 +71,9 @@ class Seen(msgspec.Struct, frozen=True):
     ``edited`` says what a person has changed there: then nothing was sent. ``told`` are the marks of the texts in
     its timeline. ``note`` is what people are to be told of how it was done. ``ended`` says that
     it was over only by this very call. ``omitted`` is what was cut or left out to have it done at all.
+
+    ``view`` is what it shows, if the destination keeps that. ``differs`` is what it shows otherwise than was sent.
+    ``is_stale`` if the vendor answered with what was before our last operation: then nothing else is known.
     """
 
     vendor_id: str
@@ -77,3 +84,6 @@ class Seen(msgspec.Struct, frozen=True):
     note: str = ""
     ended: bool = False
     omitted: tuple[Omission, ...] = ()
+    view: publications.View | None = None
+    differs: str = ""
+    is_stale: bool = False

@@ -54,6 +54,9 @@ class Search(msgspec.Struct, frozen=True):
 Step = Act | Recover | Look | Search | Rest
 
 CLOCK_DRIFT = 1_000_000  # Microseconds by which two workers' readings of the server's clock may differ.
+UNCONFIRMED_LOOK = 15_000_000  # Microseconds between looks until one shows what the last operation has sent.
+MISMATCH_APART = 15_000_000  # Microseconds until what the vendor shows otherwise is sent again; then twice as many.
+MOST_MISMATCHES = 5
 MISSING_LOOK = 20_000_000  # Microseconds between looks at what the vendor has answered "not found" to.
 HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked at, should nobody call it before.
 
@@ -147,7 +150,11 @@ def _frozen(desired: publications.Desired, now: int) -> Rest | None:
 
 def _watched(desired: publications.Desired, observed: publications.Publication, rest: Rest, now: int) -> Step:
     """What is open or a draft is looked at every so often: a person may have changed or ended it."""
-    every = min(MISSING_LOOK, desired.looks) if observed.missing_since else desired.looks
+    every = desired.looks
+    if observed.missing_since:
+        every = min(MISSING_LOOK, every)
+    elif observed.view.is_unconfirmed and desired.public:
+        every = min(UNCONFIRMED_LOOK, every)
     look_at = max(observed.looked_at, observed.acted_at) + every
     if now >= look_at:
         return Look()
@@ -158,7 +165,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     digest = desired.content.digest
     if observed.state == "open":
         if observed.digest == digest:
-            return Rest("in step")
+            return _as_sent(desired, observed, now)
         return _refusal(desired, observed, now) or Act("update", "what should be shown has changed")
     if desired.public and (desired.silent or desired.publish == "shadow"):
         return Rest(desired.silent or "shadow: what would be posted is only written down")
@@ -173,6 +180,19 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
         return Act("adopt", "the page may have drafted this post itself")
     why = "it fires again soon after its end" if desired.again else "the incident is open and nothing is there yet"
     return _refusal(desired, observed, now) or Act("open", why)
+
+
+def _as_sent(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+    """What was sent is what should be shown; what the vendor shows is what counts."""
+    if not observed.differs or observed.taken_over:
+        return Rest("in step")
+    if observed.mismatches >= MOST_MISMATCHES:
+        return Rest(f"the vendor does not show what was sent: {observed.differs}")
+    # The first time at once; then later and later, for it may only be slow.
+    again = observed.acted_at + MISMATCH_APART * 2 ** (observed.mismatches - 1) if observed.mismatches else 0
+    if now < again:
+        return Rest(f"the vendor shows something else: {observed.differs}", again, "time")
+    return _refusal(desired, observed, now) or Act("update", f"the vendor shows something else: {observed.differs}")
 
 
 def _towards_published(

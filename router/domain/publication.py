@@ -86,6 +86,30 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     again: str = ""
 
 
+class View(msgspec.Struct, frozen=True, array_like=True):
+    """What a vendor showed of a publication: the base that later reads are compared with.
+
+    ``fields`` are what it stored, in its own words: title, message (the first text of the timeline), impact, status,
+    components by ID. ``titles`` are the titles that it has returned to us, the newest last, and ``entries`` the IDs of
+    the updates in its timeline. ``asked`` are the statuses of components that we last sent, by ID. ``stamp`` is when
+    the vendor last changed it, in microseconds by its clock; 0 if it doesn't say. ``is_unconfirmed`` if all of this is
+    from the answers to our calls, and no read has shown it yet.
+    """
+
+    fields: dict[str, Any] = {}
+    titles: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
+    asked: dict[str, str] = {}
+    stamp: int = 0
+    is_unconfirmed: bool = False
+
+    @property
+    def digest(self) -> str:
+        """A short hash of what is shown; empty if nothing is known."""
+        packed = msgspec.msgpack.encode((self.fields, self.entries), order="sorted")
+        return hashlib.blake2b(packed, digest_size=6).hexdigest() if self.fields else ""
+
+
 class Publication(msgspec.Struct, frozen=True):
     """What is known of one episode at one destination.
 
@@ -108,6 +132,8 @@ class Publication(msgspec.Struct, frozen=True):
     ``condition`` is why the last attempt failed, at ``failed_at``, and will be repeated. An open that got no answer at
     ``unanswered_at`` may be carried out by the vendor much later: the vendor was last searched for a duplicate at
     ``searched_at``.
+    ``view`` is what the vendor showed after our last operation, or when a person's change was noticed. ``differs`` is
+    what it shows otherwise than we sent, and ``mismatches`` how many operations in a row have ended so.
     """
 
     episode: str
@@ -144,6 +170,9 @@ class Publication(msgspec.Struct, frozen=True):
     failed_at: int = 0
     unanswered_at: int = 0
     searched_at: int = 0
+    view: View = View()
+    differs: str = ""
+    mismatches: int = 0
 
     @property
     def name(self) -> str:

@@ -5,7 +5,8 @@ Failure
 │   ├── Denied       401, 403: a condition of the account, which no repeated call changes
 │   ├── Conflict     409: a condition of the object or of the moment; its state decides what it means
 │   ├── Throttled    425, 429: the vendor limits how often it is called
-│   └── Queued       the call was not made: the router's own quota, or a pause that the vendor asked for
+│   ├── Queued       the call was not made: the router's own quota, or a pause that the vendor asked for
+│   └── Stale        the vendor answered a read with what was before our last change
 ├── Unanswered   nobody knows whether it was done: find out, then try again, not before ``retry_after`` seconds
 │   └── Pending      the vendor answered, but an earlier call may still be under way: too early to tell
 └── Permanent    refused for good: a dead letter, until a person has changed something
@@ -69,6 +70,10 @@ class Throttled(Temporary):
 
 class Queued(Temporary):
     """The call was not made: the account's quota is used up, or a pause that the vendor asked for isn't over."""
+
+
+class Stale(Temporary):
+    """The vendor answered a read with what was before our last change. Nothing is sent on the ground of that."""
 
 
 class Unanswered(Failure):

@@ -269,7 +269,7 @@ class World:
         number = publication.number + 1
         begun = msgspec.structs.replace(publication, number=number)
         intent = publications.Intent(kind, number, self.now, desired.content)
-        operation = perform.operation_of(begun, intent, desired)
+        operation = perform.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
             return outcome.done(begun, operation, None, self.now)  # No page here drafts anything by itself.
         response = incident.response

@@ -120,7 +120,7 @@ class Breakers:
         A limit of one endpoint pauses that endpoint and leaves the circuit closed: other operations get through.
         """
         root = _root(problem)
-        if isinstance(root, errors.Queued | errors.Pending) or (
+        if isinstance(root, errors.Queued | errors.Pending | errors.Stale) or (
             problem is not None and self._is_counted(name, problem)
         ):
             return

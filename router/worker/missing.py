@@ -41,7 +41,10 @@ async def asked_again(
         return await call
     except errors.NotFound as problem:
         if not operation.vendor_id or operation.kind == "open":
-            raise
+            # It is about a list of names, a page, or something else that the operation needs.
+            if problem.field or attempts >= _MOST_CONTRADICTIONS:
+                raise
+            raise errors.Temporary(str(problem)) from problem
         try:
             await place.destination.observe(operation)
         except errors.NotFound:

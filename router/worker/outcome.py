@@ -46,9 +46,12 @@ def done(
             url=seen.url or publication.url,
             digest="" if operation.kind == "adopt" else operation.content.digest,
             content=operation.content,
-            told=seen.told,
+            told=seen.told or publication.told,
             taken_over="",
             ended=seen.ended,
+            view=seen.view if seen.view is not None else publication.view,
+            differs=seen.differs,
+            mismatches=publication.mismatches + 1 if seen.differs else 0,
             reopened=publication.reopened or (operation.kind == "open" and seen.vendor_id == operation.vendor_id),
         )
     if operation.kind == "adopt":
@@ -66,8 +69,17 @@ def _there(publication: publications.Publication) -> publications.Publication:
 
 def seen_as(publication: publications.Publication, seen: operations.Seen, now: int) -> publications.Publication:
     """What stands after a look at the vendor, where nothing was sent."""
+    if seen.is_stale:
+        return msgspec.structs.replace(_there(publication), looked_at=now)
+    view = seen.view if seen.view is not None else publication.view
     return msgspec.structs.replace(
-        _there(publication), state=seen.state, taken_over=seen.edited or publication.taken_over, looked_at=now
+        _there(publication),
+        state=seen.state,
+        taken_over=seen.edited or publication.taken_over,
+        looked_at=now,
+        view=view,
+        told=seen.told or publication.told,
+        differs=seen.differs,
     )
 
 

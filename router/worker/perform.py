@@ -25,6 +25,7 @@ KEY_KEPT = 900_000_000
 """Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
 OPEN_SETTLED = 300_000_000
 """Microseconds after which an open that was sent once is not under way any more."""
+LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
 
 
 class LeaseLostError(Exception):
@@ -90,7 +91,7 @@ class Performer:
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
-        operation = await session.shared(place, operation_of(publication, intent, desired))
+        operation = await session.shared(place, operation_of(publication, intent, desired, session.now()))
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
         again = repeated and not place.destination.repeatable_open
         call = calls.opened_again(place, operation) if again else calls.of(place, operation)
@@ -109,7 +110,7 @@ class Performer:
         intent: publications.Intent,
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
-        operation = await session.shared(place, operation_of(publication, intent, desired))
+        operation = await session.shared(place, operation_of(publication, intent, desired, session.now()))
         call: Awaitable[operations.Seen | None]
         if intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
@@ -137,7 +138,7 @@ class Performer:
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
-        operation = operation_of(publication, intent, desired)
+        operation = operation_of(publication, intent, desired, session.now())
         try:
             async with asyncio.timeout(self._most_seconds):
                 call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
@@ -186,7 +187,7 @@ class Performer:
         What is wanted and isn't known to be there is taken for the publication's own; everything else is ended.
         """
         intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
-        operation = operation_of(publication, intent, desired)
+        operation = operation_of(publication, intent, desired, session.now())
         if publication.state == "absent" and desired.present:
             return await self._find_late(session, place, publication, operation)
         return await self._end_duplicates(session, place, publication, operation)
@@ -372,11 +373,12 @@ def _step(publication: publications.Publication, kind: publications.Kind, conten
 
 
 def operation_of(
-    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired
+    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired, now: int
 ) -> operations.Operation:
-    """The operation that an intent of the publication amounts to.
+    """The operation that an intent of the publication amounts to at ``now``.
 
-    What a person has approved of a post that another has changed at the vendor takes the place of that change.
+    What a person has approved of a post that another has changed at the vendor takes the place of that change: the
+    change is in the view, since the person has seen it. A change after that is not.
     """
     verdict = desired.verdict
     digest = intent.content.digest if desired.present else review.RESOLUTION
@@ -390,6 +392,8 @@ def operation_of(
         opened_at=publication.opened_at,
         vendor_id=publication.vendor_id or intent.again,
         linked_id=desired.linked_id,
-        before=publication.content if publication.digest and not insists else None,
+        before=publication.content if publication.digest and not (insists and not publication.view.fields) else None,
         told=publication.told,
+        view=publication.view,
+        lags=now < publication.acted_at + LAG,
     )

@@ -67,9 +67,10 @@ def test_stray_answer_to_a_resolution_resolves_all_the_same(with_redis):
     async def play(on, at):
         at.missing = [vendor.not_found(), vendor.not_found()]
         await resolved(on)
-        assert at.states() == ["open"]
-        assert not [text for text in await texts(on) if text.startswith("Resolved")]
         await on.until(lambda: at.states() == ["resolved"])
+        assert at.kinds == ["open", "resolve", "resolve"]
+        told = [text for text in await texts(on) if "resolve at on-call" in text or text.startswith("Resolved")]
+        assert [text.partition(" at ")[0] for text in told] == ["Could not resolve", "Resolved"]
         assert (await publication(on)).dead == ""
 
     playing(with_redis, play)

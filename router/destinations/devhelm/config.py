@@ -49,7 +49,9 @@ class IncidentOpening(base.Opening):
     without it they leave the status alone. ``notify`` tells subscribers of updates.
     """
 
-    title: Text = pydantic.Field(description="the incident's title; the router's reference is added at its end")
+    title: base.Line = pydantic.Field(
+        min_length=1, description="the incident's title; the router's reference is added in front of it"
+    )
     body: str | None = pydantic.Field(default=None, description="its description")
     severity: Severity | None = pydantic.Field(
         default=None, description="the vendor's severity, whatever the router's is"
@@ -91,9 +93,9 @@ class PostOpening(base.Opening):
     page's subscribers.
     """
 
-    title: str = pydantic.Field(min_length=1, max_length=500, description="the post's title")
+    title: base.Line = pydantic.Field(min_length=1, max_length=500, description="the post's title")
     message: Text = pydantic.Field(
-        description="its first text, Markdown; the router's reference is added as the last line"
+        description="its first text, Markdown; the router's reference is its last line, or the first of a long text"
     )
     status: ActiveStatus = pydantic.Field(default="INVESTIGATING", description="the first status")
     impact: Impact | None = pydantic.Field(

@@ -1,6 +1,6 @@
 """The kind ``devhelm``: the last stage of an alert that has to wake somebody, a manual incident at DevHelm.
 
-The vendor takes no idempotency keys, so every incident carries our reference in its title, to be found by.
+The vendor takes no idempotency keys, so every incident carries our reference in front of its title, to be found by.
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, ladder, opening, reducing
+from router.destinations import base, ladder, opening, reducing, references, views
 from router.destinations.devhelm import account, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operation as operations
@@ -63,9 +63,9 @@ class Incidents:
             "source": "MANUAL",
             "startedFrom": _iso(_moment(operation.opened_at) - _SKEW),
         }
-        tag = _tag(operation.reference)
         pages = account.listed(self._http, _PATH, wire.Listed[wire.Incident], query)
-        ours = [one async for page in pages for one in page if tag in (one.title or "")]
+        reference = operation.reference
+        ours = [one async for page in pages for one in page if references.is_tagged(one.title or "", reference)]
         return sorted(ours, key=lambda one: (_over(one), one.created_at))
 
     async def open(self, operation: operations.Operation) -> operations.Seen:
@@ -76,13 +76,13 @@ class Incidents:
             return again
         note = "the vendor did not open the first one again" if operation.vendor_id else ""
         body = wire.CreateIncident(
-            title=f"{wanted.title} {_tag(operation.reference)}",
+            title=references.tagged(wanted.title, operation.reference),
             severity=self._severity(wanted, operation),
             monitor_id=wanted.monitor_id,
             body=wanted.body or None,
         )
         answer = await calls.call("POST", _PATH, body)
-        seen = _seen(answer.read(wire.DetailAnswer).data.incident)
+        seen = _detailed(answer.read(wire.DetailAnswer).data, operation)
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
@@ -91,11 +91,15 @@ class Incidents:
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
             return _seen(detail.incident)
+        timeline = _timeline(detail)
+        views.check_fresh(operation, timeline, views.moment(detail.incident.updated_at))
         text = self._update_text(detail.incident, wanted, operation)
-        if all(update.body != text for update in detail.updates or ()):
-            update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
-            await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
-        return _seen(detail.incident)
+        # What was said before the newest update says nothing of now.
+        if views.is_posted(operation, timeline, text) or views.says(operation, timeline, text):
+            return _detailed(detail, operation)
+        update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
+        answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
+        return _detailed(answer.read(wire.DetailAnswer).data, operation)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -117,7 +121,11 @@ class Incidents:
 
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read the incident's state."""
-        return _seen((await self._show(operation.vendor_id)).incident)
+        detail = await self._show(operation.vendor_id)
+        stamp = views.moment(detail.incident.updated_at)
+        if not _over(detail.incident) and views.is_stale(operation, _timeline(detail), stamp):
+            return msgspec.structs.replace(_seen(detail.incident), is_stale=True)
+        return _detailed(detail, operation)
 
     async def probe(self) -> None:
         """Read the account's newest incident."""
@@ -191,11 +199,7 @@ def _path(vendor_id: str) -> str:
 
 
 def _duplicate(operation: operations.Operation) -> str:
-    return f"A duplicate of another incident with the reference {_tag(operation.reference)}."
-
-
-def _tag(reference: str) -> str:
-    return f"[{reference}]"
+    return f"A duplicate of another incident with the reference {operation.reference}."
 
 
 def _over(incident: wire.Incident) -> bool:
@@ -204,6 +208,19 @@ def _over(incident: wire.Incident) -> bool:
 
 def _seen(incident: wire.Incident) -> operations.Seen:
     return operations.Seen(incident.id, "resolved" if _over(incident) else "open", incident.shortlink or "")
+
+
+def _timeline(detail: wire.Detail) -> list[views.Entry]:
+    found = [views.Entry(one.id, one.body or "", "", views.moment(one.created_at)) for one in detail.updates or ()]
+    return views.ordered(found)
+
+
+def _detailed(detail: wire.Detail, operation: operations.Operation) -> operations.Seen:
+    """What an incident is, with what it shows: the base of later comparisons."""
+    incident, timeline = detail.incident, _timeline(detail)
+    fields = {"title": incident.title or "", "status": incident.status, "severity": incident.severity}
+    stamp = views.moment(incident.updated_at)
+    return msgspec.structs.replace(_seen(incident), view=views.view(operation, fields, timeline, stamp=stamp))
 
 
 def _moment(micros: int) -> dt.datetime:

@@ -1,11 +1,13 @@
 """Finds posts on a DevHelm page, and reads and ends them: what ``status_pages`` builds its operations from."""
 
 import datetime as dt
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import msgspec
 
+from router.destinations import references, views
 from router.destinations.devhelm import account, lately, names, wire
-from router.domain import identity
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import client, errors
@@ -35,6 +37,17 @@ class Place(msgspec.Struct, frozen=True):
     def path(self) -> str:
         """The post's path at the vendor."""
         return f"{names.PAGES}/{client.segment(self.page_id)}/incidents/{client.segment(self.post_id)}"
+
+
+class Sent(NamedTuple):
+    """What an operation has sent: the statuses of components by ID, and every text that may be ours.
+
+    ``read`` are the IDs of the updates that the post had before; None if nothing was posted.
+    """
+
+    asked: Mapping[str, str]
+    ours: Collection[str]
+    read: Collection[str] | None = None
 
 
 class Posts:
@@ -93,6 +106,21 @@ class Posts:
             update = wire.PostUpdate("RESOLVED", text, notify_subscribers=False)
             await self._http.call("POST", f"{place.path}/updates", json=update)
 
+    async def read_back(self, answer: wire.Post, operation: operations.Operation, sent: Sent) -> operations.Seen:
+        """Read a post after a change: what it shows by now is what later reads are compared with.
+
+        If it can't be read, or is read as it was before, the answer to the change stands for it.
+        """
+        answered = seen(answer, operation, sent, is_answer=True)
+        assert answered.view is not None  # noqa: S101 - ``seen`` always has one
+        after = msgspec.structs.replace(operation, view=answered.view, told=answered.told, lags=True)
+        try:
+            fresh = await self.show(Place(answer.status_page_id, answer.id))
+        except errors.Failure:  # The operation is done; a later look reads it.
+            return answered
+        is_older = is_stale(fresh, after) or (state(fresh) == "draft" and state(answer) != "draft")
+        return answered if is_older else seen(fresh, after, sent)
+
     async def aclose(self) -> None:
         """End what is under way."""
         await self._lately.aclose()
@@ -112,14 +140,9 @@ class Posts:
         return found
 
 
-def foot(reference: str) -> str:
-    """The line that a post's first text ends with."""
-    return f"Reference: {reference}"
-
-
 def is_signed(post: wire.Post, reference: str) -> bool:
-    """Whether a text in the post's timeline ends with our reference."""
-    return any(update.body.rstrip().endswith(foot(reference)) for update in post.updates or ())
+    """Whether a text in the post's timeline begins or ends with our reference."""
+    return any(references.is_signed(update.body, reference) for update in post.updates or ())
 
 
 def state(post: wire.Post) -> publications.State:
@@ -129,11 +152,59 @@ def state(post: wire.Post) -> publications.State:
     return "resolved" if post.status == "RESOLVED" else "open"
 
 
-def seen(post: wire.Post, *, edited: str = "", further: str = "") -> operations.Seen:
-    """What a post is, as operations answer: what a person has changed, and what was posted ``further``."""
-    texts = [update.body for update in post.updates or ()] + ([further] if further else [])
-    told = tuple(dict.fromkeys(identity.mark(text) for text in texts))
-    return operations.Seen(Place(post.status_page_id, post.id).vendor_id, state(post), edited=edited, told=told)
+def timeline(post: wire.Post) -> list[views.Entry]:
+    """Return the post's updates, the oldest first."""
+    found = [views.Entry(one.id, one.body, one.status, views.moment(one.created_at)) for one in post.updates or ()]
+    return views.ordered(found)
+
+
+def by_itself(post: wire.Post) -> set[str]:
+    """Return the texts that the page has posted by itself: no person has."""
+    return {update.body for update in post.updates or () if update.created_by == "SYSTEM" and update.body}
+
+
+def affected(post: wire.Post) -> dict[str, str]:
+    """Return the statuses of the components that the post names, by ID."""
+    return {one.status_page_component_id: one.component_status for one in post.affected_components or ()}
+
+
+def is_stale(post: wire.Post, operation: operations.Operation) -> bool:
+    """Whether a read shows the post as it was before our last operation."""
+    entries = timeline(post) if post.updates is not None else None
+    return views.is_stale(operation, entries, views.moment(post.updated_at))
+
+
+def seen(
+    post: wire.Post,
+    operation: operations.Operation,
+    sent: Sent | None = None,
+    *,
+    edited: str = "",
+    is_answer: bool = False,
+) -> operations.Seen:
+    """Return what a post is, as operations answer. ``is_answer`` if that is from a change, and no read has shown it."""
+    entries = timeline(post)
+    fields = {
+        "title": post.title,
+        "message": entries[0].text if entries else "",
+        "impact": post.impact,
+        "status": post.status,
+        "components": affected(post),
+    }
+    if sent is not None:
+        read = [entry.id for entry in entries] if sent.read is None else sent.read
+        entries = views.without_news(operation, entries, sent.ours, read)
+    asked = operation.view.asked if sent is None else sent.asked
+    stamp = views.moment(post.updated_at)
+    is_open = state(post) == "open" and not edited
+    return operations.Seen(
+        Place(post.status_page_id, post.id).vendor_id,
+        state(post),
+        edited=edited,
+        told=views.marks(operation, entries),
+        view=views.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
+        differs=views.mismatched(asked, affected(post), "OPERATIONAL") if is_open else "",
+    )
 
 
 def _newest_first(page: list[wire.Post]) -> bool:

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, components, directory, ladder, opening, reducing
+from router.destinations import base, components, directory, ladder, opening, reducing, references, views
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import names, posts, wire
-from router.domain import identity
 from router.domain import operation as operations
 from router.domain import severity as severities
+from router.domain import texts
 from router.outbound import client, errors
 
 # What a create may be refused for with a 404 that names no field.
@@ -42,7 +42,7 @@ class StatusPages:
         wanted = opening.of(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
         post = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
-        return posts.seen(post) if post else None
+        return posts.seen(post, operation) if post else None
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:
         """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
@@ -52,9 +52,9 @@ class StatusPages:
         for further in ours[1:]:
             await self._posts.end(further, _duplicate(operation))
         if ours:
-            return posts.seen(ours[0])
+            return self._found(ours[0], operation, wanted)
         linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
-        return posts.seen(linked) if linked else None
+        return self._found(linked, operation, wanted) if linked else None
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Throw away or resolve every other post that carries our reference, on the page that the rule names."""
@@ -85,27 +85,29 @@ class StatusPages:
             monitoring_incident_id=operation.linked_id or None,
         )
         answer = await calls.call("POST", f"{names.PAGES}/{client.segment(page_id)}/incidents", body)
-        seen = posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
+        sent = self._sent(operation, wanted, _kept(body.affected_components, calls))._replace(read=())
+        seen = await self._posts.read_back(answer.read(wire.PostAnswer).data, operation, sent)
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Bring title, impact, status and components to the content; what is published also gets its text, once."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        if edited := self._edited(post, operation, wanted):
-            return posts.seen(post, edited=edited)
+        if (edited := await self._refusal(post, operation, wanted)) is not None:
+            return edited
         if posts.state(post) == "draft":
-            await self._put(post, operation, wanted, wanted.status)
-        elif posts.state(post) == "open":
+            answer, sent = await self._put(post, operation, wanted, wanted.status)
+            return await self._posts.read_back(answer, operation, sent)
+        if posts.state(post) == "open":
             return await self._change(post, operation, wanted, self._update_text(wanted))
-        return posts.seen(post)
+        return posts.seen(post, operation)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """Publish the draft with the rule's words, unless somebody has."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        if edited := self._edited(post, operation, wanted):
-            return posts.seen(post, edited=edited)
+        if (edited := await self._refusal(post, operation, wanted)) is not None:
+            return edited
         return await self._publish(post, operation, wanted)
 
     async def resolve(self, operation: operations.Operation) -> operations.Seen:
@@ -113,16 +115,18 @@ class StatusPages:
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
         if posts.state(post) == "draft":
-            return posts.seen(post)
-        if edited := self._edited(post, operation, wanted):
-            return posts.seen(post, edited=edited)
+            return posts.seen(post, operation)
+        if (edited := await self._refusal(post, operation, wanted)) is not None:
+            return edited
         text = wanted.resolve_message or self._config.resolve_message
         if posts.state(post) == "open":
             await self._post_resolution(post, operation, wanted, text)
             post_is_ours = True
         else:
             # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
-            post_is_ours = _says(post, "RESOLVED", text)
+            post_is_ours = any(
+                entry.status == "RESOLVED" and texts.alike(entry.text, text) for entry in posts.timeline(post)
+            )
         omitted = await self._put_postmortem(post, wanted) if post_is_ours else ()
         return operations.Seen(operation.vendor_id, "resolved", omitted=omitted)
 
@@ -131,7 +135,7 @@ class StatusPages:
         place = posts.Place.of(operation.vendor_id)
         post = await self._posts.show(place)
         if posts.state(post) != "draft":
-            return posts.seen(post)
+            return posts.seen(post, operation)
         await self._http.call("POST", f"{place.path}/dismiss")
         return operations.Seen(operation.vendor_id, "dismissed")
 
@@ -143,7 +147,12 @@ class StatusPages:
         """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._posts.show(posts.Place.of(operation.vendor_id))
-        return posts.seen(post, edited=self._edited(post, operation, wanted))
+        if posts.state(post) != "resolved" and posts.is_stale(post, operation):
+            return msgspec.structs.replace(posts.seen(post, operation), view=None, is_stale=True)
+        edited = self._edited(post, operation, wanted)
+        if not edited and posts.state(post) == "open" and views.edited_components(operation, posts.affected(post)):
+            edited = "a person has changed a component"
+        return posts.seen(post, operation, edited=edited)
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """How the rule's words affect components, by the names that it gives them."""
@@ -194,7 +203,7 @@ class StatusPages:
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
     ) -> operations.Seen:
         if posts.state(post) == "resolved":
-            return posts.seen(post)
+            return posts.seen(post, operation)
         if posts.state(post) == "open":
             return await self._change(post, operation, wanted, "")
         calls = reducing.Reducing(self._http, suspects=_SUSPECTS)
@@ -207,40 +216,95 @@ class StatusPages:
             affected_components=await self._components(post.status_page_id, operation, calls.omitted) or None,
         )
         place = posts.Place(post.status_page_id, post.id)
-        answer = await calls.call("POST", f"{place.path}/publish", body)
-        seen = posts.seen(answer.read(wire.PostAnswer).data, further=_signed(wanted, operation))
+        published = (await calls.call("POST", f"{place.path}/publish", body)).read(wire.PostAnswer).data
+        if published.published_at is None:
+            raise errors.Unanswered(f"{self.name}: publishing was answered with a draft")
+        sent = self._sent(operation, wanted, _kept(body.affected_components, calls))
+        sent = sent._replace(read=[entry.id for entry in posts.timeline(post)])
+        seen = await self._posts.read_back(published, operation, sent)
         return msgspec.structs.replace(seen, omitted=tuple(calls.omitted))
 
     async def _put(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
-    ) -> None:
-        """Change what differs; nothing is called where nothing does."""
-        impact = self._impact(wanted, operation.content.severity)
+    ) -> tuple[wire.Post, posts.Sent]:
+        """Change what differs, and return the vendor's answer; nothing is called if nothing differs."""
         affected = await self._components(post.status_page_id, operation, [])
-        change = wire.PutPost(
-            title=wanted.title if wanted.title != post.title else None,
-            status=status if status != post.status else None,
-            impact=impact if impact != post.impact else None,
-            affected_components=_changed(post, affected),
-        )
-        if change != wire.PutPost():
-            await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+        change = self._difference(post, operation, wanted, status)
+        change.affected_components = _changed(post, affected)
+        sent = self._sent(operation, wanted, affected)
+        if change == wire.PutPost():
+            return post, sent
+        answer = await self._http.call("PUT", posts.Place(post.status_page_id, post.id).path, json=change)
+        return answer.read(wire.PostAnswer).data, sent
+
+    def _difference(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, status: str | None
+    ) -> wire.PutPost:
+        """What to change of title, status and impact; what the vendor made of them when we last sent it stays."""
+        last, view = operation.before, operation.view
+        before = opening.before(configs.PostOpening, self._config, operation)
+        impact = self._impact(wanted, operation.content.severity)
+        change = wire.PutPost(status=status if status != post.status else None)
+        if not texts.alike(wanted.title, post.title):
+            is_as_left = before is not None and before.title == wanted.title and post.title in view.titles[-1:]
+            change.title = None if is_as_left else wanted.title
+        if impact != post.impact:
+            sent = self._impact(before, last.severity) if before is not None and last is not None else None
+            change.impact = None if sent == impact and view.fields.get("impact") == post.impact else impact
+        return change
+
+    def _sent(
+        self,
+        operation: operations.Operation,
+        wanted: configs.PostOpening,
+        affected: list[wire.AffectedComponent] | None,
+    ) -> posts.Sent:
+        asked = {one.component_id: one.status for one in affected or ()}
+        return posts.Sent(asked, self._ours(operation, wanted))
+
+    def _ours(self, operation: operations.Operation, wanted: configs.PostOpening) -> set[str]:
+        """Every text that the router may have posted by this operation or the one before."""
+        before = opening.before(configs.PostOpening, self._config, operation)
+        known = [wanted] if before is None else [before, wanted]
+        found = {_signed(one, operation) for one in known} | {self._update_text(one) for one in known}
+        return {text for text in found if text}
+
+    def _found(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> operations.Seen:
+        """What an open that was not answered has left: nobody knows yet whether it shows what was sent."""
+        return posts.seen(post, operation, posts.Sent({}, self._ours(operation, wanted)), is_answer=True)
+
+    async def _refusal(
+        self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening
+    ) -> operations.Seen | None:
+        """What a person has changed, which stays; ``Stale`` if the post was read as it was before our last change."""
+        if posts.state(post) != "resolved" and posts.is_stale(post, operation):
+            raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
+        edited = self._edited(post, operation, wanted)
+        if not edited and operation.kind != "resolve":
+            affected = await self._components(post.status_page_id, operation, [])
+            ours = {one.component_id: one.status for one in affected}
+            if views.edited_components(operation, posts.affected(post), ours):
+                edited = "a person has changed a component"
+        return posts.seen(post, operation, edited=edited) if edited else None
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
-        """What a person has changed: it is neither as we have left it nor as we want it now."""
-        last = operation.before
+        """What a person has changed: it is neither as the vendor has returned it nor as we want it now."""
+        last, view = operation.before, operation.view
         before = opening.before(configs.PostOpening, self._config, operation)
-        if before is None or last is None or posts.state(post) == "resolved":
+        is_ended = posts.state(post) == "resolved"
+        # A draft that the page has made itself has nothing of ours yet: it is compared with how it was found.
+        if is_ended or (before is None and not view.fields):
             return ""
-        if post.title not in {before.title, wanted.title}:
+        known = [wanted] if before is None else [before, wanted]
+        if views.edited_title(operation, post.title, {one.title for one in known}):
             return "a person has changed the title"
-        impacts = {self._impact(before, last.severity), self._impact(wanted, operation.content.severity)}
+        impacts = {self._impact(wanted, operation.content.severity), view.fields.get("impact")}
+        if before is not None and last is not None:
+            impacts.add(self._impact(before, last.severity))
         if post.impact not in impacts:
             return "a person has changed the impact"
-        ours = {*operation.told, *map(identity.mark, (_signed(wanted, operation), self._update_text(wanted)))}
-        if any(one.body and identity.mark(one.body) not in ours for one in post.updates or ()):
-            return "a person has posted an update"
-        return ""
+        ours = self._ours(operation, wanted) | posts.by_itself(post)
+        return views.edited_timeline(operation, posts.timeline(post), ours)
 
     def _update_text(self, wanted: configs.PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
@@ -248,17 +312,30 @@ class StatusPages:
     async def _change(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
     ) -> operations.Seen:
-        """Change a published post, and say so, unless the timeline has it: an unanswered call may have been made."""
-        await self._put(post, operation, wanted, wanted.update_status)
+        """Change a published post, and say so, unless an earlier attempt of this operation has said it."""
+        is_worse = operation.before is not None and operation.worsens
+        answer, sent = await self._put(post, operation, wanted, wanted.update_status)
         # What the page has published by itself does not have the rule's message yet.
-        if not posts.is_signed(post, operation.reference):
+        if not self._has_message(post, operation, wanted):
             text = _signed(wanted, operation)
+        timeline = posts.timeline(post)
         status = wanted.update_status or post.status
-        if text and not _says(post, status, text):
+        is_said = views.says(operation, timeline, text, status)
+        if text and not (is_said and not is_worse) and not views.is_posted(operation, timeline, text, status):
             update = wire.PostUpdate(status, text, wanted.notify and operation.worsens)
             path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
-            await reducing.Reducing(self._http).call("POST", path, update)
-        return posts.seen(post, further=text)
+            answer = (await reducing.Reducing(self._http).call("POST", path, update)).read(wire.PostAnswer).data
+            sent = sent._replace(read=[entry.id for entry in timeline])
+        return await self._posts.read_back(answer, operation, sent)
+
+    def _has_message(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> bool:
+        """Whether the timeline has the rule's message, whatever the vendor has made of it."""
+        if posts.is_signed(post, operation.reference):
+            return True
+        ours = self._ours(operation, wanted)
+        return any(
+            texts.is_cut(entry.text, text) for entry in posts.timeline(post) for text in ours if "Reference" in text
+        )
 
     async def _post_resolution(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
@@ -290,11 +367,18 @@ class StatusPages:
 
 
 def _duplicate(operation: operations.Operation) -> str:
-    return f"A duplicate of another post.\n\n{posts.foot(operation.reference)}"
+    return references.signed("A duplicate of another post.", operation.reference)
 
 
 def _signed(wanted: configs.PostOpening, operation: operations.Operation) -> str:
-    return f"{wanted.message}\n\n{posts.foot(operation.reference)}"
+    return references.signed(wanted.message, operation.reference)
+
+
+def _kept(
+    affected: list[wire.AffectedComponent] | None, calls: reducing.Reducing
+) -> list[wire.AffectedComponent] | None:
+    """The components that were sent; none if the vendor refused them."""
+    return None if any(one.field == "affected_components" for one in calls.omitted) else affected
 
 
 def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wire.AffectedComponent] | None:
@@ -304,10 +388,6 @@ def _changed(post: wire.Post, affected: list[wire.AffectedComponent]) -> list[wi
     if changed == shown:
         return None
     return [wire.AffectedComponent(component_id, status) for component_id, status in changed.items()]
-
-
-def _says(post: wire.Post, status: str, text: str) -> bool:
-    return any((update.status, update.body) == (status, text) for update in post.updates or ())
 
 
 def _mode_problems(page: wire.Page, follows: str) -> list[str]:

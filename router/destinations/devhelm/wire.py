@@ -6,7 +6,7 @@ rest.
 
 import datetime as dt
 import re
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -99,12 +99,15 @@ class Incident(msgspec.Struct, frozen=True, rename="camel"):
     created_at: Moment
     title: str | None = None
     shortlink: str | None = None
+    updated_at: Any = None
 
 
-class IncidentUpdate(msgspec.Struct, frozen=True):
+class IncidentUpdate(msgspec.Struct, frozen=True, rename="camel"):
     """An update in an incident's timeline."""
 
     body: str | None = None
+    id: str = ""
+    created_at: Any = None
 
 
 class Detail(msgspec.Struct, frozen=True):
@@ -137,11 +140,14 @@ class PostComponent(msgspec.Struct, frozen=True, rename="camel"):
     component_status: str
 
 
-class TimelineUpdate(msgspec.Struct, frozen=True):
+class TimelineUpdate(msgspec.Struct, frozen=True, rename="camel"):
     """An update in a post's timeline."""
 
     status: str
     body: str
+    id: str = ""
+    created_at: Any = None
+    created_by: Any = None
 
 
 class Post(msgspec.Struct, frozen=True, rename="camel"):
@@ -155,6 +161,7 @@ class Post(msgspec.Struct, frozen=True, rename="camel"):
     created_at: Moment
     incident_id: str | None = None
     published_at: Moment | None = None
+    updated_at: Any = None
     postmortem_body: str | None = None
     postmortem_url: str | None = None
     affected_components: list[PostComponent] | None = None

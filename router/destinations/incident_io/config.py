@@ -80,7 +80,7 @@ class IncidentOpening(base.Opening):
     the name or id of any incident status. ``source_message_…`` exist in V1 alone and are left out under V2.
     """
 
-    name: str = pydantic.Field(min_length=1, description="the incident's name")
+    name: base.Line = pydantic.Field(min_length=1, description="the incident's name")
     summary: str = pydantic.Field(
         default="", description="its summary; the router's reference is added as the last line"
     )
@@ -167,7 +167,7 @@ class PostOpening(base.Opening):
     page's subscribers.
     """
 
-    title: str = pydantic.Field(min_length=1, max_length=200, description="the post's title")
+    title: base.Line = pydantic.Field(min_length=1, max_length=200, description="the post's title")
     message: str = pydantic.Field(min_length=1, max_length=4096, description="its first text, Markdown")
     status: PostStatus = pydantic.Field(default="investigating", description="the first status")
     components: Components = pydantic.Field(

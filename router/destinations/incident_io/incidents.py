@@ -4,17 +4,22 @@ import datetime as dt
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from router.destinations import base, directory, ladder, opening, reducing
+import msgspec
+
+from router.destinations import base, directory, ladder, opening, reducing, references, views
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
 from router.domain import severity as severities
+from router.domain import texts
 from router.outbound import client, errors
 
 # In these categories people are done with it; "learning" is what the application calls post-incident.
 _OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
 # How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=3)
+_PAUSED = "paused"
+PAUSED = "a person has paused it"
 
 
 class Incidents:
@@ -33,7 +38,7 @@ class Incidents:
         """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:
-        """Search for the incident whose summary ends with our reference, among those created since it was opened."""
+        """Search for the incident whose summary has our reference, among those created since it was opened."""
         query: dict[str, str | int] = {
             "page_size": names.PAGE_SIZE,
             "created_at[gte]": (_moment(operation.opened_at) - _SKEW).date().isoformat(),
@@ -42,8 +47,8 @@ class Incidents:
         }
         async for page in account.listed(self._http, "/v2/incidents", wire.Incidents, query):
             for incident in page.incidents:
-                if incident.summary.rstrip().endswith(operation.reference):
-                    return _seen(incident)
+                if references.is_signed(incident.summary, operation.reference):
+                    return _seen(incident, operation)
         return None
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
@@ -58,26 +63,26 @@ class Incidents:
         body = await self._create_body(operation, wanted, severity, calls.omitted)
         answer = await calls.call("POST", f"/{self._config.api}/incidents", body)
         created = answer.read(wire.CreatedAnswer).incident
-        return operations.Seen(created.id, "open", created.permalink, omitted=tuple(calls.omitted))
+        fields = {"title": created.name, "summary": created.summary}
+        view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
+        return operations.Seen(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
         wanted = opening.of(configs.IncidentOpening, self._config, operation)
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
-            return _seen(incident)
+            return _seen(incident, operation)
+        views.check_fresh(operation, None, views.moment(incident.updated_at))
         before = opening.before(configs.IncidentOpening, self._config, operation)
-        edit = wire.Edit()
-        # What is not as we have left it is somebody's own by now.
-        if incident.name != wanted.name and (before is None or incident.name == before.name):
-            edit.name = wanted.name
-        summary = _summary(wanted.summary, operation.reference)
-        if incident.summary != summary and incident.summary.endswith(operation.reference):
-            edit.summary = summary
-        edit.severity_id = await self._changed_severity(incident, operation, wanted, before)
+        edit = wire.Edit(
+            name=_changed_name(incident, operation, wanted, before),
+            summary=_changed_summary(incident, operation, wanted, before),
+            severity_id=await self._changed_severity(incident, operation, wanted, before),
+        )
         if edit == wire.Edit():
-            return _seen(incident)
-        return _seen(await self._edit(operation.vendor_id, edit))
+            return _seen(incident, operation)
+        return _seen(await self._edit(operation.vendor_id, edit), operation)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -87,9 +92,13 @@ class Incidents:
         """Move the incident to the closing status, unless people are done with it already."""
         incident = await self._show(operation.vendor_id)
         if incident.incident_status.category in _OVER:
-            return _seen(incident)
+            return _seen(incident, operation)
+        if incident.incident_status.category == _PAUSED:
+            return msgspec.structs.replace(_seen(incident, operation), edited=PAUSED)
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
+        if edited.incident_status.id != closed and edited.incident_status.category not in _OVER:
+            raise errors.Unanswered(f"{self.name}: closing was answered with the status {edited.incident_status.name}")
         return operations.Seen(edited.id, "resolved", edited.permalink)
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
@@ -98,7 +107,11 @@ class Incidents:
 
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read the incident's state."""
-        return _seen(await self._show(operation.vendor_id))
+        incident = await self._show(operation.vendor_id)
+        seen = _seen(incident, operation)
+        if views.is_stale(operation, None, views.moment(incident.updated_at)):
+            return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
+        return seen
 
     async def probe(self) -> None:
         """Read the account's severities, which every key needs anyway."""
@@ -144,7 +157,7 @@ class Incidents:
             idempotency_key=operation.key,
             visibility=wanted.visibility,
             name=wanted.name,
-            summary=_summary(wanted.summary, operation.reference),
+            summary=references.signed(wanted.summary, operation.reference),
             mode=wanted.mode,
             severity_id=severity_id,
             incident_type_id=type_id,
@@ -206,6 +219,8 @@ class Incidents:
         if incident.severity.id == severity_id:
             return None
         # Where it is as we have left it, it may fall, too.
+        if incident.severity.id == operation.view.fields.get("severity"):
+            return severity_id
         last = operation.before
         if before and last and incident.severity.id == await self._severity_id(before, last.severity, []):
             return severity_id
@@ -236,14 +251,50 @@ def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
     return [defaults[field]] if defaults.get(field) else []
 
 
-def _seen(incident: wire.Incident) -> operations.Seen:
+def _seen(incident: wire.Incident, operation: operations.Operation) -> operations.Seen:
     over = incident.incident_status.category in _OVER
-    return operations.Seen(incident.id, "resolved" if over else "open", incident.permalink)
-
-
-def _summary(text: str, reference: str) -> str:
-    return f"{text}\n\nReference: {reference}" if text else f"Reference: {reference}"
+    fields = {"title": incident.name, "summary": incident.summary, "status": incident.incident_status.name}
+    if incident.severity is not None:
+        fields["severity"] = incident.severity.id
+    view = views.view(operation, fields, (), stamp=views.moment(incident.updated_at))
+    return operations.Seen(incident.id, "resolved" if over else "open", incident.permalink, view=view)
 
 
 def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
+
+
+def _changed_name(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    wanted: configs.IncidentOpening,
+    before: configs.IncidentOpening | None,
+) -> str | None:
+    """The name to set; None if it is set already, or a person has changed it: then it stays theirs."""
+    if texts.alike(incident.name, wanted.name):
+        return None
+    if before is None:
+        return wanted.name
+    if before.name == wanted.name or views.edited_title(operation, incident.name, {before.name}):
+        return None
+    return wanted.name
+
+
+def _changed_summary(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    wanted: configs.IncidentOpening,
+    before: configs.IncidentOpening | None,
+) -> str | None:
+    """The summary to set, in the same way: it is as we left it if it is what the vendor returned or what we sent."""
+    summary = references.signed(wanted.summary, operation.reference)
+    if texts.alike(incident.summary, summary):
+        return None
+    last = references.signed(before.summary, operation.reference) if before is not None else summary
+    returned = operation.view.fields.get("summary")
+    if before is not None and before.summary == wanted.summary:
+        return None
+    is_ours = (
+        incident.summary == returned or texts.alike(incident.summary, last) or texts.is_cut(incident.summary, last)
+    )
+    return summary if is_ours or references.is_signed(incident.summary, operation.reference) else None

@@ -2,20 +2,34 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from router.destinations import base, components, directory, opening, reducing
+import msgspec
+
+from router.destinations import base, components, directory, opening, reducing, views
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
-from router.domain import identity
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain import texts
 from router.outbound import client, errors
 
 # The ladder's words are incident.io's, but for the worst.
 _WORST = {"major_outage": "full_outage"}
 # How long before the episode's opening its post is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=1)
+
+
+_WELL = "operational"
+_COMPONENT = "a person has changed a component"
+
+
+class _Sent(NamedTuple):
+    """What an operation has sent: statuses of components by ID, and title and update as the vendor has stored them."""
+
+    asked: Mapping[str, str]
+    title: str
+    entry: views.Entry | None = None
 
 
 class StatusPages:
@@ -51,8 +65,9 @@ class StatusPages:
         first = min(ours, key=lambda post: post.published_at or since, default=None)
         if first is None:
             return None
-        told = tuple(identity.mark(update.message) for update in first.updates or ())
-        return operations.Seen(first.id, _state(first), page.public_url, told=told)
+        told = views.marks(operation, _timeline(first))
+        view = msgspec.structs.replace(_view(first, operation), is_unconfirmed=True)
+        return operations.Seen(first.id, _state(first), page.public_url, told=told, view=view)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
         """End nothing: the vendor creates one post for an idempotency key."""
@@ -75,30 +90,33 @@ class StatusPages:
         answer = await calls.call("POST", "/v2/status_page_incidents", body)
         post = answer.read(wire.PostAnswer).status_page_incident
         # An answer given again under the same key may be of a post that has been resolved since.
-        told = (identity.mark(wanted.message),)
-        return operations.Seen(post.id, _state(post), page.public_url, told=told, omitted=tuple(calls.omitted))
+        if _state(post) == "resolved":
+            return operations.Seen(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
+        seen = await self._read_back(operation, post, _Sent(_asked(body.component_statuses, calls), post.name))
+        return msgspec.structs.replace(seen, url=page.public_url, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
-        """Rename the post and add an update, each only where it is not there yet: updates have no idempotency key."""
+        """Rename the post and add an update, unless an earlier attempt has: updates have no idempotency key."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
             return operations.Seen(post.id, "resolved")
+        views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
-            return operations.Seen(post.id, "open", edited=edited)
-        if post.name != wanted.title:
-            path = f"/v2/status_page_incidents/{client.segment(post.id)}"
-            await self._http.call("PUT", path, json=wire.Rename(wanted.title))
+            return _taken_over(post, operation, edited)
         calls = reducing.Reducing(self._http)
-        update = await self._update_body(post, operation, wanted, calls.omitted)
-        note = ""
-        if update is not None and not _is_there(post, update):
+        wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
+        if views.edited_components(operation, _affected(post), _asked(wanted_statuses, calls)):
+            return _taken_over(post, operation, _COMPONENT)
+        title = await self._renamed(post, operation, wanted)
+        update = self._update_body(post, operation, wanted, wanted_statuses)
+        note, entry = "", None
+        if update is not None:
             note = _of_room(len(post.updates or ()) + 1)
             if len(post.updates or ()) < wire.LAST_UPDATE:
-                await calls.call("POST", "/v2/status_page_incident_updates", update)
-        told = [one.message for one in post.updates or ()] + ([update.message] if update is not None else [])
-        marks = tuple(map(identity.mark, told))
-        return operations.Seen(post.id, "open", told=marks, note=note, omitted=tuple(calls.omitted))
+                entry = await _posted(calls, update)
+        seen = await self._read_back(operation, post, _Sent(_asked(wanted_statuses, calls), title, entry))
+        return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -108,17 +126,21 @@ class StatusPages:
         """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
+        if _state(post) == "resolved":
+            return operations.Seen(post.id, "resolved")
+        views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
-            return operations.Seen(post.id, _state(post), edited=edited)
+            return _taken_over(post, operation, edited)
         calls = reducing.Reducing(self._http)
-        if _state(post) != "resolved":
-            update = wire.CreateUpdate(
-                status_page_incident_id=post.id,
-                message=wanted.resolve_message or self._config.resolve_message,
-                notify_subscribers=wanted.notify,
-                incident_status="resolved",
-            )
-            await calls.call("POST", "/v2/status_page_incident_updates", update)
+        update = wire.CreateUpdate(
+            status_page_incident_id=post.id,
+            message=wanted.resolve_message or self._config.resolve_message,
+            notify_subscribers=wanted.notify,
+            incident_status="resolved",
+        )
+        entry = await _posted(calls, update)
+        if entry is not None and entry.status not in {"", "resolved"}:
+            raise errors.Unanswered(f"{self.name}: the resolution was answered with the status {entry.status}")
         return operations.Seen(post.id, "resolved", omitted=tuple(calls.omitted))
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
@@ -133,7 +155,14 @@ class StatusPages:
         """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
         post = await self._show(operation.vendor_id)
-        return operations.Seen(post.id, _state(post), edited=self._edited(post, operation, wanted))
+        if _state(post) == "open" and views.is_stale(operation, _timeline(post)):
+            return operations.Seen(post.id, "open", is_stale=True)
+        edited = self._edited(post, operation, wanted)
+        if not edited and _state(post) == "open" and views.edited_components(operation, _affected(post)):
+            edited = _COMPONENT
+        differs = _differs(post, operation.view.asked) if _state(post) == "open" and not edited else ""
+        seen = operations.Seen(post.id, _state(post), edited=edited, view=_view(post, operation), differs=differs)
+        return msgspec.structs.replace(seen, told=views.marks(operation, _timeline(post)))
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
         """How the rule's words affect components, by the names that it gives them."""
@@ -179,35 +208,78 @@ class StatusPages:
         before = opening.before(configs.PostOpening, self._config, operation)
         if before is None or _state(post) == "resolved":
             return ""
-        if post.name not in {before.title, wanted.title}:
+        if views.edited_title(operation, post.name, {before.title, wanted.title}):
             return "a person has changed the title"
-        ours = {*operation.told, *map(identity.mark, (wanted.message, self._update_text(wanted)))}
-        if any(one.message and identity.mark(one.message) not in ours for one in post.updates or ()):
-            return "a person has posted an update"
-        return ""
+        ours = {one.message for one in (before, wanted)} | {self._update_text(one) for one in (before, wanted)}
+        return views.edited_timeline(operation, _timeline(post), ours)
 
     def _update_text(self, wanted: configs.PostOpening) -> str:
         return self._config.update_message if wanted.update_message is None else wanted.update_message
 
-    async def _update_body(
+    async def _renamed(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+        """Rename the post if its title is to be another one; returns the title that the vendor has stored."""
+        before = opening.before(configs.PostOpening, self._config, operation)
+        is_as_left = before is not None and before.title == wanted.title and post.name in operation.view.titles[-1:]
+        if is_as_left or texts.alike(post.name, wanted.title):
+            return post.name
+        path = f"/v2/status_page_incidents/{client.segment(post.id)}"
+        answer = await self._http.call("PUT", path, json=wire.Rename(wanted.title))
+        return answer.read(wire.PostAnswer).status_page_incident.name
+
+    def _update_body(
         self,
         post: wire.Post,
         operation: operations.Operation,
         wanted: configs.PostOpening,
-        omitted: list[operations.Omission],
+        asked: list[wire.ComponentStatus],
     ) -> wire.CreateUpdate | None:
-        """The update to post; None where there is nothing to say."""
-        changed = await self._components(post.status_page_id, operation, omitted)
+        """The update to post; None if there is nothing to say, or an earlier attempt has said it."""
         message = self._update_text(wanted)
-        if not message and all(_current(post, one.component_id) == one.component_status for one in changed):
+        shown, last = _affected(post), operation.view.asked
+        is_shown = all(shown.get(one.component_id, _WELL) == one.component_status for one in asked)
+        # What the read shows may be old: what was last sent has to be the same, too.
+        changes = not is_shown or any(
+            last.get(one.component_id, one.component_status) != one.component_status for one in asked
+        )
+        if not message and not changes:
+            return None
+        timeline = _timeline(post)
+        text, status = message or wanted.message, wanted.update_status or ""
+        if is_shown and views.is_posted(operation, timeline, text, status):
+            return None
+        is_said = views.says(operation, timeline, text, status)
+        is_worse = operation.before is not None and operation.worsens
+        if is_said and not changes and not is_worse:
             return None
         return wire.CreateUpdate(
             status_page_incident_id=post.id,
             # The vendor takes no update without words; the first message still holds.
-            message=message or wanted.message,
+            message=text,
             notify_subscribers=wanted.notify and operation.worsens,
             incident_status=wanted.update_status,
-            component_statuses=changed or None,
+            component_statuses=asked or None,
+        )
+
+    async def _read_back(self, operation: operations.Operation, post: wire.Post, sent: "_Sent") -> operations.Seen:
+        """Read the post once more: what customers see by now is what counts, and what later reads are compared with."""
+        known = _timeline(post) + ([sent.entry] if sent.entry is not None else [])
+        told = views.marks(operation, known)
+        after = _view(post, operation, asked=sent.asked, entries=known, title=sent.title)
+        unconfirmed = msgspec.structs.replace(after, is_unconfirmed=True)
+        operation = msgspec.structs.replace(operation, view=unconfirmed, told=told, lags=True)
+        try:
+            fresh = await self._show(post.id)
+        except errors.Failure:  # The operation is done; a later look reads it.
+            return operations.Seen(post.id, "open", told=told, view=unconfirmed)
+        is_old_title = not texts.alike(fresh.name, sent.title) and fresh.name in operation.view.titles[:-1]
+        if is_old_title or views.is_stale(operation, _timeline(fresh)):
+            return operations.Seen(post.id, "open", told=told, view=unconfirmed)
+        return operations.Seen(
+            post.id,
+            _state(fresh),
+            told=views.marks(operation, _timeline(fresh)),
+            view=_view(fresh, operation),
+            differs=_differs(fresh, sent.asked) if _state(fresh) == "open" else "",
         )
 
     async def _show(self, vendor_id: str) -> wire.Post:
@@ -227,35 +299,74 @@ def _state(post: wire.Post) -> publications.State:
     return "resolved" if post.incident_status == "resolved" else "open"
 
 
-def _current(post: wire.Post, component_id: str) -> str:
-    """A component's status now, as far as this post has affected it."""
-    ongoing = [one for one in post.component_impacts or () if one.component_id == component_id and not one.end_at]
-    return ongoing[-1].component_status if ongoing else "operational"
+def _affected(post: wire.Post) -> dict[str, str]:
+    """The components that the post affects now, by ID; those that are not listed are operational."""
+    if post.component_impacts is not None:
+        return {one.component_id: one.component_status for one in post.component_impacts if not one.end_at}
+    # Without impacts, the updates say how they have changed.
+    found: dict[str, str] = {}
+    for update in sorted(post.updates or (), key=lambda update: views.moment(update.published_at)):
+        found |= {one.component_id: one.component_status for one in update.component_statuses or ()}
+    return found
 
 
-def _is_there(post: wire.Post, wanted: wire.CreateUpdate) -> bool:
-    """True where the timeline already has this update: the same words, status and components."""
-    return any(
-        there.message == wanted.message
-        and wanted.incident_status in {None, there.incident_status}
-        and _covers(post, there, wanted.component_statuses or [])
-        for there in post.updates or ()
-    )
-
-
-def _covers(post: wire.Post, there: wire.Update, wanted: list[wire.ComponentStatus]) -> bool:
-    said = {one.component_id: one.component_status for one in there.component_statuses or ()}
-    # An answer may list only what an update changed: for the rest, what holds now counts.
-    return all(said.get(one.component_id, _current(post, one.component_id)) == one.component_status for one in wanted)
+def _differs(post: wire.Post, asked: Mapping[str, str]) -> str:
+    return views.mismatched(asked, _affected(post), _WELL)
 
 
 def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.datetime) -> bool:
     """Whether a post reads as the one that the opening asks for, and is young enough."""
     if post.published_at is not None and post.published_at < since:
         return False
-    says = any(identity.mark(update.message) == identity.mark(wanted.message) for update in post.updates or ())
-    return says and post.name.strip() == wanted.title.strip()
+    says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
+    return says and texts.alike(post.name, wanted.title)
 
 
 def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
+
+
+def _taken_over(post: wire.Post, operation: operations.Operation, edited: str) -> operations.Seen:
+    """What a person has made of the post: nothing is sent, and later changes are compared with this."""
+    told = views.marks(operation, _timeline(post))
+    return operations.Seen(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))
+
+
+async def _posted(calls: reducing.Reducing, update: wire.CreateUpdate) -> views.Entry | None:
+    """Post an update; returns it as the vendor has stored it, None if the vendor doesn't say."""
+    answer = await calls.call("POST", "/v2/status_page_incident_updates", update)
+    stored = answer.read(wire.UpdateAnswer).status_page_incident_update
+    return _entry(stored) if stored is not None else None
+
+
+def _asked(statuses: list[wire.ComponentStatus] | None, calls: reducing.Reducing) -> dict[str, str]:
+    """The statuses that were sent, by component; none if the vendor refused them."""
+    if any(one.field == "component_statuses" for one in calls.omitted):
+        return {}
+    return {one.component_id: one.component_status for one in statuses or ()}
+
+
+def _entry(update: wire.Update) -> views.Entry:
+    return views.Entry(update.id, update.message, update.incident_status, views.moment(update.published_at))
+
+
+def _timeline(post: wire.Post) -> list[views.Entry]:
+    return views.ordered(_entry(update) for update in post.updates or ())
+
+
+def _view(
+    post: wire.Post,
+    operation: operations.Operation,
+    *,
+    asked: Mapping[str, str] | None = None,
+    entries: list[views.Entry] | None = None,
+    title: str | None = None,
+) -> publications.View:
+    timeline = _timeline(post)
+    fields = {
+        "title": post.name if title is None else title,
+        "message": timeline[0].text if timeline else "",
+        "status": post.incident_status,
+        "components": _affected(post),
+    }
+    return views.view(operation, fields, timeline if entries is None else entries, asked=asked)

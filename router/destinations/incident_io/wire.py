@@ -173,6 +173,10 @@ class Created(msgspec.Struct, frozen=True):
 
     id: str
     permalink: str = ""
+    name: str = ""
+    summary: str = ""
+    severity: Severity | None = None
+    updated_at: Any = None
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -184,13 +188,16 @@ class Incident(msgspec.Struct, frozen=True):
     summary: str = ""
     permalink: str = ""
     severity: Severity | None = None
+    updated_at: Any = None
 
 
 class Update(msgspec.Struct, frozen=True):
     """One update in a post's timeline."""
 
+    id: str = ""
     message: str = ""
     incident_status: str = ""
+    published_at: Any = None
     component_statuses: list[ComponentStatus] | None = None
 
 
@@ -275,6 +282,12 @@ class IncidentAnswer(msgspec.Struct):
     """Answer of showing or editing an incident."""
 
     incident: Incident
+
+
+class UpdateAnswer(msgspec.Struct):
+    """Answer of adding an update."""
+
+    status_page_incident_update: Update | None = None
 
 
 class PostAnswer(msgspec.Struct):

@@ -47,7 +47,8 @@ def incident_io(vendor: scripted.Vendor, draft: bool = False) -> None:
         vendor.answer("POST", f"/{version}/incidents", {"incident": {"id": "inc"}})
     shown = {"incident": {"id": "inc", "name": "Old", "summary": "x IR-", "incident_status": live}}
     vendor.answer("GET", "/v2/incidents/inc", shown)
-    vendor.answer("POST", "/v2/incidents/inc/actions/edit", shown)
+    edited = {**shown["incident"], "incident_status": status}
+    vendor.answer("POST", "/v2/incidents/inc/actions/edit", {"incident": edited})
 
 
 def incident_io_page(vendor: scripted.Vendor, draft: bool = False) -> None:
@@ -90,7 +91,8 @@ def devhelm_page(vendor: scripted.Vendor, draft: bool = False) -> None:
         ("POST", f"/{ID}/updates"),
         ("POST", f"/{ID}/publish"),
     ):
-        vendor.answer(call[0], f"{path}{call[1]}", {"data": {**post, "incidentId": LINKED}})
+        published = {"publishedAt": AT} if call[1].endswith("/publish") else {}
+        vendor.answer(call[0], f"{path}{call[1]}", {"data": {**post, "incidentId": LINKED, **published}})
     vendor.answer("POST", f"{path}/{ID}/dismiss", status=204)
     vendor.answer("POST", f"{path}/{LINKED}/updates", {"data": post})
     body = f"x\n\nReference: {scripted.operation('open', {}).reference}"

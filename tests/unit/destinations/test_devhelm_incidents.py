@@ -33,12 +33,12 @@ def account(vendor):
     return vendor
 
 
-def test_an_incident_is_created_with_our_reference_in_its_title(account, operation):
+def test_incident_is_created_with_our_reference_in_front_of_its_title(account, operation):
     wanted = operation("open", FIELDS)
     seen = account.run(KIND, lambda there: there.open(wanted))
     assert (seen.vendor_id, seen.state, seen.url) == (ID, "open", "https://dh.test/1")
     assert account.body_of(f"POST {PATH}") == {
-        "title": f"Checkout is down [{wanted.reference}]",
+        "title": f"[{wanted.reference}] Checkout is down",
         "severity": "DOWN",
         "body": "5xx above 20%",
     }
@@ -86,10 +86,16 @@ def test_subscribers_are_not_told_of_updates_unless_the_rule_says_so(account, op
     assert account.body_of(UPDATE) == {"notifySubscribers": False, "body": "Severity is now critical."}
 
 
-def test_an_update_that_is_there_already_is_not_posted_twice(account, operation):
-    account.answer(*SHOW, detail(updates=["Severity is now critical.", "A person's words."]))
+def test_update_of_an_earlier_attempt_is_not_posted_twice(account, operation):
+    account.answer(*SHOW, detail(updates=["Severity is now critical."]))
     account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
     assert account.changes == []
+
+
+def test_same_words_before_the_newest_update_say_nothing_of_now(account, operation):
+    account.answer(*SHOW, detail(updates=["Severity is now critical.", "Severity is now minor."]))
+    account.run(KIND, lambda there: there.update(operation("update", FIELDS, vendor_id=ID)))
+    assert account.body_of(UPDATE)["body"] == "Severity is now critical."
 
 
 def test_resolving_says_why(account, operation):

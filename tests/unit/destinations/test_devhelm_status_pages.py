@@ -55,6 +55,11 @@ def account(vendor):
     return vendor
 
 
+def put_answers(account, one):
+    account.forget("PUT", ONE)
+    account.answer("PUT", ONE, {"data": one})
+
+
 def do(account, wanted, **settings):
     return account.run(KIND, lambda there: getattr(there, wanted.kind)(wanted), **{"page": "Public", **settings})
 
@@ -81,7 +86,7 @@ def test_a_post_that_follows_nothing_is_not_linked(account, operation):
     assert "monitoringIncidentId" not in sent
     assert (sent["notifySubscribers"], sent["impact"]) == (False, "MAJOR")
     assert sent["affectedComponents"] == [{"componentId": API, "status": "PARTIAL_OUTAGE"}]
-    assert account.made[-1] == CREATE
+    assert account.changes == [CREATE]
 
 
 @pytest.mark.parametrize("called", ["Public", "public", PAGE])
@@ -119,6 +124,7 @@ def test_what_the_page_has_made_of_the_incident_is_found_and_not_changed(account
 def test_an_adopted_draft_is_brought_to_the_rules_words(account, operation):
     draft = post(None, incidentId=LINKED, title="HTTP check failed", impact="MINOR", affectedComponents=None)
     account.answer("GET", ONE, {"data": draft})
+    put_answers(account, draft)
     seen = do(account, operation("update", {**FIELDS, "status": "IDENTIFIED"}, vendor_id=VENDOR_ID))
     assert seen.state == "draft"
     assert account.changes == [PUT]
@@ -178,6 +184,7 @@ def test_what_is_published_already_is_not_published_again(account, operation):
 
 def test_a_draft_is_updated_without_a_word_to_anybody(account, operation):
     account.answer("GET", ONE, {"data": post(None, impact="MINOR")})
+    put_answers(account, post(None))
     assert do(account, operation("update", FIELDS, vendor_id=VENDOR_ID)).state == "draft"
     assert account.changes == [PUT]
     assert account.body_of(PUT) == {"impact": "CRITICAL"}
@@ -210,7 +217,7 @@ def test_an_update_leaves_the_status_to_people_and_is_not_posted_twice(account, 
     account.calls.clear()
     account.forget("GET", ONE)
     account.answer(
-        "GET", ONE, {"data": post(status="MONITORING", updates=signed(said, {"status": "MONITORING", "body": "x"}))}
+        "GET", ONE, {"data": post(status="MONITORING", updates=[*signed({"status": "MONITORING", "body": "x"}), said])}
     )
     do(account, operation("update", FIELDS, vendor_id=VENDOR_ID))
     assert account.changes == []

@@ -172,8 +172,27 @@ def test_an_incident_without_a_severity_gets_one(account, operation):
     assert account.body_of(EDIT)["incident"] == {"severity_id": "sev-minor"}
 
 
+def edited_to(account, category):
+    account.forget("POST", "/v2/incidents/inc-1/actions/edit")
+    account.answer("POST", "/v2/incidents/inc-1/actions/edit", shown(category))
+
+
+def test_resolution_that_is_answered_with_the_old_status_is_not_recorded(account, operation):
+    account.answer(*SHOW, shown())
+    with pytest.raises(errors.Unanswered, match="was answered with the status"):
+        account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
+
+
+def test_paused_incident_is_left_to_the_person_who_paused_it(account, operation):
+    account.answer(*SHOW, shown("paused"))
+    seen = account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
+    assert (seen.state, seen.edited) == ("open", "a person has paused it")
+    assert account.changes == []
+
+
 def test_resolving_moves_it_to_the_first_closed_status(account, operation):
     account.answer(*SHOW, shown())
+    edited_to(account, "closed")
     seen = account.run(KIND, lambda there: there.resolve(operation("resolve", FIELDS, vendor_id="inc-1")))
     assert seen.state == "resolved"
     assert account.body_of(EDIT)["incident"] == {"incident_status_id": "st-closed"}
@@ -181,6 +200,7 @@ def test_resolving_moves_it_to_the_first_closed_status(account, operation):
 
 def test_the_closing_status_can_be_set(account, operation):
     account.answer(*SHOW, shown())
+    edited_to(account, "learning")
     wanted = operation("resolve", FIELDS, vendor_id="inc-1")
     account.run(KIND, lambda there: there.resolve(wanted), closed_status="review")
     assert account.body_of(EDIT)["incident"] == {"incident_status_id": "st-review"}

@@ -139,17 +139,34 @@ def test_an_update_leaves_the_status_to_people(account, operation):
     assert account.body_of(UPDATE)["message"] == "We are continuing to investigate this issue."
 
 
-@pytest.mark.parametrize(
-    ("statuses", "impacts"),
-    [(FULL, []), ([], [{**FULL[0], "start_at": "2023-11-14T22:13:20Z"}])],
-    ids=["said", "holds"],
-)
-def test_an_update_that_is_there_already_is_not_posted_twice(account, operation, statuses, impacts):
+HOLDS = [{**FULL[0], "start_at": "2023-11-14T22:13:20Z"}]
+
+
+@pytest.mark.parametrize(("statuses", "impacts"), [(FULL, None), ([], HOLDS)], ids=["said", "holds"])
+def test_update_of_an_earlier_attempt_is_not_posted_twice(account, operation, statuses, impacts):
     there_already = update_of("It is worse.", statuses=statuses)
-    account.answer(*SHOW, post(updates=[there_already, update_of("A person's words.")], impacts=impacts))
+    shown = post(updates=[update_of("Payments may fail."), there_already])
+    shown["status_page_incident"]["component_impacts"] = impacts
+    account.answer(*SHOW, shown)
     fields = {**FIELDS, "update_message": "It is worse."}
     account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
     assert account.changes == []
+
+
+AT = "2023-11-14T22:13:%sZ"
+
+
+@pytest.mark.parametrize("listed", [1, -1], ids=["oldest first", "newest first"])
+def test_same_words_further_up_say_nothing_of_now(account, operation, listed):
+    """It was down, it got better, it is down again: the page has to say so again."""
+    well = [{"component_id": "c-web", "component_status": "operational"}]
+    said = [update_of("Still looking.", statuses=FULL), update_of("Still looking.", statuses=well)]
+    said = [{**one, "id": str(number), "published_at": AT % (20 + number)} for number, one in enumerate(said)]
+    ended = [{**HOLDS[0], "end_at": AT % 21}]
+    account.answer(*SHOW, post(updates=said[::listed], impacts=ended))
+    fields = {**FIELDS, "update_message": "Still looking."}
+    account.run(KIND, lambda there: there.update(operation("update", fields, vendor_id="post-1")))
+    assert account.body_of(UPDATE)["component_statuses"] == FULL
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,14 @@ def test_account_that_cannot_be_read_proves_nothing(problem):
     assert not isinstance(caught.value, missing.Missing)
 
 
-def test_other_things_that_are_not_found_are_refusals():
+def test_other_things_that_are_not_found_are_refusals_in_the_end():
     """A component or a page that an open names, for example."""
     at = vendor.Vendor()
-    at.before = [vendor.not_found()]
-    with pytest.raises(errors.NotFound):
+    at.before = [vendor.not_found(), vendor.not_found()]
+    with pytest.raises(errors.Temporary):
         ask(at, "open", vendor_id="")
+    with pytest.raises(errors.NotFound):
+        ask(at, "open", vendor_id="", attempts=5)
     assert at.looks == 0
 
 

@@ -1,0 +1,190 @@
+"""Compares what a vendor shows with what it showed after our last operation: pure, and the same for every vendor.
+
+Three things look alike in one read of a post, and have to be told apart:
+
+- the vendor has stored our words in its own way: the read says the same as its answers to our calls did;
+- the read is old: it lacks the newest update that the vendor has confirmed to us;
+- a person has changed something: the read is not old, and says neither what the vendor returned nor what we want.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from router.domain import identity, texts
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.outbound import errors
+
+_NOTHING: Mapping[str, str] = {}
+_MOST_TITLES = 5
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_ROUNDING = 1_000  # Microseconds that a vendor's answer may have more than what it has stored.
+
+
+class Entry(NamedTuple):
+    """One update of a vendor's timeline. ``at`` is microseconds, 0 if the vendor doesn't say."""
+
+    id: str
+    text: str
+    status: str = ""
+    at: int = 0
+
+
+def moment(value: object) -> int:
+    """Read a vendor's time (RFC 3339) as microseconds since the epoch; 0 if there is none that can be read."""
+    if not isinstance(value, str):
+        return 0
+    try:
+        read = msgspec.convert(value, dt.datetime)
+    except msgspec.ValidationError:
+        return 0
+    return (read - _EPOCH) // dt.timedelta(microseconds=1) if read.tzinfo is not None else 0
+
+
+def ordered(entries: Iterable[Entry]) -> list[Entry]:
+    """Return a timeline with the oldest update first, in whatever order the vendor lists it."""
+    listed = list(entries)
+    return sorted(listed, key=lambda entry: entry.at) if all(entry.at for entry in listed) else listed
+
+
+def check_fresh(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: int = 0) -> None:
+    """Raise ``Stale`` if a read shows what was before our last operation: nothing is sent on the ground of that."""
+    if is_stale(operation, entries, stamp):
+        raise errors.Stale(f"{operation.destination}: a read doesn't show the last change yet")
+
+
+def is_stale(operation: operations.Operation, entries: Sequence[Entry] | None, stamp: int = 0) -> bool:
+    """Whether a read shows what was before our last operation; ``entries`` is None if it has no timeline."""
+    if not operation.lags:
+        return False
+    if stamp and stamp + _ROUNDING < operation.view.stamp:
+        return True
+    known = operation.view.entries
+    return entries is not None and bool(known) and known[-1] not in {entry.id for entry in entries}
+
+
+def is_posted(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
+    """Whether an earlier attempt of this very operation has posted its update: the answer was lost.
+
+    That update was not in the timeline after the operation before. The same words further up are from an earlier
+    operation, and say nothing of what holds now. If the timeline of then isn't known, only the newest update counts.
+    """
+    known = operation.view.entries
+    return any(
+        (texts.alike(entry.text, text) or texts.is_cut(entry.text, text)) and status in {"", entry.status}
+        for entry in ([entry for entry in entries if entry.id not in known] if known else entries[-1:])
+    )
+
+
+def says(operation: operations.Operation, entries: Sequence[Entry], text: str, status: str = "") -> bool:
+    """Whether the newest update says a text already, perhaps cut by the vendor."""
+    if not entries or status not in {"", entries[-1].status}:
+        return False
+    newest = entries[-1].text
+    return texts.alike(newest, text) or (texts.mark(newest) in operation.told and texts.is_cut(newest, text))
+
+
+def edited_title(operation: operations.Operation, title: str, ours: Collection[str]) -> bool:
+    """Whether a person has changed a title: it is none that the vendor returned, nor one of ``ours``."""
+    known = operation.view.titles if operation.lags else operation.view.titles[-1:]
+    if title in known or any(texts.alike(title, one) for one in (*known, *ours)):
+        return False
+    return not (operation.view.is_unconfirmed and any(texts.is_cut(title, one) for one in ours))
+
+
+def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], ours: Collection[str]) -> str:
+    """Say what a person has done in a timeline, empty if nothing; ``ours`` are the texts that we may have posted."""
+    told = set(operation.told)
+    marks = {texts.mark(text) for text in ours}
+    for entry in entries:
+        if not entry.text or not told.isdisjoint({texts.mark(entry.text), identity.mark(entry.text)}):
+            continue
+        is_known = bool(entry.id) and entry.id in operation.view.entries
+        # Between a call of ours and the first read after it, the vendor may still rewrite the text.
+        if is_known and operation.view.is_unconfirmed:
+            continue
+        if is_known:
+            return "a person has changed an update"
+        if texts.mark(entry.text) not in marks and not any(texts.is_cut(entry.text, text) for text in ours):
+            return "a person has posted an update"
+    return ""
+
+
+def edited_components(
+    operation: operations.Operation, shown: Mapping[str, str], wanted: Mapping[str, str] = _NOTHING
+) -> bool:
+    """Whether a person has changed the status of a component that a read after our last operation has shown.
+
+    An earlier attempt of this operation may have changed it to what is ``wanted``.
+    """
+    view = operation.view
+    if view.is_unconfirmed:
+        return False
+    before = view.fields.get("components") or {}
+    return any(
+        before.get(one) == status and shown.get(one, status) not in {status, wanted.get(one, status)}
+        for one, status in view.asked.items()
+    )
+
+
+def mismatched(asked: Mapping[str, str], shown: Mapping[str, str], well: str) -> str:
+    """Name the components that are shown otherwise than we sent; ``well`` is what isn't listed."""
+    return ", ".join(
+        f"component {one} is {shown.get(one, well)}, not {status}"
+        for one, status in asked.items()
+        if shown.get(one, well) != status
+    )
+
+
+def without_news(
+    operation: operations.Operation, entries: Iterable[Entry], ours: Collection[str], read: Collection[str]
+) -> list[Entry]:
+    """Return a timeline without what a person has posted while our operation was under way: a look notices that.
+
+    ``ours`` are the texts that we may have posted, and ``read`` the IDs of the updates that were there just before.
+    """
+    told, known = set(operation.told), {*operation.view.entries, *read}
+    listed = list(entries)
+    news = [
+        entry
+        for entry in listed
+        if entry.id not in known
+        and texts.mark(entry.text) not in told
+        and not any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in ours)
+    ]
+    # A single one is ours, whatever the vendor has made of its words.
+    is_all_ours = len([entry for entry in listed if entry.id not in known]) == 1
+    return listed if is_all_ours else [entry for entry in listed if entry not in news]
+
+
+def marks(operation: operations.Operation, entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Return the marks of all texts that are no person's news: those known before, and those in the timeline."""
+    found = [texts.mark(entry.text) for entry in entries if entry.text]
+    return tuple(dict.fromkeys([*operation.told, *found]))
+
+
+def view(
+    operation: operations.Operation,
+    fields: Mapping[str, Any],
+    entries: Iterable[Entry],
+    *,
+    asked: Mapping[str, str] | None = None,
+    stamp: int = 0,
+    is_unconfirmed: bool = False,
+) -> publications.View:
+    """Put together what the vendor shows now, with what it has returned before."""
+    before = operation.view
+    title = str(fields.get("title", ""))
+    titles = [one for one in before.titles if one != title] + ([title] if title else [])
+    ids = [one.id for one in entries if one.id]
+    return publications.View(
+        dict(fields),
+        tuple(titles[-_MOST_TITLES:]),
+        tuple(dict.fromkeys([*(one for one in before.entries if one not in ids), *ids])),
+        dict(before.asked if asked is None else asked),
+        max(stamp, before.stamp),
+        is_unconfirmed,
+    )

@@ -1,0 +1,189 @@
+"""What a vendor makes of our texts is no edit of a person; an edit of a person is, whatever the vendor makes of texts.
+
+Each kind of destination, at a vendor that stores or shows texts in its own way: opened, looked at, updated, resolved.
+"""
+
+import msgspec
+import pytest
+
+from router.simulator import faults
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+PAGES = ["incident-io-status-page", "devhelm-status-page"]
+STYLES = ["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash", "cut", "impact"]
+LONG = "Payments  may fail & refunds, too:\n\n- card_payments\n- invoices\n\nWe are sorry, and look into it <now>."
+POST = {
+    "title": "Unavailable in  the EU & the UK, so that customers can't pay at all there ",
+    "message": LONG,
+    "update_message": "Still looking:\n\n- card_payments & refunds are what we look at for the time being",
+    "resolve_message": "- All is well & good again, for every one of our customers in the EU and in the UK",
+    "components": ["Checkout API"],
+}
+FIELDS = {
+    "incident-io": {"name": POST["title"], "summary": LONG},
+    "incident-io-status-page": POST,
+    "devhelm": {"title": POST["title"], "body": LONG},
+    "devhelm-status-page": POST,
+}
+
+
+class Life(simulated.World):
+    """One object of a kind, with all that the worker remembers of it."""
+
+    def __init__(self, simulator, kind):
+        super().__init__(simulator)
+        self.kind = kind
+        self.seen = None
+        self.before = None
+
+    def does(self, operation, *, severity="major", lags=False, **fields):
+        asked = scripted.operation(
+            operation if operation != "observe" else "update",
+            {**FIELDS[self.kind], **fields},
+            severity=severity,
+            vendor_id=self.seen.vendor_id if self.seen else "",
+            before=self.before,
+            told=self.seen.told if self.seen else (),
+            lags=lags,
+        )
+        if self.seen and self.seen.view:
+            asked = msgspec.structs.replace(asked, view=self.seen.view)
+        seen = self.run(self.kind, lambda there: getattr(there, operation)(asked))
+        kept = {"told": seen.told or asked.told, "view": seen.view or asked.view}
+        self.seen = msgspec.structs.replace(seen, **kept)
+        if operation != "observe":
+            self.before = asked.content
+        return seen
+
+    def person(self, **changes):
+        """Change the object behind the API: whoever does so need not go through it."""
+        vendor = self.simulator.app.state.vendors[simulated.VENDORS[self.kind]]
+        if self.kind == "devhelm-status-page":
+            (post,) = next(page for page in vendor._state.pages.values() if page.name == "Acme").posts.values()
+        else:
+            (post,) = vendor._state.posts.values()
+        for name, value in changes.items():
+            if name == "update":
+                updates = post.updates
+                newest = updates[-1]
+                text = {"body": value} if self.kind == "devhelm-status-page" else {"message": value}
+                updates.append(type(newest)(**{**vars(newest), "id": "of-a-person", **text}))
+            elif name == "rewrites":
+                setattr(post.updates[-1], "body" if self.kind == "devhelm-status-page" else "message", value)
+            elif name == "title":
+                setattr(post, "title" if self.kind == "devhelm-status-page" else "name", value)
+            else:
+                setattr(post, name, value)
+
+
+@pytest.fixture
+def life(simulator, kind):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.calls.all.clear()
+    simulator.app.state.faults.clear()
+    return Life(simulator, kind)
+
+
+def rewriting(life, action, style):
+    life.simulator.app.state.faults.append(faults.Fault(action=action, style=style, count=1000, length=60))
+
+
+each_style = pytest.mark.parametrize("style", STYLES)
+each_action = pytest.mark.parametrize("action", ["normalize", "render"])
+each_page = pytest.mark.parametrize("kind", PAGES)
+
+
+@simulated.each_kind
+@each_action
+@each_style
+def test_rewritten_texts_are_no_edits(life, style, action):
+    rewriting(life, action, style)
+    assert (life.does("open").state, life.seen.edited) == ("open", "")
+    assert life.does("observe").edited == ""
+    assert life.does("update", severity="critical").edited == ""
+    assert life.does("observe", severity="critical").edited == ""
+    life.simulator.app.state.calls.all.clear()
+    assert life.does("update", severity="critical").edited == ""
+    # What the vendor has made of a text is not set back.
+    assert life.changes() == []
+    assert life.does("resolve", severity="critical").state == "resolved"
+
+
+@simulated.each_kind
+@each_style
+def test_title_follows_the_rule_although_it_is_rewritten(life, style):
+    if life.kind == "devhelm":
+        pytest.skip("the title of an incident can't be changed")
+    rewriting(life, "normalize", style)
+    life.does("open")
+    field = "name" if life.kind == "incident-io" else "title"
+    assert life.does("update", **{field: "Everything is down now"}).edited == ""
+    assert life.objects(life.kind)[0].get("title", life.objects(life.kind)[0].get("name")) == "Everything is down now"
+
+
+EDITS = {
+    "a person has changed the title": {"title": "Card payments fail"},
+    "a person has posted an update": {"update": "We have found the cause."},
+    "a person has changed an update": {"rewrites": "We have found the cause, and nothing else."},
+}
+
+
+@each_page
+@each_action
+@each_style
+@pytest.mark.parametrize("edit", EDITS)
+def test_edit_of_a_person_is_noticed_where_texts_are_rewritten(life, style, action, edit):
+    rewriting(life, action, style)
+    life.does("open")
+    life.person(**EDITS[edit])
+    assert life.does("observe").edited == edit
+
+
+@each_page
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("operation", ["update", "resolve"])
+def test_edit_of_a_person_stops_an_operation(life, operation, edit):
+    life.does("open")
+    life.does("update", severity="critical")
+    life.person(**EDITS[edit])
+    life.simulator.app.state.calls.all.clear()
+    assert life.does(operation, severity="major", title="Ours").edited == edit
+    assert life.changes() == []
+
+
+@each_page
+def test_small_edit_of_a_title_is_noticed(life):
+    life.does("open")
+    life.person(title=life.seen.view.fields["title"].replace(" at all there", ""))
+    assert life.does("observe").edited == "a person has changed the title"
+
+
+@pytest.mark.parametrize("kind", ["devhelm-status-page"])
+def test_impact_that_a_person_has_changed_is_noticed_where_the_page_derives_it(life):
+    rewriting(life, "normalize", "impact")
+    life.does("open", severity="minor")
+    life.person(impact="CRITICAL")
+    assert life.does("observe", severity="minor").edited == "a person has changed the impact"
+
+
+@pytest.mark.parametrize("kind", ["devhelm-status-page"])
+def test_component_that_a_person_has_changed_is_noticed(life):
+    life.does("open")
+    (component,) = life.seen.view.asked
+    life.person(affected={component: "UNDER_MAINTENANCE"})
+    assert life.does("observe").edited == "a person has changed a component"
+
+
+@each_page
+def test_edit_that_a_reviewer_has_seen_gives_way_and_a_later_one_does_not(life):
+    """What was noticed becomes what is compared with: an approval is of that, and of nothing after it."""
+    life.does("open")
+    life.person(title="Card payments fail")
+    life.does("observe")
+    assert life.does("update", title="Approved words").edited == ""
+    life.person(title="Once more by hand")
+    life.does("observe")
+    life.person(title="And again, unseen")
+    assert life.does("update", title="Other approved words").edited == "a person has changed the title"

@@ -1,0 +1,257 @@
+"""After any sequence of severities and components, what a vendor shows is what the incident's firing alerts say."""
+
+import asyncio
+import itertools
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from router.assembly import parts
+from router.destinations import registry
+from router.domain import alert, decision, plan, severity
+from router.outbound import backoff
+from router.simulator import faults, server
+from router.store import gate
+from router.worker import bound, breaker, pages
+from tests.integration import stage
+
+ACCOUNTS = {
+    "incident-io": "incident-io",
+    "incident-io-status-page": "incident-io",
+    "devhelm": "devhelm",
+    "devhelm-status-page": "devhelm",
+}
+PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
+SERVICES = {"pay": "Checkout API", "find": "Search"}
+PARTS = {"labels.service": SERVICES}
+TARGETS = (
+    decision.Target("incident-io", {"name": "The shop"}),
+    decision.Target("devhelm", {"title": "The shop"}),
+    *(decision.Target(kind, {"title": "The shop", "message": "Sorry."}, "auto", parts=PARTS) for kind in PAGES),
+)
+SHOP = decision.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
+LIMITS = pages.Limits(gate.Limit(10_000, stage.HOUR), gate.Limit(10_000, stage.HOUR), looks=100_000)
+STATUSES = {"critical": "major_outage", "major": "partial_outage", "minor": "degraded_performance"}
+SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
+Step = tuple[str, str]
+
+steps = strategies.lists(
+    strategies.tuples(strategies.sampled_from(list(SERVICES)), strategies.sampled_from([*STATUSES, "resolved"])),
+    min_size=1,
+    max_size=7,
+)
+FLAPS = [
+    [("pay", "critical"), ("find", "critical"), ("find", "resolved"), ("find", "critical")],
+    [("pay", level) for level in ("minor", "critical", "minor", "critical")],
+    [("pay", level) for level in ("critical", "minor", "major", "minor", "critical")],
+    [("find", "minor"), ("pay", "critical"), ("pay", "resolved"), ("pay", "minor"), ("find", "critical")],
+]
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    with server.Server() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Waits of seconds take milliseconds; texts say how bad it is."""
+    monkeypatch.setattr(plan, "UNCONFIRMED_LOOK", 20_000)
+    monkeypatch.setattr(plan, "MISMATCH_APART", 20_000)
+    monkeypatch.setattr(stage, "render", render)
+    monkeypatch.setattr(breaker.Breakers, "rests_until", lambda *_: 0)
+    monkeypatch.setattr(backoff, "full_jitter", lambda *_, **more: min(more.get("at_least", 0.0), 0.05))
+
+
+def render(fields, of):
+    """An incident at incident.io has no updates; its summary says it."""
+    said = f"It is {of.severity.word}."
+    return {**fields, "summary" if "name" in fields else "update_message": said}
+
+
+class World:
+    """One worker, both simulated vendors, and what the alerts say."""
+
+    def __init__(self, on, simulator, places):
+        self.on = on
+        self.simulator = simulator
+        self.places = places
+        self.firing = {}
+        self._starts = itertools.count(1)
+        self.starts = {}
+
+    async def step(self, service, level):
+        if level == "resolved":
+            if service not in self.firing:
+                return
+            del self.firing[service]
+            start = self.starts.pop(service)
+            alerts = alert.Alert("am", service, "resolved", start, start + 1, labels={"service": service})
+            level = "minor"
+        else:
+            self.firing[service] = level
+            start = self.starts[service] = next(self._starts) * 1000
+            alerts = alert.Alert("am", service, "firing", start, 0, title="Down", labels={"service": service})
+        await self.on.deliver(alerts, level=severity.parse(level), response=SHOP)
+        await self.on.turn()
+
+    def state(self):
+        return {name: one.state() for name, one in self.simulator.app.state.vendors.items()}
+
+    def shown(self):
+        """How each vendor says it is: components of pages, the newest texts, and severities."""
+        ours, theirs = self.state()["incident-io"], self.state()["devhelm"]
+        acme = next(page for page in theirs["pages"] if page["name"] == "Acme")
+        found = {
+            "incident-io-status-page": components(ours["components"]),
+            "devhelm-status-page": components(acme["components"]),
+            "incident-io": [
+                one["severity"]["name"] for one in ours["incidents"] if one["incident_status"]["category"] != "closed"
+            ],
+            "devhelm": sum(one["incident"]["status"] != "RESOLVED" for one in theirs["incidents"]),
+            "open posts": (
+                sum(one["incident_status"] != "resolved" for one in ours["status_page_incidents"]),
+                sum(one["status"] != "RESOLVED" for one in acme["incidents"]),
+            ),
+        }
+        if self.firing:
+            detail = theirs["incidents"][-1]
+            found["texts"] = [
+                word_of(ours["status_page_incidents"][-1]["updates"], "message", self.worst()),
+                word_of(acme["incidents"][-1]["updates"], "body", self.worst()),
+                word_of(detail["updates"], "body", self.worst()),
+            ]
+        return found
+
+    def worst(self):
+        return next((level for level in STATUSES if level in self.firing.values()), "")
+
+    def wanted(self):
+        statuses = {SERVICES[service]: STATUSES[level] for service, level in self.firing.items()}
+        is_open = bool(self.firing)
+        found = {
+            "incident-io-status-page": statuses,
+            "devhelm-status-page": statuses,
+            "incident-io": [SEVERITIES[self.worst()]] if is_open else [],
+            "devhelm": int(is_open),
+            "open posts": (int(is_open), int(is_open)),
+        }
+        if is_open:
+            found["texts"] = [self.worst()] * 3
+        return found
+
+    async def settled(self):
+        last = {}
+
+        def right():
+            last.update(shown=self.shown())
+            return last["shown"] == self.wanted()
+
+        try:
+            await self.on.until(right)
+        except TimeoutError:
+            assert last["shown"] == self.wanted()
+
+
+def components(statuses):
+    shown = {name: status.lower().replace("full_outage", "major_outage") for name, status in statuses.items()}
+    return {name: status for name, status in shown.items() if status != "operational"}
+
+
+def word_of(updates, field, worst):
+    """The severity that the newest update names; the first text of a post names none, and is right by itself."""
+    words = [word for word in (*STATUSES, "info") if word in (updates[-1][field] or "").split("(")[0]]
+    return words[0] if words else worst
+
+
+async def playing(connection, simulator, play):
+    await connection.flushall()
+    for one in simulator.app.state.vendors.values():
+        one.reset()
+    simulator.app.state.faults.clear()
+    places = []
+    for kind, account in ACCOUNTS.items():
+        page = {"page": PAGES[kind]} if kind in PAGES else {}
+        url = f"{simulator.url}/{account}"
+        config = registry.KINDS[kind].config(kind=kind, api_key="any", base_url=url, timeout_seconds=5, **page)
+        destination = registry.build(kind, config, parts.clock)
+        places.append(bound.Bound(kind, registry.KINDS[kind], destination, timeout_seconds=0.05))
+    try:
+        await play(World(stage.Stage(connection, *places, limits=LIMITS), simulator, places))
+    finally:
+        await asyncio.gather(*(place.destination.aclose() for place in places))
+
+
+def run(with_redis, simulator, sequence, *struck, settles=True):
+    async def play(world):
+        for fault in struck:
+            simulator.app.state.faults.append(fault)
+        for step in sequence:
+            await world.step(*step)
+            if settles:
+                await world.settled()
+        simulator.app.state.faults.clear()
+        await world.settled()
+
+    with_redis(lambda connection: playing(connection, simulator, play))
+
+
+def some(examples):
+    return hypothesis.settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    )
+
+
+@pytest.mark.parametrize("sequence", FLAPS)
+def test_flapping_is_shown(with_redis, simulator, sequence):
+    run(with_redis, simulator, sequence)
+
+
+@hypothesis.given(sequence=steps)
+@some(12)
+def test_any_sequence_is_shown(with_redis, simulator, sequence):
+    run(with_redis, simulator, sequence)
+
+
+STYLES = ["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash", "cut", "impact"]
+
+
+@pytest.mark.parametrize("action", ["normalize", "render"])
+@pytest.mark.parametrize("style", STYLES)
+@hypothesis.given(sequence=steps)
+@some(2)
+def test_any_sequence_is_shown_where_texts_are_rewritten(with_redis, simulator, sequence, style, action):
+    run(with_redis, simulator, sequence, faults.Fault(action=action, style=style, length=12, count=100_000))
+
+
+@hypothesis.given(sequence=steps)
+@some(6)
+def test_any_sequence_is_shown_where_reads_lag(with_redis, simulator, sequence):
+    run(with_redis, simulator, sequence, faults.Fault(action="lag", lag_seconds=0.1, count=100_000))
+
+
+@hypothesis.given(sequence=steps, seed=strategies.integers(1, 1000))
+@some(6)
+def test_any_sequence_is_shown_where_answers_are_lost(with_redis, simulator, sequence, seed):
+    lost = [
+        faults.Fault(action=action, method=method, probability=0.3, seed=seed, count=100_000, retry_after=0)
+        for action, method in (("act-then-drop", "POST"), ("act-then-drop", "PUT"), ("429", "POST"))
+    ]
+    run(with_redis, simulator, sequence, *lost)
+
+
+@hypothesis.given(sequence=steps, seed=strategies.integers(1, 1000))
+@some(6)
+def test_any_sequence_is_shown_where_reads_find_nothing(with_redis, simulator, sequence, seed):
+    stray = [
+        faults.Fault(action=action, method="GET", probability=0.15, seed=seed, count=100_000, status=404)
+        for action in ("status", "gateway")
+    ]
+    run(with_redis, simulator, sequence, *stray)

@@ -1,0 +1,54 @@
+"""Texts are the same if their words are: what a vendor makes of markup and blanks is no edit, other words are."""
+
+import pytest
+
+from router.domain import texts
+from router.simulator import awkward
+
+TEXT = "We don't know why - yet:\n\n- payments & refunds\n- the `job_queue`  (all of it)\n\nSorry <5 minutes>."
+STYLES = ["strip", "fold", "crlf", "escape", "bullets", "paragraph", "backslash"]
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("further", STYLES)
+def test_rewritten_text_says_the_same(style, further):
+    rewritten = awkward.normalized({"body": TEXT}, style, 60)
+    assert texts.alike(awkward.normalized(rewritten, further, 60)["body"], TEXT)
+    assert texts.mark(rewritten["body"]) == texts.mark(TEXT)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        TEXT.replace("payments", "payouts"),
+        TEXT.replace("(all of it", "(some of it"),
+        TEXT.replace("don't", "do"),
+        TEXT + " More soon.",
+        TEXT.replace("Sorry ", ""),
+        TEXT.replace("<5", "<6"),
+        TEXT.replace("yet:", "yet!"),
+        "",
+    ],
+)
+def test_other_words_are_an_edit(other):
+    assert not texts.alike(other, TEXT)
+    assert texts.mark(other) != texts.mark(TEXT)
+
+
+def test_html_that_is_no_markup_stays():
+    assert texts.canonical("if a<b and c>d") == "if a<b and c>d"
+
+
+@pytest.mark.parametrize("length", [25, 60, len(TEXT) - 1])
+def test_cut_text_is_known_by_its_beginning(length):
+    assert texts.is_cut(TEXT[:length], TEXT)
+    assert texts.is_cut(TEXT[:length] + "…", TEXT)
+    assert not texts.is_cut("X" + TEXT[:length], TEXT)
+
+
+def test_few_words_are_no_cut_text():
+    assert not texts.is_cut("We don't know", TEXT)
+
+
+def test_title_has_one_line():
+    assert texts.title(" Unavailable  in \n") == "Unavailable in"
