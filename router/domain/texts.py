@@ -12,9 +12,7 @@ import html
 import re
 import unicodedata
 
-_TAG = re.compile(
-    r"</?(?:p|br|div|span|ul|ol|li|strong|em|b|i|a|code|pre|h[1-6])(?:\s+[\w-]+=\"[^\"<>]*\")*\s*/?>", re.IGNORECASE
-)
+_TAG = re.compile(r"</?(?:p|br|div|span|ul|ol|li|strong|em|b|i|a|code|pre|h[1-6])(?:/|\s[^<>]*[\"'/])?>", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+.!~>|-])")
 _BULLET = re.compile(r"(?m)^[ \t]*[-*+•][ \t]+")
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014", "''\"\"--")

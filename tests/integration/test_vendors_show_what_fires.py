@@ -60,7 +60,6 @@ def at_once(monkeypatch):
     """Waits of seconds take milliseconds; texts say how bad it is."""
     monkeypatch.setattr(plan, "UNCONFIRMED_LOOK", 20_000)
     monkeypatch.setattr(plan, "MISMATCH_APART", 20_000)
-    monkeypatch.setattr(stage, "render", render)
     monkeypatch.setattr(breaker.Breakers, "rests_until", lambda *_: 0)
     monkeypatch.setattr(backoff, "full_jitter", lambda *_, **more: min(more.get("at_least", 0.0), 0.05))
 
@@ -116,7 +115,7 @@ class World:
                 sum(one["status"] != "RESOLVED" for one in acme["incidents"]),
             ),
         }
-        if self.firing:
+        if self.firing and theirs["incidents"] and ours["status_page_incidents"] and acme["incidents"]:
             detail = theirs["incidents"][-1]
             found["texts"] = [
                 word_of(ours["status_page_incidents"][-1]["updates"], "message", self.worst()),
@@ -179,7 +178,7 @@ async def playing(connection, simulator, play):
         destination = registry.build(kind, config, parts.clock)
         places.append(bound.Bound(kind, registry.KINDS[kind], destination, timeout_seconds=0.05))
     try:
-        await play(World(stage.Stage(connection, *places, limits=LIMITS), simulator, places))
+        await play(World(stage.Stage(connection, *places, limits=LIMITS, render=render), simulator, places))
     finally:
         await asyncio.gather(*(place.destination.aclose() for place in places))
 
