@@ -9,7 +9,7 @@ import pydantic
 import redis.asyncio
 
 from router import settings as configuration
-from router.destinations import base, opening
+from router.destinations import base, opening, preview
 from router.destinations import registry as destinations
 from router.domain import decision as decisions
 from router.domain import identity, timeline
@@ -32,14 +32,32 @@ class Place:
 
     kind: base.Kind
     follows: str
+    config: base.Config | None = None
+
+    def preview(self, name: str, content: publishing.Content, what: str) -> reviewing.Shown:
+        """What customers would see of a content here."""
+        if self.config is None:
+            return reviewing.plain(name, content, what)
+        fields = preview.fields(self.kind, self.config, name, content, what)
+        return reviewing.Shown(fields, preview.affected(self.kind, fields))
 
 
 def kinds(settings: configuration.Settings) -> dict[str, Place]:
     """The configured destinations, without their vendors."""
     return {
-        name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""))
+        name: Place(destinations.KINDS[config.kind], getattr(config, "follows", ""), config)
         for name, config in settings.destinations.items()
     }
+
+
+def previewer(places: Mapping[str, Place]) -> reviewing.Preview:
+    """Make what says how a destination shows a content."""
+
+    def show(name: str, content: publishing.Content, what: str) -> reviewing.Shown:
+        place = places.get(name)
+        return reviewing.plain(name, content, what) if place is None else place.preview(name, content, what)
+
+    return show
 
 
 def public_renderer(hosts: Collection[str]) -> desire.RenderPublic:
@@ -97,12 +115,14 @@ def reviews(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
 ) -> reviewing.Reviews:
     """What waits for a person at the configured public pages."""
+    places = kinds(settings)
     return reviewing.Reviews(
         publications(settings, connection),
         incident_store.Incidents(connection),
         pages(settings, connection),
-        kinds(settings),
+        places,
         clock,
+        preview=previewer(places),
     )
 
 

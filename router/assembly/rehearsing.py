@@ -29,7 +29,12 @@ class Suite:
     def world(self, now: int) -> world.World:
         """An empty world under these rules."""
         return world.World(
-            self.rules.decide, self.places, pages.render, render_public=pages.public_renderer(self.hosts), now=now
+            self.rules.decide,
+            self.places,
+            pages.render,
+            render_public=pages.public_renderer(self.hosts),
+            preview=pages.previewer(self.places),
+            now=now,
         )
 
 

@@ -55,8 +55,8 @@ def show(
             sys.stdout.buffer.write(msgspec.json.format(one.model_dump_json().encode()) + b"\n")
             return
         _show(one)
-        for name, value in one.fields.items():
-            if name not in {"title", "message"}:
+        for name, value in one.shown.items():
+            if name not in {"title", "message", "components"} and value not in (None, "", [], {}, ()):
                 print(f"  {name}: {value}")
 
     reaching.reach(config, server, body)
@@ -173,8 +173,11 @@ def _show(one: models.Review) -> None:
     what = {"opening": "would be shown", "update": "would be changed", "resolution": "would be resolved"}[one.what]
     out.print(f"  {what} at {one.destination} ({markup.escape(one.reason)}):")
     out.print(padding.Padding(markup.escape(f"{one.title}\n{one.message}"), (0, 0, 0, 4)))
+    for name, status in one.components.items():
+        out.print(f"    {markup.escape(name)}: {markup.escape(status)}")
     if one.deadline_at:
-        out.print(f"  decide before {starting.moment(one.deadline_at)}")
+        done = {"publish": "published automatically", "dismiss": "dismissed"}[one.at_deadline]
+        out.print(f"  {done} at {starting.moment(one.deadline_at)} unless decided before")
     for line in one.because:
         out.print(f"  because {markup.escape(line)}")
     for name, said in (("owner", one.owner), ("runbook", one.runbook)):

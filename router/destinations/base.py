@@ -1,7 +1,7 @@
 """What every destination offers the worker: the last stage on the way of an alert."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 import pydantic
@@ -147,7 +147,8 @@ class Kind:
     ``public`` kinds show customers what they are told. ``adopts`` tells that the vendor may draft by itself.
     ``connect`` makes the client for the account, from the destination's name, its configuration and a clock;
     ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
-    of ours has ended there can be opened again.
+    of ours has ended there can be opened again. ``status_words`` are the vendor's words for a component's status where
+    they are others than ours.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Kind:
     connect: Callable[[str, Any, Clock], client.Client]
     make: Callable[[str, Any, client.Client], Destination]
     reopens: bool = False
+    status_words: Mapping[str, str] = field(default_factory=dict)
 
 
 Registry = Mapping[str, Kind]

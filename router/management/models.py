@@ -166,7 +166,8 @@ class Story(Model):
 class Review(Model):
     """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen.
 
-    ``before`` is what is shown there now, empty where nothing is.
+    ``before`` is what is shown there now, empty where nothing is. ``shown`` is what customers would see: fields over
+    the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at the deadline.
     """
 
     incident: str
@@ -180,8 +181,11 @@ class Review(Model):
     message: str
     fields: dict[str, Any]
     before: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
+    components: dict[str, str] = {}
     since: datetime | None
     deadline_at: datetime | None
+    at_deadline: Literal["publish", "dismiss"] = "dismiss"
     owner: str
     runbook: str
     because: list[str]

@@ -63,7 +63,8 @@ def muted(key: str, one: incidents.Muted) -> entries.Muted:
 def review(one: reviewing.Review) -> models.Review:
     """A review as it is told."""
     told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
-    told |= {"before": dict(one.before), "fields": dict(one.fields)}
+    told |= {"before": dict(one.before), "fields": dict(one.fields), "shown": dict(one.shown)}
+    told |= {"components": dict(one.components)}
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     del told["episode"]
     return models.Review(**told)

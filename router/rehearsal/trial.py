@@ -51,7 +51,7 @@ def run(case: cases.Case, make: Make) -> Result:
         playing.move_to(start + step.at)
         if step.order == 0:
             arrival = case.shape.alerts[step.place]
-            (decision,) = playing.arrive([_alert(arrival, playing.now, fires)])
+            (decision,) = playing.arrive([alert(arrival, playing.now, fires)])
             found += _check_alert(case, step.place, decision)
         else:
             found += _act(case, step.place, playing)
@@ -90,7 +90,7 @@ def _end(shape: cases.CaseShape) -> int:
     return max([*said, *(operation.at or 0 for operation in shape.expect.operations or ())])
 
 
-def _alert(arrival: cases.Arrival, now: int, fires: dict[str, int]) -> alerts.Alert:
+def alert(arrival: cases.Arrival, now: int, fires: dict[str, int]) -> alerts.Alert:
     """The alert as a source would hand it on: a repeat began when the first did, a resolution ends it."""
     fingerprint = arrival.fingerprint or _fingerprint(arrival)
     starts_at = fires.setdefault(fingerprint, now)
@@ -171,7 +171,7 @@ def _check_operations(
             wanted, got = quantities.shown(operation.at), quantities.shown(found.at - start)
             yield case.problem(f"expected {kind} at {name} after {wanted}, got it after {got}", *path, "at")
         for field, value in (operation.model_extra or {}).items():
-            said = cases.as_text(found.content.fields.get(field))
+            said = cases.as_text(found.shown.get(field))
             if said != value:
                 yield case.problem(f"{kind} at {name}: expected {field} {value!r}, got {said!r}", *path, field)
     for call in left:
@@ -191,5 +191,5 @@ def _names(names: Iterable[str]) -> str:
 def told(calls: Iterable[world.Called], start: int) -> Iterator[str]:
     """The operations as a test would expect them, for whoever writes one."""
     for call in calls:
-        said = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.content.fields}
+        said = {"at": quantities.shown(call.at - start), call.kind: call.destination, **call.shown}
         yield "{" + ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in said.items()) + "}"

@@ -8,6 +8,7 @@ import dataclasses
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -45,6 +46,7 @@ class Called(msgspec.Struct, frozen=True):
     rule: str
     content: publications.Content
     publish: str = ""
+    shown: Mapping[str, Any] = {}
 
 
 class Episode(msgspec.Struct):
@@ -71,13 +73,16 @@ class World:
         render: desire.Render,
         *,
         render_public: desire.RenderPublic | None = None,
+        preview: reviews.Preview = reviews.plain,
         now: int = 0,
         approves: bool = False,
     ) -> None:
         """Take the rules, the destinations there are, and how texts are rendered, also those that customers see.
 
-        ``approves``: whatever would wait for a person is approved at once.
+        ``preview`` says how a destination shows a content. ``approves``: whatever would await approval is approved at
+        once.
         """
+        self._preview = preview
         self.now = now
         self.episodes: dict[str, Episode] = {}
         self._approves = approves
@@ -150,7 +155,11 @@ class World:
             one
             for incident in list(self.incidents.values())
             for one in reviews.waiting(
-                incident, self._publications.get(incident.key, []), self._places, self._desires, self.now
+                incident,
+                self._publications.get(incident.key, []),
+                self._places,
+                (self._desires, self._preview),
+                self.now,
             )
         ]
 
@@ -259,6 +268,12 @@ class World:
             return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
         return publication
 
+    def _shown(self, destination: str, desired: publications.Desired) -> Mapping[str, Any]:
+        """The fields of an operation; where customers see it, with the statuses of components as they are published."""
+        content = desired.content
+        components = self._preview(destination, content, "opening").fields.get("components") if desired.public else None
+        return {**content.fields, "components": components} if components else content.fields
+
     def _perform(
         self,
         incident: incidents.Incident,
@@ -283,6 +298,7 @@ class World:
                 response.rule if response is not None else "",
                 desired.content,
                 desired.publish if desired.public else "",
+                self._shown(publication.destination, desired),
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from router.domain import alert as alerts
+from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import plan, review, timeline, visible
 from router.domain import publication as publications
@@ -25,7 +26,8 @@ class Review(NamedTuple):
 
     ``digest`` stands for all of it: whoever decides says of what. ``since`` and ``deadline_at`` (0: there is none) are
     microseconds. ``because`` says for each rule that decided what it asked, and the value that the alert had there.
-    ``before`` is what is shown there now, empty where nothing is.
+    ``before`` is what is shown there now, empty where nothing is. ``shown`` is what customers would see: fields over
+    the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at the deadline.
     """
 
     incident: str
@@ -43,16 +45,35 @@ class Review(NamedTuple):
     runbook: str = ""
     because: tuple[str, ...] = ()
     before: Mapping[str, Any] = MappingProxyType({})
+    shown: Mapping[str, Any] = MappingProxyType({})
+    components: Mapping[str, str] = MappingProxyType({})
+    at_deadline: decisions.AtDeadline = "dismiss"
 
     @property
     def title(self) -> str:
         """The title as customers would see it."""
-        return str(self.fields.get("title", ""))
+        return str(self.shown.get("title", ""))
 
     @property
     def message(self) -> str:
         """The text as customers would see it."""
-        return str(self.fields.get("message", ""))
+        return str(self.shown.get("message", ""))
+
+
+class Shown(NamedTuple):
+    """What customers see of a post: its fields, and the statuses of its components in the vendor's words."""
+
+    fields: Mapping[str, Any]
+    components: Mapping[str, str]
+
+
+Preview = Callable[[str, publications.Content, str], Shown]
+"""Says how a destination shows a content as an opening, an update, or a resolution."""
+
+
+def plain(_: str, content: publications.Content, __: str) -> Shown:
+    """Show a content as it is, where nothing is known of the page."""
+    return Shown(content.fields, {})
 
 
 class ChangedError(Exception):
@@ -83,8 +104,14 @@ class Reviews:
         pages: showing.Pages,
         places: Mapping[str, desire.Place],
         clock: Callable[[], int],
+        *,
+        preview: Preview = plain,
     ) -> None:
-        """Take where incidents and publications are kept, what holds for pages, and the destinations there are."""
+        """Take where incidents and publications are kept, what holds for pages, and the destinations there are.
+
+        ``preview`` says how each destination shows a content.
+        """
+        self._preview = preview
         self._documents = documents
         self._store = store
         self._pages = pages
@@ -106,7 +133,7 @@ class Reviews:
         for incident, documents in known:
             # The worker writes down what begins to wait; to render all that is open would take long.
             if any(one.waits_of for one in documents):
-                found += waiting(incident, documents, self._places, desires, now)
+                found += waiting(incident, documents, self._places, (desires, self._preview), now)
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
@@ -114,7 +141,7 @@ class Reviews:
         held = (await self._store.read([incident]))[incident]
         known = await self._documents.look(incident)
         desires = await self._pages.desires(public=True)
-        return waiting(held.incident, known, self._places, desires, self._clock())
+        return waiting(held.incident, known, self._places, (desires, self._preview), self._clock())
 
     async def decide(self, seen: Review, word: Word) -> review.Verdict:
         """Write down what a person says of what they have seen; ``ChangedError`` where it is not that any more."""
@@ -169,11 +196,12 @@ def waiting(
     incident: incidents.Incident,
     known: list[publications.Publication],
     places: Mapping[str, desire.Place],
-    desires: desire.Desires,
+    saying: tuple[desire.Desires, Preview],
     now: int,
 ) -> list[Review]:
-    """The reviews of one incident."""
+    """The reviews of one incident; ``saying`` is what each post should say, and how the page shows it."""
     found = []
+    desires, preview = saying
     for one in known:
         place = places.get(one.destination)
         if place is None or not place.kind.public or one.episode != incident.episode or incident.response is None:
@@ -182,7 +210,10 @@ def waiting(
         step = plan.plan(desired, one, now=now)
         digest = plan.review_of(desired, step)
         if digest and isinstance(step, plan.Rest):
-            found.append(_review(incident, one, desired, digest, step.reason))
+            made = _review(incident, one, desired, digest, step.reason)
+            shown = preview(one.destination, desired.content, made.what)
+            before = preview(one.destination, one.content, "opening").fields if one.content and made.before else {}
+            found.append(made._replace(shown=shown.fields, components=shown.components, before=before))
     return found
 
 
@@ -213,6 +244,7 @@ def _review(
         response.runbook,
         because(incident),
         _shown(publication),
+        at_deadline=desired.at_deadline,
     )
 
 

@@ -15,7 +15,8 @@ from router.domain import texts
 from router.outbound import client, errors
 
 # The ladder's words are incident.io's, but for the worst.
-_WORST = {"major_outage": "full_outage"}
+STATUS_WORDS = {"major_outage": "full_outage"}
+"""The vendor's words for our statuses, where they differ."""
 # How long before the episode's opening its post is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=1)
 
@@ -200,7 +201,7 @@ class StatusPages:
         for called, status in statuses.items():
             identity_of = await reducing.known(self._names.component_id(page_id, called), "components", omitted)
             if identity_of is not None:
-                found.append(wire.ComponentStatus(identity_of, _WORST.get(status, status)))
+                found.append(wire.ComponentStatus(identity_of, STATUS_WORDS.get(status, status)))
         return found
 
     def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:

@@ -1,0 +1,62 @@
+"""What customers will see of a post: the rule's fields over the page's defaults, and the status of each component.
+
+A rule names components alone or with a severity. What is published is a status, so that is what reviewers are shown.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.destinations import base, components, opening
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.outbound import errors
+
+
+def fields(
+    kind: base.Kind, config: base.Config, destination: str, content: publications.Content, what: str = "opening"
+) -> dict[str, Any]:
+    """A content's fields as an ``opening``, ``update``, or ``resolution`` publishes them.
+
+    Every component has its status, and ``message`` is the text that goes out. Fields that the vendor would refuse stay
+    as they are: the call says what is wrong with them.
+    """
+    operation = operations.Operation("open", "", destination, 0, content, 0)
+    try:
+        read = opening.of(kind.opening, config, operation)
+    except errors.Permanent:
+        return dict(content.fields)
+    given = {**config.defaults, **content.fields}
+    made = {name: getattr(read, name, value) for name, value in given.items()}
+    named = getattr(read, "components", ())
+    by_severity = getattr(config, "component_statuses", None)
+    if named and by_severity:
+        made["components"] = components.statuses(named, content.severity, by_severity)
+    text = _text(read, config, what)
+    if text is not None:
+        made["message"] = text
+    if what == "resolution" and "components" in made:
+        made["components"] = dict.fromkeys(made["components"], components.ORDER[0])
+    return made
+
+
+def _text(read: base.Opening, config: base.Config, what: str) -> str | None:
+    """The text that an update or a resolution posts; None if it is the field ``message``."""
+    if what == "update":
+        own = getattr(read, "update_message", None)
+        return getattr(config, "update_message", None) if own is None else own
+    if what == "resolution":
+        return getattr(read, "resolve_message", "") or getattr(config, "resolve_message", None)
+    return None
+
+
+def words(kind: base.Kind, status: str) -> str:
+    """A component's status in the vendor's words, as its page shows it: ``full outage``."""
+    return kind.status_words.get(status, status).lower().replace("_", " ")
+
+
+def affected(kind: base.Kind, shown: Mapping[str, Any]) -> dict[str, str]:
+    """The components of a post with their statuses in the vendor's words."""
+    named = shown.get("components")
+    if not isinstance(named, Mapping):
+        return {}
+    return {str(name): words(kind, str(status)) for name, status in named.items()}

@@ -1,0 +1,70 @@
+"""What reviewers are shown is what is published: defaults, the text that goes out, and the status of each component."""
+
+import pytest
+
+from router.destinations import preview, registry
+from router.domain import operation, publication, severity
+
+CRITICAL = severity.Severity.CRITICAL
+PUBLIC = [name for name, kind in registry.KINDS.items() if kind.public]
+
+
+def made(name, **settings):
+    kind = registry.KINDS[name]
+    return kind, kind.config(kind=name, api_key="key", page="Acme", **settings)
+
+
+def content(**fields):
+    return publication.Content(CRITICAL, {"title": "t", "message": "m", **fields})
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize(
+    "named",
+    [("API", "Shop"), {"API": "minor", "Shop": "critical"}, {"API": "operational", "Shop": "partial_outage"}],
+)
+def test_components_have_the_statuses_that_the_destination_publishes(name, named):
+    kind, config = made(name, component_statuses={"minor": "partial_outage"})
+    said = content(components=named)
+    destination = kind.make("page", config, None)
+    published = destination.touches(operation.Operation("open", "e" * 32, "page", 1, said, 0))
+    assert preview.fields(kind, config, "page", said)["components"] == published
+    assert len(published) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("incident-io-status-page", "full outage"), ("devhelm-status-page", "major outage")]
+)
+def test_statuses_are_told_in_the_vendors_words(name, word):
+    kind, config = made(name)
+    shown = preview.fields(kind, config, "page", content(components={"Web shop": "critical"}))
+    assert preview.affected(kind, shown) == {"Web shop": word}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_defaults_of_the_page_are_part_of_what_is_shown(name):
+    kind, config = made(name, defaults={"message": "We are looking.", "components": ["API"]})
+    shown = preview.fields(kind, config, "page", publication.Content(CRITICAL, {"title": "t"}))
+    assert (shown["title"], shown["message"], shown["components"]) == ("t", "We are looking.", {"API": "major_outage"})
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_updates_and_resolutions_show_the_text_that_they_post(name):
+    kind, config = made(name)
+    texts = content(update_message="Still.", resolve_message="Over.", components=["API"])
+    assert preview.fields(kind, config, "page", texts, "update")["message"] == "Still."
+    over = preview.fields(kind, config, "page", texts, "resolution")
+    assert (over["message"], over["components"]) == ("Over.", {"API": "operational"})
+    assert preview.fields(kind, config, "page", content(), "resolution")["message"] == config.resolve_message
+    assert preview.fields(kind, config, "page", content(), "update")["message"] == config.update_message
+
+
+def test_fields_that_the_vendor_would_refuse_are_shown_as_they_are():
+    kind, config = made("incident-io-status-page")
+    broken = publication.Content(CRITICAL, {"message": "m"})
+    assert preview.fields(kind, config, "page", broken) == {"message": "m"}
+
+
+def test_a_kind_without_components_shows_none():
+    kind = registry.KINDS["incident-io"]
+    assert preview.affected(kind, {"name": "n"}) == {}
