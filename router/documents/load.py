@@ -3,7 +3,10 @@
 Reading never raises for what is in the file: the document carries its problems, so that all are told at once.
 """
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
@@ -76,11 +79,21 @@ class Document:
 def read(path: Path) -> Document:
     """Read a file; what cannot be read at all becomes the document's one problem."""
     try:
-        # One byte more than is allowed is enough to see that it is too much.
-        with path.open("rb") as opened:
-            return parse(opened.read(MAX_BYTES + 1), str(path))
+        return parse(content(path), str(path))
     except OSError as error:
         return _broken(str(path), f"can't be read: {error.strerror or error}")
+
+
+def content(path: Path) -> bytes:
+    """Read a file's bytes, of a longer one one byte more than ``MAX_BYTES``; ``OSError`` for what is no file.
+
+    A pipe or a device never lets anybody wait: it is opened without blocking, and not read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return opened.read(MAX_BYTES + 1)
 
 
 def parse(content: bytes, file: str) -> Document:

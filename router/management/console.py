@@ -82,6 +82,8 @@ class Console:
     async def _playground(self, request: requests.Request) -> responses.Response:
         try:
             asked, form = await self._posted(request, api.VIEWER)
+            if form.get("rules", "").strip():  # Other people's rules are a program that is run here.
+                await self._made.keeper.admit(request, api.RESPONDER)
             found = await pages.played(self._made.ask, form)
             query = questions.Playground()
             return await self.render(request, asked, "playground.html", query=query, title="Playground", **found)

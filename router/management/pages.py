@@ -1,21 +1,15 @@
 """What each page of the console shows: where it is, who may see it, and what is gathered for it."""
 
-import asyncio
 import itertools
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from router.assembly import parts
 from router.domain import access
 from router.management import actions, api, bodies, queries, questions, reading, shown
 from router.rules import explain as explaining
-from router.rules import load as rules
-from router.rules import ruleset
 
 
 @dataclass(frozen=True)
@@ -117,19 +111,9 @@ async def played(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any
     public = {one.name for one in await ask.destinations() if one.public}
     board["now"] = [shown.plain(explaining.explain(ask.rule_set(), alert, at, public)) for alert in alerts]
     if text := form.get("rules", "").strip():
-        try:
-            edited = await asyncio.to_thread(_edited, ask, text)
-            board["then"] = [shown.plain(explaining.explain(edited, alert, at, public)) for alert in alerts]
-        except rules.Refused as refused:
-            board["wrong"] = [f"line {one.line}, column {one.column}: {one.message}" for one in refused.problems]
+        outcome = await ask.sandbox.explain(ask.settings.file, text, alerts, at)
+        board["then"], board["wrong"] = outcome.explained, outcome.problems
     return board
-
-
-def _edited(ask: queries.Queries, text: str) -> ruleset.RuleSet:
-    """The rules of one file that nobody has saved; ``rules.Refused``."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "edited.yaml").write_text(text, encoding="utf-8")
-        return parts.load_rules(ask.settings, Path(folder))
 
 
 def _board(ask: queries.Queries, form: Mapping[str, str]) -> dict[str, Any]:

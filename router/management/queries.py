@@ -14,7 +14,7 @@ from router.domain import alert as alerts
 from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import timing
-from router.management import appearances, bodies, entries, ledgers, models, rates, shown
+from router.management import appearances, bodies, entries, ledgers, models, rates, sandbox, shown
 from router.rules import explain as explaining
 from router.rules import reload, ruleset
 from router.store import archive, counts, health, quarantine, sight, stream
@@ -39,6 +39,7 @@ class Queries:
         self._places = pages.kinds(settings)
         self._rates = rates.Rates()
         self._sight = sight.Sight(connection, pages.publications(settings, connection), clock)
+        self.sandbox = sandbox.Sandbox()
         self._waiting: tuple[sight.Seen | None, list[models.Review]] = (None, [])
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight)
 

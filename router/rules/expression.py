@@ -9,6 +9,7 @@ from cel_expr_python import cel
 
 from router.documents import nearest
 from router.domain import alert as alerts
+from router.domain import patterns
 
 VARIABLES = {
     "alert.title": "string",
@@ -23,6 +24,13 @@ _TEXTS = cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
 _TYPES = {"string": cel.Type.STRING, "map(string, string)": _TEXTS}
 _ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in VARIABLES.items()})
 _FUNCTIONS = ("size", "has", "matches", "startsWith", "endsWith", "contains", "all", "exists", "exists_one", "int")
+MOST_CHARACTERS = 10_000
+MOST_MACROS = 8
+MOST_GROWTH = 64
+"""Times that an expression may make a text as long as it was."""
+
+_LITERAL = patterns.compile(r"""\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'""")
+_MACRO = patterns.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne|transform\w*)\s*\(")
 _COMPLAINT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'.*")
 
@@ -45,8 +53,11 @@ class Expression:
     def __init__(self, text: str) -> None:
         """Compile and check it; ``Unreadable``."""
         self.text = text
+        _check_cost(text)
         try:
             self._compiled = _ENVIRONMENT.compile(text)
+        except (MemoryError, RecursionError) as error:
+            raise Unreadable("the expression is too deep") from error
         except RuntimeError as error:  # The library raises nothing more telling.
             raise _unreadable(str(error), text) from error
         kind = self._compiled.return_type()
@@ -77,10 +88,29 @@ class Expression:
                     "alert.annotations": alert.annotations,
                 }
             )
+        except MemoryError:
+            return "it needs more memory than there is"
         except (RuntimeError, UnicodeError) as error:  # A text that no UTF-8 holds can't be handed over.
             return str(error).partition("\n")[0]
         value = found.value()
         return value if isinstance(value, bool) else str(value).partition("\n")[0]
+
+
+def _check_cost(text: str) -> None:
+    """Refuse an expression that could make one text ever so long: by joining what it has joined, over and over.
+
+    Each ``map`` can multiply a text by one more than the number of ``+`` in it, and only macros can use a result twice.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise Unreadable(f"the expression has {len(text)} characters, and at most {MOST_CHARACTERS} are read")
+    bare = _LITERAL.sub(b"''", patterns.encoded(text))
+    macros, joins = len(_MACRO.findall(bare)), bare.count(b"+")
+    if macros > MOST_MACROS:
+        raise Unreadable(
+            f"the expression goes through lists {macros} times, and at most {MOST_MACROS} times are allowed"
+        )
+    if macros and (joins // macros + 1) ** macros > MOST_GROWTH:
+        raise Unreadable("the expression joins texts within lists so often that they could fill the memory")
 
 
 def _unreadable(said: str, text: str) -> Unreadable:

@@ -67,7 +67,7 @@ def fingerprint(top: Path) -> str:
     hashed = hashlib.blake2b(digest_size=_VERSION_BYTES)
     for path in _below(top):
         try:
-            hashed.update(f"{path.relative_to(top)}\0".encode() + path.read_bytes() + b"\0")
+            hashed.update(f"{path.relative_to(top)}\0".encode() + documents.content(path) + b"\0")
         except OSError as error:
             hashed.update(f"{path.relative_to(top)}\0{error.errno}\0".encode())
     return hashed.hexdigest()

@@ -24,6 +24,9 @@ from router.rules import (
 Place = tuple[str, tuple[str | int, ...], str]
 """Where a rule's name stands: file, position, and what is told of it."""
 
+MOST_PROBLEMS = 1_000
+"""Problems after which the rest of a file is not read: each costs a search for what was meant."""
+
 _NOTHING = inherited.Inherited()
 _SHOWS = ("severity", "group_by", "timing", "labels", "public", "continue", "mute_during", "inhibited_by", "open")
 """None of these means anything to an alert that is ignored."""
@@ -55,8 +58,16 @@ class Reader:
         listed = document.data.get("rules") if isinstance(document.data, dict) else None
         if not isinstance(listed, list):
             return []
-        rules = (_Reading(self, whole.inside("rules", index), inherits).rule(data) for index, data in enumerate(listed))
-        return [rule for rule in rules if rule is not None]
+        made = []
+        for index, data in enumerate(listed):
+            if len(self.problems) >= MOST_PROBLEMS:
+                said = f"more than {MOST_PROBLEMS} problems: the rules from here on are not read"
+                whole.say(said, "rules", index)
+                break
+            rule = _Reading(self, whole.inside("rules", index), inherits).rule(data)
+            if rule is not None:
+                made.append(rule)
+        return made
 
     def check_names(self) -> None:
         """Report rules that are named and don't exist; once all files are read."""

@@ -18,7 +18,7 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import patterns
 from router.domain import severity as severities
-from router.rules import fields
+from router.rules import bounds, fields
 
 NAMES: Mapping[str, Mapping[str, str]] = {
     "alert": {
@@ -45,6 +45,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 """Every variable, with what it is. Those of ``labels`` and ``annotations`` are the alert's own."""
 
 _OPEN = ("labels", "annotations")
+_BLANKS = patterns.compile(r"\s{101}")
 _MARKED = patterns.compile(r"(?s)\{\{.*?\}\}|\{%.*?%\}")
 _GO = patterns.compile(r"\{\{-?\s*(?:range\s+|if\s+|with\s+)?([.$][A-Za-z0-9_.$]*)")
 _FILTERS: Mapping[str, str] = {
@@ -67,6 +68,8 @@ _FILTERS: Mapping[str, str] = {
 }
 """Filters of other template languages, and their names here."""
 _LIMIT = 100_000  # Characters and iterations: far more than any vendor takes, far less than hurts.
+MOST_CHARACTERS = 10_000
+"""Of a template itself; reading it takes time that grows with the square of its length at worst."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -94,6 +97,8 @@ def _make_environment() -> liquid.Environment:
     for name in ("include", "render"):  # There are no other templates that could be included.
         del environment.tags[name]
     environment.filters["date"] = _date
+    environment.filters["strip_html"] = bounds.strip_html
+    environment.filters = {name: bounds.bounded(name, one) for name, one in environment.filters.items()}
     return environment
 
 
@@ -108,6 +113,7 @@ _FAILURES = (
     TypeError,
     ValueError,
     RecursionError,
+    MemoryError,
 )
 
 
@@ -116,18 +122,22 @@ def is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-@functools.lru_cache(maxsize=16_384)
+@functools.lru_cache(maxsize=4_096)
 def problems(text: str) -> tuple[str, ...]:
     """Everything that is wrong with a template: syntax, unknown names, unknown filters; empty where it is right."""
     if not is_template(text):
         return ()
+    if len(text) > MOST_CHARACTERS:
+        return (f"a text with variables has at most {MOST_CHARACTERS} characters, and this one has {len(text)}",)
     if go := _GO.search(patterns.encoded(text)):
         return (_as_liquid(go.group(1).decode()),)
+    if wrong := _malformed(text):
+        return (f"the template is broken: {wrong}",)
     try:
         template = _compiled(text)
         analysis = template.analyze()
-    except liquid_errors.LiquidError as error:
-        return (f"the template is broken: {_first_line(error)}",)
+    except _FAILURES as error:
+        return (f"the template is broken: {_first_line(error) or type(error).__name__}",)
     filters = _ENVIRONMENT.filters
     found = [f'unknown filter "{name}"{_filter_hint(name)}' for name in analysis.filters if name not in filters]
     for variables in analysis.globals.values():
@@ -207,6 +217,21 @@ def _variables(text: str) -> list[Variable]:
 def literals(text: str) -> list[str]:
     """The parts of a text that stand in it as they are written, between variables and tags; in linear time."""
     return [part.decode() for part in _MARKED.sub(b"\0", patterns.encoded(text)).split(b"\0")]
+
+
+def _malformed(text: str) -> str:
+    """Tell of a variable or tag that is not closed, or that is mostly blanks; in linear time."""
+    content = patterns.encoded(text)
+    marked = _MARKED.findall(content)
+    if any(_BLANKS.search(one) is not None for one in marked):
+        return "more than 100 blanks within a tag"
+    rest = _MARKED.sub(b"", content)
+    for opening, closing in ((b"{{", "}}"), (b"{%", "%}")):
+        if opening in rest:
+            return f"expected '{closing}', found end of file"
+        if any(opening in one[2:] for one in marked):
+            return f"expected '{closing}', found '{opening.decode()}'"
+    return ""
 
 
 def _unknown(segments: list[Any]) -> str | None:
@@ -319,6 +344,10 @@ def _render_text(text: str, context: Mapping[str, Any], otherwise: str) -> str:
         return otherwise
 
 
-@functools.lru_cache(maxsize=16_384)
+@functools.lru_cache(maxsize=4_096)
 def _compiled(text: str) -> liquid.BoundTemplate:
+    # Liquid's own reader takes time that grows with the square of a malformed text, or faster.
+    wrong = "it is too long" if len(text) > MOST_CHARACTERS else _malformed(text)
+    if wrong:
+        raise liquid_errors.LiquidSyntaxError(wrong, token=None)
     return _ENVIRONMENT.from_string(text)

@@ -264,3 +264,32 @@ def test_where_the_store_is_out_of_reach_nobody_is_let_in(tmp_path, play):
         await lost.aclose()
 
     play(body)
+
+
+def test_only_a_responder_has_rules_evaluated_that_nobody_saved(play):
+    async def body(at):
+        form = {"source": "json", "payload": "{}", "rules": "rules: []"}
+        viewer = await at.as_("viewer")
+        assert (await viewer.post("/playground", data=form)).status_code == 403
+        assert 'id="rules"' not in (await viewer.get("/playground")).text
+        responder = await at.as_("responder")
+        assert 'id="rules"' in (await responder.get("/playground")).text
+
+    play(body)
+
+
+def test_other_rules_are_explained_beside_those_in_force(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        rules = "rules: [{name: edited-rule, when: {labels.service: checkout}, open: [{at: on-call, name: Edited}]}]"
+        viewer = await at.as_("viewer")
+        delivery, *_ = (await viewer.get(f"{api.PREFIX}/deliveries")).json()["items"]
+        responder = await at.as_("responder")
+        shown = await responder.post("/playground", data={"delivery": delivery["id"], "rules": rules})
+        assert shown.status_code == 200
+        assert "By the rules above" in shown.text
+        assert "edited-rule" in shown.text
+        wrong = await responder.post("/playground", data={"delivery": delivery["id"], "rules": "rules: [{nme: x}]"})
+        assert "line 1, column" in wrong.text
+
+    play(body)

@@ -1,0 +1,123 @@
+"""Evaluates rules that nobody has saved in a process of its own, within limits of time, memory, and output.
+
+A rule file is a program: its patterns, templates, and expressions can ask for any amount of either. What one person
+types into the console must not stop the router, so another process does the work, without a secret in its environment,
+and is ended when it goes beyond a limit.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from router.domain import alert as alerts
+
+_PROGRAM = (sys.executable, "-m", "router.management.sandboxed")
+_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ")
+"""What the process is told of our environment: enough to find the program, and no secret."""
+
+_PIECE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one evaluation may take. The program itself needs about a second, and 150 MiB."""
+
+    cpu_seconds: int = 10
+    seconds: float = 30.0
+    memory_bytes: int = 768 * 1024 * 1024
+    output_bytes: int = 4 * 1024 * 1024
+    at_once: int = 2
+
+
+LIMITS = Limits()
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What is to be evaluated: a folder of rules against alerts that came ``at`` (microseconds).
+
+    ``file`` is the configuration, at whose destinations the rules may open.
+    """
+
+    file: str
+    folder: str
+    alerts: list[alerts.Alert]
+    at: int
+    cpu_seconds: int
+    memory_bytes: int
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of it: an explanation for each alert, or what is wrong with the rules."""
+
+    explained: list[dict[str, Any]] = []
+    problems: list[str] = []
+
+
+class Sandbox:
+    """Runs one evaluation after the other, a few at once; the rest wait."""
+
+    def __init__(self, limits: Limits = LIMITS, environment: Mapping[str, str] = os.environ) -> None:
+        """Take the limits, and the environment of which the process is told a few things."""
+        self._limits = limits
+        self._free = asyncio.Semaphore(limits.at_once)
+        self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
+
+    async def explain(self, file: str, rules: str, asked: Sequence[alerts.Alert], at: int) -> Outcome:
+        """Explain what a rule file would say of these alerts; what goes beyond a limit is a problem of the rules."""
+        limits = self._limits
+        async with self._free:
+            try:
+                # The folder is ours: a process that is ended leaves nothing behind.
+                with tempfile.TemporaryDirectory() as folder:
+                    await asyncio.to_thread(_write, Path(folder, "edited.yaml"), rules)
+                    task = Task(file, folder, list(asked), at, limits.cpu_seconds, limits.memory_bytes)
+                    async with asyncio.timeout(limits.seconds):
+                        return await self._run(msgspec.json.encode(task))
+            except TimeoutError:
+                return Outcome(problems=[f"evaluating the rules took more than {limits.seconds:g} seconds"])
+
+    async def _run(self, task: bytes) -> Outcome:
+        process = await asyncio.create_subprocess_exec(
+            *_PROGRAM,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=self._environment,
+            start_new_session=True,
+        )
+        try:
+            assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
+            with contextlib.suppress(ConnectionError):  # It may have ended before it has read everything.
+                process.stdin.write(task)
+                await process.stdin.drain()
+                process.stdin.close()
+            said = bytearray()
+            while piece := await process.stdout.read(_PIECE):
+                said += piece
+                if len(said) > self._limits.output_bytes:
+                    return Outcome(problems=["the explanation is too long to be shown"])
+            status = await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if status == 0:
+            return msgspec.json.decode(bytes(said), type=Outcome)
+        return Outcome(problems=[self._why(status)])
+
+    def _why(self, status: int) -> str:
+        if status < 0:
+            return f"evaluating the rules took more than {self._limits.cpu_seconds} seconds of processor time"
+        return f"evaluating the rules needed more than {self._limits.memory_bytes // 2**20} MiB of memory, or failed"
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8", errors="replace")

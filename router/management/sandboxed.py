@@ -1,0 +1,48 @@
+"""The program that ``sandbox`` starts: reads one task, limits itself, and writes what came of it."""
+
+import resource
+import sys
+from pathlib import Path
+
+import msgspec
+
+from router import settings as configuration
+from router.assembly import parts
+from router.management import sandbox, shown
+from router.rules import explain as explaining
+from router.rules import load as rules
+
+_MOST_PROBLEMS = 100
+
+
+def limit(cpu_seconds: int, memory_bytes: int) -> None:
+    """Bound what this process may take; the kernel ends it, or refuses it memory."""
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def evaluate(task: sandbox.Task) -> sandbox.Outcome:
+    """Load the rules, and explain each alert by them."""
+    settings = configuration.load(Path(task.file), {}, configuration.StandIn("not-used", {}))
+    try:
+        made = parts.load_rules(settings, Path(task.folder))
+    except rules.Refused as refused:
+        listed = [f"line {one.line}, column {one.column}: {one.message}" for one in refused.problems]
+        more = [f"and {len(listed) - _MOST_PROBLEMS} more"] if len(listed) > _MOST_PROBLEMS else []
+        return sandbox.Outcome(problems=listed[:_MOST_PROBLEMS] + more)
+    known = parts.known_destinations(settings)
+    public = {name for name, one in known.items() if one.public}
+    return sandbox.Outcome([shown.plain(explaining.explain(made, alert, task.at, public)) for alert in task.alerts])
+
+
+def main() -> None:
+    """Do one task."""
+    task = msgspec.json.decode(sys.stdin.buffer.read(), type=sandbox.Task)
+    limit(task.cpu_seconds, task.memory_bytes)
+    sys.stdout.buffer.write(msgspec.json.encode(evaluate(task)))
+
+
+if __name__ == "__main__":
+    main()

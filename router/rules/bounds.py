@@ -1,0 +1,99 @@
+"""Bounds what Liquid's filters take and give: few characters in a template can ask for any amount of memory and time.
+
+Liquid itself bounds loops, assigned values, and the output; what filters hand on to one another, it doesn't.
+"""
+
+import functools
+import string
+from collections.abc import Callable
+from typing import Any
+
+from liquid import exceptions
+
+MOST_CHARACTERS = 100_000
+MOST_ITEMS = 5_000
+_MOST_DIGITS = 30
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+Filter = Callable[..., Any]
+
+
+def bounded(name: str, function: Filter) -> Filter:
+    """Make a filter that fails (``LiquidError``) if it would take, or give, more than hurts."""
+    expected = _EXPECTED.get(name)
+
+    @functools.wraps(function)
+    def filtered(value: Any, *arguments: Any, **named: Any) -> Any:
+        for one in (value, *arguments):
+            _check(name, one)
+        if expected is not None and expected(value, *arguments) > MOST_CHARACTERS:
+            raise exceptions.LiquidValueError(f"{name} would give more than {MOST_CHARACTERS} characters", token=None)
+        found = function(value, *arguments, **named)
+        _check(name, found)
+        return found
+
+    return filtered
+
+
+def strip_html(value: object) -> str:
+    """Remove tags, comments, and what scripts and styles hold, in one pass: a text is never gone through twice."""
+    text = str(value)
+    lower = text.translate(_LOWER)
+    kept: list[str] = []
+    missing: set[str] = set()  # Ends that don't come any more: they are not looked for again.
+    at = 0
+    while (start := text.find("<", at)) >= 0:
+        following = text[start + 1 : start + 2]
+        if not following.isalpha() and following not in {"/", "!", "?"}:
+            kept.append(text[at : start + 1])
+            at = start + 1
+            continue
+        kept.append(text[at:start])
+        at = _behind(lower, start, missing)
+        if not at:  # A tag that never ends is text.
+            at = start
+            break
+    return "".join([*kept, text[at:]])
+
+
+def _behind(lower: str, start: int, missing: set[str]) -> int:
+    """Where the text goes on behind a tag with what belongs to it; 0 if the tag doesn't end."""
+    begin = start
+    for opening, closing in (("<!--", "-->"), ("<script", "</script"), ("<style", "</style")):
+        if lower.startswith(opening, start) and closing not in missing:
+            end = lower.find(closing, start)
+            if end < 0:
+                missing.add(closing)
+            else:
+                begin = end
+    return lower.find(">", begin) + 1
+
+
+def _check(name: str, value: Any) -> None:
+    if isinstance(value, str) and len(value) > MOST_CHARACTERS:
+        raise exceptions.LiquidValueError(f"{name}: more than {MOST_CHARACTERS} characters", token=None)
+    if isinstance(value, list | tuple | range) and len(value) > MOST_ITEMS:
+        raise exceptions.LiquidValueError(f"{name}: more than {MOST_ITEMS} items", token=None)
+    if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
+        raise exceptions.LiquidValueError(f"{name}: a number of more than {_MOST_DIGITS} digits", token=None)
+
+
+def _replaced(value: Any, old: Any, new: Any = "", *_: Any) -> int:
+    text, old = str(value), str(old)
+    return len(text) + (text.count(old) if old else len(text) + 1) * len(str(new))
+
+
+def _joined(value: Any, separator: Any = " ", *_: Any) -> int:
+    items = value if isinstance(value, list | tuple | range) else [value]
+    return sum(len(str(item)) + len(str(separator)) for item in items)
+
+
+def _rounded(_: Any, digits: Any = 0, *__: Any) -> int:
+    try:
+        return 0 if abs(int(digits or 0)) <= _MOST_DIGITS else MOST_CHARACTERS + 1
+    except (ValueError, OverflowError, TypeError):
+        return 0  # The filter says what is wrong with it.
+
+
+_EXPECTED: dict[str, Callable[..., int]] = {"replace": _replaced, "join": _joined, "round": _rounded}
+"""How much a filter would give, where that is far more than it takes."""

@@ -1,0 +1,111 @@
+"""Rules that nobody has saved are evaluated apart, and whatever they ask for, this process goes on."""
+
+import asyncio
+import dataclasses
+import os
+import time
+
+import pytest
+
+from router.domain import alert
+from router.management import sandbox
+
+CONFIGURATION = """
+sources:
+  json: {kind: json, bearer: [{env: WEBHOOK_TOKEN}]}
+destinations:
+  on-call: {kind: incident-io, api_key: {env: KEY}}
+  page: {kind: incident-io-status-page, api_key: {env: KEY}, page: Acme Status}
+rules: rules
+"""
+RULES = """
+rules:
+  - name: down
+    when: {labels.service: shop}
+    %s
+    open: [{at: on-call, name: "%s"}]
+"""
+ALERT = alert.Alert("json", "f", "firing", 1, 0, title="Shop is down", labels={"service": "shop"})
+GENEROUS = dataclasses.replace(sandbox.LIMITS, cpu_seconds=60, seconds=300.0)
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "router.yaml").write_text(CONFIGURATION)
+    (tmp_path / "rules").mkdir()
+    return str(tmp_path / "router.yaml")
+
+
+def explained(file, rules, limits=GENEROUS, **environment):
+    async def main():
+        return await sandbox.Sandbox(limits, {**os.environ, **environment}).explain(file, rules, [ALERT], 1_000_000)
+
+    return asyncio.run(main())
+
+
+def test_rules_are_explained_as_they_would_be_here(file):
+    found = explained(file, RULES % ("severity: major", "{{ alert.title }}"))
+    assert found.problems == []
+    (one,) = found.explained
+    assert one["alert"]["title"] == "Shop is down"
+    assert one["rule"] == "down"
+
+
+def test_what_is_wrong_with_the_rules_is_told_with_its_place(file):
+    found = explained(file, RULES % ("severty: major", "x"))
+    assert found == sandbox.Outcome(
+        problems=['line 5, column 5: rule "down": unknown key "severty"; did you mean "severity"?']
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x: [" + "a-" * 200_000,
+        "rules:\n" + "  - {nme: x, wen: {}}\n" * 5_000,
+        RULES
+        % (
+            "severity: major",
+            "{{ 'a' | replace: 'a', '" + "a" * 1_000 + "'" + " | replace: 'a', 'aaaaaaaaaaaaaaaa'" * 9 + " }}",
+        ),
+        RULES % ("severity: major", "{{ (1..9000000) | join }}"),
+        RULES % ("expr: '[alert.title]" + ".map(x,x+x)" * 20 + ".size() == 1'", "x"),
+        RULES % ("severity: major", "{{" * 4_000),
+        "x: &a [1]\ny: [" + "*a," * 20_000 + "]",
+        "- " * 20_000,
+    ],
+    ids=["broken line", "wrong keys", "replace", "range", "CEL", "Liquid", "aliases", "depth"],
+)
+def test_text_that_asks_for_too_much_is_refused_within_the_limits(file, text):
+    found = explained(file, text)
+    assert found.problems
+    assert found.explained == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "problem"),
+    [
+        ({"cpu_seconds": 1}, "processor time"),
+        ({"memory_bytes": 64 * 1024 * 1024}, "64 MiB of memory"),
+        ({"output_bytes": 10}, "too long to be shown"),
+        ({"seconds": 0.01}, "more than 0.01 seconds"),
+    ],
+    ids=["processor", "memory", "output", "time"],
+)
+def test_what_goes_beyond_a_limit_is_ended_and_told(file, limits, problem, tmp_path):
+    text = RULES % ("severity: major", "{{ alert.title }}")
+    if "cpu_seconds" in limits:
+        text = "rules:\n" + "".join(f"  - {{name: r{n}, when: {{labels.a: x{n}}}, open: []}}\n" for n in range(18_000))
+    started = time.thread_time()
+    found = explained(file, text, dataclasses.replace(GENEROUS, **limits))
+    assert found.explained == []
+    (said,) = found.problems
+    assert problem in said
+    assert time.thread_time() - started < 5
+
+
+def test_the_process_is_told_no_secret(file, monkeypatch):
+    told = sandbox.Sandbox(environment={"KEY": "vendor-secret", "PATH": "/bin", "WEBHOOK_TOKEN": "x"})._environment
+    assert told == {"PATH": "/bin"}
+    found = explained(file, RULES % ("severity: major", "x"), KEY="vendor-secret", WEBHOOK_TOKEN="webhook-secret")
+    assert "vendor-secret" not in str(found)
