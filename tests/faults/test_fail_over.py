@@ -14,6 +14,8 @@ from tests.integration import stage
 
 pytestmark = pytest.mark.timeout(120)
 
+CONFIRMED_SECONDS = 20.0  # For replicas that are there: they confirm as soon as they get to it.
+
 
 @pytest.fixture
 def watched(tmp_path):
@@ -51,15 +53,15 @@ async def replaced(watched: watching.Watched, connection) -> None:
             await asyncio.sleep(0.05)
 
 
-def accepted(connection, least: int):
-    with stage.demanding(connection, least, 0.2):
+def accepted(connection, least: int, wait_seconds: float = 0.2):
+    with stage.demanding(connection, least, wait_seconds):
         inbox = stream.Inbox(connection)
     return inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
 
 
 def test_what_replicas_have_confirmed_is_there_after_the_primary_was_lost(watched):
     async def body(connection):
-        await accepted(connection, 1)
+        await accepted(connection, 1, CONFIRMED_SECONDS)
         await replaced(watched, connection)
         assert await connection.xlen(keys.INBOX) == 1
 
@@ -155,7 +157,7 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
 
 async def folded(watched: watching.Watched, connection, least: int) -> None:
     """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
-    with stage.demanding(connection, 1, 4.0):
+    with stage.demanding(connection, 1, CONFIRMED_SECONDS):
         on, all_have_it = stage.Stage(connection), confirming.Confirming(connection)
     await on.deliver(stage.firing())
     await on.reader.prepare()

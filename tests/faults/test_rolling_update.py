@@ -19,7 +19,7 @@ from tests.faults import chaos, oracles, topologies
 SENDERS = 4
 MESSAGES = 25  # In one go of a sender; it sends each twice, and goes on with others.
 INCIDENT_KEYS = 40
-MOST_SECONDS = 10.0
+MOST_SECONDS = 30.0  # Then Kubernetes would kill it.
 
 
 class Balancer:
@@ -94,7 +94,7 @@ class Sender(chaos.Sender):
 
     def run(self) -> None:
         while not self.enough.is_set() and not self.failure:
-            self._share = oracles.messages(self._chance, MESSAGES, INCIDENT_KEYS)
+            self._shares = [oracles.messages(self._chance, MESSAGES, INCIDENT_KEYS)]
             super().run()
 
 
@@ -149,7 +149,7 @@ def test_each_process_is_replaced_while_alerts_flow_and_nothing_is_lost_or_doubl
         for name in ("web-0", "worker-0", "web-1", "worker-1"):
             before = oracle.accepted
             town.replace(name)
-            assert oracle.accepted > before, "there is load while it is replaced"
+            harness.eventually("there is load", lambda so_far=before: oracle.accepted > so_far)
         for sender in senders:
             sender.enough.set()
             sender.join()

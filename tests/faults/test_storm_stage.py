@@ -18,7 +18,8 @@ IS_FULL = os.environ.get("CHAOS") == "full"
 BODIES, ALERTS, KEYS = (1_000 if IS_FULL else 200), 100, 50
 KILLS = {"worker": 3, "web": 1, "valkey": 1}
 MEMORY_MB = 40 if IS_FULL else 12
-MOST_OPERATIONS = 3  # For each incident, at each vendor's incidents.
+# For each incident at a vendor: it is opened and resolved, and whoever is killed may leave a call to be repeated.
+MOST_OPERATIONS = 2 + KILLS["worker"] + KILLS["valkey"]
 BEGAN_AT, ENDED_AT = 1_795_000_000_000, 1_795_000_600_000  # Milliseconds.
 
 
@@ -61,8 +62,11 @@ def written(milliseconds: int) -> str:
     return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat()
 
 
-def storm(chance: random.Random) -> list[Delivery]:
-    """First bodies say that alerts fire; then others say it again of even keys, and of odd ones that it is over."""
+def storm(chance: random.Random) -> list[list[Delivery]]:
+    """First bodies say that alerts fire; then others say it again of even keys, and of odd ones that it is over.
+
+    Were one sent before the first ones are accepted, an incident could end and rightly open a second time.
+    """
     first, then = [], []
     for number in range(BODIES // 2):
         key = number % KEYS
@@ -73,7 +77,7 @@ def storm(chance: random.Random) -> list[Delivery]:
         then.append(Delivery(over if key % 2 else fires))
     chance.shuffle(first)
     chance.shuffle(then)
-    return first + then
+    return [first, then]
 
 
 def operations(town: chaos.Town) -> Counter[str]:
