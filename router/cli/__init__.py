@@ -1,7 +1,10 @@
 """The commands of ``incident-router``; one module a command."""
 
+from typing import Annotated
+
 import typer
 
+from router import __version__
 from router.cli import (
     check,
     dead_letters,
@@ -22,17 +25,38 @@ from router.cli import (
     soak,
     sources,
     statistics,
+    terminal,
     tokens,
     trials,
 )
 
 app = typer.Typer(
     name="incident-router",
-    help="Routes monitoring alerts to incidents and public status pages, and can explain every decision.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"incident-router {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def prepare(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Route monitoring alerts to incidents and public status pages, and explain every decision."""
+    context.with_resource(terminal.guard())
+
+
 app.command("run")(run.run)
 app.command("web")(run.web)
 app.command("worker")(run.worker)

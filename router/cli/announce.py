@@ -2,9 +2,10 @@
 
 import json
 
-from rich import console, markup, table
+from rich import table
 
 from router.assembly import running
+from router.cli import terminal
 
 _EXAMPLE = {
     "title": "Checkout answers 5xx",
@@ -16,17 +17,17 @@ _EXAMPLE = {
 
 def started(router: running.Running, simulator: str | None, console_url: str, token: str = "") -> None:
     """Say where door and console are, which rules are in force, where simulated pages are, and what to try."""
-    out = console.Console()
+    out = terminal.console()
     grid = table.Table.grid(padding=(0, 2))
     for name in router.settings.sources:
-        grid.add_row("webhook", f"[bold]{router.address.url}/v1/webhooks/{markup.escape(name)}[/]")
+        grid.add_row("webhook", f"[bold]{router.address.url}/v1/webhooks/{terminal.markup(name)}[/]")
     grid.add_row("readiness", f"{router.address.url}/readyz")
     grid.add_row("metrics", f"{router.address.url}/metrics")
-    grid.add_row("rules", f"{markup.escape(str(router.settings.rules))} (version {router.rules.version})")
+    grid.add_row("rules", f"{terminal.markup(str(router.settings.rules))} (version {router.rules.version})")
     grid.add_row("console", f"[bold]{console_url}/[/]")
     if simulator is not None and router.settings.simulated:
         names = ", ".join(sorted(router.settings.simulated))
-        grid.add_row("simulated", f"{markup.escape(names)}: no keys are set")
+        grid.add_row("simulated", f"{terminal.markup(names)}: no keys are set")
         grid.add_row("status pages", f"[bold]{simulator}/[/]")
     out.print(grid)
     if simulator is None:
@@ -54,4 +55,4 @@ def example(router: running.Running) -> str:
 
 def working(address: running.Address) -> None:
     """Say where a worker answers for its health."""
-    console.Console().print(f"worker started; health at {address.url}/readyz, metrics at {address.url}/metrics")
+    terminal.console().print(f"worker started; health at {address.url}/readyz, metrics at {address.url}/metrics")

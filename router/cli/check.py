@@ -1,16 +1,15 @@
 """``check``: whether the configuration and the rules can be used, every reason why not, and what is doubtful."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich import console, text
+from rich import text
 
 from router import settings as configuration
 from router.assembly import checking, parts, replaying, running
-from router.cli import starting
+from router.cli import starting, terminal
 from router.documents import problem as problems
 from router.rules import check as checks
 from router.rules import doubt, load
@@ -102,7 +101,7 @@ def _tell(found: list[problems.Problem], report: checks.Report, format_: Format)
         for problem in found:
             print(_github(problem))
         return
-    out = console.Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    out = terminal.console(stderr=True, soft_wrap=True)
     for problem in found:
         head, newline, rest = str(problem).partition("\n")
         style = "bold red" if problem.level == "error" else "bold yellow"

@@ -8,7 +8,7 @@ import typer
 from rich import table
 
 from router import settings as configuration
-from router.cli import reaching, starting
+from router.cli import reaching, starting, terminal
 from router.management import bodies, entries, models
 
 _PAGE = 500  # Dead letters that are asked for at once.
@@ -38,9 +38,10 @@ def show(
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
-        print(f"{one.id}  {one.what}, since {starting.moment(one.since)}\n{one.problem}\n")
-        sys.stdout.flush()
-        sys.stdout.buffer.write(models.raw(one.body, one.body_base64))
+        print(
+            f"{one.id}  {terminal.plain(one.what)}, since {starting.moment(one.since)}\n{terminal.lines(one.problem)}\n"
+        )
+        terminal.write_body(models.raw(one.body, one.body_base64))
 
     reaching.reach(config, server, body)
 

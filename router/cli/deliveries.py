@@ -3,17 +3,16 @@
 import contextlib
 import functools
 import gzip
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Annotated
 
 import typer
-from rich import console, markup, progress, table
+from rich import progress, table
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import reaching, starting
+from router.cli import reaching, starting, terminal
 from router.management import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
@@ -40,9 +39,9 @@ def show_all(
         async for one in reaching.rows(router.ask.deliveries, _PAGE, limit):
             rules = ", ".join(["(ignored)"] * bool(one.ignored) + one.rules)
             cells = (one.id, starting.moment(one.received_at), one.source, str(one.alerts), rules)
-            grid.add_row(*map(markup.escape, cells))
+            grid.add_row(*map(terminal.markup, cells))
         if grid.row_count:
-            console.Console(soft_wrap=True).print(grid)
+            terminal.console(soft_wrap=True).print(grid)
         else:
             print("no deliveries are kept")
 
@@ -66,21 +65,21 @@ def show(
         if one is None:
             raise starting.not_kept(delivery)
         if payload:
-            sys.stdout.buffer.write(models.raw(one.body, one.body_base64))
+            terminal.write_body(models.raw(one.body, one.body_base64))
             return
-        out = console.Console(soft_wrap=True, highlight=False)
+        out = terminal.console(soft_wrap=True)
         received = starting.moment(one.received_at)
-        out.print(f"delivery {one.id} from {markup.escape(one.source)}, received {received}")
+        out.print(f"delivery {one.id} from {terminal.markup(one.source)}, received {received}")
         for notice in one.notices:
             about = f" of {notice.fingerprint}" if notice.fingerprint else ""
-            out.print(f"  {notice.code}: {markup.escape(f'{notice.where}{about}: {notice.detail}')}")
+            out.print(f"  {notice.code}: {terminal.markup(f'{notice.where}{about}: {notice.detail}')}")
         for decision in one.decisions:
             labels = " ".join(f"{key}={value}" for key, value in sorted(decision.labels.items()))
-            out.print(f"\n[bold]{markup.escape(decision.title or decision.fingerprint)}[/]  {decision.status}")
-            out.print(f"  {markup.escape(labels)}")
-            out.print(f"  {markup.escape(_decided(decision))}")
+            out.print(f"\n[bold]{terminal.markup(decision.title or decision.fingerprint)}[/]  {decision.status}")
+            out.print(f"  {terminal.markup(labels)}")
+            out.print(f"  {terminal.markup(_decided(decision))}")
             for line in _now(decision):
-                out.print(f"  {markup.escape(line)}")
+                out.print(f"  {terminal.markup(line)}")
 
     reaching.reach(config, server, body)
 

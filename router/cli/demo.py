@@ -10,7 +10,7 @@ from rich import console, live
 
 from router import settings as configuration
 from router.assembly import pages, parts, running
-from router.cli import starting, story
+from router.cli import starting, story, terminal
 from router.outbound import client
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -30,7 +30,7 @@ def demo(
 
 
 async def _demo(wait: bool) -> None:
-    out = console.Console()
+    out = terminal.console(wide=False)
     with tempfile.TemporaryDirectory(prefix="incident-router-demo-") as folder:
         async with running.simulating() as simulator, asyncio.TaskGroup() as group:
             vendors = {"incident-io": f"{simulator}/incident-io", "devhelm": f"{simulator}/devhelm"}

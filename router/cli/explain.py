@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
-from rich import console, markup, tree
+from rich import tree
 
 from router import settings as configuration
 from router.assembly import pages, parts, running, whereabouts
-from router.cli import reaching, starting
+from router.cli import reaching, starting, terminal
 from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
@@ -43,9 +43,9 @@ def explain(
     else:
         found = _here(config, payload, (source, delivery, folder))
     if format_ == "json":
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        terminal.write_json(msgspec.json.format(msgspec.json.encode(found)))
         return
-    out = console.Console()
+    out = terminal.console()
     for one in found:
         out.print(_tree(one, every=every))
 
@@ -131,7 +131,7 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
         raise starting.usage(f"several sources can read this; say with --source which: {', '.join(read)}")
     if not read:
         for name, said in refused.items():
-            print(f"incident-router: source {name} can't read the payload: {said}", file=sys.stderr)
+            print(f"incident-router: source {name} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
         raise typer.Exit(1)
     (parsed,) = read.values()
     for notice in parsed.notices:
@@ -229,5 +229,4 @@ def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:
 
 def _shown(text: str) -> str:
     """A text of somebody else's, without control characters and not as markup."""
-    plain = "".join(letter if letter.isprintable() else "·" for letter in text)
-    return markup.escape(plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…")
+    return terminal.markup(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich import markup
 
 from router import settings as configuration
-from router.cli import reaching, starting
+from router.cli import reaching, starting, terminal
 from router.management import models
 
 _PAGE = 500  # Incidents that are asked for at once.
@@ -55,7 +54,7 @@ def show(
             print(f'incident-router: there is no incident "{incident}"', file=sys.stderr)
             raise typer.Exit(1)
         if isinstance(story, models.Story):
-            sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(story.model_dump())) + b"\n")
+            terminal.write_json(msgspec.json.format(msgspec.json.encode(story.model_dump())))
             return
         _print(story)
 
@@ -77,14 +76,14 @@ def _row(one: models.IncidentRow) -> list[str]:
 
 
 def _print(one: models.Incident) -> None:
-    out = starting.printer()
-    out.print(f"[bold]{markup.escape(one.key)}[/]  {one.status}, {one.severity}, {one.firing} alerts fire")
+    out = terminal.console(soft_wrap=True)
+    out.print(f"[bold]{terminal.markup(one.key)}[/]  {one.status}, {one.severity}, {one.firing} alerts fire")
     for publication in one.publications:
         line = f"{publication.destination}: {publication.state} {publication.url or publication.vendor_id}"
         problem = publication.refused or publication.problem or publication.taken_over
-        said = f"[red]{markup.escape(problem)}[/]" if problem else f"[dim]{markup.escape(publication.next)}[/]"
-        out.print(f"  {markup.escape(line)}  {said}")
+        said = f"[red]{terminal.markup(problem)}[/]" if problem else f"[dim]{terminal.markup(publication.next)}[/]"
+        out.print(f"  {terminal.markup(line)}  {said}")
     if one.timeline:
         out.print()
     for event in one.timeline:
-        out.print(f"  [dim]{starting.moment(event.at)}[/]  {markup.escape(event.text)}")
+        out.print(f"  [dim]{starting.moment(event.at)}[/]  {terminal.markup(event.text)}")

@@ -4,10 +4,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich import markup, table
+from rich import table
 
 from router import settings as configuration
-from router.cli import reaching, starting
+from router.cli import reaching, starting, terminal
 from router.management import entries, models
 
 _PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
@@ -48,14 +48,13 @@ def show(
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
         if not payload:
-            out = starting.printer()
-            out.print(f"{one.id} from {markup.escape(one.source)}, kept {starting.moment(one.kept_at)}")
-            out.print(f"[red]{markup.escape(one.problem)}[/]\n")
+            out = terminal.console(soft_wrap=True)
+            out.print(f"{one.id} from {terminal.markup(one.source)}, kept {starting.moment(one.kept_at)}")
+            out.print(f"[red]{terminal.markup(one.problem)}[/]\n")
             for name, value in one.headers.items():
-                out.print(markup.escape(f"{name}: {value}"), style="dim")
+                out.print(terminal.markup(f"{name}: {value}"), style="dim")
             out.print()
-        sys.stdout.flush()
-        sys.stdout.buffer.write(models.raw(one.body, one.body_base64))
+        terminal.write_body(models.raw(one.body, one.body_base64))
 
     reaching.reach(config, server, body)
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
-from rich import console, progress, text
+from rich import progress, text
 
 from router import settings as configuration
 from router.assembly import parts, replaying, running
-from router.cli import starting
+from router.cli import starting, terminal
 from router.documents import quantities
 from router.domain import recording
 from router.rehearsal import replay as replays
@@ -47,7 +47,7 @@ def replay(
     with tempfile.TemporaryDirectory() as scratch:
         recordings = file or _fetched(settings, Path(scratch) / "recordings.jsonl", starting.duration(since))
         works = [replaying.Work(settings, folder, recordings, starting.duration(tail)) for folder in (before, after)]
-        with progress.Progress(console=console.Console(stderr=True), transient=True) as bar:
+        with progress.Progress(console=terminal.console(stderr=True), transient=True) as bar:
             task = bar.add_task("replaying", total=1.0)
             try:
                 played = replaying.both((works[0], works[1]), lambda share: bar.update(task, completed=share))
@@ -57,7 +57,7 @@ def replay(
     most = None if every else _SHOWN
     match format_:
         case "json":
-            print(_json(difference))
+            terminal.write_json(_json(difference).encode())
         case "markdown":
             print("\n".join(_markdown(difference, most)))
         case _:
@@ -102,9 +102,9 @@ def _posts(played: replays.Played, publish: tuple[str, ...]) -> int:
 
 
 def _print(difference: replays.Difference, most: int | None) -> None:
-    out = console.Console(highlight=False, soft_wrap=True)
+    out = terminal.console(soft_wrap=True)
     for sign, line in _lines(difference, most):
-        out.print(text.Text(line, style={"-": "red", "+": "green", "~": "yellow"}.get(sign, "")))
+        out.print(text.Text(terminal.plain(line), style={"-": "red", "+": "green", "~": "yellow"}.get(sign, "")))
     played = difference.before
     out.print(f"\n{played.deliveries:,} deliveries with {played.alerts:,} alerts")
     for name, before, after in _summary(difference):

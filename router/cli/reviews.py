@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
-from rich import markup, padding
+from rich import padding
 
 from router import settings as configuration
-from router.cli import reaching, starting
+from router.cli import reaching, starting, terminal
 from router.domain import visible
 from router.management import actions, bodies, models
 
@@ -52,12 +52,12 @@ def show(
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, incident, page)
         if as_json:
-            sys.stdout.buffer.write(msgspec.json.format(one.model_dump_json().encode()) + b"\n")
+            terminal.write_json(msgspec.json.format(one.model_dump_json().encode()))
             return
         _show(one)
         for name, value in one.shown.items():
             if name not in {"title", "message", "components"} and value not in (None, "", [], {}, ()):
-                print(f"  {name}: {value}")
+                print(f"  {terminal.plain(name)}: {terminal.plain(str(value))}")
 
     reaching.reach(config, server, body)
 
@@ -141,7 +141,7 @@ def _deciding(
             raise _changed(error.now) from None
         title = visible.visible(str((fields or {}).get("title", one.title)))
         what = {"opening": "", "update": "the update of ", "resolution": "the resolution of "}[one.what]
-        print(f'{done.kind} by {done.who}: {what}"{title}" at "{page}"')
+        print(f'{done.kind} by {done.who}: {what}"{terminal.plain(title)}" at "{page}"')
         for warning in done.warnings:
             print(
                 f"warning: your text has {warning.partition(': ')[2]} in {warning.partition(': ')[0]}", file=sys.stderr
@@ -167,21 +167,21 @@ def _changed(now: models.Review | None) -> typer.Exit:
 
 
 def _show(one: models.Review) -> None:
-    out = starting.printer()
+    out = terminal.console(soft_wrap=True)
     since = f"{one.severity} since {starting.moment(one.since)}, by rule {one.rule}"
-    out.print(f"[bold]{markup.escape(one.incident)}[/]  {since}")
+    out.print(f"[bold]{terminal.markup(one.incident)}[/]  {since}")
     what = {"opening": "would be shown", "update": "would be changed", "resolution": "would be resolved"}[one.what]
-    out.print(f"  {what} at {one.destination} ({markup.escape(one.reason)}):")
-    out.print(padding.Padding(markup.escape(f"{one.title}\n{one.message}"), (0, 0, 0, 4)))
+    out.print(f"  {what} at {one.destination} ({terminal.markup(one.reason)}):")
+    out.print(padding.Padding(terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4)))
     for name, status in one.components.items():
-        out.print(f"    {markup.escape(name)}: {markup.escape(status)}")
+        out.print(f"    {terminal.markup(name)}: {terminal.markup(status)}")
     if one.deadline_at:
         done = {"publish": "published automatically", "dismiss": "dismissed"}[one.at_deadline]
         out.print(f"  {done} at {starting.moment(one.deadline_at)} unless decided before")
     for line in one.because:
-        out.print(f"  because {markup.escape(line)}")
+        out.print(f"  because {terminal.markup(line)}")
     for name, said in (("owner", one.owner), ("runbook", one.runbook)):
         if said:
-            out.print(f"  {name}: {markup.escape(said)}")
+            out.print(f"  {name}: {terminal.markup(said)}")
     words = ["incident-router", "reviews", "approve", one.incident, one.destination, "--seen", one.digest[:8]]
-    out.print(f"  to show it: {markup.escape(shlex.join(words))}\n")
+    out.print(f"  to show it: {terminal.markup(shlex.join(words))}\n")

@@ -14,7 +14,7 @@ import typer
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import starting
+from router.cli import starting, terminal
 from router.domain import alert as alerts
 from router.outbound import client, errors
 from router.sources import base, proof, registry, samples
@@ -93,7 +93,7 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str) -> 
     finally:
         await caller.aclose()
     print(answer.status)
-    print(msgspec.json.format(msgspec.json.encode(answer.body)).decode())
+    terminal.write_json(msgspec.json.format(msgspec.json.encode(answer.body)))
     if isinstance(answer.body, dict) and "quarantined" in answer.body:
         print("incident-router: it was taken in, but could not be read: is that source of this kind?", file=sys.stderr)
         raise typer.Exit(1)

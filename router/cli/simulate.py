@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich import console
 
 from router.assembly import listeners, running
-from router.cli import starting
+from router.cli import starting, terminal
 
 
 def simulate(
@@ -20,7 +19,7 @@ def simulate(
 
 async def _simulate(host: str, port: int) -> None:
     async with running.simulating(listeners.simulator(host, port, listeners.SIMULATOR_ALONE)) as url:
-        out = console.Console()
+        out = terminal.console()
         out.print(f"status pages  {url}/")
         out.print(f"incident.io   {url}/incident-io   as base_url, with any api_key")
         out.print(f"DevHelm       {url}/devhelm   as base_url, with any api_key")

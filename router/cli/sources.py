@@ -1,13 +1,12 @@
 """``sources``: who may post here and how, what to paste on both sides, and whether a payload is read as was meant."""
 
-import sys
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from router import settings as configuration
-from router.cli import sending, starting, trying
+from router.cli import sending, starting, terminal, trying
 from router.sources import base, registry, samples
 from router.web import webhooks
 
@@ -27,7 +26,7 @@ def show_all(*, as_json: Json = False, config: starting.Config = configuration.D
     """List the configured sources, and how each is told who sends. No secret has to be set, and none is shown."""
     found = [_row(name, one) for name, one in starting.settings(config, needs=()).sources.items()]
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        terminal.write_json(msgspec.json.format(msgspec.json.encode(found)))
         return
     listed = ("proofs", "allow_from", "warnings")
     rows = ((row["name"], row["kind"], row["path"], *(", ".join(row[part]) for part in listed)) for row in found)

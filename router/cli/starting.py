@@ -12,10 +12,11 @@ from typing import Annotated, Any, TypeVar
 import redis.asyncio
 import typer
 import uvloop
-from rich import console, markup, table
+from rich import table
 
 from router import settings as configuration
 from router.assembly import listeners, parts, running
+from router.cli import terminal
 from router.documents import nearest, quantities
 from router.documents import problem as problems
 from router.rules import load as loading
@@ -126,18 +127,13 @@ def with_store(config: Path, body: Body) -> None:
     until_stopped(main())
 
 
-def printer() -> console.Console:
-    """What prints tables and marked-up text: as wide as the terminal, and never cut short where there is none."""
-    return console.Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 400)
-
-
 def print_table(columns: Iterable[str | table.Column], rows: Iterable[Iterable[str]], none: str = "") -> None:
     """Print rows of plain texts, whoever wrote them, below their columns; where there is no row, what says so."""
     grid = table.Table(*columns, box=None, header_style="bold")
     for cells in rows:
-        grid.add_row(*map(markup.escape, cells))
+        grid.add_row(*map(terminal.markup, cells))
     if grid.row_count:
-        printer().print(grid)
+        terminal.console(soft_wrap=True).print(grid)
     else:
         print(none)
 

@@ -7,11 +7,11 @@ from typing import Annotated
 from xml.etree import ElementTree as ET
 
 import typer
-from rich import console, markup, text
+from rich import console, text
 
 from router import settings as configuration
 from router.assembly import rehearsing
-from router.cli import starting
+from router.cli import starting, terminal
 from router.documents import problem as problems
 from router.documents import quantities
 from router.rehearsal import trial
@@ -32,7 +32,7 @@ def trials(
     chosen = [case for case in suite.listed if only in case.shape.name]
     if not chosen:
         raise starting.usage(f'no test\'s name contains "{only}"' if only else f"there are no tests in {suite.folder}")
-    out = console.Console(highlight=False, soft_wrap=True)
+    out = terminal.console(soft_wrap=True)
     results = list(_told(out, (suite.run(case) for case in chosen), verbose=verbose))
     failed = [result for result in results if not result.passed]
     for result in failed:
@@ -58,7 +58,7 @@ def _told(out: console.Console, results: Iterator[trial.Result], *, verbose: boo
             _show_result(out, result)
         else:
             if result.case.document.file != file:
-                out.print(("\n" if file else "") + markup.escape(result.case.document.file), end=" ")
+                out.print(("\n" if file else "") + terminal.markup(result.case.document.file), end=" ")
                 file = result.case.document.file
             out.print("[green].[/]" if result.passed else "[red]F[/]", end="")
         yield result
@@ -68,10 +68,10 @@ def _told(out: console.Console, results: Iterator[trial.Result], *, verbose: boo
 
 def _show_result(out: console.Console, result: trial.Result) -> None:
     word = "[green]PASSED[/]" if result.passed else "[red]FAILED[/]"
-    out.print(f"{markup.escape(result.case.place)} {markup.escape(result.case.shape.name)} {word}")
+    out.print(f"{terminal.markup(result.case.place)} {terminal.markup(result.case.shape.name)} {word}")
     for call in result.calls:
         after = quantities.shown(call.at - result.started_at)
-        out.print(f"    {after:>8}  {call.kind} at {markup.escape(call.destination)}", style="dim")
+        out.print(f"    {after:>8}  {call.kind} at {terminal.markup(call.destination)}", style="dim")
 
 
 def _show_failure(out: console.Console, result: trial.Result) -> None:

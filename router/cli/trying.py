@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich import markup, table
+from rich import table
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import starting
+from router.cli import starting, terminal
 from router.domain import alert as alerts
 from router.management import models
 from router.sources import base, mapping, registry
@@ -51,12 +51,12 @@ def attempt(
         parsed = bounds.read(endpoint, body, headers, now, bounds=parts.limits(settings), named=named)
     except base.Unparsable as error:
         said = f"{error}{_looked_at(paths, error.where)}"
-        print(f"incident-router: source {source} can't read the payload: {said}", file=sys.stderr)
+        print(f"incident-router: source {source} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
         raise typer.Exit(1) from None
     if as_json:
         rows = [_plain(paths, alert, now) for alert in parsed.alerts]
         whole = {**msgspec.structs.asdict(parsed), "alerts": rows, "rejected": _rejected(parsed)}
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole)) + b"\n")
+        terminal.write_json(msgspec.json.format(msgspec.json.encode(whole)))
     else:
         _show(paths, parsed, now)
     if parsed.rejected is not None:
@@ -123,7 +123,7 @@ def _is_absent(alert: alerts.Alert, field: str, now: int) -> bool:
 
 
 def _show(config: base.Config, parsed: base.Parsed, now: int) -> None:
-    out = starting.printer()
+    out = terminal.console(soft_wrap=True)
     for alert in parsed.alerts:
         out.print(_grid(config, alert, now))
     if not parsed.alerts:
@@ -132,7 +132,7 @@ def _show(config: base.Config, parsed: base.Parsed, now: int) -> None:
         print(f"{parsed.truncated} alerts were left out by the sender")
     for notice in parsed.notices:
         about = f" of {notice.fingerprint}" if notice.fingerprint else ""
-        print(_printable(f"{notice.code}: {notice.where}{about}: {notice.detail}"))
+        print(terminal.plain(f"{notice.code}: {notice.where}{about}: {notice.detail}"))
 
 
 def _grid(config: base.Config, alert: alerts.Alert, now: int) -> table.Table:
@@ -140,9 +140,9 @@ def _grid(config: base.Config, alert: alerts.Alert, now: int) -> table.Table:
     grid = table.Table("field", "value", title=alert.status, title_justify="left", box=None, header_style="bold")
     for field in dict.fromkeys([*_FIELDS, *absent]):
         if field in absent:
-            grid.add_row(markup.escape(field), f"[yellow]{markup.escape(_missing(field, absent[field]))}[/]")
+            grid.add_row(terminal.markup(field), f"[yellow]{terminal.markup(_missing(field, absent[field]))}[/]")
         else:
-            grid.add_row(field, markup.escape(_value(alert, field)))
+            grid.add_row(field, terminal.markup(_value(alert, field)))
     return grid
 
 
@@ -160,8 +160,4 @@ def _value(alert: alerts.Alert, field: str) -> str:
         text = starting.moment(models.at(value))
     else:
         text = value
-    return _printable(text)
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "·" for letter in text)
+    return terminal.plain(text)

@@ -139,7 +139,7 @@ def test_trying_shows_what_comes_out_and_which_path_found_nothing(mapped):
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()[2:]}
     assert lines["title"] == "Down [bold]"
-    assert lines["labels"] == "service=check·out"
+    assert lines["labels"] == "service=check\\x1bout"
     assert lines["severity"] == "nothing found at data.level"
     assert lines["labels.team"] == "nothing found at data.team"
     assert lines["starts_at"] == "nothing found at starts_at; the time of receipt stands in"

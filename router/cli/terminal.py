@@ -1,0 +1,126 @@
+r"""Output of the commands: text from senders and vendors can't control the terminal or forge lines.
+
+Control characters, line separators, and bidirectional overrides are printed as escapes such as ``\x1b`` or ``\u202e``.
+There are two nets. ``plain`` and ``markup`` escape one value, including its line breaks. The streams (``guard``) and
+the console escape everything that they print, except line breaks.
+"""
+
+import contextlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
+
+from rich import console as consoles
+from rich import markup as rich_markup
+from rich import segment
+
+# Control characters, what is invisible or turns the direction of writing, and lone surrogates. The joiners U+200C and
+# U+200D stay: scripts and emoji need them.
+_OBEYED = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_ON_A_LINE = re.compile(f"[\\t\\n{_OBEYED}]")
+_IN_LINES = re.compile(f"[\\t{_OBEYED}]")
+_IN_A_STREAM = re.compile(f"[{_OBEYED}]")
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+_WIDE = 400  # Columns where there is no terminal: nothing is cut short there.
+
+
+def plain(text: str) -> str:
+    """Return foreign text on one line, with escapes for everything that controls a terminal."""
+    return _ON_A_LINE.sub(_escape, text)
+
+
+def lines(text: str) -> str:
+    """Return foreign text as ``plain`` does, but keep its line breaks. Only for indented blocks below a heading."""
+    return _IN_LINES.sub(_escape, text.replace("\r\n", "\n"))
+
+
+def markup(text: str) -> str:
+    """Return foreign text as ``plain`` does, escaped for use in Rich's markup."""
+    return rich_markup.escape(plain(text))
+
+
+def markup_lines(text: str) -> str:
+    """Return foreign text as ``lines`` does, escaped for use in Rich's markup."""
+    return rich_markup.escape(lines(text))
+
+
+def write_json(document: bytes) -> None:
+    """Write JSON to standard output, with JSON's own escapes for characters that control a terminal."""
+    text = _IN_A_STREAM.sub(lambda letter: json.dumps(letter[0])[1:-1], document.decode())
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode() + b"\n")
+
+
+def write_body(body: bytes) -> None:
+    """Write a body as it was received; on a terminal, escape the characters that control it."""
+    sys.stdout.flush()
+    if sys.stdout.isatty():
+        print(lines(body.decode(errors="backslashreplace")))
+    else:
+        sys.stdout.buffer.write(body)
+
+
+def console(*, wide: bool = True, stderr: bool = False, **options: Any) -> consoles.Console:
+    """Make a console as wide as the terminal; without a terminal, so wide that nothing is cut short."""
+    stream = sys.stderr if stderr else sys.stdout
+    if wide and not stream.isatty():
+        options |= {"width": _WIDE}
+    return _Console(file=_raw(stream), highlight=False, **options)
+
+
+@contextlib.contextmanager
+def guard() -> Iterator[None]:
+    """Escape what is printed to standard output and standard error, for the length of the block."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Guarded(before[0]), _Guarded(before[1])
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+class _Console(consoles.Console):
+    """A console that escapes the texts it is given, and none of the control codes that it makes itself."""
+
+    def render(
+        self, renderable: consoles.RenderableType, options: consoles.ConsoleOptions | None = None
+    ) -> Iterable[segment.Segment]:
+        """Render as Rich does."""
+        for part in super().render(renderable, options):
+            yield part if part.control else segment.Segment(_IN_LINES.sub(_escape, part.text), part.style)
+
+
+class _Guarded:
+    """A stream that escapes what is written to it; on a terminal, colors stay."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, escaped; return how many characters there were."""
+        parts = _STYLE.split(text) if self.stream.isatty() else [text]
+        safe = (part if number % 2 else _IN_A_STREAM.sub(_escape, part) for number, part in enumerate(parts))
+        self.stream.write("".join(safe))
+        return len(text)
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """Write texts one after the other."""
+        for text in texts:
+            self.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def _raw(stream: Any) -> TextIO:
+    raw: TextIO = stream.stream if isinstance(stream, _Guarded) else stream
+    return raw
+
+
+def _escape(letter: re.Match[str]) -> str:
+    return letter[0].encode("unicode_escape").decode()

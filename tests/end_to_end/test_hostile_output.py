@@ -1,0 +1,84 @@
+"""An alert full of what terminals obey: no command that shows it prints any of that, or a line that it made up."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from tests.end_to_end import harness
+
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e]")
+FORGED = "\nFORGED a line of its own"
+HOSTILE = f"\x1b]0;title\x07\x1b[2J\x1b[31mred\x1b]52;c;cHduZWQ=\x1b\\{FORGED}\x9b31m\x85\u2028\u202e\r{FORGED}"
+RULES = """
+rules:
+  - name: checkout-down
+    when: {labels.service: checkout}
+    group_by: [labels.case]
+    open:
+      - {at: on-call, name: Checkout is down, summary: "{{ alert.title }}"}
+      - {at: public-page, publish: review, title: Checkout is unavailable, message: We are investigating.,
+         components: [Checkout API]}
+"""
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    """A router that has taken hostile alerts in: one that opened, one that is unreadable, one that is silenced."""
+    folder = tmp_path_factory.mktemp("hostile")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at, rules=RULES)
+        with harness.router(folder, file) as running:
+            labels = {"service": "checkout", "case": f"c{HOSTILE}", f"n{HOSTILE}": "v"}
+            running.receives(
+                title=f"T{HOSTILE}", dedup_key=f"e{HOSTILE}", labels=labels, annotations={"summary": HOSTILE}
+            )
+            body = {"title": "q", "status": f"zzz{HOSTILE}", "dedup_key": "x"}
+            status, answer = harness.ask(f"{running.url}/v1/webhooks/json", body, harness.TOKEN)
+            assert "quarantined" in answer, (status, answer)
+            running.command("silences", "add", 'labels.service="other"', "--for", "1h", "--comment", HOSTILE)
+            harness.eventually("it waits for review", lambda: "approve" in running.command("reviews", "list").stdout)
+            yield running
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed; it has to be harmless."""
+    said = done.stdout + done.stderr
+    assert OBEYED.search(said) is None, said
+    assert not re.search(r"^\s*FORGED", said, re.MULTILINE), said
+    return said
+
+
+@pytest.mark.parametrize("what", ["incidents", "reviews", "deliveries", "quarantine", "silences", "dead-letters"])
+def test_lists_show_it_harmlessly(router, what):
+    done = router.command(what, "list")
+    assert done.returncode == 0
+    shown(done)
+
+
+def deliveries(router: harness.Router) -> list[str]:
+    listed = router.command("deliveries", "list").stdout.splitlines()[1:]
+    return [line.split()[0] for line in listed]
+
+
+def test_a_delivery_is_shown_harmlessly(router):
+    for identity in deliveries(router):
+        assert "red" in shown(router.command("deliveries", "show", identity))
+        assert "checkout-down" in shown(router.command("explain", "--delivery", identity))
+
+
+def test_an_incident_and_its_review_are_shown_harmlessly(router):
+    said = json.loads(router.command("explain", "--delivery", deliveries(router)[0], "--format", "json").stdout)
+    [incident] = set(re.findall(r'"incident_key": ?"((?:[^"\\]|\\.)*)"', json.dumps(said)))
+    name = json.loads(f'"{incident}"')
+    assert OBEYED.search(name)
+    assert "checkout-down" in shown(router.command("incidents", "show", name))
+    assert "We are investigating." in shown(router.command("reviews", "show", name, "public-page"))
+    for arguments in (("incidents", "show", name, "--json"), ("reviews", "show", name, "public-page", "--json")):
+        assert json.loads(shown(router.command(*arguments)))
+
+
+def test_what_is_in_quarantine_is_shown_harmlessly(router):
+    [identity] = [line.split()[0] for line in router.command("quarantine", "list").stdout.splitlines()[1:]]
+    assert "zzz" in shown(router.command("quarantine", "show", identity))

@@ -1,0 +1,27 @@
+"""What every command understands: ``--version`` and ``-h``."""
+
+import click
+import pytest
+import typer.main
+from typer import testing
+
+import router
+from router import cli
+
+
+def paths(command: click.Command, names: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The names of a command and of all commands below it."""
+    below = getattr(command, "commands", {})
+    return [names] + [path for name, one in below.items() for path in paths(one, (*names, name))]
+
+
+def test_the_version_is_printed():
+    done = testing.CliRunner().invoke(cli.app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"incident-router {router.__version__}\n")
+
+
+@pytest.mark.parametrize("path", paths(typer.main.get_command(cli.app)), ids=" ".join)
+def test_every_command_explains_itself_for_h(path):
+    done = testing.CliRunner().invoke(cli.app, [*path, "-h"])
+    assert done.exit_code == 0
+    assert "Usage: " in done.output
