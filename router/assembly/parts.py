@@ -182,6 +182,7 @@ def worker(
         clock=clock,
         bell=bell,
         kept=archive(settings, connection),
+        kept_aside=kept_aside(settings, connection),
         silenced=silenced,
         vintage=schema.Schema(connection),
         itself=reporting.itself(settings, connection, at, performer.breakers, randomness, inbox=handed_in),
@@ -214,6 +215,11 @@ def _pace(settings: configuration.Settings) -> supervise.Pace:
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
     """The deliveries that were processed lately."""
     return archives.Archive(connection, keep=settings.archive.keep, most=settings.archive.most)
+
+
+def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> quarantine.Quarantine:
+    """The bodies that could not be read."""
+    return quarantine.Quarantine(connection, most_bytes=settings.quarantine.max_bytes)
 
 
 def checks(
@@ -268,7 +274,7 @@ def door(
         endpoints(settings),
         rule_set.decide,
         inbox=inbox,
-        quarantine=quarantine.Quarantine(connection),
+        quarantine=kept_aside(settings, connection),
         clock=clock,
         randomness=random.SystemRandom(),
         seen=seen.Seen(connection),

@@ -104,8 +104,7 @@ class Ledgers:
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""
-        found = await quarantine.Quarantine(self.connection).read(limit, cursor)
-        more = found[-1].id if len(found) == limit else ""
+        found, more = await quarantine.Quarantine(self.connection).page(limit, cursor)
         return models.Page(items=[shown.quarantined(one) for one in found], next=more)
 
     async def quarantined(self, identity: str) -> entries.Quarantined | None:

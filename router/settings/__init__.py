@@ -55,6 +55,7 @@ class Settings:
     worker: sections.Worker
     log: sections.Log
     archive: sections.Archive
+    quarantine: sections.Quarantine
     pages: sections.Pages
     silences: sections.Silences
     management: sections.Management
@@ -143,6 +144,7 @@ class _Reading:
                 file.worker,
                 file.log,
                 file.archive,
+                file.quarantine,
                 file.pages,
                 file.silences,
                 file.management,

@@ -263,6 +263,14 @@ class Archive(Section):
         return bool(self.keep and self.most)
 
 
+class Quarantine(Section):
+    """How much is kept of what could not be read."""
+
+    max_bytes: quantities.Size = pydantic.Field(
+        default=quantities.size("64MiB"), description="Beyond it the oldest bodies are removed."
+    )
+
+
 class Log(Section):
     """How the log is written."""
 
@@ -286,6 +294,7 @@ class File(Section):
     worker: Worker = Worker()
     log: Log = Log()
     archive: Archive = Archive()
+    quarantine: Quarantine = Quarantine()
     pages: Pages = Pages()
     silences: Silences = Silences()
     management: Management = Management()

@@ -1,17 +1,17 @@
 """The archive: deliveries that are folded in, kept for a while with their bodies, to be explained and replayed."""
 
 from collections.abc import AsyncIterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import redis.asyncio
 
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.store import client, codec, errors, keys, scripts
+from router.store import client, codec, errors, keys, pages, scripts
 
 _CHUNK = 500
 _WINDOW_MS = 60_000  # A delivery is folded in soon after it came; where it was not, everything is searched.
-_SHORT_OF_MEMORY = 0.6  # Of maxmemory: from here on the archive gives way, before the door would have to refuse.
+SHORT_OF_MEMORY = 0.6  # Of maxmemory: from here on the archive gives way, before the door would have to refuse.
 
 
 class Recorded(NamedTuple):
@@ -41,7 +41,7 @@ class Archive:
         """Let go what is too old or too much; half of it where the server is short of memory."""
         async with client.failures():
             most = self._most
-            if fullness > _SHORT_OF_MEMORY:
+            if fullness > SHORT_OF_MEMORY:
                 most = min(most, int(await self._connection.memory_usage(keys.ARCHIVE) or 0) // 2)
             entries, size = await self._scripts.run("trim", [keys.ARCHIVE], [self._keep_ms, most])
         return Size(int(entries), int(size))
@@ -59,9 +59,17 @@ class Archive:
 
     async def newest(self, count: int) -> list[Recorded]:
         """The newest deliveries, the newest first."""
-        async with client.failures():
-            answer: Any = await self._connection.xrevrange(keys.ARCHIVE, count=count)
-        return [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
+        found: list[Recorded] = []
+        last = "+"
+        while count > 0:
+            async with client.failures():
+                page = await pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
+            found += _all_recorded(page)
+            count -= len(page.entries)
+            if not page.more:
+                break
+            last = f"({page.end}"
+        return found
 
     async def page(self, before: str, count: int) -> tuple[list[Recorded], str]:
         """Deliveries older than a place in the archive (empty: the newest), and where the page ends (empty: the end).
@@ -70,9 +78,8 @@ class Archive:
         """
         last = f"({before}" if before else "+"
         async with client.failures():
-            answer: Any = await self._connection.xrevrange(keys.ARCHIVE, max=last, count=count)
-        found = [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
-        return found, answer[-1][0].decode() if len(answer) == count else ""
+            page = await pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
+        return _all_recorded(page), page.end
 
     async def page_since(self, moment: int, after: str, count: int) -> tuple[list[Recorded], str]:
         """Deliveries since a moment (microseconds), the oldest first, from behind a place on; and as ``page``, the end.
@@ -81,9 +88,8 @@ class Archive:
         """
         first = f"({after}" if after else str(max(0, moment // 1000))
         async with client.failures():
-            answer: Any = await self._connection.xrange(keys.ARCHIVE, min=first, count=count)
-        found = [recorded for _, fields in answer if (recorded := _recorded(fields)) is not None]
-        return found, answer[-1][0].decode() if len(answer) == count else ""
+            page = await pages.read(self._scripts, keys.ARCHIVE, "XRANGE", first, "+", count=count)
+        return _all_recorded(page), page.end
 
     async def size(self) -> int:
         """How many deliveries are kept."""
@@ -99,14 +105,16 @@ class Archive:
         begin = first
         while True:
             async with client.failures():
-                answer: Any = await self._connection.xrange(keys.ARCHIVE, min=begin, max=last, count=_CHUNK)
-            for _, fields in answer:
-                recorded = _recorded(fields)
-                if recorded is not None:
-                    yield recorded
-            if len(answer) < _CHUNK:
+                page = await pages.read(self._scripts, keys.ARCHIVE, "XRANGE", begin, last, count=_CHUNK)
+            for recorded in _all_recorded(page):
+                yield recorded
+            if not page.more:
                 return
-            begin = f"({answer[-1][0].decode()}"
+            begin = f"({page.end}"
+
+
+def _all_recorded(page: pages.Page) -> list[Recorded]:
+    return [recorded for _, fields in page.entries if (recorded := _recorded(fields)) is not None]
 
 
 def _recorded(fields: dict[bytes, bytes]) -> Recorded | None:

@@ -5,6 +5,7 @@
 | ``ir:{inbox}:stream``            | stream | accepted deliveries, ``h`` packed, ``b`` the body | until processed |
 | ``ir:{inbox}:archive``           | stream | deliveries that were processed, as in the inbox   | as configured   |
 | ``ir:{inbox}:dead``              | stream | deliveries that cannot be processed, with why     | until a person  |
+| ``ir:{inbox}:large``              | stream | when the latest large delivery was accepted       | for ever        |
 | ``ir:{inbox}:mark``              | string | nothing: written for replicas to confirm it       | for ever        |
 | ``ir:{inbox}:suspects``          | hash   | entry → the lives of workers that began it again  | a week          |
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
@@ -55,6 +56,7 @@ SHARDS = 16
 INBOX = "ir:{inbox}:stream"
 ARCHIVE = "ir:{inbox}:archive"
 DEAD = "ir:{inbox}:dead"
+LARGE = "ir:{inbox}:large"
 SUSPECTS = "ir:{inbox}:suspects"
 INBOX_MARK = "ir:{inbox}:mark"
 QUARANTINE = "ir:{inbox}:quarantine"

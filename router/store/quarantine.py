@@ -8,10 +8,12 @@ import msgspec
 import redis.asyncio
 from redis import exceptions
 
-from router.store import client, confirming, keys, unreadable
+from router.store import client, confirming, keys, pages, scripts, unreadable
 from router.telemetry import log, metrics
 
-MOST = 10_000  # Bodies; the oldest go beyond it, which is logged and counted.
+MOST = 10_000  # Bodies.
+MOST_BYTES = 64 * 1024 * 1024
+SHORT_OF_MEMORY = 0.7  # Of maxmemory: from here on the quarantine gives way, after the archive and before the inbox.
 
 _log = log.get("store")
 
@@ -28,10 +30,16 @@ class Quarantined(NamedTuple):
 
 
 class Quarantine:
-    """The quarantine of all sources."""
+    """The quarantine of all sources, bounded to ``MOST`` bodies and ``most_bytes``.
 
-    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+    The oldest bodies are removed, which is logged and counted: else the bodies of one sender would fill the store, and
+    every sender would be turned away.
+    """
+
+    def __init__(self, connection: "redis.asyncio.Redis", *, most_bytes: int = MOST_BYTES) -> None:
         self._connection = connection
+        self._most_bytes = most_bytes
+        self._scripts = scripts.Scripts(connection)
         self._confirming = confirming.Confirming(connection)
         self._unreadable = unreadable.Ledger(connection)
 
@@ -55,9 +63,20 @@ class Quarantine:
             length: int = await self._connection.xlen(keys.QUARANTINE)
             if length > MOST:
                 dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MOST, approximate=False)
-                metrics.quarantine_dropped.inc(int(dropped))
-                _log.error("quarantine_full", most=MOST, dropped=int(dropped))
+                _dropped(int(dropped), most=MOST)
+            removed, _ = await self._scripts.run("evict", [keys.QUARANTINE], [self._most_bytes])
+            _dropped(int(removed), most_bytes=self._most_bytes)
         return str(identity.decode())
+
+    async def give_way(self, fullness: float) -> bool:
+        """Remove half of what is kept if the server is short of memory; False if there was nothing to remove."""
+        if fullness <= SHORT_OF_MEMORY:
+            return False
+        async with client.failures():
+            size = int(await self._connection.memory_usage(keys.QUARANTINE, samples=0) or 0)
+            removed, _ = await self._scripts.run("evict", [keys.QUARANTINE], [size // 2])
+        _dropped(int(removed), fullness=fullness)
+        return bool(removed)
 
     async def find(self, identity: str) -> Quarantined | None:
         """The body of this id, or None where there is none (any more)."""
@@ -80,10 +99,20 @@ class Quarantine:
 
     async def read(self, most: int = 100, before: str = "") -> list[Quarantined]:
         """The newest bodies first; of those before the one of an id, where it is given."""
+        return (await self.page(most, before))[0]
+
+    async def page(self, most: int = 100, before: str = "") -> tuple[list[Quarantined], str]:
+        """As ``read``, and where the page ends (empty: the end). It ends earlier if its bodies are large."""
         last = f"({before}" if before else "+"
         async with client.failures():
-            entries: Any = await self._connection.xrevrange(keys.QUARANTINE, max=last, count=most)
-        return [_read(identity, fields) for identity, fields in entries]
+            page = await pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
+        return [_read(identity, fields) for identity, fields in page.entries], page.end
+
+
+def _dropped(number: int, **why: float) -> None:
+    if number:
+        metrics.quarantine_dropped.inc(number)
+        _log.error("quarantine_full", dropped=number, **why)
 
 
 def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined:

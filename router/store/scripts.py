@@ -26,6 +26,8 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "bury": (2, 2),
     "done": (2, 2),
     "trim": (1, 1),
+    "page": (1, 1),
+    "evict": (1, 1),
     "count": (3, 3),
     "exhume": (2, 2),
     "suspect": (2, 2),

@@ -16,6 +16,8 @@ COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is mad
 LARGE_BYTES = 4096  # Deliveries larger than this cost the server less as commands of their own than as a script's.
 MOST_AT_ONCE = 1024  # Deliveries that one script moves to the archive; meanwhile the server answers nobody else.
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
+MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at once.
+FEW = 8  # Deliveries read at once while there may be large ones among them.
 
 
 class Inbox:
@@ -82,7 +84,7 @@ class Inbox:
         async with client.failures():
             if self._confirming.asked:
                 await self._write_confirmed(arguments)
-            elif sum(map(len, arguments)) < len(group) * LARGE_BYTES:
+            elif not _are_large(arguments) and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
                 await self._scripts.run("accept", [keys.INBOX], arguments)
             else:
                 await self._write_one_by_one(arguments)
@@ -92,6 +94,8 @@ class Inbox:
         pipeline = self._connection.pipeline(transaction=False)
         for position in range(0, len(arguments), 2):
             pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
+        if _are_large(arguments):
+            pipeline.execute_command(*_MARK)
         await pipeline.execute()
 
     async def _write_confirmed(self, arguments: list[bytes]) -> None:
@@ -100,7 +104,17 @@ class Inbox:
             ("XADD", keys.INBOX, "*", "h", arguments[position], "b", arguments[position + 1])
             for position in range(0, len(arguments), 2)
         ]
+        if _are_large(arguments):
+            commands.append(_MARK)
         await self._confirming.write(keys.INBOX, commands)
+
+
+# After the deliveries: its ID is not older than theirs.
+_MARK: tuple[Any, ...] = ("XADD", keys.LARGE, "MAXLEN", 1, "*", "m", 1)
+
+
+def _are_large(arguments: list[bytes]) -> bool:
+    return max(map(len, arguments), default=0) >= MARKED_BYTES
 
 
 def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:
@@ -134,7 +148,8 @@ class Reader:
         self._archives = archives
         self._scripts = scripts.Scripts(connection)
         self._consumer = consumer
-        self._claim_from: Any = "0-0"
+        self._claim_from: Any = b"0-0"
+        self._read_until = 0  # The time in the ID of the newest entry that was read, in milliseconds.
         self._acknowledging: set[bytes] = set()
 
     async def prepare(self) -> None:
@@ -147,7 +162,11 @@ class Reader:
                     raise
 
     async def read(self, count: int, block_ms: int | None) -> list[Entry]:
-        """Read up to ``count`` new entries; wait ``block_ms`` for the first one, or not at all."""
+        """Read up to ``count`` new entries; wait ``block_ms`` for the first one, or not at all.
+
+        Only ``FEW`` are read at once as long as a large one may be among them: bodies come with their entries.
+        """
+        count = min(count, FEW) if await self._large_ahead() else count
         async with client.failures(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
             try:
                 answer = await self._connection.xreadgroup(
@@ -158,7 +177,20 @@ class Reader:
                     raise
                 await self.prepare()
                 return []
-        return _entries(answer)
+        entries = _entries(answer)
+        if entries:
+            self._read_until = max(self._read_until, _milliseconds(entries[-1].id))
+        return entries
+
+    async def _large_ahead(self) -> bool:
+        async with client.failures():
+            newest: Any = await self._connection.xrevrange(keys.LARGE, count=1)
+        return bool(newest) and _milliseconds(newest[0][0]) >= self._read_until
+
+    @property
+    def claims_from_start(self) -> bool:
+        """Whether ``take_over`` has come to the end of what others have read, and begins anew."""
+        return bool(self._claim_from == b"0-0")
 
     async def take_over(self, count: int, idle_ms: int) -> list[Entry]:
         """Claim entries that another worker read more than ``idle_ms`` ago and never acknowledged."""
@@ -260,6 +292,10 @@ def _entries(answer: Any) -> list[Entry]:
         pages = entries if entries and isinstance(entries[0], tuple) else [e for page in entries for e in page]
         found += [_entry(identity, fields) for identity, fields in pages if fields]
     return found
+
+
+def _milliseconds(identity: bytes) -> int:
+    return int(identity.split(b"-")[0])
 
 
 def _entry(identity: bytes, fields: dict[bytes, bytes]) -> Entry:

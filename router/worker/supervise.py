@@ -5,12 +5,13 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from router.store import archive, errors, health, keys, schema, stream
+from router.store import archive, errors, health, keys, quarantine, schema, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
 from router.worker import appetite, intake, mutes, own, reconcile, triage
 
 _AWAY_SECONDS = 1.0
+MOST_HALVINGS = 10  # Of the archive, and of the quarantine, in one turn.
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Worker:
         clock: Callable[[], int],
         bell: "Bell",
         kept: archive.Archive,
+        kept_aside: quarantine.Quarantine | None = None,
         silenced: mutes.Mutes,
         itself: own.Own,
         vintage: schema.Schema,
@@ -62,6 +64,7 @@ class Worker:
         self._clock = clock
         self._bell = bell
         self._archive = kept
+        self._quarantine = kept_aside
         self._mutes = silenced
         self._own = itself
         self._vintage = vintage
@@ -137,7 +140,7 @@ class Worker:
         """Read and fold. What this worker's last life read and never acknowledged comes first."""
         if self._leftovers:
             await self._reader.prepare()
-            entries = await self._reader.own_pending(self._pace.batch)
+            entries = await self._reader.own_pending(stream.FEW)
             self._leftovers = bool(entries)
             await self._triage.handle_again(entries)
             return
@@ -148,10 +151,13 @@ class Worker:
         if self._leftovers:
             return  # Before the first reading there may be no group of readers yet.
         idle = int(self._pace.take_over_idle_seconds * 1000)
-        entries = await self._reader.take_over(self._pace.batch, idle)
-        if entries:
-            self._log.warning("entries_taken_over", entries=len(entries))
-            await self._triage.handle_again(entries)
+        for _ in range(self._pace.batch // stream.FEW):
+            entries = await self._reader.take_over(stream.FEW, idle)
+            if entries:
+                self._log.warning("entries_taken_over", entries=len(entries))
+                await self._triage.handle_again(entries)
+            if self._reader.claims_from_start:
+                break
 
     async def _reconcile_turn(self) -> None:
         """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
@@ -196,9 +202,29 @@ class Worker:
         kept = await self._health.kept()
         metrics.quarantine_entries.set(kept.quarantined)
         metrics.dead_deliveries.set(kept.dead)
-        size = await self._archive.trim(fullness)
+        size = await self._give_way(fullness)
         metrics.archive_entries.set(size.entries)
         metrics.archive_bytes.set(size.bytes)
+
+    async def _give_way(self, fullness: float) -> archive.Size:
+        """Keep the archive within its bounds; if memory is short, it gives way first, and then the quarantine.
+
+        Both give way before deliveries are refused, and at once: each turn halves what is left.
+        """
+        size = await self._archive.trim(fullness)
+        for _ in range(MOST_HALVINGS):
+            if fullness <= archive.SHORT_OF_MEMORY:
+                break
+            fullness = await self._health.fullness()
+            before, size = size, await self._archive.trim(fullness)
+            if not size.entries or size == before:
+                break
+        if self._quarantine is not None:
+            for _ in range(MOST_HALVINGS):
+                if not await self._quarantine.give_way(fullness):
+                    break
+                fullness = await self._health.fullness()
+        return size
 
 
 def _heed_cancellation() -> None:

@@ -267,3 +267,28 @@ def test_more_entries_than_one_script_takes_are_moved_to_the_archive_all_the_sam
         assert (await connection.xpending(keys.INBOX, keys.GROUP))["pending"] == 0
 
     with_redis(body)
+
+
+def test_few_deliveries_are_read_at_once_while_large_ones_are_among_them(with_redis):
+    """Their bodies come with them: hundreds of 16 MiB would end the worker, again and again."""
+
+    async def play(connection):
+        on = stage.Stage(connection)
+        await on.reader.prepare()
+        for number in range(40):
+            size = stream.MARKED_BYTES if number == 30 else 10
+            await on.inbox.accept(delivery.pack(f"d{number}", "am", 1, []), b"x" * size)
+        sizes = []
+        while sum(sizes) <= 30:
+            sizes.append(len(await on.reader.read(512, None)))
+        assert max(sizes) <= stream.FEW
+        _, micros = await connection.time()  # The mark can't be told from entries of the same millisecond.
+        while (await connection.time())[1] // 1000 == micros // 1000:
+            await asyncio.sleep(0)
+        for number in range(40):
+            await on.inbox.accept(delivery.pack(f"e{number}", "am", 1, []), b"{}")
+        while sum(sizes) < 41:
+            sizes.append(len(await on.reader.read(512, None)))
+        assert len(await on.reader.read(512, None)) >= 80 - sum(sizes)
+
+    with_redis(play)

@@ -1,0 +1,114 @@
+"""The quarantine and the archive are bounded in bytes, and give way before any sender is turned away."""
+
+import pytest
+
+from router.store import archive, health, keys, pages, quarantine
+from router.telemetry import metrics
+from tests.integration import stage, test_supervise
+from tests.integration.test_archive import HOUR, packed, processed
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def dropped() -> float:
+    return metrics.quarantine_dropped._value.get()
+
+
+async def keep(kept: quarantine.Quarantine, number: int, size: int) -> str:
+    return await kept.keep("am", b"x" * size, {}, "not JSON", number)
+
+
+def test_the_oldest_bodies_leave_a_quarantine_that_is_full_in_bytes(with_redis):
+    async def play(connection):
+        before = dropped()
+        kept = quarantine.Quarantine(connection, most_bytes=2 * MIB)
+        for number in range(50):
+            await keep(kept, number, 100 * KIB)
+        found = await kept.read()
+        assert 15 <= len(found) <= 20
+        assert [one.kept_at for one in found] == list(range(49, 49 - len(found), -1))
+        assert await connection.memory_usage(keys.QUARANTINE, samples=0) <= 2.2 * MIB
+        assert dropped() - before == 50 - len(found)
+
+    with_redis(play)
+
+
+def test_a_body_larger_than_the_quarantine_is_kept_alone(with_redis):
+    async def play(connection):
+        kept = quarantine.Quarantine(connection, most_bytes=MIB)
+        await keep(kept, 1, 10)
+        name = await keep(kept, 2, 3 * MIB)
+        assert [one.id for one in await kept.read()] == [name]
+
+    with_redis(play)
+
+
+def test_pages_end_earlier_where_bodies_are_large_and_miss_none(with_redis, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_BYTES", 100 * KIB)
+
+    async def play(connection):
+        kept = quarantine.Quarantine(connection)
+        for number in range(20):
+            await keep(kept, number, 200 * KIB if number == 7 else 30 * KIB)
+        found, place, sizes = [], "", []
+        while True:
+            page, place = await kept.page(10, place)
+            found += page
+            sizes.append(len(page))
+            if not place:
+                break
+        assert [one.kept_at for one in found] == list(range(19, -1, -1))
+        assert max(sizes) == 3
+        await processed(connection, *(packed(str(number)) for number in range(20)), body=b"x" * 30 * KIB)
+        recorded = archive.Archive(connection, keep=HOUR, most=10**9)
+        assert [one.delivery.source for one in await recorded.newest(12)] == [str(n) for n in range(19, 7, -1)]
+        assert [one.delivery.source async for one in recorded.since(0)] == [str(n) for n in range(20)]
+
+    with_redis(play)
+
+
+@pytest.fixture
+def filled(with_redis):
+    """Run a test on a server that is fuller than the limits allow; the limit is taken back afterwards."""
+
+    def run(play, *, archived_mib: int, quarantined_mib: int, fullness: float) -> None:
+        async def body(connection):
+            await processed(connection, *(packed(str(n)) for n in range(archived_mib)), body=b"x" * MIB)
+            kept = quarantine.Quarantine(connection)
+            for number in range(quarantined_mib):
+                await keep(kept, number, MIB)
+            used = (await connection.info("memory"))["used_memory"]
+            await connection.config_set("maxmemory", int(used / fullness))
+            try:
+                on = stage.Stage(connection)
+                made, _ = test_supervise.worker(on)
+                made._archive = archive.Archive(connection, keep=HOUR, most=10**9)
+                made._quarantine = kept
+                await made._tidy_turn()
+                await play(connection, await health.Health(connection).fullness())
+            finally:
+                await connection.config_set("maxmemory", 0)
+
+        with_redis(body)
+
+    return run
+
+
+def test_the_archive_gives_way_at_once_and_the_quarantine_is_left_alone(filled):
+    async def play(connection, fullness):
+        assert fullness < archive.SHORT_OF_MEMORY
+        assert await connection.xlen(keys.QUARANTINE) == 5
+
+    filled(play, archived_mib=40, quarantined_mib=5, fullness=0.74)
+
+
+def test_the_quarantine_gives_way_if_that_is_not_enough(filled):
+    """Else the bodies of one sender turn every sender away at 75%."""
+
+    async def play(connection, fullness):
+        assert fullness < health.FULL_AT
+        assert await connection.xlen(keys.ARCHIVE) == 0
+        assert 0 < await connection.xlen(keys.QUARANTINE) <= 21
+
+    filled(play, archived_mib=1, quarantined_mib=40, fullness=0.9)
