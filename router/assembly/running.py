@@ -139,9 +139,6 @@ async def door(
 ) -> AsyncIterator[Running]:
     """The web part, serving for the length of the block; ``works`` says that this process is a worker, too."""
     in_force = parts.rules_in_force(settings, lambda loaded: _put_in_force(taker, loaded))
-    # Rules live long: the garbage collector need not look at them again and again.
-    gc.collect()
-    gc.freeze()
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
     silenced = parts.muting(settings, connection)
@@ -157,6 +154,7 @@ async def door(
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
     app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
+    _freeze()
     try:
         patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)
         at = settings.web
@@ -172,6 +170,16 @@ async def door(
 def _put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
     """Let the door decide by other rules: a delivery is decided as a whole by those before or by these."""
     taker.decide, taker.labels_named = loaded.decide, loaded.labels_named
+    _freeze()
+
+
+def _freeze() -> None:
+    """Exempt what is in memory now from garbage collection: rules and code live long, and each look at them costs.
+
+    Garbage is removed first, also that of rules that are no longer in force: what is frozen is never removed.
+    """
+    gc.unfreeze()
+    gc.collect()
     gc.freeze()
 
 
@@ -184,8 +192,7 @@ async def working(
     passed: perform.Passed = lambda _: None,
 ) -> AsyncIterator[None]:
     """The worker part, working for the length of the block; what is under way is finished before it ends."""
-    gc.collect()
-    gc.freeze()
+    _freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
     at = parts.places(settings, connection)
     spans = traces.start(settings.tracing)

@@ -10,6 +10,12 @@ from redis import exceptions
 from router.store import clusters, confirming, errors, sentinels, servers
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
+_PER_SECOND = 1000  # Documents that a busy server reads or writes in a second, in any case.
+
+
+def patience(documents: int) -> float:
+    """How many seconds commands about so many documents may take: one delivery may hold 20,000 incidents."""
+    return PATIENCE_SECONDS + documents / _PER_SECOND
 
 
 def connect(where: servers.Server | str) -> "redis.asyncio.Redis":

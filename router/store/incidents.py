@@ -54,7 +54,7 @@ class Incidents:
             return {}
         found: dict[str, Held] = {}
         shards = keys.by_shard(asked)
-        async with client.failures():
+        async with client.failures(client.patience(len(asked))):
             answers = await self._scripts.run_all("read", [_read_call(of, asked, no) for no, of in shards.items()])
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             now = int(time)
@@ -92,7 +92,7 @@ class Incidents:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
         if not shards:
             return {}
-        async with client.failures():
+        async with client.failures(client.patience(sum(map(len, shards.values())))):
             calls = [_commit_call(no, of) for no, of in shards.items()]
             answers = await self._scripts.run_all_confirmed("commit", calls)
         written: dict[str, int | None] = {}
@@ -168,7 +168,7 @@ class Incidents:
         for number, names in keys.by_shard(decided).items():
             pairs = codec.pack_arguments([text for name in names for text in (name, decided[name])])
             calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, moves, pairs]))
-        async with client.failures():
+        async with client.failures(client.patience(len(decided))):
             answers = await self._scripts.run_all_confirmed("homes", calls)
         found: dict[str, str] = {}
         for answer in answers:
