@@ -53,7 +53,7 @@ class AlertState(msgspec.Struct, frozen=True, array_like=True, gc=False):
     ``first_at`` is the receipt of the first message with this start. ``ended_at`` is the latest end that was reported
     for this start before it fired again (0: none). ``origin`` names the sender's instance, if the source knows it.
     ``ask`` is the id of the incident's ask that the alert's newest decision belongs to. ``others`` are further
-    instances: those that fire as well, and those that resolved within the retry window.
+    instances: those that fire as well, and those of other senders that have resolved.
     """
 
     starts_at: int
@@ -199,27 +199,26 @@ def _merge_instances(state: AlertState, message: AlertState, window: int) -> Ale
             if merged is instance:
                 return state
             instances[position] = merged
-            return _arranged(instances, message.learned_at, window)
+            return _arranged(instances, window)
     newest = max(instances, key=_start)
     if message.start < newest.start and not _is_concurrent(message, newest, window):
         # The newer start has replaced this one.
         return state
-    return _arranged([*instances, message], message.learned_at, window)
+    return _arranged([*instances, message], window)
 
 
-def _arranged(instances: list[AlertState], now: int, window: int) -> AlertState:
+def _arranged(instances: list[AlertState], window: int) -> AlertState:
     """Return the state of an alert with these instances; those that no longer matter are left out."""
     newest = max(instances, key=_start)
-    kept = [
-        instance
-        for instance in instances
-        if instance is not newest
-        and _is_concurrent(instance, newest, window)
-        and not (instance.resolved and instance.learned_at + window < now)
-    ]
+    kept = [one for one in instances if one is not newest and _is_concurrent(one, newest, window)]
     firing = [instance for instance in (newest, *kept) if not instance.resolved]
     main = max(firing, key=_start, default=newest)
-    others = sorted((one for one in (newest, *kept) if one is not main), key=lambda one: one.learned_at, reverse=True)
+    # Those that fire matter most, then those that ended last: they tell late deliveries.
+    others = sorted(
+        (one for one in (newest, *kept) if one is not main),
+        key=lambda one: (not one.resolved, one.learned_at),
+        reverse=True,
+    )
     return msgspec.structs.replace(main, others=tuple(others[: MAX_INSTANCES - 1]))
 
 
@@ -244,7 +243,7 @@ def expire(state: AlertState, now: int) -> AlertState:
         ended = [_expired(instance, now) for instance in instances]
         if all(after is before for after, before in zip(ended, instances, strict=True)):
             return state
-        return _arranged(ended, now, 0)
+        return _arranged(ended, 0)
     return _expired(state, now)
 
 
