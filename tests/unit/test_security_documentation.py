@@ -40,5 +40,5 @@ def test_every_algorithm_of_an_id_token_and_the_way_back_are_named():
 
 def test_every_scheme_and_every_proof_is_named():
     assert all(f"`{name}`" in TEXT for name in signatures.SCHEMES)
-    proofs = set(base.Config.model_fields) - {"kind", "auth", "resolve_after"}
+    proofs = set(base.Config.model_fields) - {"kind", "auth", "resolve_after", "retry_window"}
     assert {match[1] for match in re.finditer(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)} == proofs
