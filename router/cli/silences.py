@@ -23,14 +23,23 @@ def show_all(
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.silences(over=over)
-        columns = ("id", "state", "until", "by", "matchers", "comment")
+        columns = ("id", "state", "until", "window", "by", "matchers", "comment")
         starting.print_table(columns, map(_row, found), "there is no silence")
 
     reaching.reach(config, server, body)
 
 
 def _row(one: entries.Silence) -> tuple[str, ...]:
-    return one.id, one.state, starting.moment(one.ends_at), one.author, ", ".join(one.matchers), one.comment
+    until = starting.moment(one.ends_at)
+    return one.id, one.state, until, _window(one), one.author, ", ".join(one.matchers), one.comment
+
+
+def _window(one: entries.Silence) -> str:
+    """The windows of a recurring silence, and when it mutes next."""
+    if not one.during:
+        return ""
+    which, at = ("now, until", one.window_ends_at) if one.state == "active" else ("next", one.window_starts_at)
+    return "; ".join(one.during) + (f" ({which} {starting.moment(at)})" if at is not None else "")
 
 
 @app.command("add")
@@ -38,15 +47,21 @@ def add(
     matchers: Annotated[list[str], typer.Argument(help='Which alerts: service="checkout" env=~"prod.*"; all of them.')],
     *,
     comment: Annotated[str, typer.Option("--comment", help="Why.")],
-    for_: Annotated[str, typer.Option("--for", help="How long, as 2h or 3d.")] = "1h",
+    during: Annotated[
+        list[str] | None,
+        typer.Option("--during", help="Only in this weekly window: 'mon-fri 22:00-06:00 Europe/Zurich'. Repeatable."),
+    ] = None,
+    for_: Annotated[
+        str, typer.Option("--for", help="How long, such as 2h or 3d (default: 1h; with --during: 365d).")
+    ] = "",
     after: Annotated[str, typer.Option("--in", help="In how long it begins.")] = "0s",
     by: starting.By = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Silence alerts. Incidents that are open already are left alone; within seconds new ones are not opened."""
-    begins, lasts = starting.duration(after), starting.duration(for_)
-    said = {"matchers": matchers, "comment": comment, "seconds": lasts // 1_000_000}
+    begins, lasts = starting.duration(after), starting.duration(for_ or ("365d" if during else "1h"))
+    said = {"matchers": matchers, "comment": comment, "seconds": lasts // 1_000_000, "during": during or []}
     try:
         wanted = bodies.AddSilence.model_validate({**said, "begins_in_seconds": begins // 1_000_000})
     except pydantic.ValidationError as error:

@@ -7,7 +7,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
-from router.domain import patterns
+from router.domain import patterns, recurrence, weekly
 
 Operator = Literal["=", "!=", "=~", "!~"]
 State = Literal["pending", "active", "expired"]
@@ -40,7 +40,10 @@ class Matcher(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Silence(msgspec.Struct, frozen=True, array_like=True):
-    """One silence; times in microseconds since the epoch. ``source`` says where it was imported from, if it was."""
+    """One silence; times in microseconds since the epoch. ``source`` says where it was imported from, if it was.
+
+    A recurring silence mutes only within the weekly windows ``during``, from ``starts_at`` to ``ends_at``.
+    """
 
     id: str
     matchers: tuple[Matcher, ...]
@@ -49,12 +52,27 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
     author: str
     comment: str = ""
     source: str = ""
+    during: tuple[weekly.Window, ...] = ()
 
     def state(self, now: int) -> State:
-        """Whether it is still to come, holds, or is over."""
-        if now < self.starts_at:
+        """Whether it is still to come, holds, or is over; between two windows, the next one is still to come."""
+        if now >= self.ends_at:
+            return "expired"
+        if now < self.starts_at or (self.during and not any(one.interval().holds(now) for one in self.during)):
             return "pending"
-        return "active" if now < self.ends_at else "expired"
+        return "active"
+
+    def window(self, now: int) -> recurrence.Span | None:
+        """When it mutes, now or next; None if it doesn't any more, or not within two weeks."""
+        if now >= self.ends_at:
+            return None
+        if not self.during:
+            return self.starts_at, self.ends_at
+        begins = max(now, self.starts_at)
+        for start, end in recurrence.occurrences([one.interval() for one in self.during], begins):
+            if start < self.ends_at:
+                return max(start, self.starts_at), min(end, self.ends_at)
+        return None
 
 
 MuteKind = Literal["silence", "inhibition", "window"]

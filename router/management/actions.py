@@ -5,10 +5,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
+import msgspec
 import redis.asyncio
 
 from router.assembly import again, dead_letters, pages, parts
-from router.domain import access, heartbeat
+from router.domain import access, heartbeat, weekly
 from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
 from router.sources import base as sources
@@ -130,6 +131,7 @@ class Actions:
             ends_at = starts_at + body.seconds * 1_000_000
             who = act.actor.person.name
             made = silencing.Silence(parts.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
+            made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
             await silences.Silences(self._connection).write(made)
             return next(one for one in await self._queries.ledgers.silences() if one.id == made.id)
 

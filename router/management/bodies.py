@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from router.domain import weekly
 from router.management import models
 
 _Short = Annotated[str, pydantic.Field(max_length=200)]
@@ -29,12 +30,22 @@ class Explain(models.Model):
     delivery: _Short = ""
 
 
+def _window(text: str) -> str:
+    return str(weekly.parse(text))
+
+
+_Window = Annotated[str, pydantic.Field(max_length=200), pydantic.AfterValidator(_window)]
+
+
 class AddSilence(models.Model):
     """A silence to be made: matchers as ``service="checkout"``, all of which have to match."""
 
     matchers: Annotated[list[_Long], pydantic.Field(min_length=1, max_length=32)]
     comment: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
     seconds: int = pydantic.Field(default=3600, ge=1, le=366 * 86400)
+    during: Annotated[list[_Window], pydantic.Field(max_length=16)] = pydantic.Field(
+        default=[], description="Weekly windows in which it mutes: mon-fri 22:00-06:00 Europe/Zurich; always if absent."
+    )
     begins_in_seconds: int = pydantic.Field(default=0, ge=0, le=366 * 86400)
 
 

@@ -179,9 +179,12 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
 
 async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
-    hours = form.get("hours", "1")
+    during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
+    hours = form.get("hours", "").strip() or ("8760" if during else "1")
     seconds = round(float(hours) * 3600) if hours.replace(".", "", 1).isdigit() else 0
-    body = bodies.AddSilence.model_validate({"matchers": matchers, "comment": act.reason, "seconds": seconds})
+    body = bodies.AddSilence.model_validate(
+        {"matchers": matchers, "comment": act.reason, "seconds": seconds, "during": during}
+    )
     await do.silence(act._replace(subject=" ".join(matchers)[:200]), body)
     return "/silences?done=silenced"
 

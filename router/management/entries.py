@@ -7,7 +7,11 @@ from router.management import models
 
 
 class Silence(models.Model):
-    """A silence. ``state`` is ``active``, ``pending`` or ``expired``."""
+    """A silence. ``state`` is ``active``, ``pending`` or ``expired``; between two windows it is ``pending``.
+
+    A recurring silence mutes in the weekly windows ``during``. ``window_starts_at`` and ``window_ends_at`` are those of
+    the current or the next one.
+    """
 
     id: str
     state: str
@@ -16,6 +20,9 @@ class Silence(models.Model):
     ends_at: datetime | None
     author: str
     comment: str
+    during: list[str]
+    window_starts_at: datetime | None = None
+    window_ends_at: datetime | None = None
 
 
 class Muted(models.Model):

@@ -39,6 +39,9 @@ class Ledgers:
                 ends_at=models.at(one.ends_at),
                 author=one.author,
                 comment=one.comment,
+                during=[str(window) for window in one.during],
+                window_starts_at=models.at((one.window(now) or (0, 0))[0]),
+                window_ends_at=models.at((one.window(now) or (0, 0))[1]),
             )
             for one in await silences.Silences(self.connection).read()
         ]

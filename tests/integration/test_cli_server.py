@@ -200,6 +200,7 @@ def test_a_router_that_is_not_there_is_told_in_one_sentence_without_the_token(sc
         ("explain", "say --delivery"),
         ("silences add =~ --comment c", "is not a matcher"),
         ("silences add a=b --comment c --for 0s", "greater than or equal to 1"),
+        ("silences add a=b --comment c --during nightly", "neither a day, a time, nor a time zone"),
         ("silences add a=~.* --comment c", "it would silence everything"),
     ],
 )
@@ -234,6 +235,16 @@ def test_a_silence_is_made_and_ended_from_elsewhere_under_the_name_of_the_token(
     assert all(part in line for part in (identity, "pending", " ann ", 'service="none"', "upgrade"))
     assert scene.elsewhere("silences", "expire", identity).stdout == f"ended {identity}\n"
     assert scene.here("silences", "list").stdout == "there is no silence\n"
+
+
+def test_recurring_silence_is_listed_with_its_next_window(scene):
+    windows = ("--during", "mon-sun 00:00-24:00", "--in", "2h")
+    made = scene.elsewhere("silences", "add", 'service="none"', "--comment", "nightly", *windows)
+    assert made.returncode == 0, made.stderr
+    here, elsewhere = scene.both("silences", "list")
+    assert here.stdout == elsewhere.stdout
+    assert "mon-sun 00:00-24:00 UTC (next " in " ".join(here.stdout.split())
+    scene.elsewhere("silences", "expire", made.stdout.split()[0])
 
 
 def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
