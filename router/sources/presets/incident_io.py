@@ -6,11 +6,13 @@ For alert events that would be sent to incident.io, see the kind ``incident-io-a
 import re
 from typing import Any, ClassVar, Literal
 
+from router.domain import texts
 from router.sources import objects
 from router.sources.presets import preset
 
-_OPENED_HERE = re.compile(r"Reference: (IR-[0-9A-Z]{8})\s*\Z")
-"""What the destination incident-io writes at the end of a summary."""
+# What the destination incident-io writes at the end of a summary, or at the beginning of a long one.
+_AT_THE_END = re.compile(r"(?:\A| )Reference: (IR-[0-9A-Z]{8})\Z")
+_AT_THE_BEGINNING = re.compile(r"\AReference: (IR-[0-9A-Z]{8})(?: |\Z)")
 
 _TESTS = {"test", "tutorial"}
 _VALUES = ("value_literal", "value_text", "value_link", "value_numeric", "value_timestamp")
@@ -36,7 +38,8 @@ def _no_incident(body: objects.Members) -> str:
         return f"{event[:60]} is not about the state of an incident"
     if incident.get("mode") == "retrospective":
         return "a retrospective incident is over"
-    opened = _OPENED_HERE.search(objects.scalar(incident.get("summary")))
+    summary = texts.canonical(objects.scalar(incident.get("summary")))
+    opened = _AT_THE_BEGINNING.search(summary) or _AT_THE_END.search(summary)
     return f"the router itself opened this incident as {opened[1]}" if opened else ""
 
 
@@ -45,8 +48,8 @@ def _custom_fields(incident: objects.Members) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in map(objects.optional, entries if isinstance(entries, list) else []):
         field, values = objects.optional(entry.get("custom_field")), entry.get("values")
-        texts = [_value(objects.optional(value)) for value in (values if isinstance(values, list) else [])]
-        name, text = objects.scalar(field.get("name")), ",".join(filter(None, texts))
+        found_values = [_value(objects.optional(value)) for value in (values if isinstance(values, list) else [])]
+        name, text = objects.scalar(field.get("name")), ",".join(filter(None, found_values))
         if name and text:
             found[name] = text
     return found
