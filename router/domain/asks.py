@@ -6,8 +6,10 @@ all of its asks:
 - An ask *joins* once an alert has fired for the hold of its response. From then on its destinations belong to the
   incident until the episode ends. Destinations accumulate: what was opened is resolved at the end, with the incident.
 - A pending incident opens as soon as the first ask joins.
-- The *lead* is the ask with the worst severity of the episode. It gives the texts, the owner, the runbook, and the
-  timing. If the rule follows the severity down, only the alerts that fire now count.
+- The *lead* is the ask with the worst severity of the episode. It gives the owner, the runbook, the timing, and the
+  texts at its destinations. If the rule follows the severity down, only the alerts that fire now count.
+- Texts at the other destinations are those of the ask that wants them. A destination that no firing alert asks for any
+  longer is left as it is.
 
 None of this depends on the order in which alerts arrive.
 
@@ -17,7 +19,7 @@ Example: rule "tickets" opens a ticket for warnings, rule "pages" pages for crit
 | --- | --- | --- | --- |
 | 0:00 | disk full, warning | tickets (joined) | open at tickets |
 | 5:00 | disk full, critical | tickets (joined), pages (since 5:00) | open at tickets |
-| 7:00 | | tickets (joined), pages (joined) | open at tickets and pager; texts of "pages" |
+| 7:00 | | tickets (joined), pages (joined) | open at tickets and pager |
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -52,6 +54,10 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def joins_at(self) -> int:
         """When its destinations join the incident, if an alert fires until then; 0 if that's not to come."""
         return self.since + self.response.timing.hold if self.since and not self.is_joined else 0
+
+    def wants(self, destination: str) -> bool:
+        """Return whether it asks for a destination."""
+        return any(target.destination == destination for target in self.response.targets)
 
 
 class _Entry:
@@ -218,16 +224,21 @@ def _descending(text: str) -> str:
     return "".join(chr(0x10FFFF - ord(character)) for character in text)
 
 
-def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
-    """Return the lead's response with the destinations of all asks.
+def by_precedence(first: Ask, asks: Iterable[Ask]) -> list[Ask]:
+    """Return the asks whose destinations count beside those of the lead: the lead first, then those that fire.
 
-    If several asks name a destination, the lead's entry counts, then that of the ask that began first. A test adds no
-    destination to an incident that has real alerts.
+    A test adds nothing to an incident that has real alerts.
     """
-    further = sorted(
-        (ask for ask in asks if ask.id != first.id and ask.alert.is_test == first.alert.is_test),
-        key=lambda ask: (ask.began_at, ask.response.place, ask.id),
-    )
+
+    def rank(ask: Ask) -> tuple[bool, bool, int, int, str, int]:
+        return (ask.id != first.id, not ask.fires, -ask.severity, ask.began_at, ask.response.place, ask.id)
+
+    return sorted((ask for ask in asks if ask.alert.is_test == first.alert.is_test), key=rank)
+
+
+def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
+    """Return the lead's response with the destinations of all asks; of several for one destination the first counts."""
+    _, *further = by_precedence(first, asks)
     if not further:
         return first.response
     targets = {target.destination: target for target in first.response.targets}

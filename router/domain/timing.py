@@ -164,17 +164,36 @@ def _without_joined(incident: incidents.Incident) -> incidents.Incident:
 
 
 def led(incident: incidents.Incident) -> incidents.Incident:
-    """The incident with the response and the texts of its leading ask, and the destinations of all."""
-    candidates = [ask for ask in incident.asks if ask.is_joined or (incident.status != "open" and ask.fires)]
-    first = asking.lead(candidates)
+    """The incident with the response and the alert of its leading ask, and the destinations of all."""
+    candidates = _candidates(incident)
+    first = _lead(incident, candidates)
     if first is None:
         return incident
-    if first.response.follows_severity and len(candidates) > 1:
-        first = asking.lead(candidates, worst_by_ask(incident)) or first
     response = asking.combined(first, candidates)
     if response == incident.response and first.alert == incident.opening_alert:
         return incident
     return msgspec.structs.replace(incident, response=response, opening_alert=first.alert)
+
+
+def _candidates(incident: incidents.Incident) -> list[asking.Ask]:
+    return [ask for ask in incident.asks if ask.is_joined or (incident.status != "open" and ask.fires)]
+
+
+def _lead(incident: incidents.Incident, candidates: list[asking.Ask]) -> asking.Ask | None:
+    first = asking.lead(candidates)
+    if first is not None and first.response.follows_severity and len(candidates) > 1:
+        return asking.lead(candidates, worst_by_ask(incident))
+    return first
+
+
+def ask_for(incident: incidents.Incident, destination: str) -> asking.Ask | None:
+    """The ask whose texts a destination has; None if it's known for no ask."""
+    candidates = _candidates(incident)
+    first = _lead(incident, candidates)
+    if first is None:
+        return None
+    wanting = (ask for ask in asking.by_precedence(first, candidates) if ask.wants(destination))
+    return next(wanting, None)
 
 
 def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severity]:

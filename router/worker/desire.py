@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from router.destinations import base
-from router.domain import affected, review, visible
+from router.domain import affected, review, timing, visible
+from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
@@ -38,6 +41,7 @@ class Policy:
 
 FREE = Policy()
 _COMPONENTS = "components"
+_UNASKED = "no firing alert asks for it any longer"
 
 
 class Place(Protocol):
@@ -86,13 +90,20 @@ class Desires:
         target = target_of(incident, publication.destination) if current else None
         verdict = incident.verdicts.get(publication.destination) if current else None
         public = place.kind.public
-        content, careful, note = self._content(incident, publication, target, verdict, public=public)
+        ask = timing.ask_for(incident, publication.destination) if target is not None else None
+        is_asked = ask is None or bool(ask.fires) or not incident.still_fires
+        content, careful, note = self._content(
+            _seen_by(incident, ask), publication, target if is_asked else None, verdict, public=public
+        )
         followed = _followed(publication, siblings, place.follows)
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
         # What is opened again may have a post already, which is not that of this episode.
         linked = followed if followed is not None and not followed.reopened else None
         return publications.Desired(
-            present=current and incident.status == "open" and target is not None,
+            present=current
+            and incident.status == "open"
+            and target is not None
+            and (is_asked or publication.state != "absent" or publication.intent is not None),
             content=content,
             public=public,
             publish=target.publish if target is not None else "review",
@@ -102,7 +113,7 @@ class Desires:
             follows_settled=followed is None or bool(followed.dead) or followed.settled,
             careful=careful or self.policy.careful,
             frozen=self.policy.frozen,
-            silent=_silent(incident) if public else "",
+            silent=(_silent(incident) or ("" if is_asked else _UNASKED)) if public else "",
             deadline=target.deadline if target is not None else 0,
             at_deadline=target.at_deadline if target is not None else "dismiss",
             apart=self.policy.apart if public else 0,
@@ -152,6 +163,16 @@ class Desires:
             note = f"the rule's fall-back took the place of a text with {leak}"
             fields, leak = self.render_public({**target.fields, **target.fallback}, incident, target.public)
         return fields, note, f"the text has {leak}" if leak else ""
+
+
+def _seen_by(incident: incidents.Incident, ask: asking.Ask | None) -> incidents.Incident:
+    """The incident as texts of an ask see it: with that ask's own alert and labels."""
+    response = incident.response
+    if ask is None or response is None or ask.alert == incident.opening_alert:
+        return incident
+    labels = {**response.labels, **ask.response.labels}
+    own = msgspec.structs.replace(ask.response, targets=response.targets, labels=labels)
+    return msgspec.structs.replace(incident, opening_alert=ask.alert, response=own)
 
 
 def target_of(incident: incidents.Incident, destination: str) -> decisions.Target | None:

@@ -3,11 +3,11 @@
 import pytest
 
 from router.destinations import base
-from router.domain import alert, decision, incident, publication, review, severity
+from router.domain import alert, decision, fold, incident, publication, review, severity
 from router.worker import bound, desire
 
 NOW = 1_700_000_000_000_000
-MAJOR = severity.Severity.MAJOR
+MINOR, MAJOR, CRITICAL = severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL
 
 
 def place(*, public: bool = True, adopts: bool = False, follows: str = "") -> bound.Bound:
@@ -134,3 +134,55 @@ def test_invisible_characters_of_a_person_s_words_are_not_posted():
     )
     shown = wanted(opened(verdicts={"page": approved}), render_public=render_public).content.fields
     assert shown == {"title": "Hers", "message": "m", "components": ["A"]}
+
+
+class TestSeveralAsks:
+    """Each destination has the texts of the rule that asks for it."""
+
+    @staticmethod
+    def arrived(name, level, response, status="firing"):
+        one = alert.Alert("am", name, status, 1, 2 if status == "resolved" else 0, title=f"{name} is {level.word}")
+        return decision.Routed(one, decision.Decision("k", level, response))
+
+    @staticmethod
+    def asks(rule, *at):
+        return decision.Response(rule, f"f:{rule}", "v1", tuple(decision.Target(name, {"title": rule}) for name in at))
+
+    def incident(self, *arrived):
+        found = incident.Incident("k")
+        for one in arrived:
+            found = fold.fold(found, [one], now=NOW, episode="e1")
+        return found
+
+    def desired(self, of, destination, **known):
+        desires = desire.Desires(lambda fields, of: {**fields, "alert": of.opening_alert.title})
+        one = publication.Publication("e1", destination, **known)
+        return desires.of(of, one, [one], place(public=False))
+
+    def test_each_destination_has_the_texts_of_its_own_rule(self):
+        of = self.incident(
+            self.arrived("a", MINOR, self.asks("tickets", "tickets")),
+            self.arrived("b", CRITICAL, self.asks("pages", "pager")),
+        )
+        assert self.desired(of, "tickets").content.fields == {"title": "tickets", "alert": "a is minor"}
+        assert self.desired(of, "pager").content.fields == {"title": "pages", "alert": "b is critical"}
+
+    def test_destination_that_nobody_asks_for_is_left_as_it_is(self):
+        of = self.incident(
+            self.arrived("a", MINOR, self.asks("tickets", "tickets")),
+            self.arrived("a", CRITICAL, self.asks("pages", "pager")),
+        )
+        content = publication.Content(MINOR, {"title": "tickets"})
+        desired = self.desired(of, "tickets", state="open", content=content)
+        assert (desired.present, desired.content) == (True, content)
+
+    def test_destination_that_nobody_asks_for_is_not_opened_late(self):
+        of = self.incident(
+            self.arrived("a", MINOR, self.asks("tickets", "tickets")),
+            self.arrived("b", CRITICAL, self.asks("pages", "pager")),
+            self.arrived("b", CRITICAL, self.asks("pages", "pager"), status="resolved"),
+        )
+        assert not self.desired(of, "pager").present
+        intent = publication.Intent("open", 1, NOW, publication.Content(CRITICAL, {}))
+        assert self.desired(of, "pager", intent=intent).present, "nobody knows whether it was opened"
+        assert self.desired(of, "tickets").present
