@@ -107,6 +107,7 @@ def _waiting(observed: publications.Publication) -> str:
         "conflict": "the vendor reported a conflict",
         "throttled": "the vendor limits calls",
         "queued": "the account has no call left for now",
+        "stale": "the vendor does not show the last change yet",
         "unreachable": "the vendor cannot be reached",
         "unanswered": "the outcome of the last attempt is not known",
     }.get(observed.condition, "")

@@ -11,7 +11,7 @@ from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
 Kind = Literal["adopt", "open", "update", "publish", "resolve", "dismiss"]
-Condition = Literal["", "denied", "conflict", "throttled", "queued", "unreachable", "unanswered"]
+Condition = Literal["", "denied", "conflict", "throttled", "queued", "stale", "unreachable", "unanswered"]
 """Why the last attempt has to be repeated: a condition of the account or of the moment, never of the content."""
 
 

@@ -87,6 +87,14 @@ omitted_fields = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+unreadable_rows = prometheus_client.Counter(
+    "incident_router_unreadable_rows_total",
+    "Rows of vendors' lists that could not be read and were passed over, by list (severity, status page, incident, "
+    "...).",
+    ["list"],
+    registry=REGISTRY,
+)
+
 not_found = prometheus_client.Counter(
     "incident_router_not_found_total",
     "Incidents and posts that a vendor does not have any more, by destination: after several answers over a minute.",

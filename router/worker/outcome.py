@@ -13,6 +13,7 @@ _CONDITIONS: tuple[tuple[type[errors.Failure], publications.Condition], ...] = (
     (errors.Conflict, "conflict"),
     (errors.Throttled, "throttled"),
     (errors.Queued, "queued"),
+    (errors.Stale, "stale"),
     (errors.Temporary, "unreachable"),
     (errors.Unanswered, "unanswered"),
 )

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, TypeVar
 
-from router.destinations import base
+from router.destinations import base, rows
 from router.destinations.devhelm import config as configs
 from router.destinations.devhelm import wire
 from router.outbound import client
 
-_MOST_PAGES = 500  # A list that never ends is a vendor's mistake; this is far beyond every real one.
+_MOST_PAGES = 100  # Of 200 rows. A list that never ends is a vendor's mistake; this is far beyond every real one.
 
 Entry = TypeVar("Entry")
 
@@ -49,11 +49,23 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
 
 
 async def listed(
-    http: client.Client, path: str, shape: type[wire.Listed[Entry]], query: Mapping[str, Any] | None = None
+    http: client.Client,
+    path: str,
+    shape: type[Entry],
+    query: Mapping[str, Any] | None = None,
+    *,
+    what: str,
+    wanted: str = "",
 ) -> AsyncIterator[list[Entry]]:
-    """Go through a list page by page."""
+    """Go through a list page by page, whatever the vendor says of its end: a page without news is the last.
+
+    ``what`` names an entry. One that can't be read is passed over, unless ``wanted`` is in it.
+    """
+    known: set[str] = set()
     for page in range(_MOST_PAGES):
-        answer = await http.read(path, shape, query={**(query or {}), "page": page, "size": wire.PAGE_SIZE})
-        yield answer.data
-        if not answer.has_next:
+        answer = await http.read(path, wire.Listed, query={**(query or {}), "page": page, "size": wire.PAGE_SIZE})
+        yield rows.readable(answer.data, shape, what, wanted=wanted)
+        listed_now = {str(row.get("id")) for row in answer.data if isinstance(row, dict)}
+        if not answer.has_next or listed_now <= known:
             return
+        known |= listed_now

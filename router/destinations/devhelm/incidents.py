@@ -63,7 +63,7 @@ class Incidents:
             "source": "MANUAL",
             "startedFrom": _iso(_moment(operation.opened_at) - _SKEW),
         }
-        pages = account.listed(self._http, _PATH, wire.Listed[wire.Incident], query)
+        pages = account.listed(self._http, _PATH, wire.Incident, query, what="incident", wanted=operation.reference)
         reference = operation.reference
         ours = [one async for page in pages for one in page if references.is_tagged(one.title or "", reference)]
         return sorted(ours, key=lambda one: (_over(one), one.created_at))
@@ -138,7 +138,7 @@ class Incidents:
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:  # noqa: ARG002 - no field names anything
         """See whether the key may read incidents; there are no names to look up."""
         try:
-            await self._http.read(_PATH, wire.Listed[wire.Incident], query={"page": 0, "size": 1})
+            await self._http.read(_PATH, wire.Listed, query={"page": 0, "size": 1})
         except errors.Failure as problem:
             return [problem.message]
         return []

@@ -29,9 +29,11 @@ class Names:
     def _directory_of(self, page_id: str) -> directory.Directory[wire.Component]:
         async def fetch() -> Sequence[wire.Component]:
             path = f"{PAGES}/{client.segment(page_id)}/components"
-            return [one async for page in account.listed(self._http, path, wire.Listed[wire.Component]) for one in page]
+            return [
+                one async for page in account.listed(self._http, path, wire.Component, what="component") for one in page
+            ]
 
         return directory.Directory("component", fetch, ids=wire.IDS)
 
     async def _pages(self) -> Sequence[wire.Page]:
-        return [one async for page in account.listed(self._http, PAGES, wire.Listed[wire.Page]) for one in page]
+        return [one async for page in account.listed(self._http, PAGES, wire.Page, what="status page") for one in page]

@@ -133,7 +133,7 @@ class Posts:
         found: list[wire.Post] = []
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"sort": "createdAt,desc"}
-        async for page in account.listed(self._http, path, wire.Listed[wire.Post], query):
+        async for page in account.listed(self._http, path, wire.Post, query, what="post"):
             found += (post for post in page if post.created_at >= since)
             if _newest_first(page) and page[-1].created_at < since:
                 break

@@ -6,11 +6,10 @@ rest.
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
-Entry = TypeVar("Entry")
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 IDS = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")  # UUIDs
@@ -180,8 +179,8 @@ class PostAnswer(msgspec.Struct):
     data: Post
 
 
-class Listed(msgspec.Struct, Generic[Entry], rename="camel"):
-    """One page of any list."""
+class Listed(msgspec.Struct, rename="camel"):
+    """One page of any list, its rows as they came."""
 
-    data: list[Entry]
+    data: list[Any]
     has_next: bool = False

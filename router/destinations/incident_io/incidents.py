@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from router.destinations import base, directory, ladder, opening, reducing, references, views
+from router.destinations import base, directory, ladder, opening, reducing, references, rows, views
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
@@ -19,7 +19,7 @@ _OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
 # How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=3)
 _PAUSED = "paused"
-PAUSED = "a person has paused it"
+_PAUSED_SECONDS = 300.0
 
 
 class Incidents:
@@ -46,7 +46,7 @@ class Incidents:
             "mode[one_of]": "test" if self._is_test(operation) else "standard",
         }
         async for page in account.listed(self._http, "/v2/incidents", wire.Incidents, query):
-            for incident in page.incidents:
+            for incident in rows.readable(page.incidents, wire.Incident, "incident", wanted=operation.reference):
                 if references.is_signed(incident.summary, operation.reference):
                     return _seen(incident, operation)
         return None
@@ -94,7 +94,8 @@ class Incidents:
         if incident.incident_status.category in _OVER:
             return _seen(incident, operation)
         if incident.incident_status.category == _PAUSED:
-            return msgspec.structs.replace(_seen(incident, operation), edited=PAUSED)
+            # Closing it is not allowed. It is tried again now and then, for the person may resume or close it.
+            raise errors.Conflict(f"{self.name}: a person has paused it, so it is not closed", _PAUSED_SECONDS)
         closed = await self._closed_status_id()
         edited = await self._edit(operation.vendor_id, wire.Edit(incident_status_id=closed))
         if edited.incident_status.id != closed and edited.incident_status.category not in _OVER:

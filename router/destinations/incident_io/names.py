@@ -1,10 +1,11 @@
 """From the names in rules and configuration to incident.io's ids: severities, types, statuses, pages, components."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
-from router.destinations import directory
+from router.destinations import directory, rows
 from router.destinations.incident_io import account, wire
 from router.outbound import client, errors
 
@@ -57,29 +58,42 @@ class Names:
         return directory.Directory("component", fetch, ids=wire.IDS, also_called=_qualified)
 
     async def _severities(self) -> Sequence[wire.Severity]:
-        return (await self._http.read("/v1/severities", wire.Severities)).severities
+        return rows.readable(
+            (await self._http.read("/v1/severities", wire.Severities)).severities, wire.Severity, "severity"
+        )
 
     async def _types(self) -> Sequence[wire.Type]:
-        return (await self._http.read("/v1/incident_types", wire.Types)).incident_types
+        return rows.readable(
+            (await self._http.read("/v1/incident_types", wire.Types)).incident_types, wire.Type, "incident type"
+        )
 
     async def _statuses(self) -> Sequence[wire.Status]:
-        return (await self._http.read("/v1/incident_statuses", wire.Statuses)).incident_statuses
+        return rows.readable(
+            (await self._http.read("/v1/incident_statuses", wire.Statuses)).incident_statuses,
+            wire.Status,
+            "incident status",
+        )
 
     async def _pages(self) -> Sequence[wire.Page]:
         query: dict[str, str | int] = {"page_size": PAGE_SIZE}
         answers = account.listed(self._http, "/v2/status_pages", wire.Pages, query)
-        return [page async for answer in answers for page in answer.status_pages]
+        return [
+            page async for answer in answers for page in rows.readable(answer.status_pages, wire.Page, "status page")
+        ]
 
 
 def _qualified(component: Placed) -> list[str]:
     return [f"{component.within} / {component.name}"] if component.within else []
 
 
-def _placed(items: Iterable[wire.Item], within: str = "") -> Iterable[Placed]:
-    for item in items:
+def _placed(items: Iterable[Any], within: str = "") -> Iterable[Placed]:
+    for item in rows.readable(items, wire.Item, "component"):
         if item.component is not None:
             yield Placed(item.component.id, item.component.name, within)
         if item.group is not None:
-            yield from (Placed(part.id, part.name, item.group.name) for part in item.group.components)
+            yield from (
+                Placed(part.id, part.name, item.group.name)
+                for part in rows.readable(item.group.components, wire.Component, "component")
+            )
         if item.sub_page is not None:
             yield from _placed(item.sub_page.items, item.sub_page.name)

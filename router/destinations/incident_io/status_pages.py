@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from router.destinations import base, components, directory, opening, reducing, views
+from router.destinations import base, components, directory, opening, reducing, rows, views
 from router.destinations.incident_io import account, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
@@ -60,7 +60,8 @@ class StatusPages:
         since = _moment(operation.opened_at) - _SKEW
         found: list[wire.Post] = []
         async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
-            found += [post for post in answer.status_page_incidents if _is_opened_by(post, wanted, since)]
+            listed = rows.readable(answer.status_page_incidents, wire.Post, "post")
+            found += [post for post in listed if _is_opened_by(post, wanted, since)]
         ours = [post for post in found if post.id not in operation.taken]
         # The oldest one, as the vendor would have answered with the first that the key created.
         first = min(ours, key=lambda post: post.published_at or since, default=None)

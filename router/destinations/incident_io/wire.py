@@ -144,7 +144,7 @@ class Group(msgspec.Struct, frozen=True):
     """A group of components."""
 
     name: str
-    components: list[Component] = []
+    components: list[Any] = []
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -159,13 +159,13 @@ class SubPage(msgspec.Struct, frozen=True):
     """A page below a page."""
 
     name: str
-    items: list[Item] = []
+    items: list[Any] = []
 
 
 class Structure(msgspec.Struct, frozen=True):
-    """What a page shows."""
+    """What a page shows, item by item as they came."""
 
-    items: list[Item] = []
+    items: list[Any] = []
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -224,19 +224,19 @@ class Post(msgspec.Struct, frozen=True):
 class Severities(msgspec.Struct):
     """Answer of ``GET /v1/severities``."""
 
-    severities: list[Severity]
+    severities: list[Any]
 
 
 class Types(msgspec.Struct):
     """Answer of ``GET /v1/incident_types``."""
 
-    incident_types: list[Type]
+    incident_types: list[Any]
 
 
 class Statuses(msgspec.Struct):
     """Answer of ``GET /v1/incident_statuses``."""
 
-    incident_statuses: list[Status]
+    incident_statuses: list[Any]
 
 
 class Pagination(msgspec.Struct):
@@ -248,21 +248,21 @@ class Pagination(msgspec.Struct):
 class Incidents(msgspec.Struct):
     """Answer of ``GET /v2/incidents``."""
 
-    incidents: list[Incident]
+    incidents: list[Any]
     pagination_meta: Pagination | None = None
 
 
 class Posts(msgspec.Struct):
     """Answer of ``GET /v2/status_page_incidents``."""
 
-    status_page_incidents: list[Post]
+    status_page_incidents: list[Any]
     pagination_meta: Pagination | None = None
 
 
 class Pages(msgspec.Struct):
     """Answer of ``GET /v2/status_pages``."""
 
-    status_pages: list[Page]
+    status_pages: list[Any]
     pagination_meta: Pagination | None = None
 
 

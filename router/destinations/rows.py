@@ -1,0 +1,36 @@
+"""Reads a vendor's list row by row: one row that can't be read is passed over, and blocks nothing else."""
+
+import json
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from router.outbound import errors
+from router.telemetry import log, metrics
+
+Row = TypeVar("Row")
+
+
+def readable(listed: Iterable[Any], shape: type[Row], what: str, *, wanted: str = "") -> list[Row]:
+    """Return the rows that can be read; ``what`` names the list, in the singular.
+
+    A row that can't be read and has ``wanted`` anywhere in it may be the one that is searched for. If no other row
+    has it, that is ``Temporary``: "not there" would be a guess.
+    """
+    found = []
+    doubt = ""
+    is_found = False
+    for row in listed:
+        has_wanted = bool(wanted) and wanted in json.dumps(row)
+        try:
+            found.append(msgspec.convert(row, shape))
+        except msgspec.ValidationError as problem:
+            doubt = doubt or (str(problem) if has_wanted else "")
+            metrics.unreadable_rows.labels(what).inc()
+            log.get("vendor").warning("row_unreadable", list=what, reason=str(problem))
+        else:
+            is_found = is_found or has_wanted
+    if doubt and not is_found:
+        raise errors.Temporary(f"the {what} with {wanted} can't be read: {doubt}")
+    return found

@@ -1,0 +1,72 @@
+"""Lists as vendors may give them: a row that can't be read, and a list that says that it never ends, block nothing."""
+
+import pytest
+
+from router.outbound import errors
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+world = simulated.world
+
+
+@pytest.mark.parametrize("action", ["odd-row", "endless"])
+@simulated.each_kind
+def test_awkward_lists_block_nothing(world, kind, action):
+    world.fault(kind, action, "GET", count=100_000)
+    fields = {"incident_type": "Default"} if kind == "incident-io" else {}
+    opened = world.do(kind, "open", fields)
+    assert world.do(kind, "update", fields, severity="critical", at=opened.vendor_id).state == "open"
+    assert world.do(kind, "resolve", fields, severity="critical", at=opened.vendor_id).state == "resolved"
+    assert len(world.simulator.app.state.calls.all) < 40
+
+
+@pytest.mark.parametrize("action", ["odd-row", "endless"])
+@simulated.each_kind
+def test_unanswered_open_is_found_in_an_awkward_list(world, kind, action):
+    opened = world.do(kind, "open")
+    world.fault(kind, action, "GET", count=100_000)
+    found = world.do(kind, "find")
+    assert (found.vendor_id, found.state) == (opened.vendor_id, "open")
+    assert len(world.simulator.app.state.calls.all) < 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "rows"),
+    [("devhelm", "/api/v1/incidents", "data"), ("incident-io", "/v2/incidents", "incidents")],
+)
+def test_unreadable_row_with_our_reference_is_no_proof_that_nothing_is_there(kind, path, rows):
+    vendor = scripted.Vendor()
+    reference = scripted.operation("open", {}).reference
+    vendor.answer("GET", path, {rows: [{"id": 7, "title": reference, "summary": reference}, {}], "hasNext": False})
+    asked = scripted.operation("open", simulated.FIELDS[kind])
+    with pytest.raises(errors.Temporary, match="can't be read"):
+        vendor.run(kind, lambda there: there.find(asked))
+
+
+@pytest.mark.parametrize("kind", ["devhelm", "incident-io"])
+@pytest.mark.parametrize("length", [60, 255])
+def test_reference_is_found_in_a_text_that_the_vendor_has_cut(world, kind, length):
+    long = {"title": "Down " * 500} if kind == "devhelm" else {"name": "Down", "summary": "Down " * 500}
+    world.fault(kind, "normalize", "POST", style="cut", length=length)
+    opened = world.do(kind, "open", long)
+    assert world.do(kind, "find", long).vendor_id == opened.vendor_id
+
+
+@pytest.mark.parametrize("length", [60, 255])
+def test_reference_is_found_in_a_post_that_the_vendor_has_cut(world, length):
+    kind, long = "devhelm-status-page", {"message": "We are looking into it. " * 100}
+    world.fault(kind, "normalize", "POST", style="cut", length=length)
+    opened = world.do(kind, "open", long)
+    assert world.do(kind, "find", long).vendor_id == opened.vendor_id
+
+
+def test_paused_incident_is_closed_once_it_is_resumed(world):
+    opened = world.do("incident-io", "open")
+    state = world.simulator.app.state.vendors["incident-io"]._state
+    (incident,) = state.incidents.values()
+    live, incident.status = incident.status, next(one for one in state.statuses if one.category == "paused")
+    with pytest.raises(errors.Conflict, match="a person has paused it"):
+        world.do("incident-io", "resolve", at=opened.vendor_id)
+    assert world.observe("incident-io", opened.vendor_id).state == "open"
+    incident.status = live
+    assert world.do("incident-io", "resolve", at=opened.vendor_id).state == "resolved"
