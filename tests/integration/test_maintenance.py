@@ -8,7 +8,7 @@ import pytest
 from router import settings
 from router.assembly import imports, parts
 from router.domain import alert, silence
-from router.outbound import errors
+from router.outbound import errors, patience
 from router.store import silences
 from router.worker import mutes
 from tests.end_to_end import harness
@@ -39,11 +39,11 @@ def imported(tmp_path, at: harness.Vendors) -> list[tuple[str, mutes.Imported]]:
 
 
 class Unlimited:
-    async def admit(self, floor: float) -> float:
-        assert floor > 0  # Nothing urgent ever waits for this.
-        return 0.0
+    async def admit(self, turn: patience.Turn) -> patience.Admission:
+        assert turn.floor > 0  # Nothing urgent ever waits for this.
+        return patience.Admission(0.0)
 
-    async def pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float, _endpoint: str) -> None:
         assert seconds > 0
 
 
