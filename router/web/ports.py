@@ -1,7 +1,7 @@
 """What the door needs of the store and of the rules; assembly plugs the real ones in."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from router.domain import alert as alerts
 from router.domain import decision as decisions
@@ -37,8 +37,12 @@ class Placement(Protocol):
 class Placements(Protocol):
     """Finds out which incidents really hold the alerts of a delivery."""
 
-    async def find(self, routed: Sequence[decisions.Routed], now: int, /) -> Sequence[Placement]:
-        """Return the placement of each alert; ``store.errors.Unavailable``."""
+    def look_up(self, routed: Sequence[decisions.Routed], /) -> Any:
+        """Begin to look the alerts up, and return what ``find`` goes on with."""
+        ...
+
+    async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Any, /) -> Sequence[Placement]:
+        """Return the placement of each alert; ``store.errors.StoreError``."""
         ...
 
 

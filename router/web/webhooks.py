@@ -5,7 +5,7 @@ It speaks ASGI without a framework in between: this is where every alert passes,
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib import parse
 
@@ -233,8 +233,11 @@ class Door:
             retry_window=desk.retry_window,
         )
         span.tell(delivery=named, alerts=len(routed))
+        placements: Sequence[ports.Placement] = ()
         if routed:
+            finding = self._begin_to_find(one, delivery)
             await self._inbox.accept(delivery, one.body)
+            placements = await finding()
         desk.counts.accepted(delivery, parsed.truncated)
         if parsed.truncated:
             _log.warning("alerts_left_out", source=desk.name, delivery=delivery.id, truncated=parsed.truncated)
@@ -247,20 +250,31 @@ class Door:
             await self._seen.remember(desk.name, one.called, delivery.id)
         self._tell(one, delivery, tracing.trace_id(delivery.trace))
         if desk.answer is None or one.explain:
-            placements = await self._find(delivery)
             await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept, placements=placements)
         else:
             await answers.as_the_kind_has_it(send, desk.answer(parsed, delivery.id))
 
-    async def _find(self, delivery: deliveries.Delivery) -> Sequence[ports.Placement]:
-        """Find out which incidents hold the alerts; nothing if that takes too long: the delivery is accepted anyway."""
-        if self._placements is None or not delivery.rows:
-            return ()
-        try:
-            async with asyncio.timeout(PLACEMENT_SECONDS):
-                return await self._placements.find(deliveries.routed(delivery), delivery.received_at)
-        except (TimeoutError, errors.StoreError):
-            return ()
+    def _begin_to_find(
+        self, one: _Request, delivery: deliveries.Delivery
+    ) -> Callable[[], Awaitable[Sequence[ports.Placement]]]:
+        """Begin to look up which incidents hold the alerts, while the delivery is written; return what waits for it.
+
+        Nothing is found if that takes too long: the delivery is accepted anyway.
+        """
+        placements = self._placements
+        if placements is None or (one.desk.answer is not None and not one.explain):
+            return _nothing
+        routed = deliveries.routed(delivery)
+        lookup = placements.look_up(routed)
+
+        async def found() -> Sequence[ports.Placement]:
+            try:
+                async with asyncio.timeout(PLACEMENT_SECONDS):
+                    return await placements.find(routed, one.now, lookup)
+            except (TimeoutError, errors.StoreError):
+                return ()
+
+        return found
 
     def _tell(self, one: _Request, delivery: deliveries.Delivery, trace: str) -> None:
         ignored = sum(row.response < 0 for row in delivery.rows)
@@ -347,3 +361,7 @@ def _inflated(body: bytes, encoding: bytes, limit: int, share: budget.Share) -> 
 def _wants_explanation(scope: Scope) -> bool:
     query: bytes = scope["query_string"]
     return bool(query) and b"explain=true" in query.split(b"&")
+
+
+async def _nothing() -> Sequence[ports.Placement]:
+    return ()

@@ -4,13 +4,18 @@ An alert stays with the incident in which it fires, although the rules may name 
 changed, or the rules have. A rule may open an incident that a silence, an inhibition, or a time window holds back.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from router.domain import decision as decisions
 from router.domain import silence
+from router.store import errors
 from router.store import incidents as incident_store
 from router.worker import mutes, triage
+
+Lookup = asyncio.Future[Mapping[str, str]]
+"""The incidents that hold alerts, by the alerts' identities, once they are known."""
 
 
 class Placement(NamedTuple):
@@ -26,10 +31,15 @@ class Placements:
     def __init__(self, store: incident_store.Incidents, muting: mutes.Mutes) -> None:
         self._store = store
         self._muting = muting
+        self._lookups = _Lookups(store)
 
-    async def find(self, routed: Sequence[decisions.Routed], now: int) -> list[Placement]:
-        """Return the placement of each alert, as far as it's known at ``now``; ``store.errors.Unavailable``."""
-        homes = await self._store.find_homes(one.alert.identity for one in routed)
+    def look_up(self, routed: Sequence[decisions.Routed]) -> Lookup:
+        """Begin to look up which incidents hold these alerts, to be given to ``find``: other work goes on meanwhile."""
+        return self._lookups.begin([one.alert.identity for one in routed])
+
+    async def find(self, routed: Sequence[decisions.Routed], now: int, lookup: Lookup | None = None) -> list[Placement]:
+        """Return the placement of each alert, as far as it's known at ``now``; ``store.errors.StoreError``."""
+        homes = await (lookup or self.look_up(routed))
         elsewhere = {
             home for one in routed if (home := homes.get(one.alert.identity)) and home != one.decision.incident_key
         }
@@ -62,6 +72,45 @@ class Placements:
             else placement
             for placement, one in zip(found, routed, strict=True)
         ]
+
+
+class _Lookups:
+    """Looks alerts up in batches: all that wait while one look-up is under way share the next one."""
+
+    def __init__(self, store: incident_store.Incidents) -> None:
+        self._store = store
+        self._waiting: list[tuple[list[str], Lookup]] = []
+        self._drain: asyncio.Task[None] | None = None
+
+    def begin(self, identities: list[str]) -> Lookup:
+        lookup: Lookup = asyncio.get_running_loop().create_future()
+        self._waiting.append((identities, lookup))
+        if self._drain is None:
+            self._drain = asyncio.create_task(self._look())
+        return lookup
+
+    async def _look(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                await self._answer(batch)
+        finally:
+            self._drain = None
+
+    async def _answer(self, batch: list[tuple[list[str], Lookup]]) -> None:
+        found: Mapping[str, str] | Exception
+        try:
+            found = await self._store.find_homes(name for names, _ in batch for name in names)
+        except errors.StoreError as error:
+            found = error
+        for _, lookup in batch:
+            if lookup.done():  # Its caller has gone.
+                continue
+            if isinstance(found, Exception):
+                lookup.set_exception(found)
+                lookup.exception()  # A caller that has no use for it any more doesn't need to look.
+            else:
+                lookup.set_result(found)
 
 
 def _is_open(held: incident_store.Held, identity: str) -> bool:

@@ -1,0 +1,94 @@
+"""Where alerts really are, on a real server."""
+
+import asyncio
+
+from router.domain import alert, decision, severity, silence
+from router.store import silences
+from router.worker import placements
+from tests.integration import stage
+
+MAJOR = severity.Severity.MAJOR
+
+
+def of(name: str, status: alert.Status = "firing", starts_at: int = 100) -> alert.Alert:
+    return alert.Alert("am", name, status, starts_at, starts_at + 50 if status == "resolved" else 0, title=name)
+
+
+def decided(one: alert.Alert, key: str, **more) -> decision.Routed:
+    return decision.Routed(one, decision.Decision(key, MAJOR, stage.rule(), **more))
+
+
+async def find(on: stage.Stage, *asked: decision.Routed) -> list[placements.Placement]:
+    return await placements.Placements(on.incidents, on.mutes).find(asked, await on.redis_now())
+
+
+def test_alert_is_where_it_fires(with_redis):
+    async def play(on):
+        await on.deliver(of("a"), key="old")
+        await on.turn()
+        asked = [decided(of("a"), "new"), decided(of("b"), "new"), decided(of("a", "resolved"), "new")]
+        assert [one.incident_key for one in await find(on, *asked)] == ["old", "new", "old"]
+        await on.deliver(of("a", "resolved"), key="old")
+        await on.turn()
+        fires_anew = decided(of("a", starts_at=900), "new")
+        assert [one.incident_key for one in await find(on, fires_anew)] == ["new"]
+
+    stage.playing(with_redis, play)
+
+
+def test_mute_is_named_unless_the_alert_has_opened(with_redis):
+    async def play(on):
+        await on.deliver(of("a"), key="shop")
+        await on.turn()
+        now = await on.redis_now()
+        matcher = silence.matcher("source=am")
+        await silences.Silences(on.connection).write(silence.Silence("s", (matcher,), now, now + stage.HOUR, "ann"))
+        await on.mutes.refresh()
+        asked = [decided(of("a"), "shop"), decided(of("b"), "shop"), decided(of("b", "resolved"), "shop")]
+        assert [one.mute.by if one.mute else "" for one in await find(on, *asked)] == ["", "silence s of ann", ""]
+        window = decided(of("c"), "shop", mute_windows=((now, now + stage.HOUR, "night"),))
+        (placement,) = await find(on, window)
+        assert placement.mute.kind == "window"
+
+    stage.playing(with_redis, play)
+
+
+def test_inhibiting_incident_is_named(with_redis):
+    async def play(on):
+        await on.deliver(of("a"), key="region")
+        await on.turn()
+        (placement,) = await find(on, decided(of("b"), "shop", while_open=("region",)))
+        assert placement.mute.by == "incident region"
+
+    stage.playing(with_redis, play)
+
+
+def test_look_ups_share_round_trips(with_redis):
+    """A hundred deliveries that ask at once are answered by few scripts."""
+
+    async def play(on):
+        await on.deliver(*(of(f"a{number}") for number in range(100)), key="old")
+        await on.turn()
+        before = (await on.connection.info("commandstats")).get("cmdstat_evalsha", {"calls": 0})["calls"]
+        shared = placements.Placements(on.incidents, on.mutes)
+        now = await on.redis_now()
+        asked = [[decided(of(f"a{number}"), "new")] for number in range(100)]
+        found = await asyncio.gather(*(shared.find(one, now, shared.look_up(one)) for one in asked))
+        assert {placement.incident_key for (placement,) in found} == {"old"}
+        scripts = (await on.connection.info("commandstats"))["cmdstat_evalsha"]["calls"] - before
+        assert scripts < 150, "one script a shard for all, and a look at the incident each"
+
+    stage.playing(with_redis, play)
+
+
+def test_caller_that_goes_away_harms_no_other(with_redis):
+    async def play(on):
+        await on.deliver(of("a"), key="old")
+        await on.turn()
+        shared = placements.Placements(on.incidents, on.mutes)
+        asked = [decided(of("a"), "new")]
+        gone, waits = shared.look_up(asked), shared.look_up(asked)
+        gone.cancel()
+        assert (await shared.find(asked, await on.redis_now(), waits))[0].incident_key == "old"
+
+    stage.playing(with_redis, play)
