@@ -34,7 +34,7 @@ PRESET = preset.Preset(
         "title": "name",
         "status": {"path": "notification_type", "firing": ["problem", "acknowledgement"], "resolved": ["recovery"]},
         "fingerprint": "key",
-        "severity": "level",
+        "severity": {"path": "level", "map": {"unknown": "major", "unreachable": "major"}},
         "labels": {
             "host": "host_name",
             "service": "service_desc",

@@ -69,7 +69,7 @@ def _with_an_incident(body: objects.Members) -> dict[str, Any]:
         "incident": incident,
         "status": objects.optional(payload.get("new_status")) or objects.optional(incident.get("incident_status")),
         "fields": _custom_fields(incident),
-        "test": "true" if incident.get("mode") in _TESTS else "",
+        "test": "true" if objects.scalar(incident.get("mode")) in _TESTS else "",
         "message": payload.get("message"),
         "event": body.get("event_type"),
     }

@@ -47,3 +47,8 @@ def test_an_incident_that_is_reopened_fires_again_later_than_it_was_closed():
     again = delivering.one("incident-io", created(updated_at="2026-03-02T11:00:00Z"))
     assert (again.status, again.fingerprint) == ("firing", closed.fingerprint)
     assert again.starts_at > closed.ends_at
+
+
+@pytest.mark.parametrize("mode", [None, [], {}, 7, "standard"])
+def test_a_mode_of_another_type_is_no_test_and_no_error(mode):
+    assert "test" not in delivering.one("incident-io", created(mode=mode)).labels
