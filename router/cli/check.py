@@ -37,7 +37,7 @@ def check(
     folder = rules or settings.rules
     world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
     report = checks.check(folder, parts.known_destinations(settings), world)
-    found = list(report.problems)
+    found = [*configuration.doubtful(config), *report.problems]
     if online and report.rules is not None:
         found += _asked(settings, folder, report)
     _tell(found, report, format_)
@@ -107,8 +107,8 @@ def _tell(found: list[problems.Problem], report: checks.Report, format_: Format)
         style = "bold red" if problem.level == "error" else "bold yellow"
         out.print(text.Text(head, style=style) + text.Text(f"{newline}{rest}\n"))
     rules = report.rules
-    seen = [f"{report.files} files", f"{len(rules.rules)} rules" if rules else "", f"{report.tests} tests"]
-    counts = ", ".join(part for part in seen if part)
+    seen = [(report.files, "file"), *([(len(rules.rules), "rule")] if rules else []), (report.tests, "test")]
+    counts = ", ".join(f"{number} {name}{'s' * (number != 1)}" for number, name in seen)
     if not found:
         print(f"no problems found: {counts}{f', version {rules.version}' if rules else ''}")
         return

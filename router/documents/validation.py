@@ -18,6 +18,8 @@ _PLAINER = {
     "string_type": "a text is needed here; a number becomes one in quotes",
     "bool_parsing": "true or false is needed here",
     "bool_type": "true or false is needed here",
+    "ip_v4_network": "a network is needed here, as 10.0.0.0/8 or 2001:db8::/32",
+    "ip_v6_network": "a network is needed here, as 10.0.0.0/8 or 2001:db8::/32",
     "too_short": "at least one entry is needed here",
 }
 

@@ -96,7 +96,8 @@ class Openings:
 
 def unknown(at: part.Part, name: str, destinations: known.Destinations, *path: str | int, key: bool = False) -> None:
     """Tell that there is no such destination."""
-    at.say(f'there is no destination "{name}"{nearest.hint(name, destinations)}', *path, key=key)
+    hint = nearest.hint(name, destinations) if destinations else "; the configuration names none under destinations"
+    at.say(f'there is no destination "{name}"{hint}', *path, key=key)
 
 
 def defaults(

@@ -17,6 +17,7 @@ from router.destinations import registry as destinations
 from router.documents import load as documents
 from router.documents import nearest, validation
 from router.documents import problem as problems
+from router.domain import patterns
 from router.settings import sections
 from router.sources import base as source_base
 from router.sources import registry as sources
@@ -96,6 +97,25 @@ def load(
     if reading.problems or settings is None:
         raise Refused(reading.problems)
     return settings
+
+
+_VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
+
+
+def doubtful(path: Path) -> list[problems.Problem]:
+    """Warn of keys of vendors that stand in the file itself; the file is one that can be loaded."""
+    document = documents.read(path)
+    data = document.data if isinstance(document.data, dict) else {}
+    entries = data.get("destinations")
+    found = []
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("api_key"), str):
+            message = (
+                "the key stands in the file, where everyone who reads the file can use it; name it: {env: API_KEY}"
+            )
+            problem = document.problem(f'"api_key": {message}', ("destinations", name, "api_key"))
+            found.append(dataclasses.replace(problem, level="warning"))
+    return found
 
 
 class _Reading:
@@ -234,6 +254,10 @@ class _Reading:
             return self._simulate(replaced, at)
         if isinstance(data, list):
             return [self._with_secrets(value, (*at, position)) for position, value in enumerate(data)]
+        if isinstance(data, str) and (variable := _VARIABLE.fullmatch(patterns.encoded(data))) is not None:
+            name = variable.group(1).decode()
+            message = f"${name} would be taken as it is written; a variable of the environment is {{env: {name}}}"
+            self.problems.append(self._document.problem(message, at))
         return data
 
     def _secret(self, reference: dict[str, Any], at: tuple[str | int, ...]) -> str | None:
@@ -250,7 +274,7 @@ class _Reading:
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
                 return _SIMULATED
             self.problems.append(self._document.problem(f"the environment variable {name} is not set", at))
-            return "missing"
+            return sections.MISSING
         try:
             return Path(str(reference["file"])).read_text(encoding="utf-8").strip()
         except OSError as error:
@@ -258,7 +282,7 @@ class _Reading:
                 return _unneeded(at)
             message = f"the secret file {reference['file']} can't be read: {error.strerror}"
             self.problems.append(self._document.problem(message, at))
-            return "missing"
+            return sections.MISSING
 
     def _simulate(self, entry: dict[str, Any], at: tuple[str | int, ...]) -> dict[str, Any]:
         """Point a destination whose key is not set at the simulator."""

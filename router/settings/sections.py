@@ -72,6 +72,11 @@ class Sentinel(Section):
         return nodes
 
 
+MISSING = "missing"
+"""Stands in for a secret that isn't there, which is reported by itself."""
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
 class Redis(Section):
     """Where the state is kept. Without a URL, ``run`` starts a server of its own in the folder ``data``."""
 
@@ -81,6 +86,14 @@ class Redis(Section):
     cluster: bool = pydantic.Field(default=False, description="Whether the URL is that of a Redis Cluster.")
     replicas: int = pydantic.Field(default=0, ge=0, description="Replicas that must confirm before 202.")
     wait_seconds: float = pydantic.Field(default=1.0, gt=0, le=10)
+
+    @pydantic.field_validator("url")
+    @classmethod
+    def _with_scheme(cls, url: pydantic.SecretStr | None) -> pydantic.SecretStr | None:
+        text = url.get_secret_value() if url is not None else ""
+        if text and text != MISSING and not text.startswith(_REDIS_SCHEMES):
+            raise ValueError("a Redis URL begins with redis://, rediss:// (TLS), or unix://, as redis://localhost:6379")
+        return url
 
     @pydantic.model_validator(mode="after")
     def _one_or_the_other(self) -> "Redis":
@@ -130,10 +143,21 @@ class Limit(Section):
     within: quantities.Duration = pydantic.Field(description="In how long.")
 
 
+def _domain(text: str) -> str:
+    """A domain alone: compared with hosts in texts, a URL or a port would allow nothing."""
+    host = text.partition("://")[2] or text
+    host = host.partition("/")[0].partition(":")[0].removeprefix("*.")
+    if host != text or not host:
+        raise ValueError(f"a domain alone is needed here{f', as {host}' if host else ', as example.com'}")
+    return text
+
+
 class Pages(Section):
     """What holds for all public pages, whatever rules say."""
 
-    allowed_hosts: tuple[str, ...] = pydantic.Field(default=(), description="Domains that public texts may name.")
+    allowed_hosts: tuple[Annotated[str, pydantic.AfterValidator(_domain)], ...] = pydantic.Field(
+        default=(), description="Domains that public texts may name."
+    )
     automatic_posts: Limit = Limit.model_validate({"most": 5, "within": "15m"})
     automatic_components: Limit = Limit.model_validate({"most": 10, "within": "15m"})
     updates_apart: quantities.Duration = pydantic.Field(default=quantities.duration("1m"))

@@ -29,7 +29,9 @@ def check(expression: str) -> str:
     try:
         parsed = jmespath.compile(expression).parsed
     except ValueError as error:  # JMESPathError is one, too.
-        raise ValueError(f"{expression!r} is not a JMESPath expression: {' '.join(str(error).split())}") from error
+        # Its further lines point at the expression with a caret.
+        said = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ").rstrip(":")
+        raise ValueError(f"{expression!r} is not a JMESPath expression: {said[:1].lower()}{said[1:]}") from error
     unknown = sorted(name for name in _functions(parsed) if name not in _KNOWN_FUNCTIONS)
     if unknown:
         raise ValueError(f"{expression!r} calls {unknown[0]}(), which JMESPath does not have")

@@ -53,7 +53,8 @@ def test_an_empty_file_is_a_router_without_sources_and_destinations(tmp_path):
 
 
 def test_no_secret_is_in_what_settings_look_like(tmp_path):
-    loaded = settings.load(written(tmp_path, GOOD + "redis: {url: {env: KEY}}\n"), SECRETS)
+    secrets = {**SECRETS, "REDIS": "redis://:very-secret@redis:6379"}
+    loaded = settings.load(written(tmp_path, GOOD + "redis: {url: {env: REDIS}}\n"), secrets)
     assert "very-secret" not in repr(loaded)
     assert "very-secret" not in repr(loaded.sources) + repr(loaded.destinations)
 

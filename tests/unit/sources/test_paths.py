@@ -51,7 +51,7 @@ def test_an_expression_finds(expression, found):
     ("expression", "says"),
     [
         ("", "cannot be empty"),
-        ("a[", "Incomplete expression"),
+        ("a[", "incomplete expression"),
         ("$.a", "Unknown token"),
         ("a..b", "is not a JMESPath expression"),
         ("nope(a)", r"calls nope\(\)"),

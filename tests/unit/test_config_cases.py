@@ -1,0 +1,26 @@
+"""Every file in tests/data/config is a mistake in a configuration: it gives the errors or warnings it announces."""
+
+import pathlib
+
+import pytest
+
+from router import settings
+
+CASES = sorted((pathlib.Path(__file__).parents[1] / "data" / "config").glob("*.bad.yaml"))
+SECRETS = {"TOKEN": "a-token", "KEY": "a-key"}
+MARKS = {"# expected: ": "error", "# warning: ": "warning"}
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
+def test_a_mistake_gives_every_message_it_announces(path):
+    lines = path.read_text().splitlines()
+    expected = sorted(
+        (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
+    )
+    try:
+        settings.load(path, SECRETS)
+        found = settings.doubtful(path)
+    except settings.Refused as refused:
+        found = refused.problems
+    assert expected
+    assert sorted((one.level, f"{one.line}:{one.column}: {one.message}") for one in found) == expected
