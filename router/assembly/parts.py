@@ -175,7 +175,7 @@ def worker(
             muting=silenced,
             storms=reporting.storms(settings, connection),
             accounts=accounts.Accounts(connection),
-            oldest_unfolded=lambda: stream.oldest_unfolded(connection),
+            oldest_unfolded=reader.oldest_unfolded,
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),

@@ -6,6 +6,8 @@ alert A waits, and that a later one resolves B, the only other alert. Without A 
 resolved everywhere, and opened anew as soon as A is folded.
 
 So an incident that goes quiet in this way stays open (``postponed``) until no earlier delivery waits (``waits``).
+Likewise, time alone ends no alert while a delivery waits that may prolong it (``ended_by_time_at``): after all workers
+were down for a while, the repeats of every alert are in the inbox.
 """
 
 import msgspec
@@ -55,5 +57,14 @@ def due(incident: incidents.Incident, now: int) -> int:
     moment = timing.due(incident)
     if not may_wait(incident) or not 0 < moment <= now:
         return moment
-    waited = now - incident.quiet_since
-    return now + min(max(waited // 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+    return now + pause(now - incident.quiet_since)
+
+
+def pause(waited: int) -> int:
+    """Return how long to wait until the next look, in microseconds: the longer the wait, the longer the pause."""
+    return min(max(waited // 2, SHORTEST_PAUSE), LONGEST_PAUSE)
+
+
+def ended_by_time_at(before: incidents.Incident, after: incidents.Incident, now: int) -> int:
+    """Return when time alone ended alerts of the incident, in microseconds; 0 if it didn't."""
+    return min(timing.due(before), now) if after.still_fires < before.still_fires else 0

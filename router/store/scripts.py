@@ -42,6 +42,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "raise": (1, 1),
     "admit": (2, 2),
     "storm": (3, 3),
+    "oldest": (1, 1),
 }
 
 

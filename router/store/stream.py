@@ -247,6 +247,12 @@ class Reader:
         earlier = {one["message_id"] for answer in answers for one in answer} - self._acknowledging
         return newest[0][0] * 1000 if earlier else 0
 
+    async def oldest_unfolded(self) -> int:
+        """Return when the oldest entry was accepted that has not been folded yet, in microseconds; 0 for none."""
+        async with client.failures():
+            oldest = await self._scripts.run("oldest", [keys.INBOX], [])
+        return _position(oldest)[0] * 1000 if oldest else 0
+
     @contextlib.contextmanager
     def acknowledging(self, entries: Sequence[Entry]) -> Iterator[None]:
         """Mark entries as folded and committed for the length of the block, in which they are acknowledged."""
@@ -317,12 +323,6 @@ async def _pending(connection: "redis.asyncio.Redis") -> Any:
             if "NOGROUP" not in str(error):
                 raise
             return {"pending": 0, "min": None, "max": None, "consumers": []}
-
-
-async def oldest_unfolded(connection: "redis.asyncio.Redis") -> int:
-    """Return when the oldest entry was accepted that has been read and not folded yet, in microseconds; 0 for none."""
-    waiting = await _pending(connection)
-    return _position(waiting["min"])[0] * 1000 if waiting["pending"] else 0
 
 
 async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:

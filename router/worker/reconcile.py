@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
-from router.domain import ending, fold, identity, plan, silence, timeline, timing
+from router.domain import fold, identity, plan, silence, timeline, timing
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.store import accounts as account_store
@@ -13,7 +13,7 @@ from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import bound, mutes, perform, storm, story, triage
+from router.worker import backlog, bound, mutes, perform, storm, story, triage
 from router.worker import pages as showing
 from router.worker import session as sessions
 
@@ -43,7 +43,7 @@ class Reconciler:
     ) -> None:
         """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded."""
         self._accounts = accounts
-        self._oldest_unfolded = oldest_unfolded
+        self._backlog = backlog.Backlog(oldest_unfolded) if oldest_unfolded is not None else None
         self._muting = muting
         self._storms = storms
         self._store = store
@@ -84,7 +84,7 @@ class Reconciler:
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
             due = await self._rounds(session)
-            moments = [moment for moment in (due, ending.due(lease.incident, session.now())) if moment]
+            moments = [moment for moment in (due, self._due(lease.incident, session.now())) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
@@ -100,7 +100,9 @@ class Reconciler:
         now = session.now()
         episode = identity.new_id(self._randomness)
         heard = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
-        after = heard if await self._waits(heard, now) else timing.settle(heard, now=now, episode=episode)
+        after = timing.settle(heard, now=now, episode=episode)
+        if self._backlog is not None and after is not heard and await self._backlog.holds_back(heard, after, now):
+            after = heard
         if after is lease.incident:
             return session
         arrived = [muted.routed for name, muted in lease.incident.muted.items() if name not in after.muted]
@@ -112,11 +114,8 @@ class Reconciler:
         self._log.info("incident_settled", incident=lease.key, status=after.status, episode=after.episode)
         return session.after(lease._replace(incident=after, version=version))
 
-    async def _waits(self, incident: incidents.Incident, now: int) -> bool:
-        """Whether the incident doesn't end yet, for deliveries that were accepted before it went quiet."""
-        if self._oldest_unfolded is None or not ending.may_wait(incident):
-            return False
-        return ending.waits(incident, await self._oldest_unfolded(), now)
+    def _due(self, incident: incidents.Incident, now: int) -> int:
+        return self._backlog.due(incident, now) if self._backlog is not None else timing.due(incident)
 
     async def _muted(self, incident: incidents.Incident, now: int) -> silence.Muting | None:
         """Return what tells which of the incident's alerts are muted: those muted until now, and those still held."""

@@ -123,7 +123,7 @@ class Stage:
             muting=self.mutes,
             storms=self.storms,
             accounts=self.accounts,
-            oldest_unfolded=lambda: stream.oldest_unfolded(connection),
+            oldest_unfolded=self.reader.oldest_unfolded,
         )
 
     async def deliver(

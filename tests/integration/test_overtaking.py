@@ -1,5 +1,8 @@
 """Deliveries that wait with a killed worker are overtaken: later ones don't end an incident that still fires."""
 
+import asyncio
+
+import msgspec
 import pytest
 
 from router.domain import ending
@@ -142,7 +145,47 @@ def test_an_end_that_waits_is_looked_at_again_and_again_but_not_all_the_time(wit
 
 def test_without_a_group_of_readers_nothing_waits(with_redis):
     async def play(on):
-        assert await stream.oldest_unfolded(on.connection) == 0
+        assert await on.reader.oldest_unfolded() == 0
         assert await on.reader.overtaken_at([stream.Entry(b"5-0", b"", 0)]) == 0
 
     stage.playing(with_redis, play)
+
+
+async def expires_while_a_repeat_waits(on: stage.Stage, *, accepted_in_time: bool) -> None:
+    """An alert ends by its own time; the repeat that would prolong it is in the inbox, and nobody has read it."""
+    ends_at = await on.redis_now() + 150_000
+    await on.deliver(msgspec.structs.replace(stage.firing("b"), ends_at=ends_at))
+    await on.turn()
+    if accepted_in_time:
+        await on.deliver(msgspec.structs.replace(stage.firing("b"), ends_at=ends_at + 3_600_000_000))
+    async with asyncio.timeout(10):
+        while await on.redis_now() < ends_at + 2_000:
+            await asyncio.sleep(0.005)
+    if not accepted_in_time:
+        await on.deliver(stage.firing("x"), key="another")
+    for lease in await on.due():
+        await on.reconciler.reconcile(lease)
+
+
+def test_time_ends_no_alert_whose_repeat_waits_to_be_folded(with_redis):
+    """As after all workers were down for longer than the alert lasts by itself."""
+    at = vendor.Vendor()
+
+    async def play(on):
+        await expires_while_a_repeat_waits(on, accepted_in_time=True)
+        assert at.states() == ["open"]
+        await on.turn()
+        assert (await on.incident()).firing == ["am/b"]
+        assert at.kinds == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_time_ends_an_alert_though_later_deliveries_wait(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await expires_while_a_repeat_waits(on, accepted_in_time=False)
+        assert at.states() == ["resolved"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))

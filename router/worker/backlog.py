@@ -1,0 +1,42 @@
+"""Deliveries that wait to be folded while time passes: what they say may keep an incident from ending."""
+
+from collections.abc import Awaitable, Callable
+
+from router.domain import ending, timing
+from router.domain import incident as incidents
+
+
+class Backlog:
+    """Holds back what time alone would end, as long as earlier deliveries wait (see ``domain.ending``).
+
+    ``oldest_unfolded`` returns when the oldest of them was accepted, in microseconds; 0 if none waits.
+    """
+
+    def __init__(self, oldest_unfolded: Callable[[], Awaitable[int]]) -> None:
+        self._oldest_unfolded = oldest_unfolded
+        self._held: dict[str, tuple[int, int]] = {}  # By incident: which moment is held back, and since when.
+
+    async def holds_back(self, before: incidents.Incident, after: incidents.Incident, now: int) -> bool:
+        """Return whether the incident stays as it was ``before``, and not what time alone makes of it, ``after``."""
+        if ending.may_wait(before):
+            return ending.waits(before, await self._oldest_unfolded(), now)
+        moment = ending.ended_by_time_at(before, after, now)
+        if moment:
+            held, since = self._held.get(before.key, (moment, now))
+            since = since if held == moment else now
+            if now - since <= ending.LONGEST_WAIT and 0 < await self._oldest_unfolded() <= moment:
+                self._held[before.key] = (moment, since)
+                return True
+        self._held.pop(before.key, None)
+        return False
+
+    def due(self, incident: incidents.Incident, now: int) -> int:
+        """Return when to look at the incident again, as ``timing.due`` does; what is held back, after a pause."""
+        moment = timing.due(incident)
+        if not 0 < moment <= now:
+            return moment
+        if ending.may_wait(incident):
+            return ending.due(incident, now)
+        if incident.key in self._held:
+            return now + ending.pause(now - self._held[incident.key][1])
+        return moment

@@ -1,0 +1,73 @@
+"""How long time alone is held back for deliveries that wait to be folded."""
+
+import asyncio
+
+import pytest
+
+from router.domain import alert, decision, ending, fold, incident, severity, timing
+from router.worker import backlog
+
+NOW = 1_800_000_000_000_000
+SECOND = 1_000_000
+ENDS_AT = NOW + 60 * SECOND
+LATER = ENDS_AT + SECOND
+
+
+def firing(ends_at: int = ENDS_AT, now: int = NOW) -> incident.Incident:
+    response = decision.Response("down", "rules/a.yaml:3", "v1")
+    decided = decision.Decision("key", severity.Severity.MAJOR, response)
+    routed = decision.Routed(alert.Alert("am", "a", "firing", NOW, ends_at), decided)
+    return fold.fold(incident.Incident(key="key"), [routed], now=now, episode="e1")
+
+
+class Waits:
+    """A backlog whose oldest delivery was accepted at ``at``."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.backlog = backlog.Backlog(self.oldest)
+
+    async def oldest(self) -> int:
+        return self.at
+
+    def holds_back(self, now: int, before: incident.Incident | None = None) -> bool:
+        before = before or firing()
+        after = timing.settle(before, now=now, episode="e2")
+        return asyncio.run(self.backlog.holds_back(before, after, now))
+
+
+@pytest.mark.parametrize(("accepted_at", "expected"), [(0, False), (ENDS_AT - 1, True), (ENDS_AT + 1, False)])
+def test_what_was_accepted_before_the_end_holds_it_back(accepted_at, expected):
+    assert Waits(accepted_at).holds_back(LATER) is expected
+
+
+def test_nothing_is_held_back_before_its_time():
+    assert not Waits(NOW).holds_back(ENDS_AT - SECOND)
+
+
+def test_an_end_is_not_held_back_for_ever():
+    waits = Waits(NOW)
+    assert waits.holds_back(LATER)
+    assert waits.holds_back(LATER + ending.LONGEST_WAIT)
+    assert not waits.holds_back(LATER + ending.LONGEST_WAIT + 1)
+
+
+def test_after_a_long_time_without_workers_the_wait_begins_with_the_first_look():
+    assert Waits(NOW).holds_back(ENDS_AT + 10 * ending.LONGEST_WAIT)
+
+
+def test_another_end_of_the_same_incident_has_a_wait_of_its_own():
+    waits = Waits(NOW)
+    assert waits.holds_back(LATER)
+    assert waits.holds_back(LATER + 10 * ending.LONGEST_WAIT, firing(ENDS_AT + SECOND))
+
+
+def test_what_is_held_back_is_looked_at_after_a_pause_and_everything_else_when_it_is_due():
+    waits = Waits(NOW)
+    assert waits.backlog.due(firing(), NOW) == ENDS_AT
+    assert waits.backlog.due(firing(), LATER) == ENDS_AT
+    assert waits.holds_back(LATER)
+    assert waits.backlog.due(firing(), LATER + SECOND) == LATER + SECOND + ending.pause(SECOND)
+    waits.at = 0
+    assert not waits.holds_back(LATER)
+    assert waits.backlog.due(firing(), LATER) == ENDS_AT
