@@ -37,7 +37,7 @@ def test_help_names_every_command():
 def test_check_says_that_nothing_is_wrong(file):
     done = run("check", "--config", str(file), **harness.SECRETS)
     assert done.returncode == 0
-    assert done.stdout.startswith("no problems found: 1 files, 1 rules, 0 tests, version ")
+    assert done.stdout.startswith("no problems found: 1 file, 1 rule, 0 tests, version ")
 
 
 def test_check_says_where_what_is_wrong_and_what_was_meant(file, tmp_path):

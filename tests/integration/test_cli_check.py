@@ -34,12 +34,12 @@ def checked(file, text, *arguments):
 def test_what_is_right_is_counted(file):
     done = checked(file, GOOD)
     assert done.returncode == 0
-    assert done.stdout.startswith("no problems found: 1 files, 1 rules, 1 tests, version ")
+    assert done.stdout.startswith("no problems found: 1 file, 1 rule, 1 test, version ")
 
 
 def test_a_warning_is_told_and_lets_the_rules_pass_unless_strict(file):
     done = checked(file, DOUBTFUL)
-    assert (done.returncode, done.stdout) == (0, "1 warning in 1 files, 2 rules, 1 tests\n")
+    assert (done.returncode, done.stdout) == (0, "1 warning in 1 file, 2 rules, 1 test\n")
     assert 'rules/10.yaml:5:5: warning: rule "again": can\'t be reached' in done.stderr
     assert checked(file, DOUBTFUL, "--strict").returncode == 1
 
@@ -47,7 +47,7 @@ def test_a_warning_is_told_and_lets_the_rules_pass_unless_strict(file):
 def test_an_error_ends_with_status_1_and_a_wrong_option_with_2(file):
     done = checked(file, WRONG)
     assert done.returncode == 1
-    assert done.stdout == "2 errors in 1 files, 1 tests\n"
+    assert done.stdout == "2 errors in 1 file, 1 test\n"
     assert checked(file, GOOD, "--format", "xml").returncode == 2
     assert checked(file, GOOD, "--simulate", "--online").returncode == 2
 
