@@ -14,7 +14,15 @@ from router.worker import bound
 
 _REPEATING = frozenset({"alertmanager", "grafana", "prometheus"})
 """Kinds that send an alert again and again while it fires."""
-_NAMING = ("page", "components", "severity", "incident_type", "status")
+_NAMING = (
+    "page",
+    "components",
+    "severity",
+    "incident_type",
+    "status",
+    "custom_field_entries",
+    "incident_role_assignments",
+)
 """The fields that name something at a vendor."""
 
 
@@ -53,13 +61,20 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
             if target.parts:
                 mapped = [name for of_field in target.parts.values() for name in of_field.values()]
                 named["components"] = [*(named.get("components") or ()), *mapped]
-            literal = {
-                key: value
-                for key, value in named.items()
-                if not (isinstance(value, str) and template.is_template(value))
-            }
+            literal = {key: kept for key, value in named.items() if (kept := _literal(value)) is not None}
             if target.destination == destination and literal:
                 yield rule, literal
+
+
+def _literal(value: Any) -> Any:
+    """A value without its templates; None if it is one."""
+    if isinstance(value, str):
+        return None if template.is_template(value) else value
+    if isinstance(value, Mapping):
+        return {key: kept for key, inner in value.items() if (kept := _literal(inner)) is not None}
+    if isinstance(value, list | tuple):
+        return [kept for inner in value if (kept := _literal(inner)) is not None]
+    return value
 
 
 async def labels_of(kept: archive.Archive, most: int) -> set[str]:

@@ -420,3 +420,30 @@ def test_of_several_custom_fields_only_the_one_at_fault_is_left_out(world):
     assert [omitted.field for omitted in seen.omitted] == ["custom_field_entries"]
     [made] = world.objects("incident-io")
     assert [one["custom_field"]["id"] for one in made["custom_field_entries"]] == [state.custom_field.id]
+
+
+def checked(world, **fields):
+    return world.run("incident-io", lambda there: there.check(fields))
+
+
+def test_the_check_looks_up_custom_fields_their_options_and_roles(world):
+    state = world.simulator.app.state.vendors["incident-io"]._state
+    option = {"custom_field_id": state.select_field.id, "values": [{"value_option_id": state.options[0].id}]}
+    role = {"incident_role_id": state.role.id, "assignee": {"email": "ada@example.com"}}
+    assert checked(world, custom_field_entries=[option], incident_role_assignments=[role]) == []
+
+    unknown = {"custom_field_id": "01UNKNOWN", "values": []}
+    other = {**option, "values": [{"value_option_id": "01UNKNOWN"}]}
+    text = {**option, "values": [{"value_text": "Deployment"}]}
+    problems = checked(
+        world,
+        custom_field_entries=[unknown, other, text],
+        incident_role_assignments=[{"incident_role_id": "01UNKNOWN", "assignee": {"id": "u"}}],
+    )
+    assert [problem.partition(";")[0] for problem in problems] == [
+        'custom field "01UNKNOWN" does not exist',
+        'custom field "Cause": option "01UNKNOWN" does not exist',
+        'custom field "Cause" is of type single_select: it takes value_catalog_entry_id or value_option_id, '
+        "not value_text",
+        'incident role "01UNKNOWN" does not exist',
+    ]

@@ -208,3 +208,17 @@ def test_lists_are_gone_through_page_by_page(vendor):
         if not after:
             break
     assert sorted(seen) == sorted(made)
+
+
+def test_custom_fields_their_options_and_roles_are_listed(vendor):
+    fields = {one.name: one for one in done("custom_fields_v2", "custom_fields_v2_list", vendor).custom_fields}
+    assert {name: str(one.field_type) for name, one in fields.items()} == {
+        "Affected service": "text",
+        "Cause": "single_select",
+    }
+    cause = fields["Cause"].id
+    found = done("custom_field_options_v1", "custom_field_options_v1_list", vendor, custom_field_id=cause)
+    assert [one.value for one in found.custom_field_options] == ["Deployment", "Third party"]
+    roles = done("incident_roles_v2", "incident_roles_v2_list", vendor).incident_roles
+    assert [one.name for one in roles] == ["Incident Lead"]
+    assert fields["Cause"].additional_properties == roles[0].additional_properties == {}

@@ -31,7 +31,11 @@ DEFAULT_IMPACTS: Mapping[ladder.Word, Impact] = {
 
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
 Address = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
-Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+# A template is checked once it is rendered; what a missing label leaves empty is left out.
+Uuid = Annotated[
+    str,
+    pydantic.StringConstraints(pattern=r"^$|^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|\{\{.*\}\}"),
+]
 
 
 class _Account(base.Config):

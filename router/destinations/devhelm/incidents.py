@@ -78,7 +78,7 @@ class Incidents:
         body = wire.CreateIncident(
             title=references.tagged(wanted.title, operation.reference),
             severity=self._severity(wanted, operation),
-            monitor_id=wanted.monitor_id,
+            monitor_id=wanted.monitor_id or None,
             body=wanted.body or None,
         )
         answer = await calls.call("POST", _PATH, body)

@@ -1,5 +1,6 @@
 """What can be set for incident.io, once for an account (``…Config``) and by a rule for one incident (``…Opening``)."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -33,22 +34,80 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
+def _templated(text: str) -> bool:
+    return "{{" in text or "{%" in text
+
+
+def _id(text: str) -> str:
+    if not _templated(text) and (not text or text.split() != [text]):
+        raise ValueError("an ID of incident.io is one word, such as 01FCNDV6P870EA6S7TK1DSYDG0")
+    return text
+
+
+def _number(text: str) -> str:
+    try:
+        float("0" if _templated(text) or not text else text)
+    except ValueError as error:
+        raise ValueError("not a number") from error
+    return text
+
+
+def _link(text: str) -> str:
+    if text and not _templated(text) and not text.startswith(("https://", "http://")):
+        raise ValueError("a link begins with https:// or http://")
+    return text
+
+
+def _time(text: str) -> str:
+    if text and not _templated(text):
+        try:
+            dt.datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError("not a time in RFC 3339, such as 2026-11-30T21:15:00Z") from error
+    return text
+
+
+def _email(text: str) -> str:
+    name, _, domain = text.rpartition("@")
+    if text and not _templated(text) and (not name or not domain or text.split() != [text]):
+        raise ValueError("not an email address")
+    return text
+
+
+Id = Annotated[str, pydantic.AfterValidator(_id)]
+_KINDS = ("value_catalog_entry_id", "value_link", "value_numeric", "value_option_id", "value_text", "value_timestamp")
+
+
 class CustomFieldValue(_Part):
     """One value of a custom field; which key holds it depends on the field's type."""
 
     id: str | None = pydantic.Field(default=None, description="the id of the value itself")
     value_catalog_entry_id: str | None = pydantic.Field(default=None, description="the id of an entry of the catalog")
-    value_link: str | None = pydantic.Field(default=None, description="a link")
-    value_numeric: str | None = pydantic.Field(default=None, description="a number, written as a text")
+    value_link: Annotated[str, pydantic.AfterValidator(_link)] | None = pydantic.Field(
+        default=None, description="a link"
+    )
+    value_numeric: Annotated[str, pydantic.AfterValidator(_number)] | None = pydantic.Field(
+        default=None, description="a number, written as a text"
+    )
     value_option_id: str | None = pydantic.Field(default=None, description="the id of one of the field's options")
     value_text: str | None = pydantic.Field(default=None, description="a text")
-    value_timestamp: str | None = pydantic.Field(default=None, description="a time")
+    value_timestamp: Annotated[str, pydantic.AfterValidator(_time)] | None = pydantic.Field(
+        default=None, description="a time"
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        kinds = [kind for kind in _KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            said = " and ".join(kinds) if kinds else "none"
+            raise ValueError(f"a value is of exactly one kind ({', '.join(_KINDS)}); this one has {said}")
+        return self
 
 
 class CustomFieldEntry(_Part):
     """The values of one custom field."""
 
-    custom_field_id: str = pydantic.Field(description="the id of the custom field")
+    custom_field_id: Id = pydantic.Field(description="the id of the custom field")
     values: tuple[CustomFieldValue, ...] = pydantic.Field(description="its values")
 
 
@@ -56,12 +115,15 @@ class Assignee(_Part):
     """A person, by any one of these."""
 
     id: str | None = pydantic.Field(default=None, description="the person's id at incident.io")
-    email: str | None = pydantic.Field(default=None, description="the person's address")
+    email: Annotated[str, pydantic.AfterValidator(_email)] | None = pydantic.Field(
+        default=None, description="the person's address"
+    )
     slack_user_id: str | None = pydantic.Field(default=None, description="the person's id in Slack")
 
     @pydantic.model_validator(mode="after")
     def _somebody(self) -> Self:
-        if not (self.id or self.email or self.slack_user_id):
+        # A label that is missing leaves the text empty: then the assignment is left out.
+        if self.id is None and self.email is None and self.slack_user_id is None:
             raise ValueError("one of id, email and slack_user_id is needed")
         return self
 
@@ -69,7 +131,7 @@ class Assignee(_Part):
 class RoleAssignment(_Part):
     """Who takes an incident role."""
 
-    incident_role_id: str = pydantic.Field(description="the id of the role")
+    incident_role_id: Id = pydantic.Field(description="the id of the role")
     assignee: Assignee = pydantic.Field(description="who takes it")
 
 

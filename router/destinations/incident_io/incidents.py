@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from router.destinations import base, directory, ladder, opening, reducing, references, rows, views
-from router.destinations.incident_io import account, names, wire
+from router.destinations.incident_io import account, checks, names, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
 from router.domain import severity as severities
@@ -133,8 +133,11 @@ class Incidents:
         ]
         if self._config.api == "v2":
             lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
+        problems = [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+        problems += await checks.of_custom_fields(self._names, defaults.get("custom_field_entries"))
+        problems += await checks.of_roles(self._names, defaults.get("incident_role_assignments"))
         # A key that is not good is one problem, however often it was met.
-        return list(dict.fromkeys([problem for lookup in lookups for problem in await directory.problems_of(lookup)]))
+        return list(dict.fromkeys(problems))
 
     async def aclose(self) -> None:
         """Close the connections."""

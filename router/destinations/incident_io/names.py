@@ -29,6 +29,8 @@ class Names:
         self.types = directory.Directory("incident type", self._types, ids=wire.IDS)
         self.statuses = directory.Directory("incident status", self._statuses, ids=wire.IDS)
         self.pages = directory.Directory("status page", self._pages, ids=wire.IDS)
+        self.custom_fields = directory.Directory("custom field", self._custom_fields, ids=wire.IDS)
+        self.roles = directory.Directory("incident role", self._roles, ids=wire.IDS)
         self._components: dict[str, directory.Directory[Placed]] = {}
 
     async def page(self, wanted: str) -> wire.Page:
@@ -56,6 +58,18 @@ class Names:
             return list(_placed(answer.current_structure.items))
 
         return directory.Directory("component", fetch, ids=wire.IDS, also_called=_qualified)
+
+    async def options(self, custom_field_id: str) -> Sequence[wire.Option]:
+        """The options of a custom field, asked for each time."""
+        query: dict[str, str | int] = {"custom_field_id": custom_field_id, "page_size": PAGE_SIZE}
+        answers = account.listed(self._http, "/v1/custom_field_options", wire.Options, query)
+        return [option async for answer in answers for option in answer.custom_field_options]
+
+    async def _custom_fields(self) -> Sequence[wire.CustomField]:
+        return (await self._http.read("/v2/custom_fields", wire.CustomFields)).custom_fields
+
+    async def _roles(self) -> Sequence[wire.Role]:
+        return (await self._http.read("/v2/incident_roles", wire.Roles)).incident_roles
 
     async def _severities(self) -> Sequence[wire.Severity]:
         return rows.readable(

@@ -221,6 +221,52 @@ class Post(msgspec.Struct, frozen=True):
     published_at: Moment | None = None
 
 
+class CustomField(msgspec.Struct, frozen=True):
+    """A custom field of the account."""
+
+    id: str
+    name: str
+    field_type: str = ""
+
+
+class Option(msgspec.Struct, frozen=True):
+    """An option of a custom field that is chosen from a list."""
+
+    id: str
+    value: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.value
+
+
+class Role(msgspec.Struct, frozen=True):
+    """An incident role of the account."""
+
+    id: str
+    name: str
+
+
+class CustomFields(msgspec.Struct):
+    """Answer of ``GET /v2/custom_fields``."""
+
+    custom_fields: list[CustomField]
+
+
+class Roles(msgspec.Struct):
+    """Answer of ``GET /v2/incident_roles``."""
+
+    incident_roles: list[Role]
+
+
+class Options(msgspec.Struct):
+    """Answer of ``GET /v1/custom_field_options``."""
+
+    custom_field_options: list[Option]
+    pagination_meta: "Pagination | None" = None
+
+
 class Severities(msgspec.Struct):
     """Answer of ``GET /v1/severities``."""
 

@@ -85,12 +85,26 @@ def _incident(one: state.Incident, of: state.State) -> dict[str, Any]:
     return answer
 
 
+def custom_field(one: state.Named, of: state.State) -> dict[str, Any]:
+    """A custom field of the account."""
+    kind = "single_select" if one is of.select_field else "text"
+    about = {key: value for key, value in named(one).items() if key != "rank"}
+    return {**about, "field_type": kind}
+
+
+def role(of: state.State) -> dict[str, Any]:
+    """An incident role of the account."""
+    about = {key: value for key, value in named(of.role).items() if key != "rank"}
+    return {**about, "instructions": "", "role_type": "lead", "shortform": "lead"}
+
+
 def _custom_field(entry: dict[str, Any], of: state.State) -> dict[str, Any]:
-    about = {
-        "id": of.custom_field.id,
-        "name": of.custom_field.name,
+    one = of.select_field if entry["custom_field_id"] == of.select_field.id else of.custom_field
+    about: dict[str, Any] = {
+        "id": one.id,
+        "name": one.name,
         "description": "",
-        "field_type": "text",
+        "field_type": "single_select" if one is of.select_field else "text",
         "options": [],
     }
     return {"custom_field": about, "values": [{"value_text": v.get("value_text", "")} for v in entry["values"]]}

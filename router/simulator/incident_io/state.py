@@ -105,6 +105,8 @@ class State:
         for status in self.statuses:
             status.category = _CATEGORIES[status.name]
         self.custom_field, self.role = self._named("Affected service", "Incident Lead")
+        (self.select_field,) = self._named("Cause")
+        self.options = self._named("Deployment", "Third party")
         (self.page,) = self._named("Acme Status")
         self.components = self._named("Checkout API", "Payments", "Web shop", "Search")
         for component in self.components[:3]:
@@ -236,7 +238,8 @@ class State:
         self, incident: Incident, fields: list[requests.FieldEntry] | None, roles: list[requests.Role] | None
     ) -> None:
         for at, entry in enumerate(fields or []):
-            one_of([self.custom_field], entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
+            known = [self.custom_field, self.select_field]
+            one_of(known, entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
         for at, role in enumerate(roles or []):
             one_of([self.role], role.incident_role_id, f"incident_role_assignments.{at}.incident_role_id")
         if fields is not None:

@@ -47,6 +47,9 @@ class IncidentIo:
             self._route("GET", "/v1/severities", self._severities),
             self._route("GET", "/v1/incident_types", self._types),
             self._route("GET", "/v1/incident_statuses", self._statuses),
+            self._route("GET", "/v2/custom_fields", self._custom_fields),
+            self._route("GET", "/v1/custom_field_options", self._options_of_field),
+            self._route("GET", "/v2/incident_roles", self._roles),
             self._route("GET", "/v1/incidents", self._list_v1),
             self._route("POST", "/v1/incidents", self._create_v1),
             self._route("GET", "/v1/incidents/{incident}", self._show_v1),
@@ -153,6 +156,21 @@ class IncidentIo:
 
     async def _statuses(self, _request: http.Request) -> Answer:
         return 200, {"incident_statuses": [answers.status(one) for one in self._state.statuses]}
+
+    async def _custom_fields(self, _request: http.Request) -> Answer:
+        of = self._state
+        return 200, {"custom_fields": [answers.custom_field(one, of) for one in (of.custom_field, of.select_field)]}
+
+    async def _options_of_field(self, request: http.Request) -> Answer:
+        field = request.query_params.get("custom_field_id")
+        if field not in {self._state.custom_field.id, self._state.select_field.id}:
+            raise holdings.Refusal(422, "invalid_value", "no such custom field", "custom_field_id")
+        known = self._state.options if field == self._state.select_field.id else []
+        found = [{"id": one.id, "custom_field_id": field, "value": one.name, "sort_key": one.rank} for one in known]
+        return 200, {"custom_field_options": found, "pagination_meta": {"page_size": 250}}
+
+    async def _roles(self, _request: http.Request) -> Answer:
+        return 200, {"incident_roles": [answers.role(self._state)]}
 
     async def _list_v1(self, request: http.Request) -> Answer:
         found, meta = _paged(request, list(reversed(self._state.incidents.values())))

@@ -116,15 +116,12 @@ ACCOUNTS = {
                 {
                     "custom_field_id": "cf",
                     "values": [
-                        {
-                            "id": "v",
-                            "value_catalog_entry_id": "c",
-                            "value_link": "https://x.test",
-                            "value_numeric": "1.5",
-                            "value_option_id": "o",
-                            "value_text": "t",
-                            "value_timestamp": "2023-11-14T22:13:25Z",
-                        }
+                        {"id": "v", "value_catalog_entry_id": "c"},
+                        {"value_link": "https://x.test"},
+                        {"value_numeric": "1.5"},
+                        {"value_option_id": "o"},
+                        {"value_text": "t"},
+                        {"value_timestamp": "2023-11-14T22:13:25Z"},
                     ],
                 }
             ],

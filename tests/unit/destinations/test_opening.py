@@ -83,6 +83,18 @@ def test_an_operation_that_cannot_be_read_is_permanent_and_names_its_field(kind,
         ("incident-io", "visibility", "secret"),
         ("incident-io", "mode", "tutorial"),
         ("incident-io", "status", "paused"),
+        ("incident-io", "incident_role_assignments", [{"incident_role_id": "r", "assignee": {"email": "ada"}}]),
+        ("incident-io", "custom_field_entries", [{"custom_field_id": "", "values": []}]),
+        ("incident-io", "custom_field_entries", [{"custom_field_id": "two words", "values": []}]),
+        ("incident-io", "custom_field_entries", [{"custom_field_id": "f", "values": [{}]}]),
+        (
+            "incident-io",
+            "custom_field_entries",
+            [{"custom_field_id": "f", "values": [{"value_text": "a", "value_link": "https://a"}]}],
+        ),
+        ("incident-io", "custom_field_entries", [{"custom_field_id": "f", "values": [{"value_numeric": "many"}]}]),
+        ("incident-io", "custom_field_entries", [{"custom_field_id": "f", "values": [{"value_link": "a"}]}]),
+        ("incident-io", "custom_field_entries", [{"custom_field_id": "f", "values": [{"value_timestamp": "now"}]}]),
         ("incident-io", "incident_role_assignments", [{"incident_role_id": "r", "assignee": {}}]),
         ("incident-io", "custom_field_entries", [{"values": []}]),
         ("incident-io-status-page", "title", "x" * 201),
@@ -125,3 +137,18 @@ def test_mappings_from_the_ladder_may_be_said_in_part(kind):
         assert set(filled) == {"critical", "major", "minor", "info"}
         with pytest.raises(pydantic.ValidationError):
             config_of(kind, **{name: {"terrible": mappings[name]}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("devhelm", {"monitor_id": "{{ alert.labels.monitor_id }}"}),
+        ("incident-io", {"incident_role_assignments": [
+            {"incident_role_id": "r", "assignee": {"email": "{{ alert.labels.owner }}"}}]}),
+        ("incident-io", {"custom_field_entries": [
+            {"custom_field_id": "f", "values": [{"value_numeric": "{{ alert.labels.count }}"}]}]}),
+    ],
+)  # fmt: skip
+def test_a_template_is_checked_once_it_is_rendered(kind, fields):
+    kind = registry.KINDS[kind]
+    assert problems_of(kind.opening, config_of(kind), {**REQUIRED[kind.name], **fields}) == []

@@ -1,0 +1,57 @@
+"""What ``check --online`` asks incident.io about custom fields and roles: do the IDs exist, do the values fit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from router.destinations import directory
+from router.destinations.incident_io import names, wire
+from router.outbound import errors
+
+# The kinds of value that each type of custom field takes.
+_TAKES = {
+    "link": {"value_link"},
+    "numeric": {"value_numeric"},
+    "text": {"value_text"},
+    "single_select": {"value_option_id", "value_catalog_entry_id"},
+    "multi_select": {"value_option_id", "value_catalog_entry_id"},
+}
+
+
+async def of_custom_fields(known: names.Names, entries: Any) -> list[str]:
+    """Every problem with custom field entries as a rule sets them; what a template will say is passed over."""
+    problems: list[str] = []
+    for entry in entries if isinstance(entries, list | tuple) else ():
+        called = entry.get("custom_field_id") if isinstance(entry, Mapping) else None
+        if not called:
+            continue
+        try:
+            there = await known.custom_fields.find(called, field="custom_field_entries")
+        except errors.Failure as problem:
+            problems.append(problem.message)
+            continue
+        problems += await _of_values(known, there, entry.get("values"))
+    return problems
+
+
+async def of_roles(known: names.Names, assignments: Any) -> list[str]:
+    """Every problem with role assignments as a rule sets them."""
+    named = [one.get("incident_role_id") for one in assignments or () if isinstance(one, Mapping)]
+    lookups = [known.roles.find(called, field="incident_role_assignments") for called in named if called]
+    return [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+
+
+async def _of_values(known: names.Names, there: wire.CustomField, values: Any) -> list[str]:
+    said = [one for one in values or () if isinstance(one, Mapping)]
+    takes = _TAKES.get(there.field_type)
+    problems = []
+    for kind in sorted({kind for one in said for kind in one if kind.startswith("value_")}):
+        if takes is not None and kind not in takes:
+            fit = " or ".join(sorted(takes))
+            problems.append(f'custom field "{there.name}" is of type {there.field_type}: it takes {fit}, not {kind}')
+    wanted = [one["value_option_id"] for one in said if one.get("value_option_id")]
+    if not wanted or problems:
+        return problems
+    options = directory.Directory("option", lambda: known.options(there.id), ids=wire.IDS)
+    lookups = [options.find(option, field="custom_field_entries") for option in wanted]
+    found = [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+    return [f'custom field "{there.name}": {problem}' for problem in found]
