@@ -9,8 +9,9 @@ from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
 from router.store import client, codec, errors, keys, listing, scripts
-from router.telemetry import log
+from router.telemetry import log, metrics
 
+_SET_BACK = 2_000_000  # Microseconds; two workers' calls may overtake each other by less.
 _MOST_WOKEN = 1000  # Incidents by one script: meanwhile the server answers nobody else.
 _log = log.get("store")
 
@@ -33,6 +34,7 @@ class Publications:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._lease = int(lease_seconds * 1_000_000)
+        self._seen_at: dict[int, int] = {}
 
     async def claim(self, shard: int, most: int) -> list[Lease]:
         """Take the leases of incidents of the shard that want attention now.
@@ -41,8 +43,9 @@ class Publications:
         """
         names = [keys.timers(shard), keys.published(shard)]
         async with client.failures():
-            arguments = [keys.prefix(shard), self._lease, most]
+            arguments = [keys.prefix(shard), self._lease, most, self._seen_at.get(shard, 0)]
             now, *found = await self._scripts.run_confirmed("claim", names, arguments)
+        self._note_time(shard, int(now))
         leases = []
         for member, fence, version, incident, packed in found:
             key = member.decode()
@@ -55,6 +58,14 @@ class Publications:
                 continue
             leases.append(Lease(key, int(fence), int(version), held, documents, int(now)))
         return leases
+
+    def _note_time(self, shard: int, now: int) -> None:
+        """Remember the server's time. If it went back, the script has all incidents looked at, and this says so."""
+        back = self._seen_at.get(shard, 0) - now
+        self._seen_at[shard] = now
+        if back > _SET_BACK:
+            metrics.redis_clock_set_back.inc()
+            _log.warning("redis_clock_set_back", shard=shard, seconds=back / 1_000_000)
 
     async def look(self, name: str) -> list[publications.Publication]:
         """What is known of an incident's publications, without a lease: for people, not for acting on."""

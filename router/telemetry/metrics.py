@@ -79,6 +79,12 @@ operations = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+redis_clock_set_back = prometheus_client.Counter(
+    "incident_router_redis_clock_set_back_total",
+    "Times that a worker saw the clock of its Redis set back by more than two seconds, for each of 16 shards.",
+    registry=REGISTRY,
+)
+
 omitted_fields = prometheus_client.Counter(
     "incident_router_omitted_fields_total",
     "Fields that an operation did without, so that it could be done, by destination, field and code (cut, left_out, "

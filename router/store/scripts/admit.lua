@@ -11,6 +11,13 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local within = tonumber(ARGV[2])
+-- What was counted later than now was counted before the clock was set back: it counts from now on.
+local function clamp(key)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', now), '+inf')) do
+    redis.call('ZADD', key, string.format('%.0f', now), member)
+  end
+end
+clamp(KEYS[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - within))
 if not redis.call('ZSCORE', KEYS[1], ARGV[3]) then
   local room = tonumber(ARGV[1]) - redis.call('ZCARD', KEYS[1])

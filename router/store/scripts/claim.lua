@@ -1,11 +1,12 @@
 -- Take the leases of incidents of one shard that want attention now.
 --
--- Called:  claim  KEYS[1..2]  ARGV[1..3]
+-- Called:  claim  KEYS[1..2]  ARGV[1..4]
 -- KEYS[1]  zset    the shard's timers: incident key -> due, microseconds
 -- KEYS[2]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- ARGV[1]  string  what the shard's keys begin with
 -- ARGV[2]  integer the lease, microseconds
 -- ARGV[3]  integer how many incidents at the most
+-- ARGV[4]  integer the time that this worker has seen here before, microseconds; 0 for none
 -- Returns  list    {now, {member, fence, version, incident, publications}, ...}; absent documents are ''
 -- A lease is the field `until` of the publications' hash (KEYS are of this shard, named by ARGV[1] and the member);
 -- `fence` is the time when it was given, or one more than the one before where that is later: it never comes a second
@@ -13,13 +14,25 @@
 -- dies is followed by another one.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local longest = now + tonumber(ARGV[2])
+-- The clock was set back: when a timer is due can't be known, so every incident is looked at now.
+if now < tonumber(ARGV[4]) - 2000000 then
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')) do
+    redis.call('ZADD', KEYS[1], string.format('%.0f', now), member)
+  end
+end
 local result = {string.format('%.0f', now)}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[3])
 for _, member in ipairs(due) do
   local publications = ARGV[1] .. 'publications:' .. member
   local held = tonumber(redis.call('HGET', publications, 'until') or '0')
+  if held > longest then
+    -- No lease lasts longer than one given now: this one was given before the clock was set back.
+    held = longest
+    redis.call('HSET', publications, 'until', string.format('%.0f', held))
+  end
   if held > now then
-    redis.call('ZADD', KEYS[1], held, member)
+    redis.call('ZADD', KEYS[1], string.format('%.0f', held), member)
   else
     local lease = string.format('%.0f', now + tonumber(ARGV[2]))
     local before = tonumber(redis.call('HGET', publications, 'fence') or '0')

@@ -17,7 +17,14 @@ if redis.call('HEXISTS', KEYS[1], 'breaker') == 1 then
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+-- What was counted later than now was counted before the clock was set back: it counts from now on.
+local function clamp(key)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '(' .. string.format('%.0f', now), '+inf')) do
+    redis.call('ZADD', key, string.format('%.0f', now), member)
+  end
+end
 local function over(key, members, most, within)
+  clamp(key)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - within)
   for _, member in ipairs(members) do
     redis.call('ZADD', key, 'NX', now, member)

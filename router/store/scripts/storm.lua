@@ -11,6 +11,13 @@
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000000 + time[2])
 local past = string.format('%.0f', tonumber(now) - tonumber(ARGV[2]))
+-- What is later than now was written before the clock was set back: it is as old as now.
+for _, episode in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')) do
+  redis.call('ZADD', KEYS[1], now, episode)
+end
+if tonumber(redis.call('HGET', KEYS[3], 'last') or '0') > tonumber(now) then
+  redis.call('HSET', KEYS[3], 'last', now)
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', past)
 local waiting = redis.call('ZCARD', KEYS[2])
 local began, ended = 0, 0

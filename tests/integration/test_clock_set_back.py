@@ -1,0 +1,67 @@
+"""Redis' clock steps back by an hour: no lease, timer or window lasts longer than it was meant to.
+
+What the server had written down before is written an hour ahead here, which is what a step back makes of it.
+"""
+
+from router.store import gate, keys, storms
+from tests.integration import stage, vendor
+
+HOUR = 3_600_000_000
+
+
+async def ahead(on) -> int:
+    return await on.redis_now() + HOUR
+
+
+def test_lease_of_an_hour_ahead_ends_after_one_lease(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.fold()
+        await on.connection.hset(keys.publications("down"), "until", await ahead(on))
+        await on.turn()
+        assert at.calls == []
+        until = int(await on.connection.hget(keys.publications("down"), "until"))
+        assert until - await on.redis_now() <= 30_000_000
+        due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
+        assert due == until
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_all_timers_are_due_once_the_clock_was_set_back(with_redis):
+    at = vendor.Vendor()
+
+    async def play(on):
+        await on.deliver(stage.firing())
+        await on.fold()
+        await on.connection.zadd(keys.timers(keys.shard("down")), {"down": await ahead(on)})
+        await on.turn()
+        assert at.calls == []
+        # The worker has seen that hour; now the clock is what it is.
+        on.publications._seen_at = dict.fromkeys(range(keys.SHARDS), await ahead(on))
+        await on.turn()
+        assert at.states() == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_windows_count_what_is_ahead_from_now_on(with_redis):
+    async def body(connection):
+        seconds, _ = await connection.time()
+        later = (seconds + 3600) * 1_000_000
+        limit = gate.Limit(2, 10_000_000)
+        await connection.zadd(keys.updates("page"), {"a": later, "b": later})
+        until = await gate.Gate(connection).room("page", "c", limit)
+        assert until - seconds * 1_000_000 <= 12_000_000
+        await connection.zadd(keys.POSTS, {"a": later})
+        assert await gate.Gate(connection).count("b", [], limit, limit)
+        assert await connection.zscore(keys.POSTS, "a") < later
+        await connection.zadd(keys.ADMITTED, {"a": later, "b": later})
+        assert not await storms.Storms(connection, limit).admits(
+            storms.Episode("c", "key"), stage.severity.Severity.MAJOR, 1
+        )
+        assert await connection.zscore(keys.ADMITTED, "a") < later
+
+    with_redis(body)
