@@ -23,6 +23,8 @@ _FLOORS: dict[publications.Kind, float] = {"resolve": 0.0, "dismiss": 0.0, "open
 _UPDATES = 0.4
 KEY_KEPT = 900_000_000
 """Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
+MOST_STRAY = 8
+"""Attempts of an open that may meet "not found", about a minute, before it is believed."""
 OPEN_SETTLED = 300_000_000
 """Microseconds after which an open that was sent once is not under way any more."""
 LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
@@ -318,6 +320,8 @@ class Performer:
         self, publication: publications.Publication, problem: errors.Failure, place: bound.Bound, now: int
     ) -> tuple[publications.Publication, str]:
         """What stands after a failure: each kind of failure says what happens next."""
+        if isinstance(problem, errors.NotFound) and _may_be_stray(publication):
+            problem = errors.Temporary(str(problem))
         if isinstance(problem, errors.Permanent):
             return outcome.refused(publication, problem, now), "refused"
         attempts = publication.attempts + 1
@@ -360,6 +364,11 @@ class Performer:
             milliseconds=round(took / 1000, 1),
             **({"trace": trace} if trace else {}),
         )
+
+
+def _may_be_stray(publication: publications.Publication) -> bool:
+    """Whether "not found" to an open may be of the moment, as while the vendor deploys."""
+    return publication.intent is not None and publication.intent.kind == "open" and publication.attempts < MOST_STRAY
 
 
 def _step(publication: publications.Publication, kind: publications.Kind, content: publications.Content) -> int:

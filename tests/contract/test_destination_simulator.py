@@ -447,3 +447,59 @@ def test_the_check_looks_up_custom_fields_their_options_and_roles(world):
         "not value_text",
         'incident role "01UNKNOWN" does not exist',
     ]
+
+
+def gone(world, **more):
+    """Have the vendor serve no version 1 of its incidents any more."""
+    world.fault("incident-io", "status", method="", path="/v1/incidents", status=404, count=1000, **more)
+
+
+def test_version_one_is_used_while_it_is_served(world):
+    assert world.do("incident-io", "open").state == "open"
+    assert world.changes() == ["POST /v1/incidents"]
+
+
+def test_version_two_is_used_once_version_one_is_gone(world):
+    gone(world)
+    assert world.do("incident-io", "open").state == "open"
+    assert world.changes() == ["POST /v1/incidents", "POST /v2/incidents"]
+
+
+def test_the_version_is_found_out_at_the_start(world):
+    gone(world)
+    asked = scripted.operation("open", FIELDS["incident-io"], severity="major")
+
+    async def life(there):
+        assert await there.check() == []
+        await there.open(asked)
+
+    world.run("incident-io", life)
+    assert world.changes() == ["POST /v2/incidents"]
+
+
+def test_a_stray_not_found_does_not_change_the_version(world):
+    world.fault("incident-io", "status", path="/v1/incidents", status=404)
+    with pytest.raises(errors.NotFound):
+        world.do("incident-io", "open")
+    assert world.changes() == ["POST /v1/incidents"]
+
+
+def test_an_open_of_unknown_outcome_never_changes_the_version(world):
+    gone(world)
+    asked = scripted.operation("open", FIELDS["incident-io"], severity="major", is_repeated=True)
+
+    async def life(there):
+        await there.check()
+        await there.open(asked)
+
+    with pytest.raises(errors.NotFound):
+        world.run("incident-io", life)
+    assert world.changes() == ["POST /v1/incidents"]
+
+
+def test_a_version_that_is_chosen_is_used(world):
+    gone(world)
+    with pytest.raises(errors.NotFound):
+        world.do("incident-io", "open", api="v1")
+    assert world.do("incident-io", "open", api="v2").state == "open"
+    assert world.changes() == ["POST /v1/incidents", "POST /v2/incidents"]

@@ -193,8 +193,8 @@ class IncidentOpening(base.Opening):
     @classmethod
     def _status_of_v1(cls, status: str | None, info: pydantic.ValidationInfo) -> str | None:
         config = (info.context or {}).get("config")
-        if isinstance(config, IncidentConfig) and config.api == "v1" and status and status not in _V1_STATUSES:
-            raise ValueError(f"with api: v1 the status is one of {', '.join(sorted(_V1_STATUSES))}")
+        if isinstance(config, IncidentConfig) and config.api != "v2" and status and status not in _V1_STATUSES:
+            raise ValueError(f"with api: {config.api} the status is one of {', '.join(sorted(_V1_STATUSES))}")
         return status
 
 
@@ -203,12 +203,13 @@ class IncidentConfig(base.Config):
 
     ``severities`` maps the ladder to names or ids of the account's severities. ``closed_status`` is the name or id of
     the status that a resolved incident gets; without it, the account's first status of category ``closed``.
-    ``notify_incident_channel`` says whether Slack is told of edits.
+    ``notify_incident_channel`` says whether Slack is told of edits. ``api`` is the version that creates incidents;
+    ``auto`` is v1 for as long as the vendor serves it, and v2 once it is gone.
     """
 
     kind: Literal["incident-io"] = "incident-io"
     base_url: base.Url = BASE_URL
-    api: Literal["v1", "v2"] = "v1"
+    api: Literal["auto", "v1", "v2"] = "auto"
     severities: dict[ladder.Word, str] = pydantic.Field(default_factory=dict, validate_default=True)
     closed_status: str = ""
     notify_incident_channel: bool = True

@@ -1,5 +1,6 @@
 """The kind ``incident-io``: the last stage of an alert that has to wake somebody, an incident at incident.io."""
 
+import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Mapping
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import msgspec
 
 from router.destinations import base, directory, ladder, opening, reducing, references, rows, views
-from router.destinations.incident_io import account, checks, names, wire
+from router.destinations.incident_io import account, checks, names, versions, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
 from router.domain import severity as severities
@@ -33,6 +34,7 @@ class Incidents:
         self._config = config
         self._http = http
         self._names = names.Names(http)
+        self._versions = versions.Versions(name, config, http)
 
     async def adopt(self, operation: operations.Operation) -> None:
         """Nothing to adopt: the vendor opens no incidents by itself that are meant for this."""
@@ -60,12 +62,22 @@ class Incidents:
         wanted, omitted = opening.fitted(configs.IncidentOpening, self._config, operation)
         calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
         severity = await self._severity_id(wanted, operation.content.severity, calls.omitted)
+        version = self._versions.of(operation.key, is_repeated=operation.is_repeated)
         body = await self._create_body(operation, wanted, severity, calls.omitted)
-        answer = await calls.call("POST", f"/{self._config.api}/incidents", body)
+        try:
+            answer = await self._create(calls, version, body)
+        except errors.NotFound:
+            if operation.is_repeated or version == "v2" or not await self._versions.is_gone():
+                raise
+            answer = await self._create(calls, self._versions.of(operation.key, is_repeated=False), body)
         created = answer.read(wire.CreatedAnswer).incident
         fields = {"title": created.name, "summary": created.summary}
         view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
         return operations.Seen(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
+
+    async def _create(self, calls: reducing.Reducing, version: versions.Version, body: wire.CreateV1) -> client.Answer:
+        sent = body if version == "v1" else await self._in_v2(body, calls.omitted)
+        return await calls.call("POST", f"/{version}/incidents", sent)
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
@@ -125,15 +137,19 @@ class Incidents:
     async def check(self, fields: Mapping[str, Any] = base.NOTHING) -> list[str]:
         """Look up every severity of the mapping, the closing status, and what the defaults name."""
         defaults = {**self._config.defaults, **fields}
+        problems: list[str] = []
+        if not fields:
+            with contextlib.suppress(errors.Failure):  # What is wrong with the account, the other questions tell.
+                await self._versions.look()
         severities_named = {*self._config.severities.values(), *_named(defaults, "severity")}
         lookups: list[Awaitable[object]] = [self._closed_status_id()]
         lookups += [self._names.severities.find(called, field="severity") for called in sorted(severities_named)]
         lookups += [
             self._names.types.find(called, field="incident_type") for called in _named(defaults, "incident_type")
         ]
-        if self._config.api == "v2":
+        if self._versions.current == "v2":
             lookups += [self._names.statuses.find(called, field="status") for called in _named(defaults, "status")]
-        problems = [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
+        problems += [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
         problems += await checks.of_custom_fields(self._names, defaults.get("custom_field_entries"))
         problems += await checks.of_roles(self._names, defaults.get("incident_role_assignments"))
         # A key that is not good is one problem, however often it was met.
@@ -152,12 +168,12 @@ class Incidents:
         wanted: configs.IncidentOpening,
         severity_id: str | None,
         omitted: list[operations.Omission],
-    ) -> wire.CreateV1 | wire.CreateV2:
+    ) -> wire.CreateV1:
         type_id = None
         if wanted.incident_type:
             lookup = self._names.types.id_of(wanted.incident_type, field="incident_type")
             type_id = await reducing.known(lookup, "incident_type", omitted)
-        body = wire.CreateV1(
+        return wire.CreateV1(
             idempotency_key=operation.key,
             visibility=wanted.visibility,
             name=wanted.name,
@@ -172,7 +188,6 @@ class Incidents:
             source_message_channel_id=wanted.source_message_channel_id,
             source_message_timestamp=wanted.source_message_timestamp,
         )
-        return body if self._config.api == "v1" else await self._in_v2(body, omitted)
 
     async def _in_v2(self, body: wire.CreateV1, omitted: list[operations.Omission]) -> wire.CreateV2:
         status_id = None

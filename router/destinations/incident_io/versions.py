@@ -1,0 +1,69 @@
+"""Which version of incident.io's API creates incidents: ``POST /v1/incidents`` for as long as it is served, then v2.
+
+The vendor calls v1 deprecated and will remove it. That it is gone is believed only on a definite answer: v1 answers
+"not found" in the vendor's own error format to a read, too, while v2 answers well.
+
+    POST /v1/incidents 404   GET /v1/incidents 404   GET /v2/incidents 200   from now on: v2
+    POST /v1/incidents 404   GET /v1/incidents 200                           the 404 is about something else
+
+An open whose outcome isn't known is repeated at the version that it was first sent to: what an idempotency key of one
+version means to the other one isn't documented.
+"""
+
+from typing import Literal
+
+from router.destinations.incident_io import config as configs
+from router.outbound import client, errors
+from router.telemetry import log
+
+Version = Literal["v1", "v2"]
+_ONE: dict[str, int] = {"page_size": 1}
+_MOST_REMEMBERED = 1000
+
+
+class Versions:
+    """The version that one account's incidents are created with."""
+
+    def __init__(self, name: str, config: configs.IncidentConfig, http: client.Client) -> None:
+        self._name = name
+        self._is_auto = config.api == "auto"
+        self._http = http
+        self._sent: dict[str, Version] = {}
+        self._log = log.get("worker")
+        self.current: Version = "v2" if config.api == "v2" else "v1"
+
+    def of(self, key: str, *, is_repeated: bool) -> Version:
+        """The version for an open: that of its first attempt if it is repeated. After a restart that is v1's turn.
+
+        Should v1 be gone by then, the repeated open is refused, and the search tells whether the first was made.
+        """
+        if is_repeated and self._is_auto:
+            return self._sent.get(key, "v1")
+        if len(self._sent) >= _MOST_REMEMBERED:
+            self._sent.pop(next(iter(self._sent)))
+        self._sent[key] = self.current
+        return self.current
+
+    async def is_gone(self) -> bool:
+        """Whether v1 turns out to be gone just now; v2 is used from then on."""
+        if not self._is_auto or self.current == "v2":
+            return False
+        try:
+            await self._http.call("GET", "/v1/incidents", query=_ONE)
+        except errors.NotFound:
+            pass
+        else:
+            return False
+        try:
+            await self._http.call("GET", "/v2/incidents", query=_ONE)
+        except errors.NotFound:
+            return False
+        self.current = "v2"
+        self._log.warning("api_version_gone", destination=self._name, gone="v1", used="v2")
+        return True
+
+    async def look(self) -> None:
+        """Find out at the start which version is served, and warn of one that is deprecated."""
+        if not await self.is_gone() and self.current == "v1":
+            told = "POST /v1/incidents is deprecated by incident.io; set `api: v2`, or leave `auto` to change with it"
+            self._log.warning("api_deprecated", destination=self._name, version="v1", reason=told)
