@@ -18,6 +18,7 @@ def devhelm_models() -> dict[str, Any]:
     devhelm = sdks.devhelm_models
     return {
         r"POST /api/v1/incidents": devhelm.CreateManualIncidentRequest,
+        r"PATCH /api/v1/incidents/[^/]+": devhelm.UpdateIncidentRequest,
         r"POST /api/v1/incidents/[^/]+/updates": devhelm.AddIncidentUpdateRequest,
         r"POST /api/v1/incidents/[^/]+/resolve": devhelm.ResolveIncidentRequest,
         r"POST /api/v1/status-pages/[^/]+/incidents": devhelm.CreateStatusPageIncidentRequest,

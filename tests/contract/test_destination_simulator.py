@@ -503,3 +503,36 @@ def test_a_version_that_is_chosen_is_used(world):
         world.do("incident-io", "open", api="v1")
     assert world.do("incident-io", "open", api="v2").state == "open"
     assert world.changes() == ["POST /v1/incidents", "POST /v2/incidents"]
+
+
+def update_devhelm(world, vendor_id, severity, title="Checkout fails", before=("major", "Checkout fails")):
+    level, said = before
+    known = scripted.operation("update", {"title": said}, severity=level).content
+    asked = scripted.operation("update", {"title": title}, severity=severity, vendor_id=vendor_id, before=known)
+    return world.run("devhelm", lambda there: there.update(asked))
+
+
+def test_an_update_at_devhelm_changes_severity_and_title(world):
+    opened = world.do("devhelm", "open", severity="minor")
+    update_devhelm(world, opened.vendor_id, "critical", "All of checkout fails", before=("minor", "Checkout fails"))
+    [made] = world.objects("devhelm")
+    assert made["incident"]["severity"] == "DOWN"
+    assert made["incident"]["title"].endswith("All of checkout fails")
+    assert [update["body"] for update in made["updates"]][-1] == "Severity is now critical."
+
+
+def test_a_person_s_severity_and_title_at_devhelm_stay(world):
+    opened = world.do("devhelm", "open", severity="minor")
+    [incident] = world.simulator.app.state.vendors["devhelm"]._state.incidents.values()
+    incident.title, incident.severity = "A person's", "MAINTENANCE"
+    update_devhelm(world, opened.vendor_id, "critical", "All of checkout fails", before=("minor", "Checkout fails"))
+    assert (incident.title, incident.severity) == ("A person's", "MAINTENANCE")
+
+
+def test_a_severity_that_devhelm_refuses_to_change_is_said_in_words(world):
+    opened = world.do("devhelm", "open", severity="minor")
+    world.fault("devhelm", "status", method="PATCH", status=405)
+    seen = update_devhelm(world, opened.vendor_id, "critical", before=("minor", "Checkout fails"))
+    assert [(omitted.field, omitted.code) for omitted in seen.omitted] == [("severity", "refused")]
+    [made] = world.objects("devhelm")
+    assert "critical (DOWN; opened as DEGRADED)" in made["updates"][-1]["body"]

@@ -13,6 +13,7 @@ from router.destinations import base, ladder, opening, reducing, references, vie
 from router.destinations.devhelm import account, wire
 from router.destinations.devhelm import config as configs
 from router.domain import operation as operations
+from router.domain import texts
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
@@ -86,20 +87,21 @@ class Incidents:
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
-        """Add an update that says how bad it is now: the severity itself can't be changed once it is open."""
+        """Change severity and title if a person hasn't, and add an update that says how bad it is now."""
         wanted = opening.of(configs.IncidentOpening, self._config, operation)
         detail = await self._show(operation.vendor_id)
         if _over(detail.incident):
             return _seen(detail.incident)
         timeline = _timeline(detail)
         views.check_fresh(operation, timeline, views.moment(detail.incident.updated_at))
-        text = self._update_text(detail.incident, wanted, operation)
+        incident, omitted = await self._patched(detail.incident, operation, wanted)
+        text = self._update_text(incident, wanted, operation)
         # What was said before the newest update says nothing of now.
         if views.is_posted(operation, timeline, text) or views.says(operation, timeline, text):
-            return _detailed(detail, operation)
+            return msgspec.structs.replace(_detailed(detail, operation), omitted=omitted)
         update = wire.AddUpdate(wanted.notify, text, wanted.update_status)
         answer = await self._http.call("POST", f"{_path(operation.vendor_id)}/updates", json=update)
-        return _detailed(answer.read(wire.DetailAnswer).data, operation)
+        return msgspec.structs.replace(_detailed(answer.read(wire.DetailAnswer).data, operation), omitted=omitted)
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -177,6 +179,48 @@ class Incidents:
         if wanted.severity:
             return wanted.severity
         return ladder.pick(self._config.severities, operation.content.severity)
+
+    async def _patched(
+        self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
+    ) -> tuple[wire.Incident, tuple[operations.Omission, ...]]:
+        """Bring severity and title to the content, unless a person has changed them."""
+        change = wire.PatchIncident(
+            title=self._changed_title(incident, operation, wanted),
+            severity=self._changed_severity(incident, operation, wanted),
+        )
+        if change == wire.PatchIncident():
+            return incident, ()
+        try:
+            answer = await self._http.call("PATCH", _path(operation.vendor_id), json=change)
+        except errors.Permanent as problem:
+            if isinstance(problem, errors.NotFound):  # An incident that is gone is noticed by reading it.
+                await self._show(operation.vendor_id)
+            left = [name for name, value in msgspec.structs.asdict(change).items() if value is not None]
+            detail = f"left as it was, the vendor refused to change it: {problem}"
+            return incident, tuple(operations.Omission(name, "refused", detail) for name in left)
+        return answer.read(wire.DetailAnswer).data.incident, ()
+
+    def _changed_severity(
+        self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
+    ) -> str | None:
+        severity = self._severity(wanted, operation)
+        before, last = opening.before(configs.IncidentOpening, self._config, operation), operation.before
+        if before is not None and last is not None:
+            ours = before.severity or ladder.pick(self._config.severities, last.severity)
+            if incident.severity != ours:
+                return None
+        return severity if severity != incident.severity else None
+
+    def _changed_title(
+        self, incident: wire.Incident, operation: operations.Operation, wanted: configs.IncidentOpening
+    ) -> str | None:
+        before = opening.before(configs.IncidentOpening, self._config, operation)
+        if before is None or before.title == wanted.title:
+            return None
+        is_ours = texts.canonical(incident.title or "") == texts.canonical(
+            references.tagged(before.title, operation.reference)
+        )
+        return references.tagged(wanted.title, operation.reference) if is_ours else None
 
     def _update_text(
         self, incident: wire.Incident, wanted: configs.IncidentOpening, operation: operations.Operation

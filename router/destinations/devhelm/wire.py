@@ -25,6 +25,13 @@ class CreateIncident(msgspec.Struct, omit_defaults=True, rename="camel"):
     body: str | None = None
 
 
+class PatchIncident(msgspec.Struct, omit_defaults=True):
+    """``PATCH /api/v1/incidents/{id}``: what is left out stays as it is."""
+
+    title: str | None = None
+    severity: str | None = None
+
+
 class AddUpdate(msgspec.Struct, omit_defaults=True, rename="camel"):
     """``POST /api/v1/incidents/{id}/updates``."""
 

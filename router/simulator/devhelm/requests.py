@@ -33,6 +33,13 @@ class CreateIncident(Request):
     body: str | None = None
 
 
+class PatchIncident(Request):
+    """``PATCH /api/v1/incidents/{id}``: null keeps."""
+
+    title: Text | None = None
+    severity: Severity | None = None
+
+
 class AddUpdate(Request):
     """``POST /api/v1/incidents/{id}/updates``."""
 

@@ -44,6 +44,7 @@ class DevHelm:
             self._route("GET", "/api/v1/incidents", self._list_incidents),
             self._route("POST", "/api/v1/incidents", self._open_incident),
             self._route("GET", "/api/v1/incidents/{incident}", self._show_incident),
+            self._route("PATCH", "/api/v1/incidents/{incident}", self._patch_incident),
             self._route("POST", "/api/v1/incidents/{incident}/updates", self._update_incident),
             self._route("POST", "/api/v1/incidents/{incident}/resolve", self._resolve_incident),
             self._route("GET", "/api/v1/maintenance-windows", self._list_windows),
@@ -155,6 +156,13 @@ class DevHelm:
 
     async def _show_incident(self, request: http.Request) -> Answer:
         return 200, self._detail(self._incident(request))
+
+    async def _patch_incident(self, request: http.Request) -> Answer:
+        incident = self._incident(request)
+        wanted = await _body(request, requests.PatchIncident)
+        incident.title = wanted.title or incident.title
+        incident.severity = wanted.severity or incident.severity
+        return 200, self._detail(incident)
 
     async def _update_incident(self, request: http.Request) -> Answer:
         incident = self._incident(request)

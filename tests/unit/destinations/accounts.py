@@ -66,7 +66,13 @@ def devhelm(vendor: scripted.Vendor, draft: bool = False) -> None:
     """Incidents at DevHelm."""
     path = "/api/v1/incidents"
     incident = {"id": ID, "status": "TRIGGERED", "severity": "DEGRADED", "createdAt": AT}
-    for call in (("POST", ""), ("GET", f"/{ID}"), ("POST", f"/{ID}/updates"), ("POST", f"/{ID}/resolve")):
+    for call in (
+        ("POST", ""),
+        ("GET", f"/{ID}"),
+        ("PATCH", f"/{ID}"),
+        ("POST", f"/{ID}/updates"),
+        ("POST", f"/{ID}/resolve"),
+    ):
         vendor.answer(call[0], f"{path}{call[1]}", {"data": {"incident": incident, "updates": []}})
     reference = scripted.operation("open", {}).reference
     twins = [{**incident, "id": id_, "title": f"x [{reference}]"} for id_ in (ID, LINKED)]
