@@ -27,6 +27,7 @@ _WORDS: dict[str, alerts.Status] = {
     **dict.fromkeys(_RESOLVED.split(), "resolved"),
 }
 _ANNOTATIONS = {mapping.ALL: "annotations", "description": "description || message || annotations.description"}
+_NO_TITLE = "there is none: send one, or set title to the path that leads to it"
 _SHORTEST = 60_000_000  # Microseconds; an end of a firing alert that is nearer to its start or to now is none.
 
 _decode = msgspec.json.Decoder().decode
@@ -290,13 +291,14 @@ class Json:
         if not isinstance(found, dict):
             raise base.Unparsable(item.place, f"an object is expected here, not {paths.kind_of(found)}")
         status = self._read_status(scope, place)
-        title = mapping.text(self._title, scope, f"{place}title")
-        if status == "firing" and not title:
-            raise base.Unparsable(f"{place}title", "there is none: send one, or set title to the path that leads to it")
+        title = mapping.any_text(self._title, scope, f"{place}title", delivery)
         labels = {**item.shared, **self._labels(scope, f"{place}labels", delivery)}
-        fingerprint = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(
-            found
-        )
+        key = mapping.any_text(self._fingerprint, scope, f"{place}fingerprint", delivery) or cloudevents.key(found)
+        fingerprint = key or _identify(title, labels, status, place)
+        if status == "firing" and not title:
+            # A name that says little is better than an outage that opens nothing.
+            title = key or ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
+            delivery.note("field_ignored", f"{place}title", f"{_NO_TITLE}; the alert is named {title[:80]!r}")
         starts_at = self._starts_at(scope, f"{place}starts_at", delivery) or delivery.now
         if status == "firing":
             ends_at = self._expiry(scope, place, starts_at, delivery)
@@ -304,7 +306,7 @@ class Json:
             ends_at = self._ends_at(scope, f"{place}ends_at", delivery) or delivery.now
         return alerts.Alert(
             self.name,
-            fingerprint or _identify(title, labels, place),
+            fingerprint,
             status,
             starts_at,
             ends_at,
@@ -350,12 +352,14 @@ def _scope(request: mapping.Scope, whole: Any, item: Any) -> mapping.Scope:
     return mapping.Scope(item, whole, request.headers, request.query)
 
 
-def _identify(title: str, labels: Mapping[str, str], place: str) -> str:
+def _identify(title: str, labels: Mapping[str, str], status: alerts.Status, place: str) -> str:
     """A fingerprint for a sender that has none: of the labels, as in Alertmanager; of the title if there are none.
 
     Titles hold readings ("CPU 97%"), and those of a resolved alert are others.
     """
     if not title and not labels:
+        if status == "firing":
+            raise base.Unparsable(f"{place}title", f"{_NO_TITLE}, and neither a fingerprint nor labels to name it by")
         problem = "there is none, and neither title nor labels to derive it from: send dedup_key, or set fingerprint"
         raise base.Unparsable(f"{place}fingerprint", problem)
     return objects.digest(sorted(labels.items())) if labels else objects.digest(title)

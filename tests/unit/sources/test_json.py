@@ -42,7 +42,12 @@ def one(body, **settings):
         (GOOD, {"alerts": "events"}, "alerts", "not nothing"),
         ({"events": [7, 8]}, {"alerts": "events"}, "[0]", "not a number"),
         ({**GOOD, "a": "x"}, {"status": "max(a)"}, "status", "invalid type"),
-        ({**GOOD, "a": "x"}, {"title": "max(a)"}, "title", "invalid type"),
+        (
+            {"status": "firing", "a": "x"},
+            {"title": "max(a)"},
+            "title",
+            "neither a fingerprint nor labels to name it by",
+        ),
     ],
 )
 def test_a_misfit_is_told_with_the_setting_that_found_nothing(body, settings, where, problem):
@@ -84,6 +89,21 @@ def test_an_optional_part_that_can_t_be_used_never_loses_the_alert(extra, settin
     (notice,) = parsed.notices
     assert (notice.code, notice.where, notice.fingerprint) == (code, where, parsed.alerts[0].fingerprint)
     assert detail in notice.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "settings", "title"),
+    [
+        ({"status": "firing", "dedup_key": "k", "labels": {"a": "b"}}, {}, "k"),
+        ({"status": "firing", "labels": {"b": "2", "a": "1"}}, {}, "a=1, b=2"),
+        ({"status": "firing", "dedup_key": "k", "host": None}, {"title": "join(' ', [host, 'x'])"}, "k"),
+    ],
+)
+def test_a_firing_alert_without_a_title_is_named_by_what_there_is_and_that_is_told(body, settings, title):
+    parsed = source(**settings).parse(standard_json.dumps(body).encode(), {}, NOW)
+    assert [alert.title for alert in parsed.alerts] == [title]
+    assert (parsed.notices[-1].code, parsed.notices[-1].where) == ("field_ignored", "title")
+    assert f"named {title!r}" in parsed.notices[-1].detail
 
 
 def test_a_notice_of_a_list_says_which_alert_it_is_about():

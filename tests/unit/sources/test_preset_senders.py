@@ -13,24 +13,17 @@ from tests.unit.sources import delivering
     [
         ("zabbix", {"event_value": "2", "event_id": "1"}, "status"),
         ("uptimerobot", {"alert_type": "4", "monitor_id": "1"}, "status"),
-        ("pingdom", {"current_state": "DOWN", "check_id": 1}, "title"),
         ("dynatrace", {"State": "{State}", "ProblemTitle": "x"}, "status"),
         ("opsgenie", {"alert": {"alertId": "1"}}, "status"),
         ("betterstack", {"data": {"id": "1", "attributes": {}}}, "status"),
-        ("nagios", {"notification_type": "PROBLEM", "service_desc": "x"}, "title"),
         ("nagios", {"notification_type": "PROBLEMS", "host_name": "x"}, "status"),
         ("icinga", {"incident": {"id": 1, "severity": "purple"}}, "status"),
-        ("icinga", {"incident": {"id": 1, "severity": "crit"}}, "title"),
-        ("splunk", {"result": {"count": "1"}}, "title"),
         ("splunk-observability", {"status": "odd", "incidentId": "1", "rule": "x"}, "status"),
-        ("splunk-observability", {"status": "anomalous", "incidentId": "1"}, "title"),
         ("checkly", {"alert_type": "ALERT_OF_NEXT_YEAR", "check_id": "1", "check_name": "x"}, "status"),
-        ("honeycomb", {"id": "1", "status": "TRIGGERED", "is_test": "no"}, "title"),
         ("statuscake", {"Status": "Down"}, "title"),
         ("statuscake", {"STATUS": "Paused", "NAME": "x"}, "status"),
         ("incident-io-alerts", {"status": "acked", "title": "x"}, "status"),
         ("devhelm", {"type": "incident.created", "data": {"id": "1", "title": "x"}}, "status"),
-        ("devhelm", {"type": "incident.created", "data": {"id": "1", "status": "CONFIRMED"}}, "title"),
     ],
 )
 def test_what_another_sender_sends_is_not_taken_for_an_alert(kind, found, where):
@@ -270,3 +263,20 @@ def test_a_preset_s_mapping_may_name_headers_and_parameters_of_the_query():
     headers = {b"x-site": b"oslo", base.QUERY: b"environment=prod"}
     (alert,) = registry.build("here", config).source.parse(body, headers, delivering.NOW).alerts
     assert (alert.labels["site"], alert.labels["environment"]) == ("oslo", "prod")
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "name"),
+    [
+        ("pingdom", {"current_state": "DOWN", "check_id": 1}, "1"),
+        ("nagios", {"notification_type": "PROBLEM", "service_desc": "x"}, "service=x"),
+        ("icinga", {"incident": {"id": 1, "severity": "crit"}}, "1"),
+        ("splunk-observability", {"status": "anomalous", "incidentId": "1"}, "1"),
+        ("honeycomb", {"id": "1", "status": "TRIGGERED", "is_test": "no"}, "1"),
+        ("devhelm", {"type": "incident.created", "data": {"id": "1", "status": "CONFIRMED"}}, "1"),
+    ],
+)
+def test_an_alert_without_a_title_is_named_by_what_there_is(kind, found, name):
+    parsed = delivering.parse(kind, found)
+    assert [alert.title for alert in parsed.alerts] == [name]
+    assert [(notice.code, notice.where) for notice in parsed.notices] == [("field_ignored", "title")]
