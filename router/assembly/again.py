@@ -22,16 +22,20 @@ async def of_quarantine(
     """Read a body of the quarantine again and hand it in by the rules of now; ``Unparsable``, or ``KeyError``.
 
     It leaves the quarantine only once the inbox has it: should that fail in between, it is folded in twice, which
-    changes nothing.
+    changes nothing. Alerts in it that still can't be read stay in the quarantine, as a body of their own.
     """
+    kept = quarantine.Quarantine(connection)
     endpoint = parts.endpoints(settings)[one.source]
     headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in one.headers.items()}
     rules = parts.load_rules(settings)
     limits, named = parts.limits(settings), rules.labels_named
     parsed = bounds.read(endpoint, one.body, headers, one.kept_at, bounds=limits, named=named)
     made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
+    if parsed.rejected is not None:
+        problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
+        await kept.keep(one.source, parsed.rejected.body, one.headers, problem, one.kept_at)
     await _hand_in(connection, made, one.body)
-    await quarantine.Quarantine(connection).drop(one.id)
+    await kept.drop(one.id)
     return made
 
 

@@ -48,6 +48,24 @@ def test_after_a_fix_it_is_handed_in_and_has_left(router, kept):
     assert kept not in router.command("quarantine", "list").stdout
 
 
+def test_alerts_that_still_can_t_be_read_stay_when_the_others_of_their_body_are_handed_in(router):
+    sent = [{"title": "a", "status": "odd"}, {"title": "b", "status": "never heard of"}]
+    code, answer = harness.ask(f"{router.url}/v1/webhooks/json", sent, harness.TOKEN)
+    assert code == 422, answer
+    fixed = router.file.with_name("fixed-in-part.yaml")
+    fixed.write_text(
+        router.file.read_text().replace("json: {kind: json,", "json: {kind: json, status: {firing: [odd]},")
+    )
+    before = router.command("quarantine", "list").stdout
+    done = run("quarantine", "run", answer["quarantined"], "--config", str(fixed), **harness.SECRETS)
+    assert done.returncode == 0, done.stderr
+    after = router.command("quarantine", "list").stdout
+    assert answer["quarantined"] not in after
+    (left,) = {line.split()[0] for line in after.splitlines()} - {line.split()[0] for line in before.splitlines()}
+    assert json.loads(router.command("quarantine", "show", left, "--body").stdout) == sent[1:]
+    router.command("quarantine", "discard", left)
+
+
 def test_what_a_person_has_looked_at_may_go(router, kept):
     assert router.command("quarantine", "discard", kept).stdout == f"discarded {kept}\n"
     for command in ("show", "run", "discard"):
