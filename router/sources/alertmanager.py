@@ -92,23 +92,27 @@ class Alertmanager:
         except base.Unparsable as error:
             return self._one_by_one(body, error, delivery)
         return base.Parsed(
-            [self._alert(_found(alert), alert.status, group, delivery) for alert in group.alerts],
+            [self._alert(alert, alert.status, group, delivery) for alert in group.alerts],
             group.truncated_alerts,
             _about(group),
         )
 
-    def _alert(self, found: _Found, status: alerts.Status, group: _Body, delivery: reading.Reading) -> alerts.Alert:
+    def _alert(
+        self, found: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading
+    ) -> alerts.Alert:
         labels = {**group.route_labels, **found.labels} if group.route_labels else found.labels
-        link = links.absolute(found.link, group.external_url) if found.link else ""
+        annotations, link = found.annotations or {}, found.link
+        if link and not link.startswith(links.SCHEMES):
+            link = links.absolute(link, group.external_url)
         return alerts.Alert(
             self.name,
             found.fingerprint or fingerprint(found.labels),
             status,
-            found.starts_at or delivery.now,
-            0 if status == "firing" else found.ends_at or delivery.now,
-            title(labels, found.annotations),
+            _micros(found.starts_at) or delivery.now,
+            0 if status == "firing" else _micros(found.ends_at) or delivery.now,
+            title(labels, annotations),
             labels,
-            found.annotations,
+            annotations,
             labels.get("severity", ""),
             link or group.external_url,
             group.external_url,
@@ -156,15 +160,11 @@ def _read(raw: bytes, version: str) -> _Body:
     return read
 
 
-def _found(alert: _Alert) -> _Found:
-    return _Found(
-        alert.fingerprint,
-        alert.labels,
-        alert.annotations or {},
-        times.micros(alert.starts_at) if alert.starts_at else 0,
-        times.micros(alert.ends_at) if alert.ends_at else 0,
-        alert.link,
-    )
+def _micros(moment: dt.datetime | int | None) -> int:
+    """A time that is read, or was read before; 0 if there is none."""
+    if isinstance(moment, dt.datetime):
+        return times.micros(moment)
+    return moment or 0
 
 
 def _leniently(group: objects.Members, delivery: reading.Reading) -> _Body:

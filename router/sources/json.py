@@ -331,7 +331,7 @@ class Json:
         if expires_at:
             delivery.ignore(f"{place}expires_at", "the time has passed, but the alert is said to fire")
         # An end that can't be read is not asked for here.
-        ends_at = self._ends_at(scope, "", reading.Reading(self.name, now))
+        ends_at = self._ends_at(scope, "", None)
         return ends_at if ends_at >= max(starts_at, now) + _SHORTEST else 0
 
     def _read_status(self, scope: mapping.Scope, place: str) -> alerts.Status:

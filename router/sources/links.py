@@ -2,7 +2,7 @@
 
 import urllib.parse
 
-_SCHEMES = ("https://", "http://")
+SCHEMES = ("https://", "http://")
 
 
 def absolute(link: str, external_url: str = "") -> str:
@@ -11,10 +11,10 @@ def absolute(link: str, external_url: str = "") -> str:
     A relative one is joined to ``external_url``, the sender's own address, if that is known.
     """
     link = link.strip()
-    if not link or link.startswith(_SCHEMES):
+    if not link or link.startswith(SCHEMES):
         return link
     try:
         joined = urllib.parse.urljoin(external_url, link)
     except ValueError:
         return ""
-    return joined if joined.lower().startswith(_SCHEMES) else ""
+    return joined if joined.lower().startswith(SCHEMES) else ""

@@ -3,13 +3,13 @@
 What is found, but can't be used, is reported to the delivery's ``Reading``; the alert goes on without it.
 """
 
-import dataclasses
 import datetime as dt
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self
 
+import msgspec
 import pydantic
 
 from router.documents import nearest
@@ -26,8 +26,7 @@ Path = Annotated[str, pydantic.AfterValidator(paths.check)]
 Word = Annotated[str, pydantic.AfterValidator(lambda word: word.strip().casefold())]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, gc=False):
     """What the paths of a mapping look in: one alert, the body that it stands in, and the request."""
 
     item: Any
@@ -141,15 +140,19 @@ class Time(Fact):
             raise ValueError(f"a time in {self.format} has no time zone: remove zone")
         return self
 
-    def reader(self) -> Callable[[Scope, str, reading.Reading], int]:
-        """Make the function that reads the time in microseconds: 0 if there is none, or no readable one."""
+    def reader(self) -> Callable[[Scope, str, reading.Reading | None], int]:
+        """Make the function that reads the time in microseconds: 0 if there is none, or no readable one.
+
+        The latter is reported, unless there is nothing to report it to.
+        """
         getter, pattern, zone = self.getter(), self.format, self.zone
 
-        def read(scope: Scope, where: str, delivery: reading.Reading) -> int:
+        def read(scope: Scope, where: str, delivery: reading.Reading | None) -> int:
             try:
                 return _micros(getter(scope), pattern, zone)
             except (paths.EvaluationError, ValueError) as error:
-                delivery.unreadable_time(where, str(error))
+                if delivery is not None:
+                    delivery.unreadable_time(where, str(error))
                 return 0
 
         return read

@@ -33,12 +33,18 @@ class Normalizing:
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
         """Parse as the source does; ``base.Unparsable`` where it says so."""
         parsed = self._parse(body, headers, now)
-        if all(map(_is_normal, parsed.alerts)):
-            return parsed
-        normal = [alert if _is_normal(alert) else _normal(alert) for alert in parsed.alerts]
-        lost = [before for before, after in zip(parsed.alerts, normal, strict=True) if before.link and not after.link]
-        notices = noticing.bounded((*parsed.notices, *map(_ignored, lost)))
-        return msgspec.structs.replace(parsed, alerts=normal, notices=notices)
+        for alert in parsed.alerts:
+            title, link = alert.title, alert.link
+            if not title.isascii() or not title.isprintable() or (link and not link.startswith(links.SCHEMES)):
+                return _normalized(parsed)
+        return parsed
+
+
+def _normalized(parsed: base.Parsed) -> base.Parsed:
+    normal = [_normal(alert) for alert in parsed.alerts]
+    lost = [before for before, after in zip(parsed.alerts, normal, strict=True) if before.link and not after.link]
+    notices = noticing.bounded((*parsed.notices, *map(_ignored, lost))) if lost else parsed.notices
+    return msgspec.structs.replace(parsed, alerts=normal, notices=notices)
 
 
 def cleaned(title: str) -> str:
@@ -49,15 +55,11 @@ def cleaned(title: str) -> str:
     return _BLANKS.sub(" ", visible).strip()
 
 
-def _is_normal(alert: alerts.Alert) -> bool:
-    link = alert.link
-    return (
-        alert.title.isascii() and alert.title.isprintable() and (not link or link.startswith(("https://", "http://")))
-    )
-
-
 def _normal(alert: alerts.Alert) -> alerts.Alert:
-    return msgspec.structs.replace(alert, title=cleaned(alert.title), link=links.absolute(alert.link))
+    title, link = cleaned(alert.title), links.absolute(alert.link)
+    if title == alert.title and link == alert.link:
+        return alert
+    return msgspec.structs.replace(alert, title=title, link=link)
 
 
 def _ignored(alert: alerts.Alert) -> noticing.Notice:

@@ -26,7 +26,8 @@ class Preset(msgspec.Struct, frozen=True):
     nothing of whether something fires; ``"*"`` stands for all that the mapping does not know. ``no_alert`` gives the
     reason where a body is about no alert at all.
 
-    Before the body is mapped: what matches ``placeholder`` goes, for the sender had no value there; texts that it
+    Before the body is mapped: what matches ``placeholder``, which begins with a literal character, goes, for the sender
+    had no value there; texts that it
     wrote as HTML (``escaped``) become text; the list to which ``tags`` leads becomes an object of labels; and
     ``shape`` adds members that no expression finds.
     """
@@ -91,6 +92,8 @@ class Source:
         self._status = mapped.status.getter()
         self._words = mapped.status.words
         self._may_end = bool({"ends_at", "expires_at"} & config.mapping.keys()) or "expires_at" in config.sender.mapping
+        # Most values are no placeholder, and to match each of them takes its time.
+        self._mark = config.sender.placeholder.lstrip("\\")[:1]
         self._placeholder = patterns.compile(config.sender.placeholder) if config.sender.placeholder else None
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
@@ -142,11 +145,9 @@ class Source:
         return msgspec.structs.replace(parsed, alerts=[_without_end(alert) for alert in parsed.alerts])
 
     def _unfilled(self, value: Any) -> bool:
-        return (
-            self._placeholder is not None
-            and isinstance(value, str)
-            and bool(self._placeholder.fullmatch(patterns.encoded(value)))
-        )
+        if self._placeholder is None or not isinstance(value, str) or value[:1] != self._mark:
+            return False
+        return bool(self._placeholder.fullmatch(patterns.encoded(value)))
 
 
 def _first_problem(error: pydantic.ValidationError) -> str:
