@@ -5,6 +5,8 @@ import json as standard_json
 
 import pydantic
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.sources import base, json
 
@@ -448,3 +450,39 @@ def test_a_sender_s_severities_become_ours_and_an_unknown_one_stays():
     assert found == ["critical", "major", "minor"]
     assert one({**GOOD, "level": "Odd"}, severity=ladder).severity == "Odd"
     assert one({**GOOD, "level": "P1"}, severity="level").severity == "P1"
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcdmkv"), inner, max_size=4),
+    max_leaves=15,
+)
+EVERYTHING = {
+    "decode": {"d": ["base64", "json"], "m[].d": "json"},
+    "ignore_when": ["a == b", {"header": "x", "values": ["1"]}, {"body": "max(m)"}],
+    "title": {"body": "a"},
+    "status": {"path": "b", "otherwise": "firing"},
+    "fingerprint": "join('/', [k, v])",
+    "severity": {"query": "q", "map": {"1": "critical"}},
+    "labels": {"*": "a || m", "x": {"header": "x"}, "y": {"body": "sum(m)"}},
+    "annotations": {"*": {"body": "d"}, "z": "to_number(a)"},
+    "starts_at": {"path": "a", "format": "%Y-%m-%d", "zone": "Europe/Zurich"},
+    "ends_at": {"body": "a", "format": "unix_ms"},
+    "expires_at": {"header": "x"},
+    "link": "a",
+}
+
+
+@given(body=ANYTHING, header=st.binary(max_size=12), query=st.binary(max_size=12))
+def test_whatever_comes_a_mapping_of_everything_makes_alerts_or_says_what_is_wrong(body, header, query):
+    read = source(**EVERYTHING)
+    try:
+        parsed = read.parse(standard_json.dumps(body).encode(), {b"x": header, b":query": query}, NOW)
+    except base.Unparsable as error:
+        assert error.problem  # noqa: PT017 - most bodies raise nothing
+        return
+    for alert in parsed.alerts:
+        assert alert.fingerprint
+        assert alert.starts_at > 0
+        assert alert.ends_at == 0 or alert.ends_at > NOW or alert.status == "resolved"
+        assert {notice.code for notice in parsed.notices} <= {"field_ignored", "time_unreadable"}
