@@ -35,7 +35,8 @@ class Alert(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def is_test(self) -> bool:
         """Whether somebody tries something out: the label ``test`` says ``true``, ``yes`` or ``1``."""
-        return self.labels.get("test", "").strip().lower() in _YES
+        label = self.labels.get("test")
+        return label is not None and label.strip().lower() in _YES
 
     @property
     def identity(self) -> str:

@@ -92,22 +92,27 @@ class Book:
     def __init__(self, asks: Iterable[Ask]) -> None:
         self._before = tuple(asks)
         self._entries = {ask.id: _Entry(ask) for ask in self._before}
-        self._last: tuple[decisions.Response, bool, int] | None = None
+        self._response: decisions.Response | None = None
+        self._is_test = False
+        self._id = 0
+        self.affects = False  # Whether alerts of the ask last asked for may affect components.
 
-    def id_of(self, routed: decisions.Routed, received_at: int) -> int:
+    def id_of(self, routed: decisions.Routed) -> int:
         """Return the id of the ask that a firing alert belongs to; a new one if there is none yet."""
         response = routed.decision.response
-        assert response is not None  # noqa: S101 - only routed alerts are folded
         is_test = routed.alert.is_test
         # The alerts of one delivery share their responses.
-        if self._last is not None and self._last[0] is response and self._last[1] == is_test:
-            return self._last[2]
+        if response is self._response and is_test == self._is_test:
+            return self._id
+        assert response is not None  # noqa: S101 - only routed alerts are folded
         found = self._find(response, is_test=is_test)
         if found is None:
             found = max(self._entries, default=-1) + 1
             severity = routed.decision.severity
-            self._entries[found] = _Entry(Ask(found, response, routed.alert, began_at=received_at, severity=severity))
-        self._last = (response, is_test, found)
+            began_at = routed.received_at
+            self._entries[found] = _Entry(Ask(found, response, routed.alert, began_at=began_at, severity=severity))
+        self._response, self._is_test, self._id = response, is_test, found
+        self.affects = any(target.parts for target in response.targets)
         return found
 
     def _find(self, response: decisions.Response, *, is_test: bool) -> int | None:
@@ -125,19 +130,18 @@ class Book:
         if after.resolved or (entry := self._entries.get(after.ask)) is None:
             return
         entry.fires += 1
-        entry.since = min(entry.since or after.learned_at, after.learned_at)
-        entry.severity = max(entry.severity, after.severity)
-        if routed.alert.status == "firing":
-            self._take_texts(entry, routed.alert, escalated=before is not None and before.severity != after.severity)
+        if not entry.since or after.learned_at < entry.since:
+            entry.since = after.learned_at
+        if after.severity > entry.severity:
+            entry.severity = after.severity
+        escalated = before is not None and before.severity != after.severity
+        if (escalated or not entry.before.is_joined) and routed.alert.status == "firing":
+            self._take_texts(entry, routed.alert, escalated=escalated)
 
     @staticmethod
     def _take_texts(entry: _Entry, alert: alerts.Alert, *, escalated: bool) -> None:
         """Texts are those of the oldest alert that asks; if that alert itself gets better or worse, its newest ones."""
-        if escalated:
-            takes = alert.identity == entry.alert.identity
-        else:
-            takes = not entry.before.is_joined and _age(alert) < _age(entry.alert)
-        if takes:
+        if alert.identity == entry.alert.identity if escalated else _age(alert) < _age(entry.alert):
             entry.alert = alert
 
     @property

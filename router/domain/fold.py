@@ -1,7 +1,6 @@
 """Folding alerts into an incident: commutative and idempotent, so that a batch read twice changes nothing."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
@@ -12,14 +11,6 @@ from router.domain import incident as incidents
 
 MOST_HELD = 5_000  # Alerts that fire and are held by an incident; of further ones only the messages are counted.
 TOMBSTONE_LIFE = 60 * 60 * 1_000_000  # Longer than any entry stays pending, in microseconds.
-
-
-class _Arrived(NamedTuple):
-    """One message with what it says of its alert, and the retry window of its source."""
-
-    routed: decisions.Routed
-    message: alert_states.AlertState
-    window: int
 
 
 def fold(
@@ -74,27 +65,32 @@ def _merged(
     """
     known = incident.alerts
     changed: dict[str, alert_states.AlertState] = {}
+    stale_after = timing.stale_by_ask(incident)
     unheld = 0
     for routed in arrived:
         identity = routed.alert.identity
         before = changed.get(identity) or known.get(identity)
-        one = _read(routed, book)
-        if (
-            before is None
-            and len(known) + len(changed) >= MOST_HELD
-            and _is_beyond(incident, one.message, len(changed))
-        ):
-            unheld += not one.message.resolved
+        message = _message(routed, book)
+        if before is None and len(known) + len(changed) >= MOST_HELD and _is_beyond(incident, message, len(changed)):
+            unheld += not message.resolved
             continue
-        after, outcome = alert_states.merge(before, one.message, one.window)
-        if outcome != "changed" and before is not None and timing.heard_again(incident, before, one.message):
-            after, outcome = msgspec.structs.replace(before, learned_at=one.message.learned_at), "changed"
-        if outcome == "ignored" and ignored is not None:
-            ignored.append(routed)
+        after, outcome = alert_states.merge(before, message, alert_states.window_of(routed))
+        if stale_after and outcome == "unchanged" and timing.heard_again(stale_after, before, message):
+            after, outcome = msgspec.structs.replace(after, learned_at=message.learned_at), "changed"
         if outcome == "changed":
             changed[identity] = after
             book.count(before, after, routed)
+        elif outcome == "ignored" and ignored is not None:
+            ignored.append(routed)
     return changed, unheld
+
+
+def _message(routed: decisions.Routed, book: asking.Book) -> alert_states.AlertState:
+    if routed.alert.status == "resolved":
+        return alert_states.message_of(routed, routed.received_at)
+    ask = book.id_of(routed)
+    affects = affected.by(routed) if book.affects else ()
+    return alert_states.message_of(routed, routed.received_at, ask=ask, affects=affects)
 
 
 def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
@@ -102,15 +98,6 @@ def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
     if 0 < routed.received_at <= now:
         return routed
     return msgspec.structs.replace(routed, received_at=now)
-
-
-def _read(routed: decisions.Routed, book: asking.Book) -> _Arrived:
-    received = routed.received_at
-    window = alert_states.window_of(routed)
-    if routed.alert.status == "resolved":
-        return _Arrived(routed, alert_states.message_of(routed, received), window)
-    ask = book.id_of(routed, received)
-    return _Arrived(routed, alert_states.message_of(routed, received, ask=ask, affects=affected.by(routed)), window)
 
 
 def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:

@@ -49,7 +49,7 @@ def _due(incident: incidents.Incident) -> int:
             moments.append(incident.quiet_since + patience(incident))
         if joins_at := asking.next_join(incident.asks):
             moments.append(joins_at)
-    stale_after = min(_stale_by_ask(incident).values(), default=0)
+    stale_after = min(stale_by_ask(incident).values(), default=0)
     if stale_after and incident.heard_since:
         moments.append(incident.heard_since + stale_after)
     if incident.expires_at:
@@ -78,7 +78,7 @@ def coming(incident: incidents.Incident) -> list[tuple[int, str]]:
             for ask in incident.asks
             if ask.joins_at
         ]
-    stale_after = min(_stale_by_ask(incident).values(), default=0)
+    stale_after = min(stale_by_ask(incident).values(), default=0)
     if stale_after and incident.heard_since:
         found.append((incident.heard_since + stale_after, "alerts that nothing was heard of since then end"))
     if incident.expires_at:
@@ -281,14 +281,14 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
     return msgspec.structs.replace(incident, status="closed", quiet_since=0, closed_at=now, changed_at=now)
 
 
-def _stale_by_ask(incident: incidents.Incident) -> dict[int, int]:
+def stale_by_ask(incident: incidents.Incident) -> dict[int, int]:
     """The ``stale_after`` of each ask that has one, by the ask's id."""
     return {ask.id: ask.response.timing.stale_after for ask in asks_of(incident) if ask.response.timing.stale_after}
 
 
 def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Forget alerts that were not heard of for too long: should one be heard of again, it fires anew."""
-    stale_after = _stale_by_ask(incident)
+    stale_after = stale_by_ask(incident)
     if not stale_after or not 0 < incident.heard_since <= now - min(stale_after.values()):
         return incident
 
@@ -335,9 +335,14 @@ def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incide
     return _recounted(incident, kept, kept.values())
 
 
-def heard_again(incident: incidents.Incident, state: alert_states.AlertState, message: alert_states.AlertState) -> bool:
-    """Whether a repeat of what is known is worth a write: once in a quarter of ``stale_after``, and else never."""
-    if state.resolved or message.resolved:
+def heard_again(
+    stale_after: Mapping[int, int], state: alert_states.AlertState | None, message: alert_states.AlertState
+) -> bool:
+    """Whether a repeat of what is known is worth a write: once in a quarter of ``stale_after``, and else never.
+
+    ``stale_after`` are the microseconds of each ask that has it.
+    """
+    if state is None or state.resolved or message.resolved:
         return False
-    stale_after = _stale_by_ask(incident).get(state.ask, 0)
-    return bool(stale_after) and message.learned_at - state.learned_at > stale_after // 4
+    own = stale_after.get(state.ask, 0)
+    return bool(own) and message.learned_at - state.learned_at > own // 4
