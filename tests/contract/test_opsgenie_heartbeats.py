@@ -1,0 +1,43 @@
+"""A ping of a heartbeat, as Opsgenie's clients send it, is a sign of life for the rule that the page shows."""
+
+import json
+import re
+
+from router.assembly import pages
+from router.destinations import registry as kinds
+from router.documents import load as documents
+from router.rehearsal import trial, world
+from router.rules import cases, known, load
+from router.sources import registry
+from tests.contract import test_sources_documentation as documentation
+
+NAMES = {"on-call": "incident-io"}
+DESTINATIONS = {
+    name: known.Known(kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind) for name, kind in NAMES.items()
+}
+
+
+def shown() -> bytes:
+    """The rule on the page, with its test."""
+    (text,) = re.findall(r"^```yaml\n(rules:.*?)^```$", documentation.page("opsgenie-api"), re.MULTILINE | re.DOTALL)
+    return text.encode()
+
+
+def test_the_test_of_the_rule_on_the_page_passes():
+    document = documents.parse(shown(), "r")
+    made = load.from_document(document, DESTINATIONS)
+    places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
+    problems = []
+    (case,) = cases.read(document, DESTINATIONS, problems)
+    result = trial.run(case, lambda now: world.World(made.decide, places, pages.render, now=now))
+    assert (problems, list(map(str, result.problems))) == ([], [])
+
+
+def test_the_rule_on_the_page_matches_a_ping():
+    config = registry.KINDS["opsgenie-api"].config(auth="none", heartbeats=True)
+    source = registry.build("opsgenie-clients", config).source
+    ping = json.dumps({"body": None, "request": "GET /v2/heartbeats/nightly-backup/ping"}).encode()
+    (alert,) = source.parse(ping, {}, 1_772_450_000_000_000).alerts
+    decision = load.from_document(documents.parse(shown(), "r"), DESTINATIONS).decide(alert, 1_772_450_000_000_000)
+    assert decision.response is not None
+    assert (decision.response.rule, decision.response.timing.heartbeat) == ("backup-is-missing", 25 * 3_600_000_000)
