@@ -15,7 +15,10 @@ _SECOND = 1_000_000
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One operation: ``after`` is microseconds since the incident's first alert; ``publish`` as the rule says."""
+    """One operation: ``after`` is microseconds since the incident's first alert; ``publish`` as the rule says.
+
+    ``review`` is what happens at the deadline of its review, if it has one.
+    """
 
     after: int
     kind: str
@@ -23,6 +26,7 @@ class Call(msgspec.Struct, frozen=True):
     publish: str
     severity: str
     fields: dict[str, Any]
+    review: str = ""
 
 
 class Life(msgspec.Struct, frozen=True):
@@ -106,7 +110,13 @@ def _lives(played: world.World) -> Iterator[Life]:
 def _call(call: world.Called, began_at: int) -> Call:
     content = call.content
     return Call(
-        call.at - began_at, call.kind, call.destination, call.publish, content.severity.word, dict(content.fields)
+        call.at - began_at,
+        call.kind,
+        call.destination,
+        call.publish,
+        content.severity.word,
+        dict(content.fields),
+        call.review,
     )
 
 
@@ -141,7 +151,8 @@ def _paired(ones: Sequence[Life], others: list[Life], of: Any) -> tuple[list[tup
 def _essence(life: Life) -> tuple[Any, ...]:
     """What two incidents have in common that are the same to whoever reads of them. The order of calls is not part."""
     calls = sorted(
-        (call.after, call.destination, call.kind, call.publish, call.severity, repr(call.fields)) for call in life.calls
+        (call.after, call.destination, call.kind, call.publish, call.review, call.severity, repr(call.fields))
+        for call in life.calls
     )
     return (life.key, life.rule, life.severity, life.opened_at, life.closed_at, calls)
 
@@ -171,6 +182,8 @@ def _call_differences(before: Life, after: Life) -> Iterator[tuple[str, str, str
             continue
         if one.publish != other.publish:
             yield f"{place}: publish", one.publish, other.publish
+        if one.review != other.review:
+            yield f"{place}: review", one.review or "no deadline", other.review or "no deadline"
         if one.severity != other.severity:
             yield f"{place}: severity", one.severity, other.severity
         for field in dict.fromkeys([*one.fields, *other.fields]):

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import fold, plan, review, timing
@@ -36,7 +37,10 @@ _MOST_STEPS = 12  # As many as a worker does in a row.
 
 
 class Called(msgspec.Struct, frozen=True):
-    """One operation at a destination: when (microseconds), what, of which incident and rule, and what it said."""
+    """One operation at a destination: when (microseconds), what, of which incident and rule, and what it said.
+
+    ``review`` says what happens at the deadline of its review; empty if it has none.
+    """
 
     at: int
     kind: publications.Kind
@@ -47,6 +51,7 @@ class Called(msgspec.Struct, frozen=True):
     content: publications.Content
     publish: str = ""
     shown: Mapping[str, Any] = {}
+    review: str = ""
 
 
 class Episode(msgspec.Struct):
@@ -299,7 +304,15 @@ class World:
                 desired.content,
                 desired.publish if desired.public else "",
                 self._shown(publication.destination, desired),
+                _review(desired),
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
         return outcome.done(begun, operation, operations.Seen(identity, _STATES[kind]), self.now)
+
+
+def _review(desired: publications.Desired) -> str:
+    """What happens at the deadline of a review: ``publish after 15m``."""
+    if not (desired.public and desired.publish == "review" and desired.deadline):
+        return ""
+    return f"{desired.at_deadline} after {quantities.shown(desired.deadline)}"

@@ -47,10 +47,14 @@ class Inhibitor:
         made = checks.Checks()
         by_name = {rule.name: rule for rule in rules}
         # All rules of a file or a folder share its inhibitions as objects.
-        every = {id(one): one for rule in rules for one in rule.inhibitions}
+        known = {id(one): one for rule in rules for one in rule.inhibitions}
+        numbers = {identity: number for number, identity in enumerate(known)}
+        every = dict(enumerate(known.values()))
         self._by_labels = {number: _labels(one, made) for number, one in every.items()}
         self._targets = {
-            rule.name: frozenset(id(one) for one in rule.inhibitions if not _never(one.target, rule.conditions))
+            rule.name: frozenset(
+                numbers[id(one)] for one in rule.inhibitions if not _never(one.target, rule.conditions)
+            )
             for rule in rules
         }
         overs = {one: _key(one.rule, one.equal) for rule in rules for one in rule.inhibited_over if one.rule in by_name}
@@ -61,16 +65,27 @@ class Inhibitor:
             rule.name: tuple(overs[one] for one in rule.inhibited_over if one in overs) for rule in rules
         }
         self.any = bool(every or overs)
+        self._tables, self._loose = _indexed(every)
+
+    def _near(self, alert: alerts.Alert) -> set[int]:
+        """The inhibitions whose source the alert may meet."""
+        found = set(self._loose)
+        for read, table in self._tables:
+            found.update(table.get(read(alert), ()))
+        return found
 
     def applied(self, decision: decisions.Decision, alert: alerts.Alert, now: int) -> decisions.Decision:
         """The decision with the inhibition keys of the alert; the very same object if there are none."""
         response = decision.response or _NO_LABELS
         names = [one.rule for one in response.because]
-        scope = frozenset[int]().union(*(self._targets[name] for name in names))
+        targets = {
+            number for name in names for number in self._targets[name] if self._by_labels[number].target(alert, now)
+        }
         inhibits: list[str] = []
         muted_by: list[str] = []
-        for number, one in self._by_labels.items():
-            is_target = number in scope and one.target(alert, now)
+        for number in sorted(self._near(alert) | targets):
+            one = self._by_labels[number]
+            is_target = number in targets
             is_source = (not is_target or one.overlaps) and one.source(alert, now)
             if is_source:
                 inhibits.append(one.key(alert, response, _BOTH if is_target else ""))
@@ -84,6 +99,22 @@ class Inhibitor:
         if not inhibits and not muted_by:
             return decision
         return _with(decision, inhibits, muted_by)
+
+
+def _indexed(
+    every: Mapping[int, inhibition.Inhibition],
+) -> tuple[list[tuple[fields.Reader, dict[str, list[int]]]], tuple[int, ...]]:
+    """The inhibitions by a text that their source wants in a field, and those that want no listed text."""
+    tables: dict[fields.Field, dict[str, list[int]]] = {}
+    loose = []
+    for number, one in every.items():
+        listed = next(((field, asked.values) for field, asked in one.source.asked if asked.values), None)
+        if listed is None:
+            loose.append(number)
+            continue
+        for text in listed[1]:
+            tables.setdefault(listed[0], {}).setdefault(text, []).append(number)
+    return [(field.reader(), table) for field, table in tables.items()], tuple(loose)
 
 
 def _with(decision: decisions.Decision, inhibits: Iterable[str], muted_by: Iterable[str]) -> decisions.Decision:

@@ -146,9 +146,12 @@ class Shape(pydantic.BaseModel):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Named:
-    """Intervals that mute, and the name that they are shown by."""
+    """Intervals that mute, and the name that they are shown by.
+
+    Compared by identity: their occurrences are looked up for every alert, and a hash over all intervals takes long.
+    """
 
     name: str
     intervals: tuple[recurrence.Interval, ...]

@@ -65,6 +65,14 @@ def test_the_same_rules_differ_in_nothing():
     assert difference.same == 3
 
 
+def test_changed_review_deadline_is_a_change():
+    difference = compared(("title: Down", "title: Down, review: {within: 15m, then: publish}"))
+    assert list(replay.differences(difference.change[0])) == [
+        ("open at page: review", "no deadline", "publish after 15m"),
+        ("resolve at page: review", "no deadline", "publish after 15m"),
+    ]
+
+
 def test_a_changed_text_is_a_change_and_is_told():
     difference = compared(("title: Down", "title: Unavailable"))
     assert (len(difference.change), difference.same) == (2, 1)
