@@ -99,11 +99,14 @@ class TestLock:
             os.kill(server, signal.SIGSTOP)
         owner.kill()
         owner.wait()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(private_folder, "_ENDING_SECONDS", 0.2)
-            with pytest.raises(private_folder.InUseError, match=rf"in use by process .*{server} \(.*\), which process"):
-                private_folder.take(data_folder)
-        os.kill(server, signal.SIGCONT)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(private_folder, "_ENDING_SECONDS", 0.2)
+                said = rf"in use by process .*{server} \(.*\), which process"
+                with pytest.raises(private_folder.InUseError, match=said):
+                    private_folder.take(data_folder)
+        finally:
+            os.kill(server, signal.SIGCONT)
         with embedded.running(data_folder) as again, redis.Redis.from_url(again.url) as connection:
             assert connection.ping()
 
