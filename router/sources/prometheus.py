@@ -106,6 +106,7 @@ class Prometheus:
             over, ends_at = False, extended
         elif ends_at and not over:
             ends_at += self._clock_skew
+        starts_at += self._ends.shift(fingerprint, found.starts_at or now)
         return alerts.Alert(
             self.name,
             fingerprint,
@@ -133,12 +134,17 @@ class _Ends:
         received 10:01:00  startsAt 09:54:00  endsAt 09:59:00   the end has moved: it fires
         received 10:02:00  startsAt 09:54:00  endsAt 09:56:00   the end has moved back: it is resolved
 
+    The first message has been taken for a resolution of this start, and within the retry window a firing message with
+    the same start would be a late delivery. So the alert goes on under a start that is one microsecond later. Should
+    that be forgotten, the alert expires five minutes after its last repetition.
+
     Ends that moved, but are younger than ``_YOUNG`` are those of a sender that says again and again that an alert is
     over by now. What was seen last is remembered in this process, of at most ``_MOST`` alerts.
     """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], tuple[int, int]] = {}
+        self._extended: set[tuple[str, int]] = set()
 
     def extended(self, fingerprint: str, starts_at: int, ends_at: int, now: int) -> int:
         """Until when the alert fires by our clock; 0 if it is over, as far as can be told."""
@@ -150,8 +156,17 @@ class _Ends:
             step = 0
         self._seen[key] = (ends_at, step)
         if len(self._seen) > _MOST:
-            del self._seen[next(iter(self._seen))]
-        return now + min(max(4 * step, _SHORTEST), _LONGEST) if step else 0
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._extended.discard(oldest)
+        if not step:
+            return 0
+        self._extended.add(key)
+        return now + min(max(4 * step, _SHORTEST), _LONGEST)
+
+    def shift(self, fingerprint: str, starts_at: int) -> int:
+        """How many microseconds later the alert starts here than by its sender."""
+        return 1 if self._extended and (fingerprint, starts_at) in self._extended else 0
 
 
 def _found(alert: _Alert) -> _Found:

@@ -32,12 +32,12 @@ class Counts:
         """Count a delivery that was answered with 202, and every alert in it."""
         if truncated:
             self._truncated.inc(truncated)
+        for notice in delivery.notices:
+            metrics.notices.labels(self._source, notice.code).inc(notice.count)
         if not delivery.rows:
             self.outcome("empty")
             return
         self._accepted.inc()
-        for notice in delivery.notices:
-            metrics.notices.labels(self._source, notice.code).inc(notice.count)
         self._count_rows(delivery)
 
     def _count_rows(self, delivery: deliveries.Delivery) -> None:

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from router.domain import alert_states
+from router.domain import severity as severities
 from router.sources import base, prometheus
 
 SECOND = 1_000_000
@@ -71,6 +73,41 @@ def test_its_end_is_believed_as_soon_as_it_is_no_longer_extended():
     fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
     over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4, 5)]
     assert statuses(*fired, *over) == ["resolved", "firing", "firing", "resolved", "resolved", "resolved"]
+
+
+def states(*found: base.Parsed) -> list[bool]:
+    """Whether the alert fires after each message, as the worker merges them within the retry window."""
+    state, fires = None, []
+    for position, one in enumerate(found):
+        (alert,) = one.alerts
+        resolved, received_at = alert.status == "resolved", NOW + position * MINUTE
+        message = alert_states.AlertState(
+            alert.starts_at,
+            resolved,
+            alert.ends_at,
+            severities.Severity.MAJOR,
+            learned_at=received_at,
+            first_at=received_at,
+        )
+        state, _ = alert_states.merge(state, message, 60 * MINUTE)
+        fires.append(not state.resolved)
+    return fires
+
+
+def test_the_worker_believes_it_although_the_first_message_was_taken_for_a_resolution():
+    sender = Sender(-6 * MINUTE)
+    fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
+    over = [sender.resolved(NOW + k * MINUTE, NOW + 3 * MINUTE) for k in (3, 4)]
+    assert states(*fired, *over) == [False, True, True, False, False]
+
+
+def test_an_alert_goes_on_when_the_clock_is_put_right():
+    sender = Sender(-6 * MINUTE)
+    fired = [sender.fires(NOW + k * MINUTE) for k in range(3)]
+    began, sender.skew = sender.began + sender.skew, 0
+    sender.began = began  # Prometheus keeps the start that it has noted.
+    fired.append(sender.fires(NOW + 3 * MINUTE))
+    assert states(*fired, sender.resolved(NOW + 4 * MINUTE, NOW + 4 * MINUTE)) == [False, True, True, True, False]
 
 
 def test_a_message_that_arrives_twice_says_the_same_twice():
