@@ -43,7 +43,8 @@ async def of_archive(
     connection: "redis.asyncio.Redis", one: archive.Recorded, rules: ruleset.RuleSet
 ) -> deliveries.Delivery:
     """Hand in the alerts of a kept delivery again, by these rules; what is known of one already changes nothing."""
-    made = _decided(one.delivery.source, [row.alert for row in one.delivery.rows], rules, one.delivery.received_at)
+    kept = one.delivery
+    made = _decided(kept.source, [row.alert for row in kept.rows], rules, kept.received_at, kept.notices)
     await _hand_in(connection, made, one.body)
     return made
 

@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from router.cli import reaching, starting, terminal
 from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
+from router.domain import notices as noticing
 from router.management import actions, bodies, models, shown
 from router.rules import explain as explaining
 from router.sources import base
@@ -110,6 +111,7 @@ def _kept(settings: configuration.Settings, delivery: str) -> tuple[deliveries.D
             found.append((one, await whereabouts.find(settings, connection, one)))
 
     starting.until_stopped(main())
+    _say(found[0][0].notices)
     return found[0]
 
 
@@ -134,10 +136,15 @@ def _parsed(settings: configuration.Settings, source: str, payload: str, now: in
             print(f"incident-router: source {name} can't read the payload: {terminal.plain(said)}", file=sys.stderr)
         raise typer.Exit(1)
     (parsed,) = read.values()
-    for notice in parsed.notices:
+    _say(parsed.notices)
+    return parsed.alerts
+
+
+def _say(notices: Iterable[noticing.Notice]) -> None:
+    """Say what was cut, replaced, or ignored before the rules decided."""
+    for notice in notices:
         about = f" of {_shown(notice.fingerprint)}" if notice.fingerprint else ""
         print(f"{notice.code}: {_shown(notice.where)}{about}: {_shown(notice.detail)}", file=sys.stderr)
-    return parsed.alerts
 
 
 def _tree(one: Mapping[str, Any], *, every: bool) -> tree.Tree:

@@ -1,0 +1,90 @@
+"""What was cut from a delivery is shown wherever the delivery is: in commands, the API, and the console."""
+
+import json
+import random
+
+import pytest
+
+from router.assembly import parts
+from router.domain import delivery, identity, notices
+from router.management import api
+from tests.end_to_end import commands
+from tests.integration import desk
+from tests.integration.test_cli import run
+
+CUT = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "f-checkout", 6)
+CONFIGURATION = """
+sources:
+  am: {kind: alertmanager, auth: none}
+destinations:
+  on-call: {kind: incident-io, api_key: {env: KEY}}
+web: {max_labels: 3, max_alerts: 2}
+"""
+RULES = "rules: [{name: all, when: {labels.zone: eu}, open: [{at: on-call, name: Down}]}]\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "a.yaml").write_text(RULES)
+    (tmp_path / "incident-router.yaml").write_text(CONFIGURATION)
+    return tmp_path / "incident-router.yaml"
+
+
+@pytest.fixture
+def payload(tmp_path):
+    labels = {"alertname": "Down", "a": "1", "b": "2", "c": "3", "zone": "eu"}
+    one = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": "2030-01-01T00:00:00Z"}
+    body = {"version": "4", "alerts": [{**one, "fingerprint": str(number)} for number in range(3)]}
+    made = tmp_path / "payload.json"
+    made.write_text(json.dumps(body))
+    return made
+
+
+def test_a_trial_shows_what_is_cut_and_keeps_the_labels_that_rules_name(file, payload):
+    done = run("sources", "try", str(payload), "--source", "am", "--config", str(file), KEY="k")
+    assert done.returncode == 0, done.stderr
+    assert "alerts_truncated: alerts: 3 alerts arrived, and the first 2 are read (web.max_alerts)" in done.stdout
+    assert "labels_truncated: labels of 0: 5 arrived, and 3 are kept (web.max_labels)" in done.stdout
+    as_json = run("sources", "try", str(payload), "--source", "am", "--json", "--config", str(file), KEY="k")
+    read = json.loads(as_json.stdout)
+    assert read["alerts"][0]["labels"] == {"alertname": "Down", "a": "1", "zone": "eu"}
+    assert len(read["notices"]) == 3
+
+
+def test_an_explanation_says_what_is_cut_beside_the_rule_that_matches_all_the_same(file, payload):
+    done = commands.ran("explain", str(payload), "--config", str(file), "--source", "am")
+    assert "✓ rule all" in done.stdout
+    assert "alerts_truncated: alerts: 3 alerts arrived" in done.stderr
+
+
+def test_the_api_and_the_console_show_the_notices_of_a_delivery(with_redis, tmp_path):
+    async def play(at):
+        now = parts.clock()
+        name = identity.new_delivery_id(now, random.Random(1))
+        routed = [(desk.firing(), at._decide(desk.firing(), now))]
+        await at.on.inbox.accept(delivery.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
+        await at.on.turn()
+        client = await at.as_("viewer")
+        again = await (await at.as_("responder")).post(f"{api.PREFIX}/deliveries/{name}/run")
+        assert again.status_code < 300, again.text
+        await at.on.turn()
+        rerun = (await client.get(f"{api.PREFIX}/deliveries")).json()["items"][0]["id"]
+        assert rerun != name
+        assert (await client.get(f"{api.PREFIX}/deliveries/{rerun}")).json()["notices"][0]["detail"] == CUT.detail
+        (found,) = (await client.get(f"{api.PREFIX}/deliveries/{name}")).json()["notices"]
+        assert found == {
+            "code": "labels_truncated",
+            "where": "labels",
+            "detail": "70 arrived, and 64 are kept",
+            "fingerprint": "f-checkout",
+            "count": 6,
+        }
+        looking, _ = await at.browser("viewer")
+        page = (await looking.get("/delivery", params={"id": name})).text
+        assert "labels_truncated" in page
+        assert "70 arrived, and 64 are kept" in page
+        incident = (await looking.get("/incident", params={"key": desk.key()})).text
+        assert "labels_truncated: labels of f-checkout: 70 arrived, and 64 are kept" in incident
+
+    desk.playing(with_redis, tmp_path, play)
