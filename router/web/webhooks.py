@@ -6,6 +6,7 @@ It speaks ASGI without a framework in between: this is where every alert passes,
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent import futures
 from typing import Any, NamedTuple
 from urllib import parse
 
@@ -28,6 +29,7 @@ ALERTS_V2 = prometheus.PATH
 _log = log.get("web")
 _UNAVAILABLE = 503
 _LARGE_BYTES = 256 * 1024  # Larger bodies are parsed in a thread, so that others, and probes, are answered meanwhile.
+_GZIP = frozenset({b"gzip", b"x-gzip"})
 _UNREADABLE = frozenset({"too-large", "encoding"})  # Problems of a body that its sender can't solve by repeating it.
 PLACEMENT_SECONDS = 0.5  # The answer doesn't wait longer for what it may leave out.
 
@@ -91,6 +93,8 @@ class Door:
         self._traces = traces
         self._in_flight = 0
         self._budget = budget.Budget(self._limits.bytes_in_flight)
+        # One thread: a hostile body of 1 MiB takes up to 80 MiB while it is parsed, so only one is at a time.
+        self._parser = futures.ThreadPoolExecutor(1, "parser")
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
@@ -207,7 +211,7 @@ class Door:
         desk = one.desk
         try:
             if len(one.body) > _LARGE_BYTES:
-                parsed, routed = await asyncio.to_thread(self._decide, one)
+                parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, one)
             else:
                 parsed, routed = self._decide(one)
         except base.Unparsable as error:
@@ -347,6 +351,9 @@ async def _proven(topics: sns.Topics, body: bytes, now: int) -> sns.Admitted:
 def _inflated(body: bytes, encoding: bytes, limit: int, share: budget.Share) -> bytes:
     """As ``bounds.inflated``, within the share of the memory for bodies; the body as received is let go."""
     room = share.room
+    # The last member says its size, so that most bodies for which there is no room need not be inflated to find out.
+    if encoding in _GZIP and room < int.from_bytes(body[-4:], "little") <= limit:
+        raise budget.full()
     try:
         whole = bounds.inflated(body, encoding, min(limit, room))
     except problems.Problem as problem:

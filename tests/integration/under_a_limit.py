@@ -52,7 +52,9 @@ async def main(url: str, more_mib: int) -> None:
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result))
     port = await started
-    await asyncio.to_thread(base64.b64encode, b"")  # Threads reserve address space: it is there before the limit is.
+    # Each thread reserves address space, which is there before the limit is.
+    await asyncio.to_thread(base64.b64encode, b"")
+    door._parser.submit(base64.b64encode, b"").result()
     size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     most = size + more_mib * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
