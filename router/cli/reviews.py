@@ -175,6 +175,8 @@ def _show(one: models.Review) -> None:
     out.print(padding.Padding(terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4)))
     for name, status in one.components.items():
         out.print(f"    {terminal.markup(name)}: {terminal.markup(status)}")
+    for name, said in one.at_vendor.items():
+        out.print(f"  at the vendor now, {name}: {terminal.markup(terminal.plain(str(said)))}")
     if one.deadline_at:
         done = {"publish": "published automatically", "dismiss": "dismissed"}[one.at_deadline]
         out.print(f"  {done} at {starting.moment(one.deadline_at)} unless decided before")

@@ -213,7 +213,7 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
     if observed.state == "open":
         verdict = desired.verdict
         # A person has the word there: the end is theirs as well.
-        if observed.taken_over and not (verdict is not None and verdict.digest == review.RESOLUTION):
+        if observed.taken_over and not (verdict is not None and verdict.digest == asked(desired, observed)):
             return Rest(f"{observed.taken_over}: the resolution waits for a person", waits_for="person")
         if observed.taken_over and verdict is not None and verdict.kind == "dismissed":
             return Rest(f"{verdict.who} will end it at the vendor")
@@ -228,14 +228,14 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     if not desired.public:
         return None
     verdict = desired.verdict
-    if verdict is not None and verdict.covers(desired.content.digest):
+    if verdict is not None and verdict.covers(asked(desired, observed)):
         return None if verdict.kind == "approved" else Rest(f"dismissed by {verdict.who}")
     reason = observed.taken_over or desired.careful
     if not reason and desired.publish == "auto":
         return None
     # A deadline is for what nobody has objected to.
     due = observed.waits_since + desired.deadline
-    if not reason and desired.deadline and observed.waits_of == desired.content.digest:
+    if not reason and desired.deadline and observed.waits_of == asked(desired, observed):
         if now < due:
             return Rest("review: waits for a person to approve", due, "person")
         return None if desired.at_deadline == "publish" else Rest("dismissed: nobody approved it in time")
@@ -244,12 +244,18 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
 
 def by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
     """Whether it is the end of its review that lets something be posted, and no person's word."""
-    overdue = desired.deadline and observed.waits_of == desired.content.digest
+    overdue = desired.deadline and observed.waits_of == asked(desired, observed)
     return bool(overdue) and desired.verdict is None and now >= observed.waits_since + desired.deadline
 
 
-def review_of(desired: publications.Desired, step: Step) -> str:
+def asked(desired: publications.Desired, observed: publications.Publication) -> str:
+    """The digest of what a reviewer decides upon: what would be sent, and a person's change that it would replace."""
+    content = desired.content.digest if desired.present else review.RESOLUTION
+    return review.digest_of(content, observed.view.digest if observed.taken_over else "")
+
+
+def review_of(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:
     """The digest of what waits for a person's approval by this step; empty where nothing does."""
     if not isinstance(step, Rest) or step.waits_for != "person" or not desired.public or step.reason.startswith("dead"):
         return ""
-    return desired.content.digest if desired.present else review.RESOLUTION
+    return asked(desired, observed)

@@ -1,5 +1,6 @@
 """What a person has decided of a publication that waited for one; kept with the incident, for one episode."""
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
@@ -23,6 +24,17 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     def covers(self, digest: str) -> bool:
         """Whether this is about a content."""
         return not self.digest or self.digest == digest
+
+
+def digest_of(content: str, shown: str) -> str:
+    """Return what a reviewer decides upon: a content, and what the vendor showed beside it if a person changed that.
+
+    ``content`` is the digest of what would be sent (or ``RESOLUTION``), ``shown`` that of the vendor's view, empty if
+    no person has changed anything there. Another change makes it another decision.
+    """
+    if not shown:
+        return content
+    return hashlib.blake2b(f"{content}/{shown}".encode(), digest_size=12).hexdigest()
 
 
 RESOLUTION = "resolution"

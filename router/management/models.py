@@ -166,8 +166,10 @@ class Story(Model):
 class Review(Model):
     """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen.
 
-    ``before`` is what is shown there now, empty where nothing is. ``shown`` is what customers would see: fields over
-    the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at the deadline.
+    ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
+    person has changed, is at the vendor: an approval replaces just that. ``shown`` is what customers would see:
+    fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
+    the deadline.
     """
 
     incident: str
@@ -181,6 +183,7 @@ class Review(Model):
     message: str
     fields: dict[str, Any]
     before: dict[str, Any] = {}
+    at_vendor: dict[str, Any] = {}
     shown: dict[str, Any] = {}
     components: dict[str, str] = {}
     since: datetime | None

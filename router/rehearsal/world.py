@@ -268,7 +268,7 @@ class World:
         self, publication: publications.Publication, desired: publications.Desired, step: plan.Rest
     ) -> publications.Publication:
         """Note what begins to await approval, since deadlines count from then; the same object if nothing changes."""
-        digest = plan.review_of(desired, step)
+        digest = plan.review_of(desired, publication, step)
         if digest and publication.waits_of != digest:
             return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
         return publication

@@ -74,7 +74,7 @@ class Pages:
         if not isinstance(step, plan.Act) or step.kind != "update" or not desired.public:
             return 0
         verdict = desired.verdict
-        if publication.state != "open" or (verdict is not None and verdict.covers(desired.content.digest)):
+        if publication.state != "open" or (verdict is not None and verdict.covers(plan.asked(desired, publication))):
             return 0
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
         return await self._gate.room(page, f"{publication.episode}/{publication.number + 1}", self._limits.updates)

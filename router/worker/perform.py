@@ -391,7 +391,8 @@ def operation_of(
     """
     verdict = desired.verdict
     digest = intent.content.digest if desired.present else review.RESOLUTION
-    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == digest
+    shown = publication.view.digest if publication.taken_over else ""
+    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == review.digest_of(digest, shown)
     return operations.Operation(
         kind=intent.kind,
         episode=publication.episode,

@@ -268,7 +268,7 @@ class Reconciler:
         """Write down what begins to wait for a person, once; and that it was over before anyone acted."""
         now = session.now()
         shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
-        digest = desired.content.digest if shadow else plan.review_of(desired, step)
+        digest = desired.content.digest if shadow else plan.review_of(desired, publication, step)
         if digest and publication.waits_of != digest:
             after = msgspec.structs.replace(publication, waits_of=digest, waits_since=now)
             await session.record(after, story.waits(publication.destination, step.reason, desired.content, now))

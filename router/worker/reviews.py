@@ -26,8 +26,10 @@ class Review(NamedTuple):
 
     ``digest`` stands for all of it: whoever decides says of what. ``since`` and ``deadline_at`` (0: there is none) are
     microseconds. ``because`` says for each rule that decided what it asked, and the value that the alert had there.
-    ``before`` is what is shown there now, empty where nothing is. ``shown`` is what customers would see: fields over
-    the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at the deadline.
+    ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
+    person has changed, is at the vendor, and ``view_digest`` stands for it. ``shown`` is what customers would see:
+    fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
+    the deadline.
     """
 
     incident: str
@@ -48,6 +50,8 @@ class Review(NamedTuple):
     shown: Mapping[str, Any] = MappingProxyType({})
     components: Mapping[str, str] = MappingProxyType({})
     at_deadline: decisions.AtDeadline = "dismiss"
+    at_vendor: Mapping[str, Any] = MappingProxyType({})
+    view_digest: str = ""
 
     @property
     def title(self) -> str:
@@ -180,7 +184,8 @@ def verdict(seen: Review, word: Word, now: int) -> review.Verdict:
         digest = ""
     elif fields:
         severity = next(level for level in severities.Severity if level.word == seen.severity)
-        digest = publications.Content(severity, {**seen.fields, **fields}).digest
+        content = publications.Content(severity, {**seen.fields, **fields})
+        digest = review.digest_of(content.digest, seen.view_digest)
     return review.Verdict(word.kind, word.who, now, digest, word.reason, fields)
 
 
@@ -206,9 +211,10 @@ def waiting(
         place = places.get(one.destination)
         if place is None or not place.kind.public or one.episode != incident.episode or incident.response is None:
             continue
-        desired = desires.of(incident, one, known, place)
+        # That the vendor is to be looked at next doesn't end a review.
+        desired = msgspec.structs.replace(desires.of(incident, one, known, place), looks=0)
         step = plan.plan(desired, one, now=now)
-        digest = plan.review_of(desired, step)
+        digest = plan.review_of(desired, one, step)
         if digest and isinstance(step, plan.Rest):
             made = _review(incident, one, desired, digest, step.reason)
             shown = preview(one.destination, desired.content, made.what)
@@ -226,7 +232,7 @@ def _review(
 ) -> Review:
     response = incident.response
     assert response is not None  # noqa: S101 - what waits was opened by a rule
-    what: What = "resolution" if digest == review.RESOLUTION else "update" if publication.state == "open" else "opening"
+    what: What = "resolution" if not desired.present else "update" if publication.state == "open" else "opening"
     since = publication.waits_since if publication.waits_of == digest else incident.opened_at
     return Review(
         incident.key,
@@ -244,6 +250,8 @@ def _review(
         response.runbook,
         because(incident),
         _shown(publication),
+        at_vendor=_at_vendor(publication),
+        view_digest=publication.view.digest if publication.taken_over else "",
         at_deadline=desired.at_deadline,
     )
 
@@ -251,6 +259,14 @@ def _review(
 def _shown(publication: publications.Publication) -> Mapping[str, Any]:
     content = publication.content if publication.state == "open" else None
     return content.fields if content is not None else {}
+
+
+def _at_vendor(publication: publications.Publication) -> Mapping[str, Any]:
+    """What a draft, or a post that a person has changed, is at the vendor, as last read there."""
+    if publication.state != "draft" and not publication.taken_over:
+        return {}
+    kept = ("title", "message", "impact", "status")
+    return {name: publication.view.fields[name] for name in kept if publication.view.fields.get(name)}
 
 
 class Reason(NamedTuple):

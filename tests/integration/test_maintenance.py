@@ -64,7 +64,7 @@ def test_a_window_is_a_silence_of_its_monitor_and_one_without_of_all_monitors(tm
         plans(at, begins=600, reason="everything")
         plans(at, monitorId=OTHER, suppressAlerts=False)
         plans(at, begins=-7200, lasts=60, monitorId=OTHER)
-        found = {one.comment: one for one in asked(tmp_path, at)}
+        found = {one.comment: one for one in asked(tmp_path, at).silences}
     assert found.keys() == {"new disks", "everything"}
     now = parts.clock()
     one, everything = found["new disks"], found["everything"]
@@ -82,7 +82,7 @@ def test_a_window_is_a_silence_of_its_monitor_and_one_without_of_all_monitors(tm
 
 def test_nothing_is_changed_at_the_vendor_and_its_refusal_is_a_failure(tmp_path):
     with harness.vendors() as at:
-        assert asked(tmp_path, at) == []
+        assert asked(tmp_path, at).silences == []
         assert {call["method"] for call in at.calls(path=PLANNED)} == {"GET"}
         at.fault(vendor="devhelm", action="503", path=PLANNED, count=10)
         with pytest.raises(errors.Temporary):

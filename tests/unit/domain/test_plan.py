@@ -275,7 +275,7 @@ class TestAlertStorm:
         for desired in (wanted(), wanted(public=True, publish="auto"), wanted(public=True, publish="review")):
             found = step(desired, known(held_since=NOW - 5))
             assert found == plan.Rest("alert storm: waits for its turn", NOW + plan.HELD_LOOK, "turn")
-            assert plan.review_of(desired, found) == ""
+            assert plan.review_of(desired, known(), found) == ""
 
     def test_what_is_over_waits_for_nothing(self):
         assert step(wanted(False), known(held_since=NOW - 5)).waits_for == "nothing"

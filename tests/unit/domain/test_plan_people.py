@@ -67,14 +67,29 @@ def test_what_was_refused_is_tried_again_when_a_person_says_so_and_given_up_when
 
 def test_only_what_a_person_could_approve_is_a_review():
     desired = wanted(public=True, publish="review")
-    assert plan.review_of(desired, step(desired, known())) == desired.content.digest
+    assert plan.review_of(desired, known(), step(desired, known())) == desired.content.digest
     over = wanted(False, public=True)
-    assert plan.review_of(over, step(over, known("open", taken_over="edited"))) == review.RESOLUTION
+    assert (
+        plan.review_of(over, known("open", taken_over="edited"), step(over, known("open", taken_over="edited")))
+        == review.RESOLUTION
+    )
     frozen = wanted(public=True, publish="auto", frozen="ann")
-    assert plan.review_of(frozen, step(frozen, known())) == ""
+    assert plan.review_of(frozen, known(), step(frozen, known())) == ""
     dead = known(dead="422", dead_of=plan.death("open", CONTENT))
     automatic = wanted(public=True, publish="auto")
-    assert plan.review_of(automatic, step(automatic, dead)) == ""
+    assert plan.review_of(automatic, dead, step(automatic, dead)) == ""
+
+
+def test_another_change_of_a_person_is_another_review():
+    desired = wanted(public=True, publish="review")
+    shown = [publication.View(fields={"title": title}) for title in ("A", "B")]
+    edited = [known("draft", taken_over="edited", view=view) for view in shown]
+    asked = [plan.asked(desired, one) for one in edited]
+    assert len({*asked, desired.content.digest}) == 3
+    approval = review.Verdict("approved", "ann", NOW, asked[0])
+    decided = wanted(public=True, publish="review", verdict=approval)
+    assert step(decided, edited[0]) == plan.Act("publish", "the draft may be published")
+    assert isinstance(step(decided, edited[1]), plan.Rest)
 
 
 def test_what_is_taken_up_again_is_opened_once_its_end_was_told():
