@@ -70,3 +70,15 @@ def test_paused_incident_is_closed_once_it_is_resumed(world):
     assert world.observe("incident-io", opened.vendor_id).state == "open"
     incident.status = live
     assert world.do("incident-io", "resolve", at=opened.vendor_id).state == "resolved"
+
+
+@pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
+def test_of_two_that_came_to_be_the_older_stays(world, kind):
+    world.do(kind, "open")
+    world.do(kind, "open")
+    assert len(world.objects(kind)) == 2
+    found = world.do(kind, "find")
+    assert found.state == "open"
+    assert world.do(kind, "find") == found
+    ended = [one for one in world.objects(kind) if one.get("incident", one)["status"] == "RESOLVED"]
+    assert len(ended) == 1

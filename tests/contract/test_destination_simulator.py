@@ -150,32 +150,6 @@ def test_what_somebody_has_resolved_stays_as_it_is(world, kind):
 
 
 @each_kind
-def test_unknown_object_is_not_found(world, kind):
-    unknown = "11111111-1111-4111-8111-111111111111"
-    with pytest.raises(errors.NotFound):
-        world.observe(kind, f"{unknown}/{unknown}" if kind == "devhelm-status-page" else unknown)
-
-
-@each_kind
-def test_gateway_page_is_not_an_answer(world, kind):
-    """Nobody knows of a change whether it was made; a read is tried again."""
-    opened = world.do(kind, "open")
-    world.fault(kind, "gateway", "GET", status=404, count=9)
-    with pytest.raises(errors.Temporary, match="not the vendor's error format"):
-        world.observe(kind, opened.vendor_id)
-    world.simulator.app.state.faults.clear()
-    world.fault(kind, "gateway", "POST", status=404)
-    with pytest.raises(errors.Unanswered, match="not the vendor's error format"):
-        world.do(kind, "resolve", at=opened.vendor_id)
-
-
-@each_kind
-def test_account_in_order_can_be_probed(world, kind):
-    world.run(kind, lambda there: there.probe())
-    assert world.changes() == []
-
-
-@each_kind
 @pytest.mark.parametrize(
     ("action", "expected"),
     [
@@ -256,16 +230,6 @@ def test_a_draft_is_adopted_changed_published_and_resolved(world):
     assert (post["title"], post["postmortemBody"], post["incidentId"]) == ("Checkout fails", "Why", linked)
 
 
-def test_a_draft_is_dismissed_and_stays_gone(world):
-    kind, page = "devhelm-status-page", {"page": "Acme EU", "follows": "devhelm"}
-    linked = world.do("devhelm", "open").vendor_id
-    adopted = world.do(kind, "adopt", linked_id=linked, **page)
-    assert world.do(kind, "dismiss", at=adopted.vendor_id, **page).state == "dismissed"
-    for operation in ("dismiss", "publish", "update", "resolve", "observe"):
-        with pytest.raises(errors.NotFound):
-            world.do(kind, operation, at=adopted.vendor_id, **page)
-
-
 def test_a_page_that_publishes_by_itself_is_adopted_and_warned_of(world):
     kind, page = "devhelm-status-page", {"page": "acme-auto"}
     linked = world.do("devhelm", "open").vendor_id
@@ -275,18 +239,6 @@ def test_a_page_that_publishes_by_itself_is_adopted_and_warned_of(world):
     assert post["title"] == "Checkout fails"
     (problem,) = world.run(kind, lambda there: there.check(), **page)
     assert "AUTOMATIC" in problem
-
-
-@pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
-def test_of_two_that_came_to_be_the_older_stays(world, kind):
-    world.do(kind, "open")
-    world.do(kind, "open")
-    assert len(world.objects(kind)) == 2
-    found = world.do(kind, "find")
-    assert found.state == "open"
-    assert world.do(kind, "find") == found
-    ended = [one for one in world.objects(kind) if one.get("incident", one)["status"] == "RESOLVED"]
-    assert len(ended) == 1
 
 
 WRONG = {
