@@ -30,14 +30,14 @@ class Document:
     ``content`` the bytes that were read.
     """
 
-    def __init__(self, file: str, text: str = "", data: Any = None) -> None:
+    def __init__(self, file: str, text: str = "", data: Any = None, *, holds_secrets: bool = False) -> None:
         """Take the text of a file, or plain data that stands in no file and so has no places."""
         self.file = file
         self.name = PurePath(file).name
         self.content = b""
         self.problems: list[problems.Problem] = []
         self._lines = _LINE_END.split(text)
-        self._masked = masking.Lines(self._lines)
+        self._masked = masking.Lines(self._lines, holds_secrets=holds_secrets)
         self._root = compose.compose(text, self._report) if text else None
         self.data = nodes.plain(self._root) if text else data
 
@@ -76,10 +76,13 @@ class Document:
             self.problems.append(self._problem(line, column, message))
 
 
-def read(path: Path) -> Document:
-    """Read a file; what cannot be read at all becomes the document's one problem."""
+def read(path: Path, *, holds_secrets: bool = False) -> Document:
+    """Read a file; what cannot be read at all becomes the document's one problem.
+
+    Of the lines of one that ``holds_secrets`` problems show the keys, and no value that might be a secret.
+    """
     try:
-        return parse(content(path), str(path))
+        return parse(content(path), str(path), holds_secrets=holds_secrets)
     except OSError as error:
         return _broken(str(path), f"can't be read: {error.strerror or error}")
 
@@ -96,12 +99,12 @@ def content(path: Path) -> bytes:
         return opened.read(MAX_BYTES + 1)
 
 
-def parse(content: bytes, file: str) -> Document:
+def parse(content: bytes, file: str, *, holds_secrets: bool = False) -> Document:
     """Read a file's bytes, UTF-8 and at most 1 MiB; ``file`` is the name that problems show."""
     if len(content) > MAX_BYTES:
         return _broken(file, "is larger than 1 MiB; split it into several files")
     try:
-        document = Document(file, content.decode("utf-8-sig"))
+        document = Document(file, content.decode("utf-8-sig"), holds_secrets=holds_secrets)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return _broken(file, "is not UTF-8 text", line, error.start - content.rfind(b"\n", 0, error.start))

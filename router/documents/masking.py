@@ -13,26 +13,59 @@ _SECRET = patterns.compile(r"api[_-]?key|token|secret|password|passwd|bearer|bas
 _NO_SECRET = patterns.compile(r"_(?:file|env)$", ignore_case=True)  # Such a key names a place.
 _KEY = patterns.compile(r"([\w-]+)[\"']?\s*:\s+[^\s#]")
 _BLOCK = patterns.compile(r"\s*(?:- )*[\"']?([\w-]+)[\"']?\s*:\s*(?:[|>][-+0-9]*)?\s*(?:#.*)?")
+_WORD = patterns.compile(r"([\w.-]+)[\"']?\s*:(?:\s+[\"']?([^\s,{}\[\]\"'#][^,{}\[\]\"'#]*)?|$)")
+_PLAIN = patterns.compile(r"(?:true|false|null|~|[0-9]{1,6}(?:ms|[smhdwB]|[KMG]i?B|kB)?)\s*")
+_NAME = patterns.compile(r"[A-Za-z0-9_./-]{1,40}\s*")
+_OPEN_KEYS = frozenset(
+    {"at", "api", "auth", "env", "file", "format", "header", "form", "kind", "level", "member", "name", "page", "query"}
+)
+"""Keys of the configuration whose values are names and words."""
 _USERINFO = patterns.compile(r"(://)(?:\S+@|:\S+)")
 _ITEM = patterns.compile(r"^(\s*(?:- )?).*")
 
 
 class Lines:
-    """The lines of a text as they may be shown."""
+    """The lines of a text as they may be shown.
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    Of a text that ``holds_secrets``, as the configuration does, only keys are shown, and values that are known to be
+    none: a key that is misspelt or new says nothing of what stands behind it.
+    """
+
+    def __init__(self, lines: Sequence[str], *, holds_secrets: bool = False) -> None:
         """Take all lines of the text; nothing is looked at before one is asked for."""
         self._lines = lines
+        self._holds_secrets = holds_secrets
         self._hidden: list[bool] | None = None
 
     def shown(self, index: int) -> str:
         """Return line ``index`` (from 0) without the values of keys that hold secrets, or passwords in URLs."""
+        if self._holds_secrets:
+            return _keys_alone(patterns.encoded(self._lines[index])).decode()
         if self._hidden is None:
             self._hidden = list(_below_secrets(self._lines))
         line = patterns.encoded(self._lines[index])
         if self._hidden[index]:
             return _ITEM.sub(rb"\1" + HIDDEN.encode(), line, 1).decode()
         return _USERINFO.sub(rb"\1" + HIDDEN.encode() + b"@", _without_value(line)).decode()
+
+
+def _keys_alone(line: bytes) -> bytes:
+    """The line up to the first thing in it that is no key, and no value that is known to be harmless."""
+    kept = 0
+    for found in _WORD.finditer(line):
+        between = line[kept : found.start()].strip(b" \t,{}[]\"'-")
+        key, value = found[1], found[2]
+        if between or (value and not _is_harmless(key, value)):
+            return line[: found.start() if between else found.start(2)] + HIDDEN.encode()
+        kept = found.end()
+    rest = line[kept:]
+    return line[:kept] + HIDDEN.encode() if rest.strip(b" \t,{}[]\"'-") else line
+
+
+def _is_harmless(key: bytes, value: bytes) -> bool:
+    return _PLAIN.fullmatch(value) is not None or (
+        key.lower().decode() in _OPEN_KEYS and _NAME.fullmatch(value) is not None
+    )
 
 
 def _without_value(line: bytes) -> bytes:

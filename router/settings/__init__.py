@@ -91,7 +91,7 @@ def load(
 
     ``needs`` are the parts whose secrets have to be there: a web never calls a vendor, a worker lets nobody in.
     """
-    document = documents.read(path)
+    document = documents.read(path, holds_secrets=True)
     reading = _Reading(document, environment, stand_in, needs)
     settings = reading.settings(path)
     if reading.problems or settings is None:
@@ -231,6 +231,8 @@ class _Reading:
             kind = entry.get("kind") if isinstance(entry, dict) else None
             if kind is None:
                 self.problems.append(self._document.problem(f'"{name}" must say its kind', at, key=True))
+            elif not isinstance(kind, str):
+                self.problems.append(self._document.problem('"kind": a text is needed here', (*at, "kind")))
             elif kind not in kinds:
                 message = f'unknown kind "{kind}"{nearest.hint(str(kind), kinds)}'
                 self.problems.append(self._document.problem(message, (*at, "kind")))

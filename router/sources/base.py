@@ -97,6 +97,11 @@ class Config(pydantic.BaseModel):
         """Whether the source reads parameters of the query beside the body."""
         return False
 
+    @property
+    def named_headers(self) -> frozenset[bytes]:
+        """The headers that the settings name, in lower case: they are kept with a body, to read it again."""
+        return frozenset()
+
 
 class Rejected(msgspec.Struct, frozen=True):
     """Those alerts of a delivery that could not be read, while others beside them could.

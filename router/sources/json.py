@@ -140,12 +140,17 @@ class Config(base.Config):
     @property
     def reads_query(self) -> bool:
         """Whether a part of the mapping is found in the query, beside the body."""
+        return any(fact.is_in_query for fact in self._facts())
+
+    @property
+    def named_headers(self) -> frozenset[bytes]:
+        """The headers in which parts of the mapping are found."""
+        return frozenset(fact.header.lower().encode() for fact in self._facts() if fact.header)
+
+    def _facts(self) -> list[mapping.Fact]:
         single = [self.title, self.status, self.fingerprint, self.severity, self.link]
         times = [self.starts_at, self.ends_at, self.expires_at]
-        return any(
-            fact.is_in_query
-            for fact in (*single, *times, *self.ignore_when, *self.labels.values(), *self.annotations.values())
-        )
+        return [*single, *times, *self.ignore_when, *self.labels.values(), *self.annotations.values()]
 
 
 class _Item(msgspec.Struct, frozen=True):

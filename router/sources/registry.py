@@ -125,7 +125,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     """One configured source as the door needs it: who may post, how bodies are read, what the kind is like.
 
     ``in_query``: the query of the address is what is read, in the place of a body. ``reads_query``: parts of the query
-    are read beside the body. ``reply``: the kind's, configured.
+    are read beside the body. ``reply``: the kind's, configured. ``named_headers`` are kept with a body.
     """
 
     name: str
@@ -140,6 +140,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     reply: Callable[[calls.Call], calls.Reply | None] | None = None
     reads_query: bool = False
     retry_window: int | None = None
+    named_headers: frozenset[bytes] = frozenset()
 
 
 def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> Endpoint:
@@ -171,6 +172,7 @@ def build(name: str, config: base.Config, fetch: sns.Fetch | None = None) -> End
         reply=reply,
         reads_query=config.reads_query,
         retry_window=kind.retry_window if config.retry_window is None else config.retry_window,
+        named_headers=config.named_headers | ({base.QUERY} if config.reads_query else set()),
     )
 
 

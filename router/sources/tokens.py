@@ -4,7 +4,7 @@ They stand in a header, in the address, in a field of a form, or, as PagerDuty's
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Self
 from urllib import parse
 
@@ -102,12 +102,35 @@ class Token:
             return False
 
     def masked(self, body: bytes) -> bytes:
-        """The body as it may be written down: a token in it is no longer there."""
+        """The body as it may be written down: a token in it is no longer there, in whatever spelling it was accepted.
+
+        What is left is as valid as before, a form or JSON, since it is what the source reads.
+        """
         for accepted in self._accepted:
             in_json = msgspec.json.encode(accepted.decode())[1:-1]
             for written in {accepted, in_json, parse.quote_plus(accepted).encode()}:
                 body = body.replace(written, _MASK)
-        return body
+        if self._config.form:
+            return b"&".join(self._without_value(part) for part in body.split(b"&"))
+        return b"".join(map(self._without_text, _texts(body))) if b"\\" in body else body
+
+    def _without_value(self, pair: bytes) -> bytes:
+        """One pair of a form; its value may be percent-encoded in many ways."""
+        name, equals, value = pair.partition(b"=")
+        if len(value) > _LONGEST or not (b"%" in value or b"+" in value):
+            return pair
+        read = parse.unquote_plus(value.decode("latin-1")).encode()
+        return name + equals + _MASK if any(accepted in read for accepted in self._accepted) else pair
+
+    def _without_text(self, written: bytes) -> bytes:
+        """One text of a JSON body, or what stands between two; a text's characters may be escaped in many ways."""
+        if b"\\" not in written or not written.startswith(b'"'):
+            return written
+        try:
+            read = msgspec.json.decode(written, type=str).encode()
+        except (msgspec.MsgspecError, UnicodeError):
+            return written
+        return b'"' + _MASK + b'"' if any(accepted in read for accepted in self._accepted) else written
 
     def _holds(self, offered: list[bytes]) -> bool:
         found = False
@@ -115,6 +138,27 @@ class Token:
             for accepted in self._accepted:
                 found |= hmac.compare_digest(one, accepted)
         return found
+
+
+def _texts(body: bytes) -> Iterator[bytes]:
+    """A JSON body cut into its texts, with their quotes, and what stands between them; in linear time."""
+    at = 0
+    while (start := body.find(b'"', at)) >= 0:
+        yield body[at:start]
+        end = body.find(b'"', start + 1)
+        while end >= 0 and _is_escaped(body, end):
+            end = body.find(b'"', end + 1)
+        at = end + 1 if end >= 0 else len(body)
+        yield body[start:at]
+    yield body[at:]
+
+
+def _is_escaped(body: bytes, at: int) -> bool:
+    """Whether an odd number of backslashes stands before a quote."""
+    first = at
+    while body[first - 1 : first] == b"\\":
+        first -= 1
+    return (at - first) % 2 == 1
 
 
 def _of_pairs(text: bytes, wanted: str) -> list[bytes]:

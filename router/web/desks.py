@@ -144,7 +144,8 @@ class Desk:
     def shown(self, headers: Headers) -> dict[str, str]:
         """The headers that may be written down."""
         secret = self._token.header if self._token is not None else b""
-        return requests.without_secrets({name: value for name, value in headers.items() if name != secret})
+        named = self._endpoint.named_headers - {secret, b"authorization", b"cookie"}
+        return requests.to_keep({name: value for name, value in headers.items() if name != secret}, named)
 
 
 def _no_token(token: tokens.Token) -> problems.Problem:

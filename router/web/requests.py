@@ -1,14 +1,21 @@
 """Reading one request: its body within a limit, and those of its headers that may be written down."""
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 from router.web import bounds, budget
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-# Parts of names of headers that carry a secret, or a proof that somebody has one.
-_SECRET = (b"auth", b"cookie", b"token", b"secret", b"password", b"signature", b"key")
+# What says how a body is to be read, who sent it, and which delivery it is. Any other header may hold a credential: its
+# name says little of that, and proxies and identity providers add more of them every year.
+_KEPT = frozenset(
+    b"accept content-encoding content-language content-length content-type date host idempotency-key user-agent "
+    b"x-request-id x-correlation-id x-github-delivery x-github-event x-gitlab-event x-gitlab-event-uuid "
+    b"x-grafana-org-id sentry-hook-resource sentry-hook-timestamp x-amz-sns-message-id x-amz-sns-message-type "
+    b"x-amz-sns-topic-arn x-pagerduty-webhook-id".split()
+)
+_KEPT_BEGIN = (b"ce-",)  # CloudEvents' own attributes.
 _LONGEST_NUMBER = 18  # Digits; a longer Content-Length is beyond every limit.
 
 
@@ -54,10 +61,10 @@ async def _read_on(receive: Receive, message: MutableMapping[str, Any], limit: i
         message = await receive()
 
 
-def without_secrets(headers: Mapping[bytes, bytes]) -> dict[str, str]:
-    """The headers as text, but for those that may hold a secret."""
+def to_keep(headers: Mapping[bytes, bytes], named: Collection[bytes] = ()) -> dict[str, str]:
+    """The headers that are written down, as text: those of the list, and those that the source's settings ``named``."""
     return {
         name.decode("latin-1"): value.decode("latin-1")
         for name, value in headers.items()
-        if not any(part in name for part in _SECRET)
+        if name in _KEPT or name in named or name.startswith(_KEPT_BEGIN)
     }

@@ -79,6 +79,11 @@ class Config(base.Config):
         """Whether the source's own mapping reads parameters of the query."""
         return self.mapped(self.mapping).reads_query
 
+    @property
+    def named_headers(self) -> frozenset[bytes]:
+        """The headers in which the source's own mapping finds something."""
+        return self.mapped(self.mapping).named_headers
+
 
 class Source:
     """Reads what one sender posts: a JSON object, or a form with the same fields."""

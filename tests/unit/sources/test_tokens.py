@@ -1,6 +1,8 @@
 """Static tokens in a header or in the address."""
 
+import json
 import time
+from urllib import parse
 
 import pydantic
 import pytest
@@ -86,3 +88,61 @@ def test_only_the_token_of_a_json_body_is_decoded():
     assert token.accepts_body(b'{"x":' + b"[{}," * 10_000 + b"1" + b"]" * 10_000 + b',"routing_key":"word"}') is False
     assert token.accepts_body(b'{"x":[' + b"{}," * 10_000 + b'1],"routing_key":"word"}')
     assert not token.accepts_body(b'{"routing_key":["word"]}')
+
+
+SECRET = "ab/cd+ef==\u00e4 (x)!*'&"
+SPELLINGS = {
+    "as it is": json.dumps({"key": SECRET}, ensure_ascii=False),
+    "ASCII": json.dumps({"key": SECRET}),
+    "PHP": json.dumps({"key": SECRET}).replace("/", "\\/"),
+    "Go": json.dumps({"key": SECRET}).replace("&", "\\u0026"),
+    "all escaped": '{"key": "' + "".join(f"\\u{ord(letter):04X}" for letter in SECRET) + '"}',
+    "twice": '{"key": "x", "other": "'
+    + json.dumps(SECRET)[1:-1].replace("/", "\\/")
+    + '", "key": '
+    + json.dumps(SECRET)
+    + "}",
+}
+
+
+@pytest.mark.parametrize("body", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_a_member_is_masked_in_every_spelling_that_is_accepted(body):
+    token = tokens.Token(tokens.Config.model_validate({"values": [SECRET], "member": "key"}))
+    assert token.accepts_body(body.encode())
+    masked = token.masked(body.encode())
+    assert SECRET not in str(json.loads(masked))
+    assert json.loads(masked)["key"] == "***"
+
+
+def spelt_for_a_form(how):
+    match how:
+        case "standard":
+            return parse.quote_plus(SECRET)
+        case "JavaScript":
+            return parse.quote(SECRET, safe="!*'()")
+        case "blank":
+            return parse.quote(SECRET, safe="")
+    return "".join(f"%{byte:02x}" for byte in SECRET.encode())
+
+
+@pytest.mark.parametrize("how", ["standard", "JavaScript", "blank", "all"])
+def test_a_field_is_masked_in_every_spelling_that_is_accepted(how):
+    token = tokens.Token(tokens.Config.model_validate({"values": [SECRET], "form": "key"}))
+    body = f"a=1&key={spelt_for_a_form(how)}&b=%20".encode()
+    assert token.accepts_body(body)
+    assert token.masked(body) == b"a=1&key=***&b=%20"
+
+
+def test_masking_takes_linear_time():
+    token = tokens.Token(tokens.Config.model_validate({"values": [SECRET], "member": "key"}))
+    form = tokens.Token(tokens.Config.model_validate({"values": [SECRET], "form": "key"}))
+    for body in (
+        b'{"a": "' + b"\\n" * 500_000 + b'"}',
+        b'"' * 500_000 + b"\\",
+        b'["\\n",' * 100_000,
+        b"a=%20&" * 150_000,
+    ):
+        started = time.thread_time()
+        token.masked(body)
+        form.masked(body)
+        assert time.thread_time() - started < 3
