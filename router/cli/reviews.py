@@ -139,7 +139,7 @@ def _deciding(
             raise starting.usage(str(error)) from None
         except actions.Changed as error:
             raise _changed(error.now) from None
-        title = visible.visible(str((fields or {}).get("title", one.title)))
+        title = terminal.plain(visible.visible(str((fields or {}).get("title", one.title))))
         what = {"opening": "", "update": "the update of ", "resolution": "the resolution of "}[one.what]
         print(f'{done.kind} by {done.who}: {what}"{terminal.plain(title)}" at "{page}"')
         for warning in done.warnings:

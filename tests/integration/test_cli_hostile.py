@@ -1,0 +1,54 @@
+"""Nothing that an alert carries acts on the terminal of whoever looks at it, in no command."""
+
+import pytest
+
+from tests.end_to_end import harness
+
+ACTING = {*map(chr, [*range(9), *range(11, 32), *range(127, 160)]), "\u2028", "\u2029", "\u202e"}
+FORGED = "2026-11-30 [info] forged line"
+HOSTILE = f"\x1b]0;title\x07\x1b[2J\x1b]52;c;cHduZWQ=\x1b\\\r\n{FORGED}\n{FORGED} [red]\x9b31m\x85\u2028\u202e"
+RULES = """
+rules:
+  - name: down
+    when: {labels.kind: hostile}
+    group_by: [labels.service]
+    severity: major
+    owner: "own"
+    open:
+      - {at: on-call, name: "{{ alert.title }}", summary: "{{ alert.annotations.summary }}"}
+      - {at: public-page, publish: review, title: Down, message: Sorry.}
+"""
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at, rules=RULES)
+        with harness.router(folder, file) as running:
+            yield running
+
+
+def test_no_command_lets_an_alert_act_on_the_terminal(router):
+    alert = {
+        "title": f"T{HOSTILE}",
+        "severity": f"s{HOSTILE}",
+        "labels": {"kind": "hostile", "service": f"svc{HOSTILE}", f"n{HOSTILE}": "v"},
+        "annotations": {"summary": f"a{HOSTILE}"},
+    }
+    answer = router.receives(**alert)
+    delivery, key = answer["delivery"], answer["alerts"][0]["incident_key"]
+    code, _ = harness.ask(f"{router.url}/v1/webhooks/json", {**alert, "status": f"zzz{HOSTILE}"}, harness.TOKEN)
+    assert code == 422
+    harness.eventually("it waits", lambda: "would be shown" in router.command("reviews", "list").stdout)
+    kept = router.command("quarantine", "list").stdout.splitlines()[1].split()[0]
+    for command in (
+        ["incidents", "list"], ["incidents", "show", key], ["reviews", "list"], ["reviews", "show", key, "public-page"],
+        ["deliveries", "list"], ["deliveries", "show", delivery], ["explain", "--delivery", delivery, "--all"],
+        ["quarantine", "list"], ["quarantine", "show", kept], ["silences", "list"], ["dead-letters", "list"],
+        ["reviews", "edit", key, "public-page", "--title", f"E{HOSTILE}"],
+    ):  # fmt: skip
+        done = router.command(*command)
+        for stream in (done.stdout, done.stderr):
+            assert ACTING.isdisjoint(stream), (command, stream)
+            assert not any(line.startswith(FORGED) for line in stream.splitlines()), (command, stream)
