@@ -32,6 +32,8 @@ def started(router: running.Running, simulator: str | None, console_url: str, to
     out.print(grid)
     if simulator is None:
         return  # Nobody tries things on a router that has real keys, and no log shall hold its token.
+    for name, secret in router.settings.made_up.items():
+        out.print(f"{name} is not set; made up for it: {secret}", soft_wrap=True, highlight=False, markup=False)
     if command := example(router):
         out.print('\nTry it: this opens an incident; the same with "status":"resolved" ends it.\n')
         out.print(command, soft_wrap=True, highlight=False, markup=False)
@@ -48,9 +50,19 @@ def example(router: running.Running) -> str:
     if name is None:
         return ""
     bearer = router.settings.sources[name].bearer
-    auth = f" -H 'Authorization: Bearer {bearer[0].get_secret_value()}'" if bearer else ""
+    auth = f" -H {_quoted(f'Authorization: Bearer {_shown(router, bearer[0].get_secret_value())}')}" if bearer else ""
     body = json.dumps(_EXAMPLE, separators=(",", ":"))
     return f"curl -sS{auth} {router.address.url}/v1/webhooks/{name} -d '{body}'"
+
+
+def _shown(router: running.Running, secret: str) -> str:
+    """A secret if it was made up here; a configured one is the operator's, and is named instead."""
+    return secret if secret in router.settings.made_up.values() else "$TOKEN"
+
+
+def _quoted(text: str) -> str:
+    """A text for a shell, which fills in a variable that is named in it."""
+    return f'"{text}"' if "$" in text else f"'{text}'"
 
 
 def working(address: running.Address) -> None:

@@ -48,7 +48,11 @@ class _Environment(pydantic_settings.BaseSettings):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that the program is told before it starts. ``simulated`` names destinations that are stand-ins."""
+    """Everything that the program is told before it starts.
+
+    ``simulated`` names destinations that are stand-ins; ``made_up`` are the environment variables of sources that are
+    not set, with what stands in for them.
+    """
 
     file: str
     redis: sections.Redis
@@ -68,6 +72,7 @@ class Settings:
     sources: Mapping[str, source_base.Config]
     destinations: Mapping[str, destination_base.Config]
     simulated: frozenset[str] = frozenset()
+    made_up: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,7 @@ class _Reading:
         self._environment = environment
         self._stand_in = stand_in
         self._simulated: set[str] = set()
+        self._made_up: dict[str, str] = {}
         self.problems = list(document.problems)
 
     def settings(self, path: Path) -> Settings | None:
@@ -176,6 +182,7 @@ class _Reading:
                 found_sources,
                 found_destinations,
                 frozenset(self._simulated),
+                dict(self._made_up),
             )
         )
 
@@ -272,6 +279,7 @@ class _Reading:
             if not needed:
                 return _unneeded(at)
             if self._stand_in is not None and at[0] == "sources":
+                self._made_up[name] = self._stand_in.webhook_token
                 return self._stand_in.webhook_token
             if self._stand_in is not None and at[0] == "destinations" and at[-1] == "api_key":
                 return _SIMULATED

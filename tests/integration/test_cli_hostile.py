@@ -52,3 +52,30 @@ def test_no_command_lets_an_alert_act_on_the_terminal(router):
         for stream in (done.stdout, done.stderr):
             assert ACTING.isdisjoint(stream), (command, stream)
             assert not any(line.startswith(FORGED) for line in stream.splitlines()), (command, stream)
+
+
+def test_a_first_try_prints_what_it_made_up_and_no_secret_that_is_set(tmp_path):
+    configuration = """
+sources:
+  json: {kind: json, bearer: [{env: WEBHOOK_TOKEN}]}
+  datadog: {kind: datadog, bearer: [{env: DATADOG_SECRET}]}
+destinations:
+  on-call: {kind: incident-io, api_key: {env: KEY}}
+rules: rules
+"""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "router.yaml").write_text(configuration)
+    command = [harness.COMMAND, "run", "--simulate", "--simulator-port", "0", "--port", "0", "--console-port", "0"]
+    process = harness.Process(
+        [*command, "--config", str(tmp_path / "router.yaml")], tmp_path, "tried", forked=True, WEBHOOK_TOKEN="hunter2"
+    )
+    try:
+        process.says("Ctrl-C stops everything")
+        told = process.said
+    finally:
+        process.stop()
+    assert "hunter2" not in told
+    assert "WEBHOOK_TOKEN" not in told
+    assert 'Authorization: Bearer $TOKEN"' in told
+    made = (tmp_path / "data" / "webhook-token").read_text().strip()
+    assert f"DATADOG_SECRET is not set; made up for it: {made}" in told

@@ -85,7 +85,7 @@ def test_nobody_is_let_in_by_auth_none_beside_a_signature():
 
 def test_the_header_that_carries_the_token_is_not_kept_with_a_body_that_can_not_be_read():
     given = {"token": {"header": "x-pass", "values": ["k"]}}
-    answer, store = sent(given, b"{", x_pass="k", x_other="seen")
+    answer, store = sent(given, b"{", x_pass="k", user_agent="seen")
     assert answer.status == 422
     ((_, _, headers, _, _),) = store.kept
-    assert headers == {"x-other": "seen"}
+    assert headers == {"user-agent": "seen"}
