@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
+import pydantic
 
 from router import settings as configuration
 from router.assembly import parts, polling
@@ -85,4 +86,14 @@ async def labels_of(kept: archive.Archive, most: int) -> set[str]:
 def world(settings: configuration.Settings, labels: set[str]) -> doubt.Known:
     """What rules can be held against."""
     repeating = tuple(name for name, source in settings.sources.items() if source.kind in _REPEATING)
-    return doubt.Known(tuple(settings.sources), frozenset(labels), repeating)
+    limits = {name: _limits(known.opening) for name, known in parts.known_destinations(settings).items()}
+    return doubt.Known(tuple(settings.sources), frozenset(labels), repeating, limits)
+
+
+def _limits(opening: type[pydantic.BaseModel]) -> dict[str, int]:
+    """The most characters of each field that has a limit."""
+    found = {}
+    for name, field in opening.model_json_schema()["properties"].items():
+        most = [one["maxLength"] for one in (field, *field.get("anyOf", ())) if "maxLength" in one]
+        found.update({name: most[0]} if most else {})
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from router.documents import nearest
-from router.rules import doubt, doubts_of_muting, doubts_of_texts, fields, groups, implied, model
+from router.rules import doubt, doubts_of_limits, doubts_of_muting, doubts_of_texts, fields, groups, implied, model
 from router.rules.conditions import matches, starts_with
 
 _BROAD = ("source", "severity")
@@ -32,6 +32,7 @@ def of(rules: Sequence[model.Rule], world: doubt.Known) -> Iterator[doubt.Doubt]
         yield from _expressions(rule)
         yield from _labels(rule, world.labels)
         yield from doubts_of_texts.of(rule)
+        yield from doubts_of_limits.of(rule, world.limits)
     yield from doubts_of_muting.of(rules, world)
 
 

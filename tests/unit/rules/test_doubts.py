@@ -170,3 +170,22 @@ def test_broad_rule_whose_group_can_be_empty_is_doubted(build):
         {"open": [], "group_by": ["labels.a"]},
     ):
         assert doubted(build, fine) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "warned"),
+    [
+        ("{{ alert.title }}", True),
+        ("Down: {{ alert.annotations.summary }}", True),
+        ("{{ alert.title | truncate: 100 }}", False),
+        ("Down in {{ alert.labels.region }}", False),
+        ("Down", False),
+    ],
+)
+def test_a_text_that_an_alert_may_make_too_long_is_doubted(build, title, warned):
+    world = doubt.Known(limits={"on-call": {"name": 200}})
+    rule = {"name": "a", "when": {"labels.service": "web"}, "open": [{"at": "on-call", "name": title}]}
+    found = doubted(build, rule, world=world)
+    said = "may come to more than the 200 characters that on-call takes, and is cut then"
+    assert any(said in message for _, message in found) is warned
+    assert not any(said in message for _, message in doubted(build, rule))
