@@ -22,6 +22,12 @@ ILLS = [
     ("429", 0.10),
     ("500", 0.05),
     ("truncate", 0.03),
+    ("gateway", 0.03),
+    ("lag", 0.05),
+    ("normalize", 0.10),
+    ("render", 0.05),
+    ("odd-row", 0.10),
+    ("endless", 0.10),
 ]
 SETTLE_SECONDS = 120.0
 AGAIN_SECONDS = 0.5
@@ -32,7 +38,14 @@ def scene(tmp_path):
     with scenes.playing(tmp_path, chaos.RULES, chaos.LIMITS) as playing:
         for seed, (action, probability) in enumerate(ILLS, int(os.environ.get("CHAOS_SEED", "1"))):
             playing.vendors.fault(
-                action=action, probability=probability, seed=seed, count=1_000_000, retry_after=1, hang_seconds=2
+                action=action,
+                probability=probability,
+                seed=seed,
+                count=1_000_000,
+                retry_after=1,
+                hang_seconds=2,
+                style="escape",
+                status=404,
             )
         yield playing
 
