@@ -93,9 +93,17 @@ def _wants_repeating(incident: incidents.Incident, state: alert_states.AlertStat
 def last(starts_at: int) -> int:
     """The latest time that a webhook may tell of a beginning that is told as this millisecond.
 
-    A webhook's nanoseconds may have been rounded up to the next one. What ends has ended whichever of them is told.
+    A webhook's nanoseconds may have been rounded up to the next one.
     """
     return starts_at // _MILLISECOND * _MILLISECOND + _MILLISECOND
+
+
+def starts_of_end(starts_at: int) -> tuple[int, ...]:
+    """Return the starts that the end of an alert is told of: the one known here, and the latest of its millisecond.
+
+    A late webhook may tell of either. What has ended has ended whichever start is told.
+    """
+    return tuple(sorted({starts_at, last(starts_at)}))
 
 
 def compare(

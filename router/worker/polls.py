@@ -187,10 +187,14 @@ class Polls:
             await self._store.change(key, functools.partial(_noted, source=one.source, known=known, to=held))
             for chunk in _chunks(list(held)):
                 now = self._clock()
-                told = [polled.ended(name, held[name].starts_at, ended[name]) for name in chunk]
+                told = [
+                    polled.ended(name, starts_at, ended[name])
+                    for name in chunk
+                    for starts_at in sweep.starts_of_end(held[name].starts_at)
+                ]
                 routed = [(alert, held[alert.fingerprint].decision) for alert in self._read(one, told, now)]
                 await self._hand_in(one, told, routed, now)
-                over += len(routed)
+                over += len({alert.fingerprint for alert, _ in routed})
         metrics.polled_alerts.labels(one.source, "ended").inc(over)
         return over
 
@@ -235,12 +239,11 @@ def _noted(
 def _still(incident: incidents.Incident, name: str, known: sweep.Known) -> _Held | None:
     """An alert that fires in an incident or is silenced there, as it was known; None where it is not."""
     state, muted = incident.alerts.get(name), incident.muted.get(name)
-    starts_at = sweep.last(known.starts_at)
     version = (known.starts_at, known.learned_at)
     if state is not None and not state.resolved and (state.starts_at, state.learned_at) == version:
-        return _Held(starts_at, decisions.Decision(incident.key, state.severity, incident.response))
+        return _Held(state.starts_at, decisions.Decision(incident.key, state.severity, incident.response))
     if muted is not None and muted.routed.alert.starts_at == known.starts_at:
-        return _Held(starts_at, muted.routed.decision)
+        return _Held(known.starts_at, muted.routed.decision)
     return None
 
 

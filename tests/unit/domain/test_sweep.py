@@ -82,7 +82,11 @@ class World:
         )
         assert not ended.keys() & self.there.keys()
         arrived = [routed(name, "firing", starts_at) for name, starts_at in found.items()]
-        arrived += [routed(name, "resolved", sweep.last(known[name].starts_at), at) for name, at in ended.items()]
+        arrived += [
+            routed(name, "resolved", starts_at, at)
+            for name, at in ended.items()
+            for starts_at in sweep.starts_of_end(known[name].starts_at)
+        ]
         if arrived:
             self.here = folded(*arrived, start=self.here, now=self.now)
 
@@ -246,3 +250,14 @@ def test_an_alert_that_has_moved_is_where_it_fires():
         for one in order:
             sweep.learn(known, [(one, NOW)], "am", 0)
         assert (known["a"].incident, known["a"].fires) == ("other", True)
+
+
+def test_start_that_was_replaced_and_is_repeated_late_ends_with_the_next_polls():
+    """A late webhook tells of a start that a newer one had replaced: the alert fires again until it is seen absent."""
+    world = World()
+    for action in ("begin", "webhook", "end", "begin", "webhook", "poll", "poll", "poll", "end", "webhook", "late"):
+        world.step(action, "a")
+    assert world.firing == {"a"}
+    for _ in range(2):
+        world.step("poll", "")
+    assert world.firing == set()
