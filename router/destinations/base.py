@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import pydantic
 
@@ -34,16 +34,31 @@ Line = Annotated[str, pydantic.BeforeValidator(_line)]
 """A title: one line without blanks at its ends, as vendors keep it whatever a label has brought into it."""
 
 
+def is_blank(value: object) -> bool:
+    """Whether a value is a text with nothing in it but blanks."""
+    return isinstance(value, str) and not value.strip()
+
+
 class Opening(pydantic.BaseModel):
     """What a rule may set for one incident at a destination; a kind's own fields are added by its subclass."""
 
     # Built when it is first used: of all kinds most never are.
     model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True)
 
+    MAY_BE_EMPTY: ClassVar[frozenset[str]] = frozenset()
+    """The optional texts that mean something if they are empty."""
+
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
-        """Take out what a missing label has left empty and the vendor would refuse; say what that was."""
-        return fields, []
+        """Take out the optional texts that a missing label has left empty; say what that was."""
+        empty = [
+            name
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and name not in cls.MAY_BE_EMPTY and is_blank(fields.get(name))
+        ]
+        kept = {name: value for name, value in fields.items() if name not in empty}
+        detail = "left out: empty, since a label is missing"
+        return kept, [operations.Omission(name, "left_out", detail) for name in empty]
 
 
 class Config(pydantic.BaseModel):

@@ -19,13 +19,15 @@ def _tag(value: Any) -> str:
     return TAGS[0] if isinstance(value, Mapping) else TAGS[1]
 
 
+Name = Annotated[str, pydantic.StringConstraints(min_length=1)]
+
 Said = Literal[
     "operational", "degraded_performance", "partial_outage", "major_outage", "critical", "major", "minor", "info"
 ]
 """A status, or a severity whose status is the one of ``component_statuses``."""
 
 Components = Annotated[
-    Annotated[dict[str, Said], pydantic.Tag(TAGS[0])] | Annotated[tuple[str, ...], pydantic.Tag(TAGS[1])],
+    Annotated[dict[str, Said], pydantic.Tag(TAGS[0])] | Annotated[tuple[Name, ...], pydantic.Tag(TAGS[1])],
     pydantic.Discriminator(_tag),
 ]
 """What a rule says: a status for each component by name or id, or only names, whose status follows the severity."""
@@ -40,7 +42,6 @@ def _field(name: str) -> str:
 
 
 Field = Annotated[str, pydantic.AfterValidator(_field)]
-Name = Annotated[str, pydantic.StringConstraints(min_length=1)]
 From = dict[Field, dict[str, Name]]
 """Which component each alert affects: its name or id by the text of a field, by the field's name."""
 

@@ -10,7 +10,7 @@ field that doesn't fit is left out. Only a required field that can't be used is 
     message: ""                            required      ``Permanent``
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pydantic
@@ -38,37 +38,53 @@ def fitted(
     shape: type[Shape], config: base.Config, operation: operations.Operation
 ) -> tuple[Shape, tuple[operations.Omission, ...]]:
     """Read an operation's fields as ``of`` does, and say what was cut or left out to make them fit."""
-    fields, omitted = shape.without_empty({**config.defaults, **operation.content.fields})
+    return _fitted(shape, config, operation.content.fields, operation.destination)
+
+
+def _fitted(
+    shape: type[Shape], config: base.Config, given: Mapping[str, Any], destination: str
+) -> tuple[Shape, tuple[operations.Omission, ...]]:
+    fields, omitted = shape.without_empty({**config.defaults, **given})
     for _ in range(_MOST_ROUNDS):
         try:
             return shape.model_validate(fields, context={"config": config}), tuple(omitted)
         except pydantic.ValidationError as problem:
-            further = [_made_to_fit(shape, fields, error) for error in _located(problem)]
+            further = [_made_to_fit(shape, fields, error) for error in _located(problem, fields)]
             if None in further:
-                raise _refused(operation, problem) from problem
+                raise _refused(destination, problem) from problem
             omitted += [one for one in further if one is not None]
-    raise errors.Permanent(f"{operation.destination}: the fields can't be made to fit")
+    raise errors.Permanent(f"{destination}: the fields can't be made to fit")
 
 
-def _refused(operation: operations.Operation, problem: pydantic.ValidationError) -> errors.Permanent:
+def _refused(destination: str, problem: pydantic.ValidationError) -> errors.Permanent:
     listed = _listed(problem)
-    message = f"{operation.destination}: " + "; ".join(f"{field}: {text}" for field, text in listed)
+    message = f"{destination}: " + "; ".join(f"{field}: {text}" for field, text in listed)
     return errors.Permanent(message, field=listed[0][0])
 
 
-def _located(problem: pydantic.ValidationError) -> list[Any]:
-    """The errors, at most one for each entry of a list: the last first, so that places stay as they were told."""
+def _place(error: Any) -> list[Any]:
+    """Where an error is, without what pydantic puts in between."""
+    return [part for part in error["loc"] if part not in components.TAGS]
+
+
+def _is_of_entry(place: Sequence[Any], fields: Mapping[str, Any]) -> bool:
+    """Whether a place is within one entry of a list, or of a mapping."""
+    return len(place) > 1 and isinstance(fields.get(str(place[0])), list | tuple | Mapping)
+
+
+def _located(problem: pydantic.ValidationError, fields: Mapping[str, Any]) -> list[Any]:
+    """The errors, at most one for each entry: the last of a list first, so that places stay as they were told."""
     found: dict[tuple[Any, ...], Any] = {}
     for error in problem.errors(include_url=False, include_input=False):
-        place = tuple(part for part in error["loc"] if part not in components.TAGS)
-        key = place[:2] if len(place) > 1 and isinstance(place[1], int) else place[:1]
-        found.setdefault(key, error)
-    return [found[key] for key in sorted(found, key=str, reverse=True)]
+        place = _place(error)
+        found.setdefault(tuple(place[:2] if _is_of_entry(place, fields) else place[:1]), error)
+    entries = sorted(found, key=lambda key: key[1] if len(key) > 1 and isinstance(key[1], int) else -1, reverse=True)
+    return [found[key] for key in entries]
 
 
 def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) -> operations.Omission | None:
     """Cut or take out what one error is about; None if the field is needed and can't be cut."""
-    place = [part for part in error["loc"] if part not in components.TAGS]
+    place = _place(error)
     name = str(place[0]) if place else ""
     said = fields.get(name)
     # A cut address leads nowhere.
@@ -80,35 +96,58 @@ def _made_to_fit(shape: type[base.Opening], fields: dict[str, Any], error: Any) 
     declared = shape.model_fields.get(name)
     if declared is None or name not in fields:
         return None
-    entries = fields[name]
-    if len(place) > 1 and isinstance(place[1], int) and isinstance(entries, list | tuple):
-        kept = [entry for at, entry in enumerate(entries) if at != place[1]]
-        fields[name] = kept
-        return operations.Omission(name, "left_out", f"entry {place[1] + 1} was left out: {error['msg']}")
+    if _is_of_entry(place, fields):
+        fields[name], called = _without(fields[name], place[1])
+        return operations.Omission(name, "left_out", f"entry {called} was left out: {error['msg']}")
     if declared.is_required():
         return None
     del fields[name]
     return operations.Omission(name, "left_out", f"left out: {error['msg']}")
 
 
+def _without(entries: Any, at: Any) -> tuple[Any, str]:
+    """Take one entry out of a list, or of a mapping; returns what is left, and what the entry is called."""
+    if isinstance(entries, Mapping):
+        return {key: value for key, value in entries.items() if key != at}, str(at)
+    return [entry for place, entry in enumerate(entries) if place != at], str(at + 1)
+
+
 def before(shape: type[Shape], config: base.Config, operation: operations.Operation) -> Shape | None:
-    """Read the fields that were last sent; None where nothing was, or the configuration has changed too much since."""
+    """Read the fields that were last sent, made to fit as they were then.
+
+    None if nothing was sent, or if the configuration has changed too much since.
+    """
     if operation.before is None:
         return None
     try:
-        return read(shape, config, operation.before.fields)
-    except pydantic.ValidationError:
+        return _fitted(shape, config, operation.before.fields, operation.destination)[0]
+    except errors.Permanent:
         return None
 
 
 def check_defaults(shape: type[base.Opening], config: base.Config) -> None:
-    """Refuse (``ValueError``) defaults that no rule could mend; what is missing may still come from the rule."""
+    """Refuse (``ValueError``) defaults that no rule could mend; what is missing may still come from the rule.
+
+    They are literal: only rule files have templates.
+    """
+    for name, value in config.defaults.items():
+        if any("{{" in text or "{%" in text for text in _texts(value)):
+            raise ValueError(f"defaults.{name}: no template is rendered here; set it under `defaults` in a rule file")
     try:
         read(shape, config, {})
     except pydantic.ValidationError as problem:
         wrong = _listed(problem, ignored=("missing",))
         if wrong:
             raise ValueError("; ".join(f"defaults.{field}: {text}" for field, text in wrong)) from problem
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (text for inner in value.values() for text in _texts(inner))
+    elif isinstance(value, list | tuple):
+        yield from (text for inner in value for text in _texts(inner))
 
 
 def _listed(problem: pydantic.ValidationError, ignored: Iterable[str] = ()) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Turns what pydantic says of a document's data into problems with places and the nearest valid names."""
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pydantic
@@ -32,15 +32,20 @@ def problems_of(
     model: type[pydantic.BaseModel] | None = None,
     about: str = "",
     ignored: str = "",
+    passes: Callable[[str, Sequence[str | int], Any], bool] = lambda _kind, _where, _value: False,
 ) -> list[problems.Problem]:
     """Make a problem of each of pydantic's errors.
 
     ``at`` leads to the part of the document that was validated; ``model`` is what it was validated against and
     gives the valid names for unknown keys. ``about`` is put before each message; errors of pydantic's kind ``ignored``
-    are left out. No value of the document gets
-    into a message, so that no secret can.
+    are left out, and so are those whose kind, place, and value ``passes``. No value of the document gets into a
+    message, so that no secret can.
     """
-    details = [detail for detail in error.errors(include_input=False) if detail["type"] != ignored]
+    details = [
+        detail
+        for detail in error.errors()
+        if detail["type"] != ignored and not passes(detail["type"], detail["loc"], detail["input"])
+    ]
     found = [_problem(detail, document, at, model, about) for detail in details]
     # A union complains once for each of its branches, often in the same words.
     return list(dict.fromkeys(found))

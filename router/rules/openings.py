@@ -1,7 +1,7 @@
 """Reads where a rule opens incidents, and what it says there: destinations, their fields, and the texts in them."""
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -17,6 +17,10 @@ _EMPTY = (
 _OWN_KEYS = frozenset(model.OpenShape.model_fields)
 _PARTS = "components_from"  # It is asked for each alert, so it is no part of what the destination is told.
 _LATER = "missing"  # What defaults lack may still come from the rule.
+# What pydantic says of a text that isn't what the field takes. Of a list it says something else.
+_OF_TEXTS = frozenset(
+    {"bool_parsing", "literal_error", "string_pattern_mismatch", "string_too_long", "string_too_short", "value_error"}
+)
 
 
 class Openings:
@@ -57,7 +61,7 @@ class Openings:
             check_opening(at, merged, destination)
             # A text that is right as it stands may still come to nothing for an alert without the labels it names.
             if len(at.found) == before:
-                check_opening(at, template.render(merged, template.sample()), destination, _EMPTY)
+                check_rendered(at, merged, destination)
             if len(at.found) == before:
                 self._check_fallback(at, merged, entry.get("fallback"), destination)
             yield self._target(name, merged, entry)
@@ -122,15 +126,44 @@ def defaults(
     return found
 
 
-def check_opening(
-    at: part.Part, own: Mapping[str, Any], destination: known.Known, note: str = "", ignored: str = ""
+def check_opening(at: part.Part, own: Mapping[str, Any], destination: known.Known, ignored: str = "") -> None:
+    """Check fields as the destination will; an error of the kind ``ignored`` is left out.
+
+    A template may stand for any text: what it renders to is checked when the incident opens.
+    """
+    _check(at, own, destination, _is_rendered_later, ignored=ignored)
+
+
+def check_rendered(at: part.Part, own: Mapping[str, Any], destination: known.Known) -> None:
+    """Check what templates render to for an alert that carries nothing: an optional field may be empty then."""
+    rendered = template.render(own, template.sample())
+    declared = destination.opening.model_fields
+
+    def is_spared(_kind: str, where: Sequence[str | int], value: Any) -> bool:
+        field = declared.get(str(where[0])) if where else None
+        return field is not None and not field.is_required() and isinstance(value, str) and not value.strip()
+
+    _check(at, rendered, destination, is_spared, note=_EMPTY)
+
+
+def _is_rendered_later(kind: str, _where: Sequence[str | int], value: Any) -> bool:
+    return kind in _OF_TEXTS and isinstance(value, str) and template.is_template(value)
+
+
+def _check(
+    at: part.Part,
+    fields: Mapping[str, Any],
+    destination: known.Known,
+    passes: Callable[[str, Sequence[str | int], Any], bool],
+    *,
+    note: str = "",
+    ignored: str = "",
 ) -> None:
-    """Check fields as the destination will; an error of the kind ``ignored`` is left out."""
     try:
-        destination.opening.model_validate({**destination.defaults, **own}, context=destination.context)
+        destination.opening.model_validate({**destination.defaults, **fields}, context=destination.context)
     except pydantic.ValidationError as error:
         found = validation.problems_of(
-            error, at.document, at=at.at, model=destination.opening, about=at.about, ignored=ignored
+            error, at.document, at=at.at, model=destination.opening, about=at.about, ignored=ignored, passes=passes
         )
         at.found.extend(dataclasses.replace(problem, message=problem.message + note) for problem in found)
 
@@ -141,6 +174,8 @@ def check_texts(
     """Templates have to be right; at public destinations they use declared variables and no others."""
     if isinstance(value, dict):
         for key, inner in value.items():
+            if template.is_template(str(key)):
+                at.say("a name is literal here: no template is rendered in it", key, key=True)
             check_texts(at.inside(key), inner, destination, name, declared)
     elif isinstance(value, list):
         for index, inner in enumerate(value):

@@ -23,6 +23,7 @@ _CONDITION = {"$ref": "#/$defs/condition"}
 _WHEN = {"$ref": "#/$defs/when"}
 _WHEN_ANY: Schema = {**_WHEN, "minProperties": 1}
 _NULL: Schema = {"type": "null"}
+_TEMPLATE: Schema = {"type": "string", "pattern": r"\{\{|\{%"}
 _ASKED: Mapping[str, Schema] = {
     "equal": _SCALAR,
     "one_of": _SCALARS,
@@ -98,9 +99,23 @@ def _opening(name: str, destination: known.Known, definitions: dict[str, Schema]
 
 
 def _fields(name: str, destination: known.Known, definitions: dict[str, Schema]) -> Schema:
-    shape = _of(destination.opening, f"{name}.", definitions)
+    inner: dict[str, Schema] = {}
+    shape: Schema = _or_template(_of(destination.opening, f"{name}.", inner))
+    definitions |= {called: _or_template(one) for called, one in inner.items()}
     shape.pop("required", None)
     return shape
+
+
+def _or_template(part: Any) -> Any:
+    """The same schema, with a template wherever a text of a certain form or a truth value may stand."""
+    if isinstance(part, list):
+        return [_or_template(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("type") != "boolean" and not part.keys() & {"enum", "pattern", "format", "maxLength"}:
+        return {name: _or_template(inner) for name, inner in part.items()}
+    about = {name: part[name] for name in ("title", "description", "default") if name in part}
+    return {**about, "anyOf": [{name: value for name, value in part.items() if name not in about}, _TEMPLATE]}
 
 
 def _test(definitions: dict[str, Schema]) -> Schema:

@@ -31,11 +31,7 @@ DEFAULT_IMPACTS: Mapping[ladder.Word, Impact] = {
 
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
 Address = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
-# A template is checked once it is rendered; what a missing label leaves empty is left out.
-Uuid = Annotated[
-    str,
-    pydantic.StringConstraints(pattern=r"^$|^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$|\{\{.*\}\}"),
-]
+Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 
 
 class _Account(base.Config):
@@ -52,6 +48,8 @@ class IncidentOpening(base.Opening):
     ``severity`` overrules the account's mapping from the ladder. ``update_status`` is the status that updates set;
     without it they leave the status alone. ``notify`` tells subscribers of updates.
     """
+
+    MAY_BE_EMPTY = frozenset({"body", "update_message", "resolve_message"})
 
     title: base.Line = pydantic.Field(
         min_length=1, description="the incident's title; the router's reference is added in front of it"
@@ -96,6 +94,8 @@ class PostOpening(base.Opening):
     ``resolve_message`` the account's are used. The postmortem is set once the post is resolved. ``notify`` tells the
     page's subscribers.
     """
+
+    MAY_BE_EMPTY = frozenset({"update_message", "postmortem_body", "postmortem_url"})
 
     title: base.Line = pydantic.Field(min_length=1, max_length=500, description="the post's title")
     message: Text = pydantic.Field(

@@ -34,42 +34,37 @@ class _Part(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-def _templated(text: str) -> bool:
-    return "{{" in text or "{%" in text
-
-
 def _id(text: str) -> str:
-    if not _templated(text) and (not text or text.split() != [text]):
+    if not text or text.split() != [text]:
         raise ValueError("an ID of incident.io is one word, such as 01FCNDV6P870EA6S7TK1DSYDG0")
     return text
 
 
 def _number(text: str) -> str:
     try:
-        float("0" if _templated(text) or not text else text)
+        float(text)
     except ValueError as error:
         raise ValueError("not a number") from error
     return text
 
 
 def _link(text: str) -> str:
-    if text and not _templated(text) and not text.startswith(("https://", "http://")):
+    if not text.startswith(("https://", "http://")):
         raise ValueError("a link begins with https:// or http://")
     return text
 
 
 def _time(text: str) -> str:
-    if text and not _templated(text):
-        try:
-            dt.datetime.fromisoformat(text)
-        except ValueError as error:
-            raise ValueError("not a time in RFC 3339, such as 2026-11-30T21:15:00Z") from error
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("not a time in RFC 3339, such as 2026-11-30T21:15:00Z") from error
     return text
 
 
 def _email(text: str) -> str:
     name, _, domain = text.rpartition("@")
-    if text and not _templated(text) and (not name or not domain or text.split() != [text]):
+    if not name or not domain or text.split() != [text]:
         raise ValueError("not an email address")
     return text
 
@@ -142,6 +137,8 @@ class IncidentOpening(base.Opening):
     the name or id of any incident status. ``source_message_…`` exist in V1 alone and are left out under V2.
     """
 
+    MAY_BE_EMPTY = frozenset({"summary"})
+
     name: base.Line = pydantic.Field(min_length=1, description="the incident's name")
     summary: str = pydantic.Field(
         default="", description="its summary; the router's reference is added as the last line"
@@ -175,9 +172,8 @@ class IncidentOpening(base.Opening):
 
     @classmethod
     def without_empty(cls, fields: dict[str, Any]) -> tuple[dict[str, Any], list[operations.Omission]]:
-        """Take out the entries of custom fields, and the roles, that a missing label has left empty."""
-        found = dict(fields)
-        omitted = []
+        """Take out the texts, the entries of custom fields, and the roles that a missing label has left empty."""
+        found, omitted = super().without_empty(fields)
         for name, inner in (("custom_field_entries", "values"), ("incident_role_assignments", "assignee")):
             entries = found.get(name)
             if not isinstance(entries, list | tuple):
@@ -230,6 +226,8 @@ class PostOpening(base.Opening):
     page's subscribers.
     """
 
+    MAY_BE_EMPTY = frozenset({"update_message"})
+
     title: base.Line = pydantic.Field(min_length=1, max_length=200, description="the post's title")
     message: str = pydantic.Field(min_length=1, max_length=4096, description="its first text, Markdown")
     status: PostStatus = pydantic.Field(default="investigating", description="the first status")
@@ -278,24 +276,28 @@ class PostConfig(base.Config):
 
 
 def _stripped(entry: Any, inner: str) -> Any | None:
-    """An entry without empty texts; None if nothing is left of what it was to set.
+    """An entry without empty texts; None if nothing is left of what it was to set, or nothing says which it is of.
 
     A custom field whose list of values is empty from the start is to be cleared, and stays.
     """
     if not isinstance(entry, Mapping):
         return entry
     said = entry.get(inner)
+    if any(base.is_blank(value) for value in entry.values()):
+        return None
     if isinstance(said, Mapping):
-        full: Any = {key: value for key, value in said.items() if value != ""}
+        full: Any = _filled(said)
         return {**entry, inner: full} if full else None
     if isinstance(said, list | tuple) and said:
-        values = [
-            {key: value for key, value in one.items() if value != ""} if isinstance(one, Mapping) else one
-            for one in said
-        ]
-        full = [one for one in values if one]
+        full = [kept for one in said if (kept := _filled(one))]
         return {**entry, inner: full} if full else None
     return entry
+
+
+def _filled(part: Any) -> Any:
+    if not isinstance(part, Mapping):
+        return part
+    return {key: value for key, value in part.items() if not base.is_blank(value)}
 
 
 def plain(parts: tuple[_Part, ...]) -> list[dict[str, Any]]:

@@ -139,16 +139,80 @@ def test_mappings_from_the_ladder_may_be_said_in_part(kind):
             config_of(kind, **{name: {"terrible": mappings[name]}})
 
 
+ENTRY = {"custom_field_id": "f", "values": [{"value_option_id": "o"}]}
+
+
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
-        ("devhelm", {"monitor_id": "{{ alert.labels.monitor_id }}"}),
-        ("incident-io", {"incident_role_assignments": [
-            {"incident_role_id": "r", "assignee": {"email": "{{ alert.labels.owner }}"}}]}),
-        ("incident-io", {"custom_field_entries": [
-            {"custom_field_id": "f", "values": [{"value_numeric": "{{ alert.labels.count }}"}]}]}),
+        ("devhelm", {"monitor_id": ""}),
+        ("devhelm", {"monitor_id": "checkout-42"}),
+        ("devhelm", {"severity": "BAD"}),
+        ("devhelm", {"notify": "perhaps"}),
+        ("devhelm-status-page", {"impact": ""}),
+        ("devhelm-status-page", {"page": " "}),
+        ("devhelm-status-page", {"postmortem_url": "see the wiki"}),
+        ("incident-io", {"incident_type": ""}),
+        ("incident-io", {"slack_team_id": ""}),
+        ("incident-io", {"status": ""}),
+        ("incident-io", {"visibility": "secret"}),
+        ("incident-io", {"custom_field_entries": [{"custom_field_id": "f", "values": [{"value_option_id": ""}]}]}),
+        ("incident-io", {"custom_field_entries": [{"custom_field_id": "f", "values": [{"value_option_id": " "}]}]}),
+        ("incident-io", {"custom_field_entries": [{"custom_field_id": "", "values": [{"value_text": "x"}]}]}),
+        ("incident-io", {"custom_field_entries": [{"custom_field_id": "f", "values": [{"value_numeric": "many"}]}]}),
+        ("incident-io", {"incident_role_assignments": [{"incident_role_id": "r", "assignee": {"email": ""}}]}),
+        ("incident-io", {"incident_role_assignments": [{"incident_role_id": "", "assignee": {"email": "a@b"}}]}),
+        ("incident-io", {"incident_role_assignments": [{"incident_role_id": "r", "assignee": {"email": "nobody"}}]}),
+        ("incident-io-status-page", {"update_status": ""}),
+        ("incident-io-status-page", {"page": ""}),
     ],
-)  # fmt: skip
-def test_a_template_is_checked_once_it_is_rendered(kind, fields):
-    kind = registry.KINDS[kind]
-    assert problems_of(kind.opening, config_of(kind), {**REQUIRED[kind.name], **fields}) == []
+)
+def test_a_rendered_value_that_does_not_fit_is_left_out_and_told(kind, fields, operation):
+    kind, (name,) = registry.KINDS[kind], fields
+    read, omitted = opening.fitted(kind.opening, config_of(kind), operation("open", {**REQUIRED[kind.name], **fields}))
+    assert getattr(read, name) == kind.opening.model_fields[name].get_default(call_default_factory=True)
+    assert [(one.field, one.code) for one in omitted] == [(name, "left_out")]
+
+
+def test_an_entry_that_does_not_fit_leaves_the_others_there(operation):
+    kind = registry.KINDS["incident-io"]
+    bad = {"custom_field_id": "f", "values": [{"value_numeric": "many"}]}
+    entries = [{**ENTRY, "custom_field_id": str(at)} for at in range(12)]
+    for at in (2, 9, 11):
+        entries[at] = bad
+    fields = {**REQUIRED[kind.name], "custom_field_entries": entries}
+    read, omitted = opening.fitted(kind.opening, config_of(kind), operation("open", fields))
+    kept = [one.custom_field_id for one in read.custom_field_entries]
+    assert kept == ["0", "1", "3", "4", "5", "6", "7", "8", "10"]
+    assert len(omitted) == 3
+
+
+@pytest.mark.parametrize(
+    ("components", "kept"),
+    [
+        (["API", "", "Web"], ("API", "Web")),
+        ({"API": "major_outage", "Web": "", "Search": "broken"}, {"API": "major_outage"}),
+    ],
+)
+def test_a_component_without_a_name_or_a_status_leaves_the_others_there(components, kept, operation):
+    kind = registry.KINDS["devhelm-status-page"]
+    fields = {**REQUIRED[kind.name], "components": components}
+    read, omitted = opening.fitted(kind.opening, config_of(kind), operation("open", fields))
+    assert read.components == kept
+    assert {one.field for one in omitted} == {"components"}
+
+
+def test_what_was_sent_before_is_read_as_it_was_made_to_fit(operation):
+    kind = registry.KINDS["devhelm"]
+    sent = operation("open", {**REQUIRED[kind.name], "monitor_id": "checkout-42"}).content
+    update = operation("update", REQUIRED[kind.name], before=sent)
+    before = opening.before(kind.opening, config_of(kind), update)
+    assert (before.title, before.monitor_id) == ("Checkout is down", None)
+
+
+@pytest.mark.parametrize("text", ["{{ alert.labels.team }}", "{% if alert.title %}x{% endif %}"])
+@each_kind
+def test_a_template_in_the_defaults_of_the_configuration_is_refused(kind, text):
+    name = next(iter(REQUIRED[kind.name]))
+    with pytest.raises(pydantic.ValidationError, match=rf"defaults\.{name}: no template is rendered here"):
+        config_of(kind, defaults={name: text})

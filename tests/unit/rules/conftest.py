@@ -23,7 +23,7 @@ class Post(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    title: str
+    title: str = pydantic.Field(min_length=1)
     components: dict[str, Literal["operational", "outage"]] = {}
     notify: bool = True
 

@@ -1,0 +1,59 @@
+"""Fields that rules fill from labels: an alert without the label, or with an odd one, opens without the field."""
+
+from tests.end_to_end import harness
+
+MONITOR = "11111111-1111-4111-8111-111111111111"
+RULES = """
+rules:
+  - name: monitored
+    when: {labels.env: shop}
+    group_by: [labels.pod]
+    open:
+      - at: devhelm
+        title: "{{ alert.labels.pod }} is down"
+        monitor_id: "{{ alert.labels.monitor }}"
+        severity: "{% if alert.labels.tier == 'one' %}DOWN{% else %}DEGRADED{% endif %}"
+      - at: on-call
+        name: "{{ alert.labels.pod }} is down"
+        incident_type: "{{ alert.labels.type }}"
+        custom_field_entries: [{custom_field_id: FIELD, values: [{value_text: "{{ alert.labels.team }}"}]}]
+        incident_role_assignments: [{incident_role_id: ROLE, assignee: {email: "{{ alert.labels.owner }}"}}]
+"""
+
+
+def first(at, listed):
+    """The ID of the first thing of a list at incident.io."""
+    return harness.ask(f"{at.url}/incident-io/v2/{listed}", token="any key")[1][listed][0]["id"]
+
+
+def by_pod(at):
+    """What each vendor was sent, by the pod that the incident is about."""
+    sent = {}
+    for call in at.calls("POST"):
+        if call["path"].endswith("/incidents") and call["status"] < 300 and call["body"]:
+            body = call["body"]
+            sent[call["vendor"], (body.get("name") or body["title"]).split()[-3]] = body
+    return sent
+
+
+def test_a_label_fills_a_field_or_leaves_it_out(tmp_path):
+    with harness.vendors() as at:
+        rules = RULES.replace("FIELD", first(at, "custom_fields")).replace("ROLE", first(at, "incident_roles"))
+        with harness.router(tmp_path, harness.configure(tmp_path, at, rules=rules)) as router:
+            full = {"monitor": MONITOR, "tier": "one", "team": "shop", "owner": "ada@example.com", "type": "Security"}
+            odd = {"monitor": "checkout-42", "owner": "nobody"}
+            for pod, labels in (("full", full), ("odd", odd), ("bare", {})):
+                router.receives(dedup_key=pod, labels={"env": "shop", "pod": pod, **labels})
+            sent = harness.eventually("all are open", lambda: found if len(found := by_pod(at)) == 6 else {})
+            assert sent["devhelm", "full"]["monitorId"] == MONITOR
+            severities = [sent["devhelm", pod]["severity"] for pod in ("full", "odd", "bare")]
+            assert severities == ["DOWN", "DEGRADED", "DEGRADED"]
+            assert not any("monitorId" in sent["devhelm", pod] for pod in ("odd", "bare"))
+            [role] = sent["incident-io", "full"]["incident_role_assignments"]
+            assert role["assignee"] == {"email": "ada@example.com"}
+            named = {"custom_field_entries", "incident_role_assignments", "incident_type_id"}
+            assert named <= sent["incident-io", "full"].keys()
+            assert not any(named & sent["incident-io", pod].keys() for pod in ("odd", "bare"))
+            shown = router.command("incidents", "show", 'monitored{labels.pod="odd"}').stdout
+            assert "monitor_id: left out" in shown
+            assert "incident_role_assignments: entry 1 was left out: Value error, not an email address" in shown

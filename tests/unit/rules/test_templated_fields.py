@@ -1,0 +1,58 @@
+"""Every text field of a destination may be a template: the loader and the schema take it wherever a text may stand."""
+
+from typing import Any
+
+import pytest
+
+from router.documents import load as documents
+from router.rules import reading
+from tests.unit.destinations import accounts
+from tests.unit.rules import test_schema
+
+TEMPLATE = "{{ alert.labels.team }}"
+LITERAL = {"components_from"}  # It names fields and components.
+NAMES = {kind: name for name, config in test_schema.CONFIGURED.items() for kind in [config["kind"]]}
+CASES = [
+    (kind, field)
+    for kind, account in accounts.ACCOUNTS.items()
+    for field in account.fields
+    if field not in LITERAL and not test_schema.REAL[NAMES[kind]].opening.model_fields[field].is_required()
+]
+
+
+def templated(value: Any) -> Any:
+    """The same value with a template in the place of every text and truth value."""
+    if isinstance(value, dict):
+        return {key: templated(inner) for key, inner in value.items()}
+    return [templated(inner) for inner in value] if isinstance(value, list) else TEMPLATE
+
+
+def read(kind: str, fields: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """What the loader and the schema have to say of a rule with these fields."""
+    account = accounts.ACCOUNTS[kind]
+    opening = test_schema.REAL[NAMES[kind]].opening.model_fields
+    needed = {name: account.fields[name] for name in account.fields if opening[name].is_required()}
+    public = {"alert.labels.team": {"values": ["a"]}}
+    entry = {"at": NAMES[kind], **needed, **fields}
+    rule = {"name": "r", "when": {"source": "x"}, "public": public, "open": [entry]}
+    document = documents.Document("rules.yaml", data={"rules": [rule]})
+    reader = reading.Reader(test_schema.REAL)
+    reader.read(document)
+    return [one.message for one in reader.problems], test_schema.complaints(test_schema.SHOP, document.data)
+
+
+@pytest.mark.parametrize(("kind", "field"), CASES)
+def test_a_template_stands_for_any_text(kind, field):
+    assert read(kind, {field: templated(accounts.ACCOUNTS[kind].fields[field])}) == ([], [])
+
+
+@pytest.mark.parametrize(("kind", "field"), CASES)
+def test_a_text_that_is_no_template_has_to_fit(kind, field):
+    """Where any text fits, there is nothing to refuse."""
+    value = accounts.ACCOUNTS[kind].fields[field]
+    fits_anything = isinstance(value, str) and test_schema.REAL[NAMES[kind]].opening.model_fields[field].annotation in {
+        str | None, str
+    }  # fmt: skip
+    if not fits_anything and field not in {"update_message", "resolve_message", "components"}:
+        wrong = {"custom_field_entries": "none", "incident_role_assignments": "none"}.get(field, "no such thing")
+        assert read(kind, {field: wrong})[0]
