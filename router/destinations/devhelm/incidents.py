@@ -217,9 +217,8 @@ class Incidents:
         before = opening.before(configs.IncidentOpening, self._config, operation)
         if before is None or before.title == wanted.title:
             return None
-        is_ours = texts.canonical(incident.title or "") == texts.canonical(
-            references.tagged(before.title, operation.reference)
-        )
+        shown, ours = incident.title or "", references.tagged(before.title, operation.reference)
+        is_ours = texts.alike(shown, ours) or texts.is_cut(shown, ours)
         return references.tagged(wanted.title, operation.reference) if is_ours else None
 
     def _update_text(
