@@ -9,7 +9,9 @@ import pydantic
 from router.destinations import ladder
 from router.domain import severity as severities
 
-Status = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
+Outage = Literal["operational", "degraded_performance", "partial_outage", "major_outage"]
+"""The statuses that every page knows."""
+Status = Literal["operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"]
 
 TAGS = ("with their statuses", "names alone")
 """How pydantic tells the two ways apart; they are no part of a field's path."""
@@ -21,9 +23,8 @@ def _tag(value: Any) -> str:
 
 Name = Annotated[str, pydantic.StringConstraints(min_length=1)]
 
-Said = Literal[
-    "operational", "degraded_performance", "partial_outage", "major_outage", "critical", "major", "minor", "info"
-]
+_OutageSaid = Literal[Outage, ladder.Word]
+Said = Literal[Status, ladder.Word]
 """A status, or a severity whose status is the one of ``component_statuses``."""
 
 Components = Annotated[
@@ -31,6 +32,11 @@ Components = Annotated[
     pydantic.Discriminator(_tag),
 ]
 """What a rule says: a status for each component by name or id, or only names, whose status follows the severity."""
+Outages = Annotated[
+    Annotated[dict[str, _OutageSaid], pydantic.Tag(TAGS[0])] | Annotated[tuple[Name, ...], pydantic.Tag(TAGS[1])],
+    pydantic.Discriminator(_tag),
+]
+"""What a rule says of a page whose posts know no maintenance."""
 
 _FIELD = re.compile(r'(title|source|severity|(labels|annotations)\.[^\s"={},]+)')
 
@@ -45,7 +51,7 @@ Field = Annotated[str, pydantic.AfterValidator(_field)]
 From = dict[Field, dict[str, Name]]
 """Which component each alert affects: its name or id by the text of a field, by the field's name."""
 
-DEFAULT_STATUSES: Mapping[ladder.Word, Status] = {
+DEFAULT_STATUSES: Mapping[ladder.Word, Outage] = {
     "critical": "major_outage",
     "major": "partial_outage",
     "minor": "degraded_performance",
@@ -53,7 +59,13 @@ DEFAULT_STATUSES: Mapping[ladder.Word, Status] = {
 }
 
 
-ORDER: tuple[Status, ...] = ("operational", "degraded_performance", "partial_outage", "major_outage")
+ORDER: tuple[Status, ...] = (
+    "operational",
+    "under_maintenance",
+    "degraded_performance",
+    "partial_outage",
+    "major_outage",
+)
 """From the best to the worst."""
 
 
@@ -72,7 +84,7 @@ def with_others(own: Mapping[str, Status], others: Mapping[str, str]) -> dict[st
 
 
 def statuses(
-    components: Components, severity: severities.Severity, by_severity: Mapping[ladder.Word, Status]
+    components: Components | Outages, severity: severities.Severity, by_severity: Mapping[ladder.Word, Status]
 ) -> dict[str, Status]:
     """Say the status of each component named in ``components``."""
     if not isinstance(components, dict):

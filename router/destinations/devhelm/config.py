@@ -29,6 +29,8 @@ DEFAULT_IMPACTS: Mapping[ladder.Word, Impact] = {
     "info": "NONE",
 }
 
+_STATUSES: Mapping[ladder.Word, components.Status] = dict(components.DEFAULT_STATUSES)
+
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
 Address = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
 Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
@@ -150,7 +152,7 @@ class PostConfig(_Account):
     resolve_message: Text = "This incident has been resolved."
 
     _fill_impacts = pydantic.field_validator("impacts")(ladder.filling(DEFAULT_IMPACTS))
-    _fill_statuses = pydantic.field_validator("component_statuses")(ladder.filling(components.DEFAULT_STATUSES))
+    _fill_statuses = pydantic.field_validator("component_statuses")(ladder.filling(_STATUSES))
 
     @pydantic.model_validator(mode="after")
     def _defaults_fit(self) -> Self:

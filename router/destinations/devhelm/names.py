@@ -26,12 +26,15 @@ class Names:
             known = self._components[page_id] = self._directory_of(page_id)
         return await known.id_of(wanted, field="components")
 
+    async def components(self, page_id: str) -> Sequence[wire.Component]:
+        """A page's components as the vendor shows them now."""
+        path = f"{PAGES}/{client.segment(page_id)}/components"
+        listed = account.listed(self._http, path, wire.Component, what="component")
+        return [one async for page in listed for one in page]
+
     def _directory_of(self, page_id: str) -> directory.Directory[wire.Component]:
         async def fetch() -> Sequence[wire.Component]:
-            path = f"{PAGES}/{client.segment(page_id)}/components"
-            return [
-                one async for page in account.listed(self._http, path, wire.Component, what="component") for one in page
-            ]
+            return await self.components(page_id)
 
         return directory.Directory("component", fetch, ids=wire.IDS)
 

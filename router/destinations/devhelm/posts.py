@@ -97,6 +97,13 @@ class Posts:
         except errors.NotFound as problem:
             raise errors.Temporary(f"a post is in the page's list and can't be read: {problem}") from problem
 
+    async def ongoing(self, page_id: str) -> list[wire.Post]:
+        """The page's published posts that aren't resolved, scheduled ones too."""
+        path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
+        query = {"status": ["INVESTIGATING", "IDENTIFIED", "MONITORING"]}
+        pages = account.listed(self._http, path, wire.Post, query, what="post")
+        return [post async for page in pages for post in page if state(post) == "open"]
+
     async def end(self, post: wire.Post, text: str) -> None:
         """Throw a draft away; resolve what is published, telling no subscriber."""
         place = Place(post.status_page_id, post.id)

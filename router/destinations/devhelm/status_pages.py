@@ -18,6 +18,8 @@ from router.domain import severity as severities
 from router.domain import texts
 from router.outbound import client, errors
 
+_WELL = "OPERATIONAL"
+_MAINTENANCE = "UNDER_MAINTENANCE"
 # What a create may be refused for with a 404 that names no field.
 _SUSPECTS = ("monitoring_incident_id", "affected_components")
 
@@ -119,8 +121,9 @@ class StatusPages:
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
         text = wanted.resolve_message or self._config.resolve_message
+        note = ""
         if posts.state(post) == "open":
-            await self._post_resolution(post, operation, wanted, text)
+            note = await self._post_resolution(post, operation, wanted, text)
             post_is_ours = True
         else:
             # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
@@ -128,7 +131,7 @@ class StatusPages:
                 entry.status == "RESOLVED" and texts.alike(entry.text, text) for entry in posts.timeline(post)
             )
         omitted = await self._put_postmortem(post, wanted) if post_is_ours else ()
-        return operations.Seen(operation.vendor_id, "resolved", omitted=omitted)
+        return operations.Seen(operation.vendor_id, "resolved", note=note, omitted=omitted)
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
         """Throw the draft away; what somebody has published meanwhile stays, and is answered as open."""
@@ -339,18 +342,42 @@ class StatusPages:
 
     async def _post_resolution(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
-    ) -> None:
+    ) -> str:
         # The vendor does not say that a resolution sets components back, so it is said; but none is set back further
-        # than to what another incident of ours says of it.
+        # than to what another incident of ours says of it, and what a person has put under maintenance stays there.
         named = [name for name in operation.others if name in self.touches(operation)]
         others = {
             await self._names.component_id(post.status_page_id, name): operation.others[name].upper() for name in named
         }
         shown = [one.status_page_component_id for one in post.affected_components or ()]
-        affected = [wire.AffectedComponent(one, others.get(one, "OPERATIONAL")) for one in shown]
+        maintained = await self._maintained(post, operation) if shown else {}
+        statuses = {one: others.get(one, _WELL) for one in shown}
+        kept = [one for one, status in statuses.items() if status == _WELL and one in maintained]
+        statuses |= dict.fromkeys(kept, _MAINTENANCE)
+        affected = [wire.AffectedComponent(one, status) for one, status in statuses.items()]
         update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
         path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
         await reducing.Reducing(self._http).call("POST", path, update)
+        return f"left under maintenance: {', '.join(maintained[one] for one in kept)}" if kept else ""
+
+    async def _maintained(self, post: wire.Post, operation: operations.Operation) -> dict[str, str]:
+        """The components that a person has put under maintenance, with their names by ID.
+
+        The vendor may say so in this post, if not the router has asked for it, in another post, or of the component.
+        """
+        shown, asked = posts.affected(post), operation.view.asked
+        ours = {one for one, status in asked.items() if status == _MAINTENANCE}
+        found = {one for one, status in shown.items() if status == _MAINTENANCE and one not in ours}
+        try:
+            known = await self._names.components(post.status_page_id)
+            others = [one for one in await self._posts.ongoing(post.status_page_id) if one.id != post.id]
+        except (errors.Permanent, errors.Denied):  # The key may not read them. The resolution can't wait for that.
+            return dict.fromkeys(found, "a component")
+        for other in others:
+            found |= {one for one, status in posts.affected(other).items() if status == _MAINTENANCE}
+        found |= {one.id for one in known if one.current_status == _MAINTENANCE and one.id not in ours}
+        called = {one.id: one.name for one in known}
+        return {one: called.get(one, one) for one in found}
 
     async def _put_postmortem(self, post: wire.Post, wanted: configs.PostOpening) -> tuple[operations.Omission, ...]:
         """Set the postmortem. The post is resolved by now, whatever the vendor says of its postmortem."""

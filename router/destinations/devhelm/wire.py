@@ -132,11 +132,12 @@ class Page(msgspec.Struct, frozen=True, rename="camel"):
     incident_mode: str = ""
 
 
-class Component(msgspec.Struct, frozen=True):
+class Component(msgspec.Struct, frozen=True, rename="camel"):
     """A component of a page."""
 
     id: str
     name: str
+    current_status: Any = None
 
 
 class PostComponent(msgspec.Struct, frozen=True, rename="camel"):

@@ -11,7 +11,7 @@ from router.domain import operation as operations
 
 BASE_URL = "https://api.incident.io"
 
-Components = components.Components  # The field that is called so would hide the module.
+Components = components.Outages  # The field that is called so would hide the module.
 ComponentsFrom = components.From
 
 V1Status = Literal["triage", "investigating", "fixing", "monitoring", "closed", "declined"]
@@ -261,7 +261,7 @@ class PostConfig(base.Config):
     kind: Literal["incident-io-status-page"] = "incident-io-status-page"
     base_url: base.Url = BASE_URL
     page: str = ""
-    component_statuses: dict[ladder.Word, components.Status] = pydantic.Field(
+    component_statuses: dict[ladder.Word, components.Outage] = pydantic.Field(
         default_factory=dict, validate_default=True
     )
     update_message: Message = "We are continuing to investigate this issue."

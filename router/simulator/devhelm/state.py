@@ -43,11 +43,15 @@ class Incident:
 
 @dataclass
 class Component:
-    """One component of a page."""
+    """One component of a page.
+
+    ``base`` is its status beside the posts that go on: what a person has set, or the last resolution has said.
+    """
 
     id: str
     name: str
     status: str = "OPERATIONAL"
+    base: str = "OPERATIONAL"
 
 
 @dataclass
@@ -112,6 +116,8 @@ class State:
         self.incidents.clear()
         for page in self.pages.values():
             page.posts.clear()
+            for component in page.components:
+                component.base = "OPERATIONAL"
             self.settle(page)
 
     def open_incident(self, wanted: requests.CreateIncident) -> Incident:
@@ -218,8 +224,18 @@ class State:
         """Add an update to the timeline and move the post to its status."""
         post.updates.append(self._update(status, body, notify=notify))
         post.affected = post.affected if affected is None else affected
+        if status == "RESOLVED":
+            for component in page.components:
+                component.base = (affected or {}).get(component.id, component.base)
         self._move(post, status)
         self.settle(page)
+
+    def maintain(self, name: str, status: str = "UNDER_MAINTENANCE") -> None:
+        """Set the component of that name on every page, as a person does in the application."""
+        for page in self.pages.values():
+            for component in page.components:
+                component.base = status if component.name == name else component.base
+            self.settle(page)
 
     def dismiss(self, page: Page, post: Post) -> None:
         """Delete a draft; what is published is refused."""
@@ -228,10 +244,11 @@ class State:
         del page.posts[post.id]
 
     def settle(self, page: Page) -> None:
-        """Show each component in the worst state that a post which goes on gives it."""
+        """Show each component in the worst state that its own or a post which goes on gives it."""
         for component in page.components:
             shown = [post.affected for post in page.posts.values() if post.shown]
-            component.status = worst(affected[component.id] for affected in shown if component.id in affected)
+            said = [affected[component.id] for affected in shown if component.id in affected]
+            component.status = worst([component.base, *said])
 
     def _move(self, post: Post, status: str) -> None:
         post.status = status

@@ -81,6 +81,10 @@ class DevHelm:
             ],
         }
 
+    def maintain(self, component: str, status: str = "UNDER_MAINTENANCE") -> None:
+        """Set the status of the components of that name, as a person does in the application."""
+        self._state.maintain(component, status)
+
     def reset(self) -> None:
         """Forget incidents, posts and maintenance."""
         self._state.reset()

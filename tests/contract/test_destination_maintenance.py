@@ -1,0 +1,102 @@
+"""A component that a person has put under maintenance stays so after the router's resolution."""
+
+import pytest
+
+from tests.contract import test_destination_people as people
+from tests.contract import test_destination_simulator as simulated
+
+KIND = "devhelm-status-page"
+MAINTAINED = "UNDER_MAINTENANCE"
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.calls.all.clear()
+    simulator.app.state.faults.clear()
+    return Maintained(simulator)
+
+
+class Maintained(people.Posted):
+    """A post of ours on a page whose components a person maintains."""
+
+    def page(self):
+        (page,) = [page for page in self.state(KIND)["pages"] if page["name"] == "Acme"]
+        return page
+
+    def components(self):
+        return {name: status for name, status in self.page()["components"].items() if status != "OPERATIONAL"}
+
+    def ids(self):
+        return {one["componentName"]: one["statusPageComponentId"] for one in self.post()["affectedComponents"]}
+
+    def sent(self):
+        """What the resolution said of each component."""
+        [body] = [
+            call.body
+            for call in self.simulator.app.state.calls.all
+            if isinstance(call.body, dict) and call.body.get("status") == "RESOLVED"
+        ]
+        names = {
+            one["statusPageComponentId"]: one["componentName"]
+            for post in self.objects(KIND)
+            for one in post["affectedComponents"]
+        }
+        return {names[one["componentId"]]: one["status"] for one in body["affectedComponents"]}
+
+
+def test_maintenance_in_the_router_s_post_survives_the_resolution(world):
+    world.opens(KIND)
+    affected = [{"componentId": identity, "status": MAINTAINED if name == "Payments" else "PARTIAL_OUTAGE"}
+                for name, identity in world.ids().items()]  # fmt: skip
+    world.person("PUT", world.path(), {"affectedComponents": affected})
+    seen = world.again("resolve", {})
+    assert (seen.state, seen.note) == ("resolved", "left under maintenance: Payments")
+    assert world.components() == {"Payments": MAINTAINED}
+    assert world.sent() == {"Checkout API": "OPERATIONAL", "Payments": MAINTAINED}
+
+
+def test_maintenance_in_a_person_s_post_survives_the_resolution(world):
+    world.opens(KIND)
+    ids = world.ids()
+    planned = {"title": "Planned work", "impact": "NONE", "body": "A new database.", "notifySubscribers": False}
+    planned["affectedComponents"] = [{"componentId": ids["Payments"], "status": MAINTAINED}]
+    path = world.path().rpartition("/")[0]
+    world.person("POST", path, planned)
+    assert world.components() == {"Checkout API": "PARTIAL_OUTAGE", "Payments": "PARTIAL_OUTAGE"}
+    assert world.again("resolve", {}).state == "resolved"
+    assert world.components() == {"Payments": MAINTAINED}
+    assert world.sent() == {"Checkout API": "OPERATIONAL", "Payments": MAINTAINED}
+
+
+def test_maintenance_of_the_component_itself_survives_the_resolution(world):
+    world.opens(KIND)
+    affected = [{"componentId": identity, "status": "OPERATIONAL"} for identity in world.ids().values()]
+    world.person("PUT", world.path(), {"affectedComponents": affected})
+    world.simulator.app.state.vendors["devhelm"].maintain("Payments")
+    assert world.again("resolve", {}).note == "left under maintenance: Payments"
+    assert world.components() == {"Payments": MAINTAINED}
+
+
+def test_maintenance_that_the_rule_asked_for_ends_with_the_incident(world):
+    fields = {"components": {"Payments": "under_maintenance"}}
+    opened = world.do(KIND, "open", fields)
+    assert world.components() == {"Payments": MAINTAINED}
+    before = simulated.scripted.operation("open", {**simulated.POST, **fields}, severity="major").content
+    asked = simulated.scripted.operation(
+        "resolve", {**simulated.POST, **fields}, severity="major", vendor_id=opened.vendor_id, before=before,
+        told=opened.told, view=opened.view,
+    )  # fmt: skip
+    assert world.run(KIND, lambda there: there.resolve(asked)).note == ""
+    assert world.components() == {}
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_key_that_may_not_read_components_does_not_delay_the_resolution(world, status):
+    world.opens(KIND)
+    path = world.path().rpartition("/incidents")[0]
+    world.fault(KIND, "status", method="GET", status=status, path=f"{path}/components")
+    assert world.again("resolve", {}).state == "resolved"
+    assert world.simulator.app.state.calls.listed("devhelm", "GET", f"{path}/components")[-1]["status"] == status
+    assert world.components() == {}
