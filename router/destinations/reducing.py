@@ -130,7 +130,13 @@ def _spare(body: msgspec.Struct) -> dict[str, Any]:
 
 
 def _differing(before: Any, after: Any) -> list[str]:
-    return [name for name in before.__struct_fields__ if getattr(before, name) != getattr(after, name)]
+    """The fields that differ, by their own names if they are of a part of the body."""
+    found: list[str] = []
+    for name in before.__struct_fields__:
+        first, second = getattr(before, name), getattr(after, name)
+        if first != second:
+            found += _differing(first, second) if isinstance(first, msgspec.Struct) else [name]
+    return found
 
 
 def _rekeyed(body: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from router.destinations import base, directory, ladder, opening, reducing, references, rows, views
-from router.destinations.incident_io import account, checks, names, versions, wire
+from router.destinations.incident_io import account, checks, details, names, versions, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
 from router.domain import severity as severities
@@ -21,6 +21,8 @@ _OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
 _SKEW = dt.timedelta(hours=3)
 _PAUSED = "paused"
 _PAUSED_SECONDS = 300.0
+_SPARED = ("custom_field_entries", "incident_role_assignments")
+_NOTHING_SENT = details.Change()
 
 
 class Incidents:
@@ -71,7 +73,12 @@ class Incidents:
                 raise
             answer = await self._create(calls, self._versions.of(operation.key, is_repeated=False), body)
         created = answer.read(wire.CreatedAnswer).incident
-        fields = {"title": created.name, "summary": created.summary}
+        sent = details.Change(body.custom_field_entries, body.incident_role_assignments)
+        fields = {
+            "title": created.name,
+            "summary": created.summary,
+            **details.left(created, operation, sent),
+        }
         view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
         return operations.Seen(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
 
@@ -92,9 +99,13 @@ class Incidents:
             summary=_changed_summary(incident, operation, wanted, before),
             severity_id=await self._changed_severity(incident, operation, wanted, before),
         )
-        if edit == wire.Edit():
-            return _seen(incident, operation)
-        return _seen(await self._edit(operation.vendor_id, edit), operation)
+        change = details.change(incident, operation, wanted, before)
+        edit.custom_field_entries, edit.incident_role_assignments = change
+        omitted = list(details.unchangeable(wanted, before))
+        if edit != wire.Edit():
+            incident = await self._edited(incident, edit, omitted)
+        seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
+        return msgspec.structs.replace(seen, omitted=tuple(omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -259,22 +270,48 @@ class Incidents:
     async def _show(self, vendor_id: str) -> wire.Incident:
         return (await self._http.read(f"/v2/incidents/{client.segment(vendor_id)}", wire.IncidentAnswer)).incident
 
-    async def _edit(self, vendor_id: str, edit: wire.Edit) -> wire.Incident:
+    async def _edited(
+        self, incident: wire.Incident, edit: wire.Edit, omitted: list[operations.Omission]
+    ) -> wire.Incident:
+        """Edit the incident, without custom fields and roles if the vendor refuses the edit with them."""
+        try:
+            return await self._edit(incident.id, edit, omitted)
+        except errors.NotFound:
+            raise
+        except errors.Permanent as problem:
+            spared = [name for name in _SPARED if getattr(edit, name) is not None]
+            if not spared:
+                raise
+            detail = f"left as it was, the vendor refused to change it: {problem}"
+            omitted += [operations.Omission(name, "refused", detail) for name in spared]
+        edit.custom_field_entries = edit.incident_role_assignments = None
+        return incident if edit == wire.Edit() else await self._edit(incident.id, edit, omitted)
+
+    async def _edit(
+        self, vendor_id: str, edit: wire.Edit, omitted: list[operations.Omission] | None = None
+    ) -> wire.Incident:
         body = wire.EditIncident(edit, self._config.notify_incident_channel)
         path = f"/v2/incidents/{client.segment(vendor_id)}/actions/edit"
-        answer = await reducing.Reducing(self._http).call("POST", path, body)
-        return answer.read(wire.IncidentAnswer).incident
+        calls = reducing.Reducing(self._http, omitted=[] if omitted is None else omitted)
+        return (await calls.call("POST", path, body)).read(wire.IncidentAnswer).incident
 
 
 def _named(defaults: Mapping[str, Any], field: str) -> list[str]:
     return [defaults[field]] if defaults.get(field) else []
 
 
-def _seen(incident: wire.Incident, operation: operations.Operation) -> operations.Seen:
+def _seen(
+    incident: wire.Incident, operation: operations.Operation, sent: details.Change = _NOTHING_SENT
+) -> operations.Seen:
     over = incident.incident_status.category in _OVER
-    fields = {"title": incident.name, "summary": incident.summary, "status": incident.incident_status.name}
+    fields: dict[str, Any] = {
+        "title": incident.name,
+        "summary": incident.summary,
+        "status": incident.incident_status.name,
+    }
     if incident.severity is not None:
         fields["severity"] = incident.severity.id
+    fields |= details.left(incident, operation, sent)
     view = views.view(operation, fields, (), stamp=views.moment(incident.updated_at))
     return operations.Seen(incident.id, "resolved" if over else "open", incident.permalink, view=view)
 

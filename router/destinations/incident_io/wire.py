@@ -57,6 +57,8 @@ class Edit(msgspec.Struct, omit_defaults=True):
     summary: str | None = None
     severity_id: str | None = None
     incident_status_id: str | None = None
+    custom_field_entries: list[dict[str, Any]] | None = None
+    incident_role_assignments: list[dict[str, Any]] | None = None
 
 
 class EditIncident(msgspec.Struct):
@@ -177,6 +179,8 @@ class Created(msgspec.Struct, frozen=True):
     summary: str = ""
     severity: Severity | None = None
     updated_at: Any = None
+    custom_field_entries: Any = None
+    incident_role_assignments: Any = None
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -189,6 +193,8 @@ class Incident(msgspec.Struct, frozen=True):
     permalink: str = ""
     severity: Severity | None = None
     updated_at: Any = None
+    custom_field_entries: Any = None
+    incident_role_assignments: Any = None
 
 
 class Update(msgspec.Struct, frozen=True):

@@ -107,7 +107,20 @@ def _custom_field(entry: dict[str, Any], of: state.State) -> dict[str, Any]:
         "field_type": "single_select" if one is of.select_field else "text",
         "options": [],
     }
-    return {"custom_field": about, "values": [{"value_text": v.get("value_text", "")} for v in entry["values"]]}
+    return {"custom_field": about, "values": [_value(value, one, of) for value in entry["values"]]}
+
+
+def _value(value: dict[str, Any], field: state.Named, of: state.State) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        kind: value[kind] for kind in ("value_text", "value_link", "value_numeric") if kind in value
+    }
+    if "value_option_id" in value:
+        chosen = value["value_option_id"]
+        name = next((option.name for option in of.options if option.id == chosen), chosen)
+        answer["value_option"] = {"id": chosen, "custom_field_id": field.id, "value": name, "sort_key": 1}
+    if "value_catalog_entry_id" in value:
+        answer["value_catalog_entry"] = {"id": value["value_catalog_entry_id"], "name": "An entry"}
+    return answer
 
 
 def _role(role: dict[str, Any], of: state.State) -> dict[str, Any]:
@@ -125,7 +138,8 @@ def _role(role: dict[str, Any], of: state.State) -> dict[str, Any]:
     person = role.get("assignee") or {}
     answer: dict[str, Any] = {"role": about}
     if person:
-        answer["assignee"] = {"id": person.get("id", "01PERSON"), "name": "Somebody", "role": "responder"}
+        called = person.get("id") or f"01PERSON-{person.get('email') or person.get('slack_user_id')}"
+        answer["assignee"] = {"name": "Somebody", "role": "responder", **person, "id": called}
     return answer
 
 

@@ -242,10 +242,13 @@ class State:
             one_of(known, entry.custom_field_id, f"custom_field_entries.{at}.custom_field_id")
         for at, role in enumerate(roles or []):
             one_of([self.role], role.incident_role_id, f"incident_role_assignments.{at}.incident_role_id")
-        if fields is not None:
-            incident.custom_fields = [entry.model_dump(exclude_none=True) for entry in fields]
-        if roles is not None:
-            incident.roles = [role.model_dump(exclude_none=True) for role in roles]
+        # What isn't named stays. An empty list of values clears a custom field.
+        said = {one["custom_field_id"]: one for one in incident.custom_fields}
+        said |= {entry.custom_field_id: entry.model_dump(exclude_none=True) for entry in fields or []}
+        incident.custom_fields = [one for one in said.values() if one["values"]]
+        taken = {one["incident_role_id"]: one for one in incident.roles}
+        taken |= {role.incident_role_id: role.model_dump(exclude_none=True) for role in roles or []}
+        incident.roles = list(taken.values())
 
     def _named(self, *names: str) -> list[Named]:
         return [Named(self.new_id(), name, rank) for rank, name in enumerate(names, 1)]

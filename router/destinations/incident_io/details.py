@@ -1,0 +1,150 @@
+"""Custom fields and roles of an open incident at incident.io: they follow the rule, unless a person has changed them.
+
+A change is sent for one custom field or role at a time: the vendor keeps what a request doesn't name. What the vendor
+has returned for our last change of a field is the base that later reads are compared with.
+
+    sent before   left there   shown now    wanted       sent
+    team: shop    shop         shop         team: pay    team: pay
+    team: shop    shop         search       team: pay    nothing, a person has set it
+    nothing       nothing      search       team: pay    nothing, a person has set it
+    team: shop    shop         shop         nothing      team: cleared
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from router.destinations.incident_io import config as configs
+from router.destinations.incident_io import wire
+from router.domain import operation as operations
+
+Shown = dict[str, list[str]]
+"""The values of each custom field, or the person of each role, by the ID of the field or role."""
+
+_FIELDS = "custom_fields"
+_ROLES = "roles"
+_OF_VALUES = (
+    ("value_text", ""),
+    ("value_link", ""),
+    ("value_numeric", ""),
+    ("value_option", "id"),
+    ("value_catalog_entry", "id"),
+)
+
+
+class Change(NamedTuple):
+    """What to send of custom fields and roles; None where nothing changes."""
+
+    fields: list[dict[str, Any]] | None = None
+    roles: list[dict[str, Any]] | None = None
+
+
+def change(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    wanted: configs.IncidentOpening,
+    before: configs.IncidentOpening | None,
+) -> Change:
+    """Say which custom fields and roles to send. Without ``before`` nobody knows what a person has changed."""
+    if before is None:
+        return Change()
+    wanted_fields, last_fields = _fields(wanted), _fields(before)
+    cleared = {one: {"custom_field_id": one, "values": []} for one in last_fields if one not in wanted_fields}
+    followed = {**wanted_fields, **cleared}
+    fields = _changed(followed, last_fields, _base(operation, _FIELDS), shown_fields(incident), _said)
+    # A role that nobody is to take any longer stays with its person.
+    roles = _changed(_roles(wanted), _roles(before), _base(operation, _ROLES), shown_roles(incident), _person)
+    return Change(fields or None, roles or None)
+
+
+def shown_fields(incident: wire.Incident | wire.Created) -> Shown:
+    """Return the values that the vendor shows of each custom field."""
+    found = {}
+    for entry in _mappings(incident.custom_field_entries):
+        about = entry.get("custom_field")
+        values = [_value(one) for one in _mappings(entry.get("values"))]
+        if isinstance(about, Mapping):
+            found[str(about.get("id", ""))] = sorted(filter(None, values))
+    return found
+
+
+def shown_roles(incident: wire.Incident | wire.Created) -> Shown:
+    """Return the person that the vendor shows of each role."""
+    found = {}
+    for entry in _mappings(incident.incident_role_assignments):
+        about, person = entry.get("role"), entry.get("assignee")
+        if isinstance(about, Mapping):
+            found[str(about.get("id", ""))] = [str(person.get("id", ""))] if isinstance(person, Mapping) else []
+    return found
+
+
+def left(
+    incident: wire.Incident | wire.Created, operation: operations.Operation, sent: Change
+) -> dict[str, dict[str, list[str]]]:
+    """Return what our changes have left of each field and role that was ever sent, by kind."""
+    fields = {one["custom_field_id"] for one in sent.fields or ()}
+    roles = {one["incident_role_id"] for one in sent.roles or ()}
+    shown_of_fields, shown_of_roles = shown_fields(incident), shown_roles(incident)
+    return {
+        _FIELDS: {**_base(operation, _FIELDS), **{one: shown_of_fields.get(one, []) for one in sorted(fields)}},
+        _ROLES: {**_base(operation, _ROLES), **{one: shown_of_roles.get(one, []) for one in sorted(roles)}},
+    }
+
+
+def unchangeable(
+    wanted: configs.IncidentOpening, before: configs.IncidentOpening | None
+) -> tuple[operations.Omission, ...]:
+    """Say that the type is to be another one: the vendor's API doesn't change that of an open incident."""
+    if before is None or before.incident_type == wanted.incident_type:
+        return ()
+    detail = f'left as it was: incident.io changes no type, "{wanted.incident_type or ""}" is for new incidents'
+    return (operations.Omission("incident_type", "left_out", detail),)
+
+
+def _changed(
+    wanted: Mapping[str, dict[str, Any]],
+    before: Mapping[str, dict[str, Any]],
+    base: Mapping[str, list[str]],
+    shown: Shown,
+    said: Callable[[dict[str, Any]], list[str]],
+) -> list[dict[str, Any]]:
+    found = []
+    for one, entry in wanted.items():
+        last, now = before.get(one), shown.get(one, [])
+        # What was sent by an earlier version has no base: then what was sent stands for it.
+        known = base.get(one, said(last) if last is not None else [])
+        if entry != last and now == known and not (now == [] and said(entry) == []):
+            found.append(entry)
+    return found
+
+
+def _fields(opening: configs.IncidentOpening) -> dict[str, dict[str, Any]]:
+    return {one["custom_field_id"]: one for one in configs.plain(opening.custom_field_entries)}
+
+
+def _roles(opening: configs.IncidentOpening) -> dict[str, dict[str, Any]]:
+    return {one["incident_role_id"]: one for one in configs.plain(opening.incident_role_assignments)}
+
+
+def _base(operation: operations.Operation, kind: str) -> dict[str, list[str]]:
+    known = operation.view.fields.get(kind)
+    return dict(known) if isinstance(known, Mapping) else {}
+
+
+def _said(entry: dict[str, Any]) -> list[str]:
+    return sorted(text for value in entry["values"] for kind, text in value.items() if kind != "id")
+
+
+def _person(entry: dict[str, Any]) -> list[str]:
+    return [str(entry["assignee"].get("id", ""))]
+
+
+def _mappings(listed: Any) -> list[Mapping[str, Any]]:
+    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+
+
+def _value(value: Mapping[str, Any]) -> str:
+    for kind, inner in _OF_VALUES:
+        said = value.get(kind)
+        if said:
+            return str(said.get(inner, "") if isinstance(said, Mapping) else said)
+    return ""

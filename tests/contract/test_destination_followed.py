@@ -1,0 +1,128 @@
+"""Custom fields and roles of an open incident follow the rule; what a person has changed of them stays."""
+
+import pytest
+
+from router.simulator.incident_io import requests
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+KIND = "incident-io"
+
+
+@pytest.fixture
+def life(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.calls.all.clear()
+    simulator.app.state.faults.clear()
+    return Life(simulator)
+
+
+class Life(simulated.World):
+    """One incident with everything that the worker remembers of it."""
+
+    def __init__(self, simulator):
+        super().__init__(simulator)
+        of = simulator.app.state.vendors[KIND]._state
+        self.field, self.select, self.role = of.custom_field.id, of.select_field.id, of.role.id
+        self.options = [one.id for one in of.options]
+        self.seen = self.content = None
+
+    def fields(self, *, team=None, cause=None, lead=None, **others):
+        entries = [{"custom_field_id": self.field, "values": [{"value_text": team}]}] if team else []
+        entries += [{"custom_field_id": self.select, "values": [{"value_option_id": cause}]}] if cause else []
+        roles = [{"incident_role_id": self.role, "assignee": {"email": lead}}] if lead else []
+        more = {"custom_field_entries": entries, "incident_role_assignments": roles, **others}
+        return {**simulated.FIELDS[KIND], **more}
+
+    def does(self, operation, *, severity="major", **said):
+        known = {}
+        if self.seen is not None:
+            known = {"vendor_id": self.seen.vendor_id, "before": self.content, "view": self.seen.view}
+        asked = scripted.operation(operation, self.fields(**said), severity=severity, **known)
+        self.seen = self.run(KIND, lambda there: getattr(there, operation)(asked))
+        self.content = asked.content
+        return self.seen
+
+    def looks(self):
+        asked = scripted.operation(
+            "update", self.content.fields, vendor_id=self.seen.vendor_id, before=self.content, view=self.seen.view
+        )
+        self.seen = self.run(KIND, lambda there: there.observe(asked))
+
+    def person(self, **edit):
+        of = self.simulator.app.state.vendors[KIND]._state
+        of.edit(next(iter(of.incidents.values())), requests.Edit.model_validate(edit))
+
+    def shown(self):
+        (one,) = self.objects(KIND)
+        values = {
+            entry["custom_field"]["id"]: [v.get("value_text") or v["value_option"]["id"] for v in entry["values"]]
+            for entry in one["custom_field_entries"]
+        }
+        leads = [role["assignee"]["email"] for role in one["incident_role_assignments"]]
+        return values.get(self.field), values.get(self.select), *leads
+
+
+def test_custom_fields_and_roles_follow_the_rule(life):
+    life.does("open", team="shop", cause=life.options[0], lead="ada@example.com")
+    assert life.shown() == (["shop"], [life.options[0]], "ada@example.com")
+    life.does("update", team="pay", cause=life.options[1], lead="bob@example.com")
+    assert life.shown() == (["pay"], [life.options[1]], "bob@example.com")
+    life.looks()
+    life.does("update", cause=life.options[1], lead="eve@example.com")
+    assert life.shown() == (None, [life.options[1]], "eve@example.com")
+
+
+def test_only_what_changes_is_sent(life):
+    life.does("open", team="shop", cause=life.options[0])
+    life.person(custom_field_entries=[{"custom_field_id": life.select, "values": []}])
+    life.simulator.app.state.calls.all.clear()
+    life.does("update", team="pay", cause=life.options[0])
+    [body] = [call.body["incident"] for call in life.simulator.app.state.calls.all if call.method == "POST"]
+    assert body == {"custom_field_entries": [{"custom_field_id": life.field, "values": [{"value_text": "pay"}]}]}
+    assert life.shown() == (["pay"], None)
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+@pytest.mark.parametrize("began", ["shop", None])
+def test_what_a_person_has_changed_stays(life, looks, began):
+    lead = "ada@example.com" if began else None
+    life.does("open", team=began, lead=lead)
+    entry = {"custom_field_id": life.field, "values": [{"value_text": "search"}]}
+    role = {"incident_role_id": life.role, "assignee": {"email": "eve@example.com"}}
+    life.person(custom_field_entries=[entry], incident_role_assignments=[role])
+    for _ in range(looks):
+        life.looks()
+    for team in ("pay", "web"):
+        assert life.does("update", team=team, lead="bob@example.com", severity="critical").state == "open"
+        assert life.shown() == (["search"], None, "eve@example.com")
+    (incident,) = life.objects(KIND)
+    assert incident["severity"]["name"] == "Critical"
+
+
+def test_a_field_that_the_vendor_refuses_costs_only_itself(life):
+    life.does("open", team="shop")
+    life.fault(KIND, "refuse-field", field="incident.custom_field_entries", count=10)
+    check_that_the_rest_is_changed(life)
+
+
+def test_a_refusal_in_other_words_costs_only_custom_fields_and_roles(life):
+    life.does("open", team="shop")
+    life.fault(KIND, "status", status=422, path=f"/v2/incidents/{life.seen.vendor_id}/actions/edit")
+    check_that_the_rest_is_changed(life)
+
+
+def check_that_the_rest_is_changed(life):
+    seen = life.does("update", team="pay", severity="critical")
+    assert [(one.field, one.code) for one in seen.omitted] == [("custom_field_entries", "refused")]
+    (incident,) = life.objects(KIND)
+    assert (incident["severity"]["name"], life.shown()[0]) == ("Critical", ["shop"])
+
+
+def test_the_type_stays_and_this_is_told(life):
+    life.does("open", incident_type="Default")
+    seen = life.does("update", incident_type="Security")
+    assert [(one.field, one.code) for one in seen.omitted] == [("incident_type", "left_out")]
+    (incident,) = life.objects(KIND)
+    assert incident["incident_type"]["name"] == "Default"
