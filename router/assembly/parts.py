@@ -20,14 +20,15 @@ from router.outbound import errors, fetch
 from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
-from router.sources import sns
-from router.store import accounts, gate, health, quarantine, quotas, schema, seen, silences, stream
+from router.sources import signatures, sns
+from router.store import accounts, gate, health, quarantine, quotas, schema, seen, silences, stream, vendor_ids
 from router.store import archive as archives
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
+from router.web import vendor_webhooks as vendor_receivers
 from router.worker import bound, mutes, perform, placements, reconcile, supervise, triage
 
 _REMEMBERED_BY_WEB = 20_000
@@ -176,6 +177,7 @@ def worker(
             storms=reporting.storms(settings, connection),
             accounts=accounts.Accounts(connection),
             oldest_unfolded=reader.oldest_unfolded,
+            vendor_ids=_vendor_ids(settings, connection) if _has_webhooks(settings) else None,
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),
@@ -285,6 +287,48 @@ def door(
     )
     made.labels_named = rule_set.labels_named
     return made
+
+
+def vendor_webhooks(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis"
+) -> vendor_receivers.VendorWebhooks:
+    """The handler of the webhooks of those destinations that have one."""
+    receivers = {
+        name: vendor_receivers.Receiver(
+            name,
+            tuple(
+                signatures.Signature(
+                    signatures.Config.model_validate({"scheme": scheme, "secrets": config.webhook.secrets})
+                )
+                for scheme in destinations.KINDS[config.kind].webhook_schemes
+            ),
+            _at_the_same_vendor(settings, config),
+        )
+        for name, config in settings.destinations.items()
+        if config.webhook is not None
+    }
+    ids = _vendor_ids(settings, connection)
+    return vendor_receivers.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), clock)
+
+
+def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> vendor_ids.VendorIds:
+    """The IDs of what webhooks may tell of."""
+    names = {
+        name
+        for config in settings.destinations.values()
+        if config.webhook is not None
+        for name in _at_the_same_vendor(settings, config)
+    }
+    return vendor_ids.VendorIds(connection, names)
+
+
+def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -> tuple[str, ...]:
+    """The destinations whose changes a webhook of ``config`` may tell of."""
+    return tuple(name for name, one in settings.destinations.items() if one.base_url == config.base_url)
+
+
+def _has_webhooks(settings: configuration.Settings) -> bool:
+    return any(config.webhook is not None for config in settings.destinations.values())
 
 
 def limits(settings: configuration.Settings) -> bounds.Bounds:

@@ -153,7 +153,11 @@ async def door(
         group.create_task(asking.run()),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
-    app = web_app.create(taker, checks=parts.checks(connection, in_force, works=works))
+    app = web_app.create(
+        taker,
+        checks=parts.checks(connection, in_force, works=works),
+        vendors=parts.vendor_webhooks(settings, connection),
+    )
     _freeze()
     try:
         patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)

@@ -61,12 +61,23 @@ class Opening(pydantic.BaseModel):
         return kept, [operations.Omission(name, "left_out", detail) for name in empty]
 
 
+class Webhook(pydantic.BaseModel):
+    """The vendor's outgoing webhook, which tells of changes at the destination.
+
+    ``secrets`` are the signing secrets, several at once for rotation.
+    """
+
+    model_config = pydantic.ConfigDict(defer_build=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    secrets: tuple[pydantic.SecretStr, ...] = pydantic.Field(min_length=1)
+
+
 class Config(pydantic.BaseModel):
     """One configured account; a kind's own settings are added by its subclass.
 
     ``per_minute`` is how many calls the vendor allows the account; four fifths of them are made at the most.
     ``defaults`` are fields of the kind's ``Opening`` that hold where a rule says nothing. Sub-classes validate them
-    against their ``Opening`` when the configuration is loaded.
+    against their ``Opening`` when the configuration is loaded. ``webhook`` lets the vendor's webhooks in.
     """
 
     # An error must not repeat what was given: a whole configuration has the key in it.
@@ -78,6 +89,7 @@ class Config(pydantic.BaseModel):
     timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=60)
     per_minute: int = pydantic.Field(default=1200, ge=1)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
+    webhook: Webhook | None = None
 
 
 class Destination(Protocol):
@@ -163,7 +175,7 @@ class Kind:
     ``connect`` makes the client for the account, from the destination's name, its configuration and a clock;
     ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
     of ours has ended there can be opened again. ``status_words`` are the vendor's words for a component's status where
-    they are others than ours.
+    they are others than ours. ``webhook_schemes`` name the ways in which the vendor signs its webhooks.
     """
 
     name: str
@@ -175,6 +187,7 @@ class Kind:
     make: Callable[[str, Any, client.Client], Destination]
     reopens: bool = False
     status_words: Mapping[str, str] = field(default_factory=dict)
+    webhook_schemes: tuple[str, ...] = ()
 
 
 Registry = Mapping[str, Kind]

@@ -10,18 +10,25 @@ from router.destinations.incident_io import config as incident_io
 from router.destinations.incident_io import incidents as incident_io_incidents
 from router.destinations.incident_io import status_pages as incident_io_pages
 
+# incident.io's webhooks are Svix': an endpoint has one of two sets of headers.
+_STANDARD_WEBHOOKS = ("standard-webhooks", "svix")
+_DEVHELM = ("devhelm",)
+
 KINDS: base.Registry = {
     kind.name: kind
     for kind in (
         base.Kind("incident-io", incident_io.IncidentConfig, incident_io.IncidentOpening, public=False, adopts=False,
-                  connect=incident_io_account.connect, make=incident_io_incidents.Incidents),
+                  connect=incident_io_account.connect, make=incident_io_incidents.Incidents,
+                  webhook_schemes=_STANDARD_WEBHOOKS),
         base.Kind("incident-io-status-page", incident_io.PostConfig, incident_io.PostOpening, public=True, adopts=False,
                   connect=incident_io_account.connect, make=incident_io_pages.StatusPages,
-                  status_words=incident_io_pages.STATUS_WORDS),
+                  status_words=incident_io_pages.STATUS_WORDS, webhook_schemes=_STANDARD_WEBHOOKS),
         base.Kind("devhelm", devhelm.IncidentConfig, devhelm.IncidentOpening, public=False, adopts=False,
-                  connect=devhelm_account.connect, make=devhelm_incidents.Incidents, reopens=True),
+                  connect=devhelm_account.connect, make=devhelm_incidents.Incidents, reopens=True,
+                  webhook_schemes=_DEVHELM),
         base.Kind("devhelm-status-page", devhelm.PostConfig, devhelm.PostOpening, public=True, adopts=True,
-                  connect=devhelm_account.connect, make=devhelm_pages.StatusPages),
+                  connect=devhelm_account.connect, make=devhelm_pages.StatusPages,
+                  webhook_schemes=_DEVHELM),
     )
 }  # fmt: skip
 

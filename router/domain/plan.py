@@ -57,6 +57,7 @@ CLOCK_DRIFT = 1_000_000  # Microseconds by which two workers' readings of the se
 UNCONFIRMED_LOOK = 15_000_000  # Microseconds between looks until one shows what the last operation has sent.
 MISMATCH_APART = 15_000_000  # Microseconds until what the vendor shows otherwise is sent again; then twice as many.
 MOST_MISMATCHES = 5
+RECHECKS_APART = 3_000_000  # Microseconds from an operation or a look to a look that a vendor's webhook asks for.
 MISSING_LOOK = 20_000_000  # Microseconds between looks at what the vendor has answered "not found" to.
 HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked at, should nobody call it before.
 
@@ -85,7 +86,7 @@ def _next(desired: publications.Desired, observed: publications.Publication, now
     step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed)
     if isinstance(step, Act):
         return _hindrance(desired, observed, step, now) or step
-    if isinstance(step, Rest) and observed.state in {"open", "draft"} and desired.looks:
+    if isinstance(step, Rest) and observed.state in {"open", "draft"}:
         return _watched(desired, observed, step, now)
     return step
 
@@ -151,12 +152,22 @@ def _frozen(desired: publications.Desired, now: int) -> Rest | None:
 
 def _watched(desired: publications.Desired, observed: publications.Publication, rest: Rest, now: int) -> Step:
     """What is open or a draft is looked at every so often: a person may have changed or ended it."""
-    every = desired.looks
-    if observed.missing_since:
-        every = min(MISSING_LOOK, every)
-    elif observed.view.is_unconfirmed and desired.public:
-        every = min(UNCONFIRMED_LOOK, every)
-    look_at = max(observed.looked_at, observed.acted_at) + every
+    moment = max(observed.looked_at, observed.acted_at)
+    moments = []
+    if desired.looks:
+        every = desired.looks
+        if observed.missing_since:
+            every = min(MISSING_LOOK, every)
+        elif observed.view.is_unconfirmed and desired.public:
+            every = min(UNCONFIRMED_LOOK, every)
+        moments.append(moment + every)
+    # The vendor says that something has changed. The router's own calls are told, too: they are looked at together.
+    # A request in the future is one before the server's clock was set back.
+    if observed.looked_at < desired.recheck_at <= now + CLOCK_DRIFT:
+        moments.append(moment + RECHECKS_APART)
+    if not moments:
+        return rest
+    look_at = min(moments)
     if now >= look_at:
         return Look()
     return msgspec.structs.replace(rest, look_at=look_at)

@@ -48,6 +48,7 @@ class Desired(msgspec.Struct, frozen=True):
     what is to be told of the content. ``again`` is the id of what a call of ours has ended at the vendor and
     this episode takes up again; ``again_settled`` is false while that end is still to come. An attempt that failed
     before ``resumed_at`` need not wait any longer: the account works again, or an operator has said so.
+    ``recheck_at`` is when the vendor last said that something has changed there (0: never).
     """
 
     present: bool
@@ -71,6 +72,7 @@ class Desired(msgspec.Struct, frozen=True):
     again: str = ""
     again_settled: bool = True
     resumed_at: int = 0
+    recheck_at: int = 0
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):

@@ -1,8 +1,10 @@
-"""One document by its address, for the few that are fetched from elsewhere than a configured vendor."""
+"""One document by its address, for the few that are fetched from or sent elsewhere than to a configured vendor."""
+
+from collections.abc import Mapping
 
 import httpx
 
-from router.outbound import client, errors
+from router.outbound import client, errors, loopback
 
 
 async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
@@ -28,4 +30,20 @@ async def get(url: str, *, timeout_seconds: float, most_bytes: int) -> bytes:
                 parts.append(part)
             return b"".join(parts)
     except httpx.HTTPError as error:
+        raise errors.Temporary(f"there was no answer: {type(error).__name__}") from error
+
+
+async def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_seconds: float) -> int:
+    """Post a JSON document once and return the status; ``errors.Temporary`` if there was no answer."""
+    outside = not loopback.is_at(url)
+    sent = {"content-type": "application/json", **headers}
+    try:
+        async with httpx.AsyncClient(
+            timeout=timeout_seconds,
+            follow_redirects=False,
+            trust_env=outside,
+            verify=client.trusted(of_environment=outside),
+        ) as http:
+            return (await http.post(url, content=body, headers=sent)).status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise errors.Temporary(f"there was no answer: {type(error).__name__}") from error

@@ -21,6 +21,7 @@ from router.domain import patterns
 from router.settings import sections
 from router.sources import base as source_base
 from router.sources import registry as sources
+from router.sources import signatures
 
 DEFAULT_FILE = Path("incident-router.yaml")
 SECRET_PARTS = frozenset({"sources", "destinations"})
@@ -210,7 +211,19 @@ class _Reading:
             if follows and follows not in found:
                 message = f'follows an unknown destination "{follows}"{nearest.hint(follows, found)}'
                 self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
+            self._signed(name, config)
         return found
+
+    def _signed(self, name: str, config: destination_base.Config) -> None:
+        """The secrets of a vendor's webhook have the form that the vendor gives out."""
+        if config.webhook is None:
+            return
+        for scheme in destinations.KINDS[config.kind].webhook_schemes:
+            try:
+                signatures.Config.model_validate({"scheme": scheme, "secrets": config.webhook.secrets})
+            except pydantic.ValidationError as error:
+                self.problems += validation.problems_of(error, self._document, at=("destinations", name, "webhook"))
+                return
 
     def _reports_at(self, at: tuple[str | int, ...], name: str, found: Mapping[str, destination_base.Config]) -> None:
         """What the router tells of itself is told at a destination that is there, and that customers do not see."""
@@ -270,7 +283,9 @@ class _Reading:
         return data
 
     def _secret(self, reference: dict[str, Any], at: tuple[str | int, ...]) -> str | None:
-        needed = at[0] not in SECRET_PARTS or at[0] in self._needs
+        # A vendor's webhook is let in by the process that lets sources in.
+        part = "sources" if _of_a_webhook(at) else at[0]
+        needed = part not in SECRET_PARTS or part in self._needs
         if "env" in reference:
             name = str(reference["env"])
             value = self._environment.get(name, "")
@@ -278,6 +293,8 @@ class _Reading:
                 return value
             if not needed:
                 return _unneeded(at)
+            if self._stand_in is not None and _of_a_webhook(at):
+                return _UNSIGNED
             if self._stand_in is not None and at[0] == "sources":
                 self._made_up[name] = self._stand_in.webhook_token
                 return self._stand_in.webhook_token
@@ -306,7 +323,14 @@ class _Reading:
 
 def _unneeded(at: tuple[str | int, ...]) -> str:
     """What stands in for a secret that this process does without: of the form that each kind of credential has."""
-    return "whsec_bm90LW5lZWRlZA==" if "signature" in at else "not-needed:by-this-process"
+    return _UNSIGNED if "signature" in at or _of_a_webhook(at) else "not-needed:by-this-process"
+
+
+def _of_a_webhook(at: tuple[str | int, ...]) -> bool:
+    return at[0] == "destinations" and "webhook" in at[2:]
+
+
+_UNSIGNED = "whsec_bm90LW5lZWRlZA=="  # A secret that no vendor signs with, of the form that they have.
 
 
 _SIMULATED = "".join(["simulated", "-", "key"])  # A string of its own, recognised by identity.

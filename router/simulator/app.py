@@ -6,7 +6,7 @@ from typing import Any
 import pydantic
 from starlette import applications, requests, responses, routing, types
 
-from router.simulator import calls, faults, pages, vendor
+from router.simulator import calls, faults, pages, vendor, webhooks
 from router.simulator import options as settings
 from router.simulator.devhelm import vendor as devhelm
 from router.simulator.incident_io import vendor as incident_io
@@ -25,9 +25,10 @@ def create(
     }
     log = calls.Calls()
     wanted: list[faults.Fault] = []
-    desk = Desk(vendors, log, wanted)
+    hooks = webhooks.Webhooks(chosen)
+    desk = Desk(vendors, log, wanted, hooks)
     gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
-    app = Simulator(desk.routes(), gates)
+    app = Simulator(desk.routes(), gates, vendors, hooks)
     app.state.vendors = vendors
     app.state.calls = log
     app.state.faults = wanted
@@ -37,9 +38,17 @@ def create(
 class Simulator(applications.Starlette):
     """Vendors' calls go past the framework's middleware: a fault has to get at the connection itself."""
 
-    def __init__(self, routes: list[routing.BaseRoute], gates: Mapping[str, faults.Gate]) -> None:
+    def __init__(
+        self,
+        routes: list[routing.BaseRoute],
+        gates: Mapping[str, faults.Gate],
+        vendors: Mapping[str, vendor.Vendor],
+        hooks: webhooks.Webhooks,
+    ) -> None:
         super().__init__(routes=routes)
         self._gates = gates
+        self._vendors = vendors
+        self._hooks = hooks
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Answer one request."""
@@ -48,13 +57,24 @@ class Simulator(applications.Starlette):
         if gate is None:
             await super().__call__(scope, receive, send)
         else:
-            await gate({**scope, "root_path": f"/{name}"}, receive, send)
+            before = self._hooks.things(self._vendors[name]) if scope["method"] != "GET" else None
+            try:
+                await gate({**scope, "root_path": f"/{name}"}, receive, send)
+            finally:
+                self._hooks.tell(self._vendors[name], before)
 
 
 class Desk:
     """The simulator's own paths, beside the vendors'."""
 
-    def __init__(self, vendors: dict[str, vendor.Vendor], log: calls.Calls, wanted: list[faults.Fault]) -> None:
+    def __init__(
+        self,
+        vendors: dict[str, vendor.Vendor],
+        log: calls.Calls,
+        wanted: list[faults.Fault],
+        hooks: webhooks.Webhooks,
+    ) -> None:
+        self._hooks = hooks
         self._vendors = vendors
         self._log = log
         self._faults = wanted
@@ -67,6 +87,8 @@ class Desk:
             routing.Route("/faults", self._order, methods=["POST"]),
             routing.Route("/faults", self._ordered, methods=["GET"]),
             routing.Route("/faults", self._mend, methods=["DELETE"]),
+            routing.Route("/webhooks", self._subscribe, methods=["POST"]),
+            routing.Route("/webhooks", self._unsubscribe, methods=["DELETE"]),
             routing.Route("/calls", self._calls),
             routing.Route("/state", self._state),
             routing.Route("/reset", self._reset, methods=["POST"]),
@@ -96,6 +118,20 @@ class Desk:
 
     async def _mend(self, _request: requests.Request) -> responses.Response:
         self._faults.clear()
+        return responses.Response(status_code=204)
+
+    async def _subscribe(self, request: requests.Request) -> responses.Response:
+        try:
+            endpoint = webhooks.Endpoint.model_validate_json(await request.body())
+        except pydantic.ValidationError as error:
+            return responses.JSONResponse({"error": str(error)}, 422)
+        if endpoint.vendor not in self._vendors:
+            return responses.JSONResponse({"error": f"vendor is one of {', '.join(self._vendors)}"}, 422)
+        self._hooks.endpoints.append(endpoint)
+        return responses.JSONResponse({"vendor": endpoint.vendor, "url": endpoint.url}, 201)
+
+    async def _unsubscribe(self, _request: requests.Request) -> responses.Response:
+        self._hooks.endpoints.clear()
         return responses.Response(status_code=204)
 
     async def _calls(self, request: requests.Request) -> responses.Response:

@@ -25,6 +25,7 @@
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, pauses: calls to a vendor       | two minutes     |
 | ``ir:{accounts}:waiting:NAME``   | set    | incident keys that wait for a destination         | a week at most  |
 | ``ir:{accounts}:resumed``        | hash   | destination → when it last worked again           | for ever        |
+| ``ir:{vendors}:id:DIGEST``       | string | the incident key of what has this ID at a vendor  | 30 days, or end |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{polls}:turn:SOURCE``       | string | somebody has asked this source's monitoring       | until next time |
 | ``ir:{polls}:memory:SOURCE``     | string | packed, what is remembered from answer to answer  | ten polls       |
@@ -36,12 +37,14 @@
 | ``ir:{access}:audit``            | stream | ``a`` packed, what somebody did                   | 100,000 lines   |
 | ``ir:{sN}:timeline:KEY``         | stream | ``e``: packed, one thing that happened            | 30 days         |
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
-| ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed, ``fence``, ``until``, ``wake``      | a day if done   |
+| ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed, ``fence``, ``until``, ``wake``, ... | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | for ever        |
 | ``ir:{sN}:published``            | zset   | incident key → when its publications expire, ms   | for ever        |
 | ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that holds it            | 30 to 60 days   |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
+
+The hash of publications also has ``recheck:DESTINATION``: when a vendor's webhook last told of a change there.
 
 Times are microseconds since the epoch.
 
@@ -170,6 +173,11 @@ def quota(account: str) -> str:
 def waiting(destination: str) -> str:
     """The key of the incidents that wait for a destination to work again."""
     return f"ir:{{accounts}}:waiting:{destination}"
+
+
+def vendor_id(digest: str) -> str:
+    """The key of the incident whose publication has an ID at a vendor, by the hash of destination and ID."""
+    return f"ir:{{vendors}}:id:{digest}"
 
 
 def counts(rule: str) -> str:

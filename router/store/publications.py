@@ -1,6 +1,6 @@
 """The publications of an incident: read and written only under its lease, fenced by the lease's number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
@@ -17,7 +17,10 @@ _log = log.get("store")
 
 
 class Lease(NamedTuple):
-    """An incident that is ours to reconcile for a while. Times are Redis' own, in microseconds."""
+    """An incident that is ours to reconcile for a while. Times are Redis' own, in microseconds.
+
+    ``rechecks`` are the times of the last requests to look at the publications at a destination, by destination.
+    """
 
     key: str
     fence: int
@@ -25,6 +28,7 @@ class Lease(NamedTuple):
     incident: incidents.Incident
     publications: list[publications.Publication]
     claimed_at: int
+    rechecks: Mapping[str, int] = {}
 
 
 class Publications:
@@ -47,7 +51,7 @@ class Publications:
             now, *found = await self._scripts.run_confirmed("claim", names, arguments)
         self._note_time(shard, int(now))
         leases = []
-        for member, fence, version, incident, packed in found:
+        for member, fence, version, incident, packed, rechecks in found:
             key = member.decode()
             try:
                 held = codec.unpack_incident(incident) if incident else incidents.Incident(key=key)
@@ -56,7 +60,8 @@ class Publications:
                 # It keeps its lease and comes up again after it: seen for as long as it is there, in nobody's way.
                 _log.error("documents_unreadable", incident=key, reason=str(error))
                 continue
-            leases.append(Lease(key, int(fence), int(version), held, documents, int(now)))
+            asked = {name.decode(): int(at) for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)}
+            leases.append(Lease(key, int(fence), int(version), held, documents, int(now), asked))
         return leases
 
     def _note_time(self, shard: int, now: int) -> None:

@@ -23,6 +23,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "record": (3, 3),
     "release": (4, 4),
     "wake": (1, 1),
+    "recheck": (1, 1),
     "bury": (2, 2),
     "done": (2, 2),
     "trim": (1, 1),

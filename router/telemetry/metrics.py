@@ -85,6 +85,15 @@ redis_clock_set_back = prometheus_client.Counter(
     registry=REGISTRY,
 )
 
+vendor_webhooks = prometheus_client.Counter(
+    "incident_router_vendor_webhooks_total",
+    "Requests to /v1/vendor-webhooks, by destination and outcome: looked_at, unrelated (to nothing that is open), "
+    "duplicate, unreadable, disconnected, unauthorized, method, too_large, unavailable, or unknown_destination (with "
+    "an empty destination).",
+    ["destination", "outcome"],
+    registry=REGISTRY,
+)
+
 omitted_fields = prometheus_client.Counter(
     "incident_router_omitted_fields_total",
     "Fields that an operation did without, so that it could be done, by destination, field and code (cut, left_out, "

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from starlette import applications, exceptions, responses, routing, types
 from starlette import requests as starlette_requests
 
-from router.web import health, openapi, problems, webhooks
+from router.web import health, openapi, problems, vendor_webhooks, webhooks
 
 _NAMES = {404: "not-found", 405: "method"}
 _DETAILS = {404: "there is nothing at this path", 405: "this path does not answer this method"}
@@ -37,13 +37,17 @@ def create(
     *,
     checks: Mapping[str, health.Check],
     refresh: health.Refresh | None = None,
+    vendors: vendor_webhooks.VendorWebhooks | None = None,
     routes: Sequence[routing.BaseRoute] = (),
 ) -> App:
     """Put the application together: the door, health and metrics, and further ``routes``.
 
     ``checks`` decide ``/readyz``, ``refresh`` brings gauges up to date before ``/metrics`` reads them.
+    ``vendors`` takes the webhooks of destinations.
     """
     own = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
+    if vendors is not None:
+        own.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
     return App(door, [*health.routes(checks, refresh), *own, *routes])
 
 

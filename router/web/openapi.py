@@ -75,6 +75,7 @@ def document() -> dict[str, Any]:
             "/v1/webhooks/{source}/api/v2/alerts": {"post": _webhook("Hand in alerts as to an Alertmanager", [named])},
             "/v1/webhooks/{source}/v2/enqueue": {"post": _webhook("Hand in an event as to PagerDuty", [named])},
             **_opsgenie(named, explain),
+            "/v1/vendor-webhooks/{destination}": {"post": _of_a_vendor()},
             "/api/v2/alerts": {"post": _webhook("The same, where there is one source of kind prometheus", [])},
             "/-/healthy": {"get": _page("As Alertmanager answers it", "text/plain")},
             "/healthz": {"get": _page("Whether the process lives", "application/json")},
@@ -96,6 +97,30 @@ def document() -> dict[str, Any]:
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic"},
             },
+        },
+    }
+
+
+def _of_a_vendor() -> dict[str, Any]:
+    """The path of vendors' webhooks."""
+    outcomes = ["looked_at", "unrelated", "duplicate", "unreadable"]
+    told = {"outcome": {"enum": outcomes}, "incidents": {"type": "integer"}}
+    schema = {"type": "object", "required": ["outcome", "incidents"], "properties": told}
+    refused = ("405", "408", "413")
+    return {
+        "summary": "Tell of a change at a destination",
+        "description": "A webhook of the destination's vendor, signed by it. The worker looks at what has changed.",
+        "parameters": [{"name": "destination", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
+        "responses": {
+            "202": {
+                "description": "It is the vendor's. What it tells of will be looked at, if the router opened it.",
+                "content": {"application/json": {"schema": schema}},
+            },
+            "401": {"description": "The signature is missing or wrong.", "content": _PROBLEM},
+            "404": {"description": "No destination of this name takes webhooks.", "content": _PROBLEM},
+            **{status: {"description": _REFUSALS[status], "content": _PROBLEM} for status in refused},
+            "503": {"description": "Nothing was kept: send it again.", "headers": _RETRY, "content": _PROBLEM},
         },
     }
 

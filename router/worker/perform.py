@@ -141,6 +141,8 @@ class Performer:
             "update", publication.number, session.now(), publication.content or desired.content
         )
         operation = operation_of(publication, intent, desired, session.now())
+        # A change that the vendor tells of while it answers may not be in the answer.
+        began = session.now()
         try:
             async with asyncio.timeout(self._most_seconds):
                 call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
@@ -153,7 +155,7 @@ class Performer:
             await session.record(after)
             return after
         assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
-        after = outcome.seen_as(publication, seen, session.now())
+        after = outcome.seen_as(publication, seen, began)
         await session.record(after, *story.noticed(publication, after, session.now(), present=desired.present))
         if after.unanswered_at and after.vendor_id:
             return await self._end_duplicates(session, place, after, operation)

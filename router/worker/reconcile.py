@@ -12,6 +12,7 @@ from router.store import accounts as account_store
 from router.store import errors
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
+from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
 from router.worker import backlog, bound, mutes, perform, storm, story, triage
 from router.worker import pages as showing
@@ -40,8 +41,13 @@ class Reconciler:
         storms: storm.Storms | None = None,
         accounts: account_store.Accounts,
         oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
+        vendor_ids: vendor_id_store.VendorIds | None = None,
     ) -> None:
-        """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded."""
+        """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
+
+        ``vendor_ids`` lists what vendors' webhooks may tell of; without it, no destination has webhooks.
+        """
+        self._vendor_ids = vendor_ids
         self._accounts = accounts
         self._backlog = backlog.Backlog(oldest_unfolded) if oldest_unfolded is not None else None
         self._muting = muting
@@ -84,6 +90,8 @@ class Reconciler:
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
             due = await self._rounds(session)
+            if self._vendor_ids is not None:
+                await self._vendor_ids.note(lease.key, session.publications)
             moments = [moment for moment in (due, self._due(lease.incident, session.now())) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session))
         except perform.LeaseLostError:
@@ -161,6 +169,8 @@ class Reconciler:
         looked = None
         for _ in range(MOST_STEPS):
             desired = session.desires.of(session.lease.incident, publication, session.publications, place)
+            if recheck_at := session.lease.rechecks.get(place.name, 0):
+                desired = msgspec.structs.replace(desired, recheck_at=recheck_at)
             if publication.condition:
                 desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
             step = plan.plan(desired, publication, now=session.now())

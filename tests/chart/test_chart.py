@@ -201,7 +201,7 @@ def test_redis_comes_from_the_values_or_from_the_secret():
 def test_only_webhooks_are_reachable_from_outside():
     ingress = helm.case("separate")["Ingress", "shop-incident-router"]
     [rule] = ingress["spec"]["rules"]
-    assert [path["path"] for path in rule["http"]["paths"]] == ["/v1/webhooks"]
+    assert [path["path"] for path in rule["http"]["paths"]] == ["/v1/webhooks", "/v1/vendor-webhooks"]
     assert rule["host"] == "alerts.example.org"
     assert "Ingress" not in {kind for kind, _ in helm.render({})}
 

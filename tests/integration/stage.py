@@ -21,6 +21,7 @@ from router.store import (
     silences,
     storms,
     stream,
+    vendor_ids,
 )
 from router.telemetry import tracing
 from router.worker import bound, desire, mutes, pages, perform, reconcile, storm, triage
@@ -83,6 +84,7 @@ class Stage:
         most: gate.Limit | None = None,
         store: incidents.Incidents | None = None,
         render: desire.Render = render,
+        ids: vendor_ids.VendorIds | None = None,
     ) -> None:
         """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
         self.connection = connection
@@ -124,6 +126,7 @@ class Stage:
             storms=self.storms,
             accounts=self.accounts,
             oldest_unfolded=self.reader.oldest_unfolded,
+            vendor_ids=ids,
         )
 
     async def deliver(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import random
 import threading
 from collections.abc import Iterator
@@ -10,15 +11,17 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.specs.openapi import checks as openapi_checks
 
 from router.domain import decision, severity
-from router.sources import registry
-from router.store import client, quarantine, seen, stream
-from router.web import app, health, openapi, serve, webhooks
+from router.sources import registry, signatures
+from router.store import client, quarantine, seen, stream, vendor_ids
+from router.web import app, health, openapi, serve, vendor_webhooks, webhooks
 
 NOW = 1_772_450_000_000_000
+SIGNED = {"scheme": "devhelm", "secrets": ["shared-secret"]}
 RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
 
 
@@ -51,7 +54,12 @@ def served(url: str) -> Iterator[str]:
         found["task"] = asyncio.current_task()
         found["loop"] = asyncio.get_running_loop()
         with contextlib.suppress(asyncio.CancelledError):
-            await serve.serve(app.create(door, checks={"all": fine}), "127.0.0.1", 0, started)
+            signed = signatures.Signature(signatures.Config.model_validate(SIGNED))
+            receivers = {"told": vendor_webhooks.Receiver("told", (signed,), ("told",))}
+            ids = vendor_ids.VendorIds(connection, ["told"])
+            vendors = vendor_webhooks.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), lambda: NOW)
+            made = app.create(door, checks={"all": fine}, vendors=vendors)
+            await serve.serve(made, "127.0.0.1", 0, started)
         await connection.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(main()))
@@ -103,6 +111,31 @@ def fuzzed(redis_url: str, kind: str, method: str) -> None:
         assert asked >= 10
 
 
+@pytest.mark.parametrize("destination", ["told", "elsewhere"])
+def test_nothing_that_is_posted_as_a_vendor_makes_the_router_fail(redis_url, destination):
+    with served(redis_url) as url:
+        schema = schemathesis.openapi.from_dict(openapi.document())
+        schema.config.update(base_url=url)
+        statuses = set()
+
+        @hypothesis.given(case=schema["/v1/vendor-webhooks/{destination}"]["POST"].as_strategy(), signs=st.booleans())
+        @hypothesis.settings(max_examples=25, deadline=None, derandomize=True, database=None)
+        def ask(case: schemathesis.Case, signs: bool) -> None:
+            case.path_parameters = {"destination": destination}
+            try:
+                raw = json.dumps(case.body).encode()
+            except TypeError:
+                raw = b""  # The case has no body.
+            signature = signatures.Signature(signatures.Config.model_validate(SIGNED))
+            case.body, case.media_type = raw, "application/octet-stream"
+            answer = case.call(headers=signature.sign(raw, NOW, "") if signs else {})
+            case.validate_response(answer, checks=CHECKS)
+            statuses.add(answer.status_code)
+
+        ask()
+        assert statuses == ({202, 401} if destination == "told" else {404})
+
+
 def test_every_other_path_answers_as_documented(redis_url):
     with served(redis_url) as url:
         schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
@@ -110,7 +143,7 @@ def test_every_other_path_answers_as_documented(redis_url):
         paths = []
         for result in schema.get_all_operations():
             operation = result.ok()
-            if "{source}" in operation.path:
+            if "{source}" in operation.path or "{destination}" in operation.path:
                 continue
             paths.append(operation.path)
             case = operation.Case(body={"a": 1}) if operation.method.upper() == "POST" else operation.Case()

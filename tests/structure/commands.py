@@ -13,7 +13,7 @@ BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:\.venv/bin/)?(?:incident-router|make) [^`]+)`")
 ASSIGNMENT = re.compile(r"[A-Z_]+=.*")
 MANAGED = "|".join(re.sub(r"{[^}]*}", "[^/]+", api.PREFIX + one.path) for one in api.ENDPOINTS)
-ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/calls|{MANAGED}")
+ROUTES = re.compile(rf"/v1/webhooks/[\w-]+|/healthz|/readyz|/metrics|/faults|/webhooks|/calls|{MANAGED}")
 
 
 class Said(NamedTuple):

@@ -210,3 +210,30 @@ def test_whatever_proves_a_sender_is_not_asked_for_where_it_is_not_needed(secret
     assert settings.load(file, {}, needs=()).sources["a"].kind == "json"
     with pytest.raises(settings.Refused, match=r"is not set|can't be read"):
         settings.load(file, {})
+
+
+WEBHOOK = GOOD.replace("follows: devhelm", "follows: devhelm\n    webhook: {secrets: [{env: SIGNING}]}")
+
+
+def test_secret_of_a_webhook_is_needed_where_webhooks_are_let_in(tmp_path):
+    for needs in ({"sources"}, settings.SECRET_PARTS):
+        (problem,) = refused(tmp_path, WEBHOOK, needs=needs)
+        assert problem == "17:25: the environment variable SIGNING is not set"
+        loaded = settings.load(written(tmp_path, WEBHOOK), {**SECRETS, "SIGNING": "s"}, needs=needs)
+        assert loaded.destinations["page"].webhook.secrets[0].get_secret_value() == "s"
+    loaded = settings.load(written(tmp_path, WEBHOOK), SECRETS, needs={"destinations"})
+    assert loaded.destinations["page"].webhook is not None
+
+
+def test_first_try_needs_no_secret_of_a_webhook(tmp_path):
+    text = GOOD.replace("kind: incident-io\n", "kind: incident-io\n    webhook: {secrets: [{env: SIGNING}]}\n")
+    assert settings.load(written(tmp_path, text), {}, STAND_IN).destinations["on-call"].webhook is not None
+
+
+def test_secret_of_a_webhook_has_the_vendor_s_form(tmp_path):
+    text = GOOD.replace("kind: incident-io\n", "kind: incident-io\n    webhook: {secrets: [plain-text]}\n")
+    (problem,) = refused(tmp_path, text)
+    assert problem.startswith("9:14: ")
+    assert "a secret of this scheme is base64, as it was given out: whsec_" in problem
+    (problem,) = refused(tmp_path, WEBHOOK.replace("[{env: SIGNING}]", "[]"))
+    assert "at least one entry is needed here" in problem

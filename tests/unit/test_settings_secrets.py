@@ -27,6 +27,8 @@ SHAPES = {
     "value": SOURCE + "    token:\n      header: X\n      value: %s\n",
     "values that are no list": SOURCE + "    token:\n      header: X\n      values: %s\n",
     "signature": SOURCE + "    signature:\n      scheme: standard-webhooks\n      secrets:\n        - '%s!'\n",
+    "webhook": DESTINATION + "    api_key: a\n    webhook:\n      secrets:\n        - '%s!'\n",
+    "webhook that is no mapping": DESTINATION + "    api_key: a\n    webhook: %s\n",
     "redis url": "redis:\n  url: redis://:%s@h:x/0\n",
     "redis url with a slash": "redis:\n  url: redis://:a/%s@h:6379/0\n  bogus: 1\n",
     "redis uri": "redis:\n  uri: redis://:a/%s@h:6379/0\n",

@@ -7,7 +7,8 @@
 -- ARGV[2]  integer the lease, microseconds
 -- ARGV[3]  integer how many incidents at the most
 -- ARGV[4]  integer the time that this worker has seen here before, microseconds; 0 for none
--- Returns  list    {now, {member, fence, version, incident, publications}, ...}; absent documents are ''
+-- Returns  list    {now, {member, fence, version, incident, publications, rechecks}, ...}; absent documents are '',
+--                  rechecks are {destination, microseconds, ...}, as recheck.lua has written them
 -- A lease is the field `until` of the publications' hash (KEYS are of this shard, named by ARGV[1] and the member);
 -- `fence` is the time when it was given, or one more than the one before where that is later: it never comes a second
 -- time, not even after a fail-over that has lost some. The timer of a leased incident stands at the lease's end, so that a holder who
@@ -42,9 +43,20 @@ for _, member in ipairs(due) do
     redis.call('PERSIST', publications)
     redis.call('ZADD', KEYS[1], lease, member)
     redis.call('ZADD', KEYS[2], 'inf', member)
+    local rechecks = {}
+    if redis.call('HEXISTS', publications, 'recheck') == 1 then
+      local fields = redis.call('HGETALL', publications)
+      for i = 1, #fields, 2 do
+        if string.sub(fields[i], 1, 8) == 'recheck:' then
+          rechecks[#rechecks + 1] = string.sub(fields[i], 9)
+          rechecks[#rechecks + 1] = fields[i + 1]
+        end
+      end
+    end
     local incident = redis.call('HMGET', ARGV[1] .. 'incident:' .. member, 'v', 'd')
     result[#result + 1] = {
       member, fence, incident[1] or '0', incident[2] or '', redis.call('HGET', publications, 'd') or '',
+      rechecks,
     }
   end
 end

@@ -12,6 +12,7 @@ LABELS = {
     "incident_router_alerts": ("source", "outcome"),
     "incident_router_truncated_alerts": ("source",),
     "incident_router_not_found": ("destination",),
+    "incident_router_vendor_webhooks": ("destination", "outcome"),
     "incident_router_unreadable_rows": ("list",),
     "incident_router_notices": ("source", "code"),
     "incident_router_late_alerts": ("source",),

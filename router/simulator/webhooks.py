@@ -1,0 +1,127 @@
+"""The vendors' outgoing webhooks: signed, and sent once for each incident or post that a call has changed.
+
+incident.io signs as https://www.standardwebhooks.com has it. DevHelm signs the time and the body. Neither vendor
+documents every event's shape; the ID of what changed is where incident.io has it in those that are documented.
+"""
+
+import asyncio
+import base64
+import hmac
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pydantic
+
+from router.outbound import errors, fetch
+from router.simulator import options as settings
+from router.simulator import vendor
+
+_TIMEOUT_SECONDS = 5.0
+_INCIDENT_IO = "incident-io"
+_SECOND = 1_000_000
+
+Things = dict[tuple[str, str], dict[str, Any]]
+"""Incidents and posts as the vendor answers them, by what they are and their ID."""
+
+
+class Endpoint(pydantic.BaseModel):
+    """Where a vendor sends its webhooks. ``secret`` is what it signs them with, as the vendor gives it out."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    vendor: str
+    url: str
+    secret: str
+
+
+class Webhooks:
+    """Sends what calls have changed to the endpoints of their vendors."""
+
+    def __init__(self, options: settings.Options) -> None:
+        self.endpoints: list[Endpoint] = []
+        self.sent = 0
+        self._options = options
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def things(self, one: vendor.Vendor) -> Things | None:
+        """What a vendor has, to be compared after a call; None if no endpoint would be told."""
+        return _things(one) if any(endpoint.vendor == one.name for endpoint in self.endpoints) else None
+
+    def tell(self, one: vendor.Vendor, before: Things | None) -> None:
+        """Begin to send an event for each thing that has changed since ``before``."""
+        if before is None:
+            return
+        for event, payload in _events(one.name, before, _things(one)):
+            for endpoint in self.endpoints:
+                if endpoint.vendor == one.name:
+                    task = asyncio.create_task(self._send(endpoint, event, payload))
+                    self._sending.add(task)
+                    task.add_done_callback(self._sending.discard)
+
+    async def _send(self, endpoint: Endpoint, event: str, payload: dict[str, Any]) -> None:
+        at = self._options.clock() // _SECOND
+        name = str(uuid.uuid4())
+        if endpoint.vendor == _INCIDENT_IO:
+            body = json.dumps({"event_type": event, event: payload}).encode()
+            headers = _standard(endpoint.secret, name, at, body)
+        else:
+            body = json.dumps({"event": event, "data": payload}).encode()
+            mac = hmac.new(endpoint.secret.encode(), b"%d.%b" % (at, body), "sha256").hexdigest()
+            headers = {"x-devhelm-delivery-id": name, "x-devhelm-event": event}
+            headers |= {"x-devhelm-timestamp": str(at), "x-devhelm-signature": mac}
+        try:
+            await fetch.post(endpoint.url, body, headers, timeout_seconds=_TIMEOUT_SECONDS)
+        except errors.Temporary:
+            return  # The vendors would send it again; a receiver has to do without.
+        self.sent += 1
+
+
+def _standard(secret: str, name: str, at: int, body: bytes) -> dict[str, str]:
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    mac = hmac.new(key, b"%b.%d.%b" % (name.encode(), at, body), "sha256").digest()
+    signature = f"v1,{base64.b64encode(mac).decode()}"
+    return {"webhook-id": name, "webhook-timestamp": str(at), "webhook-signature": signature}
+
+
+def _things(one: vendor.Vendor) -> Things:
+    # A copy: the vendor goes on.
+    state = json.loads(json.dumps(one.state()))
+    posts = [*state.get("status_page_incidents", ())]
+    posts += [post for page in state.get("pages", ()) for post in page["incidents"]]
+    # DevHelm answers an incident within its details.
+    incidents: Things = {("incident", one.get("incident", one)["id"]): one for one in state["incidents"]}
+    return incidents | {("post", post["id"]): post for post in posts}
+
+
+def _events(name: str, before: Things, after: Things) -> Iterator[tuple[str, dict[str, Any]]]:
+    of = _of_incident_io if name == _INCIDENT_IO else _of_devhelm
+    for key, thing in after.items():
+        if before.get(key) != thing:
+            yield of(key[0], before.get(key), thing)
+
+
+def _of_incident_io(what: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    if what == "post":
+        if before is None:
+            return "status_page_incident.created_v1", after
+        shared = len(after["updates"]) > len(before["updates"])
+        return f"status_page_incident.{'update_shared' if shared else 'updated'}_v1", after
+    if before is None:
+        return "public_incident.incident_created_v2", after
+    old, new = before["incident_status"], after["incident_status"]
+    if old != new:
+        status = {"incident": after, "new_status": new, "previous_status": old}
+        return "public_incident.incident_status_updated_v2", status
+    return "public_incident.incident_updated_v2", after
+
+
+def _of_devhelm(what: str, before: dict[str, Any] | None, after: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    about = "status_page.incident" if what == "post" else "incident"
+    if before is None:
+        return f"{about}.created", after
+    incident = after.get("incident", after)
+    was = before.get("incident", before)
+    is_over = incident.get("status") == "RESOLVED" != was.get("status")
+    return f"{about}.{'resolved' if is_over else 'updated'}", after

@@ -1,0 +1,71 @@
+"""Which incident has what at a vendor, by the vendor's ID: for webhooks that tell of a change there.
+
+Only publications that are open or a draft are listed. The worker writes them whenever it has looked at an incident, so
+what an earlier version has opened is listed after its next look.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import redis.asyncio
+
+from router.domain import publication as publications
+from router.store import client, keys, scripts
+
+LIFE_SECONDS = 30 * 24 * 60 * 60
+_SHOWN = frozenset({"open", "draft"})
+
+
+class VendorIds:
+    """The vendors' IDs of publications at ``destinations``, which are those that a webhook may tell of."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", destinations: Collection[str]) -> None:
+        self._connection = connection
+        self._scripts = scripts.Scripts(connection)
+        self._destinations = frozenset(destinations)
+
+    async def note(self, incident: str, known: Iterable[publications.Publication]) -> None:
+        """List the publications of an incident that are at a vendor, and none that is over; ``Unavailable``."""
+        listed = [one for one in known if one.vendor_id and one.destination in self._destinations]
+        if not listed:
+            return
+        # What an episode has opened again is that of the one before, too.
+        shown = {_key(one.destination, one.vendor_id) for one in listed if one.state in _SHOWN}
+        over = {_key(one.destination, one.vendor_id) for one in listed} - shown
+        async with client.failures():
+            pipeline = self._connection.pipeline(transaction=False)
+            for key in shown:
+                pipeline.set(key, incident, ex=LIFE_SECONDS)
+            if over:
+                pipeline.delete(*over)
+            await pipeline.execute()
+
+    async def recheck(self, destinations: Sequence[str], vendor_ids: Sequence[str]) -> int:
+        """Have what has one of these IDs at one of the destinations looked at now; how many incidents that are.
+
+        ``Unavailable`` if the store did not take it.
+        """
+        pairs = [(destination, one) for destination in destinations for one in vendor_ids]
+        if not pairs:
+            return 0
+        async with client.failures():
+            found: Any = await self._connection.mget([_key(*pair) for pair in pairs])
+        wanted: dict[str, set[str]] = {}
+        for (destination, _), incident in zip(pairs, found, strict=True):
+            if incident is not None:
+                wanted.setdefault(incident.decode(), set()).add(destination)
+        calls: list[tuple[list[str], list[Any]]] = []
+        for shard, names in keys.by_shard(wanted).items():
+            told = [text for name in names for destination in sorted(wanted[name]) for text in (name, destination)]
+            calls.append(([keys.timers(shard)], [keys.prefix(shard), *told]))
+        if calls:
+            async with client.failures():
+                await self._scripts.run_all("recheck", calls)
+        return len(wanted)
+
+
+def _key(destination: str, vendor_id: str) -> str:
+    # A post at DevHelm is known by its page and its own ID; webhooks have its own.
+    own = vendor_id.rpartition("/")[2]
+    return keys.vendor_id(hashlib.blake2b(f"{destination}\0{own}".encode(), digest_size=16).hexdigest())

@@ -1,0 +1,158 @@
+"""``POST /v1/vendor-webhooks/{destination}``: a vendor tells of a change, and the worker looks at what changed.
+
+Nothing of a webhook is believed except that something may have changed: its body only names IDs. The worker then reads
+what the vendor shows, as it does at each poll. So a webhook that is lost, forged, or sent again changes nothing.
+"""
+
+import collections
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from router.sources import base, signatures
+from router.store import errors
+from router.telemetry import log, metrics
+from router.web import bounds, budget, ports, problems, requests
+
+PREFIX = "/v1/vendor-webhooks/"
+
+_log = log.get("web")
+_ACCEPTED = 202
+_BODY_BYTES = 256 * 1024
+_BYTES_IN_FLIGHT = 8 * 1024 * 1024
+_DEPTH = 32
+_MOST_IDS = 64  # Of one body. The incident stands near the top, and what belongs to it below.
+_ID = re.compile(r"[0-9A-Za-z-]{10,64}")
+_SIGNED_NAMES = (b"webhook-id", b"svix-id")
+_DEVHELM_NAME = b"x-devhelm-delivery-id"
+
+Scope = Mapping[str, Any]
+Recheck = Callable[[Sequence[str], Sequence[str]], Awaitable[int]]
+"""Has what has one of some IDs at one of some destinations looked at; returns how many incidents that are."""
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """The webhook of one destination.
+
+    ``signatures`` are the ways in which its vendor may sign. ``destinations`` are those at the same vendor: one
+    endpoint at the vendor tells of changes at all of them.
+    """
+
+    name: str
+    signatures: tuple[signatures.Signature, ...]
+    destinations: tuple[str, ...]
+
+    def problem(self, headers: Mapping[bytes, bytes], body: bytes, now: int) -> str:
+        """Why a body is not the vendor's; empty if it is."""
+        found = [one.problem(headers, body, now) for one in self.signatures]
+        signed = [text for text in found if not text.startswith("there is no header")]
+        return "" if "" in found else (signed or found)[0]
+
+
+class VendorWebhooks:
+    """Takes the webhooks of vendors."""
+
+    def __init__(
+        self, receivers: Mapping[str, Receiver], recheck: Recheck, seen: ports.Seen, clock: ports.Clock
+    ) -> None:
+        self._receivers = receivers
+        self._recheck = recheck
+        self._seen = seen
+        self._clock = clock
+        self._budget = budget.Budget(_BYTES_IN_FLIGHT)
+
+    async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
+        """Answer one request whose path begins with ``PREFIX``."""
+        receiver = self._receivers.get(scope["path"].removeprefix(PREFIX))
+        name = receiver.name if receiver is not None else ""
+        try:
+            outcome, incidents = await self._take(receiver, scope, receive)
+        except problems.Problem as problem:
+            await self._refuse(name, problem, scope, send)
+        except errors.Unavailable as error:
+            await self._refuse(name, problems.unavailable(error.reason, error.retry_after_seconds), scope, send)
+        except requests.Disconnected:
+            metrics.vendor_webhooks.labels(name, "disconnected").inc()
+        else:
+            metrics.vendor_webhooks.labels(name, outcome).inc()
+            _log.info("vendor_webhook", destination=name, outcome=outcome, incidents=incidents)
+            await _answer(send, outcome, incidents)
+
+    async def _take(self, receiver: Receiver | None, scope: Scope, receive: requests.Receive) -> tuple[str, int]:
+        """What comes of a request, and how many incidents are looked at."""
+        if receiver is None:
+            raise problems.Problem(404, "unknown-destination", "no destination of this name takes webhooks here")
+        if scope["method"] != "POST":
+            raise problems.Problem(405, "method", "webhooks are sent with POST", headers=[(b"allow", b"POST")])
+        headers = dict(scope["headers"])
+        with self._budget.share(proven=False) as share:
+            body = await requests.read(receive, headers, _BODY_BYTES, share)
+            wrong = receiver.problem(headers, body, self._clock())
+            if wrong:
+                raise problems.Problem(401, "unauthorized", wrong)
+            return await self._look(receiver, headers, body)
+
+    async def _look(self, receiver: Receiver, headers: Mapping[bytes, bytes], body: bytes) -> tuple[str, int]:
+        source, called = f"{PREFIX}{receiver.name}", _name_of(headers)
+        if called and await self._seen.find(source, called):
+            return "duplicate", 0
+        ids = _ids(body)
+        if ids is None:
+            # Sending it again would not help: the next poll finds what has changed.
+            return "unreadable", 0
+        incidents = await self._recheck(receiver.destinations, ids)
+        if called:
+            await self._seen.remember(source, called, "looked-at")
+        return "looked_at" if incidents else "unrelated", incidents
+
+    async def _refuse(self, name: str, problem: problems.Problem, scope: Scope, send: problems.Send) -> None:
+        metrics.vendor_webhooks.labels(name, problem.name.replace("-", "_")).inc()
+        _log.info("vendor_webhook_refused", destination=name, status=problem.status, problem=problem.detail)
+        await problems.answer(send, problem, scope)
+
+
+def _name_of(headers: Mapping[bytes, bytes]) -> str:
+    """What the vendor calls this delivery, the same each time it sends it; empty if it doesn't say."""
+    found = (headers[name] for name in (*_SIGNED_NAMES, _DEVHELM_NAME) if name in headers)
+    return next(found, b"").decode("latin-1")
+
+
+def _ids(body: bytes) -> list[str] | None:
+    """The IDs in a body, the outermost first; None if the body can't be read.
+
+    Vendors don't document every event's shape, and put the incident in different places. What belongs to an ID is
+    looked up, so an ID of something else is of no consequence.
+    """
+    try:
+        bounds.not_too_many_values(body, _BODY_BYTES // 4)
+        bounds.not_too_deep(body, _DEPTH)
+        whole = msgspec.json.decode(body)
+    except (base.Unparsable, msgspec.DecodeError, RecursionError):
+        return None
+    return list(dict.fromkeys(_walk(whole)))[:_MOST_IDS]
+
+
+def _walk(whole: Any) -> Iterator[str]:
+    level = collections.deque([whole])
+    while level:
+        value = level.popleft()
+        if isinstance(value, list):
+            level.extend(value)
+        elif isinstance(value, dict):
+            for name, member in value.items():
+                if isinstance(member, str):
+                    if name.casefold().endswith("id") and _ID.fullmatch(member):
+                        yield member
+                else:
+                    level.append(member)
+
+
+async def _answer(send: problems.Send, outcome: str, incidents: int) -> None:
+    body = msgspec.json.encode({"outcome": outcome, "incidents": incidents})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": _ACCEPTED, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

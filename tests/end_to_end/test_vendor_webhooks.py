@@ -1,0 +1,77 @@
+"""People act at the simulated vendors, which tell of it by signed webhooks: no poll is waited for."""
+
+import pytest
+
+from tests.end_to_end import harness
+
+SECRETS = {"incident-io": "whsec_c2VjcmV0LW9mLWEtdGVzdA==", "devhelm": "shared-secret"}
+LAST = {"on-call": "incident-io", "devhelm": "devhelm"}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A router whose incident is open everywhere, and both vendors with its address."""
+    folder = tmp_path_factory.mktemp("told")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at)
+        text = file.read_text()
+        for name, vendor in LAST.items():
+            kind = f"{{kind: {vendor}, api_key: {{env: KEY}},"
+            assert kind in text
+            text = text.replace(kind, f"{kind} webhook: {{secrets: [{{env: {name.upper().replace('-', '_')}}}]}},")
+        file.write_text(text)
+        given = {name.upper().replace("-", "_"): SECRETS[vendor] for name, vendor in LAST.items()}
+        with harness.router(folder, file, **given) as router:
+            for name, vendor in LAST.items():
+                url = f"{router.url}/v1/vendor-webhooks/{name}"
+                asked = {"vendor": vendor, "url": url, "secret": SECRETS[vendor]}
+                assert harness.ask(f"{at.url}/webhooks", asked)[0] == 201
+            router.receives()
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            yield router, at
+
+
+def person(at, vendor, method, path, body):
+    status, answer = harness.ask(f"{at.url}/{vendor}{path}", body, "any key", method)
+    assert status < 300, answer
+
+
+def told(scene, words):
+    """Whether the timeline says so."""
+    router, _ = scene
+    shown = router.command("incidents", "show", 'checkout-down{labels.service="checkout"}')
+    assert shown.returncode == 0, shown.stderr
+    return words in " ".join(shown.stdout.split())
+
+
+def is_counted(scene, name):
+    """Whether the worker has looked at what webhooks told of, and each of them was authentic."""
+    metrics = harness.ask(f"{scene[0].url}/metrics")[1]
+    counter = f'incident_router_vendor_webhooks_total{{destination="{name}",outcome='
+    return f'{counter}"looked_at"}}' in metrics and f'{counter}"unauthorized"}}' not in metrics
+
+
+def looked(at, path):
+    """How often the router has read something since it opened."""
+    return len(at.calls("GET", path))
+
+
+def test_timeline_names_an_incident_that_a_person_resolves_at_devhelm(scene):
+    _, at = scene
+    (one,) = at.state()["devhelm"]["incidents"]
+    identity = one["incident"]["id"]
+    person(at, "devhelm", "POST", f"/api/v1/incidents/{identity}/resolve", {"body": "Fixed."})
+    harness.eventually("it is told", lambda: told(scene, "It was resolved at devhelm by a person"), every=0.5)
+    assert is_counted(scene, "devhelm")
+
+
+def test_timeline_names_a_title_that_a_person_edits_on_a_page(scene):
+    """The page's own destination has no webhook: that of the incidents tells of it."""
+    _, at = scene
+    (post,) = at.state()["incident-io"]["status_page_incidents"]
+    path = f"/v2/status_page_incidents/{post['id']}"
+    # Until the first read after a change, a page is read every 15 s anyway; after that, every five minutes.
+    harness.eventually("the post was read", lambda: looked(at, path))
+    person(at, "incident-io", "PUT", path, {"name": "Card payments fail"})
+    harness.eventually("it is told", lambda: told(scene, "At public-page a person has changed the title"), every=0.5)
+    assert is_counted(scene, "on-call")

@@ -1,0 +1,275 @@
+"""A vendor's webhook makes the worker look at what changed: real HTTP, a real server, and nothing else believed."""
+
+import asyncio
+import contextlib
+import json
+import uuid
+
+import httpx
+import pytest
+
+from router.domain import plan
+from router.sources import signatures
+from router.store import client, keys, seen, vendor_ids
+from router.telemetry import metrics
+from router.web import app, serve, vendor_webhooks
+from tests.integration import stage, vendor
+
+STANDARD = {"scheme": "standard-webhooks", "secrets": ["whsec_c2VjcmV0LW9mLWEtdGVzdA=="]}
+SVIX = {**STANDARD, "scheme": "svix"}
+DEVHELM = {"scheme": "devhelm", "secrets": ["before", "shared-secret"]}
+ID = "v01HZY7A4WQ0V2R3T5M8N9K6C1D"
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Looks need not be apart."""
+    monkeypatch.setattr(plan, "RECHECKS_APART", 0)
+
+
+def signature(said):
+    return signatures.Signature(signatures.Config.model_validate(said))
+
+
+def telling(vendor_id, event="public_incident.incident_updated_v2"):
+    return {"event_type": event, event: {"id": vendor_id, "name": "Edited"}}
+
+
+class Told:
+    """The webhook server on loopback, and the worker beside it."""
+
+    def __init__(self, on, at, http):
+        self.on, self.at, self.http = on, at, http
+
+    async def post(self, body, *, said=STANDARD, name="", to="on-call", now=0, headers=None):
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        if headers is None:
+            headers = signature(said).sign(raw, now or stage.parts.clock(), name or str(uuid.uuid4()))
+        return await self.http.post(f"/v1/vendor-webhooks/{to}", content=raw, headers=headers)
+
+    async def known(self):
+        (publication,) = await self.on.publications.look("down")
+        return publication
+
+    async def texts(self):
+        return [event.text for event in await self.on.incidents.timeline("down")]
+
+
+def playing(with_redis, play):
+    """An incident is open at a vendor that is never polled, and its webhooks are let in."""
+    at = vendor.Vendor()
+    at._ids = iter([ID[1:]])
+
+    async def body(connection):
+        ids = vendor_ids.VendorIds(connection, ["on-call"])
+        on = stage.Stage(connection, vendor.on_call(at), ids=ids)
+        receivers = {
+            "on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD), signature(SVIX)), ("on-call",)),
+            "devhelm": vendor_webhooks.Receiver("devhelm", (signature(DEVHELM),), ("devhelm", "on-call")),
+        }
+        handler = vendor_webhooks.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), stage.parts.clock)
+        async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            await on.deliver(stage.firing())
+            await on.turn()
+            await play(Told(on, at, http))
+
+    with_redis(body)
+
+
+@contextlib.asynccontextmanager
+async def served(handler):
+    started = asyncio.get_running_loop().create_future()
+    door = app.create(None, checks={}, vendors=handler)
+    task = asyncio.create_task(serve.serve(door, "127.0.0.1", 0, started.set_result))
+    try:
+        yield f"http://127.0.0.1:{await started}"
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def counted(outcome, destination="on-call"):
+    return metrics.vendor_webhooks.labels(destination, outcome)._value.get()
+
+
+@pytest.mark.parametrize("said", [STANDARD, SVIX], ids=["standard-webhooks", "svix"])
+def test_timeline_names_an_edit_without_a_poll(with_redis, at_once, said):
+    async def play(told):
+        told.at.incidents[ID]["edited"] = "a person has changed the title"
+        await told.on.turn()
+        assert told.at.looks == 0
+        answer = await told.post(telling(ID), said=said)
+        assert (answer.status_code, answer.json()) == (202, {"outcome": "looked_at", "incidents": 1})
+        await told.on.turn()
+        assert told.at.looks == 1
+        assert "At on-call a person has changed the title" in (await told.texts())[-1]
+
+    playing(with_redis, play)
+
+
+BODIES = [
+    telling(ID),
+    {"event_type": "t", "t": {"incident": {"id": ID}, "new_status": {"id": "01FCNDV6P870EA6S7TK1DSYDG0"}}},
+    {"event_type": "t", "t": {"id": "01FCNDV6P870EA6S7TK1DSYDG0", "status_page_incident_id": ID}},
+    {"event": "incident.updated", "data": {"incidentId": ID}},
+    {"updates": [{"id": "01FCNDV6P870EA6S7TK1DSYDG0"}], "incident": {"id": ID}},
+]
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_incident_is_found_wherever_the_vendor_puts_its_id(with_redis, at_once, body):
+    async def play(told):
+        await told.post(body)
+        await told.on.turn()
+        assert told.at.looks == 1
+
+    playing(with_redis, play)
+
+
+def test_webhook_of_one_destination_tells_of_its_vendor_s_others(with_redis, at_once):
+    """The second of two secrets signs: one of them is being replaced."""
+
+    async def play(told):
+        newest = {**DEVHELM, "secrets": DEVHELM["secrets"][1:]}
+        assert (await told.post(telling(ID), said=newest, to="devhelm")).json()["outcome"] == "looked_at"
+        await told.on.turn()
+        assert told.at.looks == 1
+
+    playing(with_redis, play)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"headers": {}},
+        {"said": {**STANDARD, "secrets": ["whsec_b3RoZXI="]}},
+        {"said": DEVHELM},
+        {"now": 1_700_000_000_000_000},
+    ],
+    ids=["unsigned", "another secret", "another scheme", "long ago"],
+)
+def test_webhook_that_is_not_the_vendor_s_is_refused(with_redis, at_once, how):
+    async def play(told):
+        before = counted("unauthorized")
+        answer = await told.post(telling(ID), **how)
+        assert answer.status_code == 401
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert counted("unauthorized") == before + 1
+        await told.on.turn()
+        assert told.at.looks == 0
+
+    playing(with_redis, play)
+
+
+def test_repeated_webhook_is_not_looked_at_again(with_redis, at_once):
+    async def play(told):
+        for outcome in ("looked_at", "duplicate"):
+            assert (await told.post(telling(ID), name="msg_1")).json()["outcome"] == outcome
+            await told.on.turn()
+        assert told.at.looks == 1
+        assert (await told.post(telling(ID), name="msg_2")).json()["outcome"] == "looked_at"
+
+    playing(with_redis, play)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        (telling("01FCNDV6P870EA6S7TK1DSYDG0"), "unrelated"),
+        ({"event_type": "t", "t": {"name": ID}}, "unrelated"),
+        (b"{", "unreadable"),
+        (b"[" * 200, "unreadable"),
+        (b"[" + b"{}," * 70_000 + b"{}]", "unreadable"),
+        (b"", "unreadable"),
+    ],
+    ids=["another incident", "an ID elsewhere", "cut off", "deep", "many values", "empty"],
+)
+def test_what_tells_of_nothing_here_is_accepted_and_ignored(with_redis, at_once, body, outcome):
+    async def play(told):
+        answer = await told.post(body)
+        assert (answer.status_code, answer.json()) == (202, {"outcome": outcome, "incidents": 0})
+        await told.on.turn()
+        assert told.at.looks == 0
+
+    playing(with_redis, play)
+
+
+def test_what_is_over_is_not_looked_at(with_redis, at_once):
+    async def play(told):
+        await told.on.deliver(stage.resolved())
+        await told.on.turn()
+        assert (await told.post(telling(ID))).json()["outcome"] == "unrelated"
+
+    playing(with_redis, play)
+
+
+def test_refusals_say_what_is_wrong(with_redis):
+    async def play(told):
+        long = await told.post(b"[" + b"1," * 200_000 + b"1]")
+        assert (long.status_code, "limit_bytes" in long.json()) == (413, True)
+        assert (await told.post(telling(ID), to="elsewhere")).status_code == 404
+        read = await told.http.get("/v1/vendor-webhooks/on-call")
+        assert (read.status_code, read.headers["allow"]) == (405, "POST")
+
+    playing(with_redis, play)
+
+
+def test_looks_are_apart_from_the_router_s_own_calls(with_redis):
+    """Vendors tell of what the router itself has changed, too, and several times."""
+
+    async def play(told):
+        for _ in range(3):
+            await told.post(telling(ID))
+            await told.on.turn()
+        assert told.at.looks == 0
+        due = await told.on.connection.zscore(keys.timers(keys.shard("down")), "down")
+        assert due == (await told.known()).acted_at + plan.RECHECKS_APART
+
+    playing(with_redis, play)
+
+
+def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
+    async def play(told):
+        observe = told.at.observe
+
+        async def edited_meanwhile(call):
+            seen = await observe(call)
+            if told.at.looks == 1:
+                told.at.incidents[ID]["edited"] = "a person has changed the title"
+                await told.post(telling(ID))
+            return seen
+
+        told.at.observe = edited_meanwhile
+        told.on.reconciler._ticks = stage.parts.ticks  # The look takes as long as it takes.
+        await told.post(telling(ID))
+        await told.on.turn()
+        assert told.at.looks == 2
+        assert (await told.known()).taken_over == "a person has changed the title"
+
+    playing(with_redis, play)
+
+
+def test_request_from_before_the_clock_was_set_back_waits(with_redis, at_once):
+    async def play(told):
+        await told.post(telling(ID))
+        ahead = await told.on.redis_now() + stage.HOUR
+        await told.on.connection.hset(keys.publications("down"), "recheck:on-call", ahead)
+        await told.on.turn()
+        assert told.at.looks == 0
+
+    playing(with_redis, play)
+
+
+def test_vendor_sends_again_what_the_store_did_not_take():
+    async def main():
+        connection = client.connect("redis://127.0.0.1:1")
+        ids = vendor_ids.VendorIds(connection, ["on-call"])
+        receivers = {"on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD),), ("on-call",))}
+        handler = vendor_webhooks.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), stage.parts.clock)
+        async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            answer = await Told(None, None, http).post(telling(ID))
+            assert answer.status_code == 503
+            assert int(answer.headers["retry-after"]) > 0
+        await connection.aclose()
+
+    asyncio.run(main())
