@@ -7,9 +7,13 @@ DENIED_CAP_SECONDS = 60.0  # A renewed key is noticed within a minute, even by a
 _MOST_DOUBLINGS = 60  # Beyond this every cap is reached, and the power would outgrow a float.
 
 
-def cap(asked: float | None) -> float:
-    """The most seconds to wait: who was told when to come back does not grow ever more patient on top of that."""
-    return CAP_SECONDS if asked is None else ASKED_CAP_SECONDS
+def cap(asked: float | None, *, of_account: bool = False) -> float:
+    """The most seconds to wait beyond what the vendor ``asked`` for.
+
+    A condition of the account is retried about as often as the circuit breaker probes: what waits longer than that
+    would still wait when the vendor works again.
+    """
+    return ASKED_CAP_SECONDS if of_account or asked is not None else CAP_SECONDS
 
 
 def full_jitter(

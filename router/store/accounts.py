@@ -4,11 +4,13 @@ An operation that a vendor refuses for a condition of the account (a refused key
 at the destination, in whichever worker, lets all waiting operations try again.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import redis.asyncio
 
 from router.store import client, keys, scripts
+
+_FEW = 4
 
 
 class Resumed(NamedTuple):
@@ -38,4 +40,11 @@ class Accounts:
             names = [keys.waiting(destination), keys.RESUMED]
             what = "lifted" if lifted else "recovered"
             found = await self._scripts.run("resume", names, [destination, what, now])
+        return [incident.decode() for incident in found]
+
+    async def some_waiting(self, destination: str) -> list[str]:
+        """Return a few of the incidents that wait for the destination, at random."""
+        async with client.failures():
+            answer: Any = self._connection.srandmember(keys.waiting(destination), _FEW)
+            found = await answer
         return [incident.decode() for incident in found]

@@ -333,7 +333,9 @@ class Performer:
         repeatable = place.destination.repeatable_open
         if unanswered and not repeatable:
             least = max(least, place.timeout_seconds)
-        cap = backoff.DENIED_CAP_SECONDS if outcome.condition_of(problem) == "denied" else backoff.cap(asked)
+        cap = backoff.cap(asked, of_account=breaker.is_of_account(problem))
+        if outcome.condition_of(problem) == "denied":
+            cap = backoff.DENIED_CAP_SECONDS
         delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)
         retry_at = now + int(delay * 1_000_000)
         after = outcome.failed(publication, problem, now=now, retry_at=retry_at, repeatable=repeatable)

@@ -181,14 +181,13 @@ class Reconciler:
                     return step
             elif until := await self._pages.full_until(publication, desired, step):
                 return plan.Rest("the page has had its updates of this hour", until, "time")
-            elif until := self._performer.breakers.rests_until(place.name, session.now()):
-                await self._accounts.wait(place.name, session.incident.key)
-                return plan.Rest("the vendor is ill and left alone", until, "time")
             elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
                 looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
+            elif until := self._performer.breakers.rests_until(place.name, session.now()):
+                if await self._must_wait(session, place):
+                    return plan.Rest("the circuit breaker is open", until, "time")
             else:
-                publication = await self._step(session, place, publication, desired, step)
-                await self._resume_others(session, place)
+                publication = await self._admitted(session, place, publication, desired, step)
             self._measure(session, was, publication)
         self._log.error("plan_goes_round", incident=session.lease.key, destination=publication.destination)
         return plan.Rest("too many steps in a row", session.now() + 60_000_000, "time")
@@ -201,6 +200,41 @@ class Reconciler:
         resumed = await self._accounts.wait(publication.destination, session.incident.key)
         limited = publication.condition in {"throttled", "queued"}
         return resumed.lifted_at if limited else max(resumed.recovered_at, resumed.lifted_at)
+
+    async def _admitted(
+        self,
+        session: sessions.Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        step: plan.Act | plan.Recover | plan.Look | plan.Search,
+    ) -> publications.Publication:
+        """Take a step that the circuit breaker lets through; if the circuit was open, the step is the probe."""
+        probing = self._performer.breakers.is_probing(place.name)
+        try:
+            after = await self._step(session, place, publication, desired, step)
+            await self._resume_others(session, place)
+        finally:
+            if probing:
+                await self._give_back_probe(session, place)
+        return after
+
+    async def _must_wait(self, session: sessions.Session, place: bound.Bound) -> bool:
+        """Have the incident woken when the destination works again; False if it has worked meanwhile.
+
+        Another worker may have seen it work while this one's circuit breaker is open.
+        """
+        resumed = await self._accounts.wait(place.name, session.incident.key)
+        works_since = max(resumed.recovered_at, resumed.lifted_at)
+        return self._performer.breakers.is_open(place.name, session.now(), works_since)
+
+    async def _give_back_probe(self, session: sessions.Session, place: bound.Bound) -> None:
+        """If the probe has shown nothing of the vendor, let others probe. It may have been a look, or have waited."""
+        if not self._performer.breakers.is_probing(place.name):
+            return
+        self._performer.breakers.give_back_probe(place.name, session.now())
+        waiting = await self._accounts.some_waiting(place.name)
+        await self._store.wake([key for key in waiting if key != session.incident.key])
 
     async def _resume_others(self, session: sessions.Session, place: bound.Bound) -> None:
         """Wake what waits for the destination where it has just worked again."""

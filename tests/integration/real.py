@@ -45,10 +45,12 @@ class Scene:
 
     async def fires(self, key: str = "down", **fields: Any) -> None:
         """An alert of an incident fires, and everything that is due is done."""
-        said = {**FIELDS[self.kind], **fields}
-        target = decision.Target(NAME, said, publish="auto")
-        await self.on.deliver(stage.firing(key), key=key, response=stage.rule(target))
+        await self.on.deliver(stage.firing(key), key=key, response=self.response(**fields))
         await self.on.turn()
+
+    def response(self, **fields: Any) -> decision.Response:
+        """What a rule wants that opens at the destination."""
+        return stage.rule(decision.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
 
     async def ends(self, key: str = "down") -> None:
         """The alert of an incident ends, and everything that is due is done."""

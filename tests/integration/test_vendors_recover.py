@@ -1,0 +1,110 @@
+"""What waits for a vendor goes on when the vendor works again, in whichever worker that shows, and for every kind."""
+
+import pytest
+
+from router.domain import publication as publications
+from router.outbound import errors
+from tests.end_to_end import harness
+from tests.integration import real
+
+SECOND = 1_000_000
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene of a kind."""
+
+    def run(play, kind="incident-io"):
+        async def body(connection):
+            with harness.vendors() as at:
+                async with real.scene(connection, at, kind) as scene:
+                    await play(scene)
+
+        with_redis(body)
+
+    return run
+
+
+def breaks(scene: real.Scene, when: int, *kinds: publications.Kind) -> None:
+    """Have the worker's circuit breaker open at ``when``, by failures of these kinds of operations."""
+    for number in range(5):
+        kind = kinds[number % len(kinds)]
+        scene.on.performer.breakers.fared(real.NAME, errors.Unanswered("no answer"), when, kind)
+
+
+async def has_circuit_open(scene: real.Scene) -> bool:
+    return scene.on.performer.breakers.is_open(real.NAME, await scene.on.redis_now(), 0)
+
+
+def test_a_worker_with_an_open_circuit_probes_once_another_worker_has_seen_the_vendor_work(play):
+    async def body(scene):
+        now = await scene.on.redis_now()
+        breaks(scene, now, "open")
+        await scene.fires()
+        assert scene.states() == []
+        woken = await scene.on.accounts.resume(real.NAME, await scene.on.redis_now())
+        assert woken == ["down"]
+        await scene.on.publications.wake(woken)
+        await scene.on.turn()
+        assert scene.states() == ["open"]
+        assert not await has_circuit_open(scene)
+
+    play(body)
+
+
+def test_a_recovery_before_the_circuit_opened_lets_nothing_through(play):
+    async def body(scene):
+        await scene.on.accounts.resume(real.NAME, await scene.on.redis_now())
+        breaks(scene, await scene.on.redis_now(), "open")
+        await scene.fires()
+        assert scene.states() == []
+
+    play(body)
+
+
+def test_what_waits_for_the_probe_goes_on_when_it_has_succeeded_though_other_kinds_had_failed(play):
+    async def body(scene):
+        await scene.fires("first")  # So that a recovery was noted a moment ago.
+        breaks(scene, await scene.on.redis_now() - 16 * SECOND, "update", "resolve", "open")
+        for key in ("a", "b", "c", "d"):
+            await scene.on.deliver(real.stage.firing(key), key=key, response=scene.response())
+        await scene.eventually(lambda: scene.states() == ["open"] * 5)
+
+    play(body)
+
+
+def test_a_probe_that_shows_nothing_of_the_vendor_is_passed_on(play):
+    async def body(scene):
+        breaks(scene, await scene.on.redis_now() - 16 * SECOND, "open")
+        scene.fault("429", retry_after=1, limit="incidents_create")
+        for key in ("a", "b", "c", "d"):
+            await scene.on.deliver(real.stage.firing(key), key=key, response=scene.response())
+        await scene.eventually(lambda: scene.states() == ["open"] * 4)
+
+    play(body)
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["opens", "resolves"])
+def test_after_many_failures_an_operation_still_tries_again_within_half_a_minute(play, ends):
+    """Where one incident is all there is, no other operation shows that the vendor works again."""
+
+    async def body(scene):
+        await scene.fires()
+        kept = {} if ends else {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
+        await scene.changed(attempts=40, **kept)
+        scene.on.performer._randomness = Longest()
+        for method in ("POST", "PUT"):
+            scene.fault("503", method, "", count=100)
+        await (scene.ends() if ends else scene.on.turn())
+        known = await scene.known()
+        assert known.attempts == 41
+        assert 20 * SECOND < known.retry_at - known.failed_at <= 31 * SECOND
+
+    play(body)
+
+
+class Longest(real.stage.NoJitter):
+    """Randomness that makes waits as long as they may be."""
+
+    def getrandbits(self, k: int, /) -> int:
+        return super().getrandbits(k) if k > 64 else (1 << k) - 1
