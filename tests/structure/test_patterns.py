@@ -9,7 +9,8 @@ import pytest
 
 from tests.structure import patterns, tree
 
-DEADLINE = 60  # Seconds of processor time for all patterns; they take about two.
+DEADLINE = 30  # Seconds of processor time for all patterns, which take about 9.
+WALL_FACTOR = 20  # How many times longer the same work may take on a busy machine.
 RE2_IS_USED_BY = {"router/domain/patterns.py", "router/rules/conditions/matches.py"}
 
 
@@ -21,7 +22,7 @@ def measured(asked: list[tuple[str, str, tuple[str, ...], str]], seconds: int = 
         capture_output=True,
         text=True,
         cwd=tree.ROOT,
-        timeout=20 * seconds,
+        timeout=WALL_FACTOR * seconds,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds)),
     )
@@ -44,6 +45,8 @@ def test_only_two_modules_call_re2_itself():
     assert using == RE2_IS_USED_BY
 
 
+# The subprocess is bounded by its processor time; on a busy machine that is longer than a test usually may take.
+@pytest.mark.timeout((WALL_FACTOR + 2) * DEADLINE)
 def test_no_pattern_of_pythons_repeats_a_repetition_or_takes_more_than_linear_time():
     made = patterns.made(tree.python("router"))
     assert len(made) > 20
