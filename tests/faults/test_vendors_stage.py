@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end import harness
 from tests.faults import chaos, scenes
 
-TIMES = 10 if os.environ.get("CHAOS") == "full" else 1
+TIMES = int(os.environ.get("TIMES", "10" if os.environ.get("CHAOS") == "full" else "1"))
 PLACES = ["devhelm", "on-call", "devhelm-page", "public-page"]
 POINTS = ["before-intent", "after-intent", "after-call", "before-record"]
 # What is handled late is left out: what it leaves at DevHelm is looked for after three minutes only.
@@ -36,6 +36,17 @@ ILLS = [
     {"action": "odd-row", "probability": 0.10},
     {"action": "endless", "probability": 0.10},
 ]
+# Three of four calls that change something go wrong: far beyond what leaves a circuit breaker closed.
+OUTAGE = [
+    {"action": "act-then-drop", "probability": 0.2},
+    {"action": "act-then-hang", "probability": 0.1, "hang_seconds": 2},
+    {"action": "429", "probability": 0.2, "retry_after": 1},
+    {"action": "500", "probability": 0.3},
+    {"action": "gateway", "probability": 0.3, "status": 404},
+]
+CIRCUITS = 6  # How many circuits have opened before the outage ends; there are four in each of three workers.
+# The next probe, and then everything at once.
+RECOVERY_SECONDS = 45.0
 SETTLE_SECONDS = 120.0
 AGAIN_SECONDS = 0.5
 
@@ -59,17 +70,21 @@ class Senders:
         for web in self._webs:
             web.receives(status=status, dedup_key=f"alert of {key}", labels={"env": "chaos", "key": key})
 
+    def fire(self) -> None:
+        """Say that one more alert fires."""
+        self.keys.append(f"k{len(self.keys)}")
+        self.say(self.keys[-1])
+
     def until_killed(self, dying: harness.Process) -> None:
         """Say that one after the other fires until this worker, too, has had to do with one."""
         deadline = time.monotonic() + SETTLE_SECONDS
         while dying.lives(AGAIN_SECONDS):
             assert time.monotonic() < deadline, dying.said
-            self.keys.append(f"k{len(self.keys)}")
-            self.say(self.keys[-1])
+            self.fire()
         assert scenes.killed(dying), dying.said
 
 
-def settled(scene: scenes.Scene, firing: dict[str, set[str]]) -> None:
+def settled(scene: scenes.Scene, firing: dict[str, set[str]], seconds: float = SETTLE_SECONDS) -> None:
     """Everything is as it should be at all four destinations, or else what is not is told."""
     at = SimpleNamespace(vendors=scene.vendors)
     wrong = list(chaos.at_vendors(at, firing))
@@ -79,7 +94,7 @@ def settled(scene: scenes.Scene, firing: dict[str, set[str]]) -> None:
         return not wrong
 
     try:
-        harness.eventually("all is as it should be", right, SETTLE_SECONDS, every=0.5)
+        harness.eventually("all is as it should be", right, seconds, every=0.5)
     except AssertionError as error:
         raise AssertionError(f"{error}: {wrong}") from None
 
@@ -119,3 +134,29 @@ def test_workers_that_die_before_they_acknowledge_lose_and_double_nothing_at_fai
         senders.until_killed(scene.worker_that_dies("", "", "before-acknowledge"))
     settled(scene, {key: {"alert"} for key in senders.keys})
     assert struck(scene)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_after_an_outage_everything_is_right_soon_after_the_vendors_work_again(tmp_path):
+    """Resolutions, too. The vendors act on some calls that they don't answer, so outcomes are unknown."""
+    with scenes.playing(tmp_path, chaos.RULES, chaos.LIMITS) as scene:
+        workers = [scene.worker(name) for name in ("w1", "w2", "w3")]
+        senders = Senders(scene)
+        for _ in range(6):
+            senders.fire()
+        settled(scene, {key: {"alert"} for key in senders.keys})
+        for seed, ill in enumerate(OUTAGE, int(os.environ.get("CHAOS_SEED", "1"))):
+            for method in ("POST", "PUT"):
+                scene.vendors.fault(**ill, method=method, seed=seed, count=1_000_000)
+        over = senders.keys[:3]
+        for key in over:
+            senders.say(key, "resolved")
+
+        def circuits() -> int:
+            senders.fire()
+            return sum(worker.said.count('"event": "circuit"') for worker in workers)
+
+        harness.eventually("circuits open", lambda: circuits() >= CIRCUITS, SETTLE_SECONDS, every=AGAIN_SECONDS)
+        harness.ask(f"{scene.vendors.url}/faults", method="DELETE")
+        settled(scene, {key: set() if key in over else {"alert"} for key in senders.keys}, RECOVERY_SECONDS)
