@@ -126,3 +126,28 @@ def test_the_type_stays_and_this_is_told(life):
     assert [(one.field, one.code) for one in seen.omitted] == [("incident_type", "left_out")]
     (incident,) = life.objects(KIND)
     assert incident["incident_type"]["name"] == "Default"
+
+
+def test_a_name_that_a_person_has_changed_stays_after_looks(life):
+    life.does("open", name="Checkout fails")
+    life.looks()
+    life.person(name="Card payments fail", summary="It is the new provider.")
+    life.looks()
+    life.looks()
+    life.does("update", name="Checkout is slow", summary="p99 is 4 s")
+    life.does("update", name="Checkout is slower", summary="p99 is 5 s")
+    (incident,) = life.objects(KIND)
+    assert (incident["name"], incident["summary"]) == ("Card payments fail", "It is the new provider.")
+
+
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_severity_that_a_person_has_raised_stays_after_looks(life, looks):
+    life.does("open", severity="major")
+    severities = {one.name: one.id for one in life.simulator.app.state.vendors[KIND]._state.severities}
+    life.person(severity_id=severities["Critical"])
+    for _ in range(looks):
+        life.looks()
+    life.does("update", name="Checkout is slow", severity="minor")
+    life.does("update", name="Checkout is slow", summary="p99 is 4 s", severity="info")
+    (incident,) = life.objects(KIND)
+    assert (incident["name"], incident["severity"]["name"]) == ("Checkout is slow", "Critical")

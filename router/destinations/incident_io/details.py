@@ -20,8 +20,9 @@ from router.domain import operation as operations
 Shown = dict[str, list[str]]
 """The values of each custom field, or the person of each role, by the ID of the field or role."""
 
-_FIELDS = "custom_fields"
-_ROLES = "roles"
+FIELDS = "custom_fields"
+ROLES = "roles"
+"""Where a view keeps what our changes have left."""
 _OF_VALUES = (
     ("value_text", ""),
     ("value_link", ""),
@@ -50,9 +51,9 @@ def change(
     wanted_fields, last_fields = _fields(wanted), _fields(before)
     cleared = {one: {"custom_field_id": one, "values": []} for one in last_fields if one not in wanted_fields}
     followed = {**wanted_fields, **cleared}
-    fields = _changed(followed, last_fields, _base(operation, _FIELDS), shown_fields(incident), _said)
+    fields = _changed(followed, last_fields, _base(operation, FIELDS), shown_fields(incident), _said)
     # A role that nobody is to take any longer stays with its person.
-    roles = _changed(_roles(wanted), _roles(before), _base(operation, _ROLES), shown_roles(incident), _person)
+    roles = _changed(_roles(wanted), _roles(before), _base(operation, ROLES), shown_roles(incident), _person)
     return Change(fields or None, roles or None)
 
 
@@ -85,8 +86,8 @@ def left(
     roles = {one["incident_role_id"] for one in sent.roles or ()}
     shown_of_fields, shown_of_roles = shown_fields(incident), shown_roles(incident)
     return {
-        _FIELDS: {**_base(operation, _FIELDS), **{one: shown_of_fields.get(one, []) for one in sorted(fields)}},
-        _ROLES: {**_base(operation, _ROLES), **{one: shown_of_roles.get(one, []) for one in sorted(roles)}},
+        FIELDS: {**_base(operation, FIELDS), **{one: shown_of_fields.get(one, []) for one in sorted(fields)}},
+        ROLES: {**_base(operation, ROLES), **{one: shown_of_roles.get(one, []) for one in sorted(roles)}},
     }
 
 

@@ -11,6 +11,7 @@ from router.destinations import base, directory, ladder, opening, reducing, refe
 from router.destinations.incident_io import account, checks, details, names, versions, wire
 from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
+from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import texts
 from router.outbound import client, errors
@@ -23,6 +24,7 @@ _PAUSED = "paused"
 _PAUSED_SECONDS = 300.0
 _SPARED = ("custom_field_entries", "incident_role_assignments")
 _NOTHING_SENT = details.Change()
+_NO_EDIT = wire.Edit()
 
 
 class Incidents:
@@ -77,6 +79,7 @@ class Incidents:
         fields = {
             "title": created.name,
             "summary": created.summary,
+            **({"severity": created.severity.id} if created.severity is not None else {}),
             **details.left(created, operation, sent),
         }
         view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
@@ -105,7 +108,7 @@ class Incidents:
         if edit != wire.Edit():
             incident = await self._edited(incident, edit, omitted)
         seen = _seen(incident, operation, details.Change(edit.custom_field_entries, edit.incident_role_assignments))
-        return msgspec.structs.replace(seen, omitted=tuple(omitted))
+        return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view, edit), omitted=tuple(omitted))
 
     async def publish(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as an update."""
@@ -135,7 +138,7 @@ class Incidents:
         seen = _seen(incident, operation)
         if views.is_stale(operation, None, views.moment(incident.updated_at)):
             return msgspec.structs.replace(seen, view=None, is_stale=seen.state == "open")
-        return seen
+        return msgspec.structs.replace(seen, view=_base(incident, operation, seen.view))
 
     async def probe(self) -> None:
         """Read the account's severities, which every key needs anyway."""
@@ -314,6 +317,35 @@ def _seen(
     fields |= details.left(incident, operation, sent)
     view = views.view(operation, fields, (), stamp=views.moment(incident.updated_at))
     return operations.Seen(incident.id, "resolved" if over else "open", incident.permalink, view=view)
+
+
+def _base(
+    incident: wire.Incident,
+    operation: operations.Operation,
+    shown: publications.View | None,
+    edit: wire.Edit = _NO_EDIT,
+) -> publications.View | None:
+    """What later reads are compared with: what we have left there, and never what a person has made of it.
+
+    The first read after a call may still show our words in another form.
+    """
+    before = operation.view
+    if shown is None or not before.fields:
+        return shown
+    details_left = {name: shown.fields[name] for name in ("status", details.FIELDS, details.ROLES)}
+    fields, titles = {**shown.fields, **before.fields, **details_left}, before.titles
+    is_first = before.is_unconfirmed
+    if edit.name is not None or (is_first and _is_same(incident.name, str(before.fields.get("title", "")))):
+        fields["title"], titles = incident.name, shown.titles
+    if edit.summary is not None or (is_first and _is_same(incident.summary, str(before.fields.get("summary", "")))):
+        fields["summary"] = incident.summary
+    if edit.severity_id is not None and incident.severity is not None:
+        fields["severity"] = incident.severity.id
+    return msgspec.structs.replace(shown, fields=fields, titles=titles)
+
+
+def _is_same(text: str, ours: str) -> bool:
+    return texts.alike(text, ours) or texts.is_cut(text, ours)
 
 
 def _moment(micros: int) -> dt.datetime:
