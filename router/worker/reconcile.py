@@ -168,11 +168,7 @@ class Reconciler:
             return plan.Rest(_UNKNOWN_DESTINATION, waits_for="person")
         looked = None
         for _ in range(MOST_STEPS):
-            desired = session.desires.of(session.lease.incident, publication, session.publications, place)
-            if recheck_at := session.lease.rechecks.get(place.name, 0):
-                desired = msgspec.structs.replace(desired, recheck_at=recheck_at)
-            if publication.condition:
-                desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
+            desired = await self._desired(session, place, publication)
             step = plan.plan(desired, publication, now=session.now())
             was = publication
             if isinstance(step, plan.Rest):
@@ -191,6 +187,17 @@ class Reconciler:
             self._measure(session, was, publication)
         self._log.error("plan_goes_round", incident=session.lease.key, destination=publication.destination)
         return plan.Rest("too many steps in a row", session.now() + 60_000_000, "time")
+
+    async def _desired(
+        self, session: sessions.Session, place: bound.Bound, publication: publications.Publication
+    ) -> publications.Desired:
+        """Return the desired state, with the moments that make a wait or a rest end early."""
+        desired = session.desires.of(session.lease.incident, publication, session.publications, place)
+        if recheck_at := session.lease.rechecks.get(place.name, 0):
+            desired = msgspec.structs.replace(desired, recheck_at=recheck_at)
+        if publication.condition:
+            desired = msgspec.structs.replace(desired, resumed_at=await self._resumed_at(session, publication))
+        return desired
 
     async def _resumed_at(self, session: sessions.Session, publication: publications.Publication) -> int:
         """When the destination last worked again; until it does once more, the incident is woken then.
