@@ -79,7 +79,7 @@ class Place:
             found["on-call"].setdefault(one["name"], []).append("resolved" if over else "open")
         for one in state["devhelm"]["incidents"]:
             over = one["incident"]["status"] == "RESOLVED"
-            title = one["incident"]["title"].partition(" [")[0]  # The router's own reference follows.
+            title = one["incident"]["title"].partition("] ")[2]  # The router's own reference comes first.
             found["devhelm"].setdefault(title, []).append("resolved" if over else "open")
         return found
 
