@@ -259,7 +259,7 @@ def sample() -> dict[str, Any]:
     """What templates see of an alert that carries nothing but a title."""
     nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
     nowhere = decisions.Response("rule", "", "")
-    return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="", opened_at=0)
+    return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="IR-00000000", opened_at=0)
 
 
 def _trial(template: liquid.BoundTemplate) -> list[str]:
