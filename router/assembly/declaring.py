@@ -67,7 +67,10 @@ def written(draft: Draft) -> Iterator[str]:
 
 
 def _undeclared(rule: model.Rule, pages: set[str]) -> list[template.Variable]:
-    texts = [text for target in rule.targets if target.destination in pages for text in public.templates(target.fields)]
+    shown = [target for target in rule.targets if target.destination in pages]
+    texts = [
+        text for target in shown for text in public.templates({**target.fields, "resolve": target.ending.monitoring})
+    ]
     used = dict.fromkeys(variable for text in texts for variable in template.variables(text))
     declared = {*rule.shared.public, *public.MADE_HERE}
     return [one for one in used if one not in declared and template.LOOKED_UP not in one and len(one) > 1]

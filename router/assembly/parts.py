@@ -67,6 +67,7 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
             config.defaults,
             {"config": config},
             settings.pages.allowed_hosts,
+            destinations.KINDS[config.kind].monitoring,
         )
         for name, config in settings.destinations.items()
     }

@@ -221,6 +221,15 @@ def _outcome(root: tree.Tree, one: Mapping[str, Any]) -> None:
             branch.add(
                 f"{_shown(name)}: {_shown(value if isinstance(value, str) else msgspec.json.encode(value).decode())}"
             )
+        _ending(branch, post)
+
+
+def _ending(branch: tree.Tree, post: explaining.Post) -> None:
+    """How the post ends once nothing fires, if not at once."""
+    if post.monitor_for:
+        branch.add(f"monitored for {post.monitor_for} before it is resolved: {_shown(post.monitor_message)}")
+    if post.resolve:
+        branch.add("its resolution waits for a reviewer")
 
 
 def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:

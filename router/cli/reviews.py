@@ -22,6 +22,18 @@ Seen = Annotated[
     str, typer.Option("--seen", help="What you have seen, as `reviews show` calls it; refused if it is that no more.")
 ]
 _CHANGED = 3
+_WHAT = {
+    "opening": "",
+    "update": "the update of ",
+    "monitoring": "the monitoring of ",
+    "resolution": "the resolution of ",
+}
+_WOULD = {
+    "opening": "would be shown",
+    "update": "would be changed",
+    "monitoring": "would be set to monitoring",
+    "resolution": "would be resolved",
+}
 
 
 @app.command("list")
@@ -140,7 +152,7 @@ def _deciding(
         except actions.Changed as error:
             raise _changed(error.now) from None
         title = terminal.plain(visible.visible(str((fields or {}).get("title", one.title))))
-        what = {"opening": "", "update": "the update of ", "resolution": "the resolution of "}[one.what]
+        what = _WHAT[one.what]
         print(f'{done.kind} by {done.who}: {what}"{terminal.plain(title)}" at "{page}"')
         for warning in done.warnings:
             print(
@@ -170,15 +182,18 @@ def _show(one: models.Review) -> None:
     out = terminal.console(soft_wrap=True)
     since = f"{one.severity} since {starting.moment(one.since)}, by rule {one.rule}"
     out.print(f"[bold]{terminal.markup(one.incident)}[/]  {since}")
-    what = {"opening": "would be shown", "update": "would be changed", "resolution": "would be resolved"}[one.what]
+    what = _WOULD[one.what]
     out.print(f"  {what} at {one.destination} ({terminal.markup(one.reason)}):")
     out.print(padding.Padding(terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4)))
     for name, status in one.components.items():
         out.print(f"    {terminal.markup(name)}: {terminal.markup(status)}")
     for name, said in one.at_vendor.items():
         out.print(f"  at the vendor now, {name}: {terminal.markup(terminal.plain(str(said)))}")
+    for name, text in one.later.items():
+        out.print(f"  later, {name}: {terminal.markup(terminal.plain(text))}")
     if one.deadline_at:
-        done = {"publish": "published automatically", "dismiss": "dismissed"}[one.at_deadline]
+        shown = "resolved" if one.what == "resolution" else "published"
+        done = {"publish": f"{shown} automatically", "dismiss": "dismissed"}[one.at_deadline]
         out.print(f"  {done} at {starting.moment(one.deadline_at)} unless decided before")
     for line in one.because:
         out.print(f"  because {terminal.markup(line)}")

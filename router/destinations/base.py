@@ -176,6 +176,8 @@ class Kind:
     ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
     of ours has ended there can be opened again. ``status_words`` are the vendor's words for a component's status where
     they are others than ours. ``webhook_schemes`` name the ways in which the vendor signs its webhooks.
+    they are others than ours. ``monitoring`` is the value of ``update_status`` for a post that is monitored before it
+    is resolved; empty if the kind has no such status.
     """
 
     name: str
@@ -188,6 +190,7 @@ class Kind:
     reopens: bool = False
     status_words: Mapping[str, str] = field(default_factory=dict)
     webhook_schemes: tuple[str, ...] = ()
+    monitoring: str = ""
 
 
 Registry = Mapping[str, Kind]

@@ -15,7 +15,7 @@ from router.outbound import errors
 def fields(
     kind: base.Kind, config: base.Config, destination: str, content: publications.Content, what: str = "opening"
 ) -> dict[str, Any]:
-    """A content's fields as an ``opening``, ``update``, or ``resolution`` publishes them.
+    """A content's fields as an ``opening``, ``update``, ``monitoring``, or ``resolution`` publishes them.
 
     Every component has its status, and ``message`` is the text that goes out. Fields that the vendor would refuse stay
     as they are: the call says what is wrong with them.
@@ -41,7 +41,7 @@ def fields(
 
 def _text(read: base.Opening, config: base.Config, what: str) -> str | None:
     """The text that an update or a resolution posts; None if it is the field ``message``."""
-    if what == "update":
+    if what in {"update", "monitoring"}:
         own = getattr(read, "update_message", None)
         return getattr(config, "update_message", None) if own is None else own
     if what == "resolution":

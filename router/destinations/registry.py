@@ -22,13 +22,14 @@ KINDS: base.Registry = {
                   webhook_schemes=_STANDARD_WEBHOOKS),
         base.Kind("incident-io-status-page", incident_io.PostConfig, incident_io.PostOpening, public=True, adopts=False,
                   connect=incident_io_account.connect, make=incident_io_pages.StatusPages,
-                  status_words=incident_io_pages.STATUS_WORDS, webhook_schemes=_STANDARD_WEBHOOKS),
+                  status_words=incident_io_pages.STATUS_WORDS, webhook_schemes=_STANDARD_WEBHOOKS,
+                  monitoring="monitoring"),
         base.Kind("devhelm", devhelm.IncidentConfig, devhelm.IncidentOpening, public=False, adopts=False,
                   connect=devhelm_account.connect, make=devhelm_incidents.Incidents, reopens=True,
                   webhook_schemes=_DEVHELM),
         base.Kind("devhelm-status-page", devhelm.PostConfig, devhelm.PostOpening, public=True, adopts=True,
                   connect=devhelm_account.connect, make=devhelm_pages.StatusPages,
-                  webhook_schemes=_DEVHELM),
+                  webhook_schemes=_DEVHELM, monitoring="MONITORING"),
     )
 }  # fmt: skip
 

@@ -21,6 +21,20 @@ class Allowed(msgspec.Struct, frozen=True, array_like=True, gc=False):
     pattern: str = ""
 
 
+class Ending(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How a public post ends once nothing fires.
+
+    With ``monitor_for`` (microseconds; 0: not at all) the post is monitored for so long before it is resolved.
+    ``monitoring`` are the fields that the post has meanwhile, over the target's own, and ``firing`` the ones that it
+    has if alerts fire again. ``review``: the resolution waits for a reviewer.
+    """
+
+    monitor_for: int = 0
+    monitoring: dict[str, Any] = {}
+    firing: dict[str, Any] = {}
+    review: bool = False
+
+
 class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One destination that an incident appears at.
 
@@ -29,7 +43,8 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     after ``deadline`` microseconds (0: never), and what waited is then published or dismissed; ``fallback`` are fields
     that take the place of texts which must not be shown. ``parts`` say which component of a page an alert affects:
     the component by the text of a field, by the field's name in rule files. ``public`` says what the variables in the
-    texts may be, by their names with dots; any other variable must not be shown to customers.
+    texts may be, by their names with dots; any other variable must not be shown to customers. ``ending`` says how the
+    post ends.
     """
 
     destination: str
@@ -40,6 +55,7 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fallback: dict[str, Any] = {}
     parts: dict[str, dict[str, str]] = {}
     public: dict[str, Allowed] = {}
+    ending: Ending = Ending()
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -5,7 +5,8 @@ others, who take it over seconds later. Meanwhile the others fold later deliveri
 alert A waits, and that a later one resolves B, the only other alert. Without A nothing fires: the incident would be
 resolved everywhere, and opened anew as soon as A is folded.
 
-So an incident that goes quiet in this way stays open (``postponed``) until no earlier delivery waits (``waits``).
+So an incident that goes quiet in this way stays open (``postponed``) until no earlier delivery waits (``waits``), and
+its posts aren't monitored before that.
 Likewise, time alone ends no alert while a delivery waits that may prolong it (``ended_by_time_at``): after all workers
 were down for a while, the repeats of every alert are in the inbox.
 """
@@ -32,9 +33,12 @@ def postponed(before: incidents.Incident, after: incidents.Incident, overtaken_a
     if after.status == "closed":
         since = before.quiet_since or now
         after = msgspec.structs.replace(after, status="open", quiet_since=since, closed_at=before.closed_at)
-    elif not after.quiet_since or before.quiet_since:
+    elif not after.quiet_since or (before.quiet_since and after.monitored_since == before.monitored_since):
         return after
-    return msgspec.structs.replace(after, quiet_after=max(before.quiet_after, overtaken_at))
+    # Customers aren't told either that nothing fires before it is known.
+    return msgspec.structs.replace(
+        after, quiet_after=max(before.quiet_after, overtaken_at), monitored_since=before.monitored_since
+    )
 
 
 def may_wait(incident: incidents.Incident) -> bool:

@@ -311,7 +311,8 @@ def _settle(
     if held.quiet_since:
         held = timing.changed(held, now)
     held = timing.joined(held, now)
-    return msgspec.structs.replace(held, severity=timing.severity_of(held, worst), quiet_since=0, changed_at=now)
+    severity = timing.severity_of(held, worst)
+    return msgspec.structs.replace(held, severity=severity, quiet_since=0, monitored_since=0, changed_at=now)
 
 
 def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) -> incidents.Incident:

@@ -45,6 +45,7 @@ def heard(
         heard_since=0,
         expires_at=0,
         quiet_since=0,
+        monitored_since=0,
         muted={},
         asks=(),
         held_alerts={},

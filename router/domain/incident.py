@@ -50,7 +50,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     timeline last told of an ignored late message.
 
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
-    delivery of that fold was accepted (see ``ending``).
+    delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
+    it ends or fires again.
 
     Four fields spare whoever folds a look at every alert: ``fires`` counts those that fire (-1: not counted yet), none
     of those was last heard of before ``heard_since`` or ends by itself before ``expires_at``, and no tombstone is older
@@ -92,6 +93,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     held_alerts: dict[str, decisions.Routed] = {}
     ignored_at: int = 0
     quiet_after: int = 0
+    monitored_since: int = 0
 
     @property
     def still_fires(self) -> int:

@@ -83,7 +83,7 @@ def _next(desired: publications.Desired, observed: publications.Publication, now
     # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
     if desired.present and observed.held_since:
         return Rest("alert storm: waits for its turn", now + HELD_LOOK, "turn")
-    step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed)
+    step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed, now)
     if isinstance(step, Act):
         return _hindrance(desired, observed, step, now) or step
     if isinstance(step, Rest) and observed.state in {"open", "draft"}:
@@ -139,7 +139,7 @@ def _hindrance(desired: publications.Desired, observed: publications.Publication
     if step.kind == "adopt":  # It only reads.
         return None
     # Subscribers are not told of every turn: what changes meanwhile is told together.
-    said = step.kind == "update" and observed.state == "open" and observed.digest
+    said = step.kind in {"update", "monitor"} and observed.state == "open" and observed.digest
     if said and now < observed.acted_at + desired.apart:
         return Rest("updates are kept apart", observed.acted_at + desired.apart, "time")
     return _frozen(desired, now)
@@ -178,7 +178,7 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     if observed.state == "open":
         if observed.digest == digest:
             return _as_sent(desired, observed, now)
-        return _refusal(desired, observed, now) or Act("update", "what should be shown has changed")
+        return _refusal(desired, observed, now) or _change(desired, observed)
     if desired.public and (desired.silent or desired.publish == "shadow"):
         return Rest(desired.silent or "shadow: what would be posted is only written down")
     if observed.state == "draft":
@@ -194,6 +194,22 @@ def _towards_open(desired: publications.Desired, observed: publications.Publicat
     return _refusal(desired, observed, now) or Act("open", why)
 
 
+def _change(desired: publications.Desired, observed: publications.Publication, differs: str = "") -> Act:
+    """The change of a post; ``differs`` is what the vendor shows otherwise than was sent."""
+    reason = f"the vendor shows something else: {differs}" if differs else ""
+    # The post is shown as monitored only by an operation of its own, which rules and timelines name.
+    if desired.monitored:
+        return Act("monitor", reason or "nothing fires any more")
+    if is_taken_back(desired, observed):
+        return Act("update", "it fires again")
+    return Act("update", reason or "what should be shown has changed")
+
+
+def is_taken_back(desired: publications.Desired, observed: publications.Publication) -> bool:
+    """Whether a post says that it is monitored while alerts fire: that isn't true any more."""
+    return observed.says_monitored and desired.present and not desired.monitored
+
+
 def _as_sent(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     """What was sent is what should be shown; what the vendor shows is what counts."""
     if not observed.differs or observed.taken_over:
@@ -204,7 +220,7 @@ def _as_sent(desired: publications.Desired, observed: publications.Publication, 
     again = observed.acted_at + MISMATCH_APART * 2 ** (observed.mismatches - 1) if observed.mismatches else 0
     if now < again:
         return Rest(f"the vendor shows something else: {observed.differs}", again, "time")
-    return _refusal(desired, observed, now) or Act("update", f"the vendor shows something else: {observed.differs}")
+    return _refusal(desired, observed, now) or _change(desired, observed, observed.differs)
 
 
 def _towards_published(
@@ -220,18 +236,30 @@ def _towards_published(
     return refusal
 
 
-def _towards_closed(desired: publications.Desired, observed: publications.Publication) -> Step:
+def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     if observed.state == "open":
-        verdict = desired.verdict
-        # A person has the word there: the end is theirs as well.
-        if observed.taken_over and not (verdict is not None and verdict.digest == asked(desired, observed)):
-            return Rest(f"{observed.taken_over}: the resolution waits for a person", waits_for="person")
-        if observed.taken_over and verdict is not None and verdict.kind == "dismissed":
-            return Rest(f"{verdict.who} will end it at the vendor")
-        return Act("resolve", "the incident is over")
+        return _unresolved(desired, observed, now) or Act("resolve", "the incident is over")
     if observed.state == "draft":
         return Act("dismiss", "the incident was over before its draft was published")
     return Rest("the incident was over before anything was opened")
+
+
+def _unresolved(desired: publications.Desired, observed: publications.Publication, now: int) -> Rest | None:
+    """Why a post isn't resolved though its incident is over; None if it may be."""
+    reason = observed.taken_over or ("review" if desired.ends_by_review else "")
+    if not reason:
+        return None
+    verdict = desired.verdict
+    if verdict is not None and verdict.digest == asked(desired, observed):
+        return Rest(f"{verdict.who} will end it at the vendor") if verdict.kind == "dismissed" else None
+    # Who approves a whole episode approves its end, but not that a person's change at the vendor is replaced.
+    if verdict is not None and not observed.taken_over and verdict.kind == "approved" and not verdict.digest:
+        return None
+    # A deadline that dismisses is for what isn't shown yet. What is shown can't stay for ever, so the review goes on.
+    if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
+        return Rest(f"{reason}: the resolution waits for a person", waits_for="person")
+    due = (observed.waits_since if observed.waits_of == asked(desired, observed) else now) + desired.deadline
+    return Rest(f"{reason}: the resolution waits for a person", due, "person") if now < due else None
 
 
 def _refusal(desired: publications.Desired, observed: publications.Publication, now: int) -> Rest | None:
@@ -242,7 +270,7 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
     if verdict is not None and verdict.covers(asked(desired, observed)):
         return None if verdict.kind == "approved" else Rest(f"dismissed by {verdict.who}")
     reason = observed.taken_over or desired.careful
-    if not reason and desired.publish == "auto":
+    if not reason and (desired.publish == "auto" or is_taken_back(desired, observed)):
         return None
     # A deadline is for what nobody has objected to.
     due = observed.waits_since + desired.deadline
@@ -255,8 +283,11 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
 
 def by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
     """Whether it is the end of its review that lets something be posted, and no person's word."""
-    overdue = desired.deadline and observed.waits_of == asked(desired, observed)
-    return bool(overdue) and desired.verdict is None and now >= observed.waits_since + desired.deadline
+    waited_of = asked(desired, observed)
+    if not desired.deadline or observed.waits_of != waited_of or now < observed.waits_since + desired.deadline:
+        return False
+    # What a person has decided before was about something else.
+    return desired.verdict is None or (not desired.present and not desired.verdict.covers(waited_of))
 
 
 def asked(desired: publications.Desired, observed: publications.Publication) -> str:

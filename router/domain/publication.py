@@ -10,7 +10,7 @@ from router.domain import review
 from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
-Kind = Literal["adopt", "open", "update", "publish", "resolve", "dismiss"]
+Kind = Literal["adopt", "open", "update", "publish", "monitor", "resolve", "dismiss"]
 Condition = Literal["", "denied", "conflict", "throttled", "queued", "stale", "unreachable", "unanswered"]
 """Why the last attempt has to be repeated: a condition of the account or of the moment, never of the content."""
 
@@ -49,6 +49,8 @@ class Desired(msgspec.Struct, frozen=True):
     this episode takes up again; ``again_settled`` is false while that end is still to come. An attempt that failed
     before ``resumed_at`` need not wait any longer: the account works again, or an operator has said so.
     ``recheck_at`` is when the vendor last said that something has changed there (0: never).
+    ``monitored``: nothing fires, and the post says so before it is resolved. ``ends_by_review``: the resolution waits
+    for a reviewer.
     """
 
     present: bool
@@ -73,6 +75,8 @@ class Desired(msgspec.Struct, frozen=True):
     again_settled: bool = True
     resumed_at: int = 0
     recheck_at: int = 0
+    monitored: bool = False
+    ends_by_review: bool = False
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -135,7 +139,8 @@ class Publication(msgspec.Struct, frozen=True):
     ``unanswered_at`` may be carried out by the vendor much later: the vendor was last searched for a duplicate at
     ``searched_at``.
     ``view`` is what the vendor showed after our last operation, or when a person's change was noticed. ``differs`` is
-    what it shows otherwise than we sent, and ``mismatches`` how many operations in a row have ended so.
+    what it shows otherwise than we sent, and ``mismatches`` how many operations in a row have ended so. It was
+    ``monitored`` once: if alerts fire again, its status has to be set back. ``says_monitored``: it says so now.
     """
 
     episode: str
@@ -175,6 +180,8 @@ class Publication(msgspec.Struct, frozen=True):
     view: View = View()
     differs: str = ""
     mismatches: int = 0
+    monitored: bool = False
+    says_monitored: bool = False
 
     @property
     def name(self) -> str:

@@ -10,8 +10,8 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     """A person's word on what would be shown at one destination, or on what a vendor has refused.
 
     ``digest`` is that of the content decided upon: whatever is wanted there later needs another verdict. An empty one
-    speaks of the whole episode. ``fields`` are the person's own words over the rule's. ``who`` and ``reason`` are kept
-    for the timeline; ``at`` is microseconds since the epoch.
+    speaks of the whole episode. ``fields`` are the person's own words over the rule's, and ``ending`` those that hold
+    only once nothing fires. ``who`` and ``reason`` are kept for the timeline; ``at`` is microseconds since the epoch.
     """
 
     kind: Literal["approved", "dismissed"]
@@ -20,6 +20,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     digest: str = ""
     reason: str = ""
     fields: dict[str, Any] = {}
+    ending: dict[str, Any] = {}
 
     def covers(self, digest: str) -> bool:
         """Whether this is about a content."""
@@ -38,4 +39,4 @@ def digest_of(content: str, shown: str) -> str:
 
 
 RESOLUTION = "resolution"
-"""The digest of a verdict on the end of a post that a person has taken over."""
+"""The digest of a verdict on the end of a post: a person has taken it over, or its rule wants a reviewer to end it."""

@@ -74,7 +74,9 @@ def _life(before: incidents.Incident, after: incidents.Incident, now: int) -> It
         if before.status == "open":
             yield Event(now, "closed", "Nothing fires any more.")
         yield _opened(after, now)
-        before = msgspec.structs.replace(before, status="open", severity=after.severity, quiet_since=0)
+        before = msgspec.structs.replace(
+            before, status="open", severity=after.severity, quiet_since=0, monitored_since=0
+        )
     if after.status == "pending" and before.status != "pending":
         hold = timing.of(after).hold // 1_000_000
         yield Event(now, "held", f"An alert fires; the incident opens if something still does after {hold} s.")
@@ -115,6 +117,9 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
     elif before.status == "open" and after.status == "closed":
         beats = timing.of(after).heartbeat
         yield Event(now, "closed", "It is heard of again." if beats else "Nothing fires any more.")
+    elif after.status == "open" and after.monitored_since and not before.monitored_since:
+        seconds = timing.monitor_for(after) // 1_000_000
+        yield Event(now, "monitored", f"Nothing fires; the incident is monitored for {seconds} s before it ends.")
     elif after.status == "open" and bool(after.quiet_since) != bool(before.quiet_since):
         if after.quiet_since:
             seconds = timing.patience(after) // 1_000_000
@@ -125,7 +130,8 @@ def _end(before: incidents.Incident, after: incidents.Incident, now: int) -> Ite
                 yield Event(now, "quiet", text)
                 return
             flaps = " (it goes back and forth)" if timing.flaps(after) else ""
-            yield Event(now, "quiet", f"Nothing fires; it ends if that stays so for {seconds} s{flaps}.")
+            ends = "it is monitored before it ends" if timing.monitor_for(after) else "it ends"
+            yield Event(now, "quiet", f"Nothing fires; {ends} if that stays so for {seconds} s{flaps}.")
         else:
             yield Event(now, "firing", "It fires again before its end.")
 

@@ -46,7 +46,7 @@ def _due(incident: incidents.Incident) -> int:
         moments.append(_opens_at(incident))
     else:
         if incident.quiet_since:
-            moments.append(incident.quiet_since + patience(incident))
+            moments.append(_next_of_quiet(incident))
         if joins_at := asking.next_join(incident.asks):
             moments.append(joins_at)
     stale_after = min(stale_by_ask(incident).values(), default=0)
@@ -71,7 +71,9 @@ def coming(incident: incidents.Incident) -> list[tuple[int, str]]:
     if incident.status == "pending":
         found.append((_opens_at(incident), "it opens, if it fires until then"))
     elif incident.quiet_since:
-        found.append((incident.quiet_since + patience(incident), "it is over, if it stays quiet until then"))
+        is_over = incident.monitored_since or not monitor_for(incident)
+        what = "it is over" if is_over else "it is monitored before it ends"
+        found.append((_next_of_quiet(incident), f"{what}, if it stays quiet until then"))
     else:
         found += [
             (ask.joins_at, f"its alerts open what rule {ask.response.rule} asks for, if they fire until then")
@@ -120,6 +122,7 @@ def opened(incident: incidents.Incident, *, now: int, episode: str, at_once: boo
         changed_at=now,
         pending_since=0,
         quiet_since=0,
+        monitored_since=0,
         held_since=0,
         verdicts={},
         asks=asking.joined(asks_of(incident), ids),
@@ -239,6 +242,21 @@ def patience(incident: incidents.Incident) -> int:
     return max(timing.resolve_after, timing.flap_quiet) if flaps(incident) else timing.resolve_after
 
 
+def monitor_for(incident: incidents.Incident) -> int:
+    """How long the incident is monitored before it ends, in microseconds: as long as any of its posts asks for."""
+    response = incident.response
+    if response is None or response.timing.heartbeat:
+        return 0
+    return max((target.ending.monitor_for for target in response.targets), default=0)
+
+
+def _next_of_quiet(incident: incidents.Incident) -> int:
+    """When a quiet incident begins to be monitored, or ends."""
+    if incident.monitored_since:
+        return incident.monitored_since + monitor_for(incident)
+    return incident.quiet_since + patience(incident)
+
+
 def flaps(incident: incidents.Incident) -> bool:
     """Whether an incident has changed between firing and quiet so often lately that a further change means little."""
     timing = of(incident)
@@ -275,10 +293,15 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
         return msgspec.structs.replace(incident, status="closed", pending_since=0, unheld_at=now)
     if not incident.quiet_since:
         incident = changed(incident, now)
-    since = incident.quiet_since or now
-    if now < since + patience(incident):
-        return msgspec.structs.replace(incident, quiet_since=since)
-    return msgspec.structs.replace(incident, status="closed", quiet_since=0, closed_at=now, changed_at=now)
+    incident = msgspec.structs.replace(incident, quiet_since=incident.quiet_since or now)
+    if now < _next_of_quiet(incident):
+        return incident
+    if monitor_for(incident) and not incident.monitored_since:
+        # Its posts say so, and should it fire again they go on: the episode lasts until the monitoring ends.
+        return msgspec.structs.replace(incident, monitored_since=now, changed_at=now)
+    return msgspec.structs.replace(
+        incident, status="closed", quiet_since=0, monitored_since=0, closed_at=now, changed_at=now
+    )
 
 
 def stale_by_ask(incident: incidents.Incident) -> dict[int, int]:

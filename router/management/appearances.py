@@ -49,6 +49,7 @@ _DEEDS: Mapping[publications.Kind, str] = {
     "open": "is opened",
     "update": "is updated",
     "publish": "is published",
+    "monitor": "is set to monitoring",
     "resolve": "is resolved",
     "dismiss": "is dismissed",
 }
@@ -66,7 +67,8 @@ def _next(step: plan.Step, desired: publications.Desired) -> tuple[str, int]:
         case plan.Search():
             return f"is searched for next: {step.reason}", 0
         case plan.Rest(waits_for="person") if step.until:
-            end = "published" if desired.at_deadline == "publish" else "dismissed"
+            shown = "published" if desired.present else "resolved"
+            end = shown if desired.at_deadline == "publish" else "dismissed"
             return f"{step.reason}; {end} if nobody has decided by then", step.until
         case plan.Rest(waits_for="thaw" | "turn"):
             return step.reason, 0  # Nobody knows when; that it is looked at by then in any case is no news.

@@ -169,12 +169,13 @@ class Review(Model):
     ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
     person has changed, is at the vendor: an approval replaces just that. ``shown`` is what customers would see:
     fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
-    the deadline.
+    the deadline. ``later`` are the texts that the post gets once nothing fires, if it is monitored before it is
+    resolved: by ``monitoring`` and ``resolution``.
     """
 
     incident: str
     destination: str
-    what: Literal["opening", "update", "resolution"]
+    what: Literal["opening", "update", "monitoring", "resolution"]
     digest: str
     reason: str
     rule: str
@@ -186,6 +187,7 @@ class Review(Model):
     at_vendor: dict[str, Any] = {}
     shown: dict[str, Any] = {}
     components: dict[str, str] = {}
+    later: dict[str, str] = {}
     since: datetime | None
     deadline_at: datetime | None
     at_deadline: Literal["publish", "dismiss"] = "dismiss"

@@ -64,7 +64,7 @@ def review(one: reviewing.Review) -> models.Review:
     """A review as it is told."""
     told = one._asdict() | {"title": one.title, "message": one.message, "because": list(one.because)}
     told |= {"before": dict(one.before), "fields": dict(one.fields), "shown": dict(one.shown)}
-    told |= {"components": dict(one.components), "at_vendor": dict(one.at_vendor)}
+    told |= {"components": dict(one.components), "at_vendor": dict(one.at_vendor), "later": dict(one.later)}
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     del told["episode"], told["view_digest"]
     return models.Review(**told)

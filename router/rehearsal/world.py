@@ -30,6 +30,7 @@ _STATES: Mapping[publications.Kind, publications.State] = {
     "open": "open",
     "publish": "open",
     "update": "open",
+    "monitor": "open",
     "resolve": "resolved",
     "dismiss": "dismissed",
 }
@@ -150,7 +151,8 @@ class World:
         awaiting = [one for one in self.awaiting() if one.destination == destination]
         for seen in awaiting:
             incident = self.incidents[seen.incident]
-            verdicts = {**incident.verdicts, destination: reviews.verdict(seen, word, self.now)}
+            earlier = incident.verdicts.get(destination)
+            verdicts = {**incident.verdicts, destination: reviews.verdict(seen, word, self.now, earlier)}
             self._becomes(incident, msgspec.structs.replace(incident, verdicts=verdicts))
         return len(awaiting)
 
@@ -230,7 +232,8 @@ class World:
                 incident.opened_at,
             )
             if self._approves:
-                verdicts = {one.destination: self._approval() for one in response.targets if one.publish == "review"}
+                asked = (one for one in response.targets if one.publish == "review" or one.ending.review)
+                verdicts = {one.destination: self._approval() for one in asked}
                 incident = msgspec.structs.replace(incident, verdicts=verdicts)
         known.severity = max(known.severity, incident.severity)
         if incident.status == "closed":

@@ -16,7 +16,7 @@ from router.rules import known, part
 
 Severity = Literal["critical", "major", "minor", "info"]
 _START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon: what a test does not say should not surprise.
-_KINDS: tuple[publications.Kind, ...] = ("open", "update", "publish", "resolve", "dismiss")
+_KINDS: tuple[publications.Kind, ...] = ("open", "update", "publish", "monitor", "resolve", "dismiss")
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
@@ -136,6 +136,9 @@ class Operation(pydantic.BaseModel):
     open: str | None = pydantic.Field(default=None, description="the destination where an incident or a post is opened")
     update: str | None = pydantic.Field(default=None, description="the destination where it is updated")
     publish: str | None = pydantic.Field(default=None, description="the destination where a draft is published")
+    monitor: str | None = pydantic.Field(
+        default=None, description="the destination where a post is set to monitoring, before it is resolved"
+    )
     resolve: str | None = pydantic.Field(default=None, description="the destination where it is resolved")
     dismiss: str | None = pydantic.Field(default=None, description="the destination where a draft is dismissed")
 

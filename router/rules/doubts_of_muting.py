@@ -136,7 +136,7 @@ def _named(rule: model.Rule) -> set[fields.Field]:
     for group in rule.beside.grouped:
         found |= {field for member in group.members for field, _ in member.asked}
     for target in rule.targets:
-        for text in target.fields.values():
+        for text in (*target.fields.values(), *target.ending.monitoring.values()):
             for variable in template.variables(text) if isinstance(text, str) else ():
                 if variable[0] == "alert" and len(variable) == 3:
                     found.add(fields.Field(".".join(variable[1:]), variable[1], variable[2]))

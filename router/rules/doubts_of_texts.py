@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.rules import doubt, groups, model, words
+from router.rules import doubt, endings, groups, model, words
 from router.rules.conditions import condition, contains, ends_with, equal, in_list, negation, one_of, starts_with
 
 _QUOTES = "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}" + (
@@ -27,6 +27,8 @@ def of(rule: model.Rule) -> Iterator[doubt.Doubt]:
     for index, target in enumerate(rule.targets):
         for name, text in _shown(target.fields):
             yield from _quoted(rule, text, ("open", index, name))
+        for name, text in endings.texts(target).items():
+            yield from _quoted(rule, text, ("open", index, "resolve", name))
 
 
 def _all(

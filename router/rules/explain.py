@@ -13,7 +13,7 @@ from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import identity
 from router.domain import severity as severities
-from router.rules import grouping, groups, model, ruleset, saying, template
+from router.rules import endings, grouping, groups, model, ruleset, saying, template
 
 _EPISODE = "0" * 32  # Stands for the random id that the incident would get.
 
@@ -47,7 +47,9 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     """What would be sent to one destination, with every text rendered.
 
     ``publish`` matters where customers see it, and is empty elsewhere. A review ends after ``within`` (as ``15m``; it
-    has no end if empty), and ``then`` says whether the post is published or dismissed.
+    has no end if empty), and ``then`` says whether the post is published or dismissed. Once nothing fires, the post is
+    monitored for ``monitor_for`` with the text ``monitor_message``, if there is one, and then resolved: by a reviewer
+    if ``resolve`` is ``review``.
     """
 
     destination: str
@@ -55,6 +57,9 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     publish: str = ""
     within: str = ""
     then: str = ""
+    monitor_for: str = ""
+    monitor_message: str = ""
+    resolve: str = ""
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -168,10 +173,15 @@ def _posts(
         publish = target.publish if target.destination in public else ""
         mapped = {"components_from": target.parts} if target.parts else {}
         timed = publish == "review" and target.deadline
+        ending = target.ending
+        message = template.render(endings.texts(target), context).get("message", "")
         yield Post(
             target.destination,
             template.render(target.fields, context) | mapped,
             publish,
             quantities.shown(target.deadline) if timed else "",
             target.at_deadline if timed else "",
+            quantities.shown(ending.monitor_for) if ending.monitor_for else "",
+            message,
+            "review" if ending.review else "",
         )

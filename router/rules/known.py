@@ -14,6 +14,7 @@ class Known:
     ``opening`` is the model of what a rule may set there, ``public`` whether customers see it, ``kind`` the word
     for what it is (``incident-io-status-page`` and the like). ``defaults`` hold where a rule sets nothing;
     ``context`` is handed to the model's validators. ``hosts`` are the domains that texts customers see may name.
+    ``monitoring`` is the status of a post that is monitored; empty if the vendor has none.
     """
 
     opening: type[pydantic.BaseModel]
@@ -22,6 +23,7 @@ class Known:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] | None = None
     hosts: tuple[str, ...] = ()
+    monitoring: str = ""
 
 
 Destinations = Mapping[str, Known]

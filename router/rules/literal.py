@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from router.domain import visible
-from router.rules import doubt, guard, known, model, template
+from router.rules import doubt, endings, guard, known, model, template
 
 _UNSEEN = frozenset({"page"})
 """Fields of public destinations that say where a post goes, and are not read there."""
@@ -24,7 +24,8 @@ def of(rules: Sequence[model.Rule], destinations: known.Destinations) -> Iterato
             if destination is None or not destination.public:
                 continue
             seen = {name: value for name, value in target.fields.items() if name not in _UNSEEN}
-            for path, text in [*_texts(seen, ()), *_texts(target.fallback, ("fallback",))]:
+            ending = ((("resolve", name), text) for name, text in endings.texts(target).items())
+            for path, text in [*_texts(seen, ()), *_texts(target.fallback, ("fallback",)), *ending]:
                 for message in problems(text, destination.hosts, rule.shared.allow_text):
                     yield doubt.Doubt(rule, message, ("open", index, *path))
         yield from _unused(rule)

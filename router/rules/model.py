@@ -31,6 +31,39 @@ class ReviewShape(pydantic.BaseModel):
     )
 
 
+class ResolveShape(pydantic.BaseModel):
+    """How a post that customers see ends once nothing fires."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    monitor_for: quantities.Duration = pydantic.Field(
+        default=0, description="how long the post is monitored before it is resolved, if nothing fires meanwhile"
+    )
+    message: str | None = pydantic.Field(
+        default=None, min_length=1, description="with monitor_for: the text that the post has meanwhile"
+    )
+    review: bool = pydantic.Field(default=False, description="true: the resolution waits for a reviewer")
+
+    @pydantic.model_validator(mode="after")
+    def _whole(self) -> Self:
+        if bool(self.monitor_for) != (self.message is not None):
+            raise ValueError('"monitor_for" and "message" need one another')
+        if not self.monitor_for and not self.review:
+            raise ValueError('write "monitor_for" with a "message", or "review: true"')
+        return self
+
+
+def _kind_of_resolve(value: Any) -> str:
+    return "whole" if isinstance(value, dict | ResolveShape) else "word"
+
+
+Resolve = Annotated[
+    Annotated[Literal["review"], pydantic.Tag("word")] | Annotated[ResolveShape, pydantic.Tag("whole")],
+    pydantic.Discriminator(_kind_of_resolve),
+]
+"""The word ``review``, or how a post ends in full."""
+
+
 class OpenShape(pydantic.BaseModel):
     """One entry of ``open``; every further key belongs to the destination, whose own model checks it."""
 
@@ -42,6 +75,10 @@ class OpenShape(pydantic.BaseModel):
     )
     review: ReviewShape | None = pydantic.Field(
         default=None, description="how long a review may take, and what happens then; it may take for ever if absent"
+    )
+    resolve: Resolve | None = pydantic.Field(
+        default=None,
+        description="how a post ends once nothing fires: review, or monitor_for and message; at once if absent",
     )
     fallback: dict[str, Any] = pydantic.Field(
         default={}, description="fields that take the place of texts which must not be shown; literal"

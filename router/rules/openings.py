@@ -8,7 +8,7 @@ import pydantic
 
 from router.documents import nearest, validation
 from router.domain import decision as decisions
-from router.rules import inherited, known, model, part, public, template
+from router.rules import endings, inherited, known, model, part, public, template
 
 _EMPTY = (
     ", for an alert without the labels and annotations that the template names; "
@@ -64,9 +64,15 @@ class Openings:
                 check_rendered(at, merged, destination)
             if len(at.found) == before:
                 self._check_fallback(at, merged, entry.get("fallback"), destination)
-            yield self._target(name, merged, entry)
+            resolve = entry.get("resolve")
+            if isinstance(resolve, dict):
+                check_texts(at.inside("resolve"), {"message": resolve.get("message")}, destination, name, self._public)
+            ending = endings.read(at, resolve, merged, name, destination) or endings.AT_ONCE
+            yield self._target(name, merged, entry, ending)
 
-    def _target(self, name: str, merged: dict[str, Any], entry: dict[str, Any]) -> decisions.Target:
+    def _target(
+        self, name: str, merged: dict[str, Any], entry: dict[str, Any], ending: decisions.Ending
+    ) -> decisions.Target:
         publish = entry.get("publish") or self._inherits.publish
         parts = {**self._destinations[name].defaults, **merged}.get(_PARTS) or {}
         own = {key: value for key, value in merged.items() if key != _PARTS}
@@ -77,8 +83,8 @@ class Openings:
             within, then = review.within, review.then
         except pydantic.ValidationError:  # There is none, or what is wrong with it is told with the rule's shape.
             within, then = 0, "dismiss"
-        used = self._declared(own) if self._destinations[name].public else {}
-        return decisions.Target(name, own, publish, within, then, entry.get("fallback") or {}, parts, used)
+        used = self._declared({**own, "resolve": ending.monitoring}) if self._destinations[name].public else {}
+        return decisions.Target(name, own, publish, within, then, entry.get("fallback") or {}, parts, used, ending)
 
     def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
         """What the variables in these texts may be; those that are not used need not travel with each alert."""

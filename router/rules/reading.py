@@ -8,6 +8,7 @@ from router.documents import nearest, quantities
 from router.documents import problem as problems
 from router.rules import (
     asking,
+    endings,
     expression,
     groups,
     heading,
@@ -129,6 +130,7 @@ class _Reading:
         self._check_hold(shared.timing)
         opens = openings.Openings(at, self._reader.destinations, self._inherits, shared.public)
         targets = tuple(opens.targets(data.get("open")))
+        endings.check_heartbeat(at, shared.timing, targets)
         if shape is None or len(at.found) > before:
             return None
         return model.Rule(

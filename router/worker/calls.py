@@ -24,6 +24,7 @@ async def of(place: bound.Bound, operation: operations.Operation) -> operations.
         "adopt": place.destination.adopt,
         "open": place.destination.open,
         "update": place.destination.update,
+        "monitor": place.destination.update,  # An update whose content has the status, and the text, for it.
         "publish": place.destination.publish,
         "resolve": place.destination.resolve,
         "dismiss": place.destination.dismiss,

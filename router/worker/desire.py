@@ -92,8 +92,13 @@ class Desires:
         public = place.kind.public
         ask = timing.ask_for(incident, publication.destination) if target is not None else None
         is_asked = ask is None or bool(ask.fires) or not incident.still_fires
+        is_begun = publication.state != "absent" or publication.intent is not None
+        # Monitored is what customers see already: a draft is published with the rule's first text, if at all.
+        ending = target.ending if target is not None else decisions.Ending()
+        is_quiet = incident.status == "open" and bool(incident.monitored_since)
+        monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
         content, careful, note = self._content(
-            _seen_by(incident, ask), publication, target if is_asked else None, verdict, public=public
+            _seen_by(incident, ask), publication, target if is_asked else None, verdict, (public, monitored)
         )
         followed = _followed(publication, siblings, place.follows)
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
@@ -103,7 +108,7 @@ class Desires:
             present=current
             and incident.status == "open"
             and target is not None
-            and (is_asked or publication.state != "absent" or publication.intent is not None),
+            and ((is_asked and not is_quiet) or is_begun),
             content=content,
             public=public,
             publish=target.publish if target is not None else "review",
@@ -123,6 +128,8 @@ class Desires:
             note=note,
             again=earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else "",
             again_settled=earlier is None or earlier.state != "open" or bool(earlier.dead),
+            monitored=monitored,
+            ends_by_review=public and ending.review,
         )
 
     def _content(
@@ -131,38 +138,62 @@ class Desires:
         publication: publications.Publication,
         target: decisions.Target | None,
         verdict: review.Verdict | None,
-        *,
-        public: bool,
+        shown: tuple[bool, bool],
     ) -> tuple[publications.Content, str, str]:
-        """What is to be said, why a person has to look at it first, and what is to be told of it."""
+        """What is to be said, why a person has to look at it first, and what is to be told of it.
+
+        ``shown`` says whether customers see it, and whether they are told that it is monitored.
+        """
+        public, monitored = shown
         known = publication.content
         if known is not None and (target is None or incident.status != "open"):
-            return known, "", ""
+            return _ended(known, publication, verdict), "", ""
         if target is None:
             return publications.Content(incident.severity, {}), "", ""
+        ending = target.ending.monitoring if monitored else target.ending.firing if publication.monitored else {}
         if public:
-            fields, note, careful = self._public(incident, target)
+            fields, note, careful = self._public(incident, target, ending)
         else:
             fields, note, careful = self.render(target.fields, incident), "", ""
         if target.parts:
             last = known.fields.get(_COMPONENTS) if known is not None else None
             fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
-        if verdict is not None and verdict.kind == "approved" and verdict.fields:
+        own = {name: fields[name] for name in ending} if monitored else {}
+        if verdict is not None and verdict.fields:
             # Whatever a person wrote before this was seen to, no invisible character is posted.
             fields |= visible.everywhere(verdict.fields)
-            note = f"with {verdict.who}'s own words"
+            note = f"with {verdict.who}'s own words" if verdict.kind == "approved" else note
+        if monitored:
+            # A person's words for an update don't take the place of the text that says that it is monitored.
+            fields |= own | (visible.everywhere(verdict.ending) if verdict is not None else {})
         return publications.Content(incident.severity, fields), careful, note
 
-    def _public(self, incident: incidents.Incident, target: decisions.Target) -> tuple[dict[str, Any], str, str]:
-        """The fields that customers would see, what is to be told of them, and why a person has to look at them."""
+    def _public(
+        self, incident: incidents.Incident, target: decisions.Target, ending: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], str, str]:
+        """The fields that customers would see, what is to be told of them, and why a person has to look at them.
+
+        ``ending`` are fields that hold over the rule's, for what is monitored, or fires again after that.
+        """
         if self.render_public is None:
-            return self.render(target.fields, incident), "", ""
-        fields, leak = self.render_public(target.fields, incident, target.public)
+            return self.render({**target.fields, **ending}, incident), "", ""
+        fields, leak = self.render_public({**target.fields, **ending}, incident, target.public)
         note = ""
         if leak and target.fallback:
             note = f"the rule's fall-back took the place of a text with {leak}"
-            fields, leak = self.render_public({**target.fields, **target.fallback}, incident, target.public)
+            fallback = {**target.fields, **target.fallback, **ending}
+            fields, leak = self.render_public(fallback, incident, target.public)
         return fields, note, f"the text has {leak}" if leak else ""
+
+
+def _ended(
+    known: publications.Content, publication: publications.Publication, verdict: review.Verdict | None
+) -> publications.Content:
+    """What was last said, with a reviewer's own words for the resolution."""
+    shown = publication.view.digest if publication.taken_over else ""
+    if verdict is None or not verdict.ending or verdict.digest != review.digest_of(review.RESOLUTION, shown):
+        return known
+    return publications.Content(known.severity, {**known.fields, **visible.everywhere(verdict.ending)})
 
 
 def _seen_by(incident: incidents.Incident, ask: asking.Ask | None) -> incidents.Incident:

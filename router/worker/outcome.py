@@ -54,6 +54,8 @@ def done(
             differs=seen.differs,
             mismatches=publication.mismatches + 1 if seen.differs else 0,
             reopened=publication.reopened or (operation.kind == "open" and seen.vendor_id == operation.vendor_id),
+            monitored=publication.monitored or operation.kind == "monitor",
+            says_monitored=operation.kind == "monitor",
         )
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)

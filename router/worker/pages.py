@@ -69,12 +69,15 @@ class Pages:
     ) -> int:
         """Count an update that customers would see; 0, or until when their page takes no more of them.
 
-        What a person has approved is not kept back, and neither are resolutions: they are the end of it.
+        Not kept back are what a person has approved, resolutions (they are the end of it), and an update that takes the
+        monitoring back: a post must not say that nothing fires when something does.
         """
-        if not isinstance(step, plan.Act) or step.kind != "update" or not desired.public:
+        if not isinstance(step, plan.Act) or step.kind not in {"update", "monitor"} or not desired.public:
             return 0
         verdict = desired.verdict
-        if publication.state != "open" or (verdict is not None and verdict.covers(plan.asked(desired, publication))):
+        if publication.state != "open" or plan.is_taken_back(desired, publication):
+            return 0
+        if verdict is not None and verdict.covers(plan.asked(desired, publication)):
             return 0
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
         return await self._gate.room(page, f"{publication.episode}/{publication.number + 1}", self._limits.updates)

@@ -353,7 +353,8 @@ def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> 
     """The same step with all that is to be told of why it is taken."""
     reasons = [act.reason]
     verdict = desired.verdict
-    if verdict is not None and verdict.kind == "approved" and desired.present:
+    is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))
+    if verdict is not None and verdict.kind == "approved" and is_decided:
         reasons.append(f"approved by {verdict.who}")
     if lapsed:
         reasons.append(f"nobody acted before its deadline, and the rule says to {desired.at_deadline}")

@@ -18,7 +18,7 @@ from router.store import publications as publication_store
 from router.worker import desire
 from router.worker import pages as showing
 
-What = Literal["opening", "update", "resolution"]
+What = Literal["opening", "update", "monitoring", "resolution"]
 
 
 class Review(NamedTuple):
@@ -29,7 +29,7 @@ class Review(NamedTuple):
     ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
     person has changed, is at the vendor, and ``view_digest`` stands for it. ``shown`` is what customers would see:
     fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
-    the deadline.
+    the deadline. ``later`` are the texts that a post which is monitored gets once nothing fires.
     """
 
     incident: str
@@ -52,6 +52,7 @@ class Review(NamedTuple):
     at_deadline: decisions.AtDeadline = "dismiss"
     at_vendor: Mapping[str, Any] = MappingProxyType({})
     view_digest: str = ""
+    later: Mapping[str, str] = MappingProxyType({})
 
     @property
     def title(self) -> str:
@@ -72,7 +73,7 @@ class Shown(NamedTuple):
 
 
 Preview = Callable[[str, publications.Content, str], Shown]
-"""Says how a destination shows a content as an opening, an update, or a resolution."""
+"""Says how a destination shows a content as an opening, an update, what is monitored, or a resolution."""
 
 
 def plain(_: str, content: publications.Content, __: str) -> Shown:
@@ -152,7 +153,9 @@ class Reviews:
         waits = await self._again(seen)
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
-        given = verdict(seen, word, self._clock())
+        now = self._clock()
+        held = (await self._store.read([seen.incident]))[seen.incident]
+        given = verdict(seen, word, now, held.incident.verdicts.get(seen.destination))
 
         def make(held: incident_store.Held) -> incident_store.Change | None:
             incident = held.incident
@@ -173,19 +176,26 @@ class Reviews:
         return next((one for one in await self.of(seen.incident) if one.destination == seen.destination), None)
 
 
-def verdict(seen: Review, word: Word, now: int) -> review.Verdict:
-    """The verdict that a reviewer's word amounts to.
+def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None = None) -> review.Verdict:
+    """The verdict that a reviewer's word amounts to, after an ``earlier`` one of the same episode and destination.
 
-    Dismissing an opening dismisses the whole episode, so that it isn't asked again.
+    Dismissing an opening dismisses the whole episode, so that it isn't asked again. What a reviewer says once nothing
+    fires leaves alone what the post says should alerts fire again.
     """
     digest = seen.digest
     fields = visible.everywhere(dict(word.fields))
     if word.kind == "dismissed" and seen.what == "opening":
         digest = ""
-    elif fields:
+    elif fields and seen.what != "resolution":
         severity = next(level for level in severities.Severity if level.word == seen.severity)
         content = publications.Content(severity, {**seen.fields, **fields})
         digest = review.digest_of(content.digest, seen.view_digest)
+    before = earlier.fields if earlier is not None else {}
+    if seen.what in {"monitoring", "resolution"}:
+        return review.Verdict(word.kind, word.who, now, digest, word.reason, before, fields)
+    if seen.what == "update":
+        # What was decided upon has the words of the review before, so they hold on.
+        fields = {**before, **fields}
     return review.Verdict(word.kind, word.who, now, digest, word.reason, fields)
 
 
@@ -193,7 +203,8 @@ def told(seen: Review, verdict: review.Verdict) -> timeline.Event:
     """What the timeline is told of a verdict."""
     text = f"{verdict.kind.capitalize()} at {seen.destination} by {verdict.who}"
     text += f": {verdict.reason}" if verdict.reason else ""
-    detail = {"what": seen.what, "digest": verdict.digest, "fields": verdict.fields}
+    own = verdict.ending if seen.what in {"monitoring", "resolution"} else verdict.fields
+    detail = {"what": seen.what, "digest": verdict.digest, "fields": own}
     return timeline.Event(verdict.at, "verdict", text, seen.destination, verdict.who, detail)
 
 
@@ -219,7 +230,10 @@ def waiting(
             made = _review(incident, one, desired, digest, step.reason)
             shown = preview(one.destination, desired.content, made.what)
             before = preview(one.destination, one.content, "opening").fields if one.content and made.before else {}
-            found.append(made._replace(shown=shown.fields, components=shown.components, before=before))
+            later: Mapping[str, str] = {}
+            if made.what in {"opening", "update"} and place.kind.monitoring:
+                later = _later(desires, preview, incident, one, (known, place))
+            found.append(made._replace(shown=shown.fields, components=shown.components, before=before, later=later))
     return found
 
 
@@ -232,7 +246,7 @@ def _review(
 ) -> Review:
     response = incident.response
     assert response is not None  # noqa: S101 - what waits was opened by a rule
-    what: What = "resolution" if not desired.present else "update" if publication.state == "open" else "opening"
+    what = _what(publication, desired)
     since = publication.waits_since if publication.waits_of == digest else incident.opened_at
     return Review(
         incident.key,
@@ -245,7 +259,7 @@ def _review(
         desired.content.severity.word,
         desired.content.fields,
         since,
-        since + desired.deadline if desired.deadline and what != "resolution" else 0,
+        since + desired.deadline if _ends(publication, desired, what) else 0,
         response.owner,
         response.runbook,
         because(incident),
@@ -254,6 +268,41 @@ def _review(
         view_digest=publication.view.digest if publication.taken_over else "",
         at_deadline=desired.at_deadline,
     )
+
+
+def _later(
+    desires: desire.Desires,
+    preview: Preview,
+    incident: incidents.Incident,
+    publication: publications.Publication,
+    among: tuple[list[publications.Publication], desire.Place],
+) -> Mapping[str, str]:
+    """The texts that a post gets once nothing fires; nothing if it is resolved without being monitored."""
+    known, place = among
+    quiet = msgspec.structs.replace(incident, monitored_since=max(incident.changed_at, 1))
+    desired = desires.of(quiet, msgspec.structs.replace(publication, state="open"), known, place)
+    if not desired.monitored:
+        return {}
+    shown = {
+        what: preview(publication.destination, desired.content, what).fields for what in ("monitoring", "resolution")
+    }
+    return {what: str(fields.get("message", "")) for what, fields in shown.items()}
+
+
+def _what(publication: publications.Publication, desired: publications.Desired) -> What:
+    """What waits."""
+    if not desired.present:
+        return "resolution"
+    if publication.state != "open":
+        return "opening"
+    return "monitoring" if desired.monitored else "update"
+
+
+def _ends(publication: publications.Publication, desired: publications.Desired, what: What) -> bool:
+    """Whether the review has a deadline. What is shown is resolved at a deadline that publishes, and at no other."""
+    if what == "resolution" and (publication.taken_over or desired.at_deadline != "publish"):
+        return False
+    return bool(desired.deadline)
 
 
 def _shown(publication: publications.Publication) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ _DONE = {
     "open": "Opened",
     "update": "Updated",
     "publish": "Published",
+    "monitor": "Set to monitoring",
     "resolve": "Resolved",
     "dismiss": "Dismissed",
 }

@@ -38,8 +38,9 @@ NAME = "there"
 class Scene:
     """A stage with the destination ``there``, and its vendor."""
 
-    def __init__(self, on: stage.Stage, at: harness.Vendors, kind: str) -> None:
+    def __init__(self, on: stage.Stage, at: harness.Vendors, kind: str, place: bound.Bound) -> None:
         self.on = on
+        self.place = place
         self.at = at
         self.kind = kind
 
@@ -116,7 +117,7 @@ async def scene(connection: Any, at: harness.Vendors, kind: str, **settings: Any
     destination = registry.KINDS[kind].make(NAME, config, client)
     place = bound.Bound(NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account")
     try:
-        yield Scene(stage.Stage(connection, place, render=lambda fields, _: dict(fields)), at, kind)
+        yield Scene(stage.Stage(connection, place, render=lambda fields, _: dict(fields)), at, kind, place)
     finally:
         await destination.aclose()
 

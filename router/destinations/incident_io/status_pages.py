@@ -243,10 +243,12 @@ class StatusPages:
         changes = not is_shown or any(
             last.get(one.component_id, one.component_status) != one.component_status for one in asked
         )
+        text, status = message or wanted.message, wanted.update_status or ""
+        # What was monitored and fires again says so, whether there is a text for it or not.
+        changes = changes or status not in {"", post.incident_status}
         if not message and not changes:
             return None
         timeline = _timeline(post)
-        text, status = message or wanted.message, wanted.update_status or ""
         if is_shown and views.is_posted(operation, timeline, text, status):
             return None
         is_said = views.says(operation, timeline, text, status)

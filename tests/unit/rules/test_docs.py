@@ -22,7 +22,10 @@ NAMES = {
     "devhelm-page": "devhelm-status-page",
 }
 DESTINATIONS = {
-    name: known.Known(kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind) for name, kind in NAMES.items()
+    name: known.Known(
+        kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind, monitoring=kinds.KINDS[kind].monitoring
+    )
+    for name, kind in NAMES.items()
 }
 
 

@@ -126,3 +126,43 @@ def test_a_variable_may_be_one_of_a_thousand_texts_and_not_more(build):
 def test_following_is_what_a_rule_says_and_else_not(build, make_alert, follow):
     rule = {} if follow is None else {"follow": follow}
     assert build(rule).decide(make_alert(), 0).response.follows_severity is bool(follow)
+
+
+def test_page_without_a_status_for_monitoring_refuses_it(build):
+    with pytest.raises(load.Refused, match=r'"page" \(kind page\) has no status for a post that is monitored'):
+        only(build, resolve={"monitor_for": "15m", "message": "It works again."})
+    assert only(build, resolve="review").ending == decision.Ending(review=True)
+
+
+class Updated(conftest.Post):
+    status: str = "investigating"
+    update_status: str | None = None
+    update_message: str | None = None
+
+
+MONITORED = """
+rules:
+  - name: r
+    when: {labels.a: x}
+    public: {alert.labels.region: {values: [eu, us]}}
+    open:
+      - at: page
+        title: Down
+        resolve: {monitor_for: 15m, message: "MESSAGE"}
+"""
+
+
+def test_message_of_the_monitoring_follows_the_rules_of_public_texts(folder):
+    page = {"opening": Updated, "monitoring": "monitoring"}
+    (said,) = warned(folder, MONITORED.replace("MESSAGE", "10.0.0.1 is up again"), **page)
+    assert said.startswith('9:46: rule "r": customers will read an IP address in "10.0.0.1 is up again"')
+    assert warned(folder, MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}."), **page) == []
+
+
+def test_variables_of_the_monitoring_travel_with_the_target(folder):
+    text = MONITORED.replace("MESSAGE", "It works in {{ alert.labels.region }}.")
+    page = dataclasses.replace(conftest.DESTINATIONS["page"], opening=Updated, monitoring="monitoring")
+    (target,) = load.load(folder(a=text), {"page": page}).rules[0].targets
+    assert target.public == {"alert.labels.region": decision.Allowed(("eu", "us"))}
+    assert target.ending.monitor_for == 900_000_000
+    assert target.ending.firing == {"update_status": "investigating"}

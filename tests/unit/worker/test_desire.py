@@ -1,5 +1,6 @@
 """What a publication should be is read off the incident, the policy for all pages, and what people have said."""
 
+import msgspec
 import pytest
 
 from router.destinations import base
@@ -67,8 +68,14 @@ def test_a_person_s_words_stand_over_the_rule_s():
     desired = wanted(opened(verdicts={"page": approved}))
     assert desired.content.fields == {"title": "Hers", "message": "m"}
     assert desired.verdict is approved
-    dismissed = review.Verdict("dismissed", "ann", NOW, "d", fields={"title": "Hers"})
+    dismissed = review.Verdict("dismissed", "ann", NOW, "d")
     assert wanted(opened(verdicts={"page": dismissed})).content.fields["title"] == "10.0.0.1"
+
+
+def test_dismissed_update_keeps_the_words_of_the_review_before():
+    dismissed = review.Verdict("dismissed", "bob", NOW, "d", fields={"title": "Hers"})
+    desired = wanted(opened(verdicts={"page": dismissed}))
+    assert (desired.content.fields["title"], desired.note) == ("Hers", "")
 
 
 def test_a_verdict_is_about_its_own_episode_and_page():
@@ -186,3 +193,64 @@ class TestSeveralAsks:
         intent = publication.Intent("open", 1, NOW, publication.Content(CRITICAL, {}))
         assert self.desired(of, "pager", intent=intent).present, "nobody knows whether it was opened"
         assert self.desired(of, "tickets").present
+
+
+MONITORING = decision.Ending(
+    60_000_000, {"update_status": "MONITORING", "update_message": "Fixed."}, {"update_status": "X"}
+)
+OPEN = {"state": "open", "vendor_id": "v1"}
+
+
+def quiet(*targets: decision.Target, **more) -> incident.Incident:
+    return opened(*targets, quiet_since=NOW, monitored_since=NOW, **more)
+
+
+def test_quiet_incident_is_monitored_where_its_post_is_shown():
+    one = quiet(target(ending=MONITORING))
+    shown = wanted(one, known(**OPEN))
+    assert (shown.present, shown.monitored) == (True, True)
+    assert shown.content.fields == {"title": "10.0.0.1", "message": "m", **MONITORING.monitoring}
+    absent = wanted(one)
+    assert (absent.present, absent.monitored) == (False, False)
+    # A draft waits on, with the rule's first text.
+    draft = wanted(one, known(state="draft", vendor_id="v1"))
+    assert (draft.present, draft.monitored, "update_status" in draft.content.fields) == (True, False, False)
+
+
+def test_post_without_monitoring_stays_as_it_is_beside_one_that_has_it():
+    other = msgspec.structs.replace(target(ending=MONITORING), destination="other")
+    desired = wanted(quiet(target(), other), known(**OPEN))
+    assert (desired.present, desired.monitored, desired.content.fields["message"]) == (True, False, "m")
+
+
+def test_post_that_was_monitored_gets_its_status_back():
+    one = opened(target(ending=MONITORING))
+    assert wanted(one, known(**OPEN, monitored=True)).content.fields["update_status"] == "X"
+    assert "update_status" not in wanted(one, known(**OPEN)).content.fields
+
+
+def test_monitoring_with_a_leak_waits_or_has_the_fallback():
+    """The message of the monitoring is no text that the fallback takes the place of."""
+    ending = decision.Ending(1, {"update_status": "MONITORING", "update_message": "{{ t }} is fixed."})
+    leaks = wanted(quiet(target(ending=ending)), known(**OPEN), render_public=render_public)
+    assert leaks.careful == "the text has an IP address"
+    fallback = {"title": "An outage", "update_message": "We look on."}
+    spared = wanted(quiet(target(ending=MONITORING, fallback=fallback)), known(**OPEN), render_public=render_public)
+    assert (spared.careful, spared.content.fields["title"]) == ("", "An outage")
+    assert spared.content.fields["update_message"] == "Fixed."
+
+
+def test_only_public_posts_end_with_a_reviewer():
+    one = opened(target(ending=decision.Ending(review=True)))
+    assert wanted(one).ends_by_review
+    assert not wanted(one, at=place(public=False)).ends_by_review
+
+
+def test_reviewers_words_for_updates_do_not_replace_the_message():
+    words = {"title": "Hers", "update_message": "We look on."}
+    one = quiet(target(ending=MONITORING), verdicts={"page": review.Verdict("approved", "ann", NOW, "d", fields=words)})
+    fields = wanted(one, known(**OPEN)).content.fields
+    assert (fields["title"], fields["update_message"]) == ("Hers", "Fixed.")
+    own = review.Verdict("approved", "ann", NOW, "d", fields=words, ending={"update_message": "All is well."})
+    fields = wanted(msgspec.structs.replace(one, verdicts={"page": own}), known(**OPEN)).content.fields
+    assert (fields["title"], fields["update_message"]) == ("Hers", "All is well.")

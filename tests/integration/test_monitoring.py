@@ -1,0 +1,242 @@
+"""Posts at both simulated kinds of page that are monitored before they are resolved, or end with a reviewer."""
+
+import itertools
+
+import msgspec
+import pytest
+
+from router.domain import decision, review
+from router.store import gate, incidents, keys
+from router.worker import reviews
+from tests.end_to_end import harness
+from tests.integration import real, stage
+
+KINDS = ["incident-io-status-page", "devhelm-status-page"]
+WORDS = {"incident-io-status-page": "monitoring", "devhelm-status-page": "MONITORING"}
+FIRST = {"incident-io-status-page": "investigating", "devhelm-status-page": "INVESTIGATING"}
+TEXT = "It works again. We keep an eye on it."
+
+
+@pytest.fixture
+def at():
+    with harness.vendors() as vendors:
+        yield vendors
+
+
+class Killed(Exception):
+    """The worker dies."""
+
+
+class Page:
+    """A post, its alert, and its vendor."""
+
+    def __init__(self, scene, connection, *, monitor_for, review):
+        self.scene = scene
+        self.on = scene.on
+        self.kind = scene.kind
+        self.connection = connection
+        self.starts = itertools.count(1)
+        monitoring = {"update_status": WORDS[self.kind], "update_message": TEXT}
+        ending = decision.Ending(monitor_for, monitoring, {"update_status": FIRST[self.kind]}, review)
+        if not monitor_for:
+            ending = decision.Ending(review=review)
+        self.rule = stage.rule(decision.Target(real.NAME, real.FIELDS[self.kind], "auto", ending=ending))
+
+    async def fires(self):
+        self.start = next(self.starts) * 1_000
+        await self.on.deliver(stage.firing(starts_at=self.start), response=self.rule)
+        await self.on.turn()
+
+    async def ends(self):
+        await self.deliver_end()
+        await self.on.turn()
+
+    async def deliver_end(self):
+        await self.on.deliver(stage.resolved(starts_at=self.start), response=self.rule)
+
+    async def time_passes(self):
+        """Let the time of the monitoring pass."""
+
+        def make(held):
+            earlier = msgspec.structs.replace(held.incident, monitored_since=1)
+            return incidents.Change(earlier, held.version, wake=True)
+
+        assert await self.on.incidents.change("down", make)
+        await self.on.turn()
+
+    def posts(self):
+        state = self.scene.at.state()
+        if self.kind == "incident-io-status-page":
+            return state["incident-io"]["status_page_incidents"]
+        return self.scene.at.posts()
+
+    def updates(self):
+        """The updates of the only post, as (status, text), the oldest first."""
+        (post,) = self.posts()
+        if self.kind == "incident-io-status-page":
+            return [(one["incident_status"], one["message"]) for one in post["updates"]]
+        return [(one["status"].lower(), one["body"]) for one in post["updates"]]
+
+    def status(self):
+        (post,) = self.posts()
+        return str(post.get("incident_status") or post["status"]).lower()
+
+    def statuses(self):
+        return [status for status, _ in self.updates()]
+
+
+def playing(with_redis, at, kind, play, *, monitor_for=stage.HOUR, review=False, **settings):
+    async def body(connection):
+        async with real.scene(connection, at, kind, **settings) as scene:
+            await play(Page(scene, connection, monitor_for=monitor_for, review=review))
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_post_is_monitored_and_then_resolved(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        await page.ends()
+        assert page.updates()[-1] == ("monitoring", TEXT)
+        assert page.status() == "monitoring"
+        assert (await page.on.incident()).status == "open"
+        await page.time_passes()
+        assert page.statuses() == ["investigating", "monitoring", "resolved"]
+        assert (await page.on.incident()).status == "closed"
+        texts = [event.text for event in await page.on.incidents.timeline("down")]
+        assert "Set to monitoring at there: nothing fires any more." in texts
+
+    playing(with_redis, at, kind, play)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_alert_that_fires_again_takes_the_post_back(with_redis, at, kind):
+    """No resolution is posted, and no second post; monitoring may begin again, in the same words."""
+
+    async def play(page):
+        await page.fires()
+        for _ in range(2):
+            await page.ends()
+            assert page.updates()[-1] == ("monitoring", TEXT)
+            await page.fires()
+            assert page.status() == "investigating"
+            assert page.updates()[-1][0] == "investigating"
+        assert page.statuses() == ["investigating", *["monitoring", "investigating"] * 2]
+        known = await page.scene.known()
+        assert (known.state, known.taken_over, known.episode) == ("open", "", (await page.on.incident()).episode)
+
+    playing(with_redis, at, kind, play)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_post_is_taken_back_where_updates_have_no_text(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        await page.ends()
+        await page.fires()
+        assert page.status() == "investigating"
+        assert len(page.posts()) == 1
+
+    playing(with_redis, at, kind, play, update_message="")
+
+
+@pytest.mark.parametrize("point", ["after-intent", "after-call", "before-record"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, point):
+    """What is monitored, and until when, is in Redis; its update is posted once."""
+
+    async def play(page):
+        await page.fires()
+
+        def dies(passed):
+            if passed == point:
+                raise Killed
+
+        page.on.performer._passed = dies
+        await page.deliver_end()
+        with pytest.raises(Killed):
+            await page.on.turn()
+        page.on = stage.Stage(page.connection, page.scene.place, consumer="w2", render=lambda fields, _: dict(fields))
+        await page.connection.hset(keys.publications("down"), "until", 0)
+        await page.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await page.on.until(lambda: page.status() == "monitoring" and page.statuses()[-1] == "monitoring")
+        await page.time_passes()
+        await page.on.until(lambda: page.status() == "resolved")
+        assert page.statuses() == ["investigating", "monitoring", "resolved"]
+
+    playing(with_redis, at, kind, play)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        frozen = gate.Gate(page.connection)
+        await frozen.shut("freeze", "ann", 1, "all hands")
+        await page.ends()
+        assert page.statuses() == ["investigating"]
+        await frozen.open("freeze")
+        await page.on.publications.wake(["down"])
+        await page.on.turn()
+        assert page.updates()[-1] == ("monitoring", TEXT)
+        assert page.status() == "monitoring"
+
+    playing(with_redis, at, kind, play)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_closed_breaker_lets_a_reviewer_decide_on_the_monitoring(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        await gate.Gate(page.connection).shut("breaker", "", 1, "too many posts")
+        await page.ends()
+        assert page.statuses() == ["investigating"]
+        (waits,) = await reviewing(page).of("down")
+        assert (waits.what, waits.fields["update_message"]) == ("monitoring", TEXT)
+        await reviewing(page).decide(waits, reviews.Word("approved", "ann", fields={"update_message": "Fixed."}))
+        await page.on.turn()
+        assert page.updates()[-1] == ("monitoring", "Fixed.")
+
+    playing(with_redis, at, kind, play)
+
+
+@pytest.mark.parametrize("monitor_for", [0, stage.HOUR])
+@pytest.mark.parametrize("kind", KINDS)
+def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
+    async def play(page):
+        await page.fires()
+        await page.ends()
+
+        if monitor_for:
+            assert await reviewing(page).of("down") == []
+            await page.time_passes()
+        assert "resolved" not in page.statuses()
+        (seen,) = await reviewing(page).of("down")
+        assert (seen.what, seen.digest) == ("resolution", review.RESOLUTION)
+        word = reviews.Word("approved", "ann", fields={"resolve_message": "All is well."})
+        await reviewing(page).decide(seen, word)
+        await page.on.turn()
+        assert page.updates()[-1] == ("resolved", "All is well.")
+        texts = [event.text for event in await page.on.incidents.timeline("down")]
+        assert "Resolved at there: the incident is over; approved by ann." in texts
+
+    playing(with_redis, at, kind, play, monitor_for=monitor_for, review=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reviewer_of_an_opening_sees_the_texts_of_its_end(with_redis, at, kind):
+    async def play(page):
+        (target,) = page.rule.targets
+        page.rule = stage.rule(decision.Target(target.destination, target.fields, "review", ending=target.ending))
+        await page.fires()
+        (seen,) = await reviewing(page).of("down")
+        assert seen.what == "opening"
+        assert list(seen.later) == ["monitoring", "resolution"]
+
+    playing(with_redis, at, kind, play)
+
+
+def reviewing(page):
+    on = page.on
+    return reviews.Reviews(on.publications, on.incidents, on.pages, {real.NAME: page.scene.place}, on.redis_time)

@@ -1,0 +1,216 @@
+"""Before a post is resolved it may be monitored, and a reviewer may have to end it: time, plan, and timeline."""
+
+import msgspec
+import pytest
+
+from router.domain import alert, decision, ending, fold, incident, plan, publication, review, severity, timeline, timing
+
+SECOND = 1_000_000
+NOW = 1_700_000_000 * SECOND
+CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "Down"})
+MONITORED = publication.Content(severity.Severity.MAJOR, {"title": "Down", "update_status": "MONITORING"})
+
+
+def page(seconds=900, **more):
+    return decision.Target("page", {"title": "Down"}, "auto", ending=decision.Ending(seconds * SECOND, **more))
+
+
+def response(*targets, **durations):
+    return decision.Response(
+        "r", "f:1", "v", targets=targets or (page(),), timing=decision.Timing(**durations)
+    )  # fmt: skip
+
+
+def folded(before, status, at, of=None):
+    one = alert.Alert("am", "a", status, 1, 2 if status == "resolved" else 0, title="a")
+    if status == "again":
+        one = alert.Alert("am", "a", "firing", 10, 0, title="a")
+    routed = decision.Routed(one, decision.Decision("key", severity.Severity.MAJOR, of or response()))
+    return fold.fold(before, [routed], now=NOW + at * SECOND, episode=f"e{at}")
+
+
+def quiet(**durations):
+    of = response(**durations)
+    opened = folded(incident.Incident("key"), "firing", 0, of)
+    return folded(opened, "resolved", 60, of)
+
+
+def settled(before, at):
+    return timing.settle(before, now=NOW + at * SECOND, episode=f"e{at}")
+
+
+def test_quiet_incident_is_monitored_and_then_closes():
+    found = quiet()
+    assert (found.status, found.monitored_since) == ("open", NOW + 60 * SECOND)
+    assert timing.due(found) == NOW + 960 * SECOND
+    assert settled(found, 959) is found
+    closed = settled(found, 960)
+    assert (closed.status, closed.monitored_since, closed.quiet_since) == ("closed", 0, 0)
+
+
+def test_incident_is_monitored_only_after_it_was_quiet_for_long_enough():
+    found = quiet(resolve_after=300 * SECOND)
+    assert (found.monitored_since, timing.due(found)) == (0, NOW + 360 * SECOND)
+    assert [what for _, what in timing.coming(found)] == [
+        "it is monitored before it ends, if it stays quiet until then"
+    ]
+    later = settled(found, 360)
+    assert (later.monitored_since, timing.due(later)) == (NOW + 360 * SECOND, NOW + 1260 * SECOND)
+    assert [what for _, what in timing.coming(later)] == ["it is over, if it stays quiet until then"]
+
+
+def test_incident_that_fires_again_is_the_same_episode():
+    found = folded(quiet(), "again", 120)
+    assert (found.status, found.episode, found.generation) == ("open", "e0", 1)
+    assert (found.monitored_since, found.quiet_since, timing.due(found)) == (0, 0, 0)
+    anew = folded(found, "resolved", 200)
+    assert anew.still_fires == 1  # That was an old message: the alert has fired since.
+
+
+def test_the_longest_monitoring_of_all_posts_counts():
+    of = response(page(60), msgspec.structs.replace(page(600), destination="other"), decision.Target("on-call"))
+    opened = folded(incident.Incident("key"), "firing", 0, of)
+    assert timing.due(folded(opened, "resolved", 60, of)) == NOW + 660 * SECOND
+
+
+def test_incident_without_monitored_posts_closes_at_once():
+    of = response(decision.Target("page", ending=decision.Ending(review=True)))
+    opened = folded(incident.Incident("key"), "firing", 0, of)
+    assert folded(opened, "resolved", 60, of).status == "closed"
+
+
+def test_end_that_waits_for_earlier_deliveries_keeps_the_monitoring():
+    before = quiet()
+    after = settled(before, 960)
+    kept = ending.postponed(before, after, NOW, NOW + 960 * SECOND)
+    assert (kept.status, kept.monitored_since) == ("open", before.monitored_since)
+
+
+def test_monitoring_waits_for_earlier_deliveries():
+    opened = folded(incident.Incident("key"), "firing", 0)
+    now = NOW + 60 * SECOND
+    waits = ending.postponed(opened, folded(opened, "resolved", 60), now - SECOND, now)
+    assert (waits.status, waits.monitored_since, waits.quiet_since) == ("open", 0, now)
+    assert ending.waits(waits, now - 2 * SECOND, now)
+    again = ending.postponed(waits, timing.quiet(waits, now + 1), now, now + 1)
+    assert (again.monitored_since, again.quiet_after) == (0, now)
+    assert ending.due(waits, now) > now
+    assert settled(waits, 61).monitored_since == now + SECOND
+
+
+def test_timeline_tells_of_the_monitoring():
+    opened = folded(incident.Incident("key"), "firing", 0)
+    monitored = folded(opened, "resolved", 60)
+    (event,) = [one for one in timeline.told(opened, monitored, [], NOW) if one.what == "monitored"]
+    assert event.text == "Nothing fires; the incident is monitored for 900 s before it ends."
+    again = folded(monitored, "again", 120)
+    texts = [one.text for one in timeline.told(monitored, again, [], NOW)]
+    assert "It fires again before its end." in texts
+
+
+def test_stored_incidents_and_targets_from_before_are_read():
+    old = msgspec.json.decode(b'{"key": "k", "status": "open", "quiet_since": 5}', type=incident.Incident)
+    assert old.monitored_since == 0
+    packed = msgspec.msgpack.encode(["page", {}, "auto", 0, "dismiss", {}, {}, {}])
+    assert msgspec.msgpack.decode(packed, type=decision.Target).ending == decision.Ending()
+    verdict = msgspec.msgpack.encode(["approved", "ann", 1])
+    assert msgspec.msgpack.decode(verdict, type=review.Verdict).ending == {}
+
+
+def known(content=CONTENT, **more):
+    return publication.Publication(
+        "e1", "page", "open", vendor_id="v1", digest=content.digest, content=content, **more
+    )  # fmt: skip
+
+
+def wanted(content=MONITORED, **more):
+    return publication.Desired(
+        **{"present": True, "public": True, "publish": "auto", "monitored": True} | more, content=content
+    )
+
+
+def step(desired, observed, now=NOW):
+    return plan.plan(desired, observed, now=now)
+
+
+def test_open_post_is_set_to_monitoring_once():
+    assert step(wanted(), known()) == plan.Act("monitor", "nothing fires any more")
+    assert step(wanted(), known(MONITORED)) == plan.Rest("in step")
+    back = step(wanted(CONTENT, monitored=False), known(MONITORED, monitored=True))
+    assert (back.kind, back.reason) == ("update", "what should be shown has changed")
+
+
+def test_monitoring_is_taken_back_without_a_review():
+    says = known(MONITORED, monitored=True, says_monitored=True)
+    fires = wanted(CONTENT, monitored=False, publish="review")
+    assert step(fires, says) == plan.Act("update", "it fires again")
+    assert step(fires, msgspec.structs.replace(says, says_monitored=False)).waits_for == "person"
+    dangerous = msgspec.structs.replace(fires, careful="the text has an IP address")
+    assert step(dangerous, says).waits_for == "person"
+
+
+def test_vendor_that_shows_something_else_is_set_to_monitoring_again():
+    shown = known(MONITORED, differs="component a is operational", says_monitored=True)
+    assert step(wanted(), shown).kind == "monitor"
+
+
+@pytest.mark.parametrize(
+    ("more", "waits_for"),
+    [
+        ({"frozen": "all hands"}, "thaw"),
+        ({"careful": "the breaker is closed"}, "person"),
+        ({"publish": "review"}, "person"),
+    ],
+)
+def test_freeze_breaker_and_review_hold_the_monitoring_back(more, waits_for):
+    found = step(wanted(**more), known())
+    assert (type(found), found.waits_for) == (plan.Rest, waits_for)
+
+
+def test_monitoring_is_kept_apart_from_the_update_before():
+    found = step(wanted(apart=60 * SECOND), known(acted_at=NOW - SECOND))
+    assert found == plan.Rest("updates are kept apart", NOW + 59 * SECOND, "time")
+
+
+def test_refused_monitoring_does_not_stop_the_resolution():
+    dead = known(dead="422", dead_of=plan.death("monitor", MONITORED), dead_at=NOW - 9)
+    assert step(wanted(), dead).waits_for == "person"
+    assert step(wanted(present=False, monitored=False), dead).kind == "resolve"
+
+
+def over(**more):
+    return wanted(CONTENT, **{"present": False, "monitored": False, "ends_by_review": True} | more)
+
+
+def verdict(kind, digest=review.RESOLUTION):
+    return review.Verdict(kind, "ann", NOW, digest)
+
+
+def test_resolution_waits_for_a_reviewer():
+    found = step(over(), known())
+    assert found == plan.Rest("review: the resolution waits for a person", waits_for="person")
+    assert plan.review_of(over(), known(), found) == review.RESOLUTION
+    assert step(over(verdict=verdict("approved")), known()).kind == "resolve"
+    # The approval of what was shown before is none of its end.
+    assert step(over(verdict=verdict("approved", CONTENT.digest)), known()) == found
+    assert step(over(verdict=verdict("dismissed")), known()) == plan.Rest("ann will end it at the vendor")
+
+
+def test_deadline_resolves_only_if_the_rule_says_to_publish():
+    at_deadline = over(deadline=100, at_deadline="publish")
+    assert step(at_deadline, known(waits_of=review.RESOLUTION, waits_since=NOW - 99)).until == NOW + 1
+    lapsed = known(waits_of=review.RESOLUTION, waits_since=NOW - 100)
+    assert step(at_deadline, lapsed).kind == "resolve"
+    assert plan.by_deadline(at_deadline, lapsed, now=NOW)
+    # An approval of the opening says nothing of the end.
+    assert plan.by_deadline(
+        over(deadline=100, at_deadline="publish", verdict=verdict("approved", "x")), lapsed, now=NOW
+    )
+    assert step(over(deadline=100), lapsed).waits_for == "person"
+    # A person's change at the vendor isn't replaced because time has passed.
+    taken = msgspec.structs.replace(lapsed, taken_over="a person has changed the title")
+    assert step(at_deadline, taken).waits_for == "person"
+
+
+def test_approved_resolution_still_waits_for_the_thaw():
+    assert step(over(verdict=verdict("approved"), frozen="all hands"), known()).waits_for == "thaw"
