@@ -15,6 +15,7 @@ from router.worker import bound
 
 _REPEATING = frozenset({"alertmanager", "grafana", "prometheus"})
 """Kinds that send an alert again and again while it fires."""
+_TIMESTAMPS = "incident_timestamps"
 _NAMING = (
     "page",
     "components",
@@ -23,6 +24,7 @@ _NAMING = (
     "status",
     "custom_field_entries",
     "incident_role_assignments",
+    _TIMESTAMPS,
 )
 """The fields that name something at a vendor."""
 
@@ -62,6 +64,8 @@ def _naming(rules: ruleset.RuleSet, destination: str) -> Iterator[tuple[model.Ru
             if target.parts:
                 mapped = [name for of_field in target.parts.values() for name in of_field.values()]
                 named["components"] = [*(named.get("components") or ()), *mapped]
+            if isinstance(named.get(_TIMESTAMPS), Mapping):  # The names are literal; the values are templates.
+                named[_TIMESTAMPS] = list(named[_TIMESTAMPS])
             literal = {key: kept for key, value in named.items() if (kept := _literal(value)) is not None}
             if target.destination == destination and literal:
                 yield rule, literal

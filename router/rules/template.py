@@ -26,6 +26,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
         "source": "the name of the source it came from",
         "severity": "the sender's own word for how bad it is",
         "link": "where the sender links to",
+        "starts_at": "when it started, for example 2031-05-01T09:30:00Z",
         "labels": "its labels: `alert.labels.service`, or `alert.labels['a.b']` for odd names",
         "annotations": "its annotations: `alert.annotations.summary`",
     },
@@ -290,13 +291,13 @@ def context(
     The labels that the rules set stand over those of the alert. An alert without a title is called by the incident
     key, so that a title made of it is never empty.
     """
-    opened = _EPOCH + timedelta(microseconds=opened_at)
     return {
         "alert": {
             "title": alert.title or key,
             "source": alert.source,
             "severity": alert.severity,
             "link": alert.link,
+            "starts_at": _moment(alert.starts_at),
             "labels": labelled(alert, response),
             "annotations": alert.annotations,
         },
@@ -305,10 +306,14 @@ def context(
             "severity": severity.word,
             "reference": reference,
             "follows": follows,
-            "opened_at": opened.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "opened_at": _moment(opened_at),
         },
         "rule": {"name": response.rule, "owner": response.owner, "runbook": response.runbook},
     }
+
+
+def _moment(micros: int) -> str:
+    return (_EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str]:

@@ -155,6 +155,23 @@ def test_roles_and_custom_fields_come_back(vendor, simulator):
     assert first.incident_role_assignments[0].role.name == "Incident Lead"
 
 
+def test_timestamps_are_listed_set_and_edited(vendor):
+    known = {
+        one.name: one.id
+        for one in done("incident_timestamps_v2", "incident_timestamps_v2_list", vendor).incident_timestamps
+    }
+    value = {"incident_timestamp_id": known["Impact started"], "value": "2031-05-01T09:30:00Z"}
+    first = created_v2(vendor, incident_timestamp_values=[value])
+    [shown_first] = first.incident_timestamp_values
+    assert (shown_first.incident_timestamp.name, shown_first.value.value.hour) == ("Impact started", 9)
+    change = {"incident_timestamp_values": [{**value, "value": "2031-05-01T08:00:00Z"}]}
+    body = sdks.incident_io_models.IncidentsEditPayloadV2.from_dict(
+        {"incident": change, "notify_incident_channel": False}
+    )
+    after = done("incidents_v2", "incidents_v2_edit", vendor, first.id, body=body).incident
+    assert [one.value.value.hour for one in after.incident_timestamp_values] == [8]
+
+
 def test_a_post_is_created_once_under_its_key(vendor):
     affected = [{"component_id": components(vendor)["Checkout API"], "component_status": "full_outage"}]
     first = posted(vendor, component_statuses=affected)

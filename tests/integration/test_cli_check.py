@@ -80,6 +80,18 @@ def test_the_vendors_are_asked_for_what_rules_name(file):
     assert "Checkout API" in done.stderr.split("Chekout API", 1)[1]
 
 
+def test_vendor_is_asked_for_the_timestamps_that_a_rule_sets(file):
+    stamped = """rules:
+  - name: shop
+    when: {labels.service: shop}
+    open: [{at: on-call, name: Shop is down, incident_timestamps: {Impact started: "{{ alert.starts_at }}"}}]
+"""
+    assert checked(file, stamped, "--online").returncode == 0
+    done = checked(file, stamped.replace("Impact started", "Impact strated"), "--online")
+    assert done.returncode == 1
+    assert 'incident timestamp "Impact strated" does not exist; did you mean "Impact started"' in done.stderr
+
+
 def test_labels_are_held_against_recordings(file, tmp_path):
     one = alert.Alert("am", "f", "firing", 1, 0, labels={"servce": "shop"})
     (tmp_path / "r.jsonl").write_bytes(recording.encode(recording.Recording("d", "am", 1, [one])) + b"\n")

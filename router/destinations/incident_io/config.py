@@ -62,6 +62,12 @@ def _time(text: str) -> str:
     return text
 
 
+def _instant(text: str) -> str:
+    if dt.datetime.fromisoformat(_time(text)).tzinfo is None:
+        raise ValueError("a time without a zone; write it as in 2026-11-30T21:15:00Z")
+    return text
+
+
 def _email(text: str) -> str:
     name, _, domain = text.rpartition("@")
     if not name or not domain or text.split() != [text]:
@@ -70,6 +76,7 @@ def _email(text: str) -> str:
 
 
 Id = Annotated[str, pydantic.AfterValidator(_id)]
+Instant = Annotated[str, pydantic.AfterValidator(_instant)]
 _KINDS = ("value_catalog_entry_id", "value_link", "value_numeric", "value_option_id", "value_text", "value_timestamp")
 
 
@@ -162,6 +169,9 @@ class IncidentOpening(base.Opening):
     incident_role_assignments: tuple[RoleAssignment, ...] = pydantic.Field(
         default=(), description="who takes which role, as in the vendor's API"
     )
+    incident_timestamps: dict[str, Instant] = pydantic.Field(
+        default={}, description="a time for each incident timestamp, by its name or id"
+    )
     slack_team_id: str | None = pydantic.Field(default=None, description="the Slack workspace, in an Enterprise Grid")
     source_message_channel_id: str | None = pydantic.Field(
         default=None, description="the channel of the Slack message that it came from; for api: v1"
@@ -183,6 +193,11 @@ class IncidentOpening(base.Opening):
                 detail = f"{len(entries) - len(kept)} left out: empty, since a label is missing"
                 omitted.append(operations.Omission(name, "left_out", detail))
             found[name] = kept
+        moments = found.get("incident_timestamps")
+        if isinstance(moments, Mapping) and len(filled := _filled(moments)) < len(moments):
+            detail = f"{len(moments) - len(filled)} left out: empty, since a label is missing"
+            omitted.append(operations.Omission("incident_timestamps", "left_out", detail))
+            found["incident_timestamps"] = filled
         return found, omitted
 
     @pydantic.field_validator("status")

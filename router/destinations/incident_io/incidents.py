@@ -21,6 +21,7 @@ _OVER = frozenset({"closed", "declined", "canceled", "merged", "learning"})
 # How long before the episode's opening its incident is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=3)
 _PAUSED = "paused"
+_TIMESTAMPS = "incident_timestamps"
 _PAUSED_SECONDS = 300.0
 _SPARED = ("custom_field_entries", "incident_role_assignments")
 _NOTHING_SENT = details.Change()
@@ -67,14 +68,18 @@ class Incidents:
         calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
         severity = await self._severity_id(wanted, operation.content.severity, calls.omitted)
         version = self._versions.of(operation.key, is_repeated=operation.is_repeated)
+        moments = await self._timestamps(operation, wanted, calls.omitted)
         body = await self._create_body(operation, wanted, severity, calls.omitted)
         try:
-            answer = await self._create(calls, version, body)
+            answer = await self._create(calls, version, body, moments)
         except errors.NotFound:
             if operation.is_repeated or version == "v2" or not await self._versions.is_gone():
                 raise
-            answer = await self._create(calls, self._versions.of(operation.key, is_repeated=False), body)
+            version = self._versions.of(operation.key, is_repeated=False)
+            answer = await self._create(calls, version, body, moments)
         created = answer.read(wire.CreatedAnswer).incident
+        if version == "v1" and moments:
+            created = await self._dated(created, moments, calls.omitted)
         sent = details.Change(body.custom_field_entries, body.incident_role_assignments)
         fields = {
             "title": created.name,
@@ -85,9 +90,52 @@ class Incidents:
         view = views.view(operation, fields, (), stamp=views.moment(created.updated_at), is_unconfirmed=True)
         return operations.Seen(created.id, "open", created.permalink, view=view, omitted=tuple(calls.omitted))
 
-    async def _create(self, calls: reducing.Reducing, version: versions.Version, body: wire.CreateV1) -> client.Answer:
-        sent = body if version == "v1" else await self._in_v2(body, calls.omitted)
+    async def _create(
+        self,
+        calls: reducing.Reducing,
+        version: versions.Version,
+        body: wire.CreateV1,
+        moments: list[wire.TimestampValue],
+    ) -> client.Answer:
+        sent: wire.CreateV1 | wire.CreateV2 = body
+        if version == "v2":
+            second = await self._in_v2(body, calls.omitted)
+            sent = msgspec.structs.replace(second, incident_timestamp_values=moments or None)
         return await calls.call("POST", f"/{version}/incidents", sent)
+
+    async def _timestamps(
+        self, operation: operations.Operation, wanted: configs.IncidentOpening, omitted: list[operations.Omission]
+    ) -> list[wire.TimestampValue]:
+        """The times to set, by the IDs of the account's incident timestamps; what can't be looked up is left out."""
+        found = []
+        for called, value in wanted.incident_timestamps.items():
+            try:
+                timestamp_id = await self._names.timestamps.id_of(called, field=_TIMESTAMPS)
+            except errors.Failure as problem:
+                # A repeated open has to be the same request, so it waits for the list, unless the answer is final.
+                if operation.is_repeated and not isinstance(problem, errors.Permanent | errors.Denied):
+                    raise
+                omitted.append(operations.Omission(_TIMESTAMPS, "left_out", f"left out: {problem}"))
+            else:
+                found.append(wire.TimestampValue(timestamp_id, dt.datetime.fromisoformat(value).isoformat()))
+        return found
+
+    async def _dated(
+        self, created: wire.Created, moments: list[wire.TimestampValue], omitted: list[operations.Omission]
+    ) -> wire.Created:
+        """Set the times of an incident that version 1 has created: it takes them only by an edit.
+
+        The incident is open, so no failure of the edit is one of the opening. A repeated open sets the same times.
+        """
+        body = wire.EditIncident(wire.Edit(incident_timestamp_values=moments), notify_incident_channel=False)
+        path = f"/v2/incidents/{client.segment(created.id)}/actions/edit"
+        try:
+            answer = await self._http.call("POST", path, json=body)
+            edited = answer.read(wire.IncidentAnswer).incident
+        except errors.Failure as problem:
+            omitted.append(operations.Omission(_TIMESTAMPS, "refused", f"left out, the edit failed: {problem}"))
+            return created
+        return msgspec.structs.replace(created, updated_at=edited.updated_at)
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Edit what differs: name, summary, severity; a severity is raised, never lowered."""
@@ -166,6 +214,8 @@ class Incidents:
         problems += [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
         problems += await checks.of_custom_fields(self._names, defaults.get("custom_field_entries"))
         problems += await checks.of_roles(self._names, defaults.get("incident_role_assignments"))
+        lookups = [self._names.timestamps.find(called, field=_TIMESTAMPS) for called in defaults.get(_TIMESTAMPS) or ()]
+        problems += [problem for lookup in lookups for problem in await directory.problems_of(lookup)]
         # A key that is not good is one problem, however often it was met.
         return list(dict.fromkeys(problems))
 

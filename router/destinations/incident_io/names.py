@@ -31,6 +31,7 @@ class Names:
         self.pages = directory.Directory("status page", self._pages, ids=wire.IDS)
         self.custom_fields = directory.Directory("custom field", self._custom_fields, ids=wire.IDS)
         self.roles = directory.Directory("incident role", self._roles, ids=wire.IDS)
+        self.timestamps = directory.Directory("incident timestamp", self._timestamps, ids=wire.IDS)
         self._components: dict[str, directory.Directory[Placed]] = {}
 
     async def page(self, wanted: str) -> wire.Page:
@@ -70,6 +71,10 @@ class Names:
 
     async def _roles(self) -> Sequence[wire.Role]:
         return (await self._http.read("/v2/incident_roles", wire.Roles)).incident_roles
+
+    async def _timestamps(self) -> Sequence[wire.Timestamp]:
+        answer = await self._http.read("/v2/incident_timestamps", wire.Timestamps)
+        return rows.readable(answer.incident_timestamps, wire.Timestamp, "incident timestamp")
 
     async def _severities(self) -> Sequence[wire.Severity]:
         return rows.readable(

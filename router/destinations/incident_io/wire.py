@@ -34,6 +34,13 @@ class CreateV1(msgspec.Struct, omit_defaults=True):
     source_message_timestamp: str | None = None
 
 
+class TimestampValue(msgspec.Struct, frozen=True):
+    """When something in the life of an incident happened; ``value`` in RFC 3339."""
+
+    incident_timestamp_id: str
+    value: str
+
+
 class CreateV2(msgspec.Struct, omit_defaults=True):
     """``POST /v2/incidents``."""
 
@@ -47,6 +54,7 @@ class CreateV2(msgspec.Struct, omit_defaults=True):
     incident_status_id: str | None = None
     custom_field_entries: list[dict[str, Any]] | None = None
     incident_role_assignments: list[dict[str, Any]] | None = None
+    incident_timestamp_values: list["TimestampValue"] | None = None
     slack_team_id: str | None = None
 
 
@@ -59,6 +67,7 @@ class Edit(msgspec.Struct, omit_defaults=True):
     incident_status_id: str | None = None
     custom_field_entries: list[dict[str, Any]] | None = None
     incident_role_assignments: list[dict[str, Any]] | None = None
+    incident_timestamp_values: list[TimestampValue] | None = None
 
 
 class EditIncident(msgspec.Struct):
@@ -252,6 +261,19 @@ class Role(msgspec.Struct, frozen=True):
 
     id: str
     name: str
+
+
+class Timestamp(msgspec.Struct, frozen=True):
+    """An incident timestamp of the account, such as "Impact started"."""
+
+    id: str
+    name: str
+
+
+class Timestamps(msgspec.Struct):
+    """Answer of ``GET /v2/incident_timestamps``."""
+
+    incident_timestamps: list[Any]
 
 
 class CustomFields(msgspec.Struct):

@@ -54,7 +54,21 @@ def incident_v1(one: state.Incident, of: state.State) -> dict[str, Any]:
 def incident_v2(one: state.Incident, of: state.State) -> dict[str, Any]:
     """``IncidentV2``."""
     mode = "standard" if one.mode == "real" else one.mode
-    return {**_incident(one, of), "incident_status": status(one.status), "mode": mode, "incident_timestamp_values": []}
+    about = {"incident_status": status(one.status), "mode": mode}
+    return {**_incident(one, of), **about, "incident_timestamp_values": _timestamp_values(one, of)}
+
+
+def timestamp(one: state.Named) -> dict[str, Any]:
+    """An incident timestamp of the account."""
+    return {"id": one.id, "name": one.name, "rank": one.rank}
+
+
+def _timestamp_values(one: state.Incident, of: state.State) -> list[dict[str, Any]]:
+    return [
+        {"incident_timestamp": timestamp(known), "value": {"value": one.timestamps[known.id].isoformat()}}
+        for known in of.timestamps
+        if known.id in one.timestamps
+    ]
 
 
 def _incident(one: state.Incident, of: state.State) -> dict[str, Any]:

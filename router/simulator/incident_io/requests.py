@@ -1,6 +1,5 @@
 """What incident.io accepts, after its OpenAPI description: required fields, lengths, enums."""
 
-import datetime as dt
 from typing import Annotated, Literal
 
 import pydantic
@@ -57,7 +56,7 @@ class TimestampValue(Request):
     """When something in the incident's life happened."""
 
     incident_timestamp_id: Required
-    value: dt.datetime | None = None
+    value: pydantic.AwareDatetime | None = None
 
 
 class _Create(Request):

@@ -1,5 +1,6 @@
 """What the simulated incident.io holds, and how its own rules move it."""
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,7 @@ class Incident:
     call_url: str = ""
     custom_fields: list[dict[str, Any]] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)
+    timestamps: dict[str, dt.datetime] = field(default_factory=dict)
 
 
 @dataclass
@@ -112,6 +114,7 @@ class State:
         for component in self.components[:3]:
             component.group = "Shop"
         self.group_id = self.new_id()
+        self.timestamps = self._named("Reported at", "Impact started", "Impact ended")
         self.incidents: dict[str, Incident] = {}
         self.posts: dict[str, Post] = {}
         self.by_key: dict[tuple[str, str], str] = {}
@@ -152,6 +155,8 @@ class State:
             wanted.slack_team_id or "",
         )
         self._fill(incident, wanted.custom_field_entries, wanted.incident_role_assignments)
+        if isinstance(wanted, requests.CreateV2):
+            self._date(incident, wanted.incident_timestamp_values)
         self.incidents[incident.id] = incident
         self.by_key["incident", wanted.idempotency_key] = incident.id
         return incident
@@ -168,6 +173,7 @@ class State:
         incident.summary = incident.summary if wanted.summary is None else wanted.summary
         incident.call_url = wanted.call_url or incident.call_url
         self._fill(incident, wanted.custom_field_entries, wanted.incident_role_assignments)
+        self._date(incident, wanted.incident_timestamp_values or [])
         incident.updated_at = self.now()
 
     def create_post(self, wanted: requests.CreatePost) -> Post:
@@ -249,6 +255,16 @@ class State:
         taken = {one["incident_role_id"]: one for one in incident.roles}
         taken |= {role.incident_role_id: role.model_dump(exclude_none=True) for role in roles or []}
         incident.roles = list(taken.values())
+
+    def _date(self, incident: Incident, values: list[requests.TimestampValue]) -> None:
+        for at, entry in enumerate(values):
+            named = f"incident_timestamp_values.{at}.incident_timestamp_id"
+            one_of(self.timestamps, entry.incident_timestamp_id, named)
+        for entry in values:
+            if entry.value is None:
+                incident.timestamps.pop(entry.incident_timestamp_id, None)
+            else:
+                incident.timestamps[entry.incident_timestamp_id] = entry.value
 
     def _named(self, *names: str) -> list[Named]:
         return [Named(self.new_id(), name, rank) for rank, name in enumerate(names, 1)]

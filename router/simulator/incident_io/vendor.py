@@ -50,6 +50,7 @@ class IncidentIo:
             self._route("GET", "/v2/custom_fields", self._custom_fields),
             self._route("GET", "/v1/custom_field_options", self._options_of_field),
             self._route("GET", "/v2/incident_roles", self._roles),
+            self._route("GET", "/v2/incident_timestamps", self._timestamps),
             self._route("GET", "/v1/incidents", self._list_v1),
             self._route("POST", "/v1/incidents", self._create_v1),
             self._route("GET", "/v1/incidents/{incident}", self._show_v1),
@@ -171,6 +172,9 @@ class IncidentIo:
 
     async def _roles(self, _request: http.Request) -> Answer:
         return 200, {"incident_roles": [answers.role(self._state)]}
+
+    async def _timestamps(self, _request: http.Request) -> Answer:
+        return 200, {"incident_timestamps": [answers.timestamp(one) for one in self._state.timestamps]}
 
     async def _list_v1(self, request: http.Request) -> Answer:
         found, meta = _paged(request, list(reversed(self._state.incidents.values())))

@@ -48,6 +48,8 @@ def incident_io(vendor: scripted.Vendor, draft: bool = False) -> None:
     shown = {"incident": {"id": "inc", "name": "Old", "summary": "x IR-", "incident_status": live}}
     vendor.answer("GET", "/v2/incidents/inc", shown)
     edited = {**shown["incident"], "incident_status": status}
+    stamps = [{"id": "impact", "name": "Impact started"}]
+    vendor.answer("GET", "/v2/incident_timestamps", {"incident_timestamps": stamps})
     vendor.answer("POST", "/v2/incidents/inc/actions/edit", {"incident": edited})
 
 
@@ -134,6 +136,7 @@ ACCOUNTS = {
             "incident_role_assignments": [
                 {"incident_role_id": "r", "assignee": {"email": "a@b.test", "id": "u", "slack_user_id": "U1"}}
             ],
+            "incident_timestamps": {"Impact started": "2023-11-14T22:13:25Z"},
             "slack_team_id": "T1",
             "source_message_channel_id": "C1",
             "source_message_timestamp": "1653650280.526509",

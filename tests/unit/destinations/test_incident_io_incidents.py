@@ -87,6 +87,66 @@ def test_the_same_rule_works_with_the_second_version_of_the_api(account, operati
     assert "source_message_channel_id" not in sent
 
 
+TIMESTAMPS = {"incident_timestamps": [{"id": "ts-impact", "name": "Impact started", "rank": 1}]}
+STARTED = {"incident_timestamps": {"impact started": "2031-05-01T09:30:00Z"}}
+VALUES = [{"incident_timestamp_id": "ts-impact", "value": "2031-05-01T09:30:00+00:00"}]
+
+
+def test_second_version_sets_timestamps_when_it_creates(account, operation):
+    account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
+    seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api="v2")
+    assert account.body_of("POST /v2/incidents")["incident_timestamp_values"] == VALUES
+    assert (EDIT in account.made, seen.omitted) == (False, ())
+
+
+def test_first_version_sets_timestamps_by_an_edit_after_creating(account, operation):
+    account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
+    seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api="v1")
+    assert "incident_timestamp_values" not in account.body_of("POST /v1/incidents")
+    edit = {"incident": {"incident_timestamp_values": VALUES}, "notify_incident_channel": False}
+    assert account.body_of(EDIT) == edit
+    assert (seen.state, seen.omitted) == ("open", ())
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [(200, {"incident_timestamps": []}), (403, {"errors": [{"code": "forbidden", "message": "no"}]}), (500, {})],
+)
+def test_timestamp_that_cannot_be_looked_up_costs_only_itself(account, operation, api, status, answer):
+    account.answer("GET", "/v2/incident_timestamps", answer, status=status)
+    seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api=api)
+    [omitted] = seen.omitted
+    assert (seen.state, omitted.field, omitted.code) == ("open", "incident_timestamps", "left_out")
+    assert "incident_timestamp_values" not in account.body_of(f"POST /{api}/incidents")
+
+
+def test_edit_of_timestamps_that_fails_leaves_the_incident_open(account, operation):
+    account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
+    account.forget("POST", "/v2/incidents/inc-1/actions/edit")
+    account.answer("POST", "/v2/incidents/inc-1/actions/edit", {}, status=500)
+    seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | STARTED)), api="v1")
+    [omitted] = seen.omitted
+    assert (seen.vendor_id, seen.state, omitted.code) == ("inc-1", "open", "refused")
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("", "left_out"), ("soon", "left_out"), ("2031-05-01T09:30:00", "left_out")]
+)
+def test_timestamp_that_is_no_moment_is_left_out(account, operation, value, code):
+    account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
+    fields = {"incident_timestamps": {"Impact started": value}}
+    seen = account.run(KIND, lambda there: there.open(operation("open", FIELDS | fields)), api="v2")
+    assert [(one.field, one.code) for one in seen.omitted] == [("incident_timestamps", code)]
+
+
+def test_check_names_a_timestamp_that_the_account_lacks(account):
+    account.answer("GET", "/v2/incident_timestamps", TIMESTAMPS)
+    fields = {"incident_timestamps": ["Impact strated"]}
+    [problem] = account.run(KIND, lambda there: there.check(fields))
+    assert 'did you mean "Impact started"' in problem
+
+
 def test_without_a_summary_the_reference_stands_alone(account, operation):
     wanted = operation("open", {"name": "x"})
     account.run(KIND, lambda there: there.open(wanted))

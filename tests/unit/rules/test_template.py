@@ -50,6 +50,7 @@ def rendered(text):
         ("{{ rule.name }} {{ rule.owner }} {{ rule.runbook }}", "checkout-down team-shop https://wiki/shop"),
         ("{{ incident.key }} {{ incident.severity }} {{ incident.reference }}", "rule{x} major IR-7F3K2QXM"),
         ("{{ incident.opened_at }}", "2031-05-02T09:30:00Z"),
+        ("{{ alert.starts_at }}", "1970-01-01T00:00:00Z"),
         ("{{ incident.opened_at | date: '%H:%M' }}", "09:30"),
         ("{{ alert.labels.missing | default: alert.title | upcase }}", "5XX"),
         ("{% if alert.labels.service == 'checkout' %}yes{% else %}no{% endif %}", "yes"),

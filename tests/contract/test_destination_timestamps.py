@@ -1,0 +1,31 @@
+"""The times in an incident's life, as the simulated incident.io keeps them."""
+
+import pytest
+
+from tests.contract import test_destination_simulator as simulated
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    return simulated.World(simulator)
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_incident_timestamps_are_set_by_both_versions_of_incident_ios_api(world, api):
+    fields = {"incident_timestamps": {"Impact started": "2031-05-01T09:30:00Z"}}
+    assert world.do("incident-io", "open", fields, api=api).omitted == ()
+    [incident] = world.objects("incident-io")
+    [value] = incident["incident_timestamp_values"]
+    assert value["incident_timestamp"]["name"] == "Impact started"
+    assert value["value"] == {"value": "2031-05-01T09:30:00+00:00"}
+
+
+@pytest.mark.parametrize(("api", "edited"), [("v1", "incident."), ("v2", "")])
+def test_incident_timestamps_that_incident_io_refuses_cost_only_themselves(world, api, edited):
+    world.fault("incident-io", "refuse-field", field=f"{edited}incident_timestamp_values", count=100)
+    fields = {"incident_timestamps": {"Impact started": "2031-05-01T09:30:00Z"}}
+    seen = world.do("incident-io", "open", fields, api=api)
+    assert (seen.state, len(world.objects("incident-io"))) == ("open", 1)
+    assert [one.code for one in seen.omitted] == ["refused"]
