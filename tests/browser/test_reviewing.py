@@ -51,7 +51,7 @@ def test_ones_own_words_go_out_instead(console, visit):
     review.get_by_label("Title").fill("Paying is slow & we know")
     review.get_by_label("Message").fill('Own words: "quoted" <i>plain</i>')
     review.get_by_role("button", name="Approve").tap()
-    decided(visitor, "Approved: it goes out now.")
+    expect(visitor.page.get_by_role("status")).to_contain_text("Approved: it goes out now.")
     harness.eventually("the page shows it", lambda: console.shown("Paying is slow & we know"))
     assert 'Own words: "quoted" <i>plain</i>' in posted(console, visitor)
 

@@ -65,10 +65,11 @@ class TestCheckBeforeARelease:
     def test_fails_where_a_vendor_does_not_know_a_name(self, tmp_path):
         with harness.vendors() as at:
             values = self.asking(at)
-            values["config"]["destinations"]["on-call"] |= {"incident_type": "No such type"}
+            values["config"]["destinations"]["on-call"] |= {"severities": {"critical": "No such severity"}}
             status, said = self.run(values, tmp_path)
             assert status == 1
-            assert "No such type" in said
+            assert '"No such severity"' in said
+            assert at.calls(vendor="incident-io"), "nobody was asked"
 
     def test_fails_where_a_rule_is_wrong(self, tmp_path):
         values = helm.values_of("checked") | {"rules": {"10-disk.yaml": "rules: [{name: disk, wen: {}}]\n"}}
@@ -206,7 +207,7 @@ def test_rules_are_followed_as_a_node_changes_them_under_a_pod(tmp_path):
     def data(rules: dict[str, str]) -> dict[str, str]:
         return helm.render({"rules": rules})["ConfigMap", f"{FULLNAME}-rules"]["data"]
 
-    rule = "rules: [{{name: {}, when: {{}}, open: []}}]\n"
+    rule = "rules: [{{name: {0}, when: {{labels.team: {0}}}, open: []}}]\n"
     folder = tmp_path / "rules"
     mounts.mount(data({"a.yaml": rule.format("one"), "b.yaml": rule.format("two")}), folder)
 

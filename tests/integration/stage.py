@@ -160,14 +160,14 @@ class Stage:
 
     async def until(self, met) -> None:
         """Turn until the condition is met; retries wait by Redis' own clock."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not met():
                 await self.turn()
                 await asyncio.sleep(0.005)
 
     async def until_awaited(self, met) -> None:
         """As ``until``, for a condition that has to ask."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await met():
                 await self.turn()
                 await asyncio.sleep(0.005)

@@ -12,7 +12,8 @@ from router.telemetry import metrics
 from tests.end_to_end import harness
 from tests.unit.rules import conftest
 
-RULE = "rules: [{{name: {}, when: {{}}, open: []}}]\n"
+RULE = "rules: [{{name: {0}, when: {{labels.team: {0}}}, open: []}}]\n"
+CATCH_ALL = "rules: [{{name: {}, when: {{}}, open: []}}]\n"
 
 
 def reloads(result: str) -> float:
@@ -138,7 +139,7 @@ def test_the_door_decides_by_new_rules_and_says_which_and_what_was_refused(tmp_p
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         ready = lambda: harness.ask(f"{router.url}/readyz")[1]["checks"]["rules"]  # noqa: E731
         version = ready()
-        rules.write_text(RULE.format("renamed"))
+        rules.write_text(CATCH_ALL.format("renamed"))
         harness.eventually("new rules decide", lambda: router.receives()["alerts"][0].get("rule") == "renamed")
         assert ready() != version
         rules.write_text("rules: [{name: broken}]")
