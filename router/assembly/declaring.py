@@ -28,7 +28,7 @@ class Draft(NamedTuple):
 
 def load(settings: configuration.Settings, folder: Path) -> ruleset.RuleSet:
     """Load rules whose public variables need no declaration yet; ``rules.Refused`` for all else that is wrong."""
-    known = {name: dataclasses.replace(one, public=False) for name, one in parts.known_destinations(settings).items()}
+    known = {name: dataclasses.replace(one, declares=False) for name, one in parts.known_destinations(settings).items()}
     return rules.load(folder, known)
 
 

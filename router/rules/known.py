@@ -15,6 +15,7 @@ class Known:
     for what it is (``incident-io-status-page`` and the like). ``defaults`` hold where a rule sets nothing;
     ``context`` is handed to the model's validators. ``hosts`` are the domains that texts customers see may name.
     ``monitoring`` is the status of a post that is monitored; empty if the vendor has none.
+    ``declares``: rules have to declare what the variables in public texts may be.
     """
 
     opening: type[pydantic.BaseModel]
@@ -24,6 +25,7 @@ class Known:
     context: Mapping[str, Any] | None = None
     hosts: tuple[str, ...] = ()
     monitoring: str = ""
+    declares: bool = True
 
 
 Destinations = Mapping[str, Known]

@@ -190,7 +190,7 @@ def check_texts(
         wrong = template.problems(value)
         for said in wrong:
             at.say(said)
-        if destination.public and not wrong:
+        if destination.public and destination.declares and not wrong:
             _check_public(at, value, name, declared)
 
 

@@ -133,7 +133,8 @@ UNDECLARED = """rules:
     group_by: [labels.region]
     open:
       - at: public-page
-        title: "{{ alert.labels.region }} {{ alert.labels.zone }} {{ alert.labels['a.b'] }} {{ incident.reference }}"
+        title: >-
+          Shop {{ alert.labels.region }} {{ alert.labels.zone }} {{ alert.labels['a.b'] }} {{ incident.reference }}
         message: We look.
 """
 
