@@ -34,7 +34,12 @@ def told(
     """What is worth telling of a change that alerts or time alone have made."""
     if after is before:
         return []
-    return [*_life(before, after, now), *_alerts(before, after, arrived, now), *_muted(before, after, now)]
+    return [
+        *_life(before, after, now),
+        *_alerts(before, after, arrived, now),
+        *_unheld(before, after, now),
+        *_muted(before, after, now),
+    ]
 
 
 def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Event:
@@ -177,6 +182,14 @@ def _muted(before: incidents.Incident, after: incidents.Incident, now: int) -> I
     for by, names in reasons.items():
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
         yield Event(now, "muted", f"Not heard of: {', '.join(names[:MOST_NAMES])}{more}, by {by}.")
+
+
+def _unheld(before: incidents.Incident, after: incidents.Incident, now: int) -> Iterator[Event]:
+    """Tell of messages of alerts beyond those that an incident holds: of the first, and of each tenfold."""
+    if after.unheld and _power_of_ten(after.unheld) > _power_of_ten(before.unheld):
+        noun = "message" if after.unheld == 1 else "messages"
+        text = f"Counted {after.unheld} {noun} of further alerts: an incident holds no more that fire at once."
+        yield Event(now, "unheld", text, detail={"messages": after.unheld, "firing": after.still_fires})
 
 
 def _power_of_ten(number: int) -> int:

@@ -50,7 +50,7 @@ def _of_parts(value: Any) -> Iterator[str]:
         for name, part in value.items():
             yield from _names(name)
             yield from _names(part)
-    elif isinstance(value, tuple) and value[1:2] and value[1] in fields.NAMED and len(value) > 2:
+    elif isinstance(value, tuple) and len(value) > 2 and isinstance(value[1], str) and value[1] in fields.NAMED:
         yield str(value[2])  # A public variable: ("alert", "labels", "region").
     elif isinstance(value, list | tuple | AbstractSet):
         for part in value:

@@ -64,8 +64,11 @@ def several(
     found: list[alerts.Alert] = []
     bad: list[Any] = []
     first = ("", "")
+    received_at = delivery.now
     for position, item in enumerate(items):
         mark = delivery.mark()
+        # Items without a time of their own happened in their order: the last one of an alert says how it is.
+        delivery.now = received_at + position
         try:
             alert = read(item, f"{where}[{position}]")
             found.append(alert)
@@ -77,6 +80,7 @@ def several(
             bad.append(item)
             if not found and len(bad) >= _MOST_BAD:
                 break
+    delivery.now = received_at
     if not bad:
         return found, None
     if not found:

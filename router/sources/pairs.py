@@ -6,6 +6,7 @@
 ``[{"key": "env", "value": "prod"}]``                    the name may also be ``name``, ``label``, ``tag``, ``k``
 ``[{"key": "env", "value": {"stringValue": "prod"}}]``   as OpenTelemetry writes values
 ``[{"env": "prod"}]``                                    one member: its name and its value
+``'{"env": "prod"}'``, an object as a text                each member: its name and its value
 ======================================================  ==============================
 """
 
@@ -36,11 +37,13 @@ def labels(value: Any) -> dict[str, str]:
 def _opened(value: Any) -> list[Any]:
     if isinstance(value, str):
         value = _listed(value)
+        if isinstance(value, dict):
+            return [{"key": name, "value": one} for name, one in value.items()]
     return value if isinstance(value, list) else []
 
 
 def _listed(text: str) -> Any:
-    if text.lstrip().startswith("["):
+    if text.lstrip().startswith(("[", "{")):
         try:
             return _decode(text.encode())
         except (msgspec.DecodeError, UnicodeError, RecursionError):

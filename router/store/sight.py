@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain import inhibition
 from router.domain import publication as publications
 from router.store import client, codec, errors, incidents, keys, scripts
 from router.store import publications as publication_store
@@ -75,7 +76,7 @@ class Sight:
         """All incidents there are, and those of which only the publications are left: looked for now and then."""
         names = set(await self._store.names())
         if now - self._left_at > _LEFT_MICROSECONDS:
-            self._left = set(await self._documents.names())
+            self._left = {name for name in await self._documents.names() if not inhibition.is_key(name)}
             self._left_at = now
         return sorted(names | self._left)
 

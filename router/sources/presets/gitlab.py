@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from router.sources import objects
+from router.sources import objects, times
 from router.sources.presets import preset
 
 _SUCCESS = "success"
@@ -19,6 +19,14 @@ _WITHOUT_STATE = frozenset(f"{_UNFINISHED} {_STOPPED}".split())
 def _no_alert(body: objects.Members) -> str:
     kind = objects.scalar(body.get("object_kind"))
     return f"{kind[:40]} is neither a pipeline nor a deployment" if kind not in {"", "pipeline", "deployment"} else ""
+
+
+def _ended(body: objects.Members) -> bool:
+    """Whether an alert says when it ended; an end that can't be read, or Go's zero time, is none."""
+    try:
+        return times.from_text(objects.scalar(body.get("end_time"))) > 0
+    except ValueError:
+        return False
 
 
 def _with_one_event(body: objects.Members) -> dict[str, Any]:
@@ -74,8 +82,8 @@ def _alert(body: objects.Members) -> dict[str, Any]:
     return {
         "key": own or (objects.digest(title, service, environment, *names) if title else ""),
         "title": title,
-        "state": ("resolved" if body.get("end_time") else "firing") if title else "",
-        "at": body.get("end_time") or body.get("start_time"),
+        "state": ("resolved" if _ended(body) else "firing") if title else "",
+        "at": body.get("end_time") if _ended(body) else body.get("start_time"),
         "labels": {"service": service, "environment": environment, "hosts": ",".join(filter(None, names))},
         "details": {"description": body.get("description"), "tool": body.get("monitoring_tool")},
     }

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.domain import alert, decision, fold, incident, severity
+from router.domain import alert, decision, fold, incident, severity, timeline
 
 NOW = 1_700_000_000_000_000
 RESPONSE = decision.Response("r", "rules/a.yaml:1", "v1", (decision.Target("on-call"),))
@@ -196,3 +196,13 @@ def test_a_tombstone_lives_from_when_it_was_learned_not_from_when_the_alert_ende
 def test_the_time_of_acceptance_is_kept_for_measuring():
     result = fold.fold(incident.Incident(key="key"), [routed()], now=NOW, episode="e", accepted_at=NOW - 7)
     assert result.accepted_at == NOW - 7
+
+
+def test_alerts_beyond_the_bound_are_told():
+    full = folded(*(routed(f"f{number}") for number in range(fold.MOST_HELD)))
+    more = folded(routed("one too many"), start=full)
+    assert (more.unheld, len(more.firing)) == (1, fold.MOST_HELD)
+    (event,) = timeline.told(full, more, [routed("one too many")], NOW)
+    assert event.text == "Counted 1 message of further alerts: an incident holds no more that fire at once."
+    again = folded(routed("another"), start=more)
+    assert timeline.told(more, again, [routed("another")], NOW) == []

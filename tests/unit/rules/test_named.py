@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.rules import load
+from router.rules import load, named
 
 RULES = """
 lists:
@@ -47,3 +47,9 @@ def test_labels_are_found_wherever_rules_name_them(found, name):
 
 def test_what_no_rule_names_is_not_found(found):
     assert not {"instance", "web", "fixed"} & found
+
+
+def test_parts_of_rules_may_hold_mappings_in_tuples():
+    """Only a tuple of texts is a public variable; others are searched like lists."""
+    assert set(named._of_parts(("x", {"title": "{{ alert.labels.region }}"}, 3))) == {"region"}
+    assert set(named._of_parts(("alert", "labels", "region"))) == {"region"}

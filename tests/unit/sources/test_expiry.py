@@ -38,8 +38,8 @@ def test_repeats_say_the_same_end_but_for_a_few():
 
 def test_what_is_resolved_and_what_has_an_end_of_its_own_is_left_alone():
     resolved = {**FIRES, "status": "ok", "ends_at": 1_772_440_000}
-    own = {**FIRES, "ends_at": 1_772_450_060}
-    assert ends([resolved, own]) == [1_772_440_000 * SECOND, NOW + 60 * SECOND]
+    own = {**FIRES, "ends_at": 1_772_450_061}
+    assert ends([resolved, own]) == [1_772_440_000 * SECOND, NOW + 61 * SECOND]
 
 
 def test_without_the_setting_an_alert_fires_until_it_is_said_to_be_resolved():

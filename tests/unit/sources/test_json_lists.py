@@ -1,0 +1,32 @@
+"""Kind `json`: lists of alerts without times, and labels in texts."""
+
+import json as standard_json
+
+import pytest
+
+from router.domain import decision, fold, incident, severity
+from router.sources import json
+
+NOW = 1_772_450_000_000_000
+
+
+def parse(body):
+    return json.Json("grid", json.Config(auth="none")).parse(standard_json.dumps(body).encode(), {}, NOW).alerts
+
+
+@pytest.mark.parametrize(
+    ("states", "fires"),
+    [(["resolved", "firing"], True), (["firing", "resolved"], False), (["firing", "resolved", "firing"], True)],
+)
+def test_list_without_times_counts_in_its_order(states, fires):
+    response = decision.Response("r", "f:1", "v")
+    folded = incident.Incident("k")
+    for one in parse([{"title": "a", "status": state, "labels": {"k": "v"}} for state in states]):
+        routed = decision.Routed(one, decision.Decision("k", severity.Severity.MAJOR, response), NOW)
+        folded = fold.fold(folded, [routed], now=NOW, episode="e")
+    assert bool(folded.firing) == fires
+
+
+def test_labels_in_a_text_that_holds_an_object_are_read():
+    (one,) = parse({"title": "a", "status": "firing", "labels": '{"team": "web", "n": 1}'})
+    assert one.labels == {"team": "web", "n": "1"}
