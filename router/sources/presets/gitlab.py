@@ -22,11 +22,12 @@ def _no_alert(body: objects.Members) -> str:
 
 
 def _ended(body: objects.Members) -> bool:
-    """Whether an alert says when it ended; an end that can't be read, or Go's zero time, is none."""
+    """Whether an alert says when it ended; Go's zero time says that it hasn't."""
+    said = objects.scalar(body.get("end_time"))
     try:
-        return times.from_text(objects.scalar(body.get("end_time"))) > 0
+        return times.from_text(said) > 0
     except ValueError:
-        return False
+        return bool(said)
 
 
 def _with_one_event(body: objects.Members) -> dict[str, Any]:
