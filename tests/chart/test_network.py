@@ -133,7 +133,9 @@ class TestWebhooksFromOutside:
         rendered = helm.case("gateway")
         route = rendered["HTTPRoute", FULLNAME]["spec"]
         [rule] = route["rules"]
-        assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/v1/webhooks"}}]
+        assert rule["matches"] == [
+            {"path": {"type": "PathPrefix", "value": prefix}} for prefix in ("/v1/webhooks", "/v1/vendor-webhooks")
+        ]
         [backend] = rule["backendRefs"]
         assert backend["port"] in {port["port"] for port in rendered["Service", backend["name"]]["spec"]["ports"]}
         assert route["parentRefs"] == [{"name": "public", "namespace": "gateways", "sectionName": "https"}]
