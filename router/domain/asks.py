@@ -209,8 +209,8 @@ def lead(asks: Iterable[Ask], severities_now: Mapping[int, severities.Severity] 
     A test never leads an incident that has real alerts.
     """
     candidates = list(asks)
-    if not candidates:
-        return None
+    if len(candidates) < 2:  # Nearly always.
+        return candidates[0] if candidates else None
 
     def rank(ask: Ask) -> tuple[bool, bool, int, int, str, int]:
         severity = ask.severity
@@ -242,6 +242,9 @@ def by_precedence(first: Ask, asks: Iterable[Ask]) -> list[Ask]:
 
 def combined(first: Ask, asks: Iterable[Ask]) -> decisions.Response:
     """Return the lead's response with the destinations of all asks; of several for one destination the first counts."""
+    asks = list(asks)
+    if len(asks) == 1:
+        return first.response
     _, *further = by_precedence(first, asks)
     if not further:
         return first.response
