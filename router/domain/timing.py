@@ -146,10 +146,9 @@ def _joins_at(incident: incidents.Incident, ask: asking.Ask) -> int:
 
 def joined(incident: incidents.Incident, now: int) -> incidents.Incident:
     """Let the asks join whose hold is over; the same object if nothing changes."""
-    asks = asks_of(incident)
-    ids = {ask.id for ask in asks if not ask.is_joined and 0 < _joins_at(incident, ask) <= now}
+    ids = joining(incident, now)
     if ids:
-        incident = msgspec.structs.replace(incident, asks=asking.joined(asks, ids), changed_at=now)
+        incident = msgspec.structs.replace(incident, asks=asking.joined(asks_of(incident), ids), changed_at=now)
         incident = _without_joined(incident)
     return led(incident)
 
