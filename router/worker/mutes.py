@@ -1,5 +1,6 @@
 """Which alerts are not heard of now: the silences of people, and those of an Alertmanager that is asked for its own."""
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
@@ -49,21 +50,23 @@ class Mutes:
             self._compile()
 
     async def ask(self) -> None:
-        """Ask the others. Where one does not answer, what it last said holds."""
-        for name, imported in self._imports:
-            try:
-                found = await imported()
-            except outbound_errors.Failure as failure:
-                self._log.warning("silences_not_imported", source=name, reason=str(failure))
-                continue
-            metrics.skipped_silences.labels(name).set(len(found.skipped))
-            before = self._imported.get(name)
-            if found == before:
-                continue
-            if found.skipped and (before is None or found.skipped != before.skipped):
-                self._log.warning("silences_skipped", source=name, skipped=found.skipped)
-            self._imported[name] = found
-            self._compile()
+        """Import the silences of others, all at once. Where one does not answer, its last answer holds."""
+        await asyncio.gather(*(self._ask(name, imported) for name, imported in self._imports))
+
+    async def _ask(self, name: str, imported: Imported) -> None:
+        try:
+            found = await imported()
+        except outbound_errors.Failure as failure:
+            self._log.warning("silences_not_imported", source=name, reason=str(failure))
+            return
+        metrics.skipped_silences.labels(name).set(len(found.skipped))
+        before = self._imported.get(name)
+        if found == before:
+            return
+        if found.skipped and (before is None or found.skipped != before.skipped):
+            self._log.warning("silences_skipped", source=name, skipped=found.skipped)
+        self._imported[name] = found
+        self._compile()
 
     async def tidy(self, now: int) -> None:
         """Forget silences that have been over for long."""

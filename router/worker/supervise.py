@@ -30,6 +30,7 @@ class Pace:
     drain_seconds: float = 8.0
     refresh_seconds: float = 1.0
     ask_seconds: float = 30.0
+    first_ask_seconds: float = 5.0
     own_seconds: float = 5.0
     ping_seconds: float = 60.0
 
@@ -70,6 +71,7 @@ class Worker:
         self._vintage = vintage
         self._newer: errors.Newer | None = None
         self._known = asyncio.Event()
+        self._silences_read = asyncio.Event()
         self._pace = pace
         hunger = appetite.Appetite(pace.batch, pace.most_at_once)
         self._intake = intake.Intake(reader, triage_stage, hunger, int(pace.block_seconds * 1000))
@@ -87,7 +89,9 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._live(stop))
             await self._known.wait()
-            group.create_task(self._repeat(stop, self._mutes.refresh, pace.refresh_seconds))
+            group.create_task(self._read_silences(stop))
+            await self._silences_read.wait()
+            await self._import_silences()
             group.create_task(self._take_in(stop))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
@@ -109,6 +113,29 @@ class Worker:
             await self._repeat(stop, self._heartbeat_turn, self._pace.heartbeat_seconds)
         finally:
             self._known.set()
+
+    async def _read_silences(self, stop: asyncio.Event) -> None:
+        """Keep the silences made here current. No delivery is folded before they were read once."""
+
+        async def refresh() -> None:
+            await self._mutes.refresh()
+            self._silences_read.set()
+
+        try:
+            await self._repeat(stop, refresh, self._pace.refresh_seconds)
+        finally:
+            self._silences_read.set()
+
+    async def _import_silences(self) -> None:
+        """Import others' silences before the first delivery is folded, so that a restart pages for no muted alert.
+
+        A vendor or Alertmanager that does not answer delays this by at most ``first_ask_seconds``.
+        """
+        try:
+            await asyncio.wait_for(self._mutes.ask(), self._pace.first_ask_seconds)
+        except TimeoutError:
+            self._log.warning("silences_not_imported_in_time", waited_seconds=self._pace.first_ask_seconds)
+        _heed_cancellation()
 
     async def _repeat(self, stop: asyncio.Event, turn: Callable[[], Awaitable[None]], pause_seconds: float) -> None:
         """Turn after turn until ``stop``. Where the store is away, wait and go on: nothing is lost by waiting."""

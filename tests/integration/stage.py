@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from router.assembly import parts
 from router.domain import alert, decision, delivery, incident, severity
@@ -85,6 +85,7 @@ class Stage:
         store: incidents.Incidents | None = None,
         render: desire.Render = render,
         ids: vendor_ids.VendorIds | None = None,
+        imports: Sequence[tuple[str, mutes.Imported]] = (),
     ) -> None:
         """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
         self.connection = connection
@@ -100,7 +101,7 @@ class Stage:
             desire.Desires(render),
         )
         self.accounts = accounts.Accounts(connection)
-        self.mutes = mutes.Mutes(silences.Silences(connection))
+        self.mutes = mutes.Mutes(silences.Silences(connection), imports)
         self.rung: set[int] = set()
         self.triage = triage.Triage(
             self.reader,

@@ -1,11 +1,14 @@
 """The worker's loops: what comes in is worked on at once, a store that is away is waited for, the end is orderly."""
 
 import asyncio
+import dataclasses
 import itertools
 
 import pytest
+import structlog
 
-from router.store import archive, errors, gate, health, keys, schema, stream
+from router.domain import silence
+from router.store import archive, errors, gate, health, keys, schema, silences, stream
 from router.telemetry import metrics
 from router.worker import own, supervise
 from tests.integration import stage, vendor
@@ -34,7 +37,7 @@ class Depth:
         return await stream.depth(self._connection)
 
 
-def worker(on: stage.Stage, depth=None, vintage=None) -> tuple[supervise.Worker, supervise.Bell]:
+def worker(on: stage.Stage, depth=None, vintage=None, pace=QUICK) -> tuple[supervise.Worker, supervise.Bell]:
     bell = supervise.Bell()
     made = supervise.Worker(
         "w1",
@@ -58,17 +61,19 @@ def worker(on: stage.Stage, depth=None, vintage=None) -> tuple[supervise.Worker,
             randomness=stage.NoJitter(),
         ),
         vintage=vintage or schema.Schema(on.connection),
-        pace=QUICK,
+        pace=pace,
     )
     return made, bell
 
 
-def running(with_redis, play, *places, depth=None):
-    """Run a whole worker beside ``play``, and stop it in order afterwards."""
+def running(with_redis, play, *places, depth=None, before=None, imports=(), pace=QUICK):
+    """Run a whole worker beside ``play``, ``before`` first, and stop it in order afterwards."""
 
     async def body(connection):
-        on = stage.Stage(connection, *places)
-        made, _ = worker(on, depth(connection) if depth else None)
+        on = stage.Stage(connection, *places, imports=imports)
+        if before:
+            await before(on)
+        made, _ = worker(on, depth(connection) if depth else None, pace=pace)
         stop = asyncio.Event()
         async with asyncio.timeout(20):
             async with asyncio.TaskGroup() as group:
@@ -247,3 +252,76 @@ def test_the_bell_gathers_what_is_rung_and_forgets_it_once_heard():
         assert await bell.wait(5) == {4}
 
     asyncio.run(main())
+
+
+class TestSilencesAtStart:
+    """A delivery that waits while a worker starts is folded once the silences are known."""
+
+    SILENCE = silence.Silence("s1", (silence.matcher('source="am"'),), 0, 1 << 53, "ann", "works")
+
+    async def muted(self, on) -> str:
+        """Wait until the waiting alert is folded, and return what mutes it."""
+
+        async def folded():
+            return await on.connection.exists(keys.incident("down"))
+
+        await until(folded)
+        (mute,) = (await on.incident()).muted.values()
+        return mute.by
+
+    def test_silences_made_here_are_read_before_the_first_fold(self, with_redis):
+        at = vendor.Vendor()
+
+        async def before(on):
+            await silences.Silences(on.connection).write(self.SILENCE)
+            await on.deliver(stage.firing())
+
+        async def play(on):
+            assert "works" in await self.muted(on)
+
+        running(with_redis, play, vendor.on_call(at), before=before)
+        assert at.calls == []
+
+    def test_imported_silences_are_awaited_before_the_first_fold(self, with_redis):
+        at = vendor.Vendor()
+        asked, answers = asyncio.Event(), asyncio.Event()
+
+        async def imported():
+            asked.set()
+            await answers.wait()
+            return silence.Imported([self.SILENCE], {})
+
+        async def play(on):
+            await asked.wait()
+            assert not await on.connection.exists(keys.incident("down"))
+            answers.set()
+            assert "works" in await self.muted(on)
+
+        pace = dataclasses.replace(QUICK, first_ask_seconds=1000.0)
+        running(with_redis, play, vendor.on_call(at), before=waiting, imports=[("am", imported)], pace=pace)
+        assert at.calls == []
+
+    def test_an_import_that_never_answers_does_not_stop_the_worker(self, with_redis):
+        at = vendor.Vendor()
+
+        asked = itertools.count()
+
+        async def imported():
+            if not next(asked):
+                await asyncio.Event().wait()
+            return silence.Imported([], {})
+
+        async def play(on):
+            async def opened():
+                return at.states() == ["open"]
+
+            await until(opened)
+
+        pace = dataclasses.replace(QUICK, first_ask_seconds=0.05)
+        with structlog.testing.capture_logs() as logs:
+            running(with_redis, play, vendor.on_call(at), before=waiting, imports=[("am", imported)], pace=pace)
+        assert "silences_not_imported_in_time" in [line["event"] for line in logs]
+
+
+async def waiting(on) -> None:
+    await on.deliver(stage.firing())
