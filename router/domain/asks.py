@@ -60,6 +60,17 @@ class Ask(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return any(target.destination == destination for target in self.response.targets)
 
 
+class StoredAsk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An ask without its response and its alert, for a document that holds both already."""
+
+    id: int
+    began_at: int
+    since: int
+    fires: int
+    severity: severities.Severity
+    is_joined: bool
+
+
 class _Entry:
     """An ask while alerts are folded in."""
 

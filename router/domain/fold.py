@@ -323,15 +323,19 @@ def _begin(incident: incidents.Incident, now: int, birth: tuple[str, int, str]) 
     """
     episode, accepted_at, trace = birth
     again = incident.closed_at > 0 and now - incident.closed_at < timing.of(incident).reopen_within
+    begun = timing.led(incident)
+    pending_since, held_since = timing.hold_times(begun, now)
     begun = msgspec.structs.replace(
-        timing.led(incident),
+        begun,
+        status="pending",
+        severity=timing.worst(begun),
         changed_at=now,
         accepted_at=accepted_at,
+        pending_since=pending_since,
+        held_since=held_since,
         trace=trace,
         follows=incident.episode if again else "",
     )
-    begun = timing.held(begun, now)
-    begun = msgspec.structs.replace(begun, severity=timing.worst(begun))
     if not again and not timing.opens_now(begun, now):
         return begun
     if incident.generation:

@@ -45,9 +45,10 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     firing messages of alerts beyond those that an incident holds. ``beat_at`` is when a heartbeat was last heard.
     ``trace`` is the ``traceparent`` of what brought its beginning about, where traces are made.
 
-    ``asks`` are what the decisions of its alerts ask for. ``held_alerts`` are the alerts, with their decisions, that
-    belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is when the
-    timeline last told of an ignored late message.
+    ``asks`` are what the decisions of its alerts ask for. ``sole_ask`` stands for them only in a stored document, if
+    there is one ask and the incident has its response and its alert. ``held_alerts`` are the alerts, with their
+    decisions, that belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is
+    when the timeline last told of an ignored late message.
 
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
     delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
@@ -94,6 +95,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ignored_at: int = 0
     quiet_after: int = 0
     monitored_since: int = 0
+    sole_ask: asking.StoredAsk | None = None
 
     @property
     def still_fires(self) -> int:

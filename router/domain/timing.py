@@ -173,6 +173,8 @@ def led(incident: incidents.Incident) -> incidents.Incident:
     if first is None:
         return incident
     response = asking.combined(first, candidates)
+    if response is incident.response and first.alert is incident.opening_alert:  # Nearly always.
+        return incident
     if response == incident.response and first.alert == incident.opening_alert:
         return incident
     return msgspec.structs.replace(incident, response=response, opening_alert=first.alert)
@@ -184,7 +186,7 @@ def _candidates(incident: incidents.Incident) -> list[asking.Ask]:
 
 def _lead(incident: incidents.Incident, candidates: list[asking.Ask]) -> asking.Ask | None:
     first = asking.lead(candidates)
-    if first is not None and first.response.follows_severity and len(candidates) > 1:
+    if len(candidates) > 1 and first is not None and first.response.follows_severity:
         return asking.lead(candidates, worst_by_ask(incident))
     return first
 
@@ -210,25 +212,24 @@ def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severi
 
 def worst(incident: incidents.Incident) -> severities.Severity:
     """The worst severity of the alerts that fire."""
-    return max((state.severity for state in incident.alerts.values() if not state.resolved), default=incident.severity)
+    return max([state.severity for state in incident.alerts.values() if not state.resolved], default=incident.severity)
 
 
-def held(incident: incidents.Incident, now: int) -> incidents.Incident:
-    """Hold an incident that begins to fire; what went out a moment ago goes on being held, if there is a most to it.
+def hold_times(incident: incidents.Incident, now: int) -> tuple[int, int]:
+    """Return since when an incident that begins to fire is pending, and since when it is held.
 
-    An outage that flaps is an outage: nothing is held longer than ``hold_at_most`` for firing in pieces.
+    A hold that ended a moment ago goes on if the rule has ``hold_at_most``: an outage that flaps is an outage, and
+    nothing is held longer than that for firing in pieces.
     """
     timing = of(incident)
     goes_on = incident.held_since and timing.hold_at_most and now - incident.unheld_at <= timing.hold
-    since = min((ask.since for ask in incident.asks if ask.since), default=now)
-    return msgspec.structs.replace(
-        incident, status="pending", pending_since=since, held_since=incident.held_since if goes_on else since
-    )
+    since = min([ask.since for ask in incident.asks if ask.since], default=now)
+    return since, incident.held_since if goes_on else since
 
 
 def _opens_at(incident: incidents.Incident) -> int:
     """The earliest time that any ask joins."""
-    return min((joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))), default=0)
+    return min([joins_at for ask in asks_of(incident) if (joins_at := _joins_at(incident, ask))], default=0)
 
 
 def opens_now(incident: incidents.Incident, now: int) -> bool:

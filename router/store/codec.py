@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from router.domain import asks as asking
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import publication as publications
@@ -55,16 +56,31 @@ def unpack_events(data: bytes) -> list[timeline.Event]:
 
 
 def pack_incident(incident: incidents.Incident) -> bytes:
-    """Pack an incident's document."""
-    return _encode(incident)
+    """Pack an incident's document. The response and the alert of a sole ask are written once."""
+    if len(incident.asks) != 1:
+        return _encode(incident)
+    (ask,) = incident.asks
+    if ask.response is not incident.response or ask.alert is not incident.opening_alert:
+        return _encode(incident)
+    stored = asking.StoredAsk(ask.id, ask.began_at, ask.since, ask.fires, ask.severity, ask.is_joined)
+    return _encode(msgspec.structs.replace(incident, asks=(), sole_ask=stored))
 
 
 def unpack_incident(data: bytes) -> incidents.Incident:
     """Read an incident's document; ``Unreadable`` where it is damaged."""
     try:
-        return _decode_incident(data)
+        incident = _decode_incident(data)
     except msgspec.DecodeError as error:
         raise errors.Unreadable(f"the document is not an incident: {error}") from error
+    stored, response, alert = incident.sole_ask, incident.response, incident.opening_alert
+    if stored is None:
+        return incident
+    if response is None or alert is None:
+        raise errors.Unreadable("the document is not an incident: it has an ask without a response or an alert")
+    ask = asking.Ask(
+        stored.id, response, alert, stored.began_at, stored.since, stored.fires, stored.severity, stored.is_joined
+    )
+    return msgspec.structs.replace(incident, asks=(ask,), sole_ask=None)
 
 
 def pack_publications(documents: list[publications.Publication]) -> bytes:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.domain import alert, decision, fold, incident, severity, silence, timing
+from router.store import codec
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -39,7 +40,8 @@ class Life:
     def hears(self, one: alert.Alert, level=MINOR, asks=TICKETS) -> "Life":
         routed = decision.Routed(one, decision.Decision("k", level, asks), self.now)
         episode = next(self._episodes)
-        self.incident = fold.fold(self.incident, [routed], now=self.now, episode=episode, muting=self._muting)
+        stored = codec.unpack_incident(codec.pack_incident(self.incident))
+        self.incident = fold.fold(stored, [routed], now=self.now, episode=episode, muting=self._muting)
         return self
 
     def _muting(self, routed: decision.Routed, now: int) -> silence.Mute | None:

@@ -1,0 +1,50 @@
+"""Documents survive being packed and unpacked, and damaged ones are refused."""
+
+import msgspec
+import pytest
+
+from router.domain import alert, decision, fold, incident, severity
+from router.store import codec, errors
+
+NOW = 1_700_000_000_000_000
+MARK = "a title that is in the response"
+
+
+def response(rule: str) -> decision.Response:
+    return decision.Response(rule, f"f:{rule}", "v1", (decision.Target(rule, {"title": MARK}),))
+
+
+def folded(*rules: str) -> incident.Incident:
+    one = incident.Incident(key="k")
+    for name in rules:
+        fired = alert.Alert("am", name, "firing", NOW - 1, 0, title="down")
+        decided = decision.Decision("k", severity.Severity.MINOR, response(name))
+        one = fold.fold(one, [decision.Routed(fired, decided, NOW)], now=NOW, episode="e")
+    return one
+
+
+@pytest.mark.parametrize("rules", [(), ("a",), ("a", "b")])
+def test_an_incident_is_read_as_it_was_written(rules):
+    one = folded(*rules)
+    assert len(one.asks) == len(rules)
+    assert codec.unpack_incident(codec.pack_incident(one)) == one
+
+
+def test_a_sole_ask_repeats_neither_response_nor_alert():
+    packed = codec.pack_incident(folded("a"))
+    assert packed.count(MARK.encode()) == 1
+    assert packed.count(b"down") == 1
+
+
+def test_an_ask_that_differs_from_the_incident_is_written_in_full():
+    one = folded("a")
+    (ask,) = one.asks
+    other = msgspec.structs.replace(one, asks=(msgspec.structs.replace(ask, response=response("b")),))
+    assert codec.unpack_incident(codec.pack_incident(other)) == other
+
+
+def test_a_sole_ask_without_a_response_is_refused():
+    document = msgspec.msgpack.decode(codec.pack_incident(folded("a")))
+    del document["response"]
+    with pytest.raises(errors.Unreadable, match="an ask without a response"):
+        codec.unpack_incident(msgspec.msgpack.encode(document))
