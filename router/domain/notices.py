@@ -15,6 +15,7 @@ Code = Literal[
     "value_truncated",  # A text of the alert is longer than is kept.
     "time_unreadable",  # A time could not be read; the time of receipt stands in.
     "field_ignored",  # An optional field could not be read; the alert is processed without it.
+    "body_repaired",  # The body isn't valid JSON; it was read with repairs.
     "group_empty",  # The alert has none of the fields that its rule groups by; it joins all others without them.
     "clock_behind",  # The sender's clock is behind: an alert that it extends had ended. It is processed as firing.
 ]

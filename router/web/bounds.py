@@ -15,7 +15,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import notices as noticing
-from router.sources import base, registry
+from router.sources import base, registry, repairs
 from router.web import problems
 
 _ALIKE = bytes.maketrans(b"{}", b"[]")
@@ -66,7 +66,27 @@ def read(
     not_too_many_values(body, bounds.values)
     if not endpoint.kind.typed:
         not_too_deep(body, bounds.depth)
-    return within(endpoint.source.parse(body, headers, now), body, bounds, named)
+    return within(_parsed(endpoint, body, headers, now, bounds), body, bounds, named)
+
+
+def _parsed(
+    endpoint: registry.Endpoint, body: bytes, headers: Mapping[bytes, bytes], now: int, bounds: Bounds
+) -> base.Parsed:
+    """Parse the body. If it, or one of its alerts, can't be read since it isn't valid JSON, parse it repaired."""
+    try:
+        parsed = endpoint.source.parse(body, headers, now)
+        if parsed.rejected is None:
+            return parsed
+    except base.Unparsable:
+        if (fixed := repairs.repaired(body)) is None:
+            raise
+    else:
+        if (fixed := repairs.repaired(body)) is None:
+            return parsed
+    not_too_deep(fixed.body, bounds.depth)
+    parsed = endpoint.source.parse(fixed.body, headers, now)
+    notice = noticing.Notice("body_repaired", "body", f"the body is not valid JSON: {'; '.join(fixed.changes)}")
+    return msgspec.structs.replace(parsed, notices=(notice, *parsed.notices))
 
 
 def inflated(body: bytes, encoding: bytes, limit: int) -> bytes:

@@ -238,15 +238,38 @@ def test_a_body_nested_too_deeply_is_kept_in_the_quarantine():
     assert store.kept[0][1] == body
 
 
-@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\xed\xa0\x80"', b"1e999"])
-def test_what_is_no_json_but_passes_other_parsers_goes_to_the_quarantine(number):
-    for kind in sorted(registry.KINDS):
-        store = asking.Recording()
-        endpoint = registry.build("here", registry.KINDS[kind].config(auth="none"))
-        body = b'{"status": "firing", "title": ' + number + b"}"
-        answer = asking.ask(asking.door(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,))
+WRONG = [b"NaN", b"Infinity", b"-Infinity", b'"\\ud800"', b'"\xed\xa0\x80"', b'"\xe9"', b'"a\nb"', b"1e999"]
+
+
+@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+def test_an_invalid_value_is_repaired_or_the_body_is_quarantined(kind, value):
+    store = asking.Recording()
+    endpoint = registry.build("here", registry.KINDS[kind].config(auth="none"))
+    body = b'{"status": "firing", "title": ' + value + b"}"
+    answer = asking.ask(asking.door(store, endpoints={"here": endpoint}), "/v1/webhooks/here", chunks=(body,))
+    if store.accepted:
+        assert answer.status == 202
+        assert store.accepted[0][0].notices[0].code == "body_repaired"
+    else:
         assert answer.status == registry.KINDS[kind].unparsable_status
         assert store.kept[0][1] == body
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_an_invalid_value_beside_the_facts_loses_no_alert(value):
+    store = asking.Recording()
+    body = b'{"status": "firing", "title": "a", "dedup_key": "a", "output": ' + value + b"}"
+    assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 202
+    (notice,) = store.accepted[0][0].notices
+    assert (notice.code, notice.where) == ("body_repaired", "body")
+
+
+def test_a_repair_does_not_lift_the_limit_on_depth():
+    store = asking.Recording()
+    body = b'{"status": "firing", "title": "a", "x": "\xe9", "labels": ' + nested(40, "{}") + b"}"
+    assert asking.ask(asking.door(store), ANY, chunks=(body,)).status == 422
+    assert store.kept[0][1] == body
 
 
 def test_of_a_key_that_stands_twice_the_last_one_counts():

@@ -1,0 +1,107 @@
+"""Repairs JSON that real senders write wrongly, so that an authentic alert isn't lost to one wrong character.
+
+Shell scripts and old monitoring systems paste the output of checks into a template of JSON. What goes wrong is nearly
+always one of these: text that isn't UTF-8, a raw line break in a string, ``NaN`` for a measurement, a number beyond
+every range, an unpaired surrogate, or a byte order mark. Nothing else is repaired: a body that is cut short, or that
+lacks a quotation mark, has no certain meaning.
+"""
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+# ``surrogateescape`` makes U+DC80 to U+DCFF of the bytes that are no UTF-8. Windows-1252 is what such bytes mean most.
+_WINDOWS_1252 = {0xDC00 + byte: bytes([byte]).decode("cp1252", "replace") for byte in range(0x80, 0x100)}
+_MOST_DIGITS = 308
+_MOST_BYTES = 1024 * 1024  # Repairing takes some 100 ms a megabyte, and what is written by hand is short.
+
+_decode = msgspec.json.Decoder().decode
+
+
+class Repaired(NamedTuple):
+    """A body that is JSON now, and what was changed in words."""
+
+    body: bytes
+    changes: tuple[str, ...]
+
+
+def repaired(body: bytes) -> Repaired | None:
+    """Return the body as strict JSON in UTF-8; None if it already is, is over 1 MiB, or can't be repaired."""
+    if len(body) > _MOST_BYTES or _is_json(body):
+        return None
+    changes: dict[str, None] = {}
+    try:
+        value = _decoder(changes).decode(_text(body, changes))
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    fixed = _paired(text, changes)
+    if not changes:
+        changes["control characters in strings were accepted"] = None
+    return Repaired(fixed, tuple(changes)) if _is_json(fixed) else None
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _text(body: bytes, changes: dict[str, None]) -> str:
+    """Return the body's text without padding; ``UnicodeDecodeError``, a ``ValueError``, if it is broken UTF-16."""
+    for mark, encoding in _MARKS:
+        if body.startswith(mark):
+            changes["a byte order mark was removed"] = None
+            if encoding == "utf-16":
+                changes["UTF-16 was read"] = None
+                return body.decode(encoding).strip("\0 \t\r\n")
+            body = body.removeprefix(mark)
+            break
+    text = body.decode("utf-8", "surrogateescape")
+    if not text.isascii() and text.translate(_WINDOWS_1252) != text:
+        changes["bytes that are not UTF-8 were read as Windows-1252"] = None
+        text = text.translate(_WINDOWS_1252)
+    stripped = text.strip("\0 \t\r\n")
+    if "\0" in text[len(stripped) :]:
+        changes["padding after the JSON was removed"] = None
+    return stripped
+
+
+def _decoder(changes: dict[str, None]) -> json.JSONDecoder:
+    def constant(_name: str) -> None:
+        changes["NaN and Infinity were read as null"] = None
+
+    return json.JSONDecoder(
+        strict=False,
+        parse_constant=constant,
+        parse_float=_number(float, changes),
+        parse_int=_number(int, changes),
+    )
+
+
+def _number(read: Callable[[str], float], changes: dict[str, None]) -> Callable[[str], float | str]:
+    """Make a reader of numbers. One that no parser takes becomes text."""
+
+    def number(text: str) -> float | str:
+        if len(text) <= _MOST_DIGITS:
+            value = read(text)
+            if abs(value) < float("inf"):
+                return value
+        changes["numbers out of range were read as text"] = None
+        return text
+
+    return number
+
+
+def _paired(text: str, changes: dict[str, None]) -> bytes:
+    """Return the text in UTF-8, with U+FFFD for each surrogate that has no partner."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        changes["unpaired surrogates were replaced"] = None
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
