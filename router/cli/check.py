@@ -1,6 +1,7 @@
 """``check``: whether the configuration and the rules can be used, every reason why not, and what is doubtful."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,13 @@ from router.rules import check as checks
 from router.rules import doubt, load
 
 Format = Literal["text", "json", "github"]
+Process = Literal["run", "web", "worker"]
+# Whose secrets each process needs: a web never calls a vendor, and a worker receives no deliveries.
+_NEEDS: Mapping[str, frozenset[str]] = {
+    "run": configuration.SECRET_PARTS,
+    "web": frozenset({"sources"}),
+    "worker": frozenset({"destinations"}),
+}
 _NEWEST = 10_000  # Deliveries that are looked through for labels.
 
 
@@ -23,6 +31,7 @@ def check(
     *,
     config: starting.Config = configuration.DEFAULT_FILE,
     simulate: Annotated[bool, typer.Option("--simulate", help="Do not ask for vendors' keys.")] = False,
+    process: Annotated[Process, typer.Option("--for", help="Require only the secrets of this process.")] = "run",
     online: Annotated[bool, typer.Option("--online", help="Ask the vendors whether what is named exists.")] = False,
     recorded: Annotated[bool, typer.Option("--recorded", help="Hold labels against the deliveries in Redis.")] = False,
     recordings: Annotated[Path | None, typer.Option("--recordings", help="Or against those of a file.")] = None,
@@ -30,10 +39,10 @@ def check(
     format_: Annotated[Format, typer.Option("--format", help="How to print what is found.")] = "text",
 ) -> None:
     """Check the configuration and the rules: every problem as file:line:column. Status 1 if there are errors."""
-    if online and simulate:
-        raise starting.usage("--online needs the vendors' keys; leave --simulate out")
+    if online and (simulate or process == "web"):
+        raise starting.usage(f"--online needs the vendors' keys; leave {'--simulate' if simulate else '--for web'} out")
     stand_in = configuration.StandIn("not-used", {}) if simulate else None
-    settings = starting.settings(config, stand_in)
+    settings = starting.settings(config, stand_in, _NEEDS[process])
     folder = rules or settings.rules
     world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
     report = checks.check(folder, parts.known_destinations(settings), world)

@@ -3,9 +3,9 @@
 import contextlib
 import functools
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 from rich import progress, table
@@ -16,6 +16,7 @@ from router.cli import reaching, starting, terminal
 from router.management import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
+_STDOUT = Path("-")
 _WHOLE = 100  # The same with all of their alerts, which may be many.
 
 app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
@@ -86,7 +87,9 @@ def show(
 
 @app.command("save")
 def save(
-    file: Annotated[Path, typer.Argument(help="Where to write them; a name that ends in .gz is compressed.")],
+    file: Annotated[
+        Path, typer.Argument(help="Where to write them, or - for stdout; a name that ends in .gz is compressed.")
+    ],
     *,
     since: Since = "",
     server: starting.Server = "",
@@ -97,13 +100,15 @@ def save(
 
     async def body(router: reaching.Reached) -> None:
         count = 0
-        with _opened(file) as output, progress.Progress(transient=True) as bar:
+        out = terminal.console(stderr=True)
+        with _opened(file) as write, progress.Progress(transient=True, console=out) as bar:
             task = bar.add_task("deliveries", total=None)
             async for one in reaching.rows(functools.partial(router.ask.recordings, since=begin), _WHOLE):
-                output.write(one.model_dump_json().encode() + b"\n")
+                write(one.model_dump_json().encode())
                 count += 1
                 bar.update(task, completed=count)
-        print(f"{count} deliveries written to {file}")
+        if file != _STDOUT:
+            print(f"{count} deliveries written to {file}")
 
     reaching.reach(config, server, body)
 
@@ -125,9 +130,13 @@ def _decided(one: models.Decision) -> str:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[IO[bytes]]:
+def _opened(file: Path) -> Iterator[Callable[[bytes], object]]:
+    """Write lines of JSON to a file, or to standard output."""
+    if file == _STDOUT:
+        yield terminal.write_json
+        return
     try:
         with gzip.open(file, "wb") if file.suffix == ".gz" else file.open("wb") as output:
-            yield output  # type: ignore[misc]
+            yield lambda line: output.write(line + b"\n")
     except OSError as error:
         raise starting.usage(f"{file} can't be written: {error.strerror or error}") from error

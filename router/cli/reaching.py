@@ -1,7 +1,6 @@
 """How a command reaches a router: through its Redis, or with ``--server`` through the API of one elsewhere."""
 
 import contextlib
-import getpass
 import os
 import secrets
 import sys
@@ -34,7 +33,7 @@ class Reached:
         """Who acts on what, and why; another router knows who by the token, and there nobody else can be named."""
         if self.server and by:
             raise starting.usage("--by can't be said with --server: the token tells who you are")
-        name = by or ("" if self.server else getpass.getuser())
+        name = by or ("" if self.server else starting.login_name())
         return actions.Act(actions.Actor(access.Person(name, access.Role.ADMIN, "command line")), subject, why)
 
 

@@ -1,8 +1,10 @@
 """What every command that starts something does first: read the settings, set up the log, wait for a signal."""
 
 import asyncio
+import getpass
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from datetime import datetime
@@ -40,7 +42,7 @@ Server = Annotated[
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")]
 Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
-By = Annotated[str, typer.Option("--by", help="Who decides; your login name where it is left out.")]
+By = Annotated[str, typer.Option("--by", help="Who decides (default: your login name, or the user ID and host).")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
 Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
 
@@ -72,6 +74,17 @@ def unless_refused(load: Callable[[], Loaded]) -> Loaded:
         return load()
     except loading.Refused as refused:
         raise refuse("The rules cannot be used.", refused.problems) from None
+
+
+def login_name() -> str:
+    """Return who runs this command: the login name, or the user ID and the host for a user without a passwd entry.
+
+    A container usually runs with a user ID that has none; the name of a pod's host is the pod's own.
+    """
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # Up to Python 3.12 and from 3.13.
+        return f"uid {os.getuid()} on {socket.gethostname()}"
 
 
 def duration(text: str) -> int:

@@ -1,6 +1,5 @@
 """``tokens``: who and what may use the console and the management API."""
 
-import getpass
 import secrets
 from typing import Annotated
 
@@ -23,6 +22,7 @@ def create(
     *,
     role: Annotated[str, typer.Option("--role", help="viewer, responder or admin.")] = "viewer",
     for_: Annotated[str, typer.Option("--for", help="How long it holds, as 12h or 90d; 0s is for ever.")] = "90d",
+    by: starting.By = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Make a token and print it, this once: only a hash of it is kept."""
@@ -36,7 +36,7 @@ def create(
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
-        token = await made.do.make_token(actions.Act(_me(), name), wanted)
+        token = await made.do.make_token(actions.Act(_actor(by), name), wanted)
         print(token.token)
 
     starting.with_store(config, body)
@@ -61,6 +61,8 @@ def _until(one: entries.TokenRow) -> str:
 @tokens.command("revoke")
 def revoke(
     identity: Annotated[str, typer.Argument(help="Its id, as `tokens list` shows it.")],
+    *,
+    by: starting.By = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Take a token back; it holds for nothing from now on. Status 1 where there is none."""
@@ -68,7 +70,7 @@ def revoke(
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
         try:
-            await made.do.revoke(actions.Act(_me(), identity))
+            await made.do.revoke(actions.Act(_actor(by), identity))
         except actions.NotThere as error:
             print(error)
             raise typer.Exit(1) from None
@@ -77,5 +79,5 @@ def revoke(
     starting.with_store(config, body)
 
 
-def _me() -> actions.Actor:
-    return actions.Actor(access.Person(getpass.getuser(), access.Role.ADMIN, "command line"))
+def _actor(by: str) -> actions.Actor:
+    return actions.Actor(access.Person(by or starting.login_name(), access.Role.ADMIN, "command line"))

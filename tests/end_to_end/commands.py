@@ -6,6 +6,7 @@ installed program starts by itself is seen by the tests of the command line, of 
 
 import multiprocessing
 import os
+import pwd
 import runpy
 import subprocess
 import sys
@@ -20,13 +21,22 @@ _FORKS.set_forkserver_preload(["router.cli"])
 
 
 def ran(
-    *arguments: str, cwd: Any = None, environment: Mapping[str, str] | None = None, given: str = "", timeout: float = 60
+    *arguments: str,
+    cwd: Any = None,
+    environment: Mapping[str, str] | None = None,
+    given: str = "",
+    timeout: float = 60,
+    user: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``incident-router ARGUMENTS``; ``given`` is what it reads from its standard input."""
+    """Run ``incident-router ARGUMENTS``; ``given`` is what it reads from its standard input.
+
+    With ``user`` it has this user ID, no name, no home, and exactly this environment, as in a container.
+    """
     with tempfile.TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("in", "out", "err")]
         streams[0].write_text(given)
-        said = ([PROGRAM, *arguments], str(cwd or Path.cwd()), {**os.environ, **(environment or {})}, streams)
+        inherited = os.environ if user is None else {"PATH": os.environ["PATH"]}
+        said = ([PROGRAM, *arguments], str(cwd or Path.cwd()), {**inherited, **(environment or {})}, streams, user)
         process = _FORKS.Process(target=_run, args=said)
         process.start()
         process.join(timeout)
@@ -72,7 +82,26 @@ class Started:
             os.kill(self._process.pid, number)
 
 
-def _run(command: list[str], cwd: str, environment: dict[str, str], streams: list[Path]) -> None:
+def _become(user: int) -> None:
+    """Take a user ID without a passwd entry; without the right to, or where others can't read the code, act as if."""
+    code = (Path(PROGRAM), Path(os.__file__).resolve())
+    others_may_read = all(path.stat().st_mode & 0o001 for file in code for path in file.parents)
+    if os.geteuid() == 0 and others_may_read:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+        return
+
+    def unknown(number: int) -> pwd.struct_passwd:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    pwd.getpwuid = unknown
+    os.getuid = lambda: user
+
+
+def _run(
+    command: list[str], cwd: str, environment: dict[str, str], streams: list[Path], user: int | None = None
+) -> None:
     for number, stream in enumerate(streams):
         opened = os.open(stream, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         os.dup2(opened, number)
@@ -81,6 +110,8 @@ def _run(command: list[str], cwd: str, environment: dict[str, str], streams: lis
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)
+    if user is not None:
+        _become(user)
     program, *arguments = command
     if program.endswith(".py"):
         sys.argv = command

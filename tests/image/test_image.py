@@ -153,3 +153,19 @@ def test_a_command_finds_mistakes_in_what_is_mounted(image, folder, at, given):
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "10.yaml:3:5" in done.stderr
+
+
+@pytest.mark.usefixtures("untouched", "at")
+def test_commands_work_for_a_user_without_a_name(image, given):
+    """The image's user has no passwd entry and no home, and nothing can be written."""
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(image.line(*arguments, **given), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run("tokens", "create", "ann", "--role", "admin").startswith("irt_")
+    assert run("freeze").startswith("frozen by ")
+    assert " until " in run("silences", "add", "service=checkout", "--comment", "upgrade")
+    assert run("deliveries", "save", "-") == ""
+    assert run("check", "--for", "worker").startswith("no problems found: ")

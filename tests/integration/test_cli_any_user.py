@@ -1,0 +1,87 @@
+"""Commands in a container: a user ID without a passwd entry, no home, and nothing that may be written to."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from router.store import embedded
+from tests import ports
+from tests.end_to_end import commands, harness
+
+USER = 1000680000  # As OpenShift chooses them.
+BY = f"uid {USER} on "
+
+
+class Scene:
+    """A router with its own Redis on a port, which another user may reach, too."""
+
+    def __init__(self, router, folder, address):
+        self.router, self.folder, self.address = router, folder, address
+        self.delivery = router.receives(labels={"title": "\x85"})["delivery"]
+        harness.eventually("the delivery is processed", lambda: self.delivery in self("deliveries", "list").stdout)
+
+    def __call__(self, *arguments, **environment):
+        """Run a command as a user without a name, and without the secrets that no command needs."""
+        given = {"REDIS_URL": self.address, **environment}
+        file = ("--config", str(self.folder / "router.yaml"))
+        return commands.ran(*arguments, *file, cwd="/", environment=given, user=USER)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    port = ports.free()
+    address = f"redis://127.0.0.1:{port}/0"
+    # Not pytest's own folder: other users have no access to it.
+    with tempfile.TemporaryDirectory(prefix="any-user-") as name, harness.vendors() as at:
+        folder = Path(name)
+        file = harness.configure(folder, at)
+        folder.chmod(0o755)
+        with (
+            embedded.running(tmp_path_factory.mktemp("valkey"), {"port": str(port), "bind": "127.0.0.1"}),
+            harness.router(folder, file, REDIS_URL=address) as router,
+        ):
+            yield Scene(router, folder, address)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tokens", "create", "ann", "--role", "admin"), "irt_"),
+        (("freeze",), f"frozen by {BY}"),
+        (("thaw",), "thawed: "),
+        (("silences", "add", "service=x", "--comment", "upgrade"), " until "),
+        (("silences", "list"), BY),
+        (("breaker", "show"), "the breaker is open"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_commands_work_without_a_login_name(scene, arguments, said):
+    done = scene(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+
+
+def test_the_name_that_is_said_comes_first(scene):
+    done = scene("freeze", "--by", "ann")
+    assert done.stdout.startswith("frozen by ann: ")
+    assert scene("thaw", USER="bob").returncode == 0
+    assert scene("freeze", USER="bob").stdout.startswith("frozen by bob: ")
+    assert scene("thaw").returncode == 0
+
+
+def test_deliveries_are_saved_to_standard_output(scene):
+    """In a pod nothing can be written, so they go through the pipe of `kubectl exec`."""
+    done = scene("deliveries", "save", "-")
+    assert done.returncode == 0
+    assert scene.delivery in {json.loads(line)["id"] for line in done.stdout.splitlines()}
+
+
+def test_check_requires_only_the_secrets_of_the_process(scene):
+    assert scene("check", "--for", "web", WEBHOOK_TOKEN="any").returncode == 0
+    assert scene("check", "--for", "worker", KEY="any").returncode == 0
+    done = scene("check", KEY="any")
+    assert (done.returncode, "WEBHOOK_TOKEN is not set" in done.stderr) == (1, True)
+    assert scene("check", "--for", "worker").returncode == 1
+    assert scene("check", "--for", "web", "--online", WEBHOOK_TOKEN="any").returncode == 2
