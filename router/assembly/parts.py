@@ -225,15 +225,15 @@ def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redi
     return quarantine.Quarantine(connection, most_bytes=settings.quarantine.max_bytes)
 
 
-def checks(
-    connection: "redis.asyncio.Redis", in_force: reload.Rules | None = None, *, works: bool = True
-) -> dict[str, web_health.Check]:
+def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = None) -> dict[str, web_health.Check]:
     """What ``/readyz`` asks: the store, that a worker was heard of lately, and which rules are in force.
 
-    A process that ``works`` is not ready without a worker. One that only takes deliveries in says so and stays
-    ready: they are safe in the store until a worker comes, and lost to nobody but a sender who is turned away.
+    A worker is not ready without Redis or without a heartbeat. A process that receives deliveries, which has rules
+    ``in_force``, becomes ready once Redis answers, and stays ready: accepted deliveries are safe until a worker runs,
+    and while Redis is away senders are told so.
     """
     condition = health.Health(connection)
+    receives = in_force is not None
 
     async def redis_answers() -> web_health.State:
         await condition.ping()
@@ -242,7 +242,8 @@ def checks(
     async def worker_lives() -> web_health.State:
         silent = (clock() - await condition.last_beat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
-            return web_health.State(not works, "no worker has been heard of lately; deliveries are kept until one is")
+            said = "no worker has been heard of lately; deliveries are kept until one is"
+            return web_health.State(receives, said, degraded=receives)
         return web_health.State(True, "alive")
 
     async def rules_are_there() -> web_health.State:
@@ -251,10 +252,12 @@ def checks(
         if in_force.problems:
             first = in_force.problems[0]
             said += f"; refused on the disk: {first.place}: {first.message}"
-        return web_health.State(True, said)
+        return web_health.State(True, said, degraded=bool(in_force.problems))
 
-    asked: dict[str, web_health.Check] = {"redis": redis_answers, "worker": worker_lives}
-    return asked | ({"rules": rules_are_there} if in_force is not None else {})
+    if not receives:
+        return {"redis": redis_answers, "worker": worker_lives}
+    started = {"redis": web_health.Startup(redis_answers), "worker": web_health.Startup(worker_lives)}
+    return {**started, "rules": rules_are_there}
 
 
 def health_app(connection: "redis.asyncio.Redis") -> applications.Starlette:

@@ -109,13 +109,14 @@ async def serving(
     *,
     patience: connections.Patience | None = None,
     listener: socket.socket | None = None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Address]:
     """Serve an application for the length of the block; requests in flight are answered before it ends.
 
-    ``listener`` is a socket that has been opened for it already.
+    ``listener`` is a socket that has been opened for it already. Once ``stop`` is set, no new request is accepted.
     """
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = group.create_task(serve.serve(app, host, port, started.set_result, patience, listener=listener))
+    task = group.create_task(serve.serve(app, host, port, started.set_result, patience, listener=listener, stop=stop))
     task.add_done_callback(lambda _: started.done() or started.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -134,10 +135,10 @@ async def door(
     connection: "redis.asyncio.Redis",
     group: asyncio.TaskGroup,
     *,
-    works: bool = False,
     listener: socket.socket | None = None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Running]:
-    """The web part, serving for the length of the block; ``works`` says that this process is a worker, too."""
+    """The web part, serving for the length of the block; it ends early once ``stop`` is set."""
     in_force = parts.rules_in_force(settings, lambda loaded: _put_in_force(taker, loaded))
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
@@ -155,14 +156,14 @@ async def door(
     ]
     app = web_app.create(
         taker,
-        checks=parts.checks(connection, in_force, works=works),
+        checks=parts.checks(connection, in_force),
         vendors=parts.vendor_webhooks(settings, connection),
     )
     _freeze()
     try:
         patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)
         at = settings.web
-        async with serving(app, at.host, at.port, group, patience=patience, listener=listener) as address:
+        async with serving(app, at.host, at.port, group, patience=patience, listener=listener, stop=stop) as address:
             yield Running(settings, address, in_force.in_force, in_force)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
@@ -194,13 +195,17 @@ async def working(
     group: asyncio.TaskGroup,
     *,
     passed: perform.Passed = lambda _: None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[None]:
-    """The worker part, working for the length of the block; what is under way is finished before it ends."""
+    """The worker part, working for the length of the block; it drains before the block ends.
+
+    Once ``stop`` is set it begins to drain.
+    """
     _freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
     at = parts.places(settings, connection)
     spans = traces.start(settings.tracing)
-    stop = asyncio.Event()
+    stop = stop or asyncio.Event()
     task = group.create_task(parts.worker(settings, connection, at, passed=passed, traces=spans).run(stop))
     looking = group.create_task(parts.look_at_vendors(at))
     try:

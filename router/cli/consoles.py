@@ -21,16 +21,17 @@ async def serving(
     connection: "redis.asyncio.Redis",
     group: asyncio.TaskGroup,
     listener: socket.socket | None = None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[str]:
     """Serve the console and its API for the length of the block; yields the base URL.
 
-    ``listener`` is a socket that has been opened for them already.
+    ``listener`` is a socket that has been opened for them already. Once ``stop`` is set, no new request is accepted.
     """
     settings = router.settings
     made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe, router.in_force)
     pages, feed = console.routes(made, secrets.token_urlsafe)
     host, port = settings.management.host, listeners.console_port(settings)
-    async with running.serving(app.create(made, pages), host, port, group, listener=listener) as address:
+    async with running.serving(app.create(made, pages), host, port, group, listener=listener, stop=stop) as address:
         try:
             yield address.url
         finally:

@@ -63,7 +63,7 @@ def worker(
 
 async def _run(config: Path, at: At, simulator_port: int | None) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
-        lock, simulator = None, None
+        lock, simulator, stop = None, None, asyncio.Event()
         # What is simulated needs a port and a token from the data folder: both are known only when that is locked.
         simulated = configuration.StandIn("not-made-yet", {}) if simulator_port is not None else None
         settings = running.listening(starting.settings(config, simulated), *at)
@@ -77,13 +77,14 @@ async def _run(config: Path, at: At, simulator_port: int | None) -> None:
         server = stack.enter_context(running.redis_server(settings, lock))
         connection = await stack.enter_async_context(running.connected(server, patient=True))
         async with (
-            running.working(settings, connection, group),
-            running.door(settings, connection, group, works=True, listener=sockets.webhooks) as router,
-            consoles.serving(router, connection, group, sockets.console) as console,
+            running.working(settings, connection, group, stop=stop),
+            running.door(settings, connection, group, listener=sockets.webhooks, stop=stop) as router,
+            consoles.serving(router, connection, group, sockets.console, stop) as console,
         ):
             token = await consoles.first_token(router, connection, settings.data) if simulator else ""
             announce.started(router, simulator, console, token)
             await starting.stopped()
+            stop.set()  # All parts end at the same time: one after the other takes longer than a pod's grace period.
 
 
 async def _web(config: Path, at: At) -> None:
@@ -93,14 +94,16 @@ async def _web(config: Path, at: At) -> None:
 
 
 async def _serve(settings: configuration.Settings, sockets: listeners.Listeners) -> None:
+    stop = asyncio.Event()
     async with (
         asyncio.TaskGroup() as group,
         running.connected(running.outside_redis(settings), patient=True) as connection,
-        running.door(settings, connection, group, listener=sockets.webhooks) as router,
-        consoles.serving(router, connection, group, sockets.console) as console,
+        running.door(settings, connection, group, listener=sockets.webhooks, stop=stop) as router,
+        consoles.serving(router, connection, group, sockets.console, stop) as console,
     ):
         announce.started(router, None, console)
         await starting.stopped()
+        stop.set()
 
 
 async def _worker(config: Path, name: str, health_host: str | None, health_port: int | None) -> None:

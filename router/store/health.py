@@ -64,6 +64,11 @@ class Health:
         async with client.failures():
             await self._connection.zrem(keys.WORKERS, worker)
 
+    async def forget(self, before: int) -> None:
+        """Forget the workers whose last heartbeat was before this time, in microseconds."""
+        async with client.failures():
+            await self._connection.zremrangebyscore(keys.WORKERS, "-inf", f"({before}")
+
     async def last_beat(self) -> int:
         """When the liveliest worker was last heard of, microseconds; 0 where there is none."""
         async with client.failures():

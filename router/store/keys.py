@@ -11,7 +11,7 @@
 | ``ir:{inbox}:quarantine``        | stream | authentic bodies that could not be parsed         | until a person  |
 | ``ir:{inbox}:unreadable``         | hash   | source → deliveries that could not be read        | while reported  |
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
-| ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | until stopped   |
+| ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | an hour at most |
 | ``ir:{schema}:version``          | string | the version of all that is kept here              | for ever        |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |

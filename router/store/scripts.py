@@ -44,6 +44,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "admit": (2, 2),
     "storm": (3, 3),
     "oldest": (1, 1),
+    "retire": (1, 1),
 }
 
 

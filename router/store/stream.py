@@ -201,6 +201,19 @@ class Reader:
         self._claim_from = answer[0]
         return [_entry(identity, fields) for identity, fields in answer[1] if fields]
 
+    async def retire(self, idle_ms: int) -> list[str]:
+        """Remove the consumers that have been idle for ``idle_ms`` and have no pending entries; return their names."""
+        return await self._retire(idle_ms, "")
+
+    async def leave(self) -> None:
+        """Remove this consumer from the group, unless it has pending entries: those are claimed by another worker."""
+        await self._retire(0, self._consumer)
+
+    async def _retire(self, idle_ms: int, name: str) -> list[str]:
+        async with client.failures():
+            removed = await self._scripts.run("retire", [keys.INBOX], [keys.GROUP, idle_ms, name])
+        return [one.decode() for one in removed]
+
     async def own_pending(self, count: int) -> list[Entry]:
         """Entries that a consumer of this very name read before a crash and never acknowledged."""
         async with client.failures():

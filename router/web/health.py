@@ -17,13 +17,42 @@ _log = log.get("web")
 
 
 class State(NamedTuple):
-    """The answer of one check; ``detail`` is one short sentence, also where it is ready."""
+    """The answer of one check; ``detail`` is one short sentence, also where it is ready.
+
+    A ``degraded`` process is ready, but an operator has to look at what the detail says.
+    """
 
     ready: bool
     detail: str
+    degraded: bool = False
 
 
 Check = Callable[[], Awaitable[State]]
+
+
+class Startup:
+    """A check that has to succeed once; a process that fails it later is degraded and stays ready.
+
+    If Redis is away, it is away for all processes. With none of them ready, senders and operators reach nobody; ready
+    ones answer 503 with ``Retry-After`` and the reason, and serve the console. A process that never reached Redis, such
+    as one with a wrong address, does not become ready, so that a rolling update stops there.
+    """
+
+    def __init__(self, check: Check) -> None:
+        """Wrap a check."""
+        self._check = check
+        self._passed = False
+
+    async def __call__(self) -> State:
+        """Ask the check."""
+        return await self._check()
+
+    def judged(self, state: State) -> State:
+        """Return what an answer means, given the answers before."""
+        self._passed = self._passed or state.ready
+        return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
+
+
 Refresh = Callable[[], Awaitable[None]]
 
 
@@ -45,7 +74,8 @@ def routes(
         told = {name: state.detail for name, state in states.items()}
         failing = [name for name, state in states.items() if not state.ready]
         if not failing:
-            return responses.JSONResponse({"status": "ready", "checks": told})
+            status = "degraded" if any(state.degraded for state in states.values()) else "ready"
+            return responses.JSONResponse({"status": status, "checks": told})
         return problem_response(
             problems.Problem(503, "not-ready", f"not ready: {', '.join(failing)}", checks=told), request.url.path
         )
@@ -77,6 +107,11 @@ async def _ask_all(checks: Mapping[str, Check], timeout_seconds: float) -> dict[
 
 
 async def _ask(check: Check, timeout_seconds: float) -> State:
+    state = await _answer(check, timeout_seconds)
+    return check.judged(state) if isinstance(check, Startup) else state
+
+
+async def _answer(check: Check, timeout_seconds: float) -> State:
     try:
         async with asyncio.timeout(timeout_seconds):
             return await check()

@@ -41,8 +41,9 @@ async def serve(
     patience: connections.Patience | None = None,
     *,
     listener: socket.socket | None = None,
+    stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve until cancelled; then requests in flight are answered, for at most ``GRACE_SECONDS``, before it ends.
+    """Serve until cancelled or until ``stop`` is set; requests in flight have ``GRACE_SECONDS`` to be answered.
 
     ``port`` 0 takes a free one; with ``listener``, made by ``listen``, host and port have been chosen already.
     ``on_started`` is called with the port once connections are accepted. ``OSError`` where the address cannot be
@@ -54,13 +55,17 @@ async def serve(
         _config(app, patience or connections.Patience()), lambda: on_started(chosen) if on_started else None
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task((stop or asyncio.Event()).wait())
     try:
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         server.should_exit = True
         await serving
         raise
     finally:
+        stopping.cancel()
         listener.close()
 
 

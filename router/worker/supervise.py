@@ -11,6 +11,7 @@ from router.telemetry import log, metrics
 from router.worker import appetite, intake, mutes, own, reconcile, triage
 
 _AWAY_SECONDS = 1.0
+_LAST_SECONDS = 1.0  # How long cancelled tasks have to end, and the store to be told.
 MOST_HALVINGS = 10  # Of the archive, and of the quarantine, in one turn.
 
 
@@ -28,6 +29,7 @@ class Pace:
     tidy_seconds: float = 5.0
     incidents_at_once: int = 64
     drain_seconds: float = 8.0
+    retire_seconds: float = 3600.0
     refresh_seconds: float = 1.0
     ask_seconds: float = 30.0
     first_ask_seconds: float = 5.0
@@ -83,8 +85,40 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; then take nothing new, finish what is under way, and leave.
 
+        What is not finished after ``Pace.drain_seconds`` is cancelled: the next worker continues it, as after a crash.
         Where a later version of the router has taken over the data, this one ends likewise, with ``Newer``.
         """
+        loops = asyncio.create_task(self._loop(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({loops, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if loops.done():
+                loops.result()  # Raises what no loop foresaw.
+            await self._drain(loops)
+        finally:
+            stopping.cancel()
+            await _cancelled({loops, *self._running})
+        if loops.done() and not loops.cancelled():
+            loops.result()
+        with contextlib.suppress(errors.Unavailable, TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._health.leave(self._name)
+                await self._reader.leave()
+        if self._newer is not None:
+            raise self._newer
+
+    async def _drain(self, loops: "asyncio.Task[None]") -> None:
+        """Wait for the loops and for the incidents under way, ``drain_seconds`` in all."""
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self._pace.drain_seconds
+        await asyncio.wait({loops}, timeout=self._pace.drain_seconds)
+        if self._running:
+            await asyncio.wait(self._running, timeout=max(ends_at - loop.time(), 0))
+        if not loops.done() or self._running:
+            self._log.warning("drain_timed_out", seconds=self._pace.drain_seconds, incidents=len(self._running))
+
+    async def _loop(self, stop: asyncio.Event) -> None:
+        """Run all loops until ``stop``."""
         pace = self._pace
         async with asyncio.TaskGroup() as group:
             group.create_task(self._live(stop))
@@ -100,12 +134,6 @@ class Worker:
             group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.ping(self._health), pace.ping_seconds))
-        if self._running:
-            await asyncio.wait(self._running, timeout=pace.drain_seconds)
-        with contextlib.suppress(errors.Unavailable):
-            await self._health.leave(self._name)
-        if self._newer is not None:
-            raise self._newer
 
     async def _live(self, stop: asyncio.Event) -> None:
         """Tell that this worker lives; before the first time, nothing is read of data that may be another version's."""
@@ -185,6 +213,14 @@ class Worker:
                 await self._triage.handle_again(entries)
             if self._reader.claims_from_start:
                 break
+        await self._retire()
+
+    async def _retire(self) -> None:
+        """Remove dead workers from the group, once their entries have been claimed and folded."""
+        idle = int(self._pace.retire_seconds * 1000)
+        if removed := await self._reader.retire(idle):
+            self._log.info("consumers_removed", consumers=removed)
+        await self._health.forget(self._clock() - idle * 1000)
 
     async def _reconcile_turn(self) -> None:
         """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
@@ -252,6 +288,15 @@ class Worker:
                     break
                 fullness = await self._health.fullness()
         return size
+
+
+async def _cancelled(tasks: "set[asyncio.Task[None]]") -> None:
+    """Cancel tasks that still run, and wait for their end."""
+    running = {task for task in tasks if not task.done()}
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=_LAST_SECONDS)
 
 
 def _heed_cancellation() -> None:

@@ -241,6 +241,47 @@ def test_what_is_under_way_is_finished_before_the_worker_ends(with_redis):
     with_redis(body)
 
 
+def test_a_worker_drains_within_its_time_whatever_hangs(with_redis):
+    """A vendor and an Alertmanager that never answer must not keep a worker beyond the grace period of its pod."""
+
+    class Hanging(vendor.Vendor):
+        def __init__(self) -> None:
+            super().__init__()
+            self.entered = asyncio.Event()
+
+        async def open(self, call):  # noqa: ARG002 - as every vendor's
+            self.entered.set()
+            await asyncio.Event().wait()
+
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    async def body(connection):
+        at = Hanging()
+        on = stage.Stage(connection, vendor.on_call(at))
+        on.mutes.ask = forever
+        made, _ = worker(on, pace=dataclasses.replace(QUICK, drain_seconds=0.05, first_ask_seconds=0.05))
+        stop = asyncio.Event()
+        await on.deliver(stage.firing())
+        before = asyncio.all_tasks()
+        task = asyncio.create_task(made.run(stop))
+        await asyncio.wait_for(at.entered.wait(), 30)
+        stop.set()
+        with structlog.testing.capture_logs() as lines:
+            await asyncio.wait_for(task, 30)
+        assert "drain_timed_out" in {line["event"] for line in lines}
+        assert await health.Health(connection).last_beat() == 0
+        (known,) = await on.publications.look("down")
+        assert known.intent is not None, "the next worker must know that the call was begun"
+        await until(lambda: _none_left(before | {task}))
+
+    with_redis(body)
+
+
+async def _none_left(before) -> bool:
+    return not (asyncio.all_tasks() - before)
+
+
 def test_the_bell_gathers_what_is_rung_and_forgets_it_once_heard():
     async def main():
         bell = supervise.Bell()

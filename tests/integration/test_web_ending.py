@@ -61,6 +61,26 @@ async def refused(port: int) -> None:
         await asyncio.sleep(0.005)
 
 
+def test_a_server_that_is_told_to_stop_ends_as_one_that_is_cancelled():
+    async def main() -> None:
+        stop = asyncio.Event()
+        started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve.serve(echo, "127.0.0.1", 0, started.set_result, stop=stop))
+        port = await started
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST[:-1])
+        assert await answered(port, REQUEST)
+        stop.set()
+        await refused(port)
+        assert not serving.done(), "a request is in flight"
+        writer.write(REQUEST[-1:])
+        assert (await reader.read()).endswith(b"body")
+        writer.close()
+        await asyncio.wait_for(serving, 30)
+
+    uvloop.run(main())
+
+
 @pytest.mark.parametrize("before", PARTS)
 def test_a_request_on_a_connection_made_before_the_end_is_answered_and_the_connection_closed(before):
     async def body(reader, writer, port, serving):

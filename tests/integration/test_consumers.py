@@ -1,0 +1,96 @@
+"""The inbox's consumer group holds the workers that live, and of dead ones only those with pending deliveries."""
+
+import asyncio
+import dataclasses
+
+from router.store import health, keys, stream
+from tests.integration import stage
+from tests.integration.test_inbox import accepted, names, packed
+from tests.integration.test_supervise import QUICK, until, worker
+
+HOUR_MS = 60 * 60 * 1000
+
+
+async def consumers(connection) -> set[str]:
+    return {one["name"].decode() for one in await connection.xinfo_consumers(keys.INBOX, keys.GROUP)}
+
+
+def test_a_worker_that_stops_leaves_no_consumer_behind(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        made, _ = worker(on)
+        stop = asyncio.Event()
+        task = asyncio.create_task(made.run(stop))
+        await on.deliver(stage.firing())
+
+        async def folded():
+            return not await connection.xlen(keys.INBOX) and bool(await consumers(connection))
+
+        await until(folded)
+        stop.set()
+        await asyncio.wait_for(task, 30)
+        assert await consumers(connection) == set()
+
+    with_redis(body)
+
+
+def test_a_consumer_with_pending_deliveries_is_never_removed(with_redis):
+    """To remove it would take its deliveries out of the group: accepted alerts would be lost."""
+
+    async def body(connection):
+        reader = await accepted(connection, "a", "b")
+        (first, second) = await reader.read(10, 100)
+        assert await reader.retire(0) == []
+        await reader.done([first])
+        await reader.leave()
+        assert await consumers(connection) == {"w1"}
+        other = stream.Reader(connection, "w2")
+        assert names(await other.take_over(10, 0)) == ["b"]
+        assert await other.retire(0) == ["w1"]
+        await other.done([second])
+        assert await connection.xlen(keys.INBOX) == 0
+
+    with_redis(body)
+
+
+def test_a_consumer_that_is_only_slow_stays_and_one_that_was_removed_comes_back(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "a")
+        await reader.done(await reader.read(10, 100))
+        assert await reader.retire(HOUR_MS) == []
+        assert await reader.retire(0) == ["w1"]
+        await stream.Inbox(connection).accept(packed("b"), b"{}")
+        assert names(await reader.read(10, 100)) == ["b"]
+
+    with_redis(body)
+
+
+def test_without_an_inbox_there_is_nothing_to_remove(with_redis):
+    async def body(connection):
+        assert await stream.Reader(connection, "w1").retire(0) == []
+        await connection.xadd(keys.INBOX, {"h": b"", "b": b""})
+        assert await stream.Reader(connection, "w1").retire(0) == []
+
+    with_redis(body)
+
+
+def test_a_worker_removes_the_dead_once_their_deliveries_are_folded(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        reader = await accepted(connection, "a")
+        await reader.read(10, 100)  # And dies.
+        await health.Health(connection).beat("w0", 1)
+        made, _ = worker(on, pace=dataclasses.replace(QUICK, retire_seconds=0.0))
+        stop = asyncio.Event()
+        task = asyncio.create_task(made.run(stop))
+
+        async def gone():
+            known = await connection.zrange(keys.WORKERS, 0, -1)
+            return await consumers(connection) <= {on.reader._consumer} and b"w0" not in known
+
+        await until(gone)
+        assert await connection.xlen(keys.INBOX) == 0
+        stop.set()
+        await asyncio.wait_for(task, 30)
+
+    with_redis(body)

@@ -1,0 +1,105 @@
+"""``/readyz``: a process becomes ready once it has reached Redis; one that receives deliveries then stays ready."""
+
+import asyncio
+import contextlib
+
+import httpx
+import pytest
+import uvloop
+from starlette import applications
+
+from router.assembly import parts
+from router.rules import reload
+from router.store import client, embedded, health
+from router.web import health as web_health
+
+
+class Scene:
+    """The answers of both kinds of processes about one Redis, which comes and goes."""
+
+    def __init__(self, server, folder):
+        self.server = server
+        self.connection = client.connect(server.url)
+        rules = reload.Rules(folder, {}, changed=lambda _: None)
+        self._web = applications.Starlette(routes=web_health.routes(parts.checks(self.connection, rules)))
+        self._worker = parts.health_app(self.connection)
+
+    async def web(self):
+        return await self._asked(self._web)
+
+    async def worker(self):
+        return await self._asked(self._worker)
+
+    async def _asked(self, app):
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://any") as http:
+            assert (await http.get("/healthz")).status_code == 200, "liveness does not depend on Redis"
+            answer = await http.get("/readyz")
+            return answer.status_code, answer.json()
+
+    async def stop(self):
+        self.server._guard.stdin.close()
+        await asyncio.to_thread(self.server._guard.wait)
+
+    async def start(self):
+        await asyncio.to_thread(self.server.start)
+
+
+@pytest.fixture
+def with_scene(tmp_path):
+    def run(body):
+        (tmp_path / "rules").mkdir()
+        server = embedded.Server(tmp_path / "data")
+
+        async def main():
+            scene = Scene(server, tmp_path / "rules")
+            async with contextlib.aclosing(scene.connection):
+                await body(scene)
+
+        try:
+            uvloop.run(main())
+        finally:
+            server.stop()
+
+    return run
+
+
+def test_a_process_that_never_reached_redis_is_not_ready(with_scene):
+    """Else a rolling update with a wrong address would replace every process that works."""
+
+    async def body(scene):
+        for status, said in (await scene.web(), await scene.worker()):
+            assert status == 503
+            assert said["checks"]["redis"].startswith("Redis cannot be reached")
+
+    with_scene(body)
+
+
+def test_a_process_that_receives_deliveries_stays_ready_without_redis(with_scene):
+    async def body(scene):
+        await scene.start()
+        status, said = await scene.web()
+        assert (status, said["status"]) == (200, "degraded"), "no worker runs"
+        await health.Health(scene.connection).beat("w1", parts.clock())
+        assert (await scene.web())[1]["status"] == "ready"
+        assert (await scene.worker())[0] == 200
+        await scene.stop()
+        status, said = await scene.web()
+        assert (status, said["status"]) == (200, "degraded")
+        assert said["checks"]["redis"].startswith("Redis cannot be reached")
+        assert (await scene.worker())[0] == 503, "nobody sends anything to a worker"
+        await scene.start()
+        assert (await scene.web())[1]["checks"]["redis"] == "answers"
+        assert (await scene.worker())[0] == 200
+
+    with_scene(body)
+
+
+def test_a_worker_without_a_heartbeat_is_not_ready(with_scene):
+    async def body(scene):
+        await scene.start()
+        await health.Health(scene.connection).beat("w1", parts.clock() - 16_000_000)
+        assert (await scene.worker())[0] == 503
+        assert (await scene.web())[0] == 200
+
+    with_scene(body)
