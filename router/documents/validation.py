@@ -23,6 +23,9 @@ _PLAINER = {
     "too_short": "at least one entry is needed here",
 }
 
+# Names that the rules of Prometheus have for ours.
+_FAMILIAR = {"for": "hold", "keep_firing_for": "resolve_after"}
+
 
 def problems_of(
     error: pydantic.ValidationError,
@@ -63,8 +66,8 @@ def _problem(
     kind = detail["type"]
     last = where[-1] if where else ""
     if kind == "extra_forbidden":
-        valid = _names(model, where[:-1])
-        return document.problem(f'{about}unknown key "{last}"{nearest.hint(str(last), valid)}', path, key=True)
+        hint = _elsewhere(model, where[:-1], str(last)) or nearest.hint(str(last), _names(model, where[:-1]))
+        return document.problem(f'{about}unknown key "{last}"{hint}', path, key=True)
     if kind == "missing":
         return document.problem(f'{about}"{last}" is missing', path)
     message = _PLAINER.get(kind) or detail["msg"].removeprefix("Value error, ")
@@ -98,10 +101,31 @@ def _path(
 
 def _names(model: type[pydantic.BaseModel] | None, path: Sequence[str | int]) -> set[str]:
     """The keys that are valid at the path, of every model that may stand there."""
+    return {name for outer in _models_at(model, path) for name in _keys(outer)}
+
+
+def _elsewhere(model: type[pydantic.BaseModel] | None, path: Sequence[str | int], name: str) -> str:
+    """The end of a message about a key that stands one level too high: where it belongs; empty if it doesn't."""
+    meant = _FAMILIAR.get(name, name)
+    for outer in _models_at(model, path):
+        for key, field in outer.model_fields.items():
+            if any(meant in _keys(inner) for inner in _models(field.annotation)):
+                under = field.alias or key
+                return (
+                    f'; it belongs under "{under}"' if meant == name else f'; did you mean "{meant}" under "{under}"?'
+                )
+    return ""
+
+
+def _models_at(model: type[pydantic.BaseModel] | None, path: Sequence[str | int]) -> list[type[pydantic.BaseModel]]:
     models = [model] if model is not None else []
     for step in path:
         models = [inner for outer in models for inner in _inside(outer, step)] or models
-    return {field.alias or name for outer in models for name, field in outer.model_fields.items()}
+    return models
+
+
+def _keys(model: type[pydantic.BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 def _inside(model: type[pydantic.BaseModel], step: str | int) -> list[type[pydantic.BaseModel]]:

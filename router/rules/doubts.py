@@ -29,6 +29,7 @@ def of(rules: Sequence[model.Rule], world: doubt.Known) -> Iterator[doubt.Doubt]
         yield from unknown or _breadth(rule)
         yield from _several(rule)
         yield from _empty_groups(rule)
+        yield from _without_hold(rule)
         yield from _expressions(rule)
         yield from _labels(rule, world.labels)
         yield from doubts_of_texts.of(rule)
@@ -83,6 +84,11 @@ def _empty_groups(rule: model.Rule) -> Iterator[doubt.Doubt]:
             "group by fingerprint in a rule for the others",
             ("group_by",),
         )
+
+
+def _without_hold(rule: model.Rule) -> Iterator[doubt.Doubt]:
+    if rule.shared.timing.get("hold_at_most") and not rule.shared.timing.get("hold"):
+        yield doubt.Doubt(rule, '"hold_at_most" has no effect without "hold"', ("timing", "hold_at_most"))
 
 
 def _expressions(rule: model.Rule) -> Iterator[doubt.Doubt]:

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from router.domain import recurrence
 from router.rules import doubt, fields, groups, implied, model, template
+
+_A_YEAR = 365 * recurrence.DAY
+_SOME_DAY = 20_000 * recurrence.DAY  # October 2024. Which day it is doesn't matter: a year is looked at.
 
 
 def of(rules: Sequence[model.Rule], world: doubt.Known) -> Iterator[doubt.Doubt]:
     """Every doubt about the muting of these rules, in the order in which they decide."""
     by_name = {rule.name: rule for rule in rules}
+    always: dict[int, bool] = {}
     for number, rule in enumerate(rules):
         yield from _windows(rule, rules[number + 1 :], world)
+        yield from _always_muted(rule, always)
         yield from _by_incident(rule, by_name)
         yield from _by_alert(rule, by_name)
+        yield from _in_a_circle(rule, by_name)
+    yield from _without_targets(rules)
 
 
 def _windows(rule: model.Rule, later: Sequence[model.Rule], world: doubt.Known) -> Iterator[doubt.Doubt]:
@@ -34,6 +42,56 @@ def _windows(rule: model.Rule, later: Sequence[model.Rule], world: doubt.Known) 
             "them, use mute_during",
             (key,),
         )
+
+
+def _always_muted(rule: model.Rule, known: dict[int, bool]) -> Iterator[doubt.Doubt]:
+    """Windows that leave no time out mute a rule for good. ``known`` remembers what was found of a set of windows."""
+    identity = hash(tuple(map(id, rule.mute_during)))
+    if rule.mute_during and identity not in known:
+        every = [interval for named in rule.mute_during for interval in named.intervals]
+        spans = recurrence.occurrences(every, _SOME_DAY)
+        known[identity] = bool(spans) and spans[0][1] - spans[0][0] >= _A_YEAR
+    if rule.mute_during and known[identity]:
+        yield doubt.Doubt(rule, "muted at all times: its windows leave no time out", ("mute_during",))
+
+
+def _in_a_circle(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> Iterator[doubt.Doubt]:
+    """Rules that inhibit each other mute each other's alerts if both fire at once: then nothing opens."""
+    paths = [[name] for name in _inhibitors(rule)]
+    seen: set[str] = set()
+    for path in paths:
+        name = path[-1]
+        if name == rule.name:
+            around = ", which is inhibited by ".join(f'"{one}"' for one in path)
+            yield doubt.Doubt(
+                rule,
+                f"inhibited by {around}: if alerts of these rules fire at the same time, nothing is opened",
+                ("inhibited_by",),
+            )
+            return
+        if name in by_name and name not in seen:
+            seen.add(name)
+            paths += [[*path, further] for further in _inhibitors(by_name[name])]
+
+
+def _inhibitors(rule: model.Rule) -> list[str]:
+    return [*rule.inhibited_by, *(over.rule for over in rule.inhibited_over)]
+
+
+def _without_targets(rules: Sequence[model.Rule]) -> Iterator[doubt.Doubt]:
+    """An inhibition mutes only alerts that some rule in its scope takes."""
+    in_scope: dict[int, list[model.Rule]] = {}
+    for rule in rules:
+        for one in rule.inhibitions:
+            in_scope.setdefault(id(one), []).append(rule)
+    known = {id(one): one for rule in rules for one in rule.inhibitions}
+    for identity, subject in in_scope.items():
+        one = known[identity]
+        if all(rule.ignored or implied.never_both(one.target.asked, rule.conditions) for rule in subject):
+            yield doubt.Doubt(
+                subject[0],
+                f'inhibit_rules "{one.name}" at {one.place} mutes nothing: no rule in its scope takes such alerts',
+            )
 
 
 def _repeats(rule: model.Rule, world: doubt.Known) -> bool:

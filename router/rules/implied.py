@@ -83,6 +83,12 @@ def excludes(one: groups.Asked, other: groups.Asked) -> bool:
     return False
 
 
+def never_both(some: Iterable[groups.Asked], others: Iterable[groups.Asked]) -> bool:
+    """Whether no alert can meet all of these conditions, as far as can be told from their words."""
+    others = list(others)
+    return any(excludes(one, other) for one in some for other in others)
+
+
 def _implied_text(narrow: condition.Condition, broad: condition.Condition) -> bool:
     match narrow, broad:
         case (starts_with.StartsWith() | ends_with.EndsWith() | contains.Contains() as asked, contains.Contains()):

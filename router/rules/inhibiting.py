@@ -53,7 +53,9 @@ class Inhibitor:
         self._by_labels = {number: _labels(one, made) for number, one in every.items()}
         self._targets = {
             rule.name: frozenset(
-                numbers[id(one)] for one in rule.inhibitions if not _never(one.target, rule.conditions)
+                numbers[id(one)]
+                for one in rule.inhibitions
+                if not implied.never_both(one.target.asked, rule.conditions)
             )
             for rule in rules
         }
@@ -131,17 +133,12 @@ def _labels(one: inhibition.Inhibition, made: checks.Checks) -> _Labels:
         made.of(one.source.asked, groups.Beside(one.source.groups)) or _always,
         made.of(one.target.asked, groups.Beside(one.target.groups)) or _always,
         _key(one.name, one.equal),
-        not _never(one.source, one.target.asked),
+        not implied.never_both(one.source.asked, one.target.asked),
     )
 
 
 def _always(_: alerts.Alert, __: int) -> bool:
     return True
-
-
-def _never(when: groups.When, conditions: Iterable[groups.Asked]) -> bool:
-    """Whether no alert can meet both, as far as their listed texts tell."""
-    return any(implied.excludes(one, other) for one in when.asked for other in conditions)
 
 
 def _key(name: str, equal: tuple[fields.Field, ...]) -> Make:
