@@ -1,5 +1,6 @@
 """Dead letters of both kinds: operations that a vendor has refused, deliveries that could not be processed."""
 
+import contextlib
 from typing import NamedTuple
 
 import msgspec
@@ -8,13 +9,17 @@ import redis.asyncio
 from router import settings as configuration
 from router.assembly import pages
 from router.domain import identity, timeline
+from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.store import buried, sight
 from router.store import incidents as incident_store
 
 
 class DeadLetter(NamedTuple):
-    """One of them. ``since`` is microseconds; of an operation ``incident`` and ``publication`` say whose it is."""
+    """One of them. ``since`` is microseconds; of an operation ``incident`` and ``publication`` say whose it is.
+
+    ``decided_at`` is when an operator last decided on the operation (0: never), as it was read.
+    """
 
     id: str
     what: str
@@ -23,6 +28,15 @@ class DeadLetter(NamedTuple):
     body: bytes = b""
     incident: str = ""
     publication: publications.Publication | None = None
+    decided_at: int = 0
+
+
+class ChangedError(Exception):
+    """Another operator has decided on the dead letter since it was read: ``who``, if that is known."""
+
+    def __init__(self, who: str = "") -> None:
+        self.who = who
+        super().__init__(f"{who or 'another operator'} decided first")
 
 
 class Filter(NamedTuple):
@@ -81,23 +95,28 @@ class DeadLetters:
         return await self._buried.size() + len(_operations(seen))
 
     async def redrive(self, one: DeadLetter, who: str, now: int) -> None:
-        """Have it tried again."""
+        """Have it tried again; ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
-            await self._buried.redrive(one.id)
+            if not await self._buried.redrive(one.id):
+                raise ChangedError
             return
         await self._say(one, timeline.Event(now, "redrive", f"{who} has {one.what} tried again.", who=who))
 
     async def redrive_all(self, meant: Filter, who: str, now: int) -> int:
-        """Have all that are meant tried again; returns how many there were."""
-        found = [one for one in await self.read() if meant.fits(one)]
-        for one in found:
-            await self.redrive(one, who, now)
-        return len(found)
+        """Have all that are meant tried again; returns how many, without those that were decided meanwhile."""
+        redriven = 0
+        for one in await self.read():
+            if meant.fits(one):
+                with contextlib.suppress(ChangedError):
+                    await self.redrive(one, who, now)
+                    redriven += 1
+        return redriven
 
     async def discard(self, one: DeadLetter, who: str, why: str, now: int) -> None:
-        """Let it go for good."""
+        """Let it go for good; ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
-            await self._buried.drop(one.id)
+            if not await self._buried.drop(one.id):
+                raise ChangedError
             return
         text = f"{who} has given {one.what} up" + (f": {why}" if why else ".")
         await self._say(one, timeline.Event(now, "discard", text, who=who))
@@ -107,15 +126,19 @@ class DeadLetters:
         assert one.publication is not None  # noqa: S101 - it is an operation's
         name = one.publication.name
 
-        def make(held: incident_store.Held) -> incident_store.Change:
+        def make(held: incident_store.Held) -> incident_store.Change | None:
             incident = held.incident
+            if _decided_at(incident, name) != one.decided_at:
+                return None
             if event.what == "redrive":
                 after = msgspec.structs.replace(incident, pardons={**incident.pardons, name: event.at})
             else:
                 after = msgspec.structs.replace(incident, abandoned={**incident.abandoned, name: event.at})
             return incident_store.Change(after, held.version, wake=True, events=[event])
 
-        await self._incidents.change(one.incident, make)
+        if not await self._incidents.change(one.incident, make):
+            events = await self._incidents.timeline(one.incident)
+            raise ChangedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
 
 def _merged(graves: list[buried.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
@@ -128,7 +151,7 @@ def _merged(graves: list[buried.Grave], operations: list[DeadLetter]) -> list[De
 def _operations(seen: sight.Seen) -> list[DeadLetter]:
     """The operations that a vendor has refused for good and no person has let go, in no order."""
     return [
-        _operation(name, one)
+        _operation(name, one, seen.incidents.get(name))
         for name, documents in seen.publications.items()
         for one in documents
         if _is_dead(one) and not _let_go(seen.incidents.get(name), one)
@@ -143,9 +166,15 @@ def _is_dead(one: publications.Publication) -> bool:
     return bool(one.dead) and not one.settled
 
 
-def _operation(incident: str, one: publications.Publication) -> DeadLetter:
+def _decided_at(incident: incidents.Incident, name: str) -> int:
+    """When an operator last decided on a publication's dead letter, in microseconds; 0 for never."""
+    return max(incident.pardons.get(name, 0), incident.abandoned.get(name, 0))
+
+
+def _operation(incident: str, one: publications.Publication, held: incident_store.Held | None) -> DeadLetter:
     kind = one.dead_of.partition(":")[0]
     what = f'the {kind} of incident "{incident}" at {one.destination}'
     said = msgspec.json.format(msgspec.json.encode(one.content.fields)) if one.content is not None else b""
     short = f"{identity.reference(one.episode)}-{one.destination}"
-    return DeadLetter(short, what, one.dead, one.dead_at, said + b"\n", incident, one)
+    decided_at = _decided_at(held.incident, one.name) if held is not None else 0
+    return DeadLetter(short, what, one.dead, one.dead_at, said + b"\n", incident, one, decided_at)

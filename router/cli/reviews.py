@@ -150,7 +150,7 @@ def _deciding(
         except actions.Unfit as error:
             raise starting.usage(str(error)) from None
         except actions.Changed as error:
-            raise _changed(error.now) from None
+            raise _changed(error.now, error.by) from None
         title = terminal.plain(visible.visible(str((fields or {}).get("title", one.title))))
         what = _WHAT[one.what]
         print(f'{done.kind} by {done.who}: {what}"{terminal.plain(title)}" at "{page}"')
@@ -170,9 +170,10 @@ async def _found(router: reaching.Reached, incident: str, page: str) -> models.R
     return one
 
 
-def _changed(now: models.Review | None) -> typer.Exit:
-    """Say what waits now, and make the exit to raise."""
-    print("It is not what you have seen any more; nothing was decided.", file=sys.stderr)
+def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
+    """Say what waits now, and make the exit to raise; ``by`` is the reviewer who decided first, if there is one."""
+    first = f"{terminal.plain(by)} decided first; your decision was not recorded."
+    print(first if by else "It is not what you have seen any more; nothing was decided.", file=sys.stderr)
     if now is not None:
         _show(now)
     return typer.Exit(_CHANGED)

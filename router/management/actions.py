@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -48,7 +48,8 @@ class Changed(Exception):
     def __init__(self, now: models.Review | None, by: str) -> None:
         self.now = now
         self.by = by
-        super().__init__(f"{by} was first" if by else "it is not what you have seen any more")
+        changed = "it is not what you have seen any more"
+        super().__init__(f"{by} decided first; your decision was not recorded" if by else changed)
 
 
 class Actions:
@@ -171,7 +172,9 @@ class Actions:
         """Have a dead letter tried again."""
         async with self._logged(act, "redrive"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
-            await letters.redrive(await _letter(letters, act.subject), act.actor.person.name, self._clock())
+            one = await _letter(letters, act.subject)
+            with _told_who_was_first():
+                await letters.redrive(one, act.actor.person.name, self._clock())
 
     async def redrive_all(self, act: Act, body: bodies.Redrive) -> entries.Redriven:
         """Have all dead letters that fit tried again."""
@@ -195,7 +198,9 @@ class Actions:
         """Let a dead letter go for good."""
         async with self._logged(act, "discard dead letter"):
             letters = dead_letters.DeadLetters(self._settings, self._connection)
-            await letters.discard(await _letter(letters, act.subject), act.actor.person.name, act.reason, self._clock())
+            one = await _letter(letters, act.subject)
+            with _told_who_was_first():
+                await letters.discard(one, act.actor.person.name, act.reason, self._clock())
 
     async def run_again(self, act: Act) -> entries.HandedIn:
         """Hand in a body of the quarantine again."""
@@ -243,6 +248,14 @@ class Actions:
         async with self._logged(act, "revoke token"):
             if not await access_store.Tokens(self._connection).revoke(act.subject):
                 raise NotThere("there is no such token")
+
+
+@contextlib.contextmanager
+def _told_who_was_first() -> Iterator[None]:
+    try:
+        yield
+    except dead_letters.ChangedError as error:
+        raise Changed(None, error.who) from error
 
 
 async def _letter(letters: dead_letters.DeadLetters, identity: str) -> dead_letters.DeadLetter:

@@ -42,7 +42,7 @@ class Buried:
         async with client.failures():
             return bool(await self._scripts.run_confirmed("exhume", [keys.DEAD, keys.INBOX], [identity]))
 
-    async def drop(self, identity: str) -> None:
-        """Let one go for good."""
+    async def drop(self, identity: str) -> bool:
+        """Let one go for good; False where it is no longer there."""
         async with client.failures():
-            await self._connection.xdel(keys.DEAD, identity)
+            return bool(await self._connection.xdel(keys.DEAD, identity))

@@ -143,37 +143,59 @@ class Reviews:
 
     async def of(self, incident: str) -> list[Review]:
         """What waits of one incident."""
-        held = (await self._store.read([incident]))[incident]
-        known = await self._documents.look(incident)
+        return await self._of((await self._store.read([incident]))[incident].incident)
+
+    async def _of(self, incident: incidents.Incident) -> list[Review]:
+        known = await self._documents.look(incident.key)
         desires = await self._pages.desires(public=True)
-        return waiting(held.incident, known, self._places, (desires, self._preview), self._clock())
+        return waiting(incident, known, self._places, (desires, self._preview), self._clock())
 
     async def decide(self, seen: Review, word: Word) -> review.Verdict:
-        """Write down what a person says of what they have seen; ``ChangedError`` where it is not that any more."""
-        waits = await self._again(seen)
+        """Record a reviewer's verdict on what was seen; ``ChangedError`` if that has changed, or was decided already.
+
+        Of several reviewers who decide at the same time, the first to write wins: the verdict that each of them found
+        when the review was checked is compared again in the write.
+        """
+        held = (await self._store.read([seen.incident]))[seen.incident]
+        waits = await self._at(seen.destination, held.incident)
         if waits is None or waits.digest != seen.digest:
             raise ChangedError(waits)
         now = self._clock()
-        held = (await self._store.read([seen.incident]))[seen.incident]
-        given = verdict(seen, word, now, held.incident.verdicts.get(seen.destination))
+        earlier = held.incident.verdicts.get(seen.destination)
+        given = verdict(seen, word, now, earlier)
 
         def make(held: incident_store.Held) -> incident_store.Change | None:
-            incident = held.incident
-            if incident.episode != seen.episode or (incident.status != "open") != (seen.what == "resolution"):
+            after = decided(held.incident, seen, given, earlier)
+            if after is None:
                 return None
-            after = msgspec.structs.replace(incident, verdicts={**incident.verdicts, seen.destination: given})
             return incident_store.Change(after, held.version, wake=True, events=[told(seen, given)])
 
         if not await self._store.change(seen.incident, make):
-            raise ChangedError(await self._again(seen))
+            held = (await self._store.read([seen.incident]))[seen.incident]
+            raise ChangedError(await self._at(seen.destination, held.incident))
         if seen.what == "opening":
             outcome: Literal["edited", "approved", "dismissed"] = given.kind
             held = (await self._store.read([seen.incident]))[seen.incident]
             await self._pages.count(held.incident, "edited" if given.fields else outcome)
         return given
 
-    async def _again(self, seen: Review) -> Review | None:
-        return next((one for one in await self.of(seen.incident) if one.destination == seen.destination), None)
+    async def _at(self, destination: str, incident: incidents.Incident) -> Review | None:
+        return next((one for one in await self._of(incident) if one.destination == destination), None)
+
+
+def decided(
+    incident: incidents.Incident, seen: Review, given: review.Verdict, earlier: review.Verdict | None
+) -> incidents.Incident | None:
+    """Return the incident with a verdict; None if another verdict came first, or the review is over.
+
+    ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its
+    reviewer, so two verdicts are equal only if they are the same one.
+    """
+    if incident.episode != seen.episode or (incident.status != "open") != (seen.what == "resolution"):
+        return None
+    if incident.verdicts.get(seen.destination) != earlier:
+        return None
+    return msgspec.structs.replace(incident, verdicts={**incident.verdicts, seen.destination: given})
 
 
 def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None = None) -> review.Verdict:

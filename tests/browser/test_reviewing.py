@@ -74,7 +74,7 @@ def test_whoever_is_too_late_is_told_who_was_first(console, visit):
     status, answer = console.ask("/review", {**wanted, "decision": "dismiss", "reason": "mine"})
     assert status == 200, answer
     review.get_by_role("button", name="Approve").tap()
-    expect(visitor.page.get_by_role("alert")).to_contain_text("first try was first")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("first try decided first")
     assert "412" in visitor.wrong.pop()  # The browser's console has every answer above 400.
 
 

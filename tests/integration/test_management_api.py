@@ -235,7 +235,7 @@ def test_of_two_who_decide_at_once_one_is_told_who_was_first(play):
         assert (await ann.post(f"{API}/review", json=decision(), headers=tag)).is_success
         lost = await bob.post(f"{API}/review", json=decision("dismiss"), headers=tag)
         assert (lost.status_code, lost.json()["by"], lost.json()["now"]) == (412, "ann", None)
-        assert lost.json()["detail"] == "ann was first"
+        assert lost.json()["detail"] == "ann decided first; your decision was not recorded"
         await at.on.turn()
         assert at.page.kinds == ["open"]
 

@@ -77,7 +77,7 @@ def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
         (problem(403), remote.Refused, "^it is so$"),
         (problem(409), remote.Refused, "^it is so$"),
         (problem(503), remote.Refused, "^it is so$"),
-        (problem(412, by="bob", now=None), actions.Changed, "^bob was first$"),
+        (problem(412, by="bob", now=None), actions.Changed, "^bob decided first; your decision was not recorded$"),
         (problem(401), remote.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
         ((502, b"<html>"), remote.Refused, "^the router: GET /gate: 502$"),
         ((302, b""), remote.Refused, "redirects are not followed"),

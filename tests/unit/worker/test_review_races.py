@@ -1,0 +1,149 @@
+"""Of several reviewers who decide at the same time exactly one wins, whatever each of them decides."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator
+
+import msgspec
+import pytest
+
+from router.domain import incident as incidents
+from router.domain import review
+from router.worker import reviews
+
+WHATS: tuple[reviews.What, ...] = ("opening", "update", "monitoring", "resolution")
+WORDS = {
+    "approve": ("approved", {}),
+    "dismiss": ("dismissed", {}),
+    "edit": ("approved", {"message": "In other words."}),
+}
+KINDS = list(itertools.product(WHATS, WORDS))
+INTERLEAVINGS = 10_000
+
+
+def seen(what: reviews.What, destination: str = "page") -> reviews.Review:
+    fields = {"title": "Down", "message": "Sorry."}
+    return reviews.Review("down", "e1", destination, what, "digest", "review", "rule", "major", fields, 1)
+
+
+def opened(what: reviews.What) -> incidents.Incident:
+    """An incident with a review; all but an opening follow an earlier verdict."""
+    earlier = {} if what == "opening" else {"page": review.Verdict("approved", "eve", 1)}
+    status = "closed" if what == "resolution" else "open"
+    return incidents.Incident("down", status=status, generation=1, episode="e1", verdicts=earlier)
+
+
+class Document:
+    """An incident's document with a version: a write over any other version than the newest is refused."""
+
+    def __init__(self, incident: incidents.Incident) -> None:
+        self.incident, self.version = incident, 1
+
+    def write(self, after: incidents.Incident, version: int) -> bool:
+        if version != self.version:
+            return False
+        self.incident, self.version = after, version + 1
+        return True
+
+
+Outcomes = dict[str, review.Verdict | None]
+
+
+def deciding(document: Document, what: reviews.What, kind: str, who: str, outcomes: Outcomes) -> Iterator[None]:
+    """One reviewer, who stops wherever another one may come in between; as ``Reviews.decide`` does it."""
+    checked = document.incident
+    yield
+    verdict, fields = WORDS[kind]
+    one = seen(what)
+    earlier = checked.verdicts.get("page")
+    given = reviews.verdict(one, reviews.Word(verdict, who, fields=fields), 5, earlier)
+    yield
+    while True:
+        incident, version = document.incident, document.version
+        yield
+        after = reviews.decided(incident, one, given, earlier)
+        if after is None:
+            outcomes[who] = None
+            return
+        if document.write(after, version):
+            outcomes[who] = given
+            return
+
+
+def folding(document: Document) -> Iterator[None]:
+    """A worker that writes the same incident meanwhile."""
+    for number in range(2):
+        incident, version = document.incident, document.version
+        yield
+        document.write(msgspec.structs.replace(incident, changed_at=number + 1), version)
+        yield
+
+
+def interleaved(randomness: random.Random, *actors: Iterator[None]) -> None:
+    left = list(actors)
+    while left:
+        actor = randomness.choice(left)
+        if next(actor, left) is left:
+            left.remove(actor)
+
+
+@pytest.fixture
+def contest() -> Callable[[random.Random, reviews.What, tuple[str, ...]], tuple[Document, Outcomes]]:
+    def run(randomness: random.Random, what: reviews.What, kinds: tuple[str, ...]) -> tuple[Document, Outcomes]:
+        document, outcomes = Document(opened(what)), Outcomes()
+        people = [deciding(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
+        interleaved(randomness, *people, folding(document))
+        return document, outcomes
+
+    return run
+
+
+def test_exactly_one_of_two_decisions_wins(contest):
+    """Each of 10,000 random interleavings of two reviewers, every pair of decisions in turn, and a worker."""
+    randomness = random.Random(20261130)
+    pairs = itertools.cycle(itertools.product(WHATS, WORDS, WORDS))
+    lost = 0
+    for _, (what, one, other) in zip(range(INTERLEAVINGS), pairs, strict=False):
+        document, outcomes = contest(randomness, what, (one, other))
+        won = [given for given in outcomes.values() if given is not None]
+        # Whoever begins after the other has written decides upon the other's verdict; that is no contest.
+        last = document.incident.verdicts["page"]
+        assert last in won
+        lost += len(won) == 1
+        if len(won) == 2:
+            assert {given.who for given in won} == {"p0", "p1"}
+    assert lost > INTERLEAVINGS / 2
+
+
+def test_exactly_one_wins_if_all_have_checked_before_one_writes():
+    """The contest itself: every reviewer has seen the same, so one verdict is written and every other one refused."""
+    randomness = random.Random(20261130)
+    for what, *kinds in itertools.product(WHATS, WORDS, WORDS, WORDS):
+        document, outcomes = Document(opened(what)), Outcomes()
+        people = [deciding(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
+        for person in people:
+            next(person)
+        interleaved(randomness, *people, folding(document))
+        (won,) = (given for given in outcomes.values() if given is not None)
+        assert document.incident.verdicts["page"] == won
+        assert len(outcomes) == 3
+
+
+@pytest.mark.parametrize("what", WHATS)
+def test_decisions_on_two_pages_do_not_hinder_each_other(what):
+    incident = opened(what)
+    for page in ("page", "other-page"):
+        one = seen(what, page)
+        earlier = incident.verdicts.get(page)
+        incident = reviews.decided(incident, one, reviews.verdict(one, reviews.Word("approved", "ann"), 5), earlier)
+        assert incident is not None
+    assert incident.verdicts.keys() == {"page", "other-page"}
+
+
+@pytest.mark.parametrize(("what", "kind"), KINDS)
+def test_a_decision_on_another_episode_is_refused(what, kind):
+    verdict, fields = WORDS[kind]
+    one = seen(what)
+    given = reviews.verdict(one, reviews.Word(verdict, "ann", fields=fields), 5)
+    later = msgspec.structs.replace(opened(what), episode="e2", verdicts={})
+    assert reviews.decided(later, one, given, None) is None
