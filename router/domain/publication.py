@@ -116,7 +116,7 @@ class View(msgspec.Struct, frozen=True, array_like=True):
         return hashlib.blake2b(packed, digest_size=6).hexdigest() if self.fields else ""
 
 
-class Publication(msgspec.Struct, frozen=True):
+class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of one episode at one destination.
 
     ``vendor_id`` is the id there, ``url`` a link for people. ``digest`` is that of the content last sent. ``number``
@@ -141,6 +141,8 @@ class Publication(msgspec.Struct, frozen=True):
     ``view`` is what the vendor showed after our last operation, or when a person's change was noticed. ``differs`` is
     what it shows otherwise than we sent, and ``mismatches`` how many operations in a row have ended so. It was
     ``monitored`` once: if alerts fire again, its status has to be set back. ``says_monitored``: it says so now.
+
+    Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
 
     episode: str

@@ -10,7 +10,7 @@ from router.destinations import components
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
-from router.domain import timeline
+from router.domain import retention, timeline
 from router.outbound import errors as outbound_errors
 from router.store import publications as publication_store
 from router.worker import bound, desire, perform
@@ -31,7 +31,8 @@ class Session:
         self._pages = pages
         self.lease = lease
         self.desires = desires
-        self.publications = desire.with_missing(lease.incident, lease.publications)
+        kept = retention.retained(lease.incident, lease.publications, lease.claimed_at)
+        self.publications = desire.with_missing(lease.incident, kept)
         self._store = store
         self._ticks = ticks
         self._claimed_at_tick = ticks()

@@ -1,0 +1,80 @@
+"""An incident that keeps coming back has a document of its publications that stays small."""
+
+import msgspec
+
+from router.domain import decision, publication, retention, severity
+from router.store import keys
+from tests.integration import stage, vendor
+
+
+async def size(on) -> int:
+    return int(await on.connection.hstrlen(keys.publications("down"), "d"))
+
+
+async def episode(on, number: int) -> None:
+    """Fire and resolve once, with starts that the sender moves on."""
+    await on.deliver(stage.firing(starts_at=100 + 100 * number))
+    await on.turn()
+    await on.deliver(stage.resolved(starts_at=100 + 100 * number))
+    await on.turn()
+
+
+def test_the_document_of_an_incident_that_flaps_stays_small(with_redis, monkeypatch):
+    monkeypatch.setattr("router.domain.retention.MOST_NAMED", 5)
+    at = vendor.Vendor()
+
+    async def play(on):
+        sizes = []
+        for number in range(30):
+            await episode(on, number)
+            sizes.append(await size(on))
+        assert at.states() == ["resolved"] * 30
+        assert max(sizes[10:]) <= max(sizes[:10]) + 50
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_a_large_document_shrinks_with_the_next_operation_and_ends_what_is_open(with_redis):
+    """500 episodes of an earlier version, of which one post is open still: it is resolved, and the rest goes."""
+    at = vendor.Vendor()
+
+    async def play(on):
+        await episode(on, 0)
+        content = publication.Content(severity.Severity.MAJOR, {"name": "Down" * 50})
+        (first,) = await on.publications.look("down")
+        earlier = [
+            msgspec.structs.replace(first, episode=f"e{number}", vendor_id=f"v-{number}", content=content)
+            for number in range(500)
+        ]
+        at.incidents["v-250"] = {"state": "open", "content": content, "reference": "e250"}
+        earlier[250] = msgspec.structs.replace(earlier[250], state="open")
+        packed = msgspec.msgpack.encode(
+            [{name: getattr(one, name) for name in publication.Publication.__struct_fields__} for one in earlier]
+        )
+        await on.connection.hset(keys.publications("down"), "d", packed)
+        assert await size(on) > 300_000
+        await episode(on, 1)
+        assert at.states() == ["resolved"] * 3
+        assert await size(on) < 15_000
+        assert len(await on.publications.look("down")) <= retention.MOST_NAMED + 2
+
+    stage.playing(with_redis, play, vendor.on_call(at))
+
+
+def test_an_episode_that_follows_another_still_opens_it_again(with_redis, monkeypatch):
+    monkeypatch.setattr("router.domain.retention.MOST_NAMED", 0)
+    at = vendor.Vendor()
+    place = vendor.on_call(at)
+
+    async def play(on):
+        timing = decision.Timing(reopen_within=stage.HOUR)
+        response = msgspec.structs.replace(stage.rule(), timing=timing)
+        for number in range(4):
+            await on.deliver(stage.firing(starts_at=100 + 100 * number), response=response)
+            await on.turn()
+            await on.deliver(stage.resolved(starts_at=100 + 100 * number), response=response)
+            await on.turn()
+        followed = (await on.incident()).follows
+        assert followed in {one.episode for one in await on.publications.look("down")}
+
+    stage.playing(with_redis, play, place)

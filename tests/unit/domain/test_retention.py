@@ -1,0 +1,104 @@
+"""A publications document stays as small after 500 episodes as after 20, and nothing that needs handling leaves it."""
+
+import msgspec
+import pytest
+
+from router.domain import incident, publication, retention, severity
+from router.store import codec
+
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+NOW = 1_700_000_000 * SECOND
+DESTINATIONS = ("on-call", "devhelm", "page", "devhelm-page")
+CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "Down", "message": "We are investigating. " * 20})
+VIEW = publication.View(fields={"title": "Down", "message": "We are investigating. " * 20}, titles=("Down",))
+
+
+def made(episode: str, destination: str = "page", state: publication.State = "resolved", **more):
+    base = {"vendor_id": f"v-{episode}", "content": CONTENT, "view": VIEW, "told": ("a", "b"), "opened_at": NOW}
+    return publication.Publication(episode, destination, state, **{**base, "acted_at": NOW, **more})
+
+
+def incident_of(episode: str, follows: str = "") -> incident.Incident:
+    return incident.Incident("down", status="open", episode=episode, follows=follows)
+
+
+def lives(episodes: int, pause: int) -> list[int]:
+    """Fire and resolve, and return the size of the document after each episode."""
+    known: list[publication.Publication] = []
+    sizes = []
+    now = NOW
+    for number in range(episodes):
+        now += pause
+        held = incident_of(f"e{number:03}", f"e{number - 1:03}" if number else "")
+        known = retention.retained(held, known, now)
+        known += [made(held.episode, name, opened_at=now, acted_at=now) for name in DESTINATIONS]
+        sizes.append(len(codec.pack_publications(known)))
+    return sizes
+
+
+@pytest.mark.parametrize("pause", [SECOND, 60 * SECOND, HOUR, 12 * HOUR])
+def test_five_hundred_episodes_take_no_more_room_than_a_hundred(pause):
+    sizes = lives(500, pause)
+    assert max(sizes[100:]) <= max(sizes[:100])
+    assert max(sizes) < 25_000
+
+
+def test_a_large_document_of_an_earlier_version_shrinks_at_once():
+    known = [made(f"e{number}", name, acted_at=NOW) for number in range(500) for name in DESTINATIONS]
+    kept = retention.retained(incident_of("e499", "e498"), known, NOW)
+    assert len(codec.pack_publications(known)) > 500_000
+    assert len(codec.pack_publications(kept)) < 25_000
+    assert [one for one in kept if one.content is not None] == known[-2 * len(DESTINATIONS) :]
+
+
+HANDLED = {
+    "open": {"state": "open"},
+    "draft": {"state": "draft"},
+    "refused_resolution": {"state": "open", "dead": "422", "dead_of": "resolve:x", "dead_at": NOW},
+    "operation_under_way": {"state": "absent", "intent": publication.Intent("open", 1, NOW, CONTENT)},
+    "resolution_under_way": {"state": "resolved", "intent": publication.Intent("resolve", 1, NOW, CONTENT)},
+    "waits_for_a_reviewer": {"state": "absent", "waits_of": "digest", "waits_since": NOW},
+    "waits_for_its_turn": {"state": "absent", "held_since": NOW},
+    "search_is_to_come": {"state": "resolved", "unanswered_at": NOW},
+    "second_search_is_to_come": {"state": "resolved", "unanswered_at": NOW, "searched_at": NOW + 200 * SECOND},
+}
+
+
+@pytest.mark.parametrize("kind", HANDLED)
+def test_what_still_needs_handling_is_kept_whole(kind):
+    needed = made("e0", **HANDLED[kind])
+    known = [needed, *(made(f"e{number}") for number in range(1, 500))]
+    kept = retention.retained(incident_of("e499"), known, NOW + 300 * SECOND)
+    assert kept[0] == needed
+    assert len(kept) <= retention.MOST_NAMED + 2
+
+
+def test_what_the_current_episode_takes_up_again_is_kept_whole():
+    known = [made(f"e{number}", name) for number in range(3) for name in DESTINATIONS]
+    kept = retention.retained(incident_of("e2", "e0"), known, NOW + 30 * HOUR)
+    assert kept == [one for one in known if one.episode != "e1"]
+
+
+def test_an_earlier_post_is_told_apart_for_two_hours():
+    known = [made("e0"), made("e1")]
+    (named, current) = retention.retained(incident_of("e1"), known, NOW + 2 * HOUR - 1)
+    assert (named.vendor_id, named.content, named.view) == ("v-e0", None, publication.View())
+    assert current == known[1]
+    assert retention.retained(incident_of("e1"), known, NOW + 2 * HOUR) == [current]
+
+
+def test_what_never_was_anywhere_leaves_nothing():
+    known = [made("e0", state="absent", vendor_id=""), made("e1")]
+    assert retention.retained(incident_of("e1"), known, NOW) == known[1:]
+
+
+def test_everything_is_kept_while_the_incident_is_not_known():
+    known = [made("e0"), made("e1")]
+    assert retention.retained(incident.Incident("down"), known, NOW + 30 * HOUR) is known
+
+
+def test_what_was_written_with_every_default_is_read_as_before():
+    full = {name: getattr(made("e0"), name) for name in publication.Publication.__struct_fields__}
+    packed = msgspec.msgpack.encode([full])
+    assert codec.unpack_publications(packed) == [made("e0")]
