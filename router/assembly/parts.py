@@ -29,7 +29,7 @@ from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
 from router.web import vendor_webhooks as vendor_receivers
-from router.worker import bound, mutes, perform, placements, reconcile, supervise, triage
+from router.worker import bound, contradictions, mutes, perform, placements, reconcile, supervise, triage
 
 _REMEMBERED_BY_WEB = 20_000
 _REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 40 MiB.
@@ -159,12 +159,19 @@ def worker(
     reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED)
     silenced = muting(settings, connection)
+    public = {name for name, place in at.items() if place.kind.public}
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
     return supervise.Worker(
         name,
         reader,
         triage.Triage(
-            reader, store, randomness=randomness, wake=bell.ring, at_gate=at_gate, muting=silenced, traces=traces
+            reader,
+            store,
+            randomness=randomness,
+            wake=bell.ring,
+            contradicted=contradictions.Contradictions(at_gate, store, public),
+            muting=silenced,
+            traces=traces,
         ),
         reconcile.Reconciler(
             publication_store.Publications(connection, lease_seconds=lease_seconds),

@@ -50,6 +50,8 @@ def show(*, server: starting.Server = "", config: starting.Config = configuratio
     async def body(router: reaching.Reached) -> None:
         state = await router.ask.ledgers.gate()
         print(f"the breaker is {f'closed: {state.breaker}' if state.breaker else 'open: rules may publish'}")
+        for page, why in state.pages.items():
+            print(f"the breaker of {page} is closed: {why}")
         if state.frozen:
             print(f"frozen: {state.frozen}")
 
@@ -61,7 +63,8 @@ def reset(*, server: starting.Server = "", config: starting.Config = configurati
     """Let rules publish by themselves again. What waits for review by now goes out if its rule says auto."""
 
     async def body(router: reaching.Reached) -> None:
-        if not (await router.ask.ledgers.gate()).breaker:
+        state = await router.ask.ledgers.gate()
+        if not (state.breaker or state.pages):
             print("the breaker is open already")
             return
         woken = await router.do.open(router.act("breaker"), "breaker")

@@ -76,6 +76,7 @@ class Ledgers:
         return models.Gate(
             frozen=str(state.freeze) if state.freeze is not None else "",
             breaker=state.breaker.why if state.breaker is not None else "",
+            pages={page: shut.why for page, shut in sorted(state.pages.items())},
         )
 
     async def storm(self) -> models.Storm | None:

@@ -269,10 +269,14 @@ class Explained(Model):
 
 
 class Gate(Model):
-    """What holds for all public pages: why nothing is posted, and why nothing is posted by itself; empty: it is."""
+    """What holds for all public pages: why nothing is posted, and why rules don't publish; empty: they do.
+
+    ``pages`` are single pages at which rules don't publish, and why.
+    """
 
     frozen: str
     breaker: str
+    pages: dict[str, str] = {}
 
 
 class Storm(Model):

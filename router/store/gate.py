@@ -3,6 +3,8 @@
 A person freezes and thaws it. The breaker closes by itself where too much would be posted automatically.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -26,10 +28,14 @@ class Shut(msgspec.Struct, frozen=True, array_like=True):
 
 
 class State(NamedTuple):
-    """How the gate stands: ``freeze`` lets nothing through, ``breaker`` nothing that no person has approved."""
+    """How the gate stands: ``freeze`` lets nothing through, ``breaker`` nothing that no person has approved.
+
+    ``pages`` are the breakers of single pages, by destination.
+    """
 
     freeze: Shut | None = None
     breaker: Shut | None = None
+    pages: Mapping[str, Shut] = MappingProxyType({})
 
 
 class Limit(NamedTuple):
@@ -40,6 +46,7 @@ class Limit(NamedTuple):
 
 
 OPEN = State()
+_PAGE = "breaker/"
 _decode = msgspec.msgpack.Decoder(Shut).decode
 
 
@@ -54,20 +61,33 @@ class Gate:
     async def state(self) -> State:
         """How it stands now."""
         async with client.failures():
-            answer: Any = self._connection.hmget(keys.GATE, ["freeze", "breaker"])
-            found = await answer
-        freeze, breaker = (_decode(data) if data else None for data in found)
-        return State(freeze, breaker)
+            answer: Any = self._connection.hgetall(keys.GATE)
+            found = {name.decode(): _decode(data) for name, data in (await answer).items()}
+        pages = {name.removeprefix(_PAGE): shut for name, shut in found.items() if name.startswith(_PAGE)}
+        return State(found.get("freeze"), found.get("breaker"), pages)
 
     async def shut(self, bolt: Bolt, who: str, at: int, why: str) -> bool:
         """Shut it; False where it is shut already, and stays as it is."""
+        return await self._shut(bolt, Shut(who, at, why))
+
+    async def shut_page(self, page: str, at: int, why: str) -> bool:
+        """Close the breaker of one page, by its destination; False if it is closed already, and stays as it is."""
+        return await self._shut(_PAGE + page, Shut("breaker", at, why))
+
+    async def _shut(self, field: str, shut: Shut) -> bool:
         async with client.failures():
-            return bool(await self._confirming.run("HSETNX", keys.GATE, bolt, _pack(Shut(who, at, why))))
+            return bool(await self._confirming.run("HSETNX", keys.GATE, field, _pack(shut)))
 
     async def open(self, bolt: Bolt) -> bool:
-        """Open it again; False where it was not shut. What the breaker has counted begins anew."""
+        """Open it again, and the breakers of all pages with it; False where nothing was shut.
+
+        What the breaker has counted begins anew.
+        """
+        fields: list[str] = [bolt]
+        if bolt == "breaker":
+            fields += [_PAGE + page for page in (await self.state()).pages]
         async with client.failures():
-            opened = bool(await self._confirming.run("HDEL", keys.GATE, bolt))
+            opened = bool(await self._confirming.run("HDEL", keys.GATE, *fields))
             if bolt == "breaker":
                 await self._connection.delete(keys.POSTS, keys.TOUCHED)
         return opened

@@ -2,9 +2,12 @@
 but nothing that rests on it is shown to customers without a person's word.
 """
 
+from collections.abc import Collection
+
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
 from router.store import gate
+from router.store import incidents as incident_store
 from router.telemetry import log, metrics
 
 _MOST_OF_TITLE = 100  # Characters: a title is somebody else's text.
@@ -26,16 +29,40 @@ def of(delivery: deliveries.Delivery) -> alerts.Alert | None:
     return None
 
 
-async def heed(delivery: deliveries.Delivery, at_gate: gate.Gate) -> None:
-    """Close the breaker of the public pages where a delivery contradicts itself; ``Unavailable``.
+class Contradictions:
+    """Closes the breaker of the pages that a delivery reaches if it contradicts itself, and of no others."""
 
-    Before the delivery is folded in, so that no post is made of it first. Heeding it twice changes nothing.
-    """
-    alert = of(delivery)
-    if alert is None:
-        return
-    metrics.contradictions.labels(delivery.source).inc()
-    named = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
-    why = f"source {delivery.source} says of one alert that it fires and that it is resolved: {named}"
-    if await at_gate.shut("breaker", "breaker", delivery.received_at, why):
-        log.get("triage").error("breaker_closed", source=delivery.source, fingerprint=alert.fingerprint)
+    def __init__(self, at_gate: gate.Gate, store: incident_store.Incidents, public: Collection[str]) -> None:
+        """``public`` are the destinations that are public pages."""
+        self._gate = at_gate
+        self._store = store
+        self._public = frozenset(public)
+
+    async def check(self, delivery: deliveries.Delivery) -> None:
+        """Look at a delivery before it is folded, so that no post is made of it first; ``Unavailable``.
+
+        Looking twice changes nothing.
+        """
+        alert = of(delivery)
+        if alert is None:
+            return
+        metrics.contradictions.labels(delivery.source).inc()
+        named = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
+        why = f"source {delivery.source} says of one alert that it fires and that it is resolved: {named}"
+        for page in sorted(await self._reached(delivery, alert)):
+            if await self._gate.shut_page(page, delivery.received_at, why):
+                log.get("triage").error(
+                    "breaker_closed", page=page, source=delivery.source, fingerprint=alert.fingerprint
+                )
+
+    async def _reached(self, delivery: deliveries.Delivery, alert: alerts.Alert) -> set[str]:
+        """The pages that the alert is to be shown at, and those at which the incident that holds it is shown."""
+        responses = [
+            row.decision(delivery.responses).response
+            for row in delivery.rows
+            if row.alert.fingerprint == alert.fingerprint
+        ]
+        homes = set((await self._store.find_homes([alert.identity])).values())
+        responses += [held.incident.response for held in (await self._store.read(homes)).values()]
+        targets = [target for response in responses if response is not None for target in response.targets]
+        return {target.destination for target in targets} & self._public

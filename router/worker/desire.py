@@ -1,7 +1,7 @@
 """What each publication of an incident should be now: read off the incident, never off events."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
@@ -29,12 +29,14 @@ Returns the fields as customers would see them, and what in them must not be sho
 class Policy:
     """What holds for all pages now. Times in microseconds.
 
-    ``frozen`` is why nothing may be posted, ``careful`` why a person has to look at what would be posted by itself.
+    ``frozen`` is why nothing may be posted, ``careful`` why a person has to look at what would be posted by itself;
+    ``careful_at`` says so of single pages, by destination.
     Updates of one post are ``apart``; what is open at a vendor is looked at every ``looks``.
     """
 
     frozen: str = ""
     careful: str = ""
+    careful_at: Mapping[str, str] = field(default_factory=dict)
     apart: int = 0
     looks: int = 0
 
@@ -116,7 +118,7 @@ class Desires:
             adopts=place.kind.adopts and linked is not None,
             linked_id=linked.vendor_id if linked is not None else "",
             follows_settled=followed is None or bool(followed.dead) or followed.settled,
-            careful=careful or self.policy.careful,
+            careful=careful or self.policy.careful or self.policy.careful_at.get(publication.destination, ""),
             frozen=self.policy.frozen,
             silent=(_silent(incident) or ("" if is_asked else _UNASKED)) if public else "",
             deadline=target.deadline if target is not None else 0,

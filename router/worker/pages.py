@@ -48,7 +48,8 @@ class Pages:
         state = await self._gate.state() if public else gate.OPEN
         policy = desire.Policy(
             frozen=str(state.freeze) if state.freeze is not None else "",
-            careful=f"the breaker is closed: {state.breaker.why}" if state.breaker is not None else "",
+            careful=_closed(state.breaker) if state.breaker is not None else "",
+            careful_at={page: _closed(shut) for page, shut in state.pages.items()},
             apart=self._limits.apart,
             looks=self._limits.looks,
         )
@@ -85,7 +86,7 @@ class Pages:
     async def gauge(self) -> None:
         """Show in the metrics whether the breaker is closed, whoever closed or opened it."""
         state = await self._gate.state()
-        metrics.breaker_closed.set(state.breaker is not None)
+        metrics.breaker_closed.set(state.breaker is not None or bool(state.pages))
 
     async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Say how an episode affects a page's components, and learn what all others say of them."""
@@ -95,3 +96,7 @@ class Pages:
         """Count how a review of the incident's rule ended."""
         if incident.response is not None:
             await self._tally.count(incident.response.rule, outcome)
+
+
+def _closed(shut: gate.Shut) -> str:
+    return f"the breaker is closed: {shut.why}"

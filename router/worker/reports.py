@@ -106,7 +106,7 @@ def accounts(conditions: Mapping[str, breaker.Condition], after: int, now: int) 
 
 def pages(state: gate.State, frozen_after: int, now: int) -> Iterator[Finding]:
     """How the gate before the public pages stands: a closed breaker is reported at once, a freeze that is forgotten."""
-    shut = state.breaker
+    shut = state.breaker or next(iter(state.pages.values()), None)
     yield Finding(BREAKER, shut is not None, shut.at if shut else 0, shut.why if shut else "")
     freeze = state.freeze
     lasts = freeze is not None and now - freeze.at >= frozen_after

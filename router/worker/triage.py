@@ -12,7 +12,7 @@ from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import notices as noticing
-from router.store import codec, errors, gate, keys, stream
+from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics, tracing
 from router.worker import contradictions, mutes
@@ -42,7 +42,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 class Triage:
     """Folds batches of the inbox. ``wake`` is told the shards where publications have to be looked at.
 
-    ``muting`` tells which alerts are not heard of now; ``at_gate`` is closed to a source that contradicts itself.
+    ``muting`` tells which alerts are not heard of now; ``contradicted`` looks for sources that contradict themselves.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Triage:
         *,
         randomness: identity.Randomness,
         wake: Callable[[set[int]], None],
-        at_gate: gate.Gate,
+        contradicted: contradictions.Contradictions,
         muting: mutes.Mutes | None = None,
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
@@ -60,7 +60,7 @@ class Triage:
         self._store = store
         self._randomness = randomness
         self._wake = wake
-        self._gate = at_gate
+        self._contradicted = contradicted
         self._muting = muting
         self._traces = traces
         self._log = log.get("triage")
@@ -114,7 +114,7 @@ class Triage:
                 await self._reader.bury(entry, str(error))
                 continue
             readable.append(entry)
-            await contradictions.heed(delivery, self._gate)
+            await self._contradicted.check(delivery)
             trace = delivery.trace
             if self._traces.on:
                 span = self._traces.span("fold", "consumer", parent=trace, delivery=delivery.id, source=delivery.source)

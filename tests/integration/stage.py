@@ -24,7 +24,7 @@ from router.store import (
     vendor_ids,
 )
 from router.telemetry import tracing
-from router.worker import bound, desire, mutes, pages, perform, reconcile, storm, triage
+from router.worker import bound, contradictions, desire, mutes, pages, perform, reconcile, storm, triage
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -108,7 +108,9 @@ class Stage:
             self.incidents,
             randomness=NoJitter(),
             wake=self.rung.update,
-            at_gate=gate.Gate(connection),
+            contradicted=contradictions.Contradictions(
+                gate.Gate(connection), self.incidents, {place.name for place in places if place.kind.public}
+            ),
             muting=self.mutes,
             traces=traces,
         )

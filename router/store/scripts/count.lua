@@ -1,7 +1,7 @@
 -- Count an automatic post, and close the breaker where it is one too many.
 --
 -- Called:  count  KEYS[1..3]  ARGV[1..6+n]
--- KEYS[1]  hash    the gate: breaker, packed
+-- KEYS[1]  hash    the gate: breaker and breaker/PAGE, packed
 -- KEYS[2]  zset    posts made automatically -> when, microseconds
 -- KEYS[3]  zset    components touched automatically -> when, microseconds
 -- ARGV[1]  integer how many posts at the most
@@ -9,10 +9,11 @@
 -- ARGV[3]  integer how many components at the most
 -- ARGV[4]  integer in how long, microseconds
 -- ARGV[5]  bytes   what the gate says once the breaker is closed
--- ARGV[6]  string  the post
+-- ARGV[6]  string  the post: PAGE/EPISODE
 -- ARGV[7..] string its components
 -- Returns  integer 1, or 0 where the breaker is closed
-if redis.call('HEXISTS', KEYS[1], 'breaker') == 1 then
+local page = string.match(ARGV[6], '^[^/]*')
+if redis.call('HEXISTS', KEYS[1], 'breaker') == 1 or redis.call('HEXISTS', KEYS[1], 'breaker/' .. page) == 1 then
   return 0
 end
 local time = redis.call('TIME')
