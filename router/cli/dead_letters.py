@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import typer
-from rich import table
 
 from router import settings as configuration
-from router.cli import reaching, starting, terminal
+from router.cli import completing, reaching, starting, tables, terminal
 from router.management import bodies, entries, models
 
 _PAGE = 500  # Dead letters that are asked for at once.
@@ -19,27 +18,43 @@ Identity = Annotated[str, typer.Argument(help="Its id, as `dead-letters list` sh
 
 
 @app.command("list")
-def show_all(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
-    """List all of them with what is wrong."""
+def show_all(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """List the dead letters, and what is wrong with each."""
 
     async def body(router: reaching.Reached) -> None:
-        rows = [(one.id, starting.moment(one.since), one.what, one.problem) async for one in _all(router)]
-        columns = (table.Column("id", no_wrap=True), "since", "what", "problem")
-        starting.print_table(columns, rows, "there are no dead letters")
+        found = [one async for one in _all(router)]
+        if as_json:
+            starting.print_items(found)
+            return
+        rows = [(one.id, tables.age(one.since), one.what, one.problem) for one in found]
+        columns = ("id", "since", tables.Column("what", shrinks=True), tables.Column("problem", shrinks=True))
+        tables.write(columns, rows, "there are no dead letters")
 
     reaching.reach(config, server, body)
 
 
 @app.command("show")
 def show(
-    identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
+    identity: Identity,
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show one of them whole; of a delivery, the body as it was received. Status 1 where there is none of this id."""
+    """Show one dead letter in full: an operation's content, or a delivery's body as it was received."""
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
+        if as_json:
+            starting.print_json(one)
+            return
         print(
-            f"{one.id}  {terminal.plain(one.what)}, since {starting.moment(one.since)}\n{terminal.lines(one.problem)}\n"
+            f"{one.id}  {terminal.plain(one.what)}, since {tables.moment(one.since)}\n{terminal.lines(one.problem)}\n"
         )
         terminal.write_body(models.raw(one.body, one.body_base64))
 
@@ -51,7 +66,10 @@ def redrive(
     identity: Annotated[str, typer.Argument(help="Its id, as `dead-letters list` shows it.")] = "",
     *,
     every: Annotated[bool, typer.Option("--all", help="Try all of them again, or those that the filters fit.")] = False,
-    destination: Annotated[str, typer.Option(help="With --all: only operations at this destination.")] = "",
+    destination: Annotated[
+        str,
+        typer.Option(help="With --all: only operations at this destination.", autocompletion=completing.destinations),
+    ] = "",
     operation: Annotated[str, typer.Option(help="With --all: only this operation, as `open` or `resolve`.")] = "",
     problem: Annotated[str, typer.Option(help="With --all: only those whose problem holds this text.")] = "",
     by: starting.By = "",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import progress, table
+from rich import progress
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import reaching, starting, terminal
+from router.cli import reaching, starting, tables, terminal
 from router.management import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
@@ -22,6 +22,14 @@ _WHOLE = 100  # The same with all of their alerts, which may be many.
 app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
 
 
+_COLUMNS = (
+    "delivery",
+    "received",
+    tables.Column("source", shrinks=True),
+    "alerts",
+    tables.Column("rules", shrinks=True),
+)
+
 Since = Annotated[str, typer.Option("--since", help="Only what is newer than this, as 30m or 2d.")]
 
 
@@ -29,22 +37,18 @@ Since = Annotated[str, typer.Option("--since", help="Only what is newer than thi
 def show_all(
     *,
     limit: starting.Limit = 20,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest deliveries."""
 
     async def body(router: reaching.Reached) -> None:
-        identity = table.Column("delivery", no_wrap=True, min_width=32)
-        grid = table.Table(identity, "received", "source", "alerts", "rules", box=None, header_style="bold")
-        async for one in reaching.rows(router.ask.deliveries, _PAGE, limit):
-            rules = ", ".join(["(ignored)"] * bool(one.ignored) + one.rules)
-            cells = (one.id, starting.moment(one.received_at), one.source, str(one.alerts), rules)
-            grid.add_row(*map(terminal.markup, cells))
-        if grid.row_count:
-            terminal.console(soft_wrap=True).print(grid)
+        found = [one async for one in reaching.rows(router.ask.deliveries, _PAGE, limit)]
+        if as_json:
+            starting.print_items(found)
         else:
-            print("no deliveries are kept")
+            tables.write(_COLUMNS, map(_row, found), "no deliveries are kept")
 
     reaching.reach(config, server, body)
 
@@ -56,20 +60,26 @@ def show(
     payload: Annotated[
         bool, typer.Option("--body", help="Print the body as it was received, and nothing else.")
     ] = False,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show what one delivery brought and what was decided of it. Status 1 where it is not kept."""
+    """Show the alerts of one delivery, and what was decided of each."""
+    if payload and as_json:
+        raise starting.usage("--body and --json exclude each other")
 
     async def body(router: reaching.Reached) -> None:
         one = await router.ask.delivery(delivery)
         if one is None:
             raise starting.not_kept(delivery)
+        if as_json:
+            starting.print_json(one)
+            return
         if payload:
             terminal.write_body(models.raw(one.body, one.body_base64))
             return
         out = terminal.console(soft_wrap=True)
-        received = starting.moment(one.received_at)
+        received = tables.moment(one.received_at)
         out.print(f"delivery {one.id} from {terminal.markup(one.source)}, received {received}")
         for notice in one.notices:
             about = f" of {notice.fingerprint}" if notice.fingerprint else ""
@@ -111,6 +121,11 @@ def save(
             print(f"{count} deliveries written to {file}")
 
     reaching.reach(config, server, body)
+
+
+def _row(one: models.DeliveryRow) -> tuple[str, ...]:
+    rules = ", ".join(["(ignored)"] * bool(one.ignored) + one.rules)
+    return one.id, tables.age(one.received_at), one.source, str(one.alerts), rules
 
 
 def _now(one: models.Decision) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich import tree
 
 from router import settings as configuration
 from router.assembly import pages, parts, running, whereabouts
-from router.cli import reaching, starting, terminal
+from router.cli import reaching, starting, tables, terminal
 from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
@@ -237,7 +237,7 @@ def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:
     for key in one.get("muted_while", ()):
         outcome.add(f"muted while {_shown(key)} fires")
     for start, end, name in one.get("mute_windows", ()):
-        times = " to ".join(starting.moment(models.at(moment)) for moment in (start, end))
+        times = " to ".join(tables.moment(models.at(moment)) for moment in (start, end))
         outcome.add(f"muted during {_shown(name)}: {times}")
     for key in one.get("inhibits", ()):
         outcome.add(f"while it fires, it supports {_shown(key)}")

@@ -44,11 +44,19 @@ def thaw(*, server: starting.Server = "", config: starting.Config = configuratio
 
 
 @app.command("show")
-def show(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
-    """Tell whether the breaker is closed, and whether the pages are frozen."""
+def show(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Show whether automatic posts were stopped, and whether public pages are frozen."""
 
     async def body(router: reaching.Reached) -> None:
         state = await router.ask.ledgers.gate()
+        if as_json:
+            starting.print_json(state)
+            return
         print(f"the breaker is {f'closed: {state.breaker}' if state.breaker else 'open: rules may publish'}")
         for page, why in state.pages.items():
             print(f"the breaker of {page} is closed: {why}")

@@ -1,89 +1,166 @@
 """``incidents``: what is open, and what happened to one incident, in order and with the reasons."""
 
 import functools
-import sys
-from typing import Annotated
+from typing import Annotated, Literal
 
-import msgspec
 import typer
+from rich import console as consoles
+from rich import text
 
 from router import settings as configuration
-from router.cli import reaching, starting, terminal
+from router.cli import completing, reaching, starting, tables, terminal
 from router.management import models
 
 _PAGE = 500  # Incidents that are asked for at once.
 
-app = typer.Typer(help="What is open, and what happened to it.", no_args_is_help=True)
+app = typer.Typer(help="Incidents, and what happened to them.", no_args_is_help=True)
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="INCIDENT",
+        help="The incident: its reference (IR-…), its key, or the beginning of either if no other incident has it.",
+        autocompletion=completing.incidents,
+    ),
+]
+Status = Literal["open", "pending", "closed", "all"]
+Severity = Literal["info", "minor", "major", "critical"]
+_COLUMNS = (
+    tables.Column("reference", shrinks=True),
+    tables.Column("severity", style=tables.severity_style),
+    "status",
+    "firing",
+    tables.Column("muted", spare=True),
+    "since",
+    tables.Column("problem", shrinks=True, spare=True, style=tables.problem_style),
+    tables.Column("title", shrinks=True),
+    tables.Column("rule", wide=True),
+    tables.Column("key", wide=True),
+)
+_MUTED = (
+    tables.Column("incident", shrinks=True),
+    tables.Column("severity", style=tables.severity_style),
+    "since",
+    tables.Column("muted by", shrinks=True),
+    tables.Column("title", shrinks=True),
+)
 
 
 @app.command("list")
 def show_all(
     *,
-    closed: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    status: Annotated[
+        Status, typer.Option("--status", help="Incidents of this status; open includes pending ones.")
+    ] = "open",
+    closed: Annotated[bool, typer.Option("--all", help="Include closed incidents: short for --status all.")] = False,
+    severity: Annotated[Severity | None, typer.Option("--severity", help="Incidents of this severity.")] = None,
+    search: Annotated[
+        str, typer.Option("--search", help="Incidents whose reference, key, title, rule, or labels hold this text.")
+    ] = "",
     muted: Annotated[bool, typer.Option("--muted", help="List the muted alerts, and what mutes each.")] = False,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List the incidents that are open or pending, the worst first; with --muted, the alerts that open nothing now."""
+    """List open and pending incidents, the worst and newest first."""
 
     async def body(router: reaching.Reached) -> None:
         if muted:
-            await _print_muted(router)
+            await _list_muted(router, as_json=as_json)
             return
-        ask = functools.partial(router.ask.incidents, status="all" if closed else "open")
-        rows = [_row(one) async for one in reaching.rows(ask, _PAGE)]
-        columns = ("incident", "reference", "status", "severity", "fire", "since", "rule")
-        starting.print_table(columns, rows, "no incident is open")
+        ask = functools.partial(
+            router.ask.incidents, status="all" if closed else status, severity=severity or "", text=search
+        )
+        found = [one async for one in reaching.rows(ask, _PAGE)]
+        if as_json:
+            starting.print_items(found)
+        else:
+            none = "no incident is open" if status == "open" and not (closed or severity or search) else "no incidents"
+            tables.write(_COLUMNS, map(_row, found), none)
 
     reaching.reach(config, server, body)
 
 
 @app.command("show")
 def show(
-    incident: Annotated[str, typer.Argument(help="The incident's key, as `incidents list` shows it.")],
+    incident: Name,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON.")] = False,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show an incident's timeline and where it appears. Status 1 where there is none of this key."""
+    """Show one incident: where it appears, what comes next, and its timeline."""
 
     async def body(router: reaching.Reached) -> None:
-        story = await (router.ask.story(incident) if as_json else router.ask.incident(incident))
-        if story is None:
-            print(f'incident-router: there is no incident "{incident}"', file=sys.stderr)
-            raise typer.Exit(1)
-        if isinstance(story, models.Story):
-            terminal.write_json(msgspec.json.format(msgspec.json.encode(story.model_dump())))
-            return
-        _print(story)
+        found = await router.ask.incident(incident)
+        if found is None:
+            raise starting.not_there(f'there is no incident "{incident}"')
+        if as_json:
+            starting.print_json(found)
+        else:
+            _print(found)
 
     reaching.reach(config, server, body)
 
 
-async def _print_muted(router: reaching.Reached) -> None:
+async def _list_muted(router: reaching.Reached, *, as_json: bool) -> None:
+    found = await router.ask.ledgers.muted()
+    if as_json:
+        starting.print_items(found)
+        return
     rows = [
-        [one.title or one.alert, one.severity, one.muted_by, starting.moment(one.starts_at), one.incident]
-        for one in await router.ask.ledgers.muted()
+        (one.incident, one.severity, tables.age(one.starts_at), one.muted_by, one.title or one.alert) for one in found
     ]
-    columns = ("alert", "severity", "muted by", "since", "incident")
-    starting.print_table(columns, rows, "no alert is muted")
+    tables.write(_MUTED, rows, "no alert is muted")
 
 
 def _row(one: models.IncidentRow) -> list[str]:
-    since = starting.moment(one.opened_at)
-    return [one.key, one.reference, one.status, one.severity, str(one.firing), since, one.rule]
+    # A pending incident has no reference yet: in a terminal its key takes that place, as the column `key` may be gone.
+    name = one.reference or (one.key if tables.is_terminal() else "")
+    problem = ", ".join(one.problems).replace("_", " ")
+    counts = (str(one.firing), str(one.muted or ""))
+    since = tables.age(one.opened_at)
+    return [name, one.severity, one.status, *counts, since, problem, one.title, one.rule, one.key]
 
 
 def _print(one: models.Incident) -> None:
     out = terminal.console(soft_wrap=True)
-    out.print(f"[bold]{terminal.markup(one.key)}[/]  {one.status}, {one.severity}, {one.firing} alerts fire")
+    out.print(f"[bold]{terminal.markup(one.title or one.key)}[/]")
+    firing = f"{one.firing} alert{'s' * (one.firing != 1)} firing" + (f", {one.muted} muted" if one.muted else "")
+    facts = [
+        ("reference", one.reference),
+        ("key", one.key),
+        ("status", f"{one.status}, {one.severity}, {firing}"),
+        ("opened" if one.reference else "pending since", tables.moment(one.opened_at)),
+        ("closed", tables.moment(one.closed_at)),
+        ("rule", f"{one.rule} ({one.place})" if one.rule else ""),
+        ("owner", one.owner),
+        ("runbook", one.runbook),
+        ("problem", ", ".join(one.problems).replace("_", " ")),
+    ]
+    for name, value in facts:
+        if value:
+            _print_behind(out, f"  {name + ':':<14}", value)
     for publication in one.publications:
-        line = f"{publication.destination}: {publication.state} {publication.url or publication.vendor_id}"
-        problem = publication.refused or publication.problem or publication.taken_over
-        said = f"[red]{terminal.markup(problem)}[/]" if problem else f"[dim]{terminal.markup(publication.next)}[/]"
-        out.print(f"  {terminal.markup(line)}  {said}")
+        _print_publication(out, publication)
     if one.timeline:
-        out.print()
+        out.print("\nTimeline")
     for event in one.timeline:
-        out.print(f"  [dim]{starting.moment(event.at)}[/]  {terminal.markup(event.text)}")
+        _print_behind(out, f"  {tables.moment(event.at)}  ", event.text)
+
+
+def _print_publication(out: consoles.Console, one: models.Publication) -> None:
+    out.print(
+        f"\n{terminal.markup(one.destination)}: {one.state}  {terminal.markup(one.url or one.vendor_id)}".rstrip()
+    )
+    problem = one.refused or one.problem or one.taken_over
+    if problem:
+        out.print(terminal.hanging("  ", problem), style="yellow", markup=False)
+    if one.next:
+        out.print(terminal.hanging("  ", one.next), style="dim", markup=False)
+
+
+def _print_behind(out: consoles.Console, head: str, words: str) -> None:
+    """Print a head, dimmed, and words behind it."""
+    whole = terminal.hanging(head, words)
+    out.print(text.Text(head, "dim") + text.Text(whole.removeprefix(head)))

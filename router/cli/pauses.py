@@ -5,19 +5,27 @@ from typing import Annotated
 import typer
 
 from router import settings as configuration
-from router.cli import reaching, starting
+from router.cli import reaching, starting, tables
 
 app = typer.Typer(help="Pauses that vendors asked for by answering 429.", no_args_is_help=True)
 
 
 @app.command("list")
-def show_all(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
     """List the pauses that hold now."""
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.pauses()
-        rows = [(one.destination, one.endpoint or "the whole account", starting.moment(one.ends_at)) for one in found]
-        starting.print_table(("destination", "calls", "until"), rows, "no vendor has asked for a pause")
+        if as_json:
+            starting.print_items(found)
+            return
+        rows = [(one.destination, one.endpoint or "the whole account", tables.moment(one.ends_at)) for one in found]
+        tables.write(("destination", "calls", "until"), rows, "no vendor has asked for a pause")
 
     reaching.reach(config, server, body)
 

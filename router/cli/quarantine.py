@@ -4,10 +4,9 @@ import sys
 from typing import Annotated
 
 import typer
-from rich import table
 
 from router import settings as configuration
-from router.cli import reaching, starting, terminal
+from router.cli import reaching, starting, tables, terminal
 from router.management import entries, models
 
 _PAGE = 20  # Bodies that are asked for at once: each may be as long as a delivery.
@@ -21,16 +20,20 @@ Identity = Annotated[str, typer.Argument(help="The body's id, as `quarantine lis
 def show_all(
     *,
     limit: starting.Limit = 20,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """List the newest bodies with what is wrong with them."""
 
     async def body(router: reaching.Reached) -> None:
-        found = reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)
-        rows = [(one.id, starting.moment(one.kept_at), one.source, one.problem) async for one in found]
-        columns = (table.Column("id", no_wrap=True), "kept", "source", "problem")
-        starting.print_table(columns, rows, "nothing is in quarantine")
+        found = [one async for one in reaching.rows(router.ask.ledgers.quarantine, _PAGE, limit)]
+        if as_json:
+            starting.print_items(found)
+            return
+        rows = [(one.id, tables.age(one.kept_at), one.source, one.problem) for one in found]
+        columns = ("id", "kept", "source", tables.Column("problem", shrinks=True))
+        tables.write(columns, rows, "nothing is in quarantine")
 
     reaching.reach(config, server, body)
 
@@ -40,16 +43,22 @@ def show(
     identity: Identity,
     *,
     payload: Annotated[bool, typer.Option("--body", help="Print the body as it was received, nothing else.")] = False,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show one body, its headers without secrets, and what is wrong. Status 1 where there is none of this id."""
+    """Show one body, its headers without secrets, and what is wrong with it."""
+    if payload and as_json:
+        raise starting.usage("--body and --json exclude each other")
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)
+        if as_json:
+            starting.print_json(one)
+            return
         if not payload:
             out = terminal.console(soft_wrap=True)
-            out.print(f"{one.id} from {terminal.markup(one.source)}, kept {starting.moment(one.kept_at)}")
+            out.print(f"{one.id} from {terminal.markup(one.source)}, kept {tables.moment(one.kept_at)}")
             out.print(f"[red]{terminal.markup(one.problem)}[/]\n")
             for name, value in one.headers.items():
                 out.print(terminal.markup(f"{name}: {value}"), style="dim")

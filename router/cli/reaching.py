@@ -14,9 +14,9 @@ import typer
 
 from router import settings as configuration
 from router.assembly import parts, running
-from router.cli import starting
+from router.cli import starting, terminal
 from router.domain import access
-from router.management import actions, app, models, queries, remote
+from router.management import actions, app, models, naming, queries, remote
 
 Row = TypeVar("Row")
 
@@ -42,13 +42,26 @@ def reach(config: Path, server: str, body: Callable[[Reached], Awaitable[None]])
 
     async def main() -> None:
         try:
-            async with _elsewhere(server) if server else _here(config) as reached:
+            async with elsewhere(server) if server else _here(config) as reached:
                 await body(reached)
         except (actions.NotThere, actions.Unfit, actions.Changed, remote.Refused) as error:
             print(f"incident-router: {error}", file=sys.stderr)
             raise typer.Exit(1) from None
+        except naming.Ambiguous as error:
+            raise _ambiguous(error) from None
 
     starting.until_stopped(main())
+
+
+def _ambiguous(error: naming.Ambiguous) -> typer.Exit:
+    """List the incidents that a name may stand for, and make the exit to raise."""
+    print(f"incident-router: {error}:", file=sys.stderr)
+    for one in error.candidates:
+        line = f"{one.reference or '-':<11}  {one.status:<7}  {one.key}"
+        print(f"  {terminal.plain(line)}", file=sys.stderr)
+    if error.more:
+        print("  …", file=sys.stderr)
+    return typer.Exit(2)
 
 
 class Reads(Protocol[Row]):
@@ -79,7 +92,8 @@ async def _here(config: Path) -> AsyncIterator[Reached]:
 
 
 @contextlib.asynccontextmanager
-async def _elsewhere(server: str) -> AsyncIterator[Reached]:
+async def elsewhere(server: str) -> AsyncIterator[Reached]:
+    """Reach the router whose console is at this URL; what is no URL is a usage error."""
     if not _address(server):
         raise starting.usage(f'--server: "{server}" is no address such as http://127.0.0.1:8082')
     line = remote.Line(server, os.environ.get("INCIDENT_ROUTER_TOKEN", "").strip(), parts.clock)

@@ -5,19 +5,19 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
-import msgspec
 import typer
 from rich import padding
 
 from router import settings as configuration
-from router.cli import reaching, starting, terminal
+from router.cli import completing, incidents, reaching, starting, tables, terminal
 from router.domain import visible
 from router.management import actions, bodies, models
 
 app = typer.Typer(help="What waits for a person before customers see it.", no_args_is_help=True)
 
-Incident = Annotated[str, typer.Argument(help="The incident's key, as `reviews list` shows it.")]
-Page = Annotated[str, typer.Argument(help="The destination where it waits.")]
+Page = Annotated[
+    str, typer.Argument(metavar="DESTINATION", help="Where it waits.", autocompletion=completing.destinations)
+]
 Seen = Annotated[
     str, typer.Option("--seen", help="What you have seen, as `reviews show` calls it; refused if it is that no more.")
 ]
@@ -37,11 +37,19 @@ _WOULD = {
 
 
 @app.command("list")
-def show_all(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
-    """List what waits, with the text as customers would see it."""
+def show_all(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """List the posts that wait for a reviewer, with their texts as customers would see them."""
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.reviews()
+        if as_json:
+            starting.print_items(found)
+            return
         if not found:
             print("nothing waits for review")
         for one in found:
@@ -52,19 +60,19 @@ def show_all(*, server: starting.Server = "", config: starting.Config = configur
 
 @app.command("show")
 def show(
-    incident: Incident,
+    incident: incidents.Name,
     page: Page,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show one review whole. Status 1 where nothing waits there (any more)."""
+    """Show one review in full."""
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, incident, page)
         if as_json:
-            terminal.write_json(msgspec.json.format(one.model_dump_json().encode()))
+            starting.print_json(one)
             return
         _show(one)
         for name, value in one.shown.items():
@@ -76,7 +84,7 @@ def show(
 
 @app.command("approve")
 def approve(
-    incident: Incident,
+    incident: incidents.Name,
     page: Page,
     *,
     seen: Seen = "",
@@ -91,7 +99,7 @@ def approve(
 
 @app.command("edit")
 def edit(
-    incident: Incident,
+    incident: incidents.Name,
     page: Page,
     *,
     title: Annotated[str, typer.Option("--title", help="Your title in place of the rule's.")] = "",
@@ -117,7 +125,7 @@ def edit(
 
 @app.command("dismiss")
 def dismiss(
-    incident: Incident,
+    incident: incidents.Name,
     page: Page,
     *,
     seen: Seen = "",
@@ -140,11 +148,11 @@ def _deciding(
     incident, page, seen = where
 
     async def body(router: reaching.Reached) -> None:
-        act = router.act(f"{incident} at {page}", *said)
         one = await _found(router, incident, page)
+        act = router.act(f"{one.incident} at {page}", *said)
         if seen and not one.digest.startswith(seen):
             raise _changed(one)
-        wanted = {"incident": incident, "destination": page, "seen": one.digest, "decision": decision}
+        wanted = {"incident": one.incident, "destination": page, "seen": one.digest, "decision": decision}
         try:
             done = await router.do.decide(act, bodies.Decide.model_validate({**wanted, "fields": fields or {}}))
         except actions.Unfit as error:
@@ -165,8 +173,9 @@ def _deciding(
 async def _found(router: reaching.Reached, incident: str, page: str) -> models.Review:
     one = await router.ask.review(incident, page)
     if one is None:
-        print(f'nothing of incident "{incident}" waits for review at "{page}"')
-        raise typer.Exit(1)
+        if await router.ask.incident(incident) is None:
+            raise starting.not_there(f'there is no incident "{incident}"')
+        raise starting.not_there(f'nothing of incident "{incident}" waits for review at "{page}"')
     return one
 
 
@@ -181,11 +190,15 @@ def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
 
 def _show(one: models.Review) -> None:
     out = terminal.console(soft_wrap=True)
-    since = f"{one.severity} since {starting.moment(one.since)}, by rule {one.rule}"
+    since = f"{one.severity} since {tables.moment(one.since)}, by rule {one.rule}"
     out.print(f"[bold]{terminal.markup(one.incident)}[/]  {since}")
     what = _WOULD[one.what]
     out.print(f"  {what} at {one.destination} ({terminal.markup(one.reason)}):")
-    out.print(padding.Padding(terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4)))
+    out.print(
+        padding.Padding(
+            terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4), expand=False
+        )
+    )
     for name, status in one.components.items():
         out.print(f"    {terminal.markup(name)}: {terminal.markup(status)}")
     for name, said in one.at_vendor.items():
@@ -195,11 +208,11 @@ def _show(one: models.Review) -> None:
     if one.deadline_at:
         shown = "resolved" if one.what == "resolution" else "published"
         done = {"publish": f"{shown} automatically", "dismiss": "dismissed"}[one.at_deadline]
-        out.print(f"  {done} at {starting.moment(one.deadline_at)} unless decided before")
+        out.print(f"  {done} at {tables.moment(one.deadline_at)} unless decided before")
     for line in one.because:
         out.print(f"  because {terminal.markup(line)}")
     for name, said in (("owner", one.owner), ("runbook", one.runbook)):
         if said:
             out.print(f"  {name}: {terminal.markup(said)}")
-    words = ["incident-router", "reviews", "approve", one.incident, one.destination, "--seen", one.digest[:8]]
-    out.print(f"  to show it: {terminal.markup(shlex.join(words))}\n")
+    command = ["incident-router", "reviews", "approve", one.incident, one.destination, "--seen", one.digest[:8]]
+    out.print(f"  to approve: {terminal.markup(shlex.join(command))}\n")

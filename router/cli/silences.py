@@ -6,7 +6,7 @@ import pydantic
 import typer
 
 from router import settings as configuration
-from router.cli import reaching, starting
+from router.cli import reaching, starting, tables
 from router.management import actions, bodies, entries, reading
 
 app = typer.Typer(help="Alerts that are not to be heard of for a while.", no_args_is_help=True)
@@ -24,13 +24,13 @@ def show_all(
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.silences(over=over)
         columns = ("id", "state", "until", "window", "by", "matchers", "comment")
-        starting.print_table(columns, map(_row, found), "there is no silence")
+        tables.write(columns, map(_row, found), "there is no silence")
 
     reaching.reach(config, server, body)
 
 
 def _row(one: entries.Silence) -> tuple[str, ...]:
-    until = starting.moment(one.ends_at)
+    until = tables.moment(one.ends_at)
     return one.id, one.state, until, _window(one), one.author, ", ".join(one.matchers), one.comment
 
 
@@ -39,7 +39,7 @@ def _window(one: entries.Silence) -> str:
     if not one.during:
         return ""
     which, at = ("now, until", one.window_ends_at) if one.state == "active" else ("next", one.window_starts_at)
-    return "; ".join(one.during) + (f" ({which} {starting.moment(at)})" if at is not None else "")
+    return "; ".join(one.during) + (f" ({which} {tables.moment(at)})" if at is not None else "")
 
 
 @app.command("add")
@@ -72,7 +72,7 @@ def add(
             made = await router.do.silence(router.act(" ".join(matchers)[:200], by, comment), wanted)
         except actions.Unfit as error:
             raise starting.usage(str(error)) from None
-        print(f"{made.id} until {starting.moment(made.ends_at)}")
+        print(f"{made.id} until {tables.moment(made.ends_at)}")
 
     reaching.reach(config, server, body)
 

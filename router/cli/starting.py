@@ -6,21 +6,22 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
+import pydantic
 import redis.asyncio
 import typer
 import uvloop
-from rich import table
 
 from router import settings as configuration
 from router.assembly import listeners, parts, running
 from router.cli import terminal
 from router.documents import nearest, quantities
 from router.documents import problem as problems
+from router.management import models
 from router.rules import load as loading
 from router.rules import ruleset
 from router.store import embedded, errors, private_folder
@@ -41,6 +42,7 @@ Server = Annotated[
 ]
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the management API.")]
 Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
 By = Annotated[str, typer.Option("--by", help="Who decides (default: your login name, or the user ID and host).")]
 Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
@@ -140,20 +142,20 @@ def with_store(config: Path, body: Body) -> None:
     until_stopped(main())
 
 
-def print_table(columns: Iterable[str | table.Column], rows: Iterable[Iterable[str]], none: str = "") -> None:
-    """Print rows of plain texts, whoever wrote them, below their columns; where there is no row, what says so."""
-    grid = table.Table(*columns, box=None, header_style="bold")
-    for cells in rows:
-        grid.add_row(*map(terminal.markup, cells))
-    if grid.row_count:
-        terminal.console(soft_wrap=True).print(grid)
-    else:
-        print(none)
+def not_there(problem: str) -> typer.Exit:
+    """Say that what a command names is not there, and make the exit to raise: status 1."""
+    print(f"incident-router: {problem}", file=sys.stderr)
+    return typer.Exit(1)
 
 
-def moment(at: datetime | None) -> str:
-    """A time as people read it; empty where there is none."""
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
+def print_json(found: pydantic.BaseModel) -> None:
+    """Print a model of the management API as the API returns it, indented."""
+    terminal.write_json(msgspec.json.format(found.model_dump_json().encode()))
+
+
+def print_items(items: Sequence[Any]) -> None:
+    """Print a whole list as the management API returns one page of it."""
+    print_json(models.Page(items=list(items)))
 
 
 _FORESEEN = (

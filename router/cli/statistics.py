@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import table
 
 from router import settings as configuration
 from router.assembly import declaring, parts, replaying, running
-from router.cli import reaching, starting
+from router.cli import reaching, starting, tables
 from router.domain import recording
 from router.store import counts
 
@@ -18,8 +17,8 @@ _COLUMNS: dict[counts.Outcome, str] = {
     "approved": "approved",
     "edited": "edited",
     "dismissed": "dismissed",
-    "over": "over before anyone acted",
-    "lapsed": "at the deadline",
+    "over": "over",
+    "lapsed": "deadline",
     "automatic": "automatic",
     "shadow": "shadow",
 }
@@ -31,14 +30,24 @@ def rules() -> None:
 
 
 @app.command("stats")
-def stats(*, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def stats(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
     """Show for every rule how often what it would publish was approved, edited, dismissed, or over before that."""
 
     async def body(router: reaching.Reached) -> None:
-        found = (await router.ask.outcomes()).rules
-        numbers = [table.Column(name, justify="right") for name in _COLUMNS.values()]
-        rows = ((rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in found.items())
-        starting.print_table((table.Column("rule"), *numbers), rows, "no rule has had anything to publish yet")
+        found = await router.ask.outcomes()
+        if as_json:
+            starting.print_json(found)
+            return
+        rows = (
+            (rule, *(str(counted.get(outcome, 0)) for outcome in _COLUMNS)) for rule, counted in found.rules.items()
+        )
+        columns = [tables.Column("rule", shrinks=True), *map(tables.Column, _COLUMNS.values())]
+        tables.write(columns, rows, "no rule has had anything to publish yet")
 
     reaching.reach(config, server, body)
 

@@ -8,7 +8,9 @@ the console escape everything that they print, except line breaks.
 import contextlib
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO
 
@@ -47,6 +49,16 @@ def markup(text: str) -> str:
 def markup_lines(text: str) -> str:
     """Return foreign text as ``lines`` does, escaped for use in Rich's markup."""
     return rich_markup.escape(lines(text))
+
+
+def hanging(head: str, words: str) -> str:
+    """Return foreign prose behind a head, wrapped between words in a terminal; elsewhere it stays on one line."""
+    whole = f"{head}{plain(words)}"
+    if not sys.stdout.isatty():
+        return whole
+    room = shutil.get_terminal_size().columns
+    indent = " " * (len(head) if len(head) < room // 2 else 4)
+    return textwrap.fill(whole, room, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=False)
 
 
 def write_json(document: bytes) -> None:

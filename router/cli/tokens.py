@@ -9,7 +9,7 @@ import typer
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import starting
+from router.cli import starting, tables
 from router.domain import access
 from router.management import actions, app, bodies, entries, reading
 
@@ -43,13 +43,16 @@ def create(
 
 
 @tokens.command("list")
-def show_all(config: starting.Config = configuration.DEFAULT_FILE) -> None:
+def show_all(*, as_json: starting.AsJson = False, config: starting.Config = configuration.DEFAULT_FILE) -> None:
     """List the tokens, without their secrets."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         found = await app.parts(settings, connection, parts.clock, secrets.token_urlsafe).ask.ledgers.tokens()
+        if as_json:
+            starting.print_items(found)
+            return
         rows = ((one.id, one.name, one.role, _until(one)) for one in found)
-        starting.print_table(("id", "name", "role", "until"), rows, "there are no tokens")
+        tables.write(("id", "name", "role", "until"), rows, "there are no tokens")
 
     starting.with_store(config, body)
 

@@ -13,7 +13,7 @@ from rich import table
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import starting, terminal
+from router.cli import starting, tables, terminal
 from router.domain import alert as alerts
 from router.management import models
 from router.sources import base, mapping, registry
@@ -157,7 +157,7 @@ def _value(alert: alerts.Alert, field: str) -> str:
     if isinstance(value, dict):
         text = "  ".join(f"{name}={one}" for name, one in sorted(value.items()))
     elif field.endswith("_at"):
-        text = starting.moment(models.at(value))
+        text = tables.moment(models.at(value))
     else:
         text = value
     return terminal.plain(text)

@@ -7,6 +7,8 @@ from typing import Protocol
 _NAMESPACE = uuid.UUID("6f1d7c0e-5a0b-5d3c-9d6e-0c2b8f4a7e11")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U to misread.
 _REFERENCE_LENGTH = 8
+_PREFIX = "IR-"
+_MISREAD = str.maketrans("OIL", "011")
 _PAIRS = [first + second for second in _ALPHABET for first in _ALPHABET]  # Two letters for each ten bits.
 _ID_LENGTH = 32
 
@@ -45,7 +47,19 @@ def reference(episode: str) -> str:
     It is derived from the episode's id, so the successor of a crashed worker searches for the same one.
     """
     number = int.from_bytes(hashlib.blake2b(episode.encode(), digest_size=8).digest(), "big")
-    return "IR-" + "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * _REFERENCE_LENGTH, 10)])
+    return _PREFIX + "".join([_PAIRS[number >> shift & 1023] for shift in range(0, 5 * _REFERENCE_LENGTH, 10)])
+
+
+def read_reference(text: str) -> str:
+    """A reference, or the beginning of one, as it is written: upper case, and no letter that stands for a digit.
+
+    Empty if no reference begins so.
+    """
+    written = text.strip().upper()
+    rest = written[len(_PREFIX) :].translate(_MISREAD)
+    if not written.startswith(_PREFIX) or len(rest) > _REFERENCE_LENGTH or set(rest) - set(_ALPHABET):
+        return ""
+    return _PREFIX + rest
 
 
 def mark(text: str) -> str:

@@ -86,7 +86,10 @@ class Actions:
             await asyncio.shield(self.write_down(act, what, outcome))
 
     async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:
-        """Decide on a review; ``Changed`` where it is not what was seen any more."""
+        """Decide on a review; ``Changed`` where it is not what was seen any more, ``naming.Ambiguous``."""
+        if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
+            body = body.model_copy(update={"incident": key})
+            act = act._replace(subject=f"{key} at {body.destination}")
         async with self._logged(act, "review"):
             reviews = self._queries.reviewing()
             waits = [one for one in await reviews.of(body.incident) if one.destination == body.destination]
@@ -143,7 +146,8 @@ class Actions:
                 raise NotThere("there is no such silence (any more)")
 
     async def forget(self, act: Act) -> None:
-        """Wait for a heartbeat no more, until it is heard of again."""
+        """Stop expecting a heartbeat until it is received again; ``naming.Ambiguous``."""
+        act = act._replace(subject=await self._queries.named(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
             def make(held: incident_store.Held) -> incident_store.Change | None:

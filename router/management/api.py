@@ -9,7 +9,7 @@ from starlette import requests, responses, routing
 
 from router.documents import nearest
 from router.domain import access
-from router.management import actions, bodies, entries, gatekeeper, models, queries, questions, reading
+from router.management import actions, bodies, entries, gatekeeper, models, naming, queries, questions, reading
 from router.rules import load as rules
 from router.sources import base as sources
 from router.store import errors
@@ -21,6 +21,7 @@ FORESEEN = (
     actions.NotThere,
     actions.Changed,
     actions.Unfit,
+    naming.Ambiguous,
     rules.Refused,
     errors.Unavailable,
     sources.Unparsable,
@@ -63,6 +64,9 @@ class Endpoint:
     etag: Callable[[Any], str] | None = None
 
 
+_NO_INCIDENT = "there is no incident of this key or reference, and none whose key or reference begins so"
+
+
 async def _incidents(call: Call) -> Any:
     asked = call.query
     return await call.ask.incidents(
@@ -71,11 +75,11 @@ async def _incidents(call: Call) -> Any:
 
 
 async def _incident(call: Call) -> Any:
-    return _there(await call.ask.incident(call.path["key"]), "there is no incident of this key")
+    return _there(await call.ask.incident(call.path["name"]), _NO_INCIDENT)
 
 
 async def _story(call: Call) -> Any:
-    return _there(await call.ask.story(call.path["key"]), "there is no incident of this key")
+    return _there(await call.ask.story(call.path["name"]), _NO_INCIDENT)
 
 
 async def _quarantined(call: Call) -> Any:
@@ -222,8 +226,8 @@ _LETTERS = _page(entries.DeadLetter)
 ENDPOINTS = (
     _get("/overview", "How things are now", lambda call: call.ask.overview(), models.Overview),
     _get("/incidents", "Incidents", _incidents, _page(models.IncidentRow), query=questions.Incidents),
-    _get("/incidents/{key:path}", "One incident whole", _incident, models.Incident),
-    _get("/stories/{key:path}", "All that is kept of an incident", _story, models.Story),
+    _get("/incidents/{name:path}", "One incident whole", _incident, models.Incident),
+    _get("/stories/{name:path}", "All that is kept of an incident", _story, models.Story),
     _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
     _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
@@ -239,7 +243,7 @@ ENDPOINTS = (
     _delete("/silences/{id}", "End a silence", lambda call: call.do.expire(call.act(call.path["id"]))),
     _get("/muted", "Muted alerts", _listed(lambda call: call.ask.ledgers.muted()), _page(entries.Muted)),
     _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
-    _delete("/heartbeats/{key:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["key"]))),
+    _delete("/heartbeats/{name:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["name"]))),
     _get("/gate", "What holds for all pages", lambda call: call.ask.ledgers.gate(), models.Gate),
     _post("/freeze", "Post nothing", _freeze, models.Gate, body=bodies.Why),
     _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze"), **_WAKES),
@@ -307,6 +311,9 @@ def problem(error: Exception) -> problems.Problem:
         case actions.Changed():
             now = error.now.model_dump(mode="json") if error.now is not None else None
             return problems.Problem(412, "changed", str(error), now=now, by=error.by)
+        case naming.Ambiguous():
+            candidates = [one.model_dump(mode="json") for one in error.candidates]
+            return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
         case rules.Refused():
             return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
         case errors.Unavailable():

@@ -10,7 +10,20 @@ import pydantic
 from starlette import requests, responses, routing
 
 from router.domain import access
-from router.management import actions, api, app, assets, bodies, gatekeeper, live, pages, questions, reading, signing
+from router.management import (
+    actions,
+    api,
+    app,
+    assets,
+    bodies,
+    gatekeeper,
+    live,
+    naming,
+    pages,
+    questions,
+    reading,
+    signing,
+)
 from router.web import problems
 
 _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
@@ -129,9 +142,10 @@ class Console:
         asked = await self._made.keeper.who(request) if problem.status != 503 else None
         title = _TITLES.get(problem.status, "It did not work")
         now = error.now if isinstance(error, actions.Changed) else None
-        return await self.render(
-            request, asked, "problem.html", problem.status, title=title, problem=problem.detail, now=now
-        )
+        candidates = error.candidates if isinstance(error, naming.Ambiguous) else []
+        title = "Several incidents" if candidates else title
+        told = {"title": title, "problem": problem.detail, "now": now, "candidates": candidates}
+        return await self.render(request, asked, "problem.html", problem.status, **told)
 
 
 Do = Callable[[actions.Actions, actions.Act, Mapping[str, str]], Awaitable[str]]

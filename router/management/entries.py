@@ -96,12 +96,25 @@ class Quarantined(models.Model):
 
 
 class Source(models.Model):
-    """A configured source; ``proofs`` are the ways in which senders prove themselves."""
+    """A configured source.
+
+    ``proofs`` are the ways in which senders prove themselves, ``allow_from`` the networks they may send from (empty:
+    any), ``warnings`` what is dangerous about the source.
+    """
 
     name: str
     kind: str
     path: str
     proofs: list[str]
+    allow_from: list[str]
+    warnings: list[str]
+
+
+class SourceKind(models.Model):
+    """A kind of source that can be configured, and what it reads."""
+
+    kind: str
+    summary: str
 
 
 class Action(models.Model):

@@ -7,7 +7,7 @@ import redis.asyncio
 from router import settings as configuration
 from router.assembly import dead_letters, parts
 from router.domain import timing
-from router.management import entries, models, shown
+from router.management import entries, models, proofs, shown
 from router.store import access, gate, quarantine, sight, silences, storms
 
 
@@ -118,12 +118,7 @@ class Ledgers:
 
     def sources(self) -> list[entries.Source]:
         """The configured sources."""
-        found = []
-        for name, config in self.settings.sources.items():
-            proofs = [word for word in ("bearer", "basic", "token", "signature", "topics") if getattr(config, word, ())]
-            shown = proofs or ["none"]
-            found.append(entries.Source(name=name, kind=config.kind, path=f"/v1/webhooks/{name}", proofs=shown))
-        return found
+        return [proofs.row(name, config) for name, config in self.settings.sources.items()]
 
     async def tokens(self) -> list[entries.TokenRow]:
         """All tokens, the oldest first, without their secrets."""

@@ -53,8 +53,17 @@ class Page(Model, Generic[_T]):
     next: str = ""
 
 
+Problem = Literal["dead_letter", "not_found", "awaiting_review", "retrying", "queued", "taken_over"]
+"""What keeps an incident from being at a destination as its rule wants it, the worst first.
+
+``dead_letter``: the vendor has refused an operation. ``not_found``: the vendor no longer has it. ``awaiting_review``: a
+post waits for a reviewer. ``retrying``: the last call failed and will be repeated. ``queued``: an alert storm holds it
+back. ``taken_over``: a person has changed it at the vendor, and the router leaves it alone.
+"""
+
+
 class IncidentRow(Model):
-    """An incident in a list."""
+    """An incident in a list. ``muted`` counts its muted alerts; ``problems`` are those of all its destinations."""
 
     key: str
     reference: str
@@ -68,6 +77,7 @@ class IncidentRow(Model):
     changed_at: datetime | None
     destinations: list[str]
     muted: int = 0
+    problems: list[Problem] = []
 
 
 class AlertRow(Model):

@@ -16,7 +16,7 @@ _REFUSALS = {
     "401": "Nobody is known by this token or session.",
     "403": "The role does not suffice, or a form is not of this session.",
     "404": "It is not there (any more).",
-    "409": "The rules can't be used.",
+    "409": "The rules can't be used, or the name of an incident is ambiguous: `candidates` lists the incidents.",
     "413": "The body is too large.",
     "412": "Somebody or something else was first: `by` says who, `now` what waits instead.",
     "422": "A parameter or the body can't be read; the detail says where.",
@@ -101,7 +101,11 @@ _IF_MATCH = {
     "description": "The entity tag of what was seen.",
     "schema": {"type": "string"},
 }
+_CANDIDATES = {
+    "candidates": {"type": "array", "items": {"$ref": _REFERENCE.format(model="IncidentRow")}},
+    "more": {"type": "boolean", "description": "Whether there are further candidates."},
+}
 _PROBLEM = {
     **openapi.PROBLEM,
-    "properties": {**openapi.PROBLEM["properties"], "by": {"type": "string"}, "now": {}},
+    "properties": {**openapi.PROBLEM["properties"], "by": {"type": "string"}, "now": {}, **_CANDIDATES},
 }

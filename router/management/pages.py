@@ -7,7 +7,7 @@ from typing import Any
 
 import pydantic
 
-from router.domain import access
+from router.domain import access, identity
 from router.management import actions, api, bodies, queries, questions, reading, shown
 from router.rules import explain as explaining
 
@@ -49,8 +49,11 @@ async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
 
 
 async def _incidents(ask: queries.Queries, query: questions.Incidents) -> dict[str, Any]:
+    reference = identity.read_reference(query.text)
+    status = "all" if reference else query.status  # Who has a reference wants that incident, open or closed.
+    text = reference or query.text
     found = await ask.incidents(
-        status=query.status, severity=query.severity, text=query.text, cursor=query.cursor, limit=query.limit
+        status=status, severity=query.severity, text=text, cursor=query.cursor, limit=query.limit
     )
     return {"found": found}
 
@@ -58,8 +61,8 @@ async def _incidents(ask: queries.Queries, query: questions.Incidents) -> dict[s
 async def _incident(ask: queries.Queries, query: questions.Key) -> dict[str, Any]:
     found = await ask.incident(query.key)
     if found is None:
-        raise actions.NotThere("there is no incident of this key (any more)")
-    waiting = [one for one in await ask.reviews() if one.incident == query.key]
+        raise actions.NotThere("there is no incident of this key or reference (any more)")
+    waiting = [one for one in await ask.reviews() if one.incident == found.key]
     return {"one": found, "reviews": waiting}
 
 

@@ -14,10 +14,11 @@ from router.domain import alert as alerts
 from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import timing
-from router.management import appearances, bodies, entries, ledgers, models, rates, sandbox, shown
+from router.management import appearances, bodies, entries, ledgers, models, naming, rates, sandbox, shown
 from router.rules import explain as explaining
 from router.rules import reload, ruleset
 from router.store import archive, counts, health, quarantine, sight, stream
+from router.store import incidents as incident_store
 from router.web import bounds
 from router.worker import reviews as reviewing
 
@@ -55,23 +56,46 @@ class Queries:
         ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
         for in key, title, rule and labels. ``cursor`` is where the page before ended; ``ValueError`` where it is none.
         """
+        seen = await self._sight.look()
+        awaited = {one.incident for one in await self.reviews()}
         found = [
             one.incident
-            for one in (await self._sight.look()).incidents.values()
+            for one in seen.incidents.values()
             if shown.wanted(one.incident, status, severity, text.lower())
         ]
         found.sort(key=shown.order)
         start = bisect.bisect_right(found, shown.place(cursor), key=shown.order) if cursor else 0
         chosen = found[start : start + limit]
         more = shown.cursor(chosen[-1]) if start + limit < len(found) else ""
-        return models.Page(items=[shown.row(one) for one in chosen], next=more)
+        rows = [shown.row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited) for one in chosen]
+        return models.Page(items=rows, next=more)
 
-    async def incident(self, key: str) -> models.Incident | None:
-        """All that is known of one incident; None where there is none of this key."""
-        story = await pages.told(self.settings, self.connection, key)
-        if story is None:
+    async def named(self, text: str) -> str | None:
+        """The key of the incident that a text names; None if there is none, ``naming.Ambiguous`` if there are several.
+
+        See ``naming``.
+        """
+        found = await naming.keys_of(incident_store.Incidents(self.connection), text)
+        if len(found) <= 1:
+            return found[0] if found else None
+        rows = await self._rows(found[: naming.MOST_CANDIDATES])
+        raise naming.Ambiguous(text, rows, more=len(found) > naming.MOST_CANDIDATES)
+
+    async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
+        held = await incident_store.Incidents(self.connection).read(names)
+        known = await pages.publications(self.settings, self.connection).look_at_all(names)
+        both = [(held[name].incident, of) for name, of in zip(names, known, strict=True)]
+        awaited = {one.incident for one in await self.reviewing().among(both)}
+        return [shown.row(one, of, is_awaited=one.key in awaited) for one, of in both]
+
+    async def incident(self, name: str) -> models.Incident | None:
+        """All that is known of one incident; None if there is none of this name, ``naming.Ambiguous``."""
+        key = await self.named(name)
+        story = await pages.told(self.settings, self.connection, key) if key is not None else None
+        if key is None or story is None:
             return None
         one = story.incident
+        (row,) = await self._rows([key])
         desires = await pages.pages(self.settings, self.connection).desires(public=True)
         known = []
         for publication in story.publications:
@@ -80,7 +104,7 @@ class Queries:
         alert, response = one.opening_alert, one.response
         waits = timing.of(one)
         return models.Incident(
-            **shown.row(one).model_dump(),
+            **row.model_dump(),
             labels=alert.labels if alert is not None else {},
             owner=response.owner if response is not None else "",
             runbook=response.runbook if response is not None else "",
@@ -107,9 +131,10 @@ class Queries:
             ],
         )
 
-    async def story(self, key: str) -> models.Story | None:
-        """An incident as it is kept; None where there is none of this key."""
-        story = await pages.told(self.settings, self.connection, key)
+    async def story(self, name: str) -> models.Story | None:
+        """An incident as it is kept; None if there is none of this name, ``naming.Ambiguous``."""
+        key = await self.named(name)
+        story = await pages.told(self.settings, self.connection, key) if key is not None else None
         return models.Story.model_validate(msgspec.to_builtins(story)) if story is not None else None
 
     def reviewing(self) -> reviewing.Reviews:
@@ -127,8 +152,10 @@ class Queries:
         return self._waiting[1]
 
     async def review(self, incident: str, destination: str) -> models.Review | None:
-        """What waits of an incident at a destination, as it is now; None where nothing does."""
-        found = [one for one in await self.reviewing().of(incident) if one.destination == destination]
+        """What waits of an incident at a destination, as it is now; None where nothing does; ``naming.Ambiguous``."""
+        key = await self.named(incident)
+        of = await self.reviewing().of(key) if key is not None else []
+        found = [one for one in of if one.destination == destination]
         return shown.review(found[0]) if found else None
 
     def ask_anew(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from router.management import actions, api, bodies, entries, models
+from router.management import actions, api, bodies, entries, models, naming
 from router.outbound import client, errors
 from router.store import gate
 
@@ -104,6 +104,9 @@ class Line:
         match status:
             case 404:
                 raise actions.NotThere(detail)
+            case 409 if "candidates" in told:
+                listed = self._read(models.Page[models.IncidentRow], {"items": told["candidates"]})
+                raise naming.Ambiguous(detail, listed.items, more=bool(told.get("more")))
             case 412:
                 now = told.get("now")
                 raise actions.Changed(self._read(models.Review, now) if now else None, str(told.get("by", "")))
@@ -167,10 +170,10 @@ class Queries:
         self.ledgers = Ledgers(line)
 
     async def incidents(
-        self, *, status: str = "open", cursor: str = "", limit: int = 50
+        self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
     ) -> models.Page[models.IncidentRow]:
         """Incidents, a page of them."""
-        asked = {"status": status, "cursor": cursor, "limit": limit}
+        asked = {"status": status, "severity": severity, "text": text, "cursor": cursor, "limit": limit}
         return await self._line.get("/incidents", models.Page[models.IncidentRow], asked)
 
     async def incident(self, key: str) -> models.Incident | None:

@@ -12,6 +12,7 @@ from router.documents import quantities
 from router.domain import access, identity
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
+from router.domain import publication as publications
 from router.domain import recording as recordings
 from router.management import entries, models
 from router.rules import explain as explaining
@@ -27,8 +28,10 @@ _STREAMED = re.compile(r"\d{1,19}-\d{1,19}")
 _MOST_ALERTS = 500  # Alerts of one incident that are listed; its count says how many there are.
 
 
-def row(one: incidents.Incident) -> models.IncidentRow:
-    """An incident as it stands in a list."""
+def row(
+    one: incidents.Incident, known: Iterable[publications.Publication] = (), *, is_awaited: bool = False
+) -> models.IncidentRow:
+    """An incident as it stands in a list, with its publications; ``is_awaited`` if one of them waits for a reviewer."""
     return models.IncidentRow(
         key=one.key,
         reference=identity.reference(one.episode) if one.episode else "",
@@ -42,7 +45,24 @@ def row(one: incidents.Incident) -> models.IncidentRow:
         changed_at=models.at(one.changed_at),
         destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
         muted=len(one.muted),
+        problems=problems(one, known, is_awaited=is_awaited),
     )
+
+
+def problems(
+    one: incidents.Incident, known: Iterable[publications.Publication], *, is_awaited: bool
+) -> list[models.Problem]:
+    """What keeps an incident from being at its destinations as its rule wants it, the worst first."""
+    current = [each for each in known if each.episode == one.episode and not each.settled]
+    holds: dict[models.Problem, bool] = {
+        "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.dead_at for each in current),
+        "not_found": any(each.gone for each in current),
+        "awaiting_review": is_awaited,
+        "retrying": any(each.problem and not each.dead for each in current),
+        "queued": any(each.held_since and not each.admitted for each in current),
+        "taken_over": any(bool(each.taken_over) for each in current),
+    }
+    return [problem for problem, does_hold in holds.items() if does_hold]
 
 
 def muted(key: str, one: incidents.Muted) -> entries.Muted:
@@ -90,6 +110,8 @@ def wanted(one: incidents.Incident, status: str, severity: str, text: str) -> bo
 
 def _said(one: incidents.Incident) -> Iterable[str]:
     yield one.key
+    if one.episode:
+        yield identity.reference(one.episode)
     if one.response is not None:
         yield one.response.rule
     if one.opening_alert is not None:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
+from router.domain import identity, inhibition, timeline, timing
 from router.domain import incident as incidents
-from router.domain import inhibition, timeline, timing
 from router.store import client, codec, confirming, keys, known, listing, scripts
 
 Call = tuple[list[str], list[Any]]
@@ -134,7 +134,22 @@ class Incidents:
 
         What stands for an inhibition key isn't an incident.
         """
-        return [name for name in await listing.names(self._scripts, keys.incidents) if not inhibition.is_key(name)]
+        found = await listing.names(self._scripts, keys.incidents, keys.names)
+        return [name for name in found if not inhibition.is_key(name)]
+
+    async def find(self, text: str, most: int) -> dict[str, str]:
+        """Incidents whose key or reference begins with a text: their references by key, in order.
+
+        There are at most ``most`` of each shard by their keys, and as many by their references.
+        """
+        calls: list[Call] = [
+            ([keys.names(number), keys.incidents(number)], [text, identity.read_reference(text), most])
+            for number in range(keys.SHARDS)
+        ]
+        async with client.failures():
+            answers = await self._scripts.run_all("find", calls)
+        texts = [text.decode() for answer in answers for text in answer]
+        return dict(sorted(zip(texts[::2], texts[1::2], strict=True)))
 
     async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
         """Which incident holds each alert, for those alerts that have been seen lately.
@@ -195,9 +210,17 @@ def _commit_call(number: int, changes: list[Change]) -> Call:
         packed = b"" if change.stays else codec.pack_incident(incident)
         told = codec.pack_events(change.events)
         arguments += (incident.key, change.version, len(packed), _life(incident), change.wake, len(told))
+        arguments.append(_reference(incident))
         parts += (packed, told)
-    names = [keys.incidents(number), keys.timers(number), keys.mark(number)]
+    names = [keys.incidents(number), keys.timers(number), keys.mark(number), keys.names(number)]
     return names, [keys.prefix(number), codec.pack_arguments(arguments), b"".join(parts)]
+
+
+def _reference(incident: incidents.Incident) -> str | bool:
+    """The reference of an incident's episode, empty if it has none; False for what isn't an incident to people."""
+    if inhibition.is_key(incident.key):
+        return False
+    return identity.reference(incident.episode) if incident.episode else ""
 
 
 def _life(incident: incidents.Incident) -> int:

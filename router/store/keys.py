@@ -39,6 +39,7 @@
 | ``ir:{sN}:incident:KEY``         | hash   | ``v`` version, ``d`` the packed incident          | a day if closed |
 | ``ir:{sN}:publications:KEY``     | hash   | ``d`` packed, ``fence``, ``until``, ``wake``, ... | a day if done   |
 | ``ir:{sN}:incidents``            | zset   | incident key → when it expires, ms; inf for never | for ever        |
+| ``ir:{sN}:names``                | zset   | incident keys and references, all of score 0      | as the incident |
 | ``ir:{sN}:published``            | zset   | incident key → when its publications expire, ms   | for ever        |
 | ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that holds it            | 30 to 60 days   |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
@@ -138,6 +139,11 @@ def documents(number: int) -> str:
 def incidents(number: int) -> str:
     """The key of the list of a shard's incidents."""
     return f"ir:{{s{number}}}:incidents"
+
+
+def names(number: int) -> str:
+    """The key of the names by which a shard's incidents are found: their keys and references."""
+    return f"ir:{{s{number}}}:names"
 
 
 def published(number: int) -> str:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable
 
 import redis.asyncio
 
-from router.store import incidents, keys
+from router.domain import identity
+from router.store import codec, errors, incidents, keys
 
 _CHUNK = 1000
 
@@ -41,6 +42,35 @@ async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Cal
             key = keys.incident_key(name)
             pipeline.zadd(listed(keys.shard(key)), {key: score}, nx=True)
     await pipeline.execute()
+
+
+async def name_incidents(connection: "redis.asyncio.Redis") -> None:
+    """From version 2 to 3: incidents are found by the beginning of their keys and references."""
+    names = await incidents.Incidents(connection).names()
+    for first in range(0, len(names), _CHUNK):
+        await _name(connection, names[first : first + _CHUNK])
+
+
+async def _name(connection: "redis.asyncio.Redis", names: list[str]) -> None:
+    pipeline = connection.pipeline(transaction=False)
+    for name in names:
+        pipeline.hget(keys.incident(name), "d")
+    packed = await pipeline.execute()
+    pipeline = connection.pipeline(transaction=False)
+    for name, data in zip(names, packed, strict=True):
+        reference = _reference(data)
+        members = [f"k:{name}\0{reference}"] + [f"r:{reference}\0{name}"] * bool(reference)
+        pipeline.zadd(keys.names(keys.shard(name)), dict.fromkeys(members, 0))
+    await pipeline.execute()
+
+
+def _reference(data: bytes | None) -> str:
+    """The reference of an incident's episode; empty if there is none, or the document can't be read."""
+    try:
+        episode = codec.unpack_incident(data).episode if data else ""
+    except errors.Unreadable:
+        return ""
+    return identity.reference(episode) if episode else ""
 
 
 _GONE = -2  # What the server says instead of how long a key lives that is not there.

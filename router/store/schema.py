@@ -9,14 +9,17 @@ import redis.asyncio
 
 from router.store import client, errors, keys, migrations, scripts
 
-VERSION = 2
+VERSION = 3
 _STEP_SECONDS = 600.0  # How long a step may take: it looks at every key.
 
 Step = Callable[["redis.asyncio.Redis"], Awaitable[None]]
 
 # From each version to the next. Processes may run a step at the same time or again after a crash, and older ones may
 # still write until they notice, within a heartbeat: a step adds what is missing, and can be repeated.
-STEPS: Mapping[int, Step] = {1: migrations.list_incidents_and_gather_homes}
+STEPS: Mapping[int, Step] = {
+    1: migrations.list_incidents_and_gather_homes,
+    2: migrations.name_incidents,
+}
 
 
 class Schema:

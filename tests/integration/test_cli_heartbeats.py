@@ -44,14 +44,14 @@ def test_silence_is_told_and_ends_with_the_next_word(scene):
 def test_each_group_is_listed_with_how_often_and_may_be_forgotten(scene):
     at, start = scene
     with start("1h") as router:
-        assert router.command("heartbeats", "list").stdout == "no heartbeat was ever heard of\n"
+        assert router.command("heartbeats", "list").stdout == "no heartbeat was ever received\n"
         for cluster in ("eu", "us"):
             beat(router, cluster)
         harness.eventually("both are known", lambda: router.command("heartbeats", "list").stdout.count("alive") == 2)
         listed = router.command("heartbeats", "list").stdout
         assert KEY in listed
         assert "1h" in listed
-        assert router.command("heartbeats", "forget", KEY).stdout == f"{KEY} is not waited for any more\n"
+        assert router.command("heartbeats", "forget", KEY).stdout == f"{KEY} is no longer expected\n"
         assert KEY not in router.command("heartbeats", "list").stdout
         again = router.command("heartbeats", "forget", KEY)
         assert (again.returncode, "there is no heartbeat" in again.stderr) == (1, True)

@@ -115,12 +115,13 @@ def test_an_incident_shows_where_it_appears_and_all_that_happened(firing):
     router, _ = firing
     assert KEY in router.command("incidents", "list").stdout
     shown = router.command("incidents", "show", KEY).stdout
-    assert "open, major, 1 alerts fire" in shown
+    assert "open, major, 1 alert firing" in shown
     assert "on-call: open" in shown
     assert "by rule checkout-down" in shown
     story = json.loads(router.command("incidents", "show", KEY, "--json").stdout)
-    assert story["incident"]["status"] == "open"
-    whats = [event[1] for event in story["timeline"]]
+    assert (story["status"], story["severity"]) == ("open", "major")
+    assert story["problems"] == ["awaiting_review"]
+    whats = [event["what"] for event in story["timeline"]]
     assert whats.count("opened") >= 1
     assert "operation" in whats
     missing = router.command("incidents", "show", "nothing of the kind")

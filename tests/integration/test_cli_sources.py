@@ -40,7 +40,8 @@ def test_the_configured_sources_are_listed_with_how_each_is_told_who_sends(file)
     done = run("sources", "list", "--json", "--config", str(file))
     assert done.returncode == 0, done.stderr
     assert {
-        row["name"]: (row["kind"], row["path"], row["proofs"], row["warnings"]) for row in json.loads(done.stdout)
+        row["name"]: (row["kind"], row["path"], row["proofs"], row["warnings"])
+        for row in json.loads(done.stdout)["items"]
     } == {
         "scripts": ("json", "/v1/webhooks/scripts", ["bearer token (2) or user and password (1)"], []),
         "topic": ("cloudwatch", "/v1/webhooks/topic", ["token in the query parameter key (1)"], []),

@@ -318,7 +318,14 @@ def test_what_there_is_to_configure_is_listed_without_secrets(play):
     async def body(at):
         client = await at.as_("viewer")
         assert await items(client, "/sources") == [
-            {"name": "json", "kind": "json", "path": "/v1/webhooks/json", "proofs": ["bearer"]}
+            {
+                "name": "json",
+                "kind": "json",
+                "path": "/v1/webhooks/json",
+                "proofs": ["bearer token (1)"],
+                "allow_from": [],
+                "warnings": [],
+            }
         ]
         found = await client.get(f"{API}/destinations")
         assert [(one["name"], one["public"]) for one in found.json()["items"]] == [("on-call", False), ("page", True)]

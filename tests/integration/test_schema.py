@@ -94,7 +94,9 @@ def test_two_that_migrate_at_once_agree_and_neither_sets_the_version_back(with_r
 def test_newer_data_is_refused_with_both_versions_and_left_alone(with_redis):
     async def body(connection):
         await connection.set(keys.SCHEMA, 9)
-        with pytest.raises(errors.Newer, match=r"has version 9, and this version of incident-router works with 2"):
+        with pytest.raises(
+            errors.Newer, match=rf"has version 9, and this version of incident-router works with {schema.VERSION}"
+        ):
             await schema.Schema(connection).agree()
         assert await version(connection) == 9
 
@@ -172,7 +174,7 @@ def set_version(url: str, held: int) -> None:
     asyncio.run(body())
 
 
-REFUSAL = "the data in Redis has version 7, and this version of incident-router works with 2"
+REFUSAL = f"the data in Redis has version 7, and this version of incident-router works with {schema.VERSION}"
 
 
 @pytest.mark.parametrize(

@@ -3,20 +3,22 @@
 -- The new version is the time in microseconds, or one more than the old where that is later: no version comes a second
 -- time with another content, not even after a fail-over that has lost some, or where the incident was forgotten.
 --
--- Called:  commit  KEYS[1..3]  ARGV[1..3]
+-- Called:  commit  KEYS[1..4]  ARGV[1..3]
 -- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
 -- KEYS[2]  zset    the shard's timers
 -- KEYS[3]  string  the shard's mark: written where an incident stays as it is, for replicas to have something to confirm
+-- KEYS[4]  zset    the names of the shard's incidents, in lexical order; `find` says what they look like
 -- ARGV[1]  string  what every key of the shard begins with; of each incident there are:
 --   document   hash    v version, d packed incident
 --   timeline   stream  e packed, what happened to it
--- ARGV[2]  packed  six for each incident:
+-- ARGV[2]  packed  seven for each incident:
 --   member     the incident key
 --   version    the version that was read, 0 for none
 --   data       how many bytes the packed incident has; 0 where it stays as it is
 --   life       milliseconds to live, 0 for ever
 --   wake       true where the incident wants attention now
 --   events     how many bytes there are of what is told of the change; 0 for nothing
+--   reference  the reference of its episode, empty if there was none yet; false if it can't be found by its names
 -- ARGV[3]  bytes   of each incident in turn the packed incident, and packed, what is told of it
 -- Returns  list    the time in microseconds, then the keys of incidents that somebody else had changed: not written
 local time = redis.call('TIME')
@@ -28,11 +30,28 @@ local function taken(length)
   at = at + length
   return string.sub(ARGV[3], at - length, at - 1)
 end
+local function name(member, reference)
+  local key = 'k:' .. member .. '\0'
+  if redis.call('ZSCORE', KEYS[4], key .. reference) then
+    return
+  end
+  -- A new episode: the reference of the one before leads nowhere from now on.
+  for _, old in ipairs(redis.call('ZRANGEBYLEX', KEYS[4], '[' .. key, '[' .. key .. '\255')) do
+    local before = string.sub(old, #key + 1)
+    if not string.find(before, '%z') then
+      redis.call('ZREM', KEYS[4], old, 'r:' .. before .. '\0' .. member)
+    end
+  end
+  redis.call('ZADD', KEYS[4], 0, key .. reference)
+  if reference ~= '' then
+    redis.call('ZADD', KEYS[4], 0, 'r:' .. reference .. '\0' .. member)
+  end
+end
 local listed = {}
 local woken = {}
 local stays = false
 local conflicts = {string.format('%.0f', now)}
-for i = 1, #changes, 6 do
+for i = 1, #changes, 7 do
   local member, life = changes[i], changes[i + 3]
   local data, events = taken(changes[i + 2]), taken(changes[i + 5])
   local document = ARGV[1] .. 'incident:' .. member
@@ -53,6 +72,9 @@ for i = 1, #changes, 6 do
       listed[#listed + 1] = 'inf'
     end
     listed[#listed + 1] = member
+    if changes[i + 6] then
+      name(member, changes[i + 6])
+    end
     if changes[i + 4] then
       woken[#woken + 1] = now
       woken[#woken + 1] = member

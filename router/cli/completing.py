@@ -1,0 +1,87 @@
+"""Shell completion: the names of sources, destinations, and incidents.
+
+A completion that fails completes nothing: a message in the middle of a command line would be worse.
+"""
+
+import asyncio
+import contextlib
+import io
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+
+import typer
+
+from router import settings as configuration
+from router.assembly import parts, running
+from router.cli import reaching
+from router.management import app, queries, remote
+from router.sources import registry
+
+_SECONDS = 2.0  # The shell stands still meanwhile.
+_MOST = 100
+Found = list[tuple[str, str]]
+"""Completions, and what each stands for."""
+
+
+def incidents(context: typer.Context, incomplete: str) -> Found:
+    """The references of open incidents, with their titles; and their keys if that is what is being typed."""
+
+    async def ask(router: queries.Queries | remote.Queries) -> Found:
+        found = (await router.incidents(limit=_MOST)).items
+        return [(one.reference or one.key, one.title) for one in found] + [(one.key, one.title) for one in found]
+
+    typed = incomplete.upper() if incomplete.upper().startswith("IR-") else incomplete
+    return _beginning(_asked(context, ask), typed)
+
+
+def sources(context: typer.Context, incomplete: str) -> Found:
+    """The configured sources."""
+    loaded = _settings(context)
+    return _beginning([(name, one.kind) for name, one in loaded.sources.items()] if loaded else [], incomplete)
+
+
+def kinds(incomplete: str) -> Found:
+    """The kinds of sources."""
+    return _beginning([(name, kind.summary) for name, kind in registry.KINDS.items()], incomplete)
+
+
+def destinations(context: typer.Context, incomplete: str) -> Found:
+    """The configured destinations."""
+    loaded = _settings(context)
+    return _beginning([(name, one.kind) for name, one in loaded.destinations.items()] if loaded else [], incomplete)
+
+
+def _beginning(found: Iterable[tuple[str, str]], incomplete: str) -> Found:
+    return [(name, about) for name, about in dict(found).items() if name.startswith(incomplete)]
+
+
+def _asked(context: typer.Context, ask: Callable[[queries.Queries | remote.Queries], Awaitable[Found]]) -> Found:
+    server = context.params.get("server") or os.environ.get("INCIDENT_ROUTER_SERVER", "")
+    loaded = None if server else _settings(context)
+
+    async def main() -> Found:
+        async with asyncio.timeout(_SECONDS):
+            if server:
+                async with reaching.elsewhere(server) as router:
+                    return await ask(router.ask)
+            assert loaded is not None  # noqa: S101 - the settings are read if no server is named
+            async with running.connected(running.outside_redis(loaded)) as connection:
+                return await ask(app.parts(loaded, connection, parts.clock, secrets.token_urlsafe).ask)
+
+    if not server and loaded is None:
+        return []
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            return asyncio.run(main())
+    except Exception:  # noqa: BLE001 - whatever it is, there is nothing to complete
+        return []
+
+
+def _settings(context: typer.Context) -> configuration.Settings | None:
+    file = context.params.get("config") or os.environ.get("INCIDENT_ROUTER_CONFIG") or configuration.DEFAULT_FILE
+    try:
+        return configuration.load(Path(file), os.environ, configuration.StandIn("not-used", {}), ())
+    except configuration.Refused:
+        return None

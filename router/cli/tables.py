@@ -1,0 +1,141 @@
+"""Tables of the list commands.
+
+Where standard output is a terminal, a table is as wide as the terminal: columns that are empty or do not fit are left
+out if they may be, and long texts are cut. Everywhere else every value is there in full, aligned by blanks, one row a
+line, so that ``grep`` finds it. Scripts use ``--json``.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich import cells as cell_widths
+from rich import text
+
+from router.assembly import parts
+from router.cli import terminal
+from router.management import models
+
+_GAP = 2
+_SHORTEST = 12  # Columns of a text that is cut.
+_UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column by its name.
+
+    In a terminal, texts of one that ``shrinks`` are cut if the table is too wide, one that is ``spare`` is left out if
+    it has no values, and one that is ``wide`` is left out if it doesn't fit. ``style`` gives Rich's style for a value.
+    """
+
+    name: str
+    shrinks: bool = False
+    spare: bool = False
+    wide: bool = False
+    style: Callable[[str], str] = lambda _: ""
+
+
+def severity_style(word: str) -> str:
+    """The style of a severity in a table."""
+    return {"critical": "bold red", "major": "red", "minor": "yellow"}.get(word, "")
+
+
+def problem_style(_: str) -> str:
+    """The style of what is wrong."""
+    return "yellow"
+
+
+def is_terminal() -> bool:
+    """Whether tables are read in a terminal, and not by another program or from a file."""
+    return sys.stdout.isatty()
+
+
+def moment(at: datetime | None) -> str:
+    """A time in full; empty if there is none."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
+
+
+def age(at: datetime | None) -> str:
+    """How long ago a time was, such as ``5m``, in a terminal; everywhere else the time in full."""
+    now = models.at(parts.clock())
+    if at is None or now is None or not is_terminal():
+        return moment(at)
+    seconds = round((now - at).total_seconds())
+    if seconds < 0:
+        return moment(at)
+    return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), "0s")
+
+
+def write(columns: Iterable[str | Column], rows: Iterable[Sequence[str]], none: str = "") -> None:
+    """Print rows of plain texts below the names of their columns; if there is no row, print ``none``."""
+    named = [Column(one) if isinstance(one, str) else one for one in columns]
+    table = [[terminal.plain(value) for value in row] for row in rows]
+    if not table:
+        print(none)
+        return
+    if not is_terminal():
+        widths = _widths(named, table)
+        print(_line([one.name.upper() for one in named], widths))
+        for row in table:
+            print(_line(row, widths))
+        return
+    _write_for_terminal(named, table, shutil.get_terminal_size().columns)
+
+
+def _write_for_terminal(columns: list[Column], table: list[list[str]], room: int) -> None:
+    keep = [number for number, one in enumerate(columns) if not one.spare or any(row[number] for row in table)]
+    widths = _widths(columns, table)
+    # What is wide is left out from the end on, before any text is cut.
+    for number in reversed(keep[:]):
+        if columns[number].wide and _total([widths[each] for each in keep]) > room:
+            keep.remove(number)
+    shown = [columns[number] for number in keep]
+    widths = _fitted(shown, [widths[number] for number in keep], room)
+    out = terminal.console(soft_wrap=True)
+    out.print(_line([one.name.upper() for one in shown], widths), style="bold", markup=False)
+    for row in table:
+        values = [_cut(row[number], width) for number, width in zip(keep, widths, strict=True)]
+        line = text.Text()
+        for one, value, width in zip(shown, values, widths, strict=True):
+            line.append(value, one.style(value))
+            line.append(" " * (width - cell_widths.cell_len(value) + _GAP))
+        line.rstrip()
+        out.print(line)
+
+
+def _fitted(columns: list[Column], widths: list[int], room: int) -> list[int]:
+    """The widths with which a table fits the room, if its texts can be cut so far."""
+    fitted = list(widths)
+    while (over := _total(fitted) - room) > 0:
+        able = [number for number, one in enumerate(columns) if one.shrinks and fitted[number] > _SHORTEST]
+        if not able:
+            break
+        widest = max(able, key=lambda number: fitted[number])
+        next_widest = max((fitted[number] for number in able if number != widest), default=_SHORTEST)
+        fitted[widest] -= min(over, max(1, fitted[widest] - max(next_widest, _SHORTEST)))
+    return fitted
+
+
+def _widths(columns: list[Column], table: list[list[str]]) -> list[int]:
+    return [
+        max(cell_widths.cell_len(value) for value in (one.name, *(row[number] for row in table)))
+        for number, one in enumerate(columns)
+    ]
+
+
+def _total(widths: list[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _cut(value: str, width: int) -> str:
+    if cell_widths.cell_len(value) <= width:
+        return value
+    return cell_widths.set_cell_size(value, width - 1).rstrip() + "…"
+
+
+def _line(values: list[str], widths: list[int]) -> str:
+    padded = (value + " " * (width - cell_widths.cell_len(value)) for value, width in zip(values, widths, strict=True))
+    return (" " * _GAP).join(padded).rstrip()

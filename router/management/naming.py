@@ -1,0 +1,43 @@
+"""How people name an incident: by its key, its reference, or the beginning of either if no other incident has it."""
+
+from collections.abc import Sequence
+
+from router.domain import identity
+from router.management import models
+from router.store import incidents as incident_store
+
+MOST_CANDIDATES = 10
+
+
+class Ambiguous(Exception):
+    """Several incidents have a name that begins so: ``candidates`` are the first of them, ``more`` if there are others.
+
+    Nothing is guessed: an approval of the wrong incident could reach customers.
+    """
+
+    def __init__(self, text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> None:
+        self.text = text
+        self.candidates = list(candidates)
+        self.more = more
+        count = f"more than {len(candidates)}" if more else str(len(candidates))
+        super().__init__(f'"{text}" is ambiguous: the names of {count} incidents begin with it')
+
+
+async def keys_of(store: incident_store.Incidents, text: str) -> list[str]:
+    """The keys of the incidents that a text may stand for, at most one more than ``MOST_CANDIDATES``.
+
+    A whole key or a whole reference stands for one incident, whatever else begins with it. An incident has the
+    reference of its current episode, or of the latest one if it is closed.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # From a command line that isn't UTF-8: no incident has such a name.
+        return []
+    if not text:
+        return []
+    if (await store.read([text]))[text].version:
+        return [text]
+    found = await store.find(text, MOST_CANDIDATES + 1)
+    reference = identity.read_reference(text)
+    exact = [key for key, its in found.items() if its and its == reference]
+    return exact or list(found)[: MOST_CANDIDATES + 1]

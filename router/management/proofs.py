@@ -1,0 +1,39 @@
+"""How a source tells who sends: its row in the list of sources, in words and without any secret."""
+
+from typing import Any
+
+from router.management import entries
+from router.sources import base, registry
+from router.web import webhooks
+
+_ANYONE = "anyone may post: it says `auth: none`"
+
+
+def row(name: str, config: base.Config) -> entries.Source:
+    """A configured source as it stands in a list."""
+    return entries.Source(
+        name=name,
+        kind=config.kind,
+        path=f"{webhooks.PREFIX}{name}",
+        proofs=_proofs(config) or ["anyone"],
+        allow_from=[str(network) for network in config.allow_from],
+        warnings=[_ANYONE] if config.auth == "none" else [],
+    )
+
+
+def _proofs(config: base.Config) -> list[str]:
+    """How a sender shows that it may post; ``or`` stands between what may take each other's place."""
+    header = [f"{word} ({len(secrets)})" for word, secrets in _authorizations(config) if secrets]
+    found = [" or ".join(header)] if header else []
+    endpoint = registry.build("shown", config)
+    if endpoint.topics is not None:
+        found.append("SNS's signature, of the topics that are named")
+    if endpoint.token is not None and config.token is not None:
+        found.append(f"token in the {endpoint.token.place} ({len(config.token.values)})")
+    if config.signature is not None:
+        found.append(f"{config.signature.scheme} signature ({len(config.signature.secrets)})")
+    return found
+
+
+def _authorizations(config: base.Config) -> list[tuple[str, tuple[Any, ...]]]:
+    return [("bearer token", config.bearer), ("user and password", config.basic)]

@@ -1,0 +1,230 @@
+"""An incident is found by its key, its reference, and the beginning of either, everywhere it is named."""
+
+import pytest
+
+from router.domain import identity
+from router.domain import incident as incidents
+from router.management import naming
+from router.store import incidents as incident_store
+from router.store import keys, schema
+from tests.integration import desk
+
+API = "/api/v1"
+
+
+def change(key: str, episode: str = "", version: int = 0, **more) -> incident_store.Change:
+    made = incidents.Incident(key=key, status="open" if episode else "pending", episode=episode, **more)
+    return incident_store.Change(made, version, wake=False)
+
+
+async def members(connection) -> list[bytes]:
+    found = [await connection.zrange(keys.names(number), 0, -1) for number in range(keys.SHARDS)]
+    return [name for of_shard in found for name in of_shard]
+
+
+def test_an_incident_is_found_by_its_names_and_their_beginnings(with_redis):
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        await store.commit([change("down{a}", "e1"), change("down{b}", "e2"), change("up", "e3"), change("held")])
+        first = identity.reference("e1")
+        for text in ("down{a}", first, first.lower(), first[:8], first[:6].lower(), "down{a", f" {first} "):
+            assert await naming.keys_of(store, text) == ["down{a}"], text
+        assert await naming.keys_of(store, "u") == ["up"]
+        assert await naming.keys_of(store, "hel") == ["held"]
+        assert await naming.keys_of(store, "down") == ["down{a}", "down{b}"]
+        for text in ("", "own{a}", "IR-", "IR", "nothing", "\udcff", "down{a}x", f"{first}0"):
+            found = await naming.keys_of(store, text)
+            assert found == ([] if text != "IR-" else ["down{a}", "down{b}", "up"]), text
+
+    with_redis(body)
+
+
+def test_a_whole_name_is_no_beginning_of_another(with_redis):
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        reference = identity.reference("e1")
+        await store.commit([change("down", "e1"), change("down-again", "e2"), change(f"{reference}-copy", "e3")])
+        assert await naming.keys_of(store, "down") == ["down"]
+        assert await naming.keys_of(store, reference) == ["down"]
+
+    with_redis(body)
+
+
+def test_letters_that_are_read_for_digits_name_the_same_incident(with_redis):
+    episode = next(str(n) for n in range(1000) if {"0", "1"} <= set(identity.reference(str(n))[3:]))
+    reference = identity.reference(episode)
+
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        await store.commit([change("down", episode)])
+        misread = "IR-" + reference[3:].replace("0", "O").replace("1", "l")
+        assert await naming.keys_of(store, misread) == ["down"]
+
+    with_redis(body)
+
+
+def test_the_reference_of_an_earlier_episode_names_nothing(with_redis):
+    """An approval by an old reference must not reach what has happened since."""
+
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        version = await store.write(change("down", "e1"))
+        await store.write(change("down", "e2", version))
+        assert await naming.keys_of(store, identity.reference("e1")) == []
+        assert await naming.keys_of(store, identity.reference("e2")) == ["down"]
+        assert len(await members(connection)) == 2
+
+    with_redis(body)
+
+
+def test_names_of_expired_incidents_are_removed_and_find_nothing(with_redis):
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        await store.commit([change("down\0odd", "e1"), change("down", "e2"), change("stays", "e3")])
+        for key in ("down\0odd", "down"):
+            await connection.delete(keys.incident(key))
+            await connection.zadd(keys.incidents(keys.shard(key)), {key: 1})
+        assert await naming.keys_of(store, "dow") == []
+        assert await naming.keys_of(store, identity.reference("e2")) == []
+        assert await store.names() == ["stays"]
+        assert len(await members(connection)) == 2
+
+    with_redis(body)
+
+
+def test_a_key_that_holds_a_nul_is_told_from_one_that_ends_before_it(with_redis):
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        version = await store.write(change("down", "e1"))
+        await store.write(change("down\0odd", "e2"))
+        await store.write(change("down", "e3", version))
+        assert await naming.keys_of(store, identity.reference("e2")) == ["down\0odd"]
+        assert await naming.keys_of(store, "down\0o") == ["down\0odd"]
+
+    with_redis(body)
+
+
+def test_what_stands_for_an_inhibition_key_is_not_named(with_redis):
+    async def body(connection):
+        await incident_store.Incidents(connection).commit([change("inhibit:down", "e1")])
+        assert await members(connection) == []
+
+    with_redis(body)
+
+
+def test_data_of_version_2_gets_its_names_also_beside_a_document_that_cannot_be_read(with_redis):
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        await store.commit([change("down", "e1"), change("damaged", "e2"), change("inhibit:x", "e3")])
+        await connection.hset(keys.incident("damaged"), "d", b"packed")
+        for number in range(keys.SHARDS):
+            await connection.delete(keys.names(number))
+        await connection.set(keys.SCHEMA, 2)
+        assert await naming.keys_of(store, "dow") == []
+        await schema.Schema(connection).agree()
+        assert await naming.keys_of(store, "dow") == ["down"]
+        assert await naming.keys_of(store, identity.reference("e1")) == ["down"]
+        assert await naming.keys_of(store, "damage") == ["damaged"]
+
+    with_redis(body)
+
+
+def test_many_that_begin_alike_are_not_all_read(with_redis):
+    async def body(connection):
+        store = incident_store.Incidents(connection)
+        await store.commit([change(f"down-{number:04}", f"e{number}") for number in range(2000)])
+        found = await store.find("down", 11)
+        assert 11 <= len(found) <= 11 * keys.SHARDS
+        assert (await naming.keys_of(store, "down")) == list(found)[: naming.MOST_CANDIDATES + 1]
+
+    with_redis(body)
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body):
+        desk.playing(with_redis, tmp_path, body)
+
+    return run
+
+
+async def two(at) -> tuple[str, str]:
+    """Two incidents that wait for review, and their references."""
+    await at.deliver(desk.firing(), desk.firing("cart"))
+    client = await at.as_("viewer")
+    rows = (await client.get(f"{API}/incidents")).json()["items"]
+    found = {row["key"]: row["reference"] for row in rows}
+    assert all(row["problems"] == ["awaiting_review"] for row in rows)
+    return found[desk.key()], found[desk.key("cart")]
+
+
+def test_every_path_of_the_api_takes_every_name(play):
+    async def body(at):
+        reference, _ = await two(at)
+        client = await at.as_("responder")
+        for name in (desk.key(), reference, reference[:8].lower(), desk.key()[:-8]):
+            one = await client.get(f"{API}/incidents/{name}")
+            assert (one.status_code, one.json()["key"]) == (200, desk.key())
+            assert (await client.get(f"{API}/stories/{name}")).json()["incident"]["key"] == desk.key()
+            review = await client.get(f"{API}/review", params={"incident": name, "destination": "page"})
+            assert review.json()["incident"] == desk.key()
+        wanted = {"incident": reference, "destination": "page", "decision": "approve", "seen": review.json()["digest"]}
+        assert (await client.post(f"{API}/review", json=wanted)).status_code == 200
+        admin = await at.as_("admin")
+        lines = (await admin.get(f"{API}/audit")).json()["items"]
+        assert next(line["subject"] for line in lines if line["what"] == "review") == f"{desk.key()} at page"
+
+    play(body)
+
+
+def test_a_heartbeat_is_forgotten_by_the_beginning_of_its_key(play):
+    async def body(at):
+        await at.deliver(desk.firing("eu", beat="yes"))
+        client = await at.as_("responder")
+        assert (await client.delete(f"{API}/heartbeats/beat")).status_code == 204
+        assert (await client.get(f"{API}/heartbeats")).json()["items"] == []
+        assert (await client.delete(f"{API}/heartbeats/beat")).status_code == 404
+
+    play(body)
+
+
+def test_an_ambiguous_name_does_nothing_and_lists_the_candidates(play):
+    async def body(at):
+        references = await two(at)
+        client = await at.as_("responder")
+        review = (await client.get(f"{API}/review", params={"incident": desk.key(), "destination": "page"})).json()
+        wanted = {"incident": "down{", "destination": "page", "decision": "approve", "seen": review["digest"]}
+        for answer in (
+            await client.get(f"{API}/incidents/down"),
+            await client.get(f"{API}/stories/IR-"),
+            await client.get(f"{API}/review", params={"incident": "down", "destination": "page"}),
+            await client.post(f"{API}/review", json=wanted),
+            await client.delete(f"{API}/heartbeats/down"),
+        ):
+            problem = answer.json()
+            assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+            assert problem["type"] == "urn:incident-router:problem:ambiguous"
+            assert {one["reference"] for one in problem["candidates"]} == set(references)
+            assert (problem["candidates"][0]["problems"], problem["more"]) == (["awaiting_review"], False)
+        assert len((await client.get(f"{API}/reviews")).json()["items"]) == 2
+
+    play(body)
+
+
+def test_the_console_finds_an_incident_by_its_reference_open_or_closed(play):
+    async def body(at):
+        reference, other = await two(at)
+        await at.deliver(desk.resolved())
+        at.clock.offset += 2_000_000
+        browser, _ = await at.browser("viewer")
+        for text in (reference, reference.lower(), reference[:9]):
+            found = (await browser.get("/incidents", params={"text": text})).text
+            assert (reference in found, other in found) == (True, False)
+        page = await browser.get("/incident", params={"key": reference})
+        assert (page.status_code, desk.key().replace('"', "&#34;") in page.text) == (200, True)
+        several = await browser.get("/incident", params={"key": "down"})
+        assert (several.status_code, "Several incidents" in several.text) == (409, True)
+        assert reference in several.text
+        assert other in several.text
+
+    play(body)

@@ -1,0 +1,102 @@
+"""Tables fit a terminal; in a pipe every value is there in full, one row a line."""
+
+import io
+import sys
+from datetime import timedelta
+
+import pytest
+from rich import cells
+
+from router.assembly import parts
+from router.cli import tables
+from router.management import models
+
+COLUMNS = (
+    "reference",
+    tables.Column("severity", style=tables.severity_style),
+    tables.Column("muted", spare=True),
+    tables.Column("title", shrinks=True),
+    tables.Column("key", wide=True),
+)
+TITLE = "Payments fail for a quarter of the customers 顧客の四分の一"
+ROWS = [
+    ("IR-7F3K2QXM", "critical", "", TITLE, 'payments-fail{labels.service="payments-gateway-international"}'),
+    ("IR-97VY7NWH", "minor", "", "Disk", "disk"),
+]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def told(monkeypatch, columns: int | None, rows=ROWS, **environment: str) -> str:
+    """What is written to a terminal so wide, or to a pipe."""
+    out = io.StringIO() if columns is None else Terminal()
+    monkeypatch.setattr(sys, "stdout", out)
+    for name, value in {"COLUMNS": str(columns or 10), "TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    tables.write(COLUMNS, rows, "nothing")
+    return out.getvalue()
+
+
+def test_a_pipe_gets_every_value_in_full_and_no_trailing_blanks(monkeypatch):
+    lines = told(monkeypatch, None).splitlines()
+    assert lines[0].split() == ["REFERENCE", "SEVERITY", "MUTED", "TITLE", "KEY"]
+    assert len(lines) == 3
+    for line, row in zip(lines[1:], ROWS, strict=True):
+        assert all(value in line for value in row)
+        assert line == line.rstrip()
+    starts = {cells.cell_len(line[: line.index(row[4])]) for line, row in zip(lines[1:], ROWS, strict=True)}
+    assert len(starts) == 1, "columns are aligned, also behind wide letters"
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100])
+def test_a_terminal_gets_one_line_a_row_that_fits(monkeypatch, columns):
+    lines = told(monkeypatch, columns, NO_COLOR="1", TERM="dumb").splitlines()
+    assert len(lines) == 3
+    assert all(cells.cell_len(line) <= columns for line in lines)
+    assert "IR-7F3K2QXM" in lines[1]
+    assert "MUTED" not in lines[0], "a spare column without values is left out"
+    assert ("…" in lines[1]) == (columns < 81)
+    assert "KEY" not in lines[0]
+
+
+def test_a_wide_terminal_gets_all_columns_with_values(monkeypatch):
+    lines = told(monkeypatch, 200, NO_COLOR="1", TERM="dumb").splitlines()
+    assert lines[0].split() == ["REFERENCE", "SEVERITY", "TITLE", "KEY"]
+    assert all(value in lines[1] for value in ROWS[0])
+
+
+def test_a_terminal_that_is_too_narrow_for_every_cut_keeps_the_references(monkeypatch):
+    assert "IR-7F3K2QXM" in told(monkeypatch, 20, NO_COLOR="1", TERM="dumb")
+
+
+def test_colors_are_for_terminals_and_for_who_wants_them(monkeypatch):
+    assert "\x1b[1;31mcritical" in told(monkeypatch, 80)
+    for columns, environment in ((None, {}), (80, {"NO_COLOR": "1"})):
+        with monkeypatch.context() as own:
+            assert "31m" not in told(own, columns, **environment)
+
+
+def test_an_empty_list_says_so(monkeypatch):
+    assert told(monkeypatch, None, []) == "nothing\n"
+
+
+def test_control_characters_and_line_breaks_stay_in_their_cell(monkeypatch):
+    for columns in (None, 80):
+        with monkeypatch.context() as own:
+            out = told(own, columns, [("IR-1", "minor", "", "a\nb\x1b[2J\u202e", "k")], NO_COLOR="1", TERM="dumb")
+            assert len(out.splitlines()) == 2
+            assert "\\n" in out
+            assert "\x1b[2J" not in out
+
+
+def test_a_time_is_an_age_in_a_terminal_and_whole_elsewhere(monkeypatch):
+    at = models.at(parts.clock()) - timedelta(hours=50)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert tables.age(at) == "2d"
+    assert tables.age(at + timedelta(days=30)) == tables.moment(at + timedelta(days=30)), "a time to come is told whole"
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert tables.age(at) == at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert tables.age(None) == ""
