@@ -185,7 +185,7 @@ def worker(
             storms=reporting.storms(settings, connection),
             accounts=accounts.Accounts(connection),
             oldest_unfolded=reader.oldest_unfolded,
-            vendor_ids=_vendor_ids(settings, connection) if _has_webhooks(settings) else None,
+            vendor_ids=_vendor_ids(settings, connection) if with_webhooks(settings) else None,
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),
@@ -269,7 +269,7 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
 
 def health_app(connection: "redis.asyncio.Redis") -> applications.Starlette:
     """What a worker answers over HTTP: its health and its metrics."""
-    return applications.Starlette(routes=web_health.routes(checks(connection)))
+    return applications.Starlette(routes=web_health.routes(checks(connection), {"worker"}))
 
 
 def door(
@@ -338,8 +338,9 @@ def _at_the_same_vendor(settings: configuration.Settings, config: base.Config) -
     return tuple(name for name, one in settings.destinations.items() if one.base_url == config.base_url)
 
 
-def _has_webhooks(settings: configuration.Settings) -> bool:
-    return any(config.webhook is not None for config in settings.destinations.values())
+def with_webhooks(settings: configuration.Settings) -> list[str]:
+    """The destinations whose vendor sends webhooks."""
+    return [name for name, config in settings.destinations.items() if config.webhook is not None]
 
 
 def limits(settings: configuration.Settings) -> bounds.Bounds:

@@ -45,6 +45,11 @@ def polling(
     )
 
 
+def polled_sources(settings: configuration.Settings) -> list[str]:
+    """The sources whose Alertmanager is polled."""
+    return [name for name, _ in _polled(settings)]
+
+
 async def problems(settings: configuration.Settings) -> list[str]:
     """Ask each of them once; what is wrong, with the source's name."""
     found = []

@@ -25,12 +25,13 @@ from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
 from router.store import client, embedded, health, private_folder, schema, servers, stream
 from router.store import errors as store_errors
-from router.telemetry import log
+from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
 from router.web import connections, serve, webhooks
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
+WEB_ALONE: frozenset[registries.Role] = frozenset({"web"})
 _OBJECTS_A_COLLECTION = 50_000  # A batch of the worker makes that many, and none of them is part of a cycle.
 
 
@@ -137,14 +138,19 @@ async def door(
     *,
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
+    roles: frozenset[registries.Role] = WEB_ALONE,
 ) -> AsyncIterator[Running]:
-    """The web part, serving for the length of the block; it ends early once ``stop`` is set."""
+    """The web part, serving for the length of the block; it ends early once ``stop`` is set.
+
+    ``roles`` are those of the process, whose metrics are exported.
+    """
     in_force = parts.rules_in_force(settings, lambda loaded: _put_in_force(taker, loaded))
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
     silenced = parts.muting(settings, connection)
     taker = parts.door(settings, connection, in_force.in_force, inbox, spans, silenced=silenced)
     asking = polling.polling(settings, connection, in_force, inbox)
+    label_sets.start_web(settings.sources, polling.polled_sources(settings), parts.with_webhooks(settings))
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watching = [
@@ -157,6 +163,7 @@ async def door(
     app = web_app.create(
         taker,
         checks=parts.checks(connection, in_force),
+        roles=roles,
         vendors=parts.vendor_webhooks(settings, connection),
     )
     _freeze()
@@ -204,6 +211,7 @@ async def working(
     _freeze()
     gc.set_threshold(_OBJECTS_A_COLLECTION, 20, 20)
     at = parts.places(settings, connection)
+    label_sets.start_worker(settings.sources, settings.destinations)
     spans = traces.start(settings.tracing)
     stop = stop or asyncio.Event()
     task = group.create_task(parts.worker(settings, connection, at, passed=passed, traces=spans).run(stop))
@@ -234,6 +242,7 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -
                     log.get("web").warning("redis_may_lose_deliveries", reason=doubt)
                 known = True
             full = await condition.fullness()
+            metrics.redis_memory_used_ratio.set(full)
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
         except store_errors.Unavailable:
             inbox.refusing = ""  # Every accept finds out for itself.

@@ -11,6 +11,7 @@ from router import settings as configuration
 from router.assembly import listeners, parts, running
 from router.cli import announce, consoles, starting
 from router.store import private_folder
+from router.telemetry import registries
 
 Simulate = Annotated[
     bool,
@@ -78,7 +79,9 @@ async def _run(config: Path, at: At, simulator_port: int | None) -> None:
         connection = await stack.enter_async_context(running.connected(server, patient=True))
         async with (
             running.working(settings, connection, group, stop=stop),
-            running.door(settings, connection, group, listener=sockets.webhooks, stop=stop) as router,
+            running.door(
+                settings, connection, group, listener=sockets.webhooks, stop=stop, roles=registries.ROLES
+            ) as router,
             consoles.serving(router, connection, group, sockets.console, stop) as console,
         ):
             token = await consoles.first_token(router, connection, settings.data) if simulator else ""

@@ -20,6 +20,7 @@ import msgspec
 
 import router
 from router.outbound import errors, loopback, patience, retry_after
+from router.telemetry import instruments, metrics
 
 BODY_CAP = 4 * 1024 * 1024  # Bytes of an answer that are read; vendors' largest pages are far below.
 
@@ -146,6 +147,10 @@ ends_at: contextvars.ContextVar[float] = contextvars.ContextVar("ends_at", defau
 """When the operation under way is cut off, by the event loop's clock: no call waits for its turn until then."""
 
 
+operation: contextvars.ContextVar[str] = contextvars.ContextVar("operation", default="other")
+"""The operation under way, for the metric of requests."""
+
+
 class Client:
     """Calls one account of one vendor.
 
@@ -204,8 +209,7 @@ class Client:
         if self.quota is not None:
             await patience.admitted(self.quota, patience.Turn(floor.get(), called), about, ends_at.get())
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._exchange(method, path, about, json=json, query=query)
+            return await self._timed_exchange(method, path, about, json=json, query=query)
         except TimeoutError as problem:
             failure: errors.Failure = errors.Unanswered(f"{about}: no answer within {self._timeout_seconds:g} s")
             raise _settled(failure, method) from problem
@@ -237,6 +241,26 @@ class Client:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def _timed_exchange(
+        self, method: str, path: str, about: str, *, json: Any, query: Mapping[str, Any] | None
+    ) -> Answer:
+        """As ``_exchange``, within the time of a call, which is measured."""
+        began, result = instruments.clock(), "unanswered"
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                answer = await self._exchange(method, path, about, json=json, query=query)
+        except errors.Failure as problem:
+            result = _result(type(problem))
+            raise
+        except _FOREIGN as problem:
+            result = _result(outcome(problem))
+            raise
+        else:
+            result = "ok"
+            return answer
+        finally:
+            metrics.vendor_request_duration_seconds.labels(self.name, operation.get(), result).since(began)
 
     async def _exchange(
         self, method: str, path: str, about: str, *, json: Any, query: Mapping[str, Any] | None
@@ -306,6 +330,21 @@ def _settled(failure: errors.Failure, method: str) -> errors.Failure:
 def outcome(problem: Exception) -> type[errors.Failure]:
     """Say what one of httpx's exceptions means; an unknown one means what its nearest known base class does."""
     return next((OUTCOMES[kind] for kind in type(problem).__mro__ if kind in OUTCOMES), errors.Unanswered)
+
+
+def _result(kind: type[errors.Failure]) -> str:
+    """Name the outcome of a request that failed, for the metric."""
+    return next(name for base, name in _RESULTS if issubclass(kind, base))
+
+
+_RESULTS: tuple[tuple[type[errors.Failure], str], ...] = (
+    (errors.Throttled, "throttled"),
+    (errors.Denied, "refused"),
+    (errors.Conflict, "refused"),
+    (errors.Permanent, "refused"),
+    (errors.Temporary, "temporary"),
+    (errors.Failure, "unanswered"),
+)
 
 
 async def _read_capped(response: httpx.Response, most_bytes: int) -> bytes | None:

@@ -8,7 +8,7 @@ import watchfiles
 
 from router.documents import problem as problems
 from router.rules import folders, known, load, ruleset
-from router.telemetry import log, metrics
+from router.telemetry import label_sets, log, metrics
 
 _LOOK_MS = 5000  # Where nothing tells of changes (some network file systems), they are looked for this often.
 _SETTLE_MS = 300  # Changes that come together are one.
@@ -80,7 +80,7 @@ class Rules:
             return
         self._take(loaded)
         metrics.rules_reloads.labels("unchanged" if loaded.rules.version == before else "loaded").inc()
-        metrics.rules_last_reload_seconds.set(clock())
+        metrics.rules_last_reload_success_timestamp_seconds.set(clock())
         if loaded.rules.version != before:
             _log.info("rules_loaded", version=loaded.rules.version, before=before, rules=len(loaded.rules.rules))
             self._changed(loaded.rules)
@@ -88,7 +88,7 @@ class Rules:
     def _refuse(self, found: list[problems.Problem]) -> None:
         self.problems = found
         metrics.rules_reloads.labels("refused").inc()
-        metrics.rules_last_reload_success.set(0)
+        metrics.rules_last_reload_successful.set(0)
         _log.error(
             "rules_refused",
             version_in_force=self.in_force.version,
@@ -98,8 +98,9 @@ class Rules:
     def _take(self, loaded: load.Loaded) -> None:
         self._loaded = loaded
         self.problems = [problem for found in loaded.refused.values() for problem in found]
-        metrics.rules_last_reload_success.set(0 if loaded.refused else 1)
+        metrics.rules_last_reload_successful.set(0 if loaded.refused else 1)
         metrics.rules.set(len(loaded.rules.rules))
+        label_sets.start_rules(rule.name for rule in loaded.rules.rules)
         metrics.rules_info.clear()
         metrics.rules_info.labels(loaded.rules.version).set(1)
         metrics.rules_folder_refused.clear()

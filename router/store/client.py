@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import clusters, confirming, errors, sentinels, servers
+from router.store import clusters, confirming, errors, sentinels, servers, timed
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 _PER_SECOND = 1000  # Documents that a busy server reads or writes in a second, in any case.
@@ -48,7 +48,7 @@ def _made(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Red
         return sentinels.connect(server, options)
     if server.cluster:
         return clusters.connect(server, options)
-    return redis.asyncio.Redis.from_url(server.url, **options)
+    return timed.Redis.from_url(server.url, **options)
 
 
 def _tls(server: servers.Server) -> dict[str, Any]:

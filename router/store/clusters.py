@@ -6,7 +6,7 @@ import redis.asyncio
 from redis import backoff, exceptions, retry
 from redis.asyncio import cluster as library
 
-from router.store import servers
+from router.store import servers, timed
 
 MOST_CONNECTIONS = 4096  # To one server; more than wait for the store at the same time.
 
@@ -19,7 +19,7 @@ def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.R
     """
     again = retry.Retry(backoff.NoBackoff(), 0)
     options = {**options, "retry": again, "max_connections": MOST_CONNECTIONS}
-    made: Any = library.RedisCluster.from_url(server.url, **options)
+    made: Any = timed.RedisCluster.from_url(server.url, **options)
     client: redis.asyncio.Redis = made
     return client
 

@@ -6,7 +6,7 @@ import redis.asyncio
 from redis.asyncio import connection as connections
 from redis.asyncio import sentinel as library
 
-from router.store import servers
+from router.store import servers, timed
 
 PATIENCE_SECONDS = 1.0  # A sentinel that does not answer is passed over well within the patience for a command.
 
@@ -39,7 +39,7 @@ def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.R
         },
     )
     made: redis.asyncio.Redis = sentinel.master_for(
-        asked.service, connection_pool_class=_Pool, **options, **encrypted, **known
+        asked.service, timed.Redis, connection_pool_class=_Pool, **options, **encrypted, **known
     )
     return made
 

@@ -1,24 +1,25 @@
-"""Every metric of the router, with its labels and its help, in one registry of its own.
+"""Every metric of the router, with its labels, its help, and the role of the processes that export it.
 
-The door counts deliveries and alerts, the worker counts operations; ``GET /metrics`` renders them all.
+The webhook server counts deliveries and alerts, the worker counts operations; both measure vendor calls and Redis.
 """
 
 import prometheus_client
-from prometheus_client import exposition
 
-from router.telemetry import tracing
+import router
+from router.telemetry import instruments, registries, tracing
 
-# A gauge of its own for each counter's birth would double what is stored, and nothing of ours reads it.
-prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+REGISTRY = registries.of(registries.ROLES)
+"""All metrics of the router, as a process that is both a web and a worker exports them."""
 
-REGISTRY = prometheus_client.CollectorRegistry(auto_describe=True)
+render = registries.render
 
 deliveries = prometheus_client.Counter(
     "incident_router_deliveries_total",
-    "Requests to /v1/webhooks, by source and outcome: accepted, empty (without alerts), quarantined, disconnected, "
-    "unauthorized, method, too_large, unavailable, internal, or unknown_source (with an empty source).",
+    "Requests to /v1/webhooks, by source and outcome: accepted, empty (without alerts), quarantined, duplicate, "
+    "disconnected, unauthorized, forbidden, method, too_large, too_slow, encoding, origin, unknown_call, unavailable, "
+    "internal, or unknown_source (with an empty source).",
     ["source", "outcome"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 alerts = prometheus_client.Counter(
@@ -26,14 +27,14 @@ alerts = prometheus_client.Counter(
     "Alerts in accepted deliveries, by source and outcome: firing or resolved where a rule routed them, "
     "ignored where none did.",
     ["source", "outcome"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 truncated_alerts = prometheus_client.Counter(
     "incident_router_truncated_alerts_total",
     "Alerts that the sender said it left out of a delivery, by source: they were never received.",
     ["source"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 notices = prometheus_client.Counter(
@@ -41,48 +42,48 @@ notices = prometheus_client.Counter(
     "What was cut, replaced, or ignored in accepted alerts, by source and code (alerts_truncated, labels_truncated, "
     "value_truncated, time_unreadable, field_ignored, group_empty, clock_behind).",
     ["source", "code"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 skipped_silences = prometheus_client.Gauge(
     "incident_router_skipped_silences",
     "Silences that an Alertmanager listed and that can't be read, by its name: they mute nothing here.",
     ["source"],
-    registry=REGISTRY,
+    registry=registries.SHARED,
 )
 
 late_alerts = prometheus_client.Counter(
     "incident_router_late_alerts_total",
     "Messages that the worker ignored as late deliveries, by source: they contradict what was received before them.",
     ["source"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 decisions = prometheus_client.Counter(
     "incident_router_decisions_total",
     "Alerts in accepted deliveries, by the rule that decided them; the rule is empty where none did.",
     ["rule"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 quarantined = prometheus_client.Counter(
     "incident_router_quarantined_total",
     "Authentic bodies that could not be parsed and were kept in the quarantine, by source.",
     ["source"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 operations = prometheus_client.Counter(
     "incident_router_operations_total",
     "Operations at vendors, by destination, operation (open, update, publish, resolve, ...) and result.",
     ["destination", "operation", "result"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 redis_clock_set_back = prometheus_client.Counter(
     "incident_router_redis_clock_set_back_total",
     "Times that a worker saw the clock of its Redis set back by more than two seconds, for each of 16 shards.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 vendor_webhooks = prometheus_client.Counter(
@@ -91,7 +92,7 @@ vendor_webhooks = prometheus_client.Counter(
     "duplicate, unreadable, disconnected, unauthorized, method, too_large, unavailable, or unknown_destination (with "
     "an empty destination).",
     ["destination", "outcome"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 omitted_fields = prometheus_client.Counter(
@@ -99,7 +100,7 @@ omitted_fields = prometheus_client.Counter(
     "Fields that an operation did without, so that it could be done, by destination, field and code (cut, left_out, "
     "refused by the vendor, replaced).",
     ["destination", "field", "code"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 unreadable_rows = prometheus_client.Counter(
@@ -107,21 +108,21 @@ unreadable_rows = prometheus_client.Counter(
     "Rows of vendors' lists that could not be read and were passed over, by list (severity, status page, incident, "
     "...).",
     ["list"],
-    registry=REGISTRY,
+    registry=registries.SHARED,
 )
 
 not_found = prometheus_client.Counter(
     "incident_router_not_found_total",
     "Incidents and posts that a vendor does not have any more, by destination: after several answers over a minute.",
     ["destination"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 duplicates_ended = prometheus_client.Counter(
     "incident_router_duplicates_ended_total",
     "Incidents and posts that the router ended since the vendor carried out an open late, by destination.",
     ["destination"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 polls = prometheus_client.Counter(
@@ -129,7 +130,7 @@ polls = prometheus_client.Counter(
     "Times that a source's Alertmanager was asked for its alerts, by source and result: whole, partial (nothing ends "
     "by it), failed or unavailable (Redis was).",
     ["source", "result"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 polled_alerts = prometheus_client.Counter(
@@ -137,126 +138,126 @@ polled_alerts = prometheus_client.Counter(
     "Alerts that no webhook told of, by source and outcome: found where they fire, "
     "repeated where they would soon have ended here by themselves, ended where they do not fire any more.",
     ["source", "outcome"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
-inbox_entries = prometheus_client.Gauge(
+inbox_entries = instruments.LateGauge(
     "incident_router_inbox_entries",
     "Deliveries in the inbox: accepted, and not yet folded into incidents.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-rules = prometheus_client.Gauge(
+rules = instruments.LateGauge(
     "incident_router_rules",
     "Rules that are in force now, of all files together.",
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 rules_info = prometheus_client.Gauge(
     "incident_router_rules_info",
     "1 for the version of the rules in force.",
     ["version"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 rules_reloads = prometheus_client.Counter(
     "incident_router_rules_reloads",
     "Times that changed rules were read, by result: loaded, unchanged or refused.",
     ["result"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
-rules_last_reload_success = prometheus_client.Gauge(
-    "incident_router_rules_last_reload_success",
-    "1 where the rules on the disk are all in force, 0 where some were refused.",
-    registry=REGISTRY,
+rules_last_reload_successful = instruments.LateGauge(
+    "incident_router_rules_last_reload_successful",
+    "1 if all rules on disk are in force, 0 if some were refused.",
+    registry=registries.WEB,
 )
 
-rules_last_reload_seconds = prometheus_client.Gauge(
-    "incident_router_rules_last_reload_seconds",
-    "When rules were last taken over after the start, in seconds since the epoch.",
-    registry=REGISTRY,
+rules_last_reload_success_timestamp_seconds = instruments.LateGauge(
+    "incident_router_rules_last_reload_success_timestamp_seconds",
+    "When changed rules last took effect, as Unix time; no value before the first reload.",
+    registry=registries.WEB,
 )
 
 rules_folder_refused = prometheus_client.Gauge(
     "incident_router_rules_folder_refused",
     "1 for a folder that stands apart and is not in force as it is on the disk.",
     ["folder"],
-    registry=REGISTRY,
+    registry=registries.WEB,
 )
 
 circuit_open = prometheus_client.Gauge(
     "incident_router_circuit_open",
     "1 while a destination is left alone because its vendor does not answer.",
     ["destination"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
-breaker_closed = prometheus_client.Gauge(
+breaker_closed = instruments.LateGauge(
     "incident_router_breaker_closed",
     "1 while what would be posted automatically waits for a person: there was too much of it, or a source has "
     "contradicted itself.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 contradictions = prometheus_client.Counter(
     "incident_router_contradictions",
     "Deliveries that say of the same alert that it fires and that it is resolved, by source.",
     ["source"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-storm_waiting = prometheus_client.Gauge(
+storm_waiting = instruments.LateGauge(
     "incident_router_storm_waiting",
     "Incidents that are held back in an alert storm and wait for their turn to open.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 storms = prometheus_client.Counter(
     "incident_router_storms",
     "Alert storms that have begun: more incidents were to be opened than may be in a while.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 quarantine_dropped = prometheus_client.Counter(
     "incident_router_quarantine_dropped",
     "Bodies that had to leave a full quarantine before a person has looked at them.",
-    registry=REGISTRY,
+    registry=registries.SHARED,
 )
 
-quarantine_entries = prometheus_client.Gauge(
+quarantine_entries = instruments.LateGauge(
     "incident_router_quarantine_entries",
     "Bodies in quarantine now.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-dead_deliveries = prometheus_client.Gauge(
+dead_deliveries = instruments.LateGauge(
     "incident_router_dead_deliveries",
     "Deliveries that could not be processed and wait for a person.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-redis_fullness = prometheus_client.Gauge(
-    "incident_router_redis_fullness",
-    "Redis' used memory as a share of its maxmemory; 0 where no limit is set.",
-    registry=REGISTRY,
+redis_memory_used_ratio = instruments.LateGauge(
+    "incident_router_redis_memory_used_ratio",
+    "Redis' used memory as a share of its maxmemory; 0 if no limit is set.",
+    registry=registries.SHARED,
 )
 
-archive_entries = prometheus_client.Gauge(
+archive_entries = instruments.LateGauge(
     "incident_router_archive_entries",
     "Deliveries that are kept after they were processed.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-archive_bytes = prometheus_client.Gauge(
+archive_bytes = instruments.LateGauge(
     "incident_router_archive_bytes",
     "Memory that they take in Redis, by its own estimate.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-inbox_oldest_seconds = prometheus_client.Gauge(
+inbox_oldest_seconds = instruments.LateGauge(
     "incident_router_inbox_oldest_seconds",
     "Age of the oldest delivery in the inbox, in seconds; 0 where it is empty.",
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 accepted_to_opened_seconds = prometheus_client.Histogram(
@@ -264,14 +265,50 @@ accepted_to_opened_seconds = prometheus_client.Histogram(
     "Seconds from accepting the alert that opened an incident to the vendor's answer that it is open, by destination.",
     ["destination"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
-worker_heartbeat_seconds = prometheus_client.Gauge(
-    "incident_router_worker_heartbeat_seconds",
-    "When the worker last finished a round, in seconds since the Unix epoch; 0 before its first.",
-    registry=REGISTRY,
+worker_heartbeat_timestamp_seconds = instruments.LateGauge(
+    "incident_router_worker_heartbeat_timestamp_seconds",
+    "When the worker last finished a round, as Unix time; no value before its first round.",
+    registry=registries.WORKER,
 )
+
+webhook_duration_seconds = instruments.Histogram(
+    "incident_router_webhook_duration_seconds",
+    "Time from a request's headers to the response, by source and class of the status code (2xx, 4xx, 5xx). It "
+    "includes the time in which the sender sends the body.",
+    ["source", "code"],
+    (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registries.WEB,
+)
+
+vendor_request_duration_seconds = instruments.Histogram(
+    "incident_router_vendor_request_duration_seconds",
+    "Time from sending an HTTP request to the end of the response, by destination, by the operation that the request "
+    "is part of (open, update, ..., look, search, or other), and by outcome: ok, throttled, temporary, unanswered, "
+    "or refused.",
+    ["destination", "operation", "outcome"],
+    (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registries.SHARED,
+)
+
+redis_command_duration_seconds = instruments.Histogram(
+    "incident_router_redis_command_duration_seconds",
+    "Time from sending a command to Redis to its response, by command; pipeline stands for several commands in one "
+    "round trip. Reads that wait for deliveries are left out.",
+    ["command"],
+    (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registries.SHARED,
+)
+
+build_info = prometheus_client.Gauge(
+    "incident_router_build_info",
+    "1 for the version of the router.",
+    ["version"],
+    registry=registries.SHARED,
+)
+build_info.labels(router.__version__).set(1)
 
 
 def opened(destination: str, seconds: float, reference: str, trace: str = "") -> None:
@@ -284,11 +321,3 @@ def opened(destination: str, seconds: float, reference: str, trace: str = "") ->
     if found := tracing.trace_id(trace):
         exemplar["trace_id"] = found
     accepted_to_opened_seconds.labels(destination).observe(max(seconds, 0.0), exemplar)
-
-
-def render(accept: str = "") -> tuple[bytes, str]:
-    """Render all metrics, with their content type: as OpenMetrics, with exemplars, where the header ``Accept`` asks
-    for it, and else in the Prometheus text format.
-    """
-    encoder, content_type = exposition.choose_encoder(accept)
-    return encoder(REGISTRY), content_type

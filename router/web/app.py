@@ -1,10 +1,11 @@
 """The web application: webhooks straight to their handler, everything else through Starlette."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from starlette import applications, exceptions, responses, routing, types
 from starlette import requests as starlette_requests
 
+from router.telemetry import registries
 from router.web import health, openapi, problems, vendor_webhooks, webhooks
 
 _NAMES = {404: "not-found", 405: "method"}
@@ -36,19 +37,19 @@ def create(
     door: webhooks.Door,
     *,
     checks: Mapping[str, health.Check],
-    refresh: health.Refresh | None = None,
+    roles: Collection[registries.Role] = registries.ROLES,
     vendors: vendor_webhooks.VendorWebhooks | None = None,
     routes: Sequence[routing.BaseRoute] = (),
 ) -> App:
     """Put the application together: the door, health and metrics, and further ``routes``.
 
-    ``checks`` decide ``/readyz``, ``refresh`` brings gauges up to date before ``/metrics`` reads them.
+    ``checks`` decide ``/readyz``; ``/metrics`` has the metrics of ``roles``.
     ``vendors`` takes the webhooks of destinations.
     """
     own = [routing.Route("/openapi.json", _described), routing.Route("/-/healthy", _healthy)]
     if vendors is not None:
         own.append(routing.Route(vendor_webhooks.PREFIX + "{destination}", vendors))
-    return App(door, [*health.routes(checks, refresh), *own, *routes])
+    return App(door, [*health.routes(checks, roles), *own, *routes])
 
 
 async def _described(_request: starlette_requests.Request) -> responses.Response:

@@ -1,11 +1,13 @@
-"""What the door counts of one source: metric children looked up once, so that a delivery only adds to them."""
+"""What the webhook server counts of a source. Label sets are looked up once, so that a delivery only adds to them."""
 
 import functools
 
 from prometheus_client import Counter
 
 from router.domain import delivery as deliveries
-from router.telemetry import metrics
+from router.telemetry import label_sets, metrics
+
+_CODES = label_sets.CODES
 
 
 @functools.cache
@@ -15,9 +17,9 @@ def _of_rule(rule: str) -> Counter:
 
 
 class Counts:
-    """The counters of one source; an empty name stands for sources that are not configured."""
+    """The metrics of one source."""
 
-    __slots__ = ("_accepted", "_firing", "_ignored", "_quarantined", "_resolved", "_source", "_truncated")
+    __slots__ = ("_accepted", "_durations", "_firing", "_ignored", "_quarantined", "_resolved", "_source", "_truncated")
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -27,6 +29,7 @@ class Counts:
         self._ignored = metrics.alerts.labels(source, "ignored")
         self._truncated = metrics.truncated_alerts.labels(source)
         self._quarantined = metrics.quarantined.labels(source)
+        self._durations = {int(code[0]): metrics.webhook_duration_seconds.labels(source, code) for code in _CODES}
 
     def accepted(self, delivery: deliveries.Delivery, truncated: int) -> None:
         """Count a delivery that was answered with 202, and every alert in it."""
@@ -67,3 +70,15 @@ class Counts:
     def outcome(self, name: str) -> None:
         """Count a delivery that ended otherwise."""
         metrics.deliveries.labels(self._source, name).inc()
+
+    def took(self, status: int, began: float) -> None:
+        """Measure the response to a request that began at ``began``; ``status`` is 0 if nothing was sent."""
+        series = self._durations.get(status // 100)
+        if series is not None:
+            series.since(began)
+
+
+def unknown_source(name: str, status: int, began: float) -> None:
+    """Count a request to a source that isn't configured, and measure its response."""
+    metrics.deliveries.labels("", name).inc()
+    metrics.webhook_duration_seconds.labels("", f"{status // 100}xx").since(began)

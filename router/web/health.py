@@ -1,19 +1,17 @@
 """Whether the process lives, whether it is of use, and its metrics: for Kubernetes and for Prometheus."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import NamedTuple
 
 from starlette import requests as starlette_requests
 from starlette import responses, routing
 
 from router.store import errors
-from router.telemetry import log, metrics
+from router.telemetry import registries
 from router.web import problems
 
 TIMEOUT_SECONDS = 2.0
-
-_log = log.get("web")
 
 
 class State(NamedTuple):
@@ -53,17 +51,16 @@ class Startup:
         return state if state.ready or not self._passed else State(True, state.detail, degraded=True)
 
 
-Refresh = Callable[[], Awaitable[None]]
-
-
 def routes(
-    checks: Mapping[str, Check], refresh: Refresh | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS
+    checks: Mapping[str, Check],
+    roles: Collection[registries.Role] = registries.ROLES,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> list[routing.BaseRoute]:
     """The routes ``/healthz``, ``/readyz`` and ``/metrics``.
 
     ``checks`` are asked at once for ``/readyz``; one that raises ``store.errors.Unavailable`` or takes longer than
-    ``timeout_seconds`` is not ready. ``refresh`` brings gauges up to date before they are read; where it fails the
-    metrics are answered all the same.
+    ``timeout_seconds`` is not ready. ``roles`` are those of the process, whose metrics are exported.
     """
 
     async def healthz(_request: starlette_requests.Request) -> responses.Response:
@@ -81,9 +78,7 @@ def routes(
         )
 
     async def metrics_page(request: starlette_requests.Request) -> responses.Response:
-        if refresh is not None:
-            await _refresh(refresh, timeout_seconds)
-        rendered, content_type = metrics.render(request.headers.get("accept", ""))
+        rendered, content_type = registries.render(request.headers.get("accept", ""), roles)
         return responses.Response(rendered, headers={"content-type": content_type})
 
     return [
@@ -119,11 +114,3 @@ async def _answer(check: Check, timeout_seconds: float) -> State:
         return State(False, error.reason)
     except TimeoutError:
         return State(False, f"no answer within {timeout_seconds:g} s")
-
-
-async def _refresh(refresh: Refresh, timeout_seconds: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            await refresh()
-    except (errors.Unavailable, TimeoutError) as error:
-        _log.warning("metrics_not_refreshed", problem=str(error) or "no answer in time")

@@ -20,7 +20,7 @@ from router.domain import notices as noticing
 from router.rules import grouping
 from router.sources import base, calls, prometheus, registry, sns
 from router.store import errors
-from router.telemetry import log, tracing
+from router.telemetry import instruments, log, tracing
 from router.web import answers, bounds, budget, counts, desks, handshakes, ports, problems, requests, senders
 
 PREFIX = "/v1/webhooks/"
@@ -82,7 +82,6 @@ class Door:
         rulers = [name for name, endpoint in endpoints.items() if endpoint.kind.path == ALERTS_V2]
         if len(rulers) == 1:
             self._desks[ALERTS_V2] = self._desks[PREFIX + rulers[0]]
-        self._strangers = counts.Counts("")
         self._inbox = inbox
         self._quarantine = quarantine
         self._clock = clock
@@ -98,30 +97,40 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
+        began = instruments.clock()
         desk, call = self._desks.get(scope["path"]), None
         if desk is None:
             desk, call = self._below(scope)
         if desk is None:
-            problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
-            await self._refuse(None, problem, scope, send)
+            await _refuse_unknown(scope, send, began)
             return
         self._in_flight += 1
+        try:
+            status = await self._respond(desk, call, scope, receive, send)
+        finally:
+            self._in_flight -= 1
+        desk.counts.took(status, began)
+
+    async def _respond(
+        self, desk: desks.Desk, call: calls.Call | None, scope: Scope, receive: requests.Receive, send: problems.Send
+    ) -> int:
+        """Respond to one request, and return the status; 0 if the sender has hung up. A success counts as 200."""
         try:
             self._not_too_many()
             await self._take(desk, call, scope, receive, send)
         except problems.Problem as problem:
-            await self._refuse(desk, problem, scope, send)
+            return await self._refuse(desk, problem, scope, send)
         except errors.Unavailable as error:
-            await self._refuse(desk, problems.unavailable(error.reason, error.retry_after_seconds), scope, send)
+            return await self._refuse(desk, problems.unavailable(error.reason, error.retry_after_seconds), scope, send)
         except requests.Disconnected:
             desk.counts.outcome("disconnected")
             _log.info("delivery_broken_off", source=desk.name)
+            return 0
         except Exception:  # noqa: BLE001 - logged; the sender must learn that it has to send again, and nothing else
             _log.exception("delivery_failed", source=desk.name)
             failure = problems.Problem(500, "internal", "the router failed and accepted nothing; its log says why")
-            await self._refuse(desk, failure, scope, send)
-        finally:
-            self._in_flight -= 1
+            return await self._refuse(desk, failure, scope, send)
+        return 200
 
     def _below(self, scope: Scope) -> tuple[desks.Desk | None, calls.Call | None]:
         """Find the source whose kind serves the path, and what is called there."""
@@ -311,17 +320,22 @@ class Door:
         _log.warning("delivery_quarantined", source=name, quarantined=kept)
         return kept
 
-    async def _refuse(
-        self, desk: desks.Desk | None, problem: problems.Problem, scope: Scope, send: problems.Send
-    ) -> None:
-        if "quarantined" not in problem.extras:
-            counted = desk.counts if desk is not None else self._strangers
-            counted.outcome(problem.name.replace("-", "_"))
-        level = _log.warning if problem.status == _UNAVAILABLE else _log.info
+    async def _refuse(self, desk: desks.Desk, problem: problems.Problem, scope: Scope, send: problems.Send) -> int:
         quotes = "quarantined" in problem.extras
+        if not quotes:
+            desk.counts.outcome(problem.name.replace("-", "_"))
+        level = _log.warning if problem.status == _UNAVAILABLE else _log.info
         said = {"quarantined": problem.extras["quarantined"]} if quotes else {"problem": problem.detail}
-        level("delivery_refused", source=desk.name if desk else "", status=problem.status, **said)
+        level("delivery_refused", source=desk.name, status=problem.status, **said)
         await problems.answer(send, problem, scope)
+        return problem.status
+
+
+async def _refuse_unknown(scope: Scope, send: problems.Send, began: float) -> None:
+    problem = problems.Problem(404, "unknown-source", "no source of this name is configured here")
+    _log.info("delivery_refused", source="", status=problem.status, problem=problem.detail)
+    await problems.answer(send, problem, scope)
+    counts.unknown_source("unknown_source", problem.status, began)
 
 
 async def _answer_unparsable(desk: desks.Desk, error: base.Unparsable, kept: str, send: problems.Send) -> None:

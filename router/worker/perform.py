@@ -136,7 +136,7 @@ class Performer:
         desired: publications.Desired,
     ) -> publications.Publication:
         """Ask the vendor what has become of it: a person may have changed or ended it. Nothing is sent."""
-        self._hurry(_UPDATES)
+        self._hurry(_UPDATES, "look")
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
@@ -239,7 +239,7 @@ class Performer:
 
     async def _ask(self, session: Session, place: bound.Bound, call: Awaitable[_Answer]) -> _Answer | errors.Failure:
         """Make a call that belongs to no operation, within the time of one."""
-        self._hurry(_UPDATES)
+        self._hurry(_UPDATES, "search")
         try:
             async with asyncio.timeout(self._most_seconds):
                 return await call
@@ -272,7 +272,7 @@ class Performer:
         begun: bool = False,
     ) -> publications.Publication:
         began = session.now()
-        self._hurry(_FLOORS.get(operation.kind, _UPDATES))
+        self._hurry(_FLOORS.get(operation.kind, _UPDATES), operation.kind)
         result = "done"
         problem: errors.Failure | None = None
         cut_off = errors.Unanswered("the operation took too long")
@@ -313,8 +313,9 @@ class Performer:
             )
         return "".join(f"; {one.field}: {one.detail}" for one in omitted)
 
-    def _hurry(self, floor: float) -> None:
-        """Tell the calls that follow what they leave of the quota, and when they are cut off."""
+    def _hurry(self, floor: float, operation: str) -> None:
+        """Tell the calls that follow what they leave of the quota, when they are cut off, and what they are part of."""
+        client.operation.set(operation)
         client.floor.set(floor)
         client.ends_at.set(asyncio.get_running_loop().time() + self._most_seconds)
 

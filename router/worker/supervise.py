@@ -251,7 +251,7 @@ class Worker:
         self._known.set()
         now = self._clock()
         await self._health.beat(self._name, now)
-        metrics.worker_heartbeat_seconds.set(now / 1_000_000)
+        metrics.worker_heartbeat_timestamp_seconds.set(now / 1_000_000)
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
         await self._reconciler.gauge()
@@ -261,7 +261,7 @@ class Worker:
         """Keep the archive within its bounds."""
         await self._mutes.tidy(self._clock())
         fullness = await self._health.fullness()
-        metrics.redis_fullness.set(fullness)
+        metrics.redis_memory_used_ratio.set(fullness)
         kept = await self._health.kept()
         metrics.quarantine_entries.set(kept.quarantined)
         metrics.dead_deliveries.set(kept.dead)

@@ -40,29 +40,97 @@ def of_process(name: str, instance: str, namespace: str = "a") -> str:
 A = {"namespace": "a"}
 PRODUCTION = {**A, "source": "production"}
 ON_CALL = {**A, "destination": "on-call"}
-BEAT = "worker_heartbeat_seconds"
+BEAT = "worker_heartbeat_timestamp_seconds"
+BUILD = "build_info"
+RULES = "rules"
+
+
+def web(values: str, instance: str = "web", namespace: str = "a") -> dict[str, str]:
+    """What shows that a webhook server is scraped."""
+    return {of_process(BUILD, instance, namespace): values, of_process(RULES, instance, namespace): values}
+
+
+def worker(values: str, beat: str, instance: str = "w", namespace: str = "a") -> dict[str, str]:
+    """What shows that a worker is scraped, and when it last finished a round."""
+    return {of_process(BUILD, instance, namespace): values, of_process(BEAT, instance, namespace): beat}
+
 
 CASES = [
-    Case("IncidentRouterAbsent", "nothing is scraped", "6m", {"up": "1x10"}, ({},)),
-    Case("IncidentRouterAbsent", "a web is scraped", "6m", {of_process(BEAT, "web"): "0x10"}),
-    Case("IncidentRouterAbsent", "a restart", "8m", {of_process(BEAT, "web"): "0 0 _ _ _ 0 0 0 0"}),
+    Case("IncidentRouterAbsent", "nothing was ever scraped", "6m", {"up": "1x10"}, ({},)),
+    Case("IncidentRouterAbsent", "a web is scraped", "6m", web("1x10")),
+    Case("IncidentRouterAbsent", "only a worker is scraped", "6m", worker("1x10", "0+60x10")),
+    Case("IncidentRouterAbsent", "a restart", "8m", web("1 1 _ _ _ 1 1 1 1")),
+    Case(
+        "IncidentRouterAbsent",
+        "the targets are down",
+        "12m",
+        {**web("1x4 stale _x20"), 'up{namespace="a",job="router",instance="web"}': "1x4 0x20"},
+        (A,),
+    ),
+    Case("IncidentRouterAbsent", "all that there was is gone for hours", "15h", web("1x60 _x60"), (A,), "10m"),
+    Case("IncidentRouterAbsent", "all that there was is gone for days", "50h", web("1x10 _x300"), ({},), "10m"),
+    Case(
+        "IncidentRouterAbsent",
+        "one of two installations is gone",
+        "30m",
+        {**web("1x10 _x30"), **worker("1x10 _x30", "0+60x10 _x30"), **web("1x40", "web", "b")},
+        (A,),
+    ),
+    Case("IncidentRouterWebAbsent", "all webs are gone, a worker lives", "6m", worker("1x10", "0+60x10"), (A,)),
+    Case(
+        "IncidentRouterWebAbsent",
+        "all webs have been gone for hours",
+        "35h",
+        {
+            **web("1x156 _x60"),
+            **worker("1x216", "0+600x216"),
+            deliveries("accepted"): "0+100x156 _x60",
+        },
+        (A,),
+        "10m",
+    ),
+    Case(
+        "IncidentRouterWebAbsent",
+        "the second of two webs lives",
+        "30m",
+        {**web("1x10 _x30"), **web("1x40", "web2"), **worker("1x40", "0+60x40")},
+    ),
+    Case("IncidentRouterWebAbsent", "a restart", "9m", {**web("1 1 _ _ _ 1 1 1 1 1"), **worker("1x9", "0+60x9")}),
+    Case(
+        "IncidentRouterWebAbsent",
+        "another installation has webs",
+        "9m",
+        {**web("1x9", "web", "b"), **worker("1x9", "0+60x9")},
+        (A,),
+    ),
     Case(
         "IncidentRouterWorkerSilent",
         "the only worker stands still, while another release's goes on",
         "6m",
-        {
-            of_process(BEAT, "w"): "0 60 120 120x10",
-            of_process(BEAT, "web"): "0x10",
-            of_process(BEAT, "w", "b"): "0+60x10",
-        },
+        {**worker("1x12", "0 60 120 120x10"), **web("1x10"), **worker("1x10", "0+60x10", "w", "b")},
         (A,),
     ),
-    Case("IncidentRouterWorkerSilent", "there is only a web", "6m", {of_process(BEAT, "web"): "0x10"}, (A,)),
+    Case("IncidentRouterWorkerSilent", "there is only a web", "6m", web("1x10"), (A,)),
+    Case(
+        "IncidentRouterWorkerSilent",
+        "all workers have been gone for hours",
+        "10h",
+        {**web("1x70"), **worker("1x6 _x64", "0+600x6 _x64")},
+        (A,),
+        "10m",
+    ),
+    Case(
+        "IncidentRouterWorkerSilent",
+        "a worker that has not finished a round",
+        "6m",
+        {**web("1x10"), of_process(BUILD, "w"): "1x10"},
+        (A,),
+    ),
     Case(
         "IncidentRouterWorkerSilent",
         "the second of two workers goes on",
         "6m",
-        {of_process(BEAT, "w"): "0 60 120 120x10", of_process(BEAT, "w2"): "0+60x10", of_process(BEAT, "web"): "0x10"},
+        {**worker("1x12", "0 60 120 120x10"), **worker("1x12", "0+60x10", "w2"), **web("1x10")},
     ),
     Case(
         "IncidentRouterInboxLag",
@@ -70,13 +138,17 @@ CASES = [
         "5m",
         {
             of_process("inbox_oldest_seconds", "w"): "0 30 70 130 190 250",
-            of_process("inbox_oldest_seconds", "web"): "0x9",
         },
         (A,),
     ),
     Case("IncidentRouterInboxLag", "a short peak", "5m", {of_process("inbox_oldest_seconds", "w"): "0 30 70 130 0 10"}),
+    Case("IncidentRouterUnavailable", "the first refusal ever", "5m", {deliveries("unavailable"): "0 0 0 1 1 1"}, (A,)),
     Case(
-        "IncidentRouterUnavailable", "the first refusals ever", "5m", {deliveries("unavailable"): "_ _ _ 4 4 4"}, (A,)
+        "IncidentRouterUnavailable",
+        "refusals before the first scrape",
+        "5m",
+        {deliveries("unavailable"): "_ _ _ 4 4 4"},
+        (A,),
     ),
     Case("IncidentRouterUnavailable", "more of them", "20m", {deliveries("unavailable"): "3x15 8x9"}, (A,)),
     Case("IncidentRouterUnavailable", "those of long ago", "20m", {deliveries("unavailable"): "3x30"}),
@@ -102,6 +174,13 @@ CASES = [
         "three are left out",
         "5m",
         {'incident_router_truncated_alerts_total{namespace="a",source="production"}': "0 0 0 3 3 3"},
+        (PRODUCTION,),
+    ),
+    Case(
+        "IncidentRouterAlertsLeftOut",
+        "before the first scrape",
+        "5m",
+        {'incident_router_truncated_alerts_total{namespace="a",source="production"}': "_ _ _ 3 3 3"},
         (PRODUCTION,),
     ),
     Case(
@@ -132,6 +211,18 @@ CASES = [
         (PRODUCTION,),
         "5m",
     ),
+    Case(
+        "IncidentRouterNoDeliveries",
+        "the sender can't reach the webs of a new version",
+        "27h30m",
+        {
+            deliveries("accepted"): "0+1x300 _x30",
+            deliveries("accepted").replace('"web"', '"web2"'): "_x300 0x30",
+            deliveries("accepted", "other"): "0+1x330",
+        },
+        (PRODUCTION,),
+        "5m",
+    ),
     Case("IncidentRouterNoDeliveries", "a rare one", "27h30m", {deliveries("accepted"): "0x100 9x230"}, (), "5m"),
     Case(
         "IncidentRouterNoDeliveries",
@@ -142,7 +233,14 @@ CASES = [
         "5m",
     ),
     Case(
-        "IncidentRouterDeadLetters", "the first refusal ever", "5m", {operations("refused"): "_ _ _ _ 1 1"}, (ON_CALL,)
+        "IncidentRouterDeadLetters", "the first refusal ever", "5m", {operations("refused"): "0 0 0 0 1 1"}, (ON_CALL,)
+    ),
+    Case(
+        "IncidentRouterDeadLetters",
+        "a refusal before the first scrape",
+        "5m",
+        {operations("refused"): "_ _ _ _ 1 1"},
+        (ON_CALL,),
     ),
     Case(
         "IncidentRouterDeadLetters",
@@ -153,6 +251,14 @@ CASES = [
     ),
     Case("IncidentRouterDeadLetters", "what is tried again", "9m", {operations("temporary"): "_ 1+1x9"}),
     Case("IncidentRouterDeadLetters", "not scraped for a while", "60m", {operations("refused"): "1x20 _x25 1x30"}),
+    Case(
+        "IncidentRouterDeadDeliveries",
+        "one, as both workers see it",
+        "5m",
+        {of_process("dead_deliveries", "w"): "0 1x9", of_process("dead_deliveries", "w2"): "0 1x9"},
+        (A,),
+    ),
+    Case("IncidentRouterDeadDeliveries", "discarded since", "5m", {of_process("dead_deliveries", "w"): "1 1 1 0 0 0"}),
     Case(
         "IncidentRouterVendorErrors",
         "three of four fail",
@@ -211,28 +317,29 @@ CASES = [
         "at one of two webs",
         "4m",
         {
-            of_process("rules_last_reload_success", "web"): "1 0x9",
-            of_process("rules_last_reload_success", "web2"): "1x9",
-            'incident_router_rules_info{namespace="a",job="router",instance="web",version="v1"}': "1x9",
-            'incident_router_rules_info{namespace="a",job="router",instance="web2",version="v2"}': "1x9",
+            of_process("rules_last_reload_successful", "web"): "1 0x9",
+            of_process("rules_last_reload_successful", "web2"): "1x9",
         },
         (A,),
     ),
     Case(
         "IncidentRouterRulesRefused",
-        "a worker that reads no rules",
+        "put right within a minute",
         "9m",
-        {
-            of_process("rules_last_reload_success", "w"): "0x9",
-            of_process("rules_last_reload_success", "web"): "1x9",
-            'incident_router_rules_info{namespace="a",job="router",instance="web",version="v1"}': "1x9",
-        },
+        {of_process("rules_last_reload_successful", "web"): "1 0 1x9"},
     ),
     Case(
         "IncidentRouterQuarantineGrows",
         "a body that cannot be read",
         "5m",
         {'incident_router_quarantined_total{namespace="a",source="production"}': "0 0 1x9"},
+        (PRODUCTION,),
+    ),
+    Case(
+        "IncidentRouterQuarantineGrows",
+        "a body before the first scrape",
+        "20m",
+        {'incident_router_quarantined_total{namespace="a",source="production"}': "_x10 1x20"},
         (PRODUCTION,),
     ),
     Case(
@@ -248,5 +355,28 @@ CASES = [
         {of_process("quarantine_dropped_total", "web"): "0 0 1x9"},
         (A,),
     ),
+    Case(
+        "IncidentRouterQuarantineFull",
+        "some dropped before the first scrape",
+        "20m",
+        {of_process("quarantine_dropped_total", "web"): "_x10 7x20"},
+        (A,),
+    ),
     Case("IncidentRouterQuarantineFull", "none dropped", "5m", {of_process("quarantine_dropped_total", "web"): "0x9"}),
+    Case(
+        "IncidentRouterRedisMemory",
+        "still used after the archive gave way",
+        "9m",
+        {
+            of_process("redis_memory_used_ratio", "w"): "0.5 0.72x9",
+            of_process("redis_memory_used_ratio", "web"): "0.5x9",
+        },
+        (A,),
+    ),
+    Case(
+        "IncidentRouterRedisMemory",
+        "the archive gives way",
+        "9m",
+        {of_process("redis_memory_used_ratio", "w"): "0.5 0.72 0.72 0.6x9"},
+    ),
 ]

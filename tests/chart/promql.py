@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import prometheus_client
 import promql_parser
 
-from router.telemetry import metrics
+from tests import collectors
 from tests.chart import helm
 from tests.structure import tree
 
@@ -17,6 +16,8 @@ DASHBOARD = helm.CHART / "files/dashboard.json"
 # What Prometheus itself adds to every series, and Kubernetes' service discovery under it.
 SCRAPED = {"job", "instance", "namespace"}
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
+# The client library's metrics of the process, as far as the dashboard asks for them.
+PROCESS = {f"process_{name}": SCRAPED for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds")}
 CHILDREN = ("expr", "lhs", "rhs", "vector_selector", "param")
 GRAFANA = {"$__rate_interval": "5m"}
 
@@ -51,12 +52,11 @@ def expressions() -> dict[str, str]:
 def offered() -> dict[str, set[str]]:
     """Every series of the router's registry, by name, with the labels that it may have."""
     found: dict[str, set[str]] = {}
-    for collector in vars(metrics).values():
-        if isinstance(collector, prometheus_client.metrics.MetricWrapperBase):
-            for suffix in SUFFIXES[collector._type]:
-                le = {"le"} if suffix == "_bucket" else set()
-                found[collector._name + suffix] = {*collector._labelnames, *le, *SCRAPED}
-    return found
+    for name, metric in collectors.defined().items():
+        for suffix in SUFFIXES[metric.kind]:
+            le = {"le"} if suffix == "_bucket" else set()
+            found[name + suffix] = {*metric.labels, *le, *SCRAPED}
+    return found | PROCESS
 
 
 def outcomes(metric: str) -> set[str]:
@@ -80,6 +80,12 @@ def problems(expression: str) -> list[str]:
             found += _strange(node, known[node.name])
     found += [f"nothing here has a label {name}" for name in sorted(_grouped(expression) - labels)]
     return found
+
+
+def selected(expression: str) -> set[str]:
+    """The names of the series that an expression asks for."""
+    nodes = _nodes(promql_parser.parse(expression))
+    return {node.name for node in nodes if isinstance(node, promql_parser.VectorSelector)}
 
 
 def _strange(selector: Any, labels: set[str]) -> list[str]:

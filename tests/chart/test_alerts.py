@@ -27,7 +27,7 @@ def promtool(*arguments: str, within: Path) -> str:
 def judge(folder: Path, test: helm.Object) -> None:
     """Play one test of the alerts; promtool reads JSON as the YAML that it is."""
     shutil.copy(promql.ALERTS, folder / "alerts.yaml")
-    tests = {"rule_files": ["alerts.yaml"], "evaluation_interval": "1m", "tests": [test]}
+    tests = {"rule_files": ["alerts.yaml"], "evaluation_interval": test["interval"], "tests": [test]}
     (folder / "test.yaml").write_text(json.dumps(tests))
     promtool("test", "rules", "test.yaml", within=folder)
 

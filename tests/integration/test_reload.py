@@ -76,12 +76,12 @@ def test_a_broken_set_is_refused_whole_and_what_was_good_stays_until_it_is_mende
         await until(lambda: rules.problems)
         assert names(rules.in_force) == ["first"]
         assert changed == []
-        assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_success") == 0.0
+        assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_successful") == 0.0
         (rules_folder / "b.yaml").write_text(RULE.format("mended"))
         await until(lambda: changed)
         assert names(rules.in_force) == ["first", "mended"]
         assert rules.problems == []
-        assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_success") == 1.0
+        assert metrics.REGISTRY.get_sample_value("incident_router_rules_last_reload_successful") == 1.0
 
     followed(rules_folder, play)
 

@@ -165,7 +165,7 @@ def test_a_worker_says_that_it_lives_and_that_it_has_gone(with_redis):
             return await health.Health(connection).last_beat() > 0
 
         await until(heard)
-        assert metrics.worker_heartbeat_seconds._value.get() > 1_600_000_000
+        assert metrics.worker_heartbeat_timestamp_seconds._value.get() > 1_600_000_000
         stop.set()
         await asyncio.wait_for(task, 5)
         assert await health.Health(connection).last_beat() == 0

@@ -1,6 +1,7 @@
 """Documents that say what is so: pages for every kind, links that lead somewhere, every setting and metric named."""
 
 import re
+import typing
 from pathlib import Path
 
 import prometheus_client
@@ -9,9 +10,11 @@ import pytest
 
 from router import settings
 from router.destinations import registry as destinations
+from router.domain import notices
 from router.settings import sections
 from router.sources import registry as sources
-from router.telemetry import metrics
+from router.telemetry import label_sets, metrics
+from tests import collectors
 from tests.structure import tree
 
 DOCUMENTS = tree.files("*.md")
@@ -79,18 +82,28 @@ def test_every_metric_is_explained_and_no_other(operations):
 
 
 def test_a_metric_is_explained_with_its_labels(operations):
-    for collector in vars(metrics).values():
-        if isinstance(collector, prometheus_client.metrics.MetricWrapperBase):
-            [name] = {family.name for family in collector.describe()}
-            [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", operations, re.MULTILINE)
-            assert re.findall(r"`(\w+)`", row) == list(collector._labelnames)
+    for name, metric in collectors.defined().items():
+        [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", operations, re.MULTILINE)
+        assert re.findall(r"`(\w+)`", row) == list(metric.labels)
 
 
-def test_every_outcome_of_a_delivery_is_explained(operations):
-    [row] = re.findall(r"^\| `incident_router_deliveries_total`.*$", operations, re.MULTILINE)
-    explained = set(re.findall(r"`(\w+)`", row.partition("webhooks:")[2]))
-    outcomes = re.sub(r"\([^)]*\)", "", metrics.deliveries._documentation).partition("outcome:")[2]
-    assert explained == set(re.findall(r"\w+", outcomes)) - {"or"}
+VALUES = {
+    "incident_router_deliveries_total": {*label_sets.DELIVERY_OUTCOMES, label_sets.UNKNOWN_SOURCE},
+    "incident_router_alerts_total": set(label_sets.ALERT_OUTCOMES),
+    "incident_router_notices_total": set(typing.get_args(notices.Code)),
+    "incident_router_webhook_duration_seconds": set(label_sets.CODES),
+    "incident_router_polls_total": set(label_sets.POLL_RESULTS),
+    "incident_router_polled_alerts_total": set(label_sets.POLLED_OUTCOMES),
+    "incident_router_rules_reloads_total": set(label_sets.RELOAD_RESULTS),
+    "incident_router_operations_total": set(label_sets.OPERATION_RESULTS),
+    "incident_router_vendor_webhooks_total": {*label_sets.VENDOR_WEBHOOK_OUTCOMES, label_sets.UNKNOWN_DESTINATION},
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_value_of_a_label_is_explained(name, operations):
+    [row] = re.findall(rf"^\| `{name}` \| .*? \| (.*) \|$", operations, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == VALUES[name]
 
 
 def test_every_setting_is_explained(operations):

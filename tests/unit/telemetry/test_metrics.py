@@ -1,34 +1,44 @@
 """The metrics: all in one registry, each with a help, rendered as Prometheus reads them."""
 
-import prometheus_client
+import re
+import time
+from collections.abc import Collection, Iterable
+
 import pytest
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
-from router.telemetry import metrics
+import router
+from router.telemetry import metrics, registries
+from tests import collectors
 
-LABELS = {
+WEB = {
     "incident_router_deliveries": ("source", "outcome"),
     "incident_router_alerts": ("source", "outcome"),
     "incident_router_truncated_alerts": ("source",),
-    "incident_router_not_found": ("destination",),
     "incident_router_vendor_webhooks": ("destination", "outcome"),
-    "incident_router_unreadable_rows": ("list",),
     "incident_router_notices": ("source", "code"),
-    "incident_router_late_alerts": ("source",),
-    "incident_router_skipped_silences": ("source",),
     "incident_router_polls": ("source", "result"),
     "incident_router_polled_alerts": ("source", "outcome"),
     "incident_router_decisions": ("rule",),
     "incident_router_quarantined": ("source",),
+    "incident_router_rules": (),
+    "incident_router_rules_info": ("version",),
+    "incident_router_rules_reloads": ("result",),
+    "incident_router_rules_last_reload_successful": (),
+    "incident_router_rules_last_reload_success_timestamp_seconds": (),
+    "incident_router_rules_folder_refused": ("folder",),
+    "incident_router_webhook_duration_seconds": ("source", "code"),
+}
+WORKER = {
+    "incident_router_not_found": ("destination",),
+    "incident_router_late_alerts": ("source",),
     "incident_router_operations": ("destination", "operation", "result"),
     "incident_router_inbox_entries": (),
     "incident_router_inbox_oldest_seconds": (),
-    "incident_router_quarantine_dropped": (),
     "incident_router_archive_entries": (),
     "incident_router_quarantine_entries": (),
     "incident_router_dead_deliveries": (),
-    "incident_router_redis_fullness": (),
     "incident_router_breaker_closed": (),
     "incident_router_contradictions": ("source",),
     "incident_router_storm_waiting": (),
@@ -38,19 +48,28 @@ LABELS = {
     "incident_router_redis_clock_set_back": (),
     "incident_router_omitted_fields": ("destination", "field", "code"),
     "incident_router_archive_bytes": (),
-    "incident_router_rules": (),
-    "incident_router_rules_info": ("version",),
-    "incident_router_rules_reloads": ("result",),
-    "incident_router_rules_last_reload_success": (),
-    "incident_router_rules_last_reload_seconds": (),
-    "incident_router_rules_folder_refused": ("folder",),
     "incident_router_accepted_to_opened_seconds": ("destination",),
-    "incident_router_worker_heartbeat_seconds": (),
+    "incident_router_worker_heartbeat_timestamp_seconds": (),
 }
+SHARED = {
+    "incident_router_unreadable_rows": ("list",),
+    "incident_router_skipped_silences": ("source",),
+    "incident_router_quarantine_dropped": (),
+    "incident_router_redis_memory_used_ratio": (),
+    "incident_router_vendor_request_duration_seconds": ("destination", "operation", "outcome"),
+    "incident_router_redis_command_duration_seconds": ("command",),
+    "incident_router_build_info": ("version",),
+}
+LABELS = WEB | WORKER | SHARED
 
 
-def rendered() -> dict:
-    return {family.name: family for family in parser.text_string_to_metric_families(metrics.render()[0].decode())}
+def rendered(roles: Collection[registries.Role] = registries.ROLES) -> dict:
+    text = metrics.render("", roles)[0].decode()
+    return {family.name: family for family in parser.text_string_to_metric_families(text)}
+
+
+def ours(families: Iterable[str]) -> set[str]:
+    return {name for name in families if name.startswith("incident_router_")}
 
 
 def test_every_metric_is_there_under_its_name_and_has_a_help():
@@ -60,13 +79,45 @@ def test_every_metric_is_there_under_its_name_and_has_a_help():
 
 
 def test_every_metric_of_the_module_is_in_the_list_and_has_its_labels():
-    kinds = (prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram)
-    found = {value._name: value._labelnames for value in vars(metrics).values() if isinstance(value, kinds)}
-    assert found == LABELS
+    assert {name: metric.labels for name, metric in collectors.defined().items()} == LABELS
 
 
-def test_nothing_of_the_process_wide_registry_is_rendered():
-    assert all(name.startswith("incident_router_") for name in rendered())
+@pytest.mark.parametrize(
+    ("roles", "exported"),
+    [({"web"}, WEB | SHARED), ({"worker"}, WORKER | SHARED), ({"web", "worker"}, LABELS)],
+    ids=["web", "worker", "both"],
+)
+def test_process_exports_the_metrics_of_its_roles_and_no_others(roles, exported):
+    assert ours(rendered(roles)) == exported.keys()
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_process_metrics_are_exported_by_every_process(role):
+    families = rendered({role})
+    others = families.keys() - ours(families)
+    assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds"} <= others
+    assert {"process_open_fds", "python_info", "python_gc_collections"} <= others
+    [start] = families["process_start_time_seconds"].samples
+    assert 1_600_000_000 < start.value <= time.time() + 60
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_build_info_has_the_version(role):
+    [sample] = rendered({role})["incident_router_build_info"].samples
+    assert (sample.labels, sample.value) == ({"version": router.__version__}, 1)
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_name_follows_the_conventions_of_prometheus(name):
+    """Base units only; a point in time ends in ``_timestamp_seconds``, a share in ``_ratio``."""
+    kind = collectors.defined()[name].kind
+    assert re.fullmatch(r"incident_router_[a-z_]+", name)
+    assert not re.search(r"_(milliseconds|ms|micros|minutes|hours|kib|mib|percent|total|count|sum)$", name)
+    if kind == "histogram":
+        assert name.endswith("_seconds")
+    text = rendered()[name].documentation
+    assert ("Unix time" in text) == name.endswith("_timestamp_seconds")
+    assert ("as a share" in text) == name.endswith("_ratio")
 
 
 def test_a_counter_has_no_series_for_its_birth():

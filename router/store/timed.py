@@ -1,0 +1,81 @@
+"""Clients of Redis that measure how long each command takes."""
+
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio import client as library
+from redis.asyncio import cluster
+
+from router.telemetry import instruments, metrics
+
+_PIPELINE = metrics.redis_command_duration_seconds.labels("pipeline")
+_WAITS = "XREADGROUP"  # It waits for deliveries: its duration says nothing about Redis.
+_series: dict[str, instruments.Series] = {}
+
+
+def _of(command: Any) -> instruments.Series:
+    """The series of a command, which is also found by the command's name as the caller spells it."""
+    found = _series.get(command)
+    if found is None:
+        name = command.decode() if isinstance(command, bytes) else str(command)
+        found = metrics.redis_command_duration_seconds.labels(name.lower())
+        _series[command] = found
+    return found
+
+
+class Pipeline(library.Pipeline):
+    """A pipeline that measures its round trip."""
+
+    async def execute(self, *args: Any, **options: Any) -> list[Any]:
+        """Send the commands and return their responses."""
+        began = instruments.clock()
+        try:
+            return await super().execute(*args, **options)
+        finally:
+            _PIPELINE.since(began)
+
+
+class Redis(redis.asyncio.Redis):
+    """A client of one server."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command and return its response."""
+        began = instruments.clock()
+        try:
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        finally:
+            if args[0] != _WAITS:
+                _of(args[0]).since(began)
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """As the library's."""
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+class ClusterPipeline(cluster.ClusterPipeline):
+    """A pipeline of a cluster that measures its round trips together."""
+
+    async def execute(self, *args: Any, **options: Any) -> list[Any]:
+        """Send the commands and return their responses."""
+        began = instruments.clock()
+        try:
+            return await super().execute(*args, **options)
+        finally:
+            _PIPELINE.since(began)
+
+
+class RedisCluster(cluster.RedisCluster):
+    """A client of a cluster."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command and return its response."""
+        began = instruments.clock()
+        try:
+            return await super().execute_command(*args, **options)
+        finally:
+            if args[0] != _WAITS:
+                _of(args[0]).since(began)
+
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:  # noqa: ARG002
+        """As the library's."""
+        return ClusterPipeline(self, transaction)  # type: ignore[abstract]

@@ -1,0 +1,91 @@
+"""Two kinds of metrics that the client library doesn't have: a gauge without a value, and a histogram for hot paths."""
+
+import bisect
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+
+import prometheus_client
+from prometheus_client import metrics_core, utils
+
+clock = time.perf_counter
+"""The clock of durations, in seconds."""
+
+
+class LateGauge(prometheus_client.Gauge):
+    """A gauge without labels that is exported only after its first ``set``.
+
+    Until then the value isn't known, and 0 would be false: of a worker that can't reach Redis the inbox isn't empty.
+    """
+
+    _is_set = False
+
+    def set(self, value: float) -> None:
+        """Set the value, and export it from now on."""
+        self._is_set = True
+        super().set(value)
+
+    def collect(self) -> Iterable[metrics_core.Metric]:
+        """Describe the gauge, with its value if it has one."""
+        return super().collect() if self._is_set else self.describe()
+
+
+class Series:
+    """One label set of a ``Histogram``."""
+
+    __slots__ = ("_bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count a value. Only the thread of the event loop may call this."""
+        self.counts[bisect.bisect_left(self._bounds, seconds)] += 1
+        self.total += seconds
+
+    def since(self, began: float) -> None:
+        """Count the seconds since ``began``, a value of ``clock``."""
+        self.observe(clock() - began)
+
+
+class Histogram:
+    """A histogram for hot paths: without locks and exemplars, ``observe`` costs a fifth of the client library's."""
+
+    def __init__(
+        self,
+        name: str,
+        documentation: str,
+        labelnames: Sequence[str],
+        buckets: Sequence[float],
+        registry: prometheus_client.CollectorRegistry,
+    ) -> None:
+        self.name = name
+        self.documentation = documentation
+        self.labelnames = tuple(labelnames)
+        self._bounds = tuple(buckets)
+        self._le = [*map(utils.floatToGoString, buckets), "+Inf"]
+        self._series: dict[tuple[str, ...], Series] = {}
+        registry.register(self)
+
+    def labels(self, *values: str) -> Series:
+        """Return the series of these label values, and create it if it is new. Callers on a hot path keep it."""
+        series = self._series.get(values)
+        if series is None:
+            if len(values) != len(self.labelnames):
+                raise ValueError(f"{self.name} has the labels {', '.join(self.labelnames)}")
+            series = self._series[values] = Series(self._bounds)
+        return series
+
+    def describe(self) -> Iterable[metrics_core.Metric]:
+        """Return the name, help, and type."""
+        return [metrics_core.HistogramMetricFamily(self.name, self.documentation, labels=self.labelnames)]
+
+    def collect(self) -> Iterable[metrics_core.Metric]:
+        """Return all series."""
+        family = metrics_core.HistogramMetricFamily(self.name, self.documentation, labels=self.labelnames)
+        for values, series in list(self._series.items()):
+            counts = map(float, itertools.accumulate(series.counts))
+            family.add_metric(values, list(zip(self._le, counts, strict=True)), series.total)
+        return [family]

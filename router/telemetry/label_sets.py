@@ -1,0 +1,102 @@
+"""Label sets that are known at the start, exported as 0: ``increase`` doesn't see the first count of a new series."""
+
+import typing
+from collections.abc import Iterable
+
+from router.domain import notices
+from router.domain import publication as publications
+from router.telemetry import metrics
+
+DELIVERY_OUTCOMES = (
+    "accepted",
+    "empty",
+    "quarantined",
+    "duplicate",
+    "disconnected",
+    "unauthorized",
+    "forbidden",
+    "method",
+    "too_large",
+    "too_slow",
+    "encoding",
+    "origin",
+    "unknown_call",
+    "unavailable",
+    "internal",
+)
+UNKNOWN_SOURCE = "unknown_source"
+ALERT_OUTCOMES = ("firing", "resolved", "ignored")
+CODES = ("2xx", "4xx", "5xx")
+POLL_RESULTS = ("whole", "partial", "failed", "unavailable")
+POLLED_OUTCOMES = ("found", "repeated", "ended")
+RELOAD_RESULTS = ("loaded", "unchanged", "refused")
+OPERATION_RESULTS = ("done", "temporary", "unanswered", "refused", "not_found")
+VENDOR_WEBHOOK_OUTCOMES = (
+    "looked_at",
+    "unrelated",
+    "duplicate",
+    "unreadable",
+    "disconnected",
+    "unauthorized",
+    "method",
+    "too_large",
+    "too_slow",
+    "unavailable",
+)
+UNKNOWN_DESTINATION = "unknown_destination"
+
+
+def start_web(sources: Iterable[str], polled: Iterable[str], with_webhooks: Iterable[str]) -> None:
+    """Export 0 for a webhook server.
+
+    ``polled`` are the sources whose Alertmanager is polled, ``with_webhooks`` the destinations whose vendor calls back.
+    """
+    metrics.deliveries.labels("", UNKNOWN_SOURCE)
+    metrics.decisions.labels("")
+    metrics.vendor_webhooks.labels("", UNKNOWN_DESTINATION)
+    for result in RELOAD_RESULTS:
+        metrics.rules_reloads.labels(result)
+    for source in sources:
+        _start_source(source)
+    for source in polled:
+        for result in POLL_RESULTS:
+            metrics.polls.labels(source, result)
+        for outcome in POLLED_OUTCOMES:
+            metrics.polled_alerts.labels(source, outcome)
+    for destination in with_webhooks:
+        for outcome in VENDOR_WEBHOOK_OUTCOMES:
+            metrics.vendor_webhooks.labels(destination, outcome)
+
+
+def _start_source(source: str) -> None:
+    metrics.truncated_alerts.labels(source)
+    metrics.quarantined.labels(source)
+    for outcome in DELIVERY_OUTCOMES:
+        metrics.deliveries.labels(source, outcome)
+    for outcome in ALERT_OUTCOMES:
+        metrics.alerts.labels(source, outcome)
+    for code in typing.get_args(notices.Code):
+        metrics.notices.labels(source, code)
+    for status in CODES:
+        metrics.webhook_duration_seconds.labels(source, status)
+
+
+def start_rules(rules: Iterable[str]) -> None:
+    """Export 0 for the decisions of these rules."""
+    for rule in rules:
+        metrics.decisions.labels(rule)
+
+
+def start_worker(sources: Iterable[str], destinations: Iterable[str]) -> None:
+    """Export 0 for a worker."""
+    for source in sources:
+        metrics.late_alerts.labels(source)
+        metrics.contradictions.labels(source)
+    for destination in destinations:
+        metrics.not_found.labels(destination)
+        metrics.duplicates_ended.labels(destination)
+        metrics.circuit_open.labels(destination)
+        metrics.accepted_to_opened_seconds.labels(destination)
+        for operation in typing.get_args(publications.Kind):
+            for result in OPERATION_RESULTS:
+                metrics.operations.labels(destination, operation, result)

@@ -1,0 +1,115 @@
+"""What a webhook server and a worker really export, and that alerts and dashboard ask for nothing else."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from router.store import embedded
+from tests.chart import promql
+from tests.end_to_end import harness
+from tests.unit.telemetry import test_metrics as expected
+
+SAMPLE = re.compile(r"^([a-z_]+)(?:\{[^}]*\})? (\S+)", re.MULTILINE)
+# They have no value before something happens, or because the configuration has no `storm` and no `poll`.
+EMPTY = {
+    "incident_router_omitted_fields",
+    "incident_router_unreadable_rows",
+    "incident_router_skipped_silences",
+    "incident_router_polls",
+    "incident_router_storm_waiting",
+    "incident_router_polled_alerts",
+    "incident_router_rules_folder_refused",
+    "incident_router_rules_last_reload_success_timestamp_seconds",
+}
+
+
+class Exported:
+    """The metrics of one process, by the names of their series."""
+
+    def __init__(self, url: str) -> None:
+        status, text = harness.ask(f"{url}/metrics")
+        assert status == 200
+        self.text = text
+        self.series = set(dict(SAMPLE.findall(text)))
+
+    @property
+    def families(self) -> set[str]:
+        """The router's metrics that have a sample."""
+        names = {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in self.series}
+        return {name for name in names if name.startswith("incident_router_")}
+
+    def value(self, series: str) -> float | None:
+        found = re.search(rf"^{re.escape(series)} (\S+)$", self.text, re.MULTILINE)
+        return float(found[1]) if found else None
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
+    """The metrics of a web and of a worker that have opened an incident together."""
+    folder = tmp_path_factory.mktemp("metrics")
+    with embedded.running(folder / "valkey") as valkey, harness.vendors() as at:
+        file = harness.configure(folder, at)
+        surroundings = {**harness.SECRETS, "REDIS_URL": valkey.url}
+        command = [harness.COMMAND, "web", "--config", str(file), "--console-port", "0"]
+        web = harness.Process(command, folder, "web", forked=True, **surroundings)
+        command = [harness.COMMAND, "worker", "--config", str(file), "--name", "w", "--health-port", "0"]
+        worker = harness.Process(command, folder, "worker", forked=True, **surroundings)
+        try:
+            router = harness.Router(web, file)
+            health = worker.says(r"(http://127\.0\.0\.1:\d+)/readyz")[1]
+            beat = "incident_router_worker_heartbeat_timestamp_seconds"
+            harness.eventually("a round is over", lambda: beat in Exported(health).series)
+            harness.eventually("it is tidied", lambda: "incident_router_archive_bytes" in Exported(health).series)
+            router.receives()
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            done = 'incident_router_operations_total{destination="on-call",operation="open",result="done"}'
+            harness.eventually("it is counted", lambda: Exported(health).value(done))
+            memory = "incident_router_redis_memory_used_ratio"
+            harness.eventually("the web has looked at Redis", lambda: memory in Exported(router.url).series)
+            yield {"web": Exported(router.url), "worker": Exported(health)}
+        finally:
+            web.stop()
+            worker.stop()
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_process_exports_all_metrics_of_its_role_and_none_of_the_other(exported, role):
+    own = (expected.WEB if role == "web" else expected.WORKER) | expected.SHARED
+    families = exported[role].families
+    assert families <= own.keys()
+    unasked = {"incident_router_vendor_request_duration_seconds"} if role == "web" else set()
+    assert own.keys() - families <= EMPTY | unasked
+
+
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_every_process_exports_its_version_start_and_use_of_memory(exported, role):
+    series = exported[role].series
+    assert {"process_start_time_seconds", "process_resident_memory_bytes", "process_open_fds"} <= series
+    assert {"python_info", "incident_router_build_info"} <= series
+
+
+def test_alerts_and_dashboard_ask_only_for_what_is_exported(exported):
+    offered = exported["web"].series | exported["worker"].series
+    asked = {name for text in promql.expressions().values() for name in promql.selected(text)}
+    empty = {f"{name}{suffix}" for name in EMPTY for suffix in ("", "_total")}
+    assert len(asked) > 30
+    assert asked - offered - empty == set()
+
+
+def test_what_was_not_counted_yet_is_exported_as_zero(exported):
+    refused = 'incident_router_deliveries_total{outcome="unauthorized",source="json"}'
+    assert exported["web"].value(refused) == 0
+    dead = 'incident_router_operations_total{destination="on-call",operation="open",result="refused"}'
+    assert exported["worker"].value(dead) == 0
+
+
+def test_delivery_redis_and_vendor_were_measured(exported):
+    web, worker = exported["web"], exported["worker"]
+    assert web.value('incident_router_webhook_duration_seconds_count{code="2xx",source="json"}') == 1
+    measured = (
+        'incident_router_vendor_request_duration_seconds_count{destination="on-call",operation="open",outcome="ok"}'
+    )
+    assert worker.value(measured) >= 1
+    for one in (web, worker):
+        assert one.value('incident_router_redis_command_duration_seconds_count{command="evalsha"}') >= 1

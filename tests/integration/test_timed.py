@@ -1,0 +1,69 @@
+"""Commands to Redis are measured, at one server, behind Sentinel, and in a cluster."""
+
+import pytest
+
+from router.store import client, keys, servers, stream, timed
+from router.telemetry import metrics
+
+
+def measured(command: str) -> float:
+    name = "incident_router_redis_command_duration_seconds_count"
+    return metrics.REGISTRY.get_sample_value(name, {"command": command}) or 0.0
+
+
+def test_command_is_measured_by_its_name(with_redis):
+    async def body(connection):
+        before = measured("zadd"), measured("xlen")
+        await connection.zadd("a", {"b": 1})
+        await connection.execute_command(b"XLEN", "c")
+        assert (measured("zadd"), measured("xlen")) == (before[0] + 1, before[1] + 1)
+
+    with_redis(body)
+
+
+def test_pipeline_is_measured_as_one_round_trip(with_redis):
+    async def body(connection):
+        before, single = measured("pipeline"), measured("set")
+        pipeline = connection.pipeline(transaction=False)
+        for number in range(5):
+            pipeline.set(f"a{number}", number)
+        assert len(await pipeline.execute()) == 5
+        assert (measured("pipeline"), measured("set")) == (before + 1, single)
+
+    with_redis(body)
+
+
+def test_command_that_fails_is_measured(with_redis):
+    async def body(connection):
+        await connection.set("a", "text")
+        before = measured("lpush")
+        with pytest.raises(Exception, match="WRONGTYPE"):
+            await connection.lpush("a", "b")
+        assert measured("lpush") == before + 1
+
+    with_redis(body)
+
+
+def test_read_that_waits_for_deliveries_is_not_measured(with_redis):
+    async def body(connection):
+        reader = stream.Reader(connection, "w", life="1")
+        await reader.prepare()
+        before = measured("xreadgroup")
+        assert await reader.read(1, block_ms=1) == []
+        assert measured("xreadgroup") == before
+        assert await connection.exists(keys.INBOX)
+
+    with_redis(body)
+
+
+def test_client_of_a_primary_behind_sentinel_measures():
+    sentinel = servers.Sentinel("main", (("127.0.0.1", 1),), "", "")
+    made = client.connect(servers.Server("redis://", sentinel=sentinel))
+    assert isinstance(made, timed.Redis)
+    assert isinstance(made.pipeline(), timed.Pipeline)
+
+
+def test_client_of_a_cluster_measures():
+    made = client.connect(servers.Server("redis://127.0.0.1:1", cluster=True))
+    assert isinstance(made, timed.RedisCluster)
+    assert isinstance(made.pipeline(), timed.ClusterPipeline)

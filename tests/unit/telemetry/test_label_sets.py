@@ -1,0 +1,82 @@
+"""Every label set that is known at the start is exported as 0."""
+
+import typing
+
+import pytest
+from prometheus_client import parser
+
+from router.domain import notices
+from router.domain import publication as publications
+from router.telemetry import label_sets, metrics
+
+
+def zeros(name: str, **labels: str) -> set[tuple[str, ...]]:
+    """The other labels of series of a metric that are 0, with these labels."""
+    text = metrics.render()[0].decode()
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    suffixes = ("_bucket", "_sum")
+    return {
+        tuple(value for label, value in sample.labels.items() if label not in labels)
+        for sample in families[name].samples
+        if sample.value == 0 and labels.items() <= sample.labels.items() and not sample.name.endswith(suffixes)
+    }
+
+
+def each(values: typing.Iterable[str]) -> set[tuple[str, ...]]:
+    return {(value,) for value in values}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _started():
+    label_sets.start_web(["zero-source", "zero-polled"], ["zero-polled"], ["zero-page"])
+    label_sets.start_rules(["zero-rule"])
+    label_sets.start_worker(["zero-source"], ["zero-on-call"])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("deliveries", label_sets.DELIVERY_OUTCOMES),
+        ("alerts", label_sets.ALERT_OUTCOMES),
+        ("notices", typing.get_args(notices.Code)),
+        ("webhook_duration_seconds", label_sets.CODES),
+    ],
+)
+def test_source_has_every_value_of_the_other_label(name, values):
+    assert zeros(f"incident_router_{name}", source="zero-source") == each(values)
+
+
+@pytest.mark.parametrize("name", ["truncated_alerts", "quarantined", "late_alerts", "contradictions"])
+def test_source_has_its_counters(name):
+    assert zeros(f"incident_router_{name}", source="zero-source") == {()}
+
+
+def test_only_a_source_that_is_polled_has_counters_of_polls():
+    assert zeros("incident_router_polls", source="zero-polled") == each(label_sets.POLL_RESULTS)
+    assert zeros("incident_router_polled_alerts", source="zero-polled") == each(label_sets.POLLED_OUTCOMES)
+    assert zeros("incident_router_polls", source="zero-source") == set()
+
+
+def test_destination_has_every_operation_with_every_result():
+    found = zeros("incident_router_operations", destination="zero-on-call")
+    kinds, results = typing.get_args(publications.Kind), label_sets.OPERATION_RESULTS
+    assert found == {(kind, result) for kind in kinds for result in results}
+
+
+@pytest.mark.parametrize("name", ["circuit_open", "not_found", "duplicates_ended", "accepted_to_opened_seconds"])
+def test_destination_has_its_series(name):
+    assert zeros(f"incident_router_{name}", destination="zero-on-call") == {()}
+
+
+def test_destination_with_webhooks_has_every_outcome():
+    found = zeros("incident_router_vendor_webhooks", destination="zero-page")
+    assert found == each(label_sets.VENDOR_WEBHOOK_OUTCOMES)
+
+
+def test_rule_and_no_rule_have_a_counter_of_decisions():
+    assert zeros("incident_router_decisions", rule="zero-rule") == {()}
+    assert ("", "unknown_source") in {
+        (sample.labels["source"], sample.labels["outcome"])
+        for family in metrics.deliveries.collect()
+        for sample in family.samples
+    }
