@@ -225,19 +225,22 @@ def test_cause_that_begins_within_the_hold_mutes(with_redis):
 
 def test_time_window_mutes_until_its_end(with_redis):
     async def play(on):
-        down = of("ShopDown", region="eu")
-        now = await on.redis_now()
-        window = (now - 1_000_000, now + 400_000, "night")
-        decided = decision.Decision("shop", severity.Severity.MAJOR, stage.rule(), mute_windows=(window,))
-        await on.deliver_decided(down, decided)
-        await on.turn()
-        (muted,) = (await on.incident("shop")).muted.values()
-        assert (muted.kind, muted.by, muted.until) == ("window", "time window night", window[1])
+        async def mute(length):
+            now = await on.redis_now()
+            name, window = f"shop{length}", (now - 1_000_000, now + length, "night")
+            decided = decision.Decision(name, severity.Severity.MAJOR, stage.rule(), mute_windows=(window,))
+            await on.deliver_decided(of("ShopDown", region=name), decided)
+            await on.turn()
+            return name, window, (await on.incident(name)).muted
+
+        (name, window, muted), _ = await stage.in_time(on.connection, mute)
+        (found,) = muted.values()
+        assert (found.kind, found.by, found.until) == ("window", "time window night", window[1])
 
         async def is_open() -> bool:
-            return (await on.incident("shop")).status == "open"
+            return (await on.incident(name)).status == "open"
 
         await on.until_awaited(is_open)
-        assert (await on.incident("shop")).opened_at >= window[1]
+        assert (await on.incident(name)).opened_at >= window[1]
 
     stage.playing(with_redis, play)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 import structlog
 import uvicorn
@@ -44,17 +45,22 @@ def test_the_worker_opens_nothing_for_what_is_silenced_until_it_is_over(with_red
 
     async def play(on):
         store = silences.Silences(on.connection)
-        now = await on.redis_now()
-        one = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, now + 400_000, "ann", "works")
-        await store.write(one)
-        await on.mutes.refresh()
-        await on.deliver(stage.firing())
-        await on.turn()
-        assert at.calls == []
-        told = [event.text for event in await on.incidents.timeline("down")]
-        assert told == ["Not heard of: am/f1, by silence s1 of ann: works."]
+
+        async def mute(length):
+            now, name = await on.redis_now(), f"down{length}"
+            matcher = silence.matcher(f'alertname="{name}"')
+            await store.write(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
+            await on.mutes.refresh()
+            await on.deliver(msgspec.structs.replace(stage.firing(name), labels={"alertname": name}), key=name)
+            await on.turn()
+            told = [event.text for event in await on.incidents.timeline(name)]
+            return name, told, list(at.calls)
+
+        (name, told, calls), _ = await stage.in_time(on.connection, mute)
+        assert calls == []
+        assert told == [f"Not heard of: am/{name}, by silence {name} of ann: works."]
         await on.until(lambda: at.states() == ["open"])
-        assert (await on.incident()).muted == {}
+        assert (await on.incident(name)).muted == {}
 
     stage.playing(with_redis, play, vendor.on_call(at))
 

@@ -4,6 +4,7 @@ import asyncio
 
 from router.domain import severity
 from router.store import gate, keys, storms
+from tests.integration import stage
 
 HOUR = 3_600_000_000
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
@@ -101,9 +102,14 @@ def test_who_leaves_waits_no_more(with_redis):
 
 def test_there_is_room_again_when_the_window_has_passed(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(1, 500_000))
-        assert await one_by_one(at, [1, 2]) == [True, False]
-        async with asyncio.timeout(10):
+        async def fill(window):
+            await connection.flushall()
+            at = storms.Storms(connection, gate.Limit(1, window))
+            return at, await one_by_one(at, [1, 2])
+
+        (at, admitted), _ = await stage.in_time(connection, fill)
+        assert admitted == [True, False]
+        async with asyncio.timeout(60):
             while not await at.admits(episode(2), MAJOR, 2):
                 await asyncio.sleep(0.005)
 
@@ -112,21 +118,24 @@ def test_there_is_room_again_when_the_window_has_passed(with_redis):
 
 def test_a_storm_begins_once_and_is_over_when_none_has_waited_for_as_long_as_the_window(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(1, 500_000))
-        await one_by_one(at, [1, 2])
-        first, second = await at.look(), await at.look()
+        async def calm_down(window):
+            await connection.flushall()
+            at = storms.Storms(connection, gate.Limit(1, window))
+            await one_by_one(at, [1, 2])
+            first, second = await at.look(), await at.look()
+            await at.leave([episode(2)])
+            return at, first, second, await at.look()
+
+        (at, first, second, calm), window = await stage.in_time(connection, calm_down)
         assert (first.began, second.began) == (True, False)
         assert first.since == second.since > 0
-        await at.leave([episode(2)])
-        calm = await at.look()
         assert (calm.waiting, calm.since, calm.ended) == (0, first.since, False)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (calm := await at.look()).ended:
                 assert calm.since == first.since
                 await asyncio.sleep(0.005)
         assert calm.since == 0
-        seconds, micros = await connection.time()
-        assert seconds * 1_000_000 + micros >= first.since + 500_000
+        assert await stage.now_of(connection) >= first.since + window
         assert await at.look() == storms.Storm()
 
     with_redis(body)
