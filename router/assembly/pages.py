@@ -21,6 +21,7 @@ from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import desire
 from router.worker import pages as showing
+from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
 
 _HOUR = 3_600_000_000  # Microseconds.
@@ -123,6 +124,19 @@ def reviews(
         places,
         clock,
         preview=previewer(places),
+    )
+
+
+def retractions(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+) -> retracting.Retractions:
+    """What writes retractions down."""
+    return retracting.Retractions(
+        publications(settings, connection),
+        incident_store.Incidents(connection),
+        pages(settings, connection),
+        kinds(settings),
+        clock,
     )
 
 

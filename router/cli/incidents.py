@@ -1,15 +1,18 @@
 """``incidents``: what is open, and what happened to one incident, in order and with the reasons."""
 
 import functools
+import sys
 from typing import Annotated, Literal
 
+import pydantic
 import typer
 from rich import console as consoles
 from rich import text
 
 from router import settings as configuration
 from router.cli import completing, reaching, starting, tables, terminal
-from router.management import models
+from router.management import bodies, models, reading
+from router.worker import retractions
 
 _PAGE = 500  # Incidents that are asked for at once.
 
@@ -101,6 +104,66 @@ def show(
             _print(found)
 
     reaching.reach(config, server, body)
+
+
+@app.command("retract")
+def retract(
+    incident: Name,
+    *,
+    destination: Annotated[
+        str,
+        typer.Option(
+            "--destination",
+            help="The public page; all pages of the incident if left out.",
+            autocompletion=completing.destinations,
+        ),
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why the post is false; it is kept in the timeline.")],
+    message: Annotated[
+        str,
+        typer.Option(
+            "--message",
+            help="What customers read at a page that takes no post down; the destination's own text if left out.",
+        ),
+    ] = "",
+    by: starting.By = "",
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Take down public posts that are false. Nothing of this episode is published again, unless a reviewer approves it.
+
+    Status 1 if there is nothing to retract. Works while public pages are frozen.
+    """
+    if not reason.strip():
+        raise starting.usage("--reason must not be empty")
+
+    async def body(router: reaching.Reached) -> None:
+        subject = f"{incident} at {destination}" if destination else incident
+        wanted = {"incident": incident, "destination": destination, "reason": reason, "message": message}
+        try:
+            asked = bodies.Retract.model_validate(wanted)
+        except pydantic.ValidationError as error:
+            raise starting.usage(reading.wrong("the retraction", error)) from None
+        done = await router.do.retract(router.act(subject, by, reason), asked)
+        for one in done.items:
+            print(f"{one.destination} ({one.reference}): {_RETRACTED[one.outcome]}")
+        for warning in done.warnings:
+            said = warning.partition(": ")[2]
+            print(f"warning: your message has {said}", file=sys.stderr)
+        if not any(one.outcome in retractions.DONE for one in done.items):
+            raise typer.Exit(1)
+
+    reaching.reach(config, server, body)
+
+
+_RETRACTED = {
+    "retracting": "the post is taken down",
+    "searching": "its publishing is under way; what comes of it is taken down",
+    "dismissed": "it waited for review and is dismissed",
+    "withheld": "nothing of it was shown, and nothing will be",
+    "resolved": "nothing to do, the post is over",
+    "retracted": "nothing to do, it was retracted before",
+}
 
 
 async def _list_muted(router: reaching.Reached, *, as_json: bool) -> None:

@@ -27,12 +27,14 @@ _WHAT = {
     "update": "the update of ",
     "monitoring": "the monitoring of ",
     "resolution": "the resolution of ",
+    "retraction": "the retraction of ",
 }
 _WOULD = {
     "opening": "would be shown",
     "update": "would be changed",
     "monitoring": "would be set to monitoring",
     "resolution": "would be resolved",
+    "retraction": "would be retracted",
 }
 
 

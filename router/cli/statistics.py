@@ -21,6 +21,7 @@ _COLUMNS: dict[counts.Outcome, str] = {
     "lapsed": "deadline",
     "automatic": "automatic",
     "shadow": "shadow",
+    "retracted": "retracted",
 }
 
 

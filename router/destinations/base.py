@@ -143,6 +143,13 @@ class Destination(Protocol):
         """Throw an unpublished draft away."""
         ...
 
+    async def retract(self, operation: operations.Operation) -> operations.Seen:
+        """Take down a post that turned out to be false; a page that can't do that resolves it and says so.
+
+        Only public kinds are asked for this.
+        """
+        ...
+
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read what is there now, and whether a person has changed it; ``NotFound`` if the vendor has no such thing."""
         ...
@@ -176,7 +183,8 @@ class Kind:
     ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
     of ours has ended there can be opened again. ``status_words`` are the vendor's words for a component's status where
     they are others than ours. ``webhook_schemes`` name the ways in which the vendor signs its webhooks.
-    they are others than ours. ``monitoring`` is the value of ``update_status`` for a post that is monitored before it
+    they are others than ours. ``takes_down``: a post can be taken off the page; else its retraction is a resolution.
+    ``monitoring`` is the value of ``update_status`` for a post that is monitored before it
     is resolved; empty if the kind has no such status.
     """
 
@@ -191,6 +199,7 @@ class Kind:
     status_words: Mapping[str, str] = field(default_factory=dict)
     webhook_schemes: tuple[str, ...] = ()
     monitoring: str = ""
+    takes_down: bool = False
 
 
 Registry = Mapping[str, Kind]

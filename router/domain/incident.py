@@ -50,6 +50,8 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     decisions, that belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is
     when the timeline last told of an ignored late message.
 
+    ``retractions`` are the posts that operators have taken down, by ``EPISODE/DESTINATION``.
+
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
     delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
     it ends or fires again.
@@ -96,6 +98,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     quiet_after: int = 0
     monitored_since: int = 0
     sole_ask: asking.StoredAsk | None = None
+    retractions: dict[str, review.Retraction] = {}
 
     @property
     def still_fires(self) -> int:

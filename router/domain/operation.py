@@ -21,6 +21,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     ``is_repeated`` says that the same open was sent before and its outcome isn't known: it has to be the same request.
     ``taken`` are the IDs at the vendor that belong to other publications: a search never answers with one of them.
+    ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
     ``view`` is what the vendor showed after our last operation. ``lags`` if that was so short a time ago that a read
     may still show what was before it.
     """
@@ -40,6 +41,7 @@ class Operation(msgspec.Struct, frozen=True):
     taken: frozenset[str] = frozenset()
     view: publications.View = publications.View()
     lags: bool = False
+    message: str = ""
 
     @property
     def worsens(self) -> bool:

@@ -79,16 +79,34 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
 def _next(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     """The next step of what is neither waiting nor under way."""
     if observed.settled:
-        return Rest(f"finished: {observed.state}")
+        return Rest(_finished(desired, observed))
     # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
-    if desired.present and observed.held_since:
+    if desired.present and observed.held_since and desired.retracted is None:
         return Rest("alert storm: waits for its turn", now + HELD_LOOK, "turn")
-    step = _towards_open(desired, observed, now) if desired.present else _towards_closed(desired, observed, now)
+    if desired.retracted is not None:
+        step = _towards_retracted(desired, observed, desired.retracted)
+    elif desired.present:
+        step = _towards_open(desired, observed, now)
+    else:
+        step = _towards_closed(desired, observed, now)
     if isinstance(step, Act):
         return _hindrance(desired, observed, step, now) or step
     if isinstance(step, Rest) and observed.state in {"open", "draft"}:
         return _watched(desired, observed, step, now)
     return step
+
+
+def _finished(desired: publications.Desired, observed: publications.Publication) -> str:
+    if desired.retracted is not None and observed.retracted:
+        return f"finished: retracted by {desired.retracted.who}"
+    return f"finished: {observed.state}"
+
+
+def renewed(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
+    """Return what is planned for: the publication, or, if a retracted post is to be published again, a new one."""
+    if observed.settled and observed.retracted and desired.retracted is None and desired.present:
+        return publications.renewed(observed)
+    return observed
 
 
 def _waits(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
@@ -146,7 +164,8 @@ def _hindrance(desired: publications.Desired, observed: publications.Publication
 
 
 def _frozen(desired: publications.Desired, now: int) -> Rest | None:
-    frozen = desired.public and desired.frozen
+    # A freeze keeps false things off the page. What takes one down is let through.
+    frozen = desired.public and desired.frozen and desired.retracted is None
     return Rest(f"frozen: {desired.frozen}", now + HELD_LOOK, "thaw") if frozen else None
 
 
@@ -244,6 +263,18 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
     return Rest("the incident was over before anything was opened")
 
 
+def _towards_retracted(
+    desired: publications.Desired, observed: publications.Publication, retraction: review.Retraction
+) -> Step:
+    by = f"retracted by {retraction.who}"
+    if observed.state == "absent":
+        return Rest(f"{by}: nothing of it is shown")
+    # The operator hasn't seen what somebody else has made of the post since.
+    if observed.taken_over and retraction.digest != asked(desired, observed):
+        return Rest(f"{observed.taken_over}: the retraction waits for a person", waits_for="person")
+    return Act("retract", f"{by}: {retraction.reason}" if retraction.reason else by)
+
+
 def _unresolved(desired: publications.Desired, observed: publications.Publication, now: int) -> Rest | None:
     """Why a post isn't resolved though its incident is over; None if it may be."""
     reason = observed.taken_over or ("review" if desired.ends_by_review else "")
@@ -284,7 +315,12 @@ def _refusal(desired: publications.Desired, observed: publications.Publication, 
 def by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
     """Whether it is the end of its review that lets something be posted, and no person's word."""
     waited_of = asked(desired, observed)
-    if not desired.deadline or observed.waits_of != waited_of or now < observed.waits_since + desired.deadline:
+    if (
+        desired.retracted is not None
+        or not desired.deadline
+        or observed.waits_of != waited_of
+        or now < observed.waits_since + desired.deadline
+    ):
         return False
     # What a person has decided before was about something else.
     return desired.verdict is None or (not desired.present and not desired.verdict.covers(waited_of))
@@ -293,6 +329,8 @@ def by_deadline(desired: publications.Desired, observed: publications.Publicatio
 def asked(desired: publications.Desired, observed: publications.Publication) -> str:
     """The digest of what a reviewer decides upon: what would be sent, and a person's change that it would replace."""
     content = desired.content.digest if desired.present else review.RESOLUTION
+    if desired.retracted is not None:
+        content = review.RETRACTION
     return review.digest_of(content, observed.view.digest if observed.taken_over else "")
 
 

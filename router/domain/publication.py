@@ -10,7 +10,7 @@ from router.domain import review
 from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
-Kind = Literal["adopt", "open", "update", "publish", "monitor", "resolve", "dismiss"]
+Kind = Literal["adopt", "open", "update", "publish", "monitor", "resolve", "dismiss", "retract"]
 Condition = Literal["", "denied", "conflict", "throttled", "queued", "stale", "unreachable", "unanswered"]
 """Why the last attempt has to be repeated: a condition of the account or of the moment, never of the content."""
 
@@ -50,7 +50,7 @@ class Desired(msgspec.Struct, frozen=True):
     before ``resumed_at`` need not wait any longer: the account works again, or an operator has said so.
     ``recheck_at`` is when the vendor last said that something has changed there (0: never).
     ``monitored``: nothing fires, and the post says so before it is resolved. ``ends_by_review``: the resolution waits
-    for a reviewer.
+    for a reviewer. ``retracted`` is an operator's word that the post has to go, whatever fires.
     """
 
     present: bool
@@ -77,6 +77,7 @@ class Desired(msgspec.Struct, frozen=True):
     recheck_at: int = 0
     monitored: bool = False
     ends_by_review: bool = False
+    retracted: review.Retraction | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -141,6 +142,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     ``view`` is what the vendor showed after our last operation, or when a person's change was noticed. ``differs`` is
     what it shows otherwise than we sent, and ``mismatches`` how many operations in a row have ended so. It was
     ``monitored`` once: if alerts fire again, its status has to be set back. ``says_monitored``: it says so now.
+    It was ``retracted`` by a call of ours. ``retracted_ids`` are the IDs of earlier posts of this episode that were
+    retracted before it was published again.
 
     Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
@@ -184,6 +187,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     mismatches: int = 0
     monitored: bool = False
     says_monitored: bool = False
+    retracted: bool = False
+    retracted_ids: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -202,3 +207,21 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
             return 0
         moments = (self.unanswered_at + delay for delay in SEARCH_DELAYS)
         return next((moment for moment in moments if self.searched_at < moment), 0)
+
+
+def renewed(publication: Publication) -> Publication:
+    """The publication after its post was retracted and is to be published again: as if nothing had been posted yet.
+
+    Operations are counted on, so that the new post has an idempotency key of its own.
+    """
+    return Publication(
+        publication.episode,
+        publication.destination,
+        number=publication.number,
+        opened_at=publication.opened_at,
+        adoption_tried=True,
+        admitted=publication.admitted,
+        unanswered_at=publication.unanswered_at,
+        searched_at=publication.searched_at,
+        retracted_ids=(*publication.retracted_ids, *filter(None, (publication.vendor_id,))),
+    )

@@ -27,6 +27,22 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
         return not self.digest or self.digest == digest
 
 
+class Retraction(msgspec.Struct, frozen=True, array_like=True):
+    """An operator's word that the post of one episode at one public page is false and has to go.
+
+    It holds until a reviewer approves that the post is published again. ``message`` is the text of the resolution at a
+    page that can't take a post down; the destination's own if empty. ``digest`` stands for what the operator saw: what
+    somebody else changes at the vendor after that isn't taken down unseen. ``who`` and ``reason`` are kept for the
+    timeline; ``at`` is microseconds since the epoch.
+    """
+
+    who: str
+    at: int
+    reason: str
+    digest: str
+    message: str = ""
+
+
 def digest_of(content: str, shown: str) -> str:
     """Return what a reviewer decides upon: a content, and what the vendor showed beside it if a person changed that.
 
@@ -40,3 +56,6 @@ def digest_of(content: str, shown: str) -> str:
 
 RESOLUTION = "resolution"
 """The digest of a verdict on the end of a post: a person has taken it over, or its rule wants a reviewer to end it."""
+
+RETRACTION = "retraction"
+"""The digest of the retraction of a post that nobody has changed at the vendor."""

@@ -9,13 +9,15 @@ import msgspec
 import redis.asyncio
 
 from router.assembly import again, dead_letters, pages, parts
-from router.domain import access, heartbeat, weekly
+from router.documents import nearest
+from router.domain import access, heartbeat, identity, weekly
 from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
 from router.sources import base as sources
 from router.store import access as access_store
 from router.store import accounts, gate, quarantine, silences
 from router.store import incidents as incident_store
+from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
 
 
@@ -121,6 +123,43 @@ class Actions:
         held = await incident_store.Incidents(self._connection).read([body.incident])
         verdict = held[body.incident].incident.verdicts.get(body.destination)
         return verdict.who if verdict is not None and (gone or verdict.digest in {"", body.seen}) else ""
+
+    async def retract(self, act: Act, body: bodies.Retract) -> models.Retracted:
+        """Take an incident's posts down, at one public page or at all of them; ``naming.Ambiguous``."""
+        if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
+            body = body.model_copy(update={"incident": key})
+            act = act._replace(subject=f"{key} at {body.destination}" if body.destination else key)
+        async with self._logged(act, "retract"):
+            self._check_retraction(body)
+            word = retracting.Word(act.actor.person.name, body.reason, body.message)
+            retractions = pages.retractions(self._settings, self._connection, self._clock)
+            found = await retractions.retract(body.incident, body.destination, word)
+            if not found:
+                held = await incident_store.Incidents(self._connection).read([body.incident])
+                if not held[body.incident].version:
+                    raise NotThere(f'there is no incident "{body.incident}" (any more)')
+                where = f'at "{body.destination}"' if body.destination else "at a public page"
+                raise Unfit(f'incident "{body.incident}" doesn\'t appear {where}')
+            items = [
+                models.Retraction(
+                    destination=one.destination, reference=identity.reference(one.episode), outcome=one.outcome
+                )
+                for one in found
+            ]
+            shown_text = {"message": body.message} if body.message else {}
+            return models.Retracted(items=items, warnings=pages.doubtful(self._settings, shown_text))
+
+    def _check_retraction(self, body: bodies.Retract) -> None:
+        """Refuse a page that there isn't, and a text that no page would show."""
+        places = pages.kinds(self._settings)
+        public = {name: place for name, place in places.items() if place.kind.public}
+        if body.destination and body.destination not in public:
+            if body.destination in places:
+                raise Unfit(f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted')
+            raise NotThere(f'there is no page "{body.destination}"{nearest.hint(body.destination, public)}')
+        chosen = [public[body.destination]] if body.destination else list(public.values())
+        if body.message and all(place.kind.takes_down for place in chosen):
+            raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")
 
     async def silence(self, act: Act, body: bodies.AddSilence) -> entries.Silence:
         """Make a silence; ``Unfit`` where a matcher can't be read, or it would silence everything."""

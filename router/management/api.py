@@ -101,6 +101,12 @@ async def _decide(call: Call) -> Any:
     return await call.do.decide(call.act(f"{body.incident} at {body.destination}", body.reason), body)
 
 
+async def _retract(call: Call) -> Any:
+    body: bodies.Retract = call.body
+    at = f" at {body.destination}" if body.destination else ""
+    return await call.do.retract(call.act(f"{body.incident}{at}", body.reason), body)
+
+
 async def _deliveries(call: Call) -> Any:
     return await call.ask.deliveries(cursor=call.query.cursor, limit=call.query.limit)
 
@@ -231,6 +237,7 @@ ENDPOINTS = (
     _get("/reviews", "What waits for a person", _reviews, _page(models.Review)),
     _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
+    _post("/retractions", "Take false posts down", _retract, models.Retracted, body=bodies.Retract),
     _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
     _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, entries.HandedIn),

@@ -8,7 +8,7 @@ from router.domain import incident as incidents
 from router.domain import plan, timing
 from router.domain import publication as publications
 from router.management import models
-from router.worker import desire
+from router.worker import desire, retractions
 from router.worker import reviews as reviewing
 
 
@@ -36,12 +36,32 @@ def publication(
         problem=one.problem,
         refused=one.dead,
         taken_over=one.taken_over,
+        **_retraction(story, one, place),
         operations=one.number,
         retry_at=models.at(one.retry_at if one.retry_at > now else 0),
         acted_at=models.at(one.acted_at),
         next=next_,
         next_at=models.at(next_at),
     )
+
+
+def _retraction(story: pages.Story, one: publications.Publication, place: pages.Place | None) -> dict[str, Any]:
+    """What an operator may do, or has done, about a post that is false."""
+    incident, retraction = story.incident, story.incident.retractions.get(one.name)
+    if place is None or not place.kind.public:
+        return {}
+    outcomes = retractions.outcomes(incident, [one], {one.destination: place}, one.destination)
+    is_down = one.retracted or one.state == "absent"
+    return {
+        "retracted_by": retraction.who if retraction is not None else "",
+        "can_retract": any(found.episode == one.episode and found.outcome in retractions.DONE for found in outcomes),
+        "can_publish_again": retraction is not None
+        and is_down
+        and one.intent is None
+        and incident.status == "open"
+        and incident.episode == one.episode,
+        "takes_message": not place.kind.takes_down,
+    }
 
 
 _DEEDS: Mapping[publications.Kind, str] = {
@@ -52,6 +72,7 @@ _DEEDS: Mapping[publications.Kind, str] = {
     "monitor": "is set to monitoring",
     "resolve": "is resolved",
     "dismiss": "is dismissed",
+    "retract": "is retracted",
 }
 
 

@@ -30,6 +30,18 @@ class Explain(models.Model):
     delivery: _Short = ""
 
 
+class Retract(models.Model):
+    """A post that turned out to be false, and is to be taken down."""
+
+    incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    destination: _Short = pydantic.Field(default="", description="A public page; all of the incident's pages if empty.")
+    reason: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    message: _Long = pydantic.Field(
+        default="",
+        description="What the resolution says at a page that takes no post down; the destination's own text if empty.",
+    )
+
+
 def _window(text: str) -> str:
     return str(weekly.parse(text))
 

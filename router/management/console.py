@@ -25,6 +25,7 @@ from router.management import (
     signing,
 )
 from router.web import problems
+from router.worker import retractions
 
 _TITLES = {401: "Sign in", 403: "Not allowed", 404: "Not there", 412: "It has changed", 422: "That can't be"}
 
@@ -156,6 +157,8 @@ _DONE = {
     "approved-with-warnings": "Approved: it goes out now. Look at your text again: it names a host, an address, a "
     "person, or what looks like a secret.",
     "dismissed": "Dismissed: nothing of it is shown.",
+    "retracted": "Retracted: what customers see of it is taken down now.",
+    "nothing-to-retract": "Nothing was retracted: the post is over, or was retracted before.",
     "silenced": "The silence holds.",
     "expired": "The silence has ended.",
     "forgotten": "It is not waited for any more.",
@@ -191,6 +194,15 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
     return f"/reviews?done={'approved' if decision == 'approve' else 'dismissed'}"
 
 
+async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+    said = {name: form.get(name, "") for name in ("incident", "destination", "message")}
+    body = bodies.Retract.model_validate({**said, "reason": act.reason})
+    done = await do.retract(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    did = any(one.outcome in retractions.DONE for one in done.items)
+    key = urllib.parse.quote(body.incident, safe="")
+    return f"/incident?key={key}&done={'retracted' if did else 'nothing-to-retract'}"
+
+
 async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
@@ -220,6 +232,7 @@ def _simply(do: Callable[[actions.Actions, actions.Act], Awaitable[Any]], to: st
 
 FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/review", api.RESPONDER, _decide),
+    ("/retract", api.RESPONDER, _retract),
     ("/silences", api.RESPONDER, _silence),
     ("/silences/expire", api.RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
     ("/heartbeats/forget", api.RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),

@@ -105,6 +105,14 @@ class Publication(Model):
     problem: str
     refused: str
     taken_over: str
+    retracted_by: str = pydantic.Field(default="", description="The operator whose retraction holds; empty for none.")
+    can_retract: bool = pydantic.Field(default=False, description="Whether a retraction would do something.")
+    can_publish_again: bool = pydantic.Field(
+        default=False, description="Whether `POST /review` would publish the retracted post again."
+    )
+    takes_message: bool = pydantic.Field(
+        default=False, description="Whether a retraction posts a text, since the page takes no post down."
+    )
     operations: int
     retry_at: datetime | None
     acted_at: datetime | None
@@ -215,6 +223,28 @@ class Decided(Model):
     digest: str
     warnings: list[str] = pydantic.Field(
         default=[], description="What customers should perhaps not read in the reviewer's own words."
+    )
+
+
+class Retraction(Model):
+    """What becomes of one post. ``reference`` is its episode's.
+
+    ``retracting``: it is shown, and is taken down. ``searching``: its publishing is under way with an unknown outcome,
+    and what comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown,
+    and nothing will be. ``resolved``: it is over already. ``retracted``: it was retracted before.
+    """
+
+    destination: str
+    reference: str
+    outcome: Literal["retracting", "searching", "dismissed", "withheld", "resolved", "retracted"]
+
+
+class Retracted(Model):
+    """What becomes of each of an incident's posts."""
+
+    items: list[Retraction]
+    warnings: list[str] = pydantic.Field(
+        default=[], description="What customers should perhaps not read in the operator's own words."
     )
 
 

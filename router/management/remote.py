@@ -226,6 +226,10 @@ class Actions:
         """Decide on a review."""
         return await self._line.post("/review", models.Decided, body.model_copy(update={"reason": act.reason}))
 
+    async def retract(self, act: actions.Act, body: bodies.Retract) -> models.Retracted:
+        """Take an incident's posts down."""
+        return await self._line.post("/retractions", models.Retracted, body.model_copy(update={"reason": act.reason}))
+
     async def silence(self, _: actions.Act, body: bodies.AddSilence) -> entries.Silence:
         """Make a silence."""
         return await self._line.post("/silences", entries.Silence, body)

@@ -215,9 +215,12 @@ def delivery_row(one: deliveries.Delivery) -> models.DeliveryRow:
 
 
 def precision(outcomes: Mapping[str, int]) -> float | None:
-    """The share of the posts that people decided on which they approved as they were; None where there were none."""
+    """The share of the posts that people decided on which they approved as they were; None where there were none.
+
+    A retraction is a decision, too, whoever has approved the post before.
+    """
     approved = outcomes.get("approved", 0)
-    decided = approved + outcomes.get("edited", 0) + outcomes.get("dismissed", 0)
+    decided = approved + sum(outcomes.get(name, 0) for name in ("edited", "dismissed", "retracted"))
     return approved / decided if decided else None
 
 

@@ -12,7 +12,7 @@ from router.domain import decision as decisions
 from router.domain import publication as publications
 from router.rehearsal import world
 from router.rules import cases
-from router.worker import reviews
+from router.worker import retractions, reviews
 
 Make = Callable[[int], world.World]
 """Makes an empty world whose clock stands at a time, microseconds since the epoch."""
@@ -72,6 +72,9 @@ def _act(case: cases.Case, index: int, playing: world.World) -> Iterator[problem
         playing.freeze(action.freeze)
     elif action.thaw is not None:
         playing.freeze("")
+    elif action.retract is not None:
+        if not playing.retract(action.retract, retractions.Word("somebody", "", action.message)):
+            yield case.problem(f'nothing can be retracted at "{action.retract}" then', "people", index, "retract")
     elif action.destination is not None:
         kind: Literal["approved", "dismissed"] = "dismissed" if action.dismiss is not None else "approved"
         if not playing.decide(action.destination, reviews.Word(kind, "somebody", fields=action.fields)):

@@ -22,7 +22,7 @@ from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import silence as silences
 from router.rehearsal import muting
-from router.worker import desire, outcome, perform, reviews, triage
+from router.worker import desire, outcome, perform, retractions, reviews, triage
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
 
@@ -33,6 +33,7 @@ _STATES: Mapping[publications.Kind, publications.State] = {
     "monitor": "open",
     "resolve": "resolved",
     "dismiss": "dismissed",
+    "retract": "dismissed",
 }
 _MOST_STEPS = 12  # As many as a worker does in a row.
 
@@ -149,24 +150,48 @@ class World:
     def decide(self, destination: str, word: reviews.Word) -> int:
         """Decide everything that awaits approval at a destination; returns how many publications that were."""
         awaiting = [one for one in self.awaiting() if one.destination == destination]
+        if word.kind == "approved":
+            awaiting += [one for one in self._republishable() if one.destination == destination]
         for seen in awaiting:
             incident = self.incidents[seen.incident]
             earlier = incident.verdicts.get(destination)
-            verdicts = {**incident.verdicts, destination: reviews.verdict(seen, word, self.now, earlier)}
-            self._becomes(incident, msgspec.structs.replace(incident, verdicts=verdicts))
+            given = reviews.verdict(seen, word, self.now, earlier)
+            self._becomes(incident, reviews.decided(incident, seen, given, earlier) or incident)
         return len(awaiting)
+
+    def retract(self, destination: str, word: retractions.Word) -> int:
+        """Retract every post at a destination; returns how many publications that were."""
+        done = 0
+        for incident in list(self.incidents.values()):
+            known = self._publications.get(incident.key, [])
+            found = retractions.outcomes(incident, known, self._places, destination)
+            done += sum(one.outcome in retractions.DONE for one in found)
+            self._becomes(incident, retractions.retracted(incident, known, found, word, self.now))
+        return done
 
     def awaiting(self) -> list[reviews.Review]:
         """Everything that awaits approval now."""
+        saying = (self._desires, self._preview)
         return [
             one
             for incident in list(self.incidents.values())
             for one in reviews.waiting(
+                incident, self._publications.get(incident.key, []), self._places, saying, self.now
+            )
+        ]
+
+    def _republishable(self) -> list[reviews.Review]:
+        """What was retracted, and is published again if a reviewer approves it."""
+        saying = (self._desires, self._preview)
+        return [
+            one
+            for incident in list(self.incidents.values())
+            if incident.status == "open"
+            for one in reviews.republishable(
                 incident,
-                self._publications.get(incident.key, []),
+                desire.with_missing(incident, self._publications.get(incident.key, [])),
                 self._places,
-                (self._desires, self._preview),
-                self.now,
+                saying,
             )
         ]
 
@@ -210,7 +235,8 @@ class World:
         due = timing.due(after)
         if due and due != timing.due(before):
             heapq.heappush(self._timers, (due, after.key))
-        if triage.visible(before, after) or after.verdicts != before.verdicts:
+        decided = (after.verdicts, after.retractions) != (before.verdicts, before.retractions)
+        if triage.visible(before, after) or decided:
             self._reconcile(after)
 
     def _lives(self, incident: incidents.Incident) -> incidents.Incident:
@@ -276,9 +302,11 @@ class World:
             return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
         return publication
 
-    def _shown(self, destination: str, desired: publications.Desired) -> Mapping[str, Any]:
+    def _shown(self, destination: str, kind: publications.Kind, desired: publications.Desired) -> Mapping[str, Any]:
         """The fields of an operation; where customers see it, with the statuses of components as they are published."""
         content = desired.content
+        if kind == "retract":
+            return {"message": desired.retracted.message} if desired.retracted and desired.retracted.message else {}
         components = self._preview(destination, content, "opening").fields.get("components") if desired.public else None
         return {**content.fields, "components": components} if components else content.fields
 
@@ -306,7 +334,7 @@ class World:
                 response.rule if response is not None else "",
                 desired.content,
                 desired.publish if desired.public else "",
-                self._shown(publication.destination, desired),
+                self._shown(publication.destination, kind, desired),
                 _review(desired),
             )
         )

@@ -16,7 +16,7 @@ from router.rules import known, part
 
 Severity = Literal["critical", "major", "minor", "info"]
 _START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon: what a test does not say should not surprise.
-_KINDS: tuple[publications.Kind, ...] = ("open", "update", "publish", "monitor", "resolve", "dismiss")
+_KINDS: tuple[publications.Kind, ...] = ("open", "update", "publish", "monitor", "resolve", "dismiss", "retract")
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
@@ -55,7 +55,7 @@ class Arrival(pydantic.BaseModel):
     expect: Decided | None = pydantic.Field(default=None, description="what is expected of this alert's decision")
 
 
-Verb = Literal["approve", "edit", "dismiss", "silence", "end_silence", "freeze", "thaw"]
+Verb = Literal["approve", "edit", "dismiss", "retract", "silence", "end_silence", "freeze", "thaw"]
 _VERBS: tuple[Verb, ...] = get_args(Verb)
 
 
@@ -74,6 +74,12 @@ class Action(pydantic.BaseModel):
     fields: dict[str, Any] = pydantic.Field(default={}, description="with edit: the fields that take the rule's place")
     dismiss: str | None = pydantic.Field(
         default=None, description="the destination where everything that awaits approval is dismissed"
+    )
+    retract: str | None = pydantic.Field(
+        default=None, description="the destination where every post is retracted, whether it is shown yet or not"
+    )
+    message: str = pydantic.Field(
+        default="", description="with retract: the text of the resolution, at a page that takes no post down"
     )
     silence: list[str] | None = pydantic.Field(
         default=None, min_length=1, description="the matchers of a silence that begins, as in silences add"
@@ -99,6 +105,8 @@ class Action(pydantic.BaseModel):
             raise ValueError('"edit" and "fields" need one another')
         if self.for_ and self.silence is None:
             raise ValueError('"for" needs "silence"')
+        if self.message and self.retract is None:
+            raise ValueError('"message" needs "retract"')
         return self
 
     @pydantic.field_validator("silence", "end_silence")
@@ -118,8 +126,8 @@ class Action(pydantic.BaseModel):
 
     @property
     def destination(self) -> str | None:
-        """Where a decision on a review is made; None for what is about no destination."""
-        return self.approve or self.edit or self.dismiss
+        """Where something is decided; None for what is about no destination."""
+        return self.approve or self.edit or self.dismiss or self.retract
 
     @property
     def matchers(self) -> tuple[silences.Matcher, ...]:
@@ -141,6 +149,7 @@ class Operation(pydantic.BaseModel):
     )
     resolve: str | None = pydantic.Field(default=None, description="the destination where it is resolved")
     dismiss: str | None = pydantic.Field(default=None, description="the destination where a draft is dismissed")
+    retract: str | None = pydantic.Field(default=None, description="the destination where a post is retracted")
 
     @pydantic.model_validator(mode="after")
     def _just_one(self) -> "Operation":

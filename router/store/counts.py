@@ -7,8 +7,9 @@ import redis.asyncio
 
 from router.store import client, keys
 
-Outcome = Literal["approved", "edited", "dismissed", "over", "lapsed", "shadow", "automatic"]
-"""``over``: the incident ended before anyone acted. ``lapsed``: nobody acted before its deadline."""
+Outcome = Literal["approved", "edited", "dismissed", "over", "lapsed", "shadow", "automatic", "retracted"]
+"""``over``: the incident ended before anyone acted. ``lapsed``: nobody acted before its deadline. ``retracted``: an
+operator took down what was posted, or was about to be."""
 
 _PREFIX = keys.counts("")
 

@@ -125,6 +125,13 @@ duplicates_ended = prometheus_client.Counter(
     registry=registries.WORKER,
 )
 
+retractions = prometheus_client.Counter(
+    "incident_router_retractions_total",
+    "Posts that an operator retracted and that the router took down, by destination.",
+    ["destination"],
+    registry=REGISTRY,
+)
+
 polls = prometheus_client.Counter(
     "incident_router_polls_total",
     "Times that a source's Alertmanager was asked for its alerts, by source and result: whole, partial (nothing ends "

@@ -15,6 +15,7 @@ _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
     "publish": frozenset({"open", "resolved"}),
     "resolve": frozenset({"resolved", "dismissed"}),
     "dismiss": frozenset({"resolved", "dismissed"}),
+    "retract": frozenset({"resolved", "dismissed"}),
 }
 
 
@@ -28,6 +29,7 @@ async def of(place: bound.Bound, operation: operations.Operation) -> operations.
         "publish": place.destination.publish,
         "resolve": place.destination.resolve,
         "dismiss": place.destination.dismiss,
+        "retract": place.destination.retract,
     }
     try:
         return await calls[operation.kind](operation)
@@ -110,6 +112,18 @@ async def opened_again(place: bound.Bound, operation: operations.Operation) -> o
     """Open where an earlier attempt was not answered: should both have happened, the older one stays."""
     seen = await place.destination.open(operation)
     return await still_unknown(place.destination.find(operation)) or seen
+
+
+async def looked_up(
+    place: bound.Bound, operation: operations.Operation, found: Awaitable[operations.Seen | None]
+) -> operations.Seen | None:
+    """Learn what has become of an operation that isn't wanted any more, without repeating it.
+
+    ``found`` searches for what an open has created.
+    """
+    if operation.kind == "open":
+        return await still_unknown(found)
+    return await unanswered(place.destination.observe(operation))
 
 
 async def published(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:

@@ -92,6 +92,7 @@ class Desires:
         target = target_of(incident, publication.destination) if current else None
         verdict = incident.verdicts.get(publication.destination) if current else None
         public = place.kind.public
+        retracted = incident.retractions.get(publication.name) if public else None
         ask = timing.ask_for(incident, publication.destination) if target is not None else None
         is_asked = ask is None or bool(ask.fires) or not incident.still_fires
         is_begun = publication.state != "absent" or publication.intent is not None
@@ -102,6 +103,8 @@ class Desires:
         content, careful, note = self._content(
             _seen_by(incident, ask), publication, target if is_asked else None, verdict, (public, monitored)
         )
+        if retracted is not None and publication.content is not None:
+            content = publication.content  # Whatever fires by now: the post is taken down as it was last written.
         followed = _followed(publication, siblings, place.follows)
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
         # What is opened again may have a post already, which is not that of this episode.
@@ -125,13 +128,14 @@ class Desires:
             at_deadline=target.at_deadline if target is not None else "dismiss",
             apart=self.policy.apart if public else 0,
             looks=self.policy.looks,
-            pardoned_at=incident.pardons.get(publication.name, 0),
+            pardoned_at=max(incident.pardons.get(publication.name, 0), retracted.at if retracted is not None else 0),
             abandoned_at=incident.abandoned.get(publication.name, 0),
             note=note,
             again=earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else "",
             again_settled=earlier is None or earlier.state != "open" or bool(earlier.dead),
             monitored=monitored,
             ends_by_review=public and ending.review,
+            retracted=retracted,
         )
 
     def _content(

@@ -74,7 +74,14 @@ def noted(
     counted = msgspec.structs.replace(publication, missing_since=since, missing_answers=answers, looked_at=now)
     if answers >= ANSWERS and now - since >= PROOF:
         return msgspec.structs.replace(
-            counted, state="dismissed", gone=True, intent=None, retry_at=0, attempts=0, problem=PROBLEM
+            counted,
+            state="dismissed",
+            gone=True,
+            intent=None,
+            retry_at=0,
+            attempts=0,
+            problem=PROBLEM,
+            retracted=publication.intent is not None and publication.intent.kind == "retract",
         )
     if publication.intent is None:  # A look: the plan says when the next one is.
         return counted

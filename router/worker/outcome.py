@@ -56,6 +56,7 @@ def done(
             reopened=publication.reopened or (operation.kind == "open" and seen.vendor_id == operation.vendor_id),
             monitored=publication.monitored or operation.kind == "monitor",
             says_monitored=operation.kind == "monitor",
+            retracted=operation.kind == "retract" and seen.state != "open",
         )
     if operation.kind == "adopt":
         return msgspec.structs.replace(settled, adoption_tried=True)

@@ -19,7 +19,9 @@ Passed = Callable[[str], None]
 _Answer = TypeVar("_Answer")
 
 # What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
-_FLOORS: dict[publications.Kind, float] = {"resolve": 0.0, "dismiss": 0.0, "open": 0.2, "publish": 0.2, "adopt": 0.2}
+_FLOORS: dict[publications.Kind, float] = {
+    "retract": 0.0, "resolve": 0.0, "dismiss": 0.0, "open": 0.2, "publish": 0.2, "adopt": 0.2
+}  # fmt: skip
 _UPDATES = 0.4
 KEY_KEPT = 900_000_000
 """Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
@@ -27,6 +29,8 @@ MOST_STRAY = 8
 """Attempts of an open that may meet "not found", about a minute, before it is believed."""
 OPEN_SETTLED = 300_000_000
 """Microseconds after which an open that was sent once is not under way any more."""
+_SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
+_TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # What a retraction lets go on.
 LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
 
 
@@ -114,7 +118,9 @@ class Performer:
         """Bring an operation of unknown outcome to its end without doing it twice."""
         operation = await session.shared(place, operation_of(publication, intent, desired, session.now()))
         call: Awaitable[operations.Seen | None]
-        if intent.kind == "open" and not place.destination.repeatable_open:
+        if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
+            call = calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
+        elif intent.kind == "open" and not place.destination.repeatable_open:
             settled_at = intent.begun_at + int(2 * place.timeout_seconds * 1_000_000)
             call = calls.still_unknown(self._found(session, place, operation, settled_at))
         elif intent.kind == "open":
@@ -127,6 +133,14 @@ class Performer:
             call = calls.unanswered(calls.of(place, operation))
         call = missing.asked_again(call, place, operation, publication.attempts)
         return await self._carry_out(session, place, publication, operation, call, begun=True)
+
+    async def _found_alone(
+        self, session: Session, place: bound.Bound, operation: operations.Operation, intent: publications.Intent
+    ) -> operations.Seen | None:
+        """Search for what an open has created that isn't wanted any more: repeating the open would create it."""
+        taken = msgspec.structs.replace(operation, taken=await session.taken(place))
+        lasts = OPEN_SETTLED if place.destination.repeatable_open else int(2 * place.timeout_seconds * 1_000_000)
+        return await self._found(session, place, taken, intent.begun_at + lasts)
 
     async def look(
         self,
@@ -192,7 +206,7 @@ class Performer:
         """
         intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
         operation = operation_of(publication, intent, desired, session.now())
-        if publication.state == "absent" and desired.present:
+        if publication.state == "absent" and (desired.present or desired.retracted is not None):
             return await self._find_late(session, place, publication, operation)
         return await self._end_duplicates(session, place, publication, operation)
 
@@ -256,7 +270,7 @@ class Performer:
         """Ask whether the open happened. 'No' counts only once the call can no longer be under way."""
         seen = await place.destination.find(operation)
         if seen is None and session.now() < settled_at:
-            wait = (settled_at - session.now()) / 1_000_000
+            wait = min((settled_at - session.now()) / 1_000_000, _SEARCHED_EVERY)
             raise errors.Pending("not there yet, but the call may still be under way", wait)
         return seen
 
@@ -351,6 +365,8 @@ class Performer:
         took: int,
     ) -> None:
         metrics.operations.labels(operation.destination, operation.kind, result).inc()
+        if operation.kind == "retract" and after.retracted:
+            metrics.retractions.labels(operation.destination).inc()
         trace = tracing.trace_id(session.incident.trace)
         self._log.info(
             "operation",
@@ -398,6 +414,8 @@ def operation_of(
     digest = intent.content.digest if desired.present else review.RESOLUTION
     shown = publication.view.digest if publication.taken_over else ""
     insists = verdict is not None and verdict.kind == "approved" and verdict.digest == review.digest_of(digest, shown)
+    if desired.retracted is not None:
+        insists = desired.retracted.digest == review.digest_of(review.RETRACTION, shown)
     return operations.Operation(
         kind=intent.kind,
         episode=publication.episode,
@@ -411,4 +429,5 @@ def operation_of(
         told=publication.told,
         view=publication.view,
         lags=now < publication.acted_at + LAG,
+        message=desired.retracted.message if desired.retracted is not None else "",
     )

@@ -169,6 +169,10 @@ class Reconciler:
         looked = None
         for _ in range(MOST_STEPS):
             desired = await self._desired(session, place, publication)
+            if (again := plan.renewed(desired, publication)) is not publication:
+                publication = again
+                await session.record(publication)
+                continue
             step = plan.plan(desired, publication, now=session.now())
             was = publication
             if isinstance(step, plan.Rest):
@@ -328,7 +332,7 @@ class Reconciler:
             return after
         if publication.waits_of and not desired.present and publication.state == "absent":
             after = msgspec.structs.replace(publication, waits_of="", waits_since=0)
-            unheeded = desired.verdict is None and desired.publish == "review"
+            unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
             await session.record(after, *([story.over(publication, now)] if unheeded else ()))
             if unheeded:
                 await self._pages.count(session.lease.incident, "over")

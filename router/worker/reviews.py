@@ -18,7 +18,7 @@ from router.store import publications as publication_store
 from router.worker import desire
 from router.worker import pages as showing
 
-What = Literal["opening", "update", "monitoring", "resolution"]
+What = Literal["opening", "update", "monitoring", "resolution", "retraction"]
 
 
 class Review(NamedTuple):
@@ -142,13 +142,14 @@ class Reviews:
         return sorted(found, key=lambda one: (one.since, one.incident, one.destination))
 
     async def of(self, incident: str) -> list[Review]:
-        """What waits of one incident."""
+        """What waits of one incident, and what a reviewer may publish again after it was retracted."""
         return await self._of((await self._store.read([incident]))[incident].incident)
 
     async def _of(self, incident: incidents.Incident) -> list[Review]:
         known = await self._documents.look(incident.key)
-        desires = await self._pages.desires(public=True)
-        return waiting(incident, known, self._places, (desires, self._preview), self._clock())
+        saying = (await self._pages.desires(public=True), self._preview)
+        found = waiting(incident, known, self._places, saying, self._clock())
+        return found + republishable(incident, known, self._places, saying)
 
     async def decide(self, seen: Review, word: Word) -> review.Verdict:
         """Record a reviewer's verdict on what was seen; ``ChangedError`` if that has changed, or was decided already.
@@ -191,11 +192,38 @@ def decided(
     ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its
     reviewer, so two verdicts are equal only if they are the same one.
     """
-    if incident.episode != seen.episode or (incident.status != "open") != (seen.what == "resolution"):
+    if incident.episode != seen.episode:
+        return None
+    if seen.what == "retraction":
+        return _retraction_decided(incident, seen, given)
+    if (incident.status != "open") != (seen.what == "resolution"):
         return None
     if incident.verdicts.get(seen.destination) != earlier:
         return None
-    return msgspec.structs.replace(incident, verdicts={**incident.verdicts, seen.destination: given})
+    verdicts = {**incident.verdicts, seen.destination: given}
+    retractions = incident.retractions
+    if given.kind == "approved":  # What was retracted is to be published again.
+        retractions = _without(retractions, seen)
+    return msgspec.structs.replace(incident, verdicts=verdicts, retractions=retractions)
+
+
+def _retraction_decided(incident: incidents.Incident, seen: Review, given: review.Verdict) -> incidents.Incident | None:
+    """Return the incident after a verdict on the retraction of a post that somebody has changed since.
+
+    Approving has the changed post taken down. Dismissing ends the retraction, and leaves the post to that person.
+    """
+    name = f"{seen.episode}/{seen.destination}"
+    retraction = incident.retractions.get(name)
+    if retraction is None or retraction.digest == seen.digest:
+        return None
+    retractions = _without(incident.retractions, seen)
+    if given.kind == "approved":
+        retractions[name] = msgspec.structs.replace(retraction, who=given.who, at=given.at, digest=seen.digest)
+    return msgspec.structs.replace(incident, retractions=retractions)
+
+
+def _without(retractions: Mapping[str, review.Retraction], seen: Review) -> dict[str, review.Retraction]:
+    return {name: one for name, one in retractions.items() if name != f"{seen.episode}/{seen.destination}"}
 
 
 def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None = None) -> review.Verdict:
@@ -239,7 +267,7 @@ def waiting(
 ) -> list[Review]:
     """The reviews of one incident; ``saying`` is what each post should say, and how the page shows it."""
     found = []
-    desires, preview = saying
+    desires, _preview = saying
     for one in known:
         place = places.get(one.destination)
         if place is None or not place.kind.public or one.episode != incident.episode or incident.response is None:
@@ -250,12 +278,50 @@ def waiting(
         digest = plan.review_of(desired, one, step)
         if digest and isinstance(step, plan.Rest):
             made = _review(incident, one, desired, digest, step.reason)
-            shown = preview(one.destination, desired.content, made.what)
-            before = preview(one.destination, one.content, "opening").fields if one.content and made.before else {}
-            later: Mapping[str, str] = {}
-            if made.what in {"opening", "update"} and place.kind.monitoring:
-                later = _later(desires, preview, incident, one, (known, place))
-            found.append(made._replace(shown=shown.fields, components=shown.components, before=before, later=later))
+            found.append(_previewed(made, incident, (one, desired), saying, (known, place)))
+    return found
+
+
+def _previewed(
+    made: Review,
+    incident: incidents.Incident,
+    of: tuple[publications.Publication, publications.Desired],
+    saying: tuple[desire.Desires, Preview],
+    among: tuple[list[publications.Publication], desire.Place],
+) -> Review:
+    """A review of a publication with what customers would see of its desired state."""
+    one, desired = of
+    desires, preview = saying
+    shown = preview(one.destination, desired.content, made.what)
+    before = preview(one.destination, one.content, "opening").fields if one.content and made.before else {}
+    later: Mapping[str, str] = {}
+    if made.what in {"opening", "update"} and among[1].kind.monitoring:
+        later = _later(desires, preview, incident, one, among)
+    return made._replace(shown=shown.fields, components=shown.components, before=before, later=later)
+
+
+def republishable(
+    incident: incidents.Incident,
+    known: list[publications.Publication],
+    places: Mapping[str, desire.Place],
+    saying: tuple[desire.Desires, Preview],
+) -> list[Review]:
+    """What was retracted and could be published again, as it would be now: nobody is asked to decide on it."""
+    found = []
+    for one in known:
+        place, retraction = places.get(one.destination), incident.retractions.get(one.name)
+        is_down = (one.retracted and one.settled) or (one.state == "absent" and one.intent is None)
+        if place is None or retraction is None or one.episode != incident.episode or not is_down:
+            continue
+        kept = {name: other for name, other in incident.retractions.items() if name != one.name}
+        without = msgspec.structs.replace(incident, retractions=kept)
+        again = publications.renewed(one) if one.settled else one
+        desired = saying[0].of(without, again, known, place)
+        if desired.present and not desired.silent and desired.publish != "shadow":
+            digest = plan.asked(desired, again)
+            made = _review(incident, again, desired, digest, f"retracted by {retraction.who}")
+            made = made._replace(deadline_at=0, since=retraction.at)
+            found.append(_previewed(made, without, (again, desired), saying, (known, place)))
     return found
 
 
@@ -313,6 +379,8 @@ def _later(
 
 def _what(publication: publications.Publication, desired: publications.Desired) -> What:
     """What waits."""
+    if desired.retracted is not None:
+        return "retraction"
     if not desired.present:
         return "resolution"
     if publication.state != "open":
@@ -322,7 +390,7 @@ def _what(publication: publications.Publication, desired: publications.Desired) 
 
 def _ends(publication: publications.Publication, desired: publications.Desired, what: What) -> bool:
     """Whether the review has a deadline. What is shown is resolved at a deadline that publishes, and at no other."""
-    if what == "resolution" and (publication.taken_over or desired.at_deadline != "publish"):
+    if what == "retraction" or (what == "resolution" and (publication.taken_over or desired.at_deadline != "publish")):
         return False
     return bool(desired.deadline)
 

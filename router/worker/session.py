@@ -63,7 +63,7 @@ class Session:
         if not place.kind.public or operation.kind == "adopt":
             return operation
         touched: Mapping[str, str] = {}
-        if operation.kind not in {"resolve", "dismiss"}:
+        if operation.kind not in {"retract", "resolve", "dismiss"}:
             with contextlib.suppress(outbound_errors.Permanent):  # What is wrong with the fields, the call will tell.
                 touched = place.destination.touches(operation)
         said = await self._pages.share(place.name, operation.episode, touched)
@@ -72,9 +72,9 @@ class Session:
     async def taken(self, place: bound.Bound) -> frozenset[str]:
         """The IDs at the vendor of what belongs to any other publication at the destination; reads all of them."""
         known = await self._store.look_at_all(await self._store.names())
-        return frozenset(
-            one.vendor_id for documents in known for one in documents if one.destination == place.name and one.vendor_id
-        )
+        there = [one for documents in known for one in documents if one.destination == place.name]
+        ids = {one.vendor_id for one in there if one.vendor_id}
+        return frozenset(ids.union(*(one.retracted_ids for one in there)))
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""

@@ -15,6 +15,7 @@ _DONE = {
     "monitor": "Set to monitoring",
     "resolve": "Resolved",
     "dismiss": "Dismissed",
+    "retract": "Retracted",
 }
 _MOST_FAILURES = 3  # Failures in a row that are told; the log has all of them.
 

@@ -161,3 +161,23 @@ def test_subscribers_are_told_of_an_update_only_where_it_is_worse(world, kind, s
     posts = [call.body for call in world.simulator.app.state.calls.all[before:] if call.method == "POST"]
     (post,) = posts
     assert post.get("notifySubscribers", post.get("notify_subscribers")) is told
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_retraction_leaves_what_a_person_has_changed(world, kind):
+    world.opens(kind).renames("Card payments fail")
+    seen = world.again("retract", {})
+    assert (seen.state, seen.edited) == ("open", "a person has changed the title")
+    assert world.title() == "Card payments fail"
+    gone = world.again("retract", {}, insists=True)
+    assert gone.state == ("dismissed" if kind == "devhelm-status-page" else "resolved")
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_retraction_leaves_a_post_that_a_person_resolved(world, kind):
+    opened = world.opens(kind).opened
+    world.do(kind, "resolve", at=opened.vendor_id)
+    before = world.state(kind)
+    seen = world.again("retract", {})
+    assert (seen.state, seen.note) == ("resolved", "it was resolved already")
+    assert world.state(kind) == before

@@ -180,6 +180,16 @@ def test_a_draft_is_found_and_published_as_it_is(client, pages):
         posts.dismiss(page.id, draft.id)
 
 
+def test_published_post_is_unpublished_and_then_dismissed(client, pages):
+    page, posts = pages["acme"], client.status_pages.incidents
+    made = posts.create(page.id, POST)
+    assert made.published_at
+    draft = posts.update(page.id, made.id, {"published": False})
+    assert (draft.id, draft.published_at) == (made.id, None)
+    posts.dismiss(page.id, made.id)
+    assert posts.list(page.id).data == []
+
+
 def test_a_draft_is_changed_and_published_in_other_words(client, pages):
     page, posts = pages["acme-eu"], client.status_pages.incidents
     open_incident(client)

@@ -1,6 +1,7 @@
 """What people decide from a terminal, beside a running router: reviews, freezing, dead letters, and what happened."""
 
 import json
+import re
 
 import pytest
 
@@ -103,6 +104,30 @@ def test_while_frozen_an_approved_post_waits_for_the_thaw(firing):
     assert "incidents are looked at now" in router.command("thaw").stdout
     harness.eventually("it is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
     assert router.command("thaw").stdout == "nothing is frozen\n"
+
+
+def test_retracted_post_is_taken_down_and_its_command_says_so(firing):
+    router, at = firing
+    shown = at.incidents()["devhelm-page"].count("open")
+    decide(router, "approve", page="devhelm-page")
+    harness.eventually("it is shown", lambda: at.incidents()["devhelm-page"].count("open") == shown + 1)
+    words = ("incidents", "retract", KEY, "--destination", "devhelm-page", "--reason", "a false alarm")
+    assert "nothing is said there: leave out the message" in router.command(*words, "--message", "Sorry.").stderr
+    done = router.command(*words, "--by", "ann")
+    assert re.fullmatch(r"devhelm-page \(IR-\w+\): the post is taken down\n", done.stdout), done.stderr
+    harness.eventually("it is gone", lambda: at.incidents()["devhelm-page"].count("open") == shown)
+    again = router.command(*words)
+    assert (again.returncode, "nothing to do, it was retracted before" in again.stdout) == (1, True)
+    told = router.command("incidents", "show", KEY).stdout
+    assert "Retracted at devhelm-page by ann: the post is taken down. Reason: a false alarm" in told
+    everywhere = router.command("incidents", "retract", KEY, "--reason", "a false alarm")
+    assert "it waited for review and is dismissed" in everywhere.stdout
+    unknown = router.command("incidents", "retract", KEY, "--destination", "devhelm-pag", "--reason", "x")
+    assert 'there is no page "devhelm-pag"; did you mean "devhelm-page"?' in unknown.stderr
+    inside = router.command("incidents", "retract", KEY, "--destination", "on-call", "--reason", "x")
+    assert "only posts on pages are retracted" in inside.stderr
+    missing = router.command("incidents", "retract", "no such key", "--reason", "x")
+    assert (missing.returncode, "there is no incident" in missing.stderr) == (1, True)
 
 
 def test_the_breaker_says_how_it_stands(scene):

@@ -347,3 +347,69 @@ def test_the_overview_counts_what_there_is(play):
         assert [found[name] for name in names] == [2, 0, 1, 1, 1]
 
     play(body)
+
+
+def test_retraction_is_written_down_with_its_outcomes(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        wanted = {"incident": desk.key(), "destination": "page", "reason": "a false alarm"}
+        viewer = await at.as_("viewer")
+        assert (await viewer.post(f"{API}/retractions", json=wanted)).status_code == 403
+        client = await at.as_("responder", name="ann")
+        assert (await client.post(f"{API}/retractions", json={**wanted, "reason": ""})).status_code == 422
+        done = await client.post(f"{API}/retractions", json={**wanted, "message": "Mail ann@acme.example."})
+        assert [one["outcome"] for one in done.json()["items"]] == ["dismissed"]
+        assert done.json()["warnings"] != []
+        assert (await told(at))[0] == ("ann", "retract", f"{desk.key()} at page", "done")
+        await at.on.turn()
+        (known,) = [
+            one
+            for one in (await client.get(f"{API}/incidents/{desk.key()}")).json()["publications"]
+            if one["destination"] == "page"
+        ]
+        assert (known["retracted_by"], known["can_retract"], known["can_publish_again"]) == ("ann", False, True)
+        query = {"incident": desk.key(), "destination": "page"}
+        again = (await client.get(f"{API}/review", params=query)).json()
+        assert (again["what"], again["reason"]) == ("opening", "retracted by ann")
+        assert await items(client, "/reviews") == []
+        decision = {**query, "decision": "approve", "seen": again["digest"]}
+        assert (await client.post(f"{API}/review", json=decision)).status_code == 200
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+
+    play(body)
+
+
+def test_retraction_that_can_not_be_meant_is_refused(play):
+    async def body(at):
+        await at.deliver(desk.firing(calm="yes"))
+        client = await at.as_("responder")
+        key = 'calm{labels.service="checkout"}'
+        for destination, status in (("on-call", 422), ("pgae", 404), ("page", 422), ("", 422)):
+            wanted = {"incident": key, "destination": destination, "reason": "r"}
+            answer = await client.post(f"{API}/retractions", json=wanted)
+            assert answer.status_code == status, answer.text
+        answer = await client.post(f"{API}/retractions", json={"incident": "no such key", "reason": "r"})
+        assert answer.status_code == 404
+
+    play(body)
+
+
+def test_console_retracts_with_a_confirmation(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        browser, csrf = await at.browser("responder", name="ann")
+        shown = (await browser.get("/incident", params={"key": desk.key()})).text
+        assert 'action="/retract"' in shown
+        assert "The post at page is false" in shown
+        form = {"csrf": csrf, "incident": desk.key(), "destination": "page", "reason": "a false alarm"}
+        done = await browser.post("/retract", data=form)
+        assert (done.status_code, "done=retracted" in done.headers["location"]) == (303, True)
+        after = (await browser.get(done.headers["location"])).text
+        assert "Retracted by ann." in after
+        assert "Publish it again" in after
+        assert 'action="/retract"' not in after
+        viewer, _ = await at.browser("viewer")
+        assert "Publish it again" not in (await viewer.get("/incident", params={"key": desk.key()})).text
+
+    play(body)

@@ -175,7 +175,8 @@ def test_a_deadline_dismisses_where_the_rule_says_that(with_redis):
     async def play(scene, page):
         await scene.on.deliver(stage.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
         await scene.on.turn()
-        since = (await scene.waiting()).since
+        (known,) = await scene.on.publications.look("down")
+        since = known.waits_since
 
         async def over():
             return await scene.on.redis_now() > since + 60_000

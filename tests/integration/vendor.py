@@ -90,6 +90,9 @@ class Vendor:
         del self.incidents[call.vendor_id]
         return operation.Seen(call.vendor_id, "dismissed")
 
+    async def retract(self, call: operation.Operation) -> operation.Seen:
+        return await self.dismiss(call)
+
     async def observe(self, call: operation.Operation) -> operation.Seen:
         self.looks += 1
         self._missed(call)

@@ -121,6 +121,10 @@ class Incidents:
         """There are no drafts: this is the same as a resolution."""
         return await self.resolve(operation)
 
+    async def retract(self, operation: operations.Operation) -> operations.Seen:
+        """Customers see nothing of it: this is the same as a resolution."""
+        return await self.resolve(operation)
+
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read the incident's state."""
         detail = await self._show(operation.vendor_id)

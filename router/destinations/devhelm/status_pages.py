@@ -142,6 +142,27 @@ class StatusPages:
         await self._http.call("POST", f"{place.path}/dismiss")
         return operations.Seen(operation.vendor_id, "dismissed")
 
+    async def retract(self, operation: operations.Operation) -> operations.Seen:
+        """Unpublish the post, set its components back, and throw the draft away that it has become."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        place = posts.Place.of(operation.vendor_id)
+        post = await self._posts.show(place)
+        if posts.state(post) == "resolved":
+            return msgspec.structs.replace(posts.seen(post, operation), note="it was resolved already")
+        note = ""
+        if posts.state(post) == "open":
+            if (edited := await self._refusal(post, operation, wanted)) is not None:
+                return edited
+            affected, note = await self._set_back(post, operation)
+            change = wire.PutPost(affected_components=affected or None, published=False)
+            answer = await self._http.call("PUT", place.path, json=change)
+            if answer.read(wire.PostAnswer).data.published_at is not None:
+                raise errors.Unanswered(f"{self.name}: unpublishing was answered with a published post")
+        # A draft could still be published by somebody who doesn't know why it is one. And the vendor throws nothing
+        # away that it still shows, so the answer proves that the post is down.
+        await self._http.call("POST", f"{place.path}/dismiss")
+        return operations.Seen(operation.vendor_id, "dismissed", note=note)
+
     async def probe(self) -> None:
         """Read the account's first status page."""
         await self._posts.probe()
@@ -283,7 +304,7 @@ class StatusPages:
         if posts.state(post) != "resolved" and posts.is_stale(post, operation):
             raise errors.Stale(f"{self.name}: a read doesn't show the last change yet")
         edited = self._edited(post, operation, wanted)
-        if not edited and operation.kind != "resolve":
+        if not edited and operation.kind not in {"resolve", "retract"}:
             affected = await self._components(post.status_page_id, operation, [])
             ours = {one.component_id: one.status for one in affected}
             if views.edited_components(operation, posts.affected(post), ours):
@@ -343,6 +364,16 @@ class StatusPages:
     async def _post_resolution(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
     ) -> str:
+        affected, note = await self._set_back(post, operation)
+        update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
+        path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
+        await reducing.Reducing(self._http).call("POST", path, update)
+        return note
+
+    async def _set_back(
+        self, post: wire.Post, operation: operations.Operation
+    ) -> tuple[list[wire.AffectedComponent], str]:
+        """The statuses that the post's components have once it is over, and which are left under maintenance."""
         # The vendor does not say that a resolution sets components back, so it is said; but none is set back further
         # than to what another incident of ours says of it, and what a person has put under maintenance stays there.
         named = [name for name in operation.others if name in self.touches(operation)]
@@ -355,10 +386,7 @@ class StatusPages:
         kept = [one for one, status in statuses.items() if status == _WELL and one in maintained]
         statuses |= dict.fromkeys(kept, _MAINTENANCE)
         affected = [wire.AffectedComponent(one, status) for one, status in statuses.items()]
-        update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
-        path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
-        await reducing.Reducing(self._http).call("POST", path, update)
-        return f"left under maintenance: {', '.join(maintained[one] for one in kept)}" if kept else ""
+        return affected, f"left under maintenance: {', '.join(maintained[one] for one in kept)}" if kept else ""
 
     async def _maintained(self, post: wire.Post, operation: operations.Operation) -> dict[str, str]:
         """The components that a person has put under maintenance, with their names by ID.

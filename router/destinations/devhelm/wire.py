@@ -74,6 +74,7 @@ class PutPost(msgspec.Struct, omit_defaults=True, rename="camel"):
     affected_components: list[AffectedComponent] | None = None
     postmortem_body: str | None = None
     postmortem_url: str | None = None
+    published: bool | None = None
 
 
 class PublishPost(msgspec.Struct, omit_defaults=True, rename="camel"):

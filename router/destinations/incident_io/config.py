@@ -271,6 +271,7 @@ class PostConfig(base.Config):
 
     ``page`` is the name or id of the page for rules that name none. ``component_statuses`` maps the ladder to the
     status of components that a rule only lists. An empty ``update_message`` posts no update but for components.
+    ``retract_message`` is the resolution of a post that an operator retracts.
     """
 
     kind: Literal["incident-io-status-page"] = "incident-io-status-page"
@@ -281,6 +282,9 @@ class PostConfig(base.Config):
     )
     update_message: Message = "We are continuing to investigate this issue."
     resolve_message: Annotated[Message, pydantic.StringConstraints(min_length=1)] = "This incident has been resolved."
+    retract_message: Annotated[Message, pydantic.StringConstraints(min_length=1)] = (
+        "This incident was posted in error. Our services were not affected."
+    )
 
     _fill_statuses = pydantic.field_validator("component_statuses")(ladder.filling(components.DEFAULT_STATUSES))
 

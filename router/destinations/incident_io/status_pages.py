@@ -127,16 +127,26 @@ class StatusPages:
     async def resolve(self, operation: operations.Operation) -> operations.Seen:
         """Post the resolution, unless somebody has; the vendor sets the components back to operational."""
         wanted = opening.of(configs.PostOpening, self._config, operation)
+        return await self._end(operation, wanted, wanted.resolve_message or self._config.resolve_message)
+
+    async def retract(self, operation: operations.Operation) -> operations.Seen:
+        """Resolve the post and say that it was false: the vendor takes no post off a page."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        return await self._end(operation, wanted, operation.message or self._config.retract_message)
+
+    async def _end(self, operation: operations.Operation, wanted: configs.PostOpening, text: str) -> operations.Seen:
         post = await self._show(operation.vendor_id)
         if _state(post) == "resolved":
-            return operations.Seen(post.id, "resolved")
+            return operations.Seen(
+                post.id, "resolved", note="it was resolved already" if operation.kind == "retract" else ""
+            )
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
         calls = reducing.Reducing(self._http)
         update = wire.CreateUpdate(
             status_page_incident_id=post.id,
-            message=wanted.resolve_message or self._config.resolve_message,
+            message=text,
             notify_subscribers=wanted.notify,
             incident_status="resolved",
         )

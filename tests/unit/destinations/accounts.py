@@ -100,6 +100,7 @@ def devhelm_page(vendor: scripted.Vendor, draft: bool = False) -> None:
         ("POST", f"/{ID}/publish"),
     ):
         published = {"publishedAt": AT} if call[1].endswith("/publish") else {}
+        published = {"publishedAt": None} if call[0] == "PUT" else published
         vendor.answer(call[0], f"{path}{call[1]}", {"data": {**post, "incidentId": LINKED, **published}})
     vendor.answer("POST", f"{path}/{ID}/dismiss", status=204)
     vendor.answer("POST", f"{path}/{LINKED}/updates", {"data": post})
@@ -148,7 +149,7 @@ ACCOUNTS = {
         incident_io_page,
         {**POST, "status": "monitoring", "update_status": "identified"},
         "post",
-        ("open", "update", "resolve"),
+        ("open", "update", "resolve", "retract"),
     ),
     "devhelm": Account(
         devhelm,
@@ -176,7 +177,7 @@ ACCOUNTS = {
             "postmortem_url": "https://pm.test/1",
         },
         f"{PAGE}/{ID}",
-        ("open", "find", "adopt", "publish", "update", "resolve", "dismiss"),
+        ("open", "find", "adopt", "publish", "update", "resolve", "dismiss", "retract"),
         {"org_id": "7", "workspace_id": "42"},
         LINKED,
     ),

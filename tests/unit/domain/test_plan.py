@@ -23,6 +23,10 @@ def known(state: str = "absent", **more) -> publication.Publication:
     return publication.Publication("e1", "page", state=state, **{**defaults, **more})
 
 
+def retraction(digest: str = review.RETRACTION) -> review.Retraction:
+    return review.Retraction("ann", NOW, "a false alarm", digest)
+
+
 def said(kind: str = "approved", digest: str = "", who: str = "ann") -> review.Verdict:
     return review.Verdict(kind, who, NOW, digest)
 
@@ -186,6 +190,7 @@ desires = st.builds(
     adopts=st.booleans(),
     linked_id=st.sampled_from(["", "i1"]),
     follows_settled=st.booleans(),
+    retracted=st.sampled_from([None, retraction()]),
 )
 publications = st.builds(
     publication.Publication,
@@ -230,14 +235,16 @@ def test_nothing_public_is_shown_that_neither_a_rule_nor_a_person_meant(desired,
 @given(desires, publications)
 def test_what_is_frozen_stays_as_it_is(desired, observed):
     found = step(desired, observed)
-    if desired.public and desired.frozen:
+    if desired.public and desired.frozen and desired.retracted is None:
         assert kind(found) in {"Rest", "Look", "adopt"}
 
 
 @given(desires, publications)
 def test_what_a_person_has_changed_at_the_vendor_is_changed_by_nobody_else(desired, observed):
     found = step(desired, observed)
-    if observed.taken_over and observed.state == "open" and desired.public and isinstance(found, plan.Act):
+    if desired.retracted is not None:  # Its digest is that of a post which nobody has changed.
+        assert not (observed.taken_over and observed.view.digest and isinstance(found, plan.Act))
+    elif observed.taken_over and observed.state == "open" and desired.public and isinstance(found, plan.Act):
         assert desired.verdict is not None
         assert desired.verdict.kind == "approved"
 
@@ -254,7 +261,7 @@ def test_what_is_finished_is_left_alone(desired, observed):
         assert isinstance(step(desired, observed), plan.Rest)
 
 
-NEXT = {"open": "open", "publish": "open", "resolve": "resolved", "dismiss": "dismissed"}
+NEXT = {"open": "open", "publish": "open", "resolve": "resolved", "dismiss": "dismissed", "retract": "dismissed"}
 
 
 @given(desires, publications)
@@ -332,3 +339,41 @@ def test_what_an_unanswered_open_may_create_late_is_searched_for_twice(observed,
 def test_nothing_is_ended_on_a_frozen_page():
     observed = known("open", digest=IN_STEP, unanswered_at=NOW - 181 * SECOND)
     assert step(wanted(public=True, frozen="ann"), observed).waits_for == "thaw"
+
+
+class TestRetraction:
+    @pytest.mark.parametrize("present", [True, False])
+    @pytest.mark.parametrize("hindrance", ["", "frozen", "careful"])
+    @pytest.mark.parametrize("state", ["draft", "open"])
+    def test_post_is_taken_down_whatever_fires(self, state, hindrance, present):
+        more = {hindrance: "ann"} if hindrance else {}
+        desired = wanted(present, public=True, publish="auto", retracted=retraction(), **more)
+        found = step(desired, known(state, digest=IN_STEP))
+        assert found == plan.Act("retract", "retracted by ann: a false alarm")
+
+    @pytest.mark.parametrize("verdict", [None, said(), said(digest=IN_STEP)])
+    @pytest.mark.parametrize("state", ["absent", "resolved", "dismissed"])
+    def test_nothing_is_published_again(self, state, verdict):
+        desired = wanted(public=True, publish="auto", verdict=verdict, retracted=retraction())
+        found = step(desired, known(state, retracted=state != "absent"))
+        assert (kind(found), found.waits_for) == ("Rest", "nothing")
+
+    def test_unseen_change_at_the_vendor_waits_for_a_person(self):
+        view = publication.View({"title": "Card payments fail"})
+        observed = known("open", digest=IN_STEP, taken_over="a person has changed the title", view=view)
+        found = step(wanted(public=True, retracted=retraction()), observed)
+        assert found.waits_for == "person"
+        seen = plan.review_of(wanted(public=True, retracted=retraction()), observed, found)
+        assert kind(step(wanted(public=True, retracted=retraction(seen)), observed)) == "retract"
+
+    def test_refused_retraction_is_a_dead_letter(self):
+        desired = wanted(public=True, retracted=retraction())
+        observed = known("open", dead="422", dead_of=plan.death("retract", desired.content), dead_at=NOW - 1)
+        assert step(desired, observed).reason == "dead letter: 422"
+
+    def test_publication_is_renewed_only_once_its_retraction_has_ended(self):
+        observed = known("dismissed", retracted=True, number=3)
+        assert plan.renewed(wanted(public=True, retracted=retraction()), observed) is observed
+        assert plan.renewed(wanted(False, public=True), observed) is observed
+        again = plan.renewed(wanted(public=True), observed)
+        assert (again.state, again.vendor_id, again.number, again.retracted_ids) == ("absent", "", 3, ("v1",))

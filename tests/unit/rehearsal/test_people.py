@@ -89,12 +89,13 @@ def test_silenced_alert_opens_when_its_silence_is_over():
 @pytest.mark.parametrize(
     ("people", "said"),
     [
-        ("{at: 1m}", "name one action: approve, edit, dismiss, silence, end_silence, freeze, thaw"),
+        ("{at: 1m}", "name one action: approve, edit, dismiss, retract, silence, end_silence, freeze, thaw"),
         ("{approve: page, dismiss: page}", "name one action"),
         ("{edit: page}", '"edit" and "fields" need one another'),
         ("{approve: page, fields: {title: x}}", '"edit" and "fields" need one another'),
         ("{approve: page, for: 1h}", '"for" needs "silence"'),
         ('{silence: ["a paged"]}', "is not a matcher"),
+        ("{approve: page, message: x}", '"message" needs "retract"'),
         ("{dismiss: pgae}", 'there is no destination "pgae"; did you mean "page"?'),
         ("{aprove: page}", 'unknown key "aprove"; did you mean "approve"?'),
     ],
@@ -107,3 +108,26 @@ def test_action_that_makes_no_sense_is_an_error(people, said):
 def test_ending_a_silence_that_is_not_there_is_an_error():
     (complaint, *_) = playing.complaints(RULES + case("waits", "", people='{end_silence: ["a=b"]}'))
     assert "no such silence is active then" in complaint
+
+
+def test_retracted_post_is_taken_down_and_stays_away():
+    retracted = "{at: 5m, approve: page}, {at: 10m, retract: page, message: Sorry.}"
+    shown = "{at: 5m, open: page}, {at: 10m, retract: page, message: Sorry.}"
+    assert passes(case("waits", shown, people=retracted))
+    assert passes(case("waits", shown, people=retracted, resolved="1h"))
+    again = shown + ", {at: 30m, open: page, title: Down}"
+    assert passes(case("waits", again, people=retracted + ", {at: 30m, approve: page}"))
+
+
+def test_retraction_keeps_what_waits_from_being_published():
+    assert passes(case("published", "", people="{at: 5m, retract: page}"))
+
+
+def test_retraction_of_nothing_is_an_error():
+    (complaint, *_) = playing.complaints(RULES + case("paged", "{open: on-call}", people="{retract: page}"))
+    assert 'nothing can be retracted at "page" then' in complaint
+
+
+def test_frozen_post_is_retracted():
+    frozen = "{at: 1m, approve: page}, {at: 2m, freeze: upgrade}, {at: 3m, retract: page}"
+    assert passes(case("waits", "{at: 1m, open: page}, {at: 3m, retract: page}", people=frozen))

@@ -1,0 +1,171 @@
+"""Retracts posts that turned out to be false: an operator's word, which the worker then carries out.
+
+What an operator writes down holds for one episode at one page, whatever state the post is in by the time a worker
+looks: a draft is thrown away, an open that got no answer is searched for, what is shown is taken down.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.domain import review, timeline, visible
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.worker import desire
+from router.worker import pages as showing
+
+Outcome = Literal["retracting", "searching", "dismissed", "withheld", "resolved", "retracted"]
+"""What becomes of one publication.
+
+``retracting``: it is shown, and is taken down. ``searching``: its publishing is under way with an unknown outcome; what
+comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and nothing
+will be. ``resolved``: it is over already. ``retracted``: it was retracted before.
+"""
+DONE: frozenset[Outcome] = frozenset({"retracting", "searching", "dismissed", "withheld"})
+"""The outcomes of a retraction that does something."""
+_MOST_KEPT = 50  # Retractions of one incident key; the oldest are long carried out.
+
+
+class Retracted(NamedTuple):
+    """What becomes of the publication of an episode at a destination."""
+
+    destination: str
+    episode: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Word:
+    """What an operator says: ``message`` is the text of the resolution at a page that takes no post down."""
+
+    who: str
+    reason: str
+    message: str = ""
+
+
+class Retractions:
+    """Writes retractions down."""
+
+    def __init__(
+        self,
+        documents: publication_store.Publications,
+        store: incident_store.Incidents,
+        pages: showing.Pages,
+        places: Mapping[str, desire.Place],
+        clock: Callable[[], int],
+    ) -> None:
+        self._documents = documents
+        self._store = store
+        self._pages = pages
+        self._places = places
+        self._clock = clock
+
+    async def retract(self, key: str, destination: str, word: Word) -> list[Retracted]:
+        """Retract an incident's posts at one public page, or at all of them if ``destination`` is empty.
+
+        Returns what becomes of each; nothing if the incident has no post there.
+        """
+        known = await self._documents.look(key)
+        now = self._clock()
+        found: list[Retracted] = []
+
+        def make(held: incident_store.Held) -> incident_store.Change | None:
+            found[:] = outcomes(held.incident, known, self._places, destination)
+            after = retracted(held.incident, known, found, word, now)
+            if after is held.incident:
+                return None
+            return incident_store.Change(after, held.version, wake=True, events=told(found, word, now))
+
+        await self._store.change(key, make)
+        incident = (await self._store.read([key]))[key].incident
+        for one in found:
+            if one.outcome in DONE:
+                await self._pages.count(incident, "retracted")
+        return found
+
+
+def outcomes(
+    incident: incidents.Incident,
+    known: list[publications.Publication],
+    places: Mapping[str, desire.Place],
+    destination: str = "",
+) -> list[Retracted]:
+    """What a retraction would do: to the newest episode, and to posts of earlier ones that are still there."""
+    found = []
+    for one in desire.with_missing(incident, known):
+        place = places.get(one.destination)
+        if place is None or not place.kind.public or destination not in {"", one.destination}:
+            continue
+        if one.episode == incident.episode or _is_there(one):
+            found.append(Retracted(one.destination, one.episode, _outcome(incident, one)))
+    return found
+
+
+def _is_there(one: publications.Publication) -> bool:
+    """Whether a post of an earlier episode is at the vendor, or may be."""
+    return one.state in {"open", "draft"} or one.intent is not None
+
+
+def _outcome(incident: incidents.Incident, one: publications.Publication) -> Outcome:
+    if one.settled:
+        return "retracted" if one.retracted else "resolved"
+    retraction = incident.retractions.get(one.name)
+    # What somebody has changed at the vendor since is taken down by whoever retracts it again.
+    if retraction is not None and (one.state == "absent" or retraction.digest == _digest(one)):
+        return "retracted"
+    if one.state == "open":
+        return "retracting"
+    if one.intent is not None or one.unanswered_at:
+        return "searching"
+    return "dismissed" if one.state == "draft" or one.waits_of else "withheld"
+
+
+def _digest(one: publications.Publication) -> str:
+    """What the operator has seen: a person's change at the vendor that is known by now, or none."""
+    return review.digest_of(review.RETRACTION, one.view.digest if one.taken_over else "")
+
+
+def retracted(
+    incident: incidents.Incident,
+    known: list[publications.Publication],
+    found: list[Retracted],
+    word: Word,
+    now: int,
+) -> incidents.Incident:
+    """The incident with its retractions; the same object if there is nothing to retract."""
+    named = {one.name: one for one in known}
+    message = visible.visible(word.message)
+    added = {}
+    for one in found:
+        name = f"{one.episode}/{one.destination}"
+        digest = _digest(named[name]) if name in named else review.RETRACTION
+        if one.outcome in DONE:
+            added[name] = review.Retraction(word.who, now, word.reason, digest, message)
+    if not added:
+        return incident
+    kept = {name: one for name, one in incident.retractions.items() if name not in added} | added
+    return msgspec.structs.replace(incident, retractions=dict(list(kept.items())[-_MOST_KEPT:]))
+
+
+_TOLD: Mapping[Outcome, str] = {
+    "retracting": "Retracted at {at} by {who}: the post is taken down",
+    "searching": "Retracted at {at} by {who}: its publishing is under way, and what comes of it is taken down",
+    "dismissed": "Dismissed at {at} by {who}, who retracted it before it was published",
+    "withheld": "Retracted at {at} by {who}: nothing of it was shown, and nothing will be",
+}
+
+
+def told(found: list[Retracted], word: Word, now: int) -> list[timeline.Event]:
+    """What the timeline is told of a retraction."""
+    events = []
+    for one in found:
+        if one.outcome in DONE:
+            text = _TOLD[one.outcome].format(at=one.destination, who=word.who)
+            text += f". Reason: {word.reason}" if word.reason else "."
+            detail = {"outcome": one.outcome, "message": word.message}
+            events.append(timeline.Event(now, "retraction", text, one.destination, word.who, detail))
+    return events

@@ -1,0 +1,342 @@
+"""An operator retracts a post at both simulated kinds of page, whatever state it is in; nothing of it stays there."""
+
+import msgspec
+import pytest
+
+from router.domain import decision, severity
+from router.store import gate, keys
+from router.worker import retractions, reviews
+from tests.end_to_end import harness
+from tests.integration import real, stage
+
+KINDS = ["incident-io-status-page", "devhelm-status-page"]
+each_kind = pytest.mark.parametrize("kind", KINDS)
+DEFAULT = "This incident was posted in error. Our services were not affected."
+COMPONENTS = {"incident-io-status-page": "full_outage", "devhelm-status-page": "MAJOR_OUTAGE"}
+
+
+@pytest.fixture
+def at():
+    with harness.vendors() as vendors:
+        yield vendors
+
+
+class Killed(Exception):
+    """The worker dies."""
+
+
+class Page:
+    """A post, its alert, its vendor, and an operator."""
+
+    def __init__(self, scene, connection):
+        self.scene, self.on, self.kind, self.connection = scene, scene.on, scene.kind, connection
+        fields = {**real.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
+        self.target = decision.Target(real.NAME, fields, "auto")
+
+    async def fires(self, fingerprint="f1", level=severity.Severity.MAJOR, starts_at=100):
+        response = stage.rule(self.target)
+        await self.on.deliver(stage.firing(fingerprint, starts_at), level=level, response=response)
+        await self.on.turn()
+
+    async def ends(self, starts_at=100):
+        await self.on.deliver(stage.resolved(starts_at=starts_at), response=stage.rule(self.target))
+        await self.on.turn()
+
+    async def retracts(self, message=""):
+        """Retract the incident's posts; returns what becomes of them."""
+        found = await self.written(message)
+        await self.on.turn()
+        return [one.outcome for one in found]
+
+    async def written(self, message=""):
+        on = self.on
+        places = {real.NAME: self.scene.place}
+        writing = retractions.Retractions(on.publications, on.incidents, on.pages, places, on.redis_time)
+        return await writing.retract("down", "", retractions.Word("ann", "a false alarm", message))
+
+    def dies_at(self, point):
+        """Have the worker die at a point of its next operation."""
+
+        def dies(passed):
+            if passed == point:
+                raise Killed
+
+        self.on.performer._passed = dies
+
+    async def next_worker(self):
+        """Another worker takes the lease over."""
+        self.on = self.scene.on = stage.Stage(
+            self.connection, self.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
+        )
+        await self.connection.hset(keys.publications("down"), "until", 0)
+        await self.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
+        await self.on.turn()
+
+    def reviews(self):
+        on = self.on
+        return reviews.Reviews(on.publications, on.incidents, on.pages, {real.NAME: self.scene.place}, on.redis_time)
+
+    def posts(self):
+        if self.kind == "incident-io-status-page":
+            return self.scene.at.state()["incident-io"]["status_page_incidents"]
+        return self.scene.at.posts()
+
+    def component(self):
+        if self.kind == "incident-io-status-page":
+            return self.scene.at.state()["incident-io"]["components"]["Checkout API"]
+        return self.scene.at.component("Checkout API").lower()
+
+    def is_down(self, posts=1):
+        """Whether nothing of it is shown any more, of as many posts as were made."""
+        if self.kind == "incident-io-status-page":
+            ends = [post["updates"][-1]["message"] for post in self.posts()]
+            over = [
+                one["message"]
+                for post in self.posts()
+                for one in post["updates"]
+                if one["incident_status"] == "resolved"
+            ]
+            return ends == over == [DEFAULT] * posts and self.component() == "operational"
+        return self.posts() == [] and self.component() == "operational"
+
+    def person(self, method, fields):
+        """Somebody changes the post at the vendor."""
+        (post,) = self.posts()
+        vendor = real.VENDORS[self.kind]
+        if self.kind == "incident-io-status-page":
+            path = "/v2/status_page_incidents/" + post["id"]
+        else:
+            path = f"/api/v1/status-pages/{post['statusPageId']}/incidents/{post['id']}"
+        status, _ = harness.ask(f"{self.scene.at.url}/{vendor}{path}", fields, "x", method)
+        assert status == 200
+
+    async def told(self):
+        return [event.text for event in await self.on.incidents.timeline("down")]
+
+
+def playing(with_redis, at, kind, play, **settings):
+    async def body(connection):
+        async with real.scene(connection, at, kind, **settings) as scene:
+            await play(Page(scene, connection))
+
+    with_redis(body)
+
+
+@each_kind
+def test_retracted_post_goes_and_stays_away(with_redis, at, kind):
+    """Neither a higher severity nor another alert of the incident publishes it again, and its end says nothing."""
+
+    async def play(page):
+        await page.fires()
+        assert page.component() == COMPONENTS[kind].lower()
+        assert await page.retracts() == ["retracting"]
+        assert page.is_down()
+        calls = len(at.calls("POST"))
+        await page.fires(level=severity.Severity.CRITICAL)
+        await page.fires("f2")
+        await page.on.publications.wake(["down"])
+        await page.on.turn()
+        await page.on.deliver(stage.resolved("f2"), response=stage.rule(page.target))
+        await page.ends()
+        assert (await page.on.incident()).status == "closed"
+        assert page.is_down()
+        assert len(at.calls("POST")) == calls
+        told = await page.told()
+        assert "Retracted at there by ann: the post is taken down. Reason: a false alarm" in told
+        assert "Retracted at there: retracted by ann: a false alarm." in told
+
+    playing(with_redis, at, kind, play)
+
+
+def test_operator_words_end_what_cannot_be_taken_down(with_redis, at):
+    async def play(page):
+        await page.fires()
+        await page.retracts("We were wrong. Checkout works.")
+        (post,) = page.posts()
+        assert [one["message"] for one in post["updates"]][1:] == ["We were wrong. Checkout works."]
+        assert post["incident_status"] == "resolved"
+
+    playing(with_redis, at, KINDS[0], play)
+
+
+@each_kind
+def test_next_episode_is_published_as_the_rule_says(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        await page.retracts()
+        await page.ends()
+        await page.fires(starts_at=1_000)
+        assert [one.get("incident_status", one.get("status")).lower() for one in page.posts()][-1] == "investigating"
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
+    async def play(page):
+        page.target = decision.Target(page.target.destination, page.target.fields, "review")
+        await page.fires()
+        assert len(await page.reviews().waiting()) == 1
+        assert await page.retracts() == ["dismissed"]
+        assert await page.reviews().waiting() == []
+        await page.fires(level=severity.Severity.CRITICAL)
+        assert page.posts() == []
+        assert "Dismissed at there by ann, who retracted it before it was published. Reason: a false alarm" in (
+            await page.told()
+        )
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+@pytest.mark.parametrize("created", [True, False])
+def test_what_an_unanswered_publishing_created_is_taken_down(with_redis, at, kind, created):
+    """The open isn't repeated to learn what became of it: that would show customers what is false."""
+
+    async def play(page):
+        if not created:
+            page.scene.fault("drop")
+        page.dies_at("before-record")
+        with pytest.raises(Killed):
+            await page.fires()
+        assert [one.outcome for one in await page.written()] == ["searching"]
+        await page.next_worker()
+        if not created:
+            known = await page.scene.known()
+            assert known.intent is not None  # The call may still be under way, so it is searched for again.
+            begun = msgspec.structs.replace(known.intent, begun_at=stage.LONG_AGO)
+            await page.scene.changed(retry_at=stage.LONG_AGO, intent=begun)
+            await page.on.turn()
+        known = await page.scene.known()
+        assert (known.intent, known.retracted) == (None, created)
+        assert page.is_down(int(created))
+        assert len(page.scene.creates()) == 1
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+@pytest.mark.parametrize("bolt", ["freeze", "breaker"])
+def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, bolt):
+    async def play(page):
+        await page.fires()
+        await gate.Gate(page.connection).shut(bolt, "bob", 1, "all hands")
+        await page.retracts()
+        assert page.is_down()
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+@pytest.mark.parametrize("point", ["before-intent", "after-intent", "after-call", "before-record"])
+def test_killed_worker_leaves_the_retraction_to_the_next(with_redis, at, kind, point):
+    async def play(page):
+        await page.fires()
+
+        page.dies_at(point)
+        await page.written()
+        with pytest.raises(Killed):
+            await page.on.turn()
+        await page.next_worker()
+        await page.on.until(page.is_down)
+        assert len(page.scene.creates()) == 1
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_retraction_of_unknown_outcome_is_made_once(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        page.scene.fault("act-then-drop", "PUT" if kind.startswith("devhelm") else "POST", "")
+        await page.retracts()
+        await page.scene.changed(retry_at=stage.LONG_AGO)
+        await page.on.turn()
+        assert page.is_down()
+        assert (await page.scene.known()).retracted
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_unseen_change_at_the_vendor_is_not_taken_down(with_redis, at, kind):
+    """The operator's word is about what they saw; a second word, with the change in sight, takes it down."""
+
+    async def play(page):
+        await page.fires()
+        page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
+        assert await page.retracts() == ["retracting"]
+        assert not page.is_down()
+        (waits,) = await page.reviews().of("down")
+        assert (waits.what, waits.reason.partition(":")[0]) == ("retraction", "a person has changed the title")
+        await page.reviews().decide(waits, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        assert page.is_down()
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_changed_post_is_left_to_its_person(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        page.person("PUT", {"name": "Cards fail", "title": "Cards fail"})
+        await page.retracts()
+        (waits,) = await page.reviews().of("down")
+        await page.reviews().decide(waits, reviews.Word("dismissed", "bob"))
+        await page.on.turn()
+        assert not page.is_down()
+        assert (await page.on.incident()).retractions == {}
+        assert await page.retracts() == ["retracting"]  # With the change in sight.
+        assert page.is_down()
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_resolved_post_has_nothing_to_retract(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        await page.ends()
+        before = page.posts()
+        assert await page.retracts() == ["resolved"]
+        assert page.posts() == before
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_approval_publishes_a_retracted_post_again(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        await page.retracts()
+        assert await page.reviews().waiting() == []
+        (again,) = await page.reviews().of("down")
+        assert (again.what, again.reason) == ("opening", "retracted by ann")
+        await page.reviews().decide(again, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        shown = page.posts()[-1]
+        assert shown.get("incident_status", shown.get("status")).lower() == "investigating"
+        assert page.component() == COMPONENTS[kind].lower()
+        assert (await page.scene.known()).state == "open"
+        assert await page.retracts() == ["retracting"]
+        assert page.is_down(2)
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_retraction_outlives_its_episode(with_redis, at, kind):
+    """Before a worker takes the post down, the incident ends and fires again."""
+
+    async def play(page):
+        await page.fires()
+        await page.written()
+        await page.on.deliver(stage.resolved(), response=stage.rule(page.target))
+        await page.on.fold()
+        await page.on.deliver(stage.firing(starts_at=1_000), response=stage.rule(page.target))
+        await page.on.turn()
+        states = {one.state: one.retracted for one in await page.on.publications.look("down")}
+        assert states == {"resolved" if kind == KINDS[0] else "dismissed": True, "open": False}
+
+    playing(with_redis, at, kind, play)
