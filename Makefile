@@ -30,7 +30,7 @@ demo: $(VENV)/.installed-run ## Tell an alert storm's story in the terminal, in 
 	@exec $(BIN)/incident-router demo
 
 test: $(VENV)/.installed-dev ## Run the tests, all but the long faults; as root it first installs the Debian programs they drive
-	@scripts/install-debian-programs prometheus prometheus-alertmanager chromium curl haproxy nginx
+	@scripts/install-debian-programs prometheus prometheus-alertmanager chromium curl haproxy nginx redis-server
 	@$(PYTEST)
 
 test-fast: $(VENV)/.installed-dev ## Run the tests that need less than a minute together

@@ -290,6 +290,24 @@ def outside_redis(settings: configuration.Settings) -> servers.Server:
     raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 
 
+@contextlib.contextmanager
+def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterator[servers.Server]:
+    """The configured server, that of a running ``run``, or, for the length of the block, one on the data folder.
+
+    Without ``serves_empty`` the data folder has to hold data; ``Unavailable``.
+    """
+    try:
+        server = outside_redis(settings)
+    except store_errors.Unavailable:
+        if not serves_empty and not (settings.data / "appendonlydir").exists():
+            raise
+    else:
+        yield server
+        return
+    with redis_server(settings) as own:
+        yield own
+
+
 def listening(
     settings: configuration.Settings, host: str | None, port: int | None, console_port: int | None = None
 ) -> configuration.Settings:

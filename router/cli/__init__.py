@@ -6,6 +6,7 @@ import typer
 
 from router import __version__
 from router.cli import (
+    backups,
     check,
     dead_letters,
     deliveries,
@@ -68,6 +69,8 @@ app.command("test")(trials.trials)
 app.command("explain")(explain.explain)
 app.command("replay")(replay.replay)
 app.command("schema")(schema.schema)
+app.command("backup")(backups.back_up)
+app.command("restore")(backups.restore)
 app.command("freeze")(gates.freeze)
 app.command("thaw")(gates.thaw)
 app.add_typer(gates.app, name="breaker")

@@ -12,7 +12,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from rich import console as consoles
 from rich import markup as rich_markup
@@ -75,6 +75,14 @@ def write_body(body: bytes) -> None:
         print(lines(body.decode(errors="backslashreplace")))
     else:
         sys.stdout.buffer.write(body)
+
+
+@contextlib.contextmanager
+def binary() -> Iterator[IO[bytes]]:
+    """Open standard output for bytes that are no text. Not for a terminal."""
+    sys.stdout.flush()
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def console(*, wide: bool = True, stderr: bool = False, **options: Any) -> consoles.Console:

@@ -13,6 +13,7 @@
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | an hour at most |
 | ``ir:{schema}:version``          | string | the version of all that is kept here              | for ever        |
+| ``ir:{schema}:restoring``        | string | when a restore of a backup began                  | until it ends   |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
@@ -77,6 +78,7 @@ TOKENS = "ir:{access}:tokens"
 AUDIT = "ir:{access}:audit"
 WORKERS = "ir:{inbox}:workers"
 SCHEMA = "ir:{schema}:version"
+RESTORING = "ir:{schema}:restoring"
 GROUP = "workers"
 
 CLOSED_LIFE_MS = 24 * 60 * 60 * 1000

@@ -46,6 +46,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "storm": (3, 3),
     "oldest": (1, 1),
     "retire": (1, 1),
+    "copy": (3, 3),
 }
 
 

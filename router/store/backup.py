@@ -1,0 +1,334 @@
+"""Copies all that the router keeps in the store to records of a backup, and back into an empty store.
+
+The copy is logical, key by key with the commands of its type, so that it fits any server: Redis or Valkey, of another
+version, alone or as a Cluster. A copy is made while the router runs. This is what it guarantees:
+
+- All of one incident (its document, publications, and timeline) is of one moment. Incidents are of different moments.
+- The inbox is copied first. A delivery that was accepted before the copy began is in the inbox or folded into its
+  incident, or both: folding it again changes nothing.
+
+Left out is what says who works now (consumers, heartbeats, leases, turns), what is counted for minutes (quotas), what
+lets somebody in for hours (sessions), and names of deliveries, so that one that is sent again is taken again. Lists and
+timers are rebuilt: after a restore every incident is reconciled once.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import redis.asyncio
+from redis import exceptions
+
+from router.store import backup_file, client, errors, keys, schema, scripts
+
+PATTERN = "ir:*"
+SECONDS = 60.0  # How long one step may take: a server that loads or saves is slow.
+_SCANNED = 500
+_FEW = 8  # Entries with bodies that are read at once.
+_BATCH_BYTES = 1024 * 1024
+_BATCH_COMMANDS = 1000
+_WITH_BODIES = {name.encode() for name in (keys.INBOX, keys.ARCHIVE, keys.DEAD, keys.QUARANTINE)}
+_LEASE = (b"until", b"wake")
+_OF_AN_INCIDENT = re.compile(rb"ir:\{s(\d+)\}:(incident|publications|timeline):(.*)", re.DOTALL)
+_LEFT_OUT = re.compile(
+    rb"ir:(\{(schema|dataset|quotas|polls)\}:.*"
+    rb"|\{access\}:(session|sign-in|sign-ins|refusals):.*"
+    rb"|\{inbox\}:(workers|suspects|mark|seen:.*)"
+    rb"|\{accounts\}:waiting:.*"
+    rb"|\{s\d+\}:(timers|incidents|published|mark))",
+    re.DOTALL,
+)
+
+
+class Refused(Exception):
+    """The backup can't be made or restored here; the message says why and what to do."""
+
+
+class Restored(NamedTuple):
+    """How many keys were restored, and how many had expired since the backup."""
+
+    keys: int
+    expired: int
+
+
+def is_left_out(name: bytes) -> bool:
+    """Whether a key is not part of a backup."""
+    return _LEFT_OUT.fullmatch(name) is not None
+
+
+async def records(connection: "redis.asyncio.Redis") -> AsyncIterator[backup_file.Record]:
+    """Read everything that belongs to a backup; ``Refused``, ``Unavailable``."""
+    copy = _Copy(connection)
+    await copy.begin()
+    async for record in copy.stream(keys.INBOX.encode(), 0):
+        yield record
+    done = {keys.INBOX.encode()}
+    async for name in _names(connection):
+        # A scan may name a key twice. All keys of an incident are copied when the first of them is named.
+        incident = _OF_AN_INCIDENT.fullmatch(name)
+        unit = b"%s:%s" % (incident[1], incident[3]) if incident else name
+        if unit in done or is_left_out(name):
+            continue
+        done.add(unit)
+        async for record in copy.incident(incident[3].decode()) if incident else copy.key(name):
+            yield record
+
+
+class _Copy:
+    """Reads keys into records."""
+
+    def __init__(self, connection: "redis.asyncio.Redis") -> None:
+        self._connection: Any = connection
+        self._scripts = scripts.Scripts(connection)
+        self._now_ms = 0
+
+    async def begin(self) -> None:
+        """Read the server's clock: keys that expire are kept with the time at which they do."""
+        async with client.failures(SECONDS):
+            seconds, microseconds = await self._connection.time()
+        self._now_ms = seconds * 1000 + microseconds // 1000
+
+    async def incident(self, key: str) -> AsyncIterator[backup_file.Record]:
+        """Read all of an incident at one moment."""
+        names = [keys.incident(key), keys.publications(key), keys.timeline(key)]
+        async with client.failures(SECONDS):
+            answer = await self._scripts.run("copy", names, [])
+        for position, name in enumerate(names):
+            life, content = answer[2 * position : 2 * position + 2]
+            if life == _GONE:
+                continue
+            record = backup_file.Record(name.encode(), "hash", self._expires_at(life))
+            if name == names[-1]:
+                record.kind, record.entries = "stream", [(identity, fields) for identity, fields in content]
+            else:
+                pairs = zip(content[::2], content[1::2], strict=True)
+                record.items = [part for pair in pairs if pair[0] not in _LEASE for part in pair]
+            if record.items or record.entries:
+                yield record
+
+    async def key(self, name: bytes) -> AsyncIterator[backup_file.Record]:
+        """Read a key of any type; nothing where it has expired meanwhile."""
+        async with client.failures(SECONDS):
+            kind = (await self._connection.type(name)).decode()
+            expires_at = self._expires_at(await self._connection.pttl(name))
+        match kind:
+            case "none":
+                return
+            case "stream":
+                async for record in self.stream(name, expires_at):
+                    yield record
+            case "string":
+                async with client.failures(SECONDS):
+                    value = await self._connection.get(name)
+                if value is not None:
+                    yield backup_file.Record(name, "string", expires_at, [value])
+            case "hash" | "set" | "zset" as kind:
+                async for items in self._members(name, kind):
+                    yield backup_file.Record(name, kind, expires_at, items)
+            case _:
+                raise Refused(f"{name.decode(errors='replace')} is a {kind}, which the router never writes")
+
+    async def stream(self, name: bytes, expires_at: int) -> AsyncIterator[backup_file.Record]:
+        """Read a stream from its first to its last entry."""
+        count, begin = (_FEW if name in _WITH_BODIES else _SCANNED), b"-"
+        while True:
+            async with client.failures(SECONDS):
+                found = await self._connection.xrange(name, min=begin, count=count)
+            if not found:
+                break
+            entries = [
+                (identity, [part for pair in fields.items() for part in pair]) for identity, fields in found if fields
+            ]
+            yield backup_file.Record(name, "stream", expires_at, [], entries)
+            begin = b"(" + found[-1][0]
+        if begin == b"-":
+            return
+        async with client.failures(SECONDS):
+            try:
+                told = await self._connection.xinfo_stream(name)
+            except exceptions.ResponseError:
+                return  # It has expired meanwhile.
+        yield backup_file.Record(name, "stream", expires_at, last_id=_bytes(told["last-generated-id"]))
+
+    async def _members(self, name: bytes, kind: backup_file.Kind) -> AsyncIterator[list[bytes]]:
+        scan: Callable[..., Any] = getattr(self._connection, {"hash": "hscan", "set": "sscan", "zset": "zscan"}[kind])
+        cursor = 0
+        while True:
+            async with client.failures(SECONDS):
+                cursor, found = await scan(name, cursor=cursor, count=_SCANNED)
+            items = list(_flat(found.items() if isinstance(found, dict) else found, kind))
+            if items:
+                yield items
+            if int(cursor) == 0:
+                return
+
+    def _expires_at(self, life_ms: int) -> int:
+        return self._now_ms + life_ms if life_ms >= 0 else 0
+
+
+_GONE = -2  # What the server says instead of how long a key lives that is not there.
+
+
+def _flat(found: Iterable[Any], kind: str) -> Iterator[bytes]:
+    for one in found:
+        if kind == "set":
+            yield one
+        else:
+            yield one[0]
+            yield one[1] if kind == "hash" else repr(float(one[1])).encode()
+
+
+def _bytes(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+async def is_empty(connection: "redis.asyncio.Redis") -> bool:
+    """Whether the store holds nothing of the router but what a process writes when it starts."""
+    async for name in _names(connection):
+        if not name.startswith(b"ir:{schema}:"):
+            return False
+    return True
+
+
+async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
+    """Go through the router's keys, some perhaps twice; ``Unavailable``."""
+    names = connection.scan_iter(PATTERN, count=_SCANNED)
+    while True:
+        async with client.failures(SECONDS):
+            try:
+                name = await anext(names)
+            except StopAsyncIteration:
+                return
+        yield name
+
+
+async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader, *, replace: bool) -> Restored:
+    """Write the records into the store; with ``replace``, all that the router kept there is deleted before.
+
+    Until it ends well, no process of the router uses the store. ``Refused``, ``backup_file.Damaged``, ``Unavailable``.
+    """
+    if reader.header.schema > schema.VERSION:
+        raise Refused(
+            f"the backup's data has version {reader.header.schema}, and this version of incident-router works with "
+            f"{schema.VERSION}: restore it with the version that made it ({reader.header.version}), or a later one"
+        )
+    if not replace and not await is_empty(connection):
+        raise Refused("the store is not empty: add --replace to delete everything that the router keeps there first")
+    state = schema.Schema(connection)
+    await state.begin_restore()
+    if replace:
+        await _delete_all(connection)
+    async with client.failures(SECONDS):
+        seconds, microseconds = await connection.time()
+    load = _Load(connection, seconds * 1000 + microseconds // 1000)
+    for record in reader.records():
+        await load.add(record)
+    await load.flush()
+    await load.check()
+    await state.end_restore(reader.header.schema)
+    await state.agree()
+    return Restored(load.keys, load.expired)
+
+
+async def _delete_all(connection: "redis.asyncio.Redis") -> None:
+    names = []
+    async for name in _names(connection):
+        if name != keys.RESTORING.encode():
+            names.append(name)
+        if len(names) >= _SCANNED:
+            await _unlink(connection, names)
+            names = []
+    await _unlink(connection, names)
+
+
+async def _unlink(connection: "redis.asyncio.Redis", names: list[bytes]) -> None:
+    async with client.failures(SECONDS):
+        await _run(connection, [("UNLINK", name) for name in names])
+
+
+class _Load:
+    """Writes records into the store, many commands at a time."""
+
+    def __init__(self, connection: "redis.asyncio.Redis", now_ms: int) -> None:
+        self._connection = connection
+        self._now_ms = now_ms
+        self._commands: list[tuple[Any, ...]] = []
+        self._bytes = 0
+        self._before = b""
+        self.keys = 0
+        self.expired = 0
+        self._lasting = 0
+
+    async def add(self, record: backup_file.Record) -> None:
+        """Write a record, unless it has expired."""
+        is_new, self._before = record.name != self._before, record.name
+        if 0 < record.expires_at <= self._now_ms:
+            self.expired += is_new
+            return
+        self.keys += is_new
+        self._lasting += is_new and not record.expires_at
+        for command in _commands(record):
+            self._commands.append(command)
+            self._bytes += sum(len(part) if isinstance(part, bytes) else 8 for part in command)
+        if self._bytes >= _BATCH_BYTES or len(self._commands) >= _BATCH_COMMANDS:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has been gathered."""
+        commands, self._commands, self._bytes = self._commands, [], 0
+        try:
+            async with client.failures(SECONDS):
+                await _run(self._connection, commands)
+        except errors.Unavailable as error:
+            if "XADD" not in error.reason and "smaller" not in error.reason:
+                raise
+            raise Refused("something else writes to the store: stop every web and worker, and restore again") from error
+
+    async def check(self) -> None:
+        """Compare how many keys there are with how many were written."""
+        found = 0
+        async for name in _names(self._connection):
+            found += not is_left_out(name)
+        if found < self._lasting:
+            raise Refused(f"{self.keys} keys were written, and the store holds {found} of them")
+
+
+async def _run(connection: "redis.asyncio.Redis", commands: list[tuple[Any, ...]]) -> None:
+    if commands:
+        pipeline: Any = connection.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        await pipeline.execute()
+
+
+def _commands(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
+    """The commands that write a record."""
+    match record.kind:
+        case "string":
+            yield ("SET", record.name, *record.items)
+        case "hash":
+            yield ("HSET", record.name, *record.items)
+        case "set":
+            yield ("SADD", record.name, *record.items)
+        case "zset":
+            scored = zip(record.items[1::2], record.items[::2], strict=True)
+            yield ("ZADD", record.name, *(part for pair in scored for part in pair))
+        case "stream":
+            for identity, fields in record.entries:
+                yield ("XADD", record.name, identity, *fields)
+            if record.last_id:
+                yield ("XSETID", record.name, record.last_id)
+    if record.expires_at:
+        yield ("PEXPIREAT", record.name, record.expires_at)
+    yield from _rebuilt(record)
+
+
+def _rebuilt(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
+    """The commands that list an incident, and have it reconciled at once."""
+    incident = _OF_AN_INCIDENT.fullmatch(record.name)
+    if incident is None or incident[2] == b"timeline":
+        return
+    number = int(incident[1])
+    listed = keys.incidents(number) if incident[2] == b"incident" else keys.published(number)
+    yield ("ZADD", listed, record.expires_at or "inf", incident[3])
+    yield ("ZADD", keys.timers(number), 0, incident[3])

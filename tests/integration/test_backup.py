@@ -1,0 +1,363 @@
+"""A backup holds everything that the router keeps, and a restored store goes on as the one that was copied."""
+
+import asyncio
+import contextlib
+import gzip
+import io
+import re
+import shutil
+
+import pytest
+import redis
+
+from router.domain import access
+from router.store import access as access_store
+from router.store import backup, backup_file, client, embedded, errors, incidents, keys, schema, stream
+from tests.integration import stage, vendor
+from tests.integration.test_inbox import accepted, names
+
+HEADER = backup_file.Header(backup_file.FORMAT, schema.VERSION, 1_700_000_000_000_000, "test")
+
+
+async def back_up(connection, header=HEADER) -> bytes:
+    out = io.BytesIO()
+    writer = backup_file.Writer(out, header)
+    async for record in backup.records(connection):
+        writer.write(record)
+    writer.finish()
+    return out.getvalue()
+
+
+async def restore(connection, data: bytes, *, replace: bool = False) -> backup.Restored:
+    return await backup.restore(connection, backup_file.Reader(io.BytesIO(data)), replace=replace)
+
+
+async def delete_all(connection) -> None:
+    async for name in connection.scan_iter("*"):
+        await connection.delete(name)
+
+
+def table() -> dict[str, str]:
+    """A key of each kind that the table in ``keys`` lists, with its type."""
+    rows = re.findall(r"^\| ``(ir:\S+)`` +\| (\w+) +\|", keys.__doc__, re.MULTILINE)
+    return {re.sub(r"\{sN\}", "{s3}", name): kind for name, kind in rows}
+
+
+SAMPLES = {
+    "string": [("SET", b"\x00value")],
+    "hash": [("HSET", "v", 7, "d", b"\xff\x00packed")],
+    "set": [("SADD", "one", b"\xfe")],
+    "zset": [("ZADD", 1.5, "one", "inf", "two", 1_700_000_000_000_001, "three")],
+    "stream": [("XADD", "1-1", "h", b"\x80", "b", b"{}"), ("XADD", "1700000000000-3", "e", b"x"), ("XDEL", "1-1")],
+}
+
+
+async def content(connection, name: str, kind: str):
+    match kind:
+        case "string":
+            return await connection.get(name)
+        case "hash":
+            return await connection.hgetall(name)
+        case "set":
+            return await connection.smembers(name)
+        case "zset":
+            return dict(await connection.zrange(name, 0, -1, withscores=True))
+        case "stream":
+            told = await connection.xinfo_stream(name)
+            return await connection.xrange(name), told["last-generated-id"]
+    raise AssertionError(kind)
+
+
+def test_every_kind_of_key_comes_back_or_is_left_out_on_purpose(with_redis):
+    async def body(connection):
+        kinds = table()
+        assert len(kinds) > 40
+        for name, kind in kinds.items():
+            for command, *arguments in SAMPLES[kind]:
+                await connection.execute_command(command, name, *arguments)
+        expected = {
+            name: await content(connection, name, kind)
+            for name, kind in kinds.items()
+            if not backup.is_left_out(name.encode())
+        }
+        assert len(expected) > 20
+        await connection.set("another:program's", 1)
+        data = await back_up(connection)
+        await delete_all(connection)
+        restored = await restore(connection, data)
+        assert restored == (len(expected), 0)
+        assert {name: await content(connection, name, kinds[name]) for name in expected} == expected
+        left = {name.decode() async for name in connection.scan_iter("*")} - expected.keys()
+        assert {re.sub(r"\{s\d+\}", "{sN}", name) for name in left} == {
+            keys.SCHEMA,
+            "ir:{sN}:timers",
+            "ir:{sN}:incidents",
+            "ir:{sN}:published",
+        }
+
+    with_redis(body)
+
+
+def test_keys_expire_when_they_would_have_expired(with_redis):
+    async def body(connection):
+        await connection.set("ir:{vendors}:id:soon", 1, px=3_600_000)
+        await connection.set("ir:{vendors}:id:never", 1)
+        at = await connection.pexpiretime("ir:{vendors}:id:soon")
+        data = await back_up(connection)
+        records = list(backup_file.Reader(io.BytesIO(data)).records())
+        await delete_all(connection)
+        assert await restore(connection, data) == (2, 0)
+        assert abs(await connection.pexpiretime("ir:{vendors}:id:soon") - at) < 5000
+        assert await connection.pttl("ir:{vendors}:id:never") == -1
+        out = io.BytesIO()
+        writer = backup_file.Writer(out, HEADER)
+        for record in records:
+            record.expires_at = min(record.expires_at, 1_700_000_000_000)
+            writer.write(record)
+        writer.finish()
+        assert await restore(connection, out.getvalue(), replace=True) == (1, 1)
+
+    with_redis(body)
+
+
+def test_large_keys_are_copied_in_parts(with_redis):
+    async def body(connection):
+        homes = {f"alert {number}".encode(): b"x" * 50 for number in range(30_000)}
+        await connection.hset("ir:{s1}:homes:9", mapping=homes)
+        pipeline = connection.pipeline(transaction=False)
+        for number in range(3000):
+            pipeline.xadd(keys.AUDIT, {"a": b"line"}, id=f"{number + 1}-0")
+        await pipeline.execute()
+        data = await back_up(connection)
+        parts = list(backup_file.Reader(io.BytesIO(data)).records())
+        assert max(len(part.items) + len(part.entries) for part in parts) < 5000
+        await delete_all(connection)
+        assert await restore(connection, data) == (2, 0)
+        assert await connection.hgetall("ir:{s1}:homes:9") == homes
+        assert await connection.xlen(keys.AUDIT) == 3000
+
+    with_redis(body)
+
+
+def test_a_restored_incident_is_resolved_at_the_vendor_and_not_opened_again(with_redis):
+    async def body(connection):
+        at = vendor.Vendor()
+        on = stage.Stage(connection, vendor.on_call(at))
+        await on.deliver(stage.firing())
+        await on.turn()
+        assert at.states() == ["open"]
+        token = access.Token("id", "ann", access.Role.ADMIN, "hash", 1)
+        await access_store.Tokens(connection).write(token)
+        data = await back_up(connection)
+        await delete_all(connection)
+        await restore(connection, data)
+        again = stage.Stage(connection, vendor.on_call(at))
+        await again.deliver(stage.firing())
+        await again.turn()
+        assert at.states() == ["open"]
+        await again.deliver(stage.resolved())
+        await again.turn()
+        assert at.states() == ["resolved"]
+        assert await access_store.Tokens(connection).read() == [token]
+        assert await again.incidents.names() == ["down"]
+
+    with_redis(body)
+
+
+def test_what_an_incident_waits_for_goes_on_after_a_restore(with_redis):
+    """Timers are not copied: every incident is reconciled once, which sets its timer anew."""
+
+    async def body(connection):
+        at = vendor.Vendor()
+        on = stage.Stage(connection, vendor.on_call(at))
+        await on.deliver(stage.firing())
+        await on.fold()
+        assert at.states() == []
+        data = await back_up(connection)
+        await delete_all(connection)
+        await restore(connection, data)
+        await stage.Stage(connection, vendor.on_call(at)).turn()
+        assert at.states() == ["open"]
+
+    with_redis(body)
+
+
+def test_a_delivery_that_a_worker_has_read_is_read_again_after_a_restore(with_redis):
+    async def body(connection):
+        reader = await accepted(connection, "read", "unread")
+        await reader.read(1, 100)
+        data = await back_up(connection)
+        await delete_all(connection)
+        await restore(connection, data)
+        other = stream.Reader(connection, "w2")
+        await other.prepare()
+        assert names(await other.read(10, 100)) == ["read", "unread"]
+        assert await connection.zrange(keys.WORKERS, 0, -1) == []
+
+    with_redis(body)
+
+
+def test_each_incident_is_copied_at_one_moment_while_the_router_writes(with_redis):
+    """The document says what the publications belong to: read at different moments they would contradict each other."""
+
+    async def body(connection):
+        number = [0]
+        known = [f"incident {position}" for position in range(40)]
+
+        async def write():
+            number[0] += 1
+            for key in known:
+                pipeline = connection.pipeline(transaction=True)
+                pipeline.hset(keys.incident(key), mapping={"v": number[0], "d": b"d"})
+                pipeline.hset(keys.publications(key), mapping={"d": number[0], "until": 99, "wake": 1})
+                await pipeline.execute()
+
+        async def keep_writing():
+            while True:
+                await write()
+
+        await write()
+        writing = asyncio.create_task(keep_writing())
+        try:
+            data = await back_up(connection)
+        finally:
+            writing.cancel()
+        found = {}
+        for record in backup_file.Reader(io.BytesIO(data)).records():
+            fields = dict(zip(record.items[::2], record.items[1::2], strict=True))
+            assert not fields.keys() & {b"until", b"wake"}, "a lease holds for a process that lives"
+            found.setdefault(keys.incident_key(record.name.decode()), []).append(fields.get(b"v") or fields[b"d"])
+        assert found.keys() == set(known)
+        assert all(len(pair) == 2 and pair[0] == pair[1] for pair in found.values()), found
+
+    with_redis(body)
+
+
+@pytest.fixture
+def two_keys(with_redis):
+    """A small backup."""
+
+    async def body(connection):
+        await connection.set("ir:{vendors}:id:a", b"value")
+        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
+        return await back_up(connection)
+
+    return with_redis(body)
+
+
+def test_a_store_that_is_not_empty_is_left_alone_unless_told_otherwise(with_redis, two_keys):
+    async def body(connection):
+        await connection.set("ir:{vendors}:id:b", 1)
+        with pytest.raises(backup.Refused, match="not empty: add --replace"):
+            await restore(connection, two_keys)
+        assert await connection.exists("ir:{vendors}:id:b")
+        await connection.set("another:program's", 1)
+        await restore(connection, two_keys, replace=True)
+        assert not await connection.exists("ir:{vendors}:id:b")
+        assert await connection.exists("another:program's")
+        await schema.Schema(connection).agree()
+
+    with_redis(body)
+
+
+def test_data_of_a_later_version_is_refused(with_redis):
+    async def body(connection):
+        data = await back_up(connection, backup_file.Header(1, schema.VERSION + 1, 1, "9.9.9"))
+        with pytest.raises(backup.Refused, match=r"has version \d, .*works with \d: .*made it \(9.9.9\)"):
+            await restore(connection, data)
+        assert await connection.keys("ir:*") == []
+
+    with_redis(body)
+
+
+def test_data_of_an_earlier_version_is_brought_forward(with_redis):
+    async def body(connection):
+        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
+        await connection.set(f"ir:{{s{keys.shard('am/1')}}}:home:am/1", "down")
+        data = await back_up(connection, backup_file.Header(1, 1, 1, "0.0.1"))
+        await delete_all(connection)
+        await restore(connection, data)
+        assert await schema.Schema(connection).held() == schema.VERSION
+        assert await incidents.Incidents(connection).homes({"am/1": ""}) == {"am/1": "down"}
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize("how", ["cut", "cut inside", "flipped", "longer", "another", "empty", "later", "renamed"])
+def test_a_damaged_file_is_refused_and_no_process_uses_what_was_restored(with_redis, two_keys, how):
+    plain = gzip.decompress(two_keys)
+    trailer = plain.rindex(b"T", 0, plain.rindex(b"keys"))
+    damaged = {
+        "cut": two_keys[:-20],
+        "cut inside": gzip.compress(plain[:trailer]),
+        "flipped": gzip.compress(plain.replace(b"value", b"valve")),
+        "longer": two_keys + gzip.compress(b"x"),
+        "another": gzip.compress(b"x" * 100),
+        "empty": b"",
+        "later": gzip.compress(plain.replace(b"format\x01", b"format\x02")),
+        "renamed": b"not a backup at all",
+    }[how]
+
+    async def body(connection):
+        await delete_all(connection)
+        with pytest.raises(backup_file.Damaged):
+            backup_file.Reader(io.BytesIO(damaged)).check()
+        with pytest.raises(backup_file.Damaged):
+            await restore(connection, damaged)
+        if await connection.keys("ir:*"):
+            with pytest.raises(errors.Unavailable, match="restore was broken off"):
+                await schema.Schema(connection).agree()
+        await restore(connection, two_keys, replace=True)
+        await schema.Schema(connection).agree()
+
+    with_redis(body)
+
+
+def test_a_process_that_writes_meanwhile_is_noticed(with_redis):
+    async def body(connection):
+        await accepted(connection, "a")
+        data = await back_up(connection)
+        await delete_all(connection)
+        await connection.xadd(keys.INBOX, {"h": b"", "b": b""})
+        load = backup._Load(connection, 0)
+        for record in backup_file.Reader(io.BytesIO(data)).records():
+            await load.add(record)
+        with pytest.raises(backup.Refused, match="stop every web and worker"):
+            await load.flush()
+
+    with_redis(body)
+
+
+PROGRAMS = [embedded.find_program(), pytest.param("redis-server", marks=pytest.mark.debian("redis-server"))]
+
+
+@contextlib.contextmanager
+def server(program, folder, monkeypatch):
+    monkeypatch.setattr(embedded, "find_program", lambda: shutil.which(program))
+    with embedded.running(folder) as running:
+        yield running.url
+
+
+@pytest.mark.parametrize("target", PROGRAMS, ids=["Valkey", "Redis"])
+@pytest.mark.parametrize("source", PROGRAMS, ids=["Valkey", "Redis"])
+def test_a_backup_fits_servers_of_another_make(source, target, tmp_path, monkeypatch):
+    async def copied(url):
+        connection = client.connect(url)
+        async with contextlib.aclosing(connection):
+            for name, kind in table().items():
+                for command, *arguments in SAMPLES[kind]:
+                    await connection.execute_command(command, name, *arguments)
+            return await back_up(connection)
+
+    async def restored(url, data):
+        connection = client.connect(url)
+        async with contextlib.aclosing(connection):
+            return (await restore(connection, data)).keys
+
+    with server(source, tmp_path / "source", monkeypatch) as url:
+        data = asyncio.run(copied(url))
+    with server(target, tmp_path / "target", monkeypatch) as url:
+        assert asyncio.run(restored(url, data)) == backup_file.Reader(io.BytesIO(data)).check().keys
+    with server(target, tmp_path / "target", monkeypatch) as url, redis.Redis.from_url(url) as connection:
+        assert connection.get(keys.SCHEMA) == str(schema.VERSION).encode()
+        assert connection.hget("ir:{s3}:incident:KEY", "v") == b"7"

@@ -1,0 +1,108 @@
+"""``backup`` and ``restore`` as an operator runs them: beside a running router, and on a new machine."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.end_to_end import commands, harness
+from tests.integration.test_cli import run
+
+
+@pytest.fixture(scope="module")
+def at():
+    with harness.vendors() as at:
+        yield at
+
+
+@pytest.fixture(scope="module")
+def saved(at, tmp_path_factory):
+    """A backup of a router with one open incident, made while it ran, and what the commands said."""
+    folder = tmp_path_factory.mktemp("first")
+    said = {}
+    with harness.router(folder, harness.configure(folder, at)) as router:
+        router.receives()
+        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+        said["backup"] = router.command("backup", "all.backup", "--by", "ann")
+        said["restore"] = router.command("restore", "all.backup", "--replace")
+        with (folder / "piped").open("wb") as piped:
+            line = [commands.PROGRAM, "backup", "-", "--config", str(router.file)]
+            said["piped"] = subprocess.run(line, stdout=piped, stderr=subprocess.PIPE, check=False)
+    return folder, said
+
+
+def test_a_backup_is_made_while_the_router_runs(saved):
+    folder, said = saved
+    assert said["backup"].returncode == 0, said["backup"].stderr
+    assert " keys written to all.backup, sha256 " in said["backup"].stdout
+    assert (folder / "all.backup").stat().st_mode & 0o777 == 0o600, "it holds alerts and hashes of tokens"
+    assert not list(folder.glob("*.partial"))
+
+
+def test_nothing_is_restored_while_a_worker_runs(saved):
+    _, said = saved
+    assert said["restore"].returncode == 1
+    assert "a worker sent a heartbeat" in said["restore"].stderr
+
+
+@pytest.mark.parametrize("name", ["all.backup", "piped"])
+def test_a_backup_is_verified_without_redis(saved, name, tmp_path):
+    folder, said = saved
+    assert said["piped"].returncode == 0, said["piped"].stderr
+    file = folder / "router.yaml"
+    done = run("restore", str(folder / name), "--verify", "--config", str(file), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "data version " in done.stdout
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes((folder / name).read_bytes()[:-30])
+    done = run("restore", str(damaged), "--verify", "--config", str(file), cwd=folder)
+    assert done.returncode == 1
+    assert "can't be restored: it is damaged or was not finished" in done.stderr
+
+
+def test_a_restored_router_goes_on_where_the_first_one_was(saved, at, tmp_path):
+    folder, _ = saved
+    file = harness.configure(tmp_path, at)
+    line = [commands.PROGRAM, "restore", "-", "--config", str(file)]
+    with (folder / "all.backup").open("rb") as given:
+        done = subprocess.run(line, stdin=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert " keys restored" in done.stdout
+    with harness.router(tmp_path, file) as router:
+        assert "checkout" in router.command("incidents", "list").stdout
+        router.receives()
+        router.receives(status="resolved")
+        # Exactly one incident everywhere: nothing was opened again.
+        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+    again = run("restore", str(folder / "all.backup"), "--config", str(file), cwd=tmp_path)
+    assert (again.returncode, "the store is not empty: add --replace" in again.stderr) == (1, True)
+    replaced = run("restore", str(folder / "all.backup"), "--replace", "--config", str(file), cwd=tmp_path)
+    assert replaced.returncode == 0, replaced.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("restore", "-", "--replace"), 2, "--replace needs a file"),
+        (("restore", "absent"), 2, "absent can't be read: No such file or directory"),
+        (("backup", "absent/x"), 1, "set REDIS_URL"),
+        (("restore", "router.yaml"), 1, "it is not a backup of incident-router"),
+    ],
+)
+def test_what_can_t_be_done_is_said_in_one_sentence(saved, tmp_path, arguments, status, said):
+    folder, _ = saved
+    shutil.copytree(folder / "rules", tmp_path / "rules")
+    shutil.copy(folder / "router.yaml", tmp_path)
+    done = run(*arguments, "--config", "router.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
+    assert said in done.stderr
+
+
+def test_an_empty_redis_is_not_backed_up(redis_url, saved, tmp_path):
+    """A backup of a store that has lost everything would take the place of a good one."""
+    folder, _ = saved
+    file = tmp_path / "all.backup"
+    file.write_bytes(b"a good one")
+    done = run("backup", str(file), "--config", str(folder / "router.yaml"), cwd=folder, REDIS_URL=redis_url)
+    assert (done.returncode, "there is nothing to back up" in done.stderr) == (1, True)
+    assert file.read_bytes() == b"a good one"
