@@ -24,6 +24,7 @@ from router.management import (
     reading,
     signing,
 )
+from router.store import errors
 from router.web import problems
 from router.worker import retractions
 
@@ -106,13 +107,24 @@ class Console:
 
     async def _events(self, request: requests.Request) -> responses.Response:
         try:
-            await self._made.keeper.admit(request, api.VIEWER)
+            asked = await self._made.keeper.admit(request, api.VIEWER)
             if self._feed.full:
                 raise problems.unavailable("too many browsers look on", 30)
+            if self._feed.is_full_for(asked.person.by):
+                raise problems.unavailable("this token or session has too many event streams: close some pages", 30)
         except api.FORESEEN as error:
             return await self._refused(request, error)
         headers = {"x-accel-buffering": "no"}
-        return responses.StreamingResponse(self._feed.events(), 200, headers, "text/event-stream")
+        events = self._feed.events(asked.person.by, lambda: self._may_listen(request))
+        return responses.StreamingResponse(events, 200, headers, "text/event-stream")
+
+    async def _may_listen(self, request: requests.Request) -> bool:
+        """Whether whoever opened an event stream would still be let in; a store that is away proves nothing."""
+        try:
+            asked = await self._made.keeper.who(request)
+        except errors.Unavailable:
+            return True
+        return asked is not None and asked.person.role >= api.VIEWER
 
     async def render(
         self, request: requests.Request, asked: gatekeeper.Asked | None, template: str, status: int = 200, **found: Any

@@ -3,15 +3,16 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from router.management import queries
 from router.store import errors
 
 EVERY_SECONDS = 2.0
-_COMMENT_SECONDS = 15.0  # Proxies cut connections that are silent for longer than half a minute.
+COMMENT_SECONDS = 15.0  # Proxies cut connections that are silent for longer than half a minute.
 _LONGEST_SECONDS = 3600.0  # Then the browser connects anew, and is asked again who it is.
 MOST = 500
+MOST_OF_ONE = 20  # Of one token or session: one person's tabs.
 _PASSING = {"now", "lag_seconds", "worker_seen_at", "received_at", "received_a_minute"}  # No news by themselves.
 
 
@@ -21,7 +22,7 @@ class Feed:
     def __init__(self, ask: queries.Queries, *, every_seconds: float = EVERY_SECONDS) -> None:
         self._ask = ask
         self._every = every_seconds
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: dict[asyncio.Event, str] = {}
         self._reading: asyncio.Task[None] | None = None
         self._closed = False
         self.reads = 0
@@ -31,24 +32,36 @@ class Feed:
         """Whether no one more can listen."""
         return len(self._listeners) >= MOST or self._closed
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """Server-sent events for one browser: ``changed`` whenever there is something new to load."""
+    def is_full_for(self, who: str) -> bool:
+        """Whether this token or session can't listen once more."""
+        return sum(one == who for one in self._listeners.values()) >= MOST_OF_ONE
+
+    async def events(self, who: str, may_listen: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+        """Server-sent events for one browser: ``changed`` whenever there is something new to load.
+
+        ``who`` names the token or session; the events end soon after ``may_listen`` says no.
+        """
         news = asyncio.Event()
-        self._listeners.add(news)
+        self._listeners[news] = who
         if self._reading is None:
             self._reading = asyncio.create_task(self._read())
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + _LONGEST_SECONDS
         try:
             yield b"retry: 3000\n\n"
+            asked_at = loop.time()
             while not self._closed and loop.time() < ends_at:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_COMMENT_SECONDS):
+                    async with asyncio.timeout(COMMENT_SECONDS):
                         await news.wait()
+                if loop.time() >= asked_at + COMMENT_SECONDS:
+                    if not await may_listen():
+                        return
+                    asked_at = loop.time()
                 yield b"event: changed\ndata: now\n\n" if news.is_set() and not self._closed else b": still here\n\n"
                 news.clear()
         finally:
-            self._listeners.discard(news)
+            self._listeners.pop(news, None)
             if not self._listeners and self._reading is not None:
                 self._reading.cancel()
                 self._reading = None

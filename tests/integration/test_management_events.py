@@ -1,0 +1,83 @@
+"""Event streams of the console: bounded for each token, and ended when the token is revoked."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from router.management import live
+from tests.integration import desk
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    return lambda body: desk.playing(with_redis, tmp_path, body)
+
+
+async def listened(stack: contextlib.AsyncExitStack, client) -> int:
+    """Open an event stream, wait for its first bytes, and keep it open; returns the status."""
+    answer = await stack.enter_async_context(client.stream("GET", "/events"))
+    if answer.status_code == 200:
+        parts = await stack.enter_async_context(contextlib.aclosing(answer.aiter_bytes()))
+        await anext(parts)
+    return answer.status_code
+
+
+def test_one_token_cannot_use_up_everybodys_streams(play, monkeypatch):
+    monkeypatch.setattr(live, "MOST_OF_ONE", 3)
+
+    async def body(at):
+        greedy, other = await at.as_("viewer", "greedy"), await at.as_("viewer", "other")
+        async with contextlib.AsyncExitStack() as stack:
+            assert [await listened(stack, greedy) for _ in range(4)] == [200, 200, 200, 503]
+            assert await listened(stack, other) == 200
+
+    play(body)
+
+
+def test_a_closed_stream_makes_room_for_another(play, monkeypatch):
+    monkeypatch.setattr(live, "MOST_OF_ONE", 1)
+
+    async def body(at):
+        client = await at.as_("viewer")
+        async with contextlib.AsyncExitStack() as stack:
+            assert await listened(stack, client) == 200
+        async with asyncio.timeout(30):
+            while True:  # The server notices a moment later.
+                async with contextlib.AsyncExitStack() as stack:
+                    if await listened(stack, client) == 200:
+                        return
+
+    play(body)
+
+
+def test_a_stream_ends_when_its_token_is_revoked(play, monkeypatch):
+    monkeypatch.setattr(live, "COMMENT_SECONDS", 0.05)
+
+    async def body(at):
+        client, admin = await at.as_("viewer", "leaver"), await at.as_("admin")
+        async with client.stream("GET", "/events") as answer:
+            parts = answer.aiter_bytes()
+            await anext(parts)
+            (token,) = [one for one in (await admin.get("/api/v1/tokens")).json()["items"] if one["name"] == "leaver"]
+            assert (await admin.delete(f"/api/v1/tokens/{token['id']}")).status_code < 300
+            async with asyncio.timeout(30):
+                async for _ in parts:
+                    pass
+
+    play(body)
+
+
+def test_a_stream_goes_on_for_as_long_as_its_token_holds(play, monkeypatch):
+    monkeypatch.setattr(live, "COMMENT_SECONDS", 0.02)
+
+    async def body(at):
+        async with (await at.as_("viewer")).stream("GET", "/events") as answer:
+            seen = b""
+            async with asyncio.timeout(30):
+                async for part in answer.aiter_bytes():
+                    seen += part
+                    if seen.count(b": still here") >= 3:
+                        return
+
+    play(body)
