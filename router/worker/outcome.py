@@ -79,6 +79,8 @@ def seen_as(publication: publications.Publication, seen: operations.Seen, now: i
     return msgspec.structs.replace(
         _there(publication),
         state=seen.state,
+        vendor_id=publication.vendor_id or seen.vendor_id,
+        url=seen.url or publication.url,
         taken_over=seen.edited or publication.taken_over,
         looked_at=now,
         view=view,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from router.destinations import references, views
-from router.destinations.devhelm import account, lately, names, wire
+from router.destinations.devhelm import account, lately, linked, names, wire
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import client, errors
@@ -65,15 +65,30 @@ class Posts:
         """Read the account's first status page."""
         await self._http.call("GET", names.PAGES, query={"page": 0, "size": 1})
 
-    async def linked(self, page_id: str, incident_id: str, opened_at: int) -> wire.Post | None:
-        """Find the post that belongs to an incident, with its timeline: an open one before a resolved one."""
+    async def linked(self, page_id: str, operation: operations.Operation) -> linked.Linked | None:
+        """Find the post that belongs to the incident ``operation.linked_id``, with its timeline.
+
+        Of several, a published one that isn't resolved comes first, then a draft of the page before one of a person.
+        """
+        incident_id = operation.linked_id
         if not incident_id:
             return None
-        found = [post for post in await self._recent(page_id, opened_at) if post.incident_id == incident_id]
+        recent = await self._recent(page_id, operation.opened_at)
+        found = [post for post in recent if post.incident_id == incident_id]
         if not found:
             return None
-        found.sort(key=lambda post: (post.status == "RESOLVED", post.created_at))
-        return await self._listed(Place(page_id, found[0].id))
+        modes = await linked.modes(self._http, incident_id)
+        found.sort(key=lambda post: (*_rank(post), linked.is_by_hand(post, modes), post.created_at))
+        post = await self._listed(Place(page_id, found[0].id))
+        return linked.Linked(post, self._is_person_s(post, operation, modes))
+
+    async def is_person_s(self, post: wire.Post, operation: operations.Operation) -> bool:
+        """Whether a person has made a post, and not the page or the router."""
+        modes = await linked.modes(self._http, post.incident_id) if post.incident_id else {}
+        return self._is_person_s(post, operation, modes)
+
+    def _is_person_s(self, post: wire.Post, operation: operations.Operation, modes: Mapping[str, str]) -> bool:
+        return linked.is_by_hand(post, modes) and not is_signed(post, operation.reference)
 
     async def signed(self, page_id: str, reference: str, opened_at: int, linked_id: str = "") -> list[wire.Post]:
         """Find the posts that carry our reference at the foot of an update: open ones first, then the oldest.
@@ -145,6 +160,11 @@ class Posts:
             if _newest_first(page) and page[-1].created_at < since:
                 break
         return found
+
+
+def _rank(post: wire.Post) -> tuple[bool, bool]:
+    """What customers see now comes first, then drafts, then what is over."""
+    return post.status == "RESOLVED", post.published_at is None
 
 
 def is_signed(post: wire.Post, reference: str) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from router.destinations import base, components, directory, ladder, opening, reducing, references, views
 from router.destinations.devhelm import config as configs
-from router.destinations.devhelm import names, posts, wire
+from router.destinations.devhelm import linked, names, posts, wire
 from router.domain import operation as operations
 from router.domain import severity as severities
 from router.domain import texts
@@ -43,8 +43,8 @@ class StatusPages:
         """
         wanted = opening.of(configs.PostOpening, self._config, operation)
         page_id = await self._page_id(wanted)
-        post = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
-        return posts.seen(post, operation) if post else None
+        found = await self._posts.linked(page_id, operation)
+        return _linked(found, operation) if found else None
 
     async def find(self, operation: operations.Operation) -> operations.Seen | None:
         """Look for our reference, then for the link. Further posts with the reference are ended, the oldest stays."""
@@ -55,8 +55,10 @@ class StatusPages:
             await self._posts.end(further, _duplicate(operation))
         if ours:
             return self._found(ours[0], operation, wanted)
-        linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
-        return self._found(linked, operation, wanted) if linked else None
+        found = await self._posts.linked(page_id, operation)
+        if found is None or found.is_person_s:
+            return _linked(found, operation) if found else None
+        return self._found(found.post, operation, wanted)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:
         """Throw away or resolve every other post that carries our reference, on the page that the rule names."""
@@ -74,9 +76,11 @@ class StatusPages:
         wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
         calls = reducing.Reducing(self._http, suspects=_SUSPECTS, omitted=list(omitted))
         page_id = await self._page_id(wanted)
-        linked = await self._posts.linked(page_id, operation.linked_id, operation.opened_at)
-        if linked is not None:
-            return await self._publish(linked, operation, wanted)
+        found = await self._posts.linked(page_id, operation)
+        if found is not None and found.is_person_s:
+            return _linked(found, operation)
+        if found is not None:
+            return await self._publish(found.post, operation, wanted)
         body = wire.CreatePost(
             title=wanted.title,
             impact=self._impact(wanted, operation.content.severity),
@@ -134,11 +138,13 @@ class StatusPages:
         return operations.Seen(operation.vendor_id, "resolved", note=note, omitted=omitted)
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
-        """Throw the draft away; what somebody has published meanwhile stays, and is answered as open."""
+        """Throw the draft away, unless a person has made it; what is published by now is answered as open."""
         place = posts.Place.of(operation.vendor_id)
         post = await self._posts.show(place)
         if posts.state(post) != "draft":
             return posts.seen(post, operation)
+        if await self._posts.is_person_s(post, operation):
+            return operations.Seen(operation.vendor_id, "dismissed", note="a person has made this draft, so it stays")
         await self._http.call("POST", f"{place.path}/dismiss")
         return operations.Seen(operation.vendor_id, "dismissed")
 
@@ -419,6 +425,11 @@ class StatusPages:
         except errors.Permanent as problem:
             return (operations.Omission("postmortem", "refused", f"left out, the vendor refused it: {problem}"),)
         return ()
+
+
+def _linked(found: linked.Linked, operation: operations.Operation) -> operations.Seen:
+    """What is known of a linked post that nothing was sent to; of a person's the router changes nothing."""
+    return posts.seen(found.post, operation, edited=linked.BY_PERSON if found.is_person_s else "")
 
 
 def _duplicate(operation: operations.Operation) -> str:

@@ -117,11 +117,19 @@ class IncidentUpdate(msgspec.Struct, frozen=True, rename="camel"):
     created_at: Any = None
 
 
+class LinkedPost(msgspec.Struct, frozen=True, rename="camel"):
+    """A post of a page that belongs to an incident. ``connection_mode`` is AUTO if automation made it, else MANUAL."""
+
+    id: str
+    connection_mode: str = ""
+
+
 class Detail(msgspec.Struct, frozen=True):
-    """An incident with its timeline."""
+    """An incident with its timeline, and the rows of the posts that belong to it."""
 
     incident: Incident
     updates: list[IncidentUpdate] | None = None
+    posts: list[Any] | None = msgspec.field(default=None, name="statusPageIncidents")
 
 
 class Page(msgspec.Struct, frozen=True, rename="camel"):

@@ -103,6 +103,9 @@ def devhelm_page(vendor: scripted.Vendor, draft: bool = False) -> None:
         published = {"publishedAt": None} if call[0] == "PUT" else published
         vendor.answer(call[0], f"{path}{call[1]}", {"data": {**post, "incidentId": LINKED, **published}})
     vendor.answer("POST", f"{path}/{ID}/dismiss", status=204)
+    incident = {"id": LINKED, "status": "TRIGGERED", "severity": "DOWN", "createdAt": AT}
+    own = {"incident": incident, "statusPageIncidents": [{"id": ID, "connectionMode": "AUTO"}]}
+    vendor.answer("GET", f"/api/v1/incidents/{LINKED}", {"data": own})
     vendor.answer("POST", f"{path}/{LINKED}/updates", {"data": post})
     body = f"x\n\nReference: {scripted.operation('open', {}).reference}"
     signed = {**post, "publishedAt": AT, "updates": [{"status": "INVESTIGATING", "body": body}]}

@@ -158,6 +158,9 @@ def test_a_draft_that_came_late_is_published_instead_of_a_second_post(account, o
     draft = post(None, incidentId=LINKED)
     account.answer("GET", POSTS, listed(draft))
     account.answer("GET", ONE, {"data": draft})
+    incident = {"id": LINKED, "status": "CONFIRMED", "severity": "DOWN", "createdAt": AT}
+    own = {"incident": incident, "statusPageIncidents": [{"id": POST, "connectionMode": "AUTO"}]}
+    account.answer("GET", f"/api/v1/incidents/{LINKED}", {"data": own})
     assert do(account, operation("open", FIELDS, linked_id=LINKED)).state == "open"
     assert account.changes == [PUBLISH]
 

@@ -99,8 +99,54 @@ def test_missing_post_is_not_found_and_not_made_again(account, operation, kind):
     assert account.changes == []
 
 
-def test_a_draft_is_dismissed(account, operation):
-    account.answer("GET", ONE, {"data": post(published=None)})
+def drafted(mode=None, author="USER"):
+    """A draft that belongs to an incident, and that incident as the vendor shows it."""
+    shown = {"id": LINKED, "status": "CONFIRMED", "severity": "DOWN", "createdAt": AT}
+    rows = [None, {"id": SECOND, "connectionMode": "AUTO"}]
+    rows += [{"id": POST, "connectionMode": mode}] if mode else []
+    first = [{"status": "INVESTIGATING", "body": "HTTP check failed", "createdBy": author}]
+    detail = {"data": {"incident": shown, "statusPageIncidents": rows}}
+    return post(published=None, incidentId=LINKED, updates=first), detail
+
+
+@pytest.mark.parametrize(("mode", "author"), [("AUTO", "USER"), (None, "SYSTEM")])
+def test_draft_of_the_page_is_dismissed(account, operation, mode, author):
+    draft, detail = drafted(mode, author)
+    account.answer("GET", ONE, {"data": draft})
+    account.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
+    seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    assert (seen.vendor_id, seen.state) == (VENDOR_ID, "dismissed")
+    assert account.changes == [DISMISS]
+
+
+@pytest.mark.parametrize(("mode", "author"), [("MANUAL", "SYSTEM"), (None, "USER"), (None, None), ("NEW", "USER")])
+def test_draft_of_a_person_is_left_alone(account, operation, mode, author):
+    draft, detail = drafted(mode, author)
+    account.answer("GET", ONE, {"data": draft})
+    account.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
+    seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    assert (seen.state, seen.note) == ("dismissed", "a person has made this draft, so it stays")
+    assert account.changes == []
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_draft_of_unknown_origin_is_left_alone(account, operation, status):
+    account.answer("GET", ONE, {"data": drafted()[0]})
+    account.answer("GET", f"/api/v1/incidents/{LINKED}", {"code": "NO", "message": "no"}, status=status)
+    assert do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID)).state == "dismissed"
+    assert account.changes == []
+
+
+def test_origin_that_can_t_be_read_now_is_read_again(account, operation):
+    account.answer("GET", ONE, {"data": drafted("AUTO")[0]})
+    account.answer("GET", f"/api/v1/incidents/{LINKED}", {"code": "NO", "message": "no"}, status=503)
+    with pytest.raises(errors.Temporary):
+        do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
+    assert account.changes == []
+
+
+def test_unpublished_post_of_the_router_is_dismissed(account, operation):
+    account.answer("GET", ONE, {"data": post(published=None, signed=operation("open", FIELDS).reference)})
     seen = do(account, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))
     assert (seen.vendor_id, seen.state) == (VENDOR_ID, "dismissed")
     assert account.changes == [DISMISS]
@@ -108,7 +154,9 @@ def test_a_draft_is_dismissed(account, operation):
 
 @pytest.mark.parametrize("status", [404, 409])
 def test_refused_dismissal_is_not_recorded_as_done(vendor, operation, status):
-    vendor.answer("GET", ONE, {"data": post(published=None)})
+    draft, detail = drafted("AUTO")
+    vendor.answer("GET", ONE, {"data": draft})
+    vendor.answer("GET", f"/api/v1/incidents/{LINKED}", detail)
     vendor.answer("POST", f"{ONE}/dismiss", {"code": "NO", "message": "no"}, status=status)
     with pytest.raises(errors.Failure, match=str(status)):
         do(vendor, operation("dismiss", FIELDS, vendor_id=VENDOR_ID))

@@ -78,6 +78,8 @@ IN_STEP = content().digest
         (wanted(public=False, frozen="ann"), known(), "open"),
         (wanted(public=True, publish="auto"), known("open", digest="other", taken_over="edited"), "Rest"),
         (wanted(public=True, verdict=said(digest=IN_STEP)), known("open", digest="o", taken_over="edited"), "update"),
+        (wanted(public=True, verdict=said()), known("open", digest="o", taken_over="edited"), "Rest"),
+        (wanted(public=True, verdict=said()), known("draft", digest="o", taken_over="edited"), "Rest"),
         (wanted(False, public=True), known("open", taken_over="edited"), "Rest"),
         (wanted(False, public=True, verdict=said(digest=IN_STEP)), known("open", taken_over="edited"), "Rest"),
         (wanted(False, public=True, verdict=said(digest="resolution")), known("open", taken_over="edited"), "resolve"),

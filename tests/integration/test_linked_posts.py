@@ -1,0 +1,104 @@
+"""The page's own draft is the router's to publish; a post that a person has linked to the incident stays theirs."""
+
+import pytest
+
+from router.simulator import server
+from tests.integration import drafting, stage
+
+
+@pytest.fixture
+def simulator():
+    with server.Server() as running:
+        yield running
+
+
+def theirs(post):
+    return (post.title, post.impact, post.updates[0].body) == ("A colleague's title", "MINOR", "By hand.")
+
+
+@pytest.mark.parametrize("draft", [True, False])
+def test_linked_post_of_a_person_waits_for_a_reviewer(with_redis, simulator, draft):
+    """It came after the router had looked: the approval of the rule's words is not one of replacing that post."""
+
+    async def play(desk):
+        seen = await desk.until_waiting()
+        desk.links(draft=draft)
+        await desk.approves(seen)
+        one = await desk.until_waiting(lambda one: one.at_vendor)
+        assert "a person has linked this post" in one.reason
+        assert one.at_vendor["title"] == "A colleague's title"
+        assert theirs(desk.post)
+        assert bool(desk.post.published_at) is not draft
+
+    drafting.playing(with_redis, simulator, play, page="Acme")
+
+
+@pytest.mark.parametrize("draft", [True, False])
+def test_approval_of_what_was_seen_replaces_a_linked_post(with_redis, simulator, draft):
+    async def play(desk):
+        seen = await desk.until_waiting()
+        desk.links(draft=draft)
+        await desk.approves(seen)
+        await desk.approves(await desk.until_waiting(lambda one: one.at_vendor))
+        await desk.on.until(lambda: desk.post.title == "The shop is down")
+        assert desk.post.published_at
+
+    drafting.playing(with_redis, simulator, play, page="Acme")
+
+
+@pytest.mark.parametrize("way", ["dismissed", "over"])
+def test_linked_draft_of_a_person_is_never_dismissed(with_redis, simulator, way):
+    async def play(desk):
+        seen = await desk.until_waiting()
+        desk.links(draft=True)
+        await desk.approves(seen)
+        one = await desk.until_waiting(lambda one: one.at_vendor)
+        if way == "dismissed":
+            await desk.dismisses(one)
+        else:
+            await desk.on.deliver(stage.resolved(), response=drafting.rule())
+
+        async def settled():
+            return (await desk.publication()).state != "draft"
+
+        await desk.on.until_awaited(settled)
+        assert (await desk.publication()).state == "dismissed"
+        assert theirs(desk.post)
+        assert not desk.post.published_at
+
+    drafting.playing(with_redis, simulator, play, page="Acme")
+
+
+def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
+    """The person's draft is there before the router looks, and nothing else is posted beside it."""
+
+    async def play(desk):
+        await desk.until_waiting(lambda one: one.at_vendor)
+        assert theirs(desk.post)
+        assert not desk.post.published_at
+
+    def linking(page, incident):
+        desk = drafting.Desk.__new__(drafting.Desk)
+        desk.state, desk.page = state, page
+        desk.links(draft=True)
+
+    state = simulator.app.state.vendors["devhelm"]._state
+    state._post_by_itself = linking  # The page "Acme EU" drafts nothing; a colleague is as quick.
+    auto = drafting.rule("auto")
+    for page in state.pages.values():
+        page.mode = "REVIEW" if page.name == "Acme EU" else "MANUAL"
+    drafting.playing(with_redis, simulator, play, response=auto)
+
+
+def test_page_s_own_draft_comes_before_a_person_s(with_redis, simulator):
+    async def play(desk):
+        seen = await desk.until_waiting()
+        desk.links(draft=True)
+        own = next(one for one in desk.page.posts.values() if one.by_itself)
+        await desk.approves(seen)
+        await desk.on.until(lambda: own.published_at)
+        (other,) = [one for one in desk.page.posts.values() if one is not own]
+        assert theirs(other)
+        assert not other.published_at
+
+    drafting.playing(with_redis, simulator, play)
