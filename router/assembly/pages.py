@@ -1,6 +1,6 @@
 """What stands before all public pages, and what people are shown of incidents, made from the settings."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,15 @@ def public_renderer(hosts: Collection[str]) -> desire.RenderPublic:
     return render_public
 
 
+def examiner(hosts: Collection[str]) -> desire.Examine:
+    """Make what examines texts that no rule has written; they may name hosts of the domains ``hosts``."""
+
+    def examine(texts: Iterable[str]) -> str:
+        return ", ".join(dict.fromkeys(said for text in texts for said in guard.objections(text, hosts)))
+
+    return examine
+
+
 def render(fields: Mapping[str, Any], incident: incidents.Incident) -> dict[str, Any]:
     """Render a target's templates with what is known of the incident."""
     return template.render(fields, _context(incident))
@@ -101,7 +110,8 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
         wanted.look_every,
         gate.Limit(wanted.updates_per_hour, _HOUR),
     )
-    desires = desire.Desires(render, public_renderer(wanted.allowed_hosts))
+    hosts = wanted.allowed_hosts
+    desires = desire.Desires(render, public_renderer(hosts), examine=examiner(hosts))
     return showing.Pages(
         gate.Gate(connection), counts.Counts(connection), components.Components(connection), limits, desires
     )

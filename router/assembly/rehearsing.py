@@ -33,6 +33,7 @@ class Suite:
             self.places,
             pages.render,
             render_public=pages.public_renderer(self.hosts),
+            examine=pages.examiner(self.hosts),
             preview=pages.previewer(self.places),
             now=now,
         )

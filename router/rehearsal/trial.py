@@ -18,6 +18,7 @@ Make = Callable[[int], world.World]
 """Makes an empty world whose clock stands at a time, microseconds since the epoch."""
 
 _SECOND = 1_000_000
+_UNDRAFTED = "nothing was drafted: the page follows no incident that was opened"
 _NO_END = 10 * 365 * 24 * 60 * 60 * _SECOND
 
 
@@ -45,6 +46,7 @@ def run(case: cases.Case, make: Make) -> Result:
     """Run a test. Alerts and people come in the order of their times; what is written first comes first."""
     start = int(case.shape.starts.timestamp()) * _SECOND
     playing = make(start)
+    playing.drafts = {name: draft.model_dump() for name, draft in case.shape.drafts.items()}
     found: list[problems.Problem] = []
     fires: dict[str, int] = {}
     for step in _steps(case.shape):
@@ -56,6 +58,7 @@ def run(case: cases.Case, make: Make) -> Result:
         else:
             found += _act(case, step.place, playing)
     playing.move_to(start + _end(case.shape))
+    found += [case.problem(_UNDRAFTED, "drafts", name) for name in playing.drafts.keys() - playing.drafted]
     found += _check_whole(case, playing, start)
     return Result(case, tuple(found), tuple(playing.calls), start)
 

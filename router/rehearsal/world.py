@@ -71,7 +71,11 @@ class Episode(msgspec.Struct):
 
 
 class World:
-    """Everything that is there. ``now`` is microseconds since the epoch, and never goes back."""
+    """Everything that is there. ``now`` is microseconds since the epoch, and never goes back.
+
+    ``drafts`` says what the page of a destination drafts for each incident that it follows; ``drafted`` are the
+    destinations whose pages have.
+    """
 
     def __init__(
         self,
@@ -80,24 +84,27 @@ class World:
         render: desire.Render,
         *,
         render_public: desire.RenderPublic | None = None,
+        examine: desire.Examine | None = None,
         preview: reviews.Preview = reviews.plain,
         now: int = 0,
         approves: bool = False,
     ) -> None:
-        """Take the rules, the destinations there are, and how texts are rendered, also those that customers see.
+        """Take the rules, the destinations there are, and how texts are rendered and examined for customers.
 
         ``preview`` says how a destination shows a content. ``approves``: whatever would await approval is approved at
         once.
         """
         self._preview = preview
         self.now = now
+        self.drafts: Mapping[str, Mapping[str, Any]] = {}
+        self.drafted: set[str] = set()
         self.episodes: dict[str, Episode] = {}
         self._approves = approves
         self.incidents: dict[str, incidents.Incident] = {}
         self.calls: list[Called] = []
         self._decide = decide
         self._places = places
-        self._desires = desire.Desires(render, render_public)
+        self._desires = desire.Desires(render, render_public, examine=examine)
         self._publications: dict[str, list[publications.Publication]] = {}
         self._homes: dict[str, str] = {}
         self._muting = muting.Muting(self.incidents)
@@ -322,7 +329,7 @@ class World:
         intent = publications.Intent(kind, number, self.now, desired.content)
         operation = perform.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
-            return outcome.done(begun, operation, None, self.now)  # No page here drafts anything by itself.
+            return outcome.done(begun, operation, self._drafted(publication.destination), self.now)
         response = incident.response
         self.calls.append(
             Called(
@@ -339,7 +346,18 @@ class World:
             )
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
-        return outcome.done(begun, operation, operations.Seen(identity, _STATES[kind]), self.now)
+        state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
+        return outcome.done(begun, operation, operations.Seen(identity, state), self.now)
+
+    def _drafted(self, destination: str) -> operations.Seen | None:
+        """What the page has drafted for the incident that it follows; None if nothing is said of drafts there."""
+        draft = self.drafts.get(destination)
+        if draft is None:
+            return None
+        self.drafted.add(destination)
+        shown = {name: draft[name] for name in ("title", "message", "impact") if draft.get(name)}
+        view = publications.View({**shown, "draft": draft})
+        return operations.Seen(f"{destination}-{next(self._numbers)}", "draft", view=view)
 
 
 def _review(desired: publications.Desired) -> str:

@@ -174,6 +174,17 @@ class Expected(Decided):
     operations: list[Operation] | None = pydantic.Field(default=None, description="all operations, in their order")
 
 
+class Draft(pydantic.BaseModel):
+    """What a page drafts for each incident, by the names of a rule's fields."""
+
+    model_config = _STRICT
+
+    title: str = pydantic.Field(default="", description="the draft's title")
+    message: str = pydantic.Field(default="", description="its first text")
+    impact: str = pydantic.Field(default="", description="its impact, in the vendor's words")
+    components: dict[str, str] = pydantic.Field(default={}, description="the status of each component that it names")
+
+
 class CaseShape(pydantic.BaseModel):
     """One entry of ``tests``."""
 
@@ -184,6 +195,9 @@ class CaseShape(pydantic.BaseModel):
         default=_START, description="when the clock begins; a Monday at noon UTC if absent"
     )
     alerts: list[Arrival] = pydantic.Field(min_length=1, description="the alerts, in any order")
+    drafts: dict[str, Draft] = pydantic.Field(
+        default={}, description="what pages draft for each incident that they follow, by destination"
+    )
     people: list[Action] = pydantic.Field(default=[], description="what reviewers and operators do meanwhile")
     until: quantities.Duration = pydantic.Field(default=0, description="let the time pass until then")
     expect: Expected = pydantic.Field(default=Expected(), description="what is expected")
@@ -230,6 +244,8 @@ def _destinations_exist(at: part.Part, shape: CaseShape, destinations: known.Des
 
 
 def _named(shape: CaseShape) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for name in shape.drafts:
+        yield ("drafts", name), name
     for index, person in enumerate(shape.people):
         if person.destination is not None:
             yield ("people", index, person.verb), person.destination

@@ -1,6 +1,6 @@
 """What each publication of an incident should be now: read off the incident, never off events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.worker import kept
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
 """Renders the fields of a destination that only the company sees."""
@@ -23,6 +24,9 @@ RenderPublic = Callable[
 
 Returns the fields as customers would see them, and what in them must not be shown to customers; empty if nothing is.
 """
+
+Examine = Callable[[Iterable[str]], str]
+"""Says what is in texts that no rule has written and customers must not see; empty if nothing is."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +78,12 @@ def with_missing(incident: incidents.Incident, known: list[publications.Publicat
 
 @dataclass(frozen=True)
 class Desires:
-    """Says what publications should be: how texts are rendered, and what holds for all pages."""
+    """Says what publications should be: how texts are rendered and examined, and what holds for all pages."""
 
     render: Render
     render_public: RenderPublic | None = None
     policy: Policy = FREE
+    examine: Examine | None = None
 
     def of(
         self,
@@ -164,6 +169,10 @@ class Desires:
         if target.parts:
             last = known.fields.get(_COMPONENTS) if known is not None else None
             fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
+        if drafted := kept.of(fields, publication):
+            fields |= drafted
+            leak = self.examine(kept.texts(drafted)) if self.examine is not None else ""
+            careful = careful or (f"the draft has {leak}" if leak else "")
         own = {name: fields[name] for name in ending} if monitored else {}
         if verdict is not None and verdict.fields:
             # Whatever a person wrote before this was seen to, no invisible character is posted.

@@ -1,5 +1,6 @@
 """What stands between the worker and all public pages: the gate, the leak guard, the breaker, and what is counted."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ class Pages:
             apart=self._limits.apart,
             looks=self._limits.looks,
         )
-        return desire.Desires(self._desires.render, self._desires.render_public, policy)
+        return dataclasses.replace(self._desires, policy=policy)
 
     async def admits(self, publication: publications.Publication, desired: publications.Desired) -> bool:
         """Count a post that no person has approved, before it is made; False where it is one too many."""

@@ -1,6 +1,7 @@
 """A worker, DevHelm with a page, a colleague at DevHelm, and a reviewer here: for tests of drafts and linked posts."""
 
 import asyncio
+import dataclasses
 
 from router.assembly import pages as assembled
 from router.assembly import parts
@@ -92,6 +93,7 @@ def playing(with_redis, simulator, play, *, page="Acme EU", response=None, looks
             destination = registry.build(name, registry.KINDS[kind].config(**given), parts.clock)
             places.append(bound.Bound(name, registry.KINDS[kind], destination, more.get("follows", "")))
         on = stage.Stage(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
+        on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))
         try:
             await on.deliver(stage.firing(), response=response or rule())
             await on.turn()

@@ -33,6 +33,7 @@ _STATUSES: Mapping[ladder.Word, components.Status] = dict(components.DEFAULT_STA
 
 Text = Annotated[str, pydantic.StringConstraints(min_length=1)]
 Address = Annotated[str, pydantic.StringConstraints(max_length=2048, pattern=r"^$|^https?://.*")]
+Kept = Literal["title", "impact", "message", "components"]
 Uuid = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
 
 
@@ -94,7 +95,7 @@ class PostOpening(base.Opening):
     ``impact`` overrules the account's mapping from the ladder. ``status`` is the post's first status and
     ``update_status`` that of later updates; without it they leave the status alone. Without ``update_message`` and
     ``resolve_message`` the account's are used. The postmortem is set once the post is resolved. ``notify`` tells the
-    page's subscribers.
+    page's subscribers. ``keep_draft`` names the fields that are the draft's, if the page has made one.
     """
 
     MAY_BE_EMPTY = frozenset({"update_message", "postmortem_body", "postmortem_url"})
@@ -131,6 +132,9 @@ class PostOpening(base.Opening):
     )
     notify: bool = pydantic.Field(default=True, description="whether subscribers are told")
     page: str | None = pydantic.Field(default=None, description="name, slug or id of the page; the account's if absent")
+    keep_draft: tuple[Kept, ...] = pydantic.Field(
+        default=(), description="the fields of a draft that the page has made which take the place of the rule's"
+    )
 
 
 class PostConfig(_Account):
@@ -157,4 +161,6 @@ class PostConfig(_Account):
     @pydantic.model_validator(mode="after")
     def _defaults_fit(self) -> Self:
         opening.check_defaults(PostOpening, self)
+        if "keep_draft" in self.defaults:
+            raise ValueError("defaults.keep_draft: a rule decides about drafts; set it under `defaults` in a rule file")
         return self

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -218,6 +218,8 @@ def seen(
         "status": post.status,
         "components": affected(post),
     }
+    if draft := _draft(post, operation):
+        fields["draft"] = draft
     if sent is not None:
         read = [entry.id for entry in entries] if sent.read is None else sent.read
         entries = views.without_news(operation, entries, sent.ours, read)
@@ -232,6 +234,27 @@ def seen(
         view=views.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
         differs=views.mismatched(asked, affected(post), "OPERATIONAL") if is_open else "",
     )
+
+
+def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any]:
+    """What a draft of the page says, by the names of a rule's fields; of a published post, what its draft said last."""
+    if state(post) != "draft" or is_signed(post, operation.reference):
+        known: Mapping[str, Any] = operation.view.fields.get("draft") or {}
+        return known
+    entries = timeline(post)
+    shown = post.affected_components or []
+    names = [str(one.component_name) for one in shown if one.component_name]
+    return {
+        "title": post.title,
+        "impact": post.impact,
+        "message": entries[0].text if entries else "",
+        "components": {
+            one.component_name
+            if one.component_name and names.count(one.component_name) == 1
+            else one.status_page_component_id: one.component_status.lower()
+            for one in shown
+        },
+    }
 
 
 def _newest_first(page: list[wire.Post]) -> bool:

@@ -79,6 +79,8 @@ class StatusPages:
         found = await self._posts.linked(page_id, operation)
         if found is not None and found.is_person_s:
             return _linked(found, operation)
+        if found is not None and wanted.keep_draft and posts.state(found.post) == "draft":
+            return posts.seen(found.post, operation)  # What is approved so far is not what it would say.
         if found is not None:
             return await self._publish(found.post, operation, wanted)
         body = wire.CreatePost(

@@ -154,6 +154,7 @@ class PostComponent(msgspec.Struct, frozen=True, rename="camel"):
 
     status_page_component_id: str
     component_status: str
+    component_name: Any = None
 
 
 class TimelineUpdate(msgspec.Struct, frozen=True, rename="camel"):

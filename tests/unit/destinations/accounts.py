@@ -178,6 +178,7 @@ ACCOUNTS = {
             "update_status": "IDENTIFIED",
             "postmortem_body": "What happened",
             "postmortem_url": "https://pm.test/1",
+            "keep_draft": ["title"],
         },
         f"{PAGE}/{ID}",
         ("open", "find", "adopt", "publish", "update", "resolve", "dismiss", "retract"),

@@ -37,7 +37,8 @@ def test_every_example_loads(example, folder):
 @pytest.mark.parametrize("example", [text for text in EXAMPLES if "tests:" in text])
 def test_every_test_that_is_shown_passes(example):
     made = load.from_document(documents.parse(example.encode(), "r"), DESTINATIONS)
-    places = {name: pages.Place(kinds.KINDS[kind], "") for name, kind in NAMES.items()}
+    follows = {"devhelm-page": "devhelm"}
+    places = {name: pages.Place(kinds.KINDS[kind], follows.get(name, "")) for name, kind in NAMES.items()}
     found = []
     for case in cases.read(documents.parse(example.encode(), "r"), DESTINATIONS, found):
         result = trial.run(case, lambda now: world.World(made.decide, places, pages.render, now=now))

@@ -1,0 +1,142 @@
+"""A rule keeps fields of the draft that a page has made: reviewers see them, and exactly these are published."""
+
+import pytest
+
+from router.domain import severity
+from router.simulator import server
+from router.simulator.devhelm import state as vendor_state
+from tests.integration import drafting, stage
+
+ALL = ["title", "impact", "message", "components"]
+
+
+@pytest.fixture
+def simulator():
+    with server.Server() as running:
+        yield running
+
+
+@pytest.fixture
+def drafted(simulator, monkeypatch):
+    """The page drafts in words of its own, with a component."""
+    make = vendor_state.State._post_by_itself
+
+    def post_by_itself(state, page, incident):
+        make(state, page, incident)
+        (post,) = page.posts.values()
+        post.title, post.impact, post.updates[0].body = "Checks fail in Zurich", "MINOR", "Drafted text."
+        post.affected = {page.components[3].id: "PARTIAL_OUTAGE"}
+
+    monkeypatch.setattr(vendor_state.State, "_post_by_itself", post_by_itself)
+    return simulator
+
+
+def published(simulator):
+    (body,) = [call.body for call in simulator.app.state.calls.all if call.path.endswith("/publish")]
+    return body
+
+
+def test_kept_fields_are_reviewed_and_sent_as_they_are(with_redis, drafted):
+    async def play(desk):
+        one = await desk.until_waiting(lambda one: one.at_vendor)
+        assert (one.title, one.message, one.shown["impact"]) == ("Checks fail in Zurich", "Drafted text.", "MINOR")
+        assert one.components == {"Search": "partial outage"}
+        await desk.approves(one)
+        await desk.on.until(lambda: desk.post.published_at)
+        sent = published(drafted)
+        assert (sent["title"], sent["impact"]) == ("Checks fail in Zurich", "MINOR")
+        assert sent["body"].startswith("Drafted text.\n\nReference: IR-")
+        assert [one["status"] for one in sent["affectedComponents"]] == ["PARTIAL_OUTAGE"]
+        puts = [call.body for call in drafted.app.state.calls.all if call.method == "PUT"]
+        assert all(not body.keys() & {"title", "impact", "affectedComponents"} for body in puts)
+
+    drafting.playing(with_redis, drafted, play, response=drafting.rule(keep_draft=ALL, components=["Payments"]))
+
+
+@pytest.mark.parametrize("kept", ALL)
+def test_what_is_not_kept_is_the_rule_s(with_redis, drafted, kept):
+    async def play(desk):
+        await desk.on.until(lambda: desk.post.published_at)
+        sent = published(drafted)
+        (component,) = sent["affectedComponents"]
+        names = {one.id: one.name for one in desk.page.components}
+        shown = {
+            "title": sent["title"] == "Checks fail in Zurich",
+            "impact": sent["impact"] == "MINOR",
+            "message": sent["body"].startswith("Drafted text."),
+            "components": names[component["componentId"]] == "Search",
+        }
+        assert shown == {name: name == kept for name in ALL}
+
+    response = drafting.rule("auto", keep_draft=[kept], components=["Payments"])
+    drafting.playing(with_redis, drafted, play, response=response)
+
+
+def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, drafted):
+    response = drafting.rule("auto", keep_draft=ALL)
+
+    async def play(desk):
+        await desk.on.until(lambda: desk.post.published_at)
+        await desk.on.deliver(stage.firing(), response=response, level=severity.Severity.CRITICAL)
+        await desk.on.turn()
+        assert (desk.post.title, desk.post.impact) == ("Checks fail in Zurich", "MINOR")
+        await desk.on.deliver(stage.resolved(), response=response)
+        await desk.on.until(lambda: desk.post.resolved_at)
+        assert desk.post.title == "Checks fail in Zurich"
+        assert set(desk.post.affected.values()) == {"OPERATIONAL"}
+
+    drafting.playing(with_redis, drafted, play, response=response)
+
+
+def test_edit_of_a_kept_field_is_reviewed_before_it_is_published(with_redis, drafted):
+    async def play(desk):
+        seen = await desk.until_waiting(lambda one: one.at_vendor)
+        desk.post.title = "A colleague's title"
+        await desk.approves(seen)
+        one = await desk.until_waiting(lambda one: one.title == "A colleague's title")
+        assert not desk.post.published_at
+        await desk.approves(one)
+        await desk.on.until(lambda: desk.post.published_at)
+        assert published(drafted)["title"] == "A colleague's title"
+
+    drafting.playing(with_redis, drafted, play, response=drafting.rule(keep_draft=ALL))
+
+
+def test_kept_text_with_a_host_name_waits_for_a_reviewer(with_redis, drafted):
+    """The rule publishes at once, but what the page has drafted is no rule's text."""
+    response = drafting.rule("auto", keep_draft=["title"])
+
+    async def play(desk):
+        one = await desk.until_waiting()
+        assert "the draft has" in one.reason
+        assert not desk.post.published_at
+
+    make = vendor_state.State._post_by_itself
+
+    def with_host(state, page, incident):
+        make(state, page, incident)
+        next(iter(page.posts.values())).title = "db-17.prod.example.com is down"
+
+    vendor_state.State._post_by_itself, before = with_host, make
+    try:
+        drafting.playing(with_redis, drafted, play, response=response)
+    finally:
+        vendor_state.State._post_by_itself = before
+
+
+def test_late_draft_with_kept_fields_is_not_overwritten(with_redis, simulator):
+    """The draft comes after the router has looked for one: it is reviewed as it is, before it is published."""
+
+    async def play(desk):
+        seen = await desk.until_waiting()
+        (incident,) = desk.state.incidents.values()
+        desk.state._post_by_itself(desk.page, incident)
+        desk.post.title = "Drafted late"
+        await desk.approves(seen)
+        one = await desk.until_waiting(lambda one: one.title == "Drafted late")
+        assert not desk.post.published_at
+        await desk.approves(one)
+        await desk.on.until(lambda: desk.post.published_at)
+        assert desk.post.title == "Drafted late"
+
+    drafting.playing(with_redis, simulator, play, page="Acme", response=drafting.rule(keep_draft=["title"]))
