@@ -1,13 +1,13 @@
 """Asks the vendors about what rules name, Alertmanagers whether they answer, and recordings which labels are sent."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pydantic
 
 from router import settings as configuration
-from router.assembly import parts, polling
+from router.assembly import doubling, parts, polling
 from router.outbound import errors
 from router.rules import doubt, model, ruleset, template
 from router.store import archive
@@ -29,21 +29,33 @@ _NAMING = (
 """The fields that name something at a vendor."""
 
 
-async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[tuple[model.Rule | None, str]]:
-    """Look up every name of the configuration and of the rules; what is not there, with the rule that names it."""
+class Answer(NamedTuple):
+    """What a vendor says against a rule, or against the configuration."""
+
+    rule: model.Rule | None
+    text: str
+    level: Literal["error", "warning"] = "error"
+
+
+async def ask_vendors(settings: configuration.Settings, rules: ruleset.RuleSet) -> list[Answer]:
+    """Look up every name of the configuration and of the rules; what is not there, with the rule that names it.
+
+    Incidents that a vendor reports to another one by itself are warnings.
+    """
     at = parts.places(settings)
     try:
-        found: list[tuple[model.Rule | None, str]] = []
+        found: list[Answer] = []
         for name, place in at.items():
             known = await _asked(place, {})
-            found += [(None, f"{name}: {problem}") for problem in known]
+            found += [Answer(None, f"{name}: {problem}") for problem in known]
             seen: dict[bytes, list[str]] = {}
             for rule, fields in _naming(rules, name):
                 key = msgspec.json.encode(fields, order="sorted")
                 if key not in seen:
                     seen[key] = [problem for problem in await _asked(place, fields) if problem not in known]
-                found += [(rule, f"{name}: {problem}") for problem in seen[key]]
-        return found + [(None, problem) for problem in await polling.problems(settings)]
+                found += [Answer(rule, f"{name}: {problem}") for problem in seen[key]]
+        found += [Answer(None, problem) for problem in await polling.problems(settings)]
+        return found + [Answer(None, problem, "warning") for problem in await doubling.found(at)]
     finally:
         for place in at.values():
             await place.destination.aclose()

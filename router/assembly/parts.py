@@ -12,7 +12,7 @@ import redis.asyncio
 from starlette import applications
 
 from router import settings as configuration
-from router.assembly import imports, memory, pages, reporting
+from router.assembly import doubling, imports, memory, pages, reporting
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.domain import identity
@@ -125,6 +125,8 @@ async def look_at_vendors(at: Mapping[str, bound.Bound]) -> None:
             found = [failure.message]
         for problem in found:
             log.get("worker").warning("destination_problem", destination=name, problem=problem)
+    for problem in await doubling.found(at):
+        log.get("worker").warning("double_reporting", problem=problem)
 
 
 def endpoints(settings: configuration.Settings) -> dict[str, sources.Endpoint]:

@@ -83,11 +83,11 @@ def _asked(settings: configuration.Settings, folder: Path, report: checks.Report
 
     async def main() -> None:
         assert report.rules is not None  # noqa: S101 - asked only where there are rules
-        for rule, problem in await checking.ask_vendors(settings, report.rules):
-            if rule is None:
-                said.append(problems.Problem(settings.file, 0, 0, problem))
+        for answer in await checking.ask_vendors(settings, report.rules):
+            if answer.rule is None:
+                said.append(problems.Problem(settings.file, 0, 0, answer.text, level=answer.level))
             else:
-                said.extend(_placed(doubt.Doubt(rule, problem, ("open",)), folder))
+                said.extend(_placed(doubt.Doubt(answer.rule, answer.text, ("open",)), folder))
 
     starting.until_stopped(main())
     return said

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 import pydantic
 
@@ -92,6 +92,13 @@ class Config(pydantic.BaseModel):
     webhook: Webhook | None = None
 
 
+class Channel(NamedTuple):
+    """A connection by which a vendor itself reports its incidents to another vendor: its name, and the kind there."""
+
+    name: str
+    kind: str
+
+
 class Destination(Protocol):
     """One account at a vendor, of one kind.
 
@@ -167,6 +174,10 @@ class Destination(Protocol):
 
         ``fields`` are what a rule sets over the defaults; names in them are looked up, too.
         """
+        ...
+
+    async def channels(self) -> list[Channel]:
+        """Read how the vendor itself passes incidents on to kinds of destinations; empty for most vendors."""
         ...
 
     async def aclose(self) -> None:

@@ -80,6 +80,17 @@ def test_the_vendors_are_asked_for_what_rules_name(file):
     assert "Checkout API" in done.stderr.split("Chekout API", 1)[1]
 
 
+def test_incidents_that_devhelm_reports_by_itself_are_told(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at, rules=GOOD)
+        assert "double reporting" not in checked(file, GOOD, "--online").stderr
+        channel = {"name": "On call", "config": {"channelType": "incident_io", "apiKey": "k"}}
+        assert harness.ask(f"{at.url}/devhelm/api/v1/alert-channels", channel, "any key")[0] == 201
+        done = checked(file, GOOD, "--online")
+        assert done.returncode == 0
+        assert 'warning: double reporting: the alert channel "On call"' in done.stderr
+
+
 def test_vendor_is_asked_for_the_timestamps_that_a_rule_sets(file):
     stamped = """rules:
   - name: shop

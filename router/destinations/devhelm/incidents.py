@@ -17,6 +17,8 @@ from router.domain import texts
 from router.outbound import client, errors
 
 _PATH = "/api/v1/incidents"
+_CHANNELS = "/api/v1/alert-channels"
+_KINDS = {"incident_io": "incident-io"}  # What a type of channel reports to, as a kind of destination.
 _FIRES = "CONFIRMED"  # What an incident is that was opened by hand.
 # The vendor's words, besides a conflict, for: it is gone, that is no status for it.
 _NOT_AGAIN = frozenset({400, 404, 422})
@@ -148,6 +150,12 @@ class Incidents:
         except errors.Failure as problem:
             return [problem.message]
         return []
+
+    async def channels(self) -> list[base.Channel]:
+        """Read the alert channels that are enabled, and by which DevHelm opens incidents at other vendors."""
+        pages = account.listed(self._http, _CHANNELS, wire.AlertChannel, what="alert channel")
+        read = [one async for page in pages for one in page if one.enabled]
+        return [base.Channel(one.name, _KINDS[one.channel_type]) for one in read if one.channel_type in _KINDS]
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -206,6 +206,10 @@ class StatusPages:
             problems += await directory.problems_of(self._names.component_id(page.id, component))
         return problems
 
+    async def channels(self) -> list[base.Channel]:
+        """Nothing is passed on from here."""
+        return []
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._posts.aclose()

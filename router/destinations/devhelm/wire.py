@@ -132,6 +132,14 @@ class Detail(msgspec.Struct, frozen=True):
     posts: list[Any] | None = msgspec.field(default=None, name="statusPageIncidents")
 
 
+class AlertChannel(msgspec.Struct, frozen=True, rename="camel"):
+    """Where DevHelm itself sends its alerts."""
+
+    name: str
+    channel_type: str
+    enabled: bool = True
+
+
 class Page(msgspec.Struct, frozen=True, rename="camel"):
     """A status page. ``incident_mode`` is MANUAL, REVIEW (drafts by itself) or AUTOMATIC (publishes by itself)."""
 

@@ -223,6 +223,10 @@ class Incidents:
         # A key that is not good is one problem, however often it was met.
         return list(dict.fromkeys(problems))
 
+    async def channels(self) -> list[base.Channel]:
+        """Nothing is passed on from here."""
+        return []
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()

@@ -194,6 +194,10 @@ class StatusPages:
                 problems += await directory.problems_of(self._names.component_id(page_id, component))
         return problems
 
+    async def channels(self) -> list[base.Channel]:
+        """Nothing is passed on from here."""
+        return []
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()

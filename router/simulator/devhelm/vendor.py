@@ -13,7 +13,7 @@ from starlette import responses, routing
 
 from router.simulator import options as settings
 from router.simulator import vendor
-from router.simulator.devhelm import answers, maintenance, refusals, requests
+from router.simulator.devhelm import answers, channels, maintenance, refusals, requests
 from router.simulator.devhelm import state as holdings
 
 Shape = TypeVar("Shape", bound=requests.Request)
@@ -37,6 +37,7 @@ class DevHelm:
         self._options = options
         self._state = holdings.State(options)
         self._windows = maintenance.Windows()
+        self.channels = channels.Channels()
 
     def routes(self) -> list[routing.BaseRoute]:
         """The API."""
@@ -47,6 +48,8 @@ class DevHelm:
             self._route("PATCH", "/api/v1/incidents/{incident}", self._patch_incident),
             self._route("POST", "/api/v1/incidents/{incident}/updates", self._update_incident),
             self._route("POST", "/api/v1/incidents/{incident}/resolve", self._resolve_incident),
+            self._route("GET", "/api/v1/alert-channels", self._list_channels),
+            self._route("POST", "/api/v1/alert-channels", self._create_channel),
             self._route("GET", "/api/v1/maintenance-windows", self._list_windows),
             self._route("POST", "/api/v1/maintenance-windows", self._plan_window),
             self._route("GET", "/api/v1/status-pages", self._list_pages),
@@ -86,9 +89,10 @@ class DevHelm:
         self._state.maintain(component, status)
 
     def reset(self) -> None:
-        """Forget incidents, posts and maintenance."""
+        """Forget incidents, posts, maintenance and alert channels."""
         self._state.reset()
         self._windows.known.clear()
+        self.channels.known.clear()
 
     def remembered(self) -> holdings.State:
         """Copy everything that the vendor holds now."""
@@ -180,6 +184,15 @@ class DevHelm:
 
     def _detail(self, incident: holdings.Incident) -> dict[str, Any]:
         return {"data": answers.detail(incident, list(self._state.pages.values()))}
+
+    async def _list_channels(self, request: http.Request) -> Answer:
+        wanted = _listed(request, channels.ListChannels)
+        found = [one.answer() for one in self.channels.known]
+        return 200, answers.listed(found, wanted.page, wanted.size)
+
+    async def _create_channel(self, request: http.Request) -> Answer:
+        wanted = await _body(request, channels.CreateChannel)
+        return 201, {"data": self.channels.create(self._state.new_id(), wanted, self._state.now()).answer()}
 
     async def _list_windows(self, request: http.Request) -> Answer:
         wanted = _listed(request, maintenance.ListWindows)

@@ -1,0 +1,75 @@
+"""DevHelm's own alert channels to incident.io are found and named, with both destinations."""
+
+import asyncio
+
+import pytest
+
+from router.assembly import doubling
+from router.destinations import registry
+from router.simulator import faults
+from router.worker import bound
+from tests.contract import sdks
+from tests.unit.destinations import scripted
+
+PATH = "/api/v1/alert-channels"
+INCIDENT_IO = {"channelType": "incident_io", "apiKey": "k"}
+
+
+@pytest.fixture
+def client(simulator):
+    simulator.app.state.vendors["devhelm"].reset()
+    url = f"{simulator.url}/devhelm"
+    one = sdks.devhelm_client.Client(scripted.SECRET, base_url=url, org_id="4711", workspace_id="1", timeout=10)
+    yield one
+    one.wire.close()
+    simulator.app.state.vendors["devhelm"].reset()
+
+
+def found(url, kinds):
+    async def main():
+        made = {}
+        for name, kind in kinds.items():
+            where = url if kind.startswith("devhelm") else url.replace("/devhelm", "/incident-io")
+            config = registry.KINDS[kind].config(kind=kind, api_key=scripted.SECRET, base_url=where)
+            destination = registry.build(name, config, lambda: scripted.OPENED_AT)
+            made[name] = bound.Bound(name, registry.KINDS[kind], destination)
+        try:
+            return await doubling.found(made)
+        finally:
+            await asyncio.gather(*(one.destination.aclose() for one in made.values()))
+
+    return asyncio.run(main())
+
+
+BOTH = {"dh": "devhelm", "io": "incident-io", "page": "incident-io-status-page"}
+
+
+def test_enabled_channel_names_both_destinations(client, simulator):
+    mail = {"channelType": "email", "recipients": ["ops@example.com"]}
+    client.alert_channels.create({"name": "Mail", "config": mail})
+    assert found(f"{simulator.url}/devhelm", BOTH) == []
+    client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
+    (text,) = found(f"{simulator.url}/devhelm", BOTH)
+    assert 'double reporting: the alert channel "On call" reports incidents of "dh" to incident.io' in text
+    assert 'at "io"' in text
+
+
+def test_channel_without_incident_io_here_doubles_nothing(client, simulator):
+    client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
+    assert found(f"{simulator.url}/devhelm", {"dh": "devhelm", "page": "devhelm-status-page"}) == []
+
+
+def test_disabled_channel_doubles_nothing(client, simulator):
+    client.alert_channels.create({"name": "On call", "config": INCIDENT_IO})
+    simulator.app.state.vendors["devhelm"].channels.known[0].enabled = False
+    assert [one.enabled for one in client.alert_channels.list()] == [False]
+    assert found(f"{simulator.url}/devhelm", BOTH) == []
+
+
+def test_channels_that_can_t_be_read_are_told(client, simulator):
+    simulator.app.state.faults.append(faults.Fault(action="status", vendor="devhelm", method="GET", status=403))
+    try:
+        (text,) = found(f"{simulator.url}/devhelm", BOTH)
+    finally:
+        simulator.app.state.faults.clear()
+    assert text.startswith("dh: can't check for double reporting: ")
