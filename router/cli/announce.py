@@ -1,11 +1,17 @@
 """What a person is told when something has started: where to send webhooks, where to look, what to try."""
 
 import json
+import sys
+from typing import NamedTuple
 
+from rich import console as consoles
 from rich import table
 
+from router import __version__
+from router import settings as configuration
 from router.assembly import running
 from router.cli import terminal
+from router.telemetry import log
 
 _EXAMPLE = {
     "title": "Checkout answers 5xx",
@@ -15,8 +21,28 @@ _EXAMPLE = {
 }
 
 
-def started(router: running.Running, simulator: str | None, console_url: str, token: str = "") -> None:
-    """Say where door and console are, which rules are in force, where simulated pages are, and what to try."""
+class Trial(NamedTuple):
+    """A first try: where the simulated vendors are, and the console's token."""
+
+    simulator: str
+    token: str
+
+
+def started(role: str, router: running.Running, console_url: str, trial: Trial | None = None) -> None:
+    """Say where webhooks are received, where the console is, and which rules are in force; of a trial, what to try."""
+    log.get("process").info(
+        "started",
+        role=role,
+        version=__version__,
+        webhooks=f"{router.address.url}/v1/webhooks/",
+        sources=list(router.settings.sources),
+        console=f"{console_url}/",
+        readiness=f"{router.address.url}/readyz",
+        metrics=f"{router.address.url}/metrics",
+        rules_version=router.rules.version,
+    )
+    if trial is None and not _is_read(router.settings.log.format):
+        return
     out = terminal.console()
     grid = table.Table.grid(padding=(0, 2))
     for name in router.settings.sources:
@@ -25,13 +51,21 @@ def started(router: running.Running, simulator: str | None, console_url: str, to
     grid.add_row("metrics", f"{router.address.url}/metrics")
     grid.add_row("rules", f"{terminal.markup(str(router.settings.rules))} (version {router.rules.version})")
     grid.add_row("console", f"[bold]{console_url}/[/]")
-    if simulator is not None and router.settings.simulated:
+    if trial is not None and router.settings.simulated:
         names = ", ".join(sorted(router.settings.simulated))
         grid.add_row("simulated", f"{terminal.markup(names)}: no keys are set")
-        grid.add_row("status pages", f"[bold]{simulator}/[/]")
+        grid.add_row("status pages", f"[bold]{trial.simulator}/[/]")
     out.print(grid)
-    if simulator is None:
-        return  # Nobody tries things on a router that has real keys, and no log shall hold its token.
+    if trial is not None:  # Nobody tries things on a router that has real keys, and no log shall hold its token.
+        _try(out, router, trial.token)
+
+
+def _is_read(format_: str) -> bool:
+    """Whether people read standard output: a log collector parses that of a container as lines of the log."""
+    return format_ == "console" or sys.stdout.isatty()
+
+
+def _try(out: consoles.Console, router: running.Running, token: str) -> None:
     for name, secret in router.settings.made_up.items():
         out.print(f"{name} is not set; made up for it: {secret}", soft_wrap=True, highlight=False, markup=False)
     if command := example(router):
@@ -65,6 +99,9 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "$" in text else f"'{text}'"
 
 
-def working(address: running.Address) -> None:
+def working(settings: configuration.Settings, address: running.Address) -> None:
     """Say where a worker answers for its health."""
-    terminal.console().print(f"worker started; health at {address.url}/readyz, metrics at {address.url}/metrics")
+    readiness, metrics = f"{address.url}/readyz", f"{address.url}/metrics"
+    log.get("process").info("started", role="worker", version=__version__, readiness=readiness, metrics=metrics)
+    if _is_read(settings.log.format):
+        terminal.console().print(f"worker started; health at {readiness}, metrics at {metrics}", soft_wrap=True)

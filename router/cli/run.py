@@ -9,7 +9,7 @@ import typer
 
 from router import settings as configuration
 from router.assembly import listeners, parts, running
-from router.cli import announce, consoles, starting
+from router.cli import announce, consoles, endings, starting
 from router.store import private_folder
 from router.telemetry import registries
 
@@ -37,7 +37,9 @@ def run(
     simulator_port: SimulatorPort = 8090,
 ) -> None:
     """Start web and worker in one process, on an embedded Valkey where no REDIS_URL is set."""
-    starting.until_stopped(_run(config, (host, port, console_port), simulator_port if simulate else None))
+    ending = endings.TEXT if simulate else endings.of_process(config)
+    main = _run(config, (host, port, console_port), simulator_port if simulate else None, ending)
+    starting.until_stopped(main, ending)
 
 
 def web(
@@ -48,7 +50,8 @@ def web(
     console_port: ConsolePort = None,
 ) -> None:
     """Start the door for webhooks and the console, without a worker."""
-    starting.until_stopped(_web(config, (host, port, console_port)))
+    ending = endings.of_process(config)
+    starting.until_stopped(_web(config, (host, port, console_port), ending), ending)
 
 
 def worker(
@@ -59,15 +62,16 @@ def worker(
     health_port: HealthPort = None,
 ) -> None:
     """Start a worker alone."""
-    starting.until_stopped(_worker(config, name, health_host, health_port))
+    ending = endings.of_process(config)
+    starting.until_stopped(_worker(config, name, (health_host, health_port), ending), ending)
 
 
-async def _run(config: Path, at: At, simulator_port: int | None) -> None:
+async def _run(config: Path, at: At, simulator_port: int | None, ending: endings.Ending) -> None:
     async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         lock, simulator, stop = None, None, asyncio.Event()
         # What is simulated needs a port and a token from the data folder: both are known only when that is locked.
         simulated = configuration.StandIn("not-made-yet", {}) if simulator_port is not None else None
-        settings = running.listening(starting.settings(config, simulated), *at)
+        settings = running.listening(starting.settings(config, simulated, ending=ending), *at)
         if simulated is not None or running.uses_data_folder(settings):
             lock = stack.enter_context(private_folder.locked(settings.data))
         sockets = stack.enter_context(listeners.opened(settings))
@@ -85,13 +89,13 @@ async def _run(config: Path, at: At, simulator_port: int | None) -> None:
             consoles.serving(router, connection, group, sockets.console, stop) as console,
         ):
             token = await consoles.first_token(router, connection, settings.data) if simulator else ""
-            announce.started(router, simulator, console, token)
+            announce.started("run", router, console, announce.Trial(simulator, token) if simulator else None)
             await starting.stopped()
             stop.set()  # All parts end at the same time: one after the other takes longer than a pod's grace period.
 
 
-async def _web(config: Path, at: At) -> None:
-    settings = running.listening(starting.settings(config, needs={"sources"}), *at)
+async def _web(config: Path, at: At, ending: endings.Ending) -> None:
+    settings = running.listening(starting.settings(config, needs={"sources"}, ending=ending), *at)
     with listeners.opened(settings) as sockets:
         await _serve(settings, sockets)
 
@@ -104,15 +108,15 @@ async def _serve(settings: configuration.Settings, sockets: listeners.Listeners)
         running.door(settings, connection, group, listener=sockets.webhooks, stop=stop) as router,
         consoles.serving(router, connection, group, sockets.console, stop) as console,
     ):
-        announce.started(router, None, console)
+        announce.started("web", router, console)
         await starting.stopped()
         stop.set()
 
 
-async def _worker(config: Path, name: str, health_host: str | None, health_port: int | None) -> None:
-    settings = running.named(starting.settings(config, needs={"destinations"}), name)
-    host = health_host or settings.worker.health_host
-    port = settings.worker.health_port if health_port is None else health_port
+async def _worker(config: Path, name: str, at: tuple[str | None, int | None], ending: endings.Ending) -> None:
+    settings = running.named(starting.settings(config, needs={"destinations"}, ending=ending), name)
+    host = at[0] or settings.worker.health_host
+    port = settings.worker.health_port if at[1] is None else at[1]
     with listeners.listening(host, port, listeners.HEALTH) as listener:
         async with (
             asyncio.TaskGroup() as group,
@@ -120,7 +124,7 @@ async def _worker(config: Path, name: str, health_host: str | None, health_port:
             running.working(settings, connection, group),
             running.serving(parts.health_app(connection), host, port, group, listener=listener) as address,
         ):
-            announce.working(address)
+            announce.working(settings, address)
             await starting.stopped()
 
 

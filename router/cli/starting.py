@@ -18,9 +18,8 @@ import uvloop
 
 from router import settings as configuration
 from router.assembly import listeners, parts, running
-from router.cli import terminal
+from router.cli import endings, terminal
 from router.documents import nearest, quantities
-from router.documents import problem as problems
 from router.management import models
 from router.rules import load as loading
 from router.rules import ruleset
@@ -55,12 +54,13 @@ def settings(
     path: Path,
     stand_in: configuration.StandIn | None = None,
     needs: Collection[str] = configuration.SECRET_PARTS,
+    ending: endings.Ending = endings.TEXT,
 ) -> configuration.Settings:
     """Read the settings and set up the log; where they are refused, say why and end with status 1."""
     try:
         loaded = configuration.load(path, os.environ, stand_in, needs)
     except configuration.Refused as refused:
-        raise refuse("The configuration cannot be used.", refused.problems) from None
+        raise ending.refuse("configuration", refused.problems) from None
     log.configure(loaded.log.format, loaded.log.level)
     return loaded
 
@@ -75,7 +75,7 @@ def unless_refused(load: Callable[[], Loaded]) -> Loaded:
     try:
         return load()
     except loading.Refused as refused:
-        raise refuse("The rules cannot be used.", refused.problems) from None
+        raise endings.TEXT.refuse("rules", refused.problems) from None
 
 
 def login_name() -> str:
@@ -123,14 +123,6 @@ def not_kept(delivery: str) -> typer.Exit:
     return typer.Exit(1)
 
 
-def refuse(headline: str, found: list[problems.Problem]) -> typer.Exit:
-    """Print every problem and make the exit to raise."""
-    print(headline, file=sys.stderr)
-    for problem in found:
-        print(f"\n{problem}", file=sys.stderr)
-    return typer.Exit(1)
-
-
 def with_store(config: Path, body: Body) -> None:
     """Run what needs the store and no vendor: with the settings of the file and a connection."""
 
@@ -168,22 +160,20 @@ _FORESEEN = (
 )
 
 
-def until_stopped(main: Coroutine[Any, Any, None]) -> None:
+def until_stopped(main: Coroutine[Any, Any, None], ending: endings.Ending = endings.TEXT) -> None:
     """Run a command's coroutine; what can be foreseen to go wrong ends with one sentence and status 1."""
-    ending: typer.Exit | None = None
+    leaving: typer.Exit | None = None
     try:
         uvloop.run(main)
     except* typer.Exit as group:
-        ending = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
+        leaving = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
     except* loading.Refused as group:
-        ending = refuse("The rules cannot be used.", [p for error in _leaves(group) for p in error.problems])
+        leaving = ending.refuse("rules", [p for error in _leaves(group) for p in error.problems])
     except* (*_FORESEEN, OSError) as group:
         # Two tasks may fail of the same thing.
-        for message in dict.fromkeys(str(error) for error in _leaves(group)):
-            print(f"incident-router: {message}", file=sys.stderr)
-        ending = typer.Exit(1)
-    if ending is not None:
-        raise ending
+        leaving = ending.fail(list(dict.fromkeys(str(error) for error in _leaves(group))))
+    if leaving is not None:
+        raise leaving
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[Any]:

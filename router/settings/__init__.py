@@ -105,6 +105,19 @@ def load(
     return settings
 
 
+def log_format(path: Path, environment: Mapping[str, str]) -> Literal["json", "console"]:
+    """The format of the log as far as it is known before the configuration has been read: JSON unless it is set.
+
+    The configuration may be one that is refused: its refusal has to be logged in some format.
+    """
+    said = environment.get("INCIDENT_ROUTER_LOG_FORMAT")
+    if said is None:
+        data = documents.read(path, holds_secrets=True).data
+        section = data.get("log") if isinstance(data, dict) else None
+        said = section.get("format") if isinstance(section, dict) else None
+    return "console" if said == "console" else "json"
+
+
 _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 

@@ -5,6 +5,8 @@ Event names are fixed words; everything that varies is a field, so that a log ca
 
 import logging
 import sys
+import threading
+import types
 from collections.abc import Mapping
 from typing import Literal, TextIO
 
@@ -34,6 +36,21 @@ def configure(format: Format = "json", level: str = "info", stream: TextIO | Non
         cache_logger_on_first_use=False,
     )
     _adopt_library_logs(threshold, target, shared, renderer)
+
+
+def catch_uncaught() -> None:
+    """Write warnings of Python and exceptions that nobody handles to the log, for the rest of the process."""
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    sys.unraisablehook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
+    threading.excepthook = lambda raised: _uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: types.TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error or kind(), trace)
+        return
+    get("process").critical("uncaught_exception", exc_info=(kind, error, trace))
 
 
 def get(name: str) -> structlog_typing.FilteringBoundLogger:

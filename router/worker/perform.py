@@ -164,7 +164,7 @@ class Performer:
         except missing.Missing as problem:
             return await self._not_found(session, place, publication, problem)
         except (TimeoutError, errors.Failure) as failure:
-            self._log.info("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
+            self._log.warning("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
             after = msgspec.structs.replace(publication, looked_at=session.now())
             await session.record(after)
             return after
@@ -261,7 +261,7 @@ class Performer:
             failure: errors.Failure = errors.Temporary("the search took too long")
         except errors.Failure as problem:
             failure = problem
-        self._log.info("search_failed", destination=place.name, incident=session.incident.key, reason=str(failure))
+        self._log.warning("search_failed", destination=place.name, incident=session.incident.key, reason=str(failure))
         return failure
 
     async def _found(
@@ -368,7 +368,8 @@ class Performer:
         if operation.kind == "retract" and after.retracted:
             metrics.retractions.labels(operation.destination).inc()
         trace = tracing.trace_id(session.incident.trace)
-        self._log.info(
+        write = self._log.info if result == "done" else self._log.warning
+        write(
             "operation",
             destination=operation.destination,
             operation=operation.kind,

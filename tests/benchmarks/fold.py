@@ -108,7 +108,7 @@ def main() -> None:
         (stage.folder / "rules").mkdir()
         (stage.folder / "rules" / "rules.yaml").write_text("rules: []\n")
         (stage.folder / "router.yaml").write_text(
-            "sources: {}\nrules: rules\ndata: data\nlog: {level: error}\nworker: {health_port: 0}\n"
+            "sources: {}\nrules: rules\ndata: data\nlog: {level: error, format: console}\nworker: {health_port: 0}\n"
         )
         scene.measure_on_core_1()
         rows = [measure(stage, given, alerts, incidents) for alerts in SIZES for incidents in KEYS]

@@ -29,7 +29,7 @@ management: {{port: 0}}
 sources: {{alertmanager: {{kind: alertmanager, bearer: [{{env: WEBHOOK_TOKEN}}]}}}}
 destinations:
   on-call: {{kind: incident-io, api_key: {{env: KEY}}, base_url: "{vendor}", timeout_seconds: 10, per_minute: 1000000}}
-log: {{level: error}}
+log: {{level: error, format: console}}
 rules: rules
 data: data
 """

@@ -35,7 +35,9 @@ def configured(stage: scene.Scene, at: harness.Vendors) -> Path:
     """The configuration of the end-to-end tests, with rules for a storm and room for its posts."""
     file = harness.configure(stage.folder, at, rules=RULES)
     limits = "pages: {automatic_posts: {most: 1000, within: 1h}, automatic_components: {most: 1000, within: 1h}}"
-    file.write_text(file.read_text().replace("pages: {updates_apart: 0s}", f"{limits}\nlog: {{level: error}}"))
+    file.write_text(
+        file.read_text().replace("pages: {updates_apart: 0s}", f"{limits}\nlog: {{level: error, format: console}}")
+    )
     return file
 
 

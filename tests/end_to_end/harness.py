@@ -19,6 +19,8 @@ from tests.end_to_end import commands
 COMMAND = commands.PROGRAM
 PATIENCE_SECONDS = 40.0
 TOKEN = "end-to-end"
+STARTED = r'"event": "started"'  # In the log of a process that serves.
+CONSOLE = r'"console": "(http://127\.0\.0\.1:\d+)/"'
 SHOWN_BY = {"public-page": "incident-io", "devhelm-page": "devhelm"}
 
 CONFIGURATION = """

@@ -37,7 +37,7 @@ class Scene:
     def worker(self, name: str = "w1") -> harness.Process:
         command = [harness.COMMAND, "worker", "--config", str(self.file), "--name", name, "--health-port", "0"]
         process = self._start(command, f"worker-{name}")
-        process.says("worker started")
+        process.says(harness.STARTED)
         return process
 
     def worker_that_dies(

@@ -126,7 +126,7 @@ class Town(chaos.Town):
             self.balancer.backends.remove(before)
         else:
             self.start(name, "new")
-            self._processes[name].says("worker started")
+            self._processes[name].says(harness.STARTED)
             self._end(name, old)
 
     def _end(self, name: str, old: harness.Process) -> None:

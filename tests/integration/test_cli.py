@@ -1,5 +1,6 @@
 """The commands as people and scripts run them: real processes, their words, their exit statuses."""
 
+import json
 import os
 import socket
 import subprocess
@@ -66,8 +67,10 @@ def test_broken_rules_do_not_start_and_say_why(file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN)
     done = run("run", "--config", str(file), **harness.SECRETS)
     assert done.returncode == 1
-    assert "The rules cannot be used." in done.stderr
-    assert "10.yaml:5:14:" in done.stderr
+    [line] = map(json.loads, done.stderr.splitlines())
+    assert (line["event"], line["level"]) == ("start_failed", "critical")
+    assert line["problem"] == "the rules can't be used"
+    assert "10.yaml:5:14:" in line["problems"][0]
     assert "Traceback" not in done.stderr
 
 

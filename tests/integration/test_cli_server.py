@@ -39,7 +39,7 @@ class Scene:
 
     def __init__(self, router, at, folder):
         self.router, self.at, self.folder = router, at, folder
-        self.url = router.process.says(r"console +(http://127\.0\.0\.1:\d+)")[1]
+        self.url = router.process.says(harness.CONSOLE)[1]
         self.token = self.made("ann", "admin")
 
     def made(self, name, role):

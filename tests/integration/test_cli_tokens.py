@@ -7,11 +7,13 @@ import urllib.request
 
 import pytest
 
+from tests.end_to_end import harness
+
 
 @pytest.fixture
 def management(router):
     """Ask the management API with a token; the status, and the answer as JSON."""
-    url = router.process.says(r"console (?:at|on)?\s*(http://127\.0\.0\.1:\d+)")[1]
+    url = router.process.says(harness.CONSOLE)[1]
 
     def ask(token, path="/overview"):
         request = urllib.request.Request(f"{url}/api/v1{path}", headers={"authorization": f"Bearer {token}"})

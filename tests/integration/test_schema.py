@@ -185,16 +185,14 @@ def test_whatever_starts_on_newer_data_ends_with_one_sentence_and_status_1(tmp_p
         set_version(valkey.url, 7)
         process = start(*command)
         assert process.ended() == 1
-        said = [line for line in process.said.splitlines() if line.startswith("incident-router:")]
-        assert len(said) == 1
-        assert REFUSAL in said[0]
+        assert process.said.count(REFUSAL) == 1
         assert "Traceback" not in process.said
 
 
 def test_a_running_worker_ends_with_status_1_when_the_data_becomes_newer(tmp_path):
     with town(tmp_path) as (valkey, start):
         process = start("worker", "--health-port", "0")
-        process.says("worker started")
+        process.says(harness.STARTED)
         set_version(valkey.url, 7)
         assert process.ended() == 1
         assert REFUSAL in process.said

@@ -1,0 +1,154 @@
+"""A process that serves writes JSON from its first line to its last, whatever goes wrong."""
+
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from router import __version__
+from tests.end_to_end import commands, harness
+
+BROKEN_RULES = "rules:\n  - {name: a, when: {}, open: [{at: on-cal, name: a}]}\n"
+UNCAUGHT = """
+import asyncio, threading, warnings
+from router.telemetry import log
+log.configure()
+log.catch_uncaught()
+warnings.warn("this will go away", DeprecationWarning, stacklevel=1)
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+
+class Broken:
+    def __del__(self):
+        raise ValueError("in a finalizer")
+
+Broken()
+
+async def main():
+    task = asyncio.create_task(asyncio.sleep(0, 1 // 1))
+    asyncio.get_running_loop().call_exception_handler({"message": "in the event loop"})
+    await task
+    raise ExceptionGroup("both", [ValueError("one"), OSError("other")])
+
+asyncio.run(main())
+"""
+
+
+def lines(text: str) -> list[dict]:
+    """Every line, as JSON."""
+    found = [json.loads(line) for line in text.splitlines()]
+    assert found
+    assert all({"event", "level", "timestamp"} <= line.keys() for line in found)
+    return found
+
+
+@pytest.fixture(scope="module")
+def at():
+    with harness.vendors() as vendors:
+        yield vendors
+
+
+@pytest.fixture
+def file(tmp_path, at):
+    return harness.configure(tmp_path, at)
+
+
+def refused(*arguments: str, **environment: str) -> list[dict]:
+    """What a command that does not start writes, to both streams."""
+    done = commands.ran(*arguments, environment={**harness.SECRETS, **environment})
+    assert done.returncode == 1
+    return lines(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("command", ["run", "web", "worker"])
+def test_configuration_that_is_refused_is_a_line_with_all_problems(command, file):
+    file.write_text(file.read_text() + "wbe: {port: 1}\nworker: {lease_seconds: x}\n")
+    line = refused(command, "--config", str(file))[-1]
+    assert (line["event"], line["level"]) == ("start_failed", "critical")
+    assert len(line["problems"]) >= 1
+    assert all("router.yaml" in problem for problem in line["problems"])
+
+
+@pytest.mark.parametrize("command", ["run", "web"])
+def test_rules_that_are_refused_are_a_line(command, file, tmp_path):
+    (tmp_path / "rules" / "10.yaml").write_text(BROKEN_RULES)
+    line = refused(command, "--config", str(file), "--console-port", "0", REDIS_URL="redis://127.0.0.1:1")[-1]
+    assert (line["event"], line["problem"]) == ("start_failed", "the rules can't be used")
+    assert 'did you mean "on-call"?' in line["problems"][0]
+
+
+def test_port_that_is_taken_is_a_line(file):
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        line = refused("web", "--config", str(file), "--port", port, REDIS_URL="redis://127.0.0.1:1")[-1]
+    assert (line["event"], line["level"]) == ("process_failed", "critical")
+    assert f"can't listen on 127.0.0.1:{port}" in line["problem"]
+
+
+def test_missing_redis_is_a_line(file):
+    line = refused("worker", "--config", str(file), "--health-port", "0")[-1]
+    assert line["problem"].startswith("set REDIS_URL")
+
+
+def test_people_who_choose_the_console_format_read_text(file, tmp_path):
+    (tmp_path / "rules" / "10.yaml").write_text(BROKEN_RULES)
+    file.write_text(file.read_text() + "log: {format: console}\n")
+    done = commands.ran("run", "--config", str(file), "--console-port", "0", environment=harness.SECRETS)
+    assert "The rules cannot be used." in done.stderr
+
+
+def test_what_nobody_handles_is_lines_of_the_log():
+    """Warnings, and exceptions of threads, finalizers, the event loop, and the process itself."""
+    done = subprocess.run([sys.executable, "-W", "always", "-c", UNCAUGHT], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    found = lines(done.stderr)
+    assert [line["event"] for line in found if "will go away" not in line["event"]] == [
+        "uncaught_exception",
+        "uncaught_exception",
+        "in the event loop",
+        "uncaught_exception",
+    ]
+    assert "DeprecationWarning: this will go away" in found[0]["event"]
+    kinds = [line["exception"][0]["exc_type"] for line in found if "exception" in line]
+    assert kinds == ["ZeroDivisionError", "ValueError", "ExceptionGroup"]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory, at):
+    """All that `run` writes from its start to its end, with an embedded Valkey and a vendor that refuses."""
+    folder = tmp_path_factory.mktemp("log")
+    file = harness.configure(folder, at)
+    at.fault(vendor="incident-io", method="POST", action="status", status=422, count=100)
+    with harness.router(folder, file) as router:
+        assert harness.ask(f"{router.url}/v1/webhooks/json", {"title": "x"}, "a wrong token")[0] == 401
+        assert harness.ask(f"{router.url}/nothing")[0] == 404
+        router.receives()
+        harness.eventually("it is refused", lambda: '"result": "refused"' in router.process.said)
+        harness.eventually("the others are open", lambda: at.incidents()["devhelm"] == ["open"])
+    return router.process.said
+
+
+def test_every_line_of_a_process_is_json(log):
+    found = lines(log)
+    [started] = [line for line in found if line["event"] == "started"]
+    assert (started["role"], started["version"]) == ("run", __version__)
+    assert started["webhooks"].startswith("http://127.0.0.1:")
+    assert started["sources"] == ["alertmanager", "prometheus", "json"]
+
+
+def test_refused_vendor_call_is_a_warning_with_the_vendor_s_reason(log):
+    operations = [line for line in lines(log) if line["event"] == "operation"]
+    [refusal] = [line for line in operations if line["result"] == "refused" and line["destination"] == "on-call"]
+    assert (refusal["level"], refusal["operation"]) == ("warning", "open")
+    assert re.match(r"on-call: POST /v\d/incidents: 422: .*\w", refusal["problem"])
+    assert {line["level"] for line in operations if line["result"] == "done"} == {"info"}
+
+
+def test_no_secret_is_in_the_log(log):
+    assert not [secret for secret in harness.SECRETS.values() if f'"{secret}"' in log or f"Bearer {secret}" in log]
