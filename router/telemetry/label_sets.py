@@ -95,6 +95,7 @@ def start_worker(sources: Iterable[str], destinations: Iterable[str]) -> None:
     for destination in destinations:
         metrics.not_found.labels(destination)
         metrics.duplicates_ended.labels(destination)
+        metrics.retractions.labels(destination)
         metrics.circuit_open.labels(destination)
         metrics.accepted_to_opened_seconds.labels(destination)
         for operation in typing.get_args(publications.Kind):

@@ -9,7 +9,8 @@ import router
 from router.telemetry import instruments, registries, tracing
 
 REGISTRY = registries.of(registries.ROLES)
-"""All metrics of the router, as a process that is both a web and a worker exports them."""
+"""All metrics of the router, as a process that is both a web and a worker exports them. A new one is registered by its
+role: in ``registries.WEB``, ``WORKER``, or ``SHARED``."""
 
 render = registries.render
 
@@ -129,7 +130,7 @@ retractions = prometheus_client.Counter(
     "incident_router_retractions_total",
     "Posts that an operator retracted and that the router took down, by destination.",
     ["destination"],
-    registry=REGISTRY,
+    registry=registries.WORKER,
 )
 
 polls = prometheus_client.Counter(

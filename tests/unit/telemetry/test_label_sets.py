@@ -63,7 +63,9 @@ def test_destination_has_every_operation_with_every_result():
     assert found == {(kind, result) for kind in kinds for result in results}
 
 
-@pytest.mark.parametrize("name", ["circuit_open", "not_found", "duplicates_ended", "accepted_to_opened_seconds"])
+@pytest.mark.parametrize(
+    "name", ["circuit_open", "not_found", "duplicates_ended", "retractions", "accepted_to_opened_seconds"]
+)
 def test_destination_has_its_series(name):
     assert zeros(f"incident_router_{name}", destination="zero-on-call") == {()}
 

@@ -45,6 +45,7 @@ WORKER = {
     "incident_router_storms": (),
     "incident_router_circuit_open": ("destination",),
     "incident_router_duplicates_ended": ("destination",),
+    "incident_router_retractions": ("destination",),
     "incident_router_redis_clock_set_back": (),
     "incident_router_omitted_fields": ("destination", "field", "code"),
     "incident_router_archive_bytes": (),
