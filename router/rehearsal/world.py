@@ -22,7 +22,7 @@ from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import silence as silences
 from router.rehearsal import muting
-from router.worker import desire, outcome, perform, retractions, reviews, triage
+from router.worker import desire, outcome, perform, retractions, reviews, routing, triage
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
 
@@ -220,7 +220,7 @@ class World:
         """The incident that an alert belongs to: the one that holds it already, else the one that was decided."""
         identity, key = routed.alert.identity, routed.decision.incident_key
         home = self._homes.get(identity)
-        if home is not None and home != key and triage.belongs(self.incidents[home], routed):
+        if home is not None and home != key and routing.stays(self.incidents[home], routed):
             return home
         if routed.alert.status == "firing" and key:
             self._homes[identity] = key

@@ -7,7 +7,7 @@ import redis.asyncio
 
 from router.domain import identity, inhibition, timeline, timing
 from router.domain import incident as incidents
-from router.store import client, codec, confirming, keys, known, listing, scripts
+from router.store import client, codec, confirming, homes, keys, known, listing, scripts
 
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
@@ -46,6 +46,7 @@ class Incidents:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._known = known.Known(remembered)
+        self.homes = homes.Homes(lambda: self._scripts)
 
     async def read(self, names: Iterable[str]) -> dict[str, Held]:
         """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0."""
@@ -150,46 +151,6 @@ class Incidents:
             answers = await self._scripts.run_all("find", calls)
         texts = [text.decode() for answer in answers for text in answer]
         return dict(sorted(zip(texts[::2], texts[1::2], strict=True)))
-
-    async def homes(self, decided: Mapping[str, str]) -> dict[str, str]:
-        """Which incident holds each alert, for those alerts that have been seen lately.
-
-        ``decided`` maps alerts to the incidents that were decided for them: an alert that has no home yet gets that
-        one, unless it is empty. Of two workers that ask at once, one finds what the other has set.
-        """
-        return await self._homes(decided, 0)
-
-    async def find_homes(self, alerts: Iterable[str]) -> dict[str, str]:
-        """Return which incident holds each of these alerts, by identity; nothing is written."""
-        calls: list[Call] = []
-        for number, names in keys.by_shard(dict.fromkeys(alerts)).items():
-            pairs = codec.pack_arguments([text for name in names for text in (name, "")])
-            calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, 0, pairs]))
-        found: dict[str, str] = {}
-        async with client.failures():
-            for answer in await self._scripts.run_all("homes", calls) if calls else ():
-                texts = [text.decode() for text in answer]
-                found.update(zip(texts[::2], texts[1::2], strict=True))
-        return found
-
-    async def settle(self, homes: Mapping[str, str]) -> None:
-        """Give alerts another home than they had: the few that fire anew under changed rules."""
-        await self._homes(homes, 1)
-
-    async def _homes(self, decided: Mapping[str, str], moves: int) -> dict[str, str]:
-        if not decided:
-            return {}
-        calls: list[Call] = []
-        for number, names in keys.by_shard(decided).items():
-            pairs = codec.pack_arguments([text for name in names for text in (name, decided[name])])
-            calls.append(([keys.homes(number)], [keys.HOME_LIFE_MS, moves, pairs]))
-        async with client.failures(client.patience(len(decided))):
-            answers = await self._scripts.run_all_confirmed("homes", calls)
-        found: dict[str, str] = {}
-        for answer in answers:
-            texts = [text.decode() for text in answer]
-            found.update(zip(texts[::2], texts[1::2], strict=True))
-        return found
 
 
 def _read_call(names: list[str], asked: Mapping[str, known.Seen | None], number: int) -> Call:

@@ -43,6 +43,8 @@
 | ``ir:{sN}:names``                | zset   | incident keys and references, all of score 0      | as the incident |
 | ``ir:{sN}:published``            | zset   | incident key → when its publications expire, ms   | for ever        |
 | ``ir:{sN}:homes:NUMBER``         | hash   | alert → the incident key that holds it            | 30 to 60 days   |
+| ``ir:{sN}:claims:HOUR``          | hash   | alert → when it got its home                      | 1 to 2 hours    |
+| ``ir:{sN}:moves``                | hash   | alert → the move to another home under way        | an hour         |
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
 
@@ -211,6 +213,16 @@ def memory(source: str) -> str:
 def homes(number: int) -> str:
     """What the keys begin with that tell which incidents hold the alerts of a shard."""
     return f"ir:{{s{number}}}:homes"
+
+
+def claims(number: int) -> str:
+    """What the keys begin with that tell since when the alerts of a shard have had their homes."""
+    return f"ir:{{s{number}}}:claims"
+
+
+def moves(number: int) -> str:
+    """The key of the moves of a shard's alerts to other homes."""
+    return f"ir:{{s{number}}}:moves"
 
 
 def timers(number: int) -> str:

@@ -12,7 +12,7 @@ from router.domain import decision as decisions
 from router.domain import silence
 from router.store import errors
 from router.store import incidents as incident_store
-from router.worker import mutes, triage
+from router.worker import mutes, routing, triage
 
 Lookup = asyncio.Future[Mapping[str, str]]
 """The incidents that hold alerts, by the alerts' identities, once they are known."""
@@ -48,7 +48,7 @@ class Placements:
         found = []
         for one in routed:
             key, home = one.decision.incident_key, homes.get(one.alert.identity, "")
-            if home in held and triage.belongs(held[home].incident, one):
+            if home in held and routing.stays(held[home].incident, one):
                 key = home
             asked = one.alert.status == "firing" and one.decision.response is not None
             found.append(Placement(key, muting(one, now) if asked else None))
@@ -100,7 +100,7 @@ class _Lookups:
     async def _answer(self, batch: list[tuple[list[str], Lookup]]) -> None:
         found: Mapping[str, str] | Exception
         try:
-            found = await self._store.find_homes(name for names, _ in batch for name in names)
+            found = await self._store.homes.find(name for names, _ in batch for name in names)
         except errors.StoreError as error:
             found = error
         for _, lookup in batch:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +14,7 @@ from router.domain import notices as noticing
 from router.store import codec, errors, keys, stream
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics, tracing
-from router.worker import contradictions, mutes
+from router.worker import contradictions, mutes, routing
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
@@ -24,19 +23,6 @@ SMALL = 64  # Fewer incidents than this are written at once.
 PORTIONS = 4
 UNINTERRUPTED = 200  # Incidents folded at a stretch: one delivery may hold 20,000.
 IGNORED_PAUSE = 10 * 60 * 1_000_000  # Microseconds between two entries of a timeline on ignored messages.
-_IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
-
-
-class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """One alert of the batch with its decision, its identity, and when its delivery was accepted (microseconds)."""
-
-    routed: decisions.Routed
-    identity: str
-    received_at: int
-    delivery: str = ""
-    trace: str = ""
-    notices: tuple[noticing.Notice, ...] = ()
-    overtaken_at: int = 0  # See ``domain.ending``.
 
 
 class Triage:
@@ -63,6 +49,7 @@ class Triage:
         self._contradicted = contradicted
         self._muting = muting
         self._traces = traces
+        self._router = routing.Router(store, lambda: identity.new_id(randomness))
         self._log = log.get("triage")
 
     async def handle(self, entries: list[stream.Entry]) -> None:
@@ -103,8 +90,8 @@ class Triage:
 
     async def _unpack(
         self, entries: list[stream.Entry], spans: contextlib.ExitStack
-    ) -> tuple[list[Arrival], list[stream.Entry]]:
-        arrivals: list[Arrival] = []
+    ) -> tuple[list[routing.Arrival], list[stream.Entry]]:
+        arrivals: list[routing.Arrival] = []
         readable = []
         for entry in entries:
             try:
@@ -123,14 +110,14 @@ class Triage:
             for routed in deliveries.unpack(delivery):
                 at, notices = routed.received_at, noticed(routed.alert.fingerprint)
                 if routed.decision.response is not None or routed.alert.status == "resolved":
-                    arrivals.append(Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices))
+                    arrivals.append(routing.Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices))
                 arrivals += [
-                    Arrival(support, routed.alert.identity, at, delivery.id, trace)
+                    routing.Arrival(support, routed.alert.identity, at, delivery.id, trace)
                     for support in inhibition.supported_by(routed, at)
                 ]
         return arrivals, readable
 
-    async def _overtaking(self, arrivals: list[Arrival], entries: list[stream.Entry]) -> list[Arrival]:
+    async def _overtaking(self, arrivals: list[routing.Arrival], entries: list[stream.Entry]) -> list[routing.Arrival]:
         """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
         if not any(arrival.routed.alert.status == "resolved" for arrival in arrivals):
             return arrivals
@@ -138,7 +125,7 @@ class Triage:
             return [msgspec.structs.replace(arrival, overtaken_at=overtaken_at) for arrival in arrivals]
         return arrivals
 
-    async def _fold_all(self, arrivals: list[Arrival]) -> None:
+    async def _fold_all(self, arrivals: list[routing.Arrival]) -> None:
         """Fold and commit; what another worker changed meanwhile is read and folded again."""
         waiting = arrivals
         for _ in range(MOST_TRIES):
@@ -148,21 +135,20 @@ class Triage:
             waiting = [arrival for arrival in waiting if arrival.identity in lost] if lost else []
         raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
 
-    async def _fold_once(self, arrivals: list[Arrival]) -> set[str]:
+    async def _fold_once(self, arrivals: list[routing.Arrival]) -> set[str]:
         """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
-        routing = await self._route(arrivals)
-        muting = await self._muted(routing)
-        await self._store.settle(routing.homes)
+        routed = await self._router.route(arrivals)
+        muting = await self._muted(routed)
         commits = []
         try:
-            for portion in _portions(routing.groups):
+            for portion in _portions(routed.groups):
                 made = {}
                 for position, key in enumerate(portion, start=1):
-                    made[key] = self._changed(key, routing, muting)
+                    made[key] = self._changed(key, routed, muting)
                     if position % UNINTERRUPTED == 0:
                         await asyncio.sleep(0)  # Commits under way are answered, and this worker's heartbeat is sent.
                 changes = [change for change in made.values() if change is not None]
-                unchanged = [routing.held[key] for key, change in made.items() if change is None]
+                unchanged = [routed.held[key] for key, change in made.items() if change is None]
                 commits.append(asyncio.create_task(self._commit(changes, unchanged)))
                 await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
         finally:
@@ -172,21 +158,25 @@ class Triage:
             if isinstance(result, BaseException):
                 raise result
             lost |= result
-        for key, sources in routing.ignored.items():
+        for key, sources in routed.ignored.items():
             for source in sources if key not in lost else ():
                 metrics.late_alerts.labels(source).inc()
-        return {arrival.identity for key in lost for arrival in routing.groups[key]}
+        if routed.moves:
+            await self._router.move(routed)
+        return routed.again | {arrival.identity for key in lost for arrival in routed.groups[key]}
 
-    def _changed(self, key: str, routing: "_Routing", muting: silence.Muting | None) -> incident_store.Change | None:
+    def _changed(
+        self, key: str, routed: routing.Routing, muting: silence.Muting | None
+    ) -> incident_store.Change | None:
         """What the alerts of a group make of their incident; None where nothing changes."""
-        held, group = routing.held[key], routing.groups[key]
+        held, group = routed.held[key], routed.groups[key]
         ignored: list[decisions.Routed] = []
         after = self._fold(held, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
         after = ending.postponed(held.incident, after, overtaken_at, held.read_at)
         if ignored:
-            routing.ignored[key] = [routed.alert.source for routed in ignored]
-        events = timeline.told(held.incident, after, [arrival.routed for arrival in group], held.read_at)
+            routed.ignored[key] = [late.alert.source for late in ignored]
+        events = timeline.told(held.incident, after, [one.routed for one in group], held.read_at)
         if ignored and held.read_at - after.ignored_at >= IGNORED_PAUSE:
             after = msgspec.structs.replace(after, ignored_at=held.read_at)
             events.append(timeline.ignored(ignored, _deliveries(group, ignored), held.read_at))
@@ -205,22 +195,22 @@ class Triage:
             self._wake(written)
         return lost
 
-    async def _muted(self, routing: "_Routing") -> silence.Muting | None:
+    async def _muted(self, routed: routing.Routing) -> silence.Muting | None:
         """What tells which alerts are not heard of now; those that inhibit may have come in the same batch."""
         if self._muting is None:
             return None
-        named = {key for group in routing.groups.values() for one in group for key in one.routed.decision.while_open}
+        named = {key for group in routed.groups.values() for one in group for key in one.routed.decision.while_open}
         if not named:
-            windows = any(one.routed.decision.mute_windows for group in routing.groups.values() for one in group)
+            windows = any(one.routed.decision.mute_windows for group in routed.groups.values() for one in group)
             return self._muting if windows or self._muting.any else None
         firing = await firing_now(self._store, named)
-        arrived = {key for key in named & routing.groups.keys() if _fires(routing.groups[key])}
+        arrived = {key for key in named & routed.groups.keys() if _fires(routed.groups[key])}
         return self._muting.while_open(firing | arrived)
 
     def _fold(
         self,
         held: incident_store.Held,
-        group: list[Arrival],
+        group: list[routing.Arrival],
         muting: silence.Muting | None,
         ignored: list[decisions.Routed],
     ) -> incidents.Incident:
@@ -238,40 +228,8 @@ class Triage:
             ignored=ignored,
         )
 
-    async def _route(self, arrivals: list[Arrival]) -> "_Routing":
-        """Find the incident of each alert: the one that holds it already, else the one that was decided."""
-        groups: dict[str, list[Arrival]] = {}
-        for arrival in arrivals:
-            groups.setdefault(arrival.routed.decision.incident_key, []).append(arrival)
-        held = await self._store.read(groups.keys() - {_IGNORED})
-        homes = await self._store.homes(_strangers(groups, held))
-        held |= await self._store.read(set(homes.values()) - held.keys())
-        moved_in: dict[str, str] = {}
-        if homes:
-            groups, moved_in = _regrouped(arrivals, held, homes)
-        groups.pop(_IGNORED, None)
-        return _Routing(groups, held, moved_in, {})
 
-
-def _regrouped(
-    arrivals: list[Arrival], held: dict[str, incident_store.Held], homes: dict[str, str]
-) -> tuple[dict[str, list[Arrival]], dict[str, str]]:
-    """The alerts by the incident that holds them, and those that move to another one than had them."""
-    groups: dict[str, list[Arrival]] = {}
-    moved_in: dict[str, str] = {}
-    for arrival in arrivals:
-        key = arrival.routed.decision.incident_key
-        home = homes.get(arrival.identity)
-        if home is not None and home != key and not inhibition.is_key(key):
-            if belongs(held[home].incident, arrival.routed):
-                key = home
-            elif arrival.routed.alert.status == "firing":
-                moved_in[arrival.identity] = key
-        groups.setdefault(key, []).append(arrival)
-    return groups, moved_in
-
-
-def _portions(groups: dict[str, list[Arrival]]) -> list[list[str]]:
+def _portions(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:
     """The incidents' keys in portions of whole shards: the store writes one while the next one is folded."""
     if len(groups) < SMALL:
         return [list(groups)]
@@ -281,16 +239,7 @@ def _portions(groups: dict[str, list[Arrival]]) -> list[list[str]]:
     return portions
 
 
-class _Routing(NamedTuple):
-    """The alerts by incident; ``ignored`` gets the sources of late deliveries, by incident."""
-
-    groups: dict[str, list[Arrival]]
-    held: dict[str, incident_store.Held]
-    homes: dict[str, str]
-    ignored: dict[str, list[str]]
-
-
-def _deliveries(group: list[Arrival], ignored: list[decisions.Routed]) -> list[str]:
+def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -> list[str]:
     """The ids of the deliveries that these messages came in."""
     alerts_of = {id(routed.alert) for routed in ignored}
     return sorted({arrival.delivery for arrival in group if id(arrival.routed.alert) in alerts_of})
@@ -302,37 +251,8 @@ async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[st
     return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}
 
 
-def _fires(group: list[Arrival]) -> bool:
+def _fires(group: list[routing.Arrival]) -> bool:
     return any(arrival.routed.alert.status == "firing" for arrival in group)
-
-
-def _strangers(groups: dict[str, list[Arrival]], held: dict[str, incident_store.Held]) -> dict[str, str]:
-    """The alerts that the incidents decided for them do not know, each with the home it gets if it has none yet.
-
-    Only an alert that fires gets one: what was never seen to fire has no end that anybody waits for.
-    """
-    found: dict[str, str] = {}
-    for key, group in groups.items():
-        if inhibition.is_key(key):
-            continue
-        known = held[key].incident.alerts if key != _IGNORED else {}
-        for arrival in group:
-            name = arrival.identity
-            if name not in known:
-                firing = arrival.routed.alert.status == "firing"
-                found[name] = key if firing else found.get(name, _IGNORED)
-    return found
-
-
-def belongs(incident: incidents.Incident, routed: decisions.Routed) -> bool:
-    """Return whether an incident is the one that a message is about, though the rules may name another one.
-
-    It is while the alert fires or is muted there, and for a message that changes nothing there or only ends it.
-    """
-    state = incident.alerts.get(routed.alert.identity)
-    if state is None:
-        return routed.alert.identity in incident.muted
-    return not state.resolved or routed.alert.status == "resolved" or not fold.fires_again(state, routed)
 
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:

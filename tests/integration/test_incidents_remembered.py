@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from router.domain import alert_states, incident, severity
-from router.store import incidents, keys
+from router.store import homes, incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
 
@@ -164,17 +164,17 @@ def test_an_alert_is_remembered_beyond_the_period_in_which_it_came_and_then_forg
     async def body(connection):
         monkeypatch.setattr(keys, "HOME_LIFE_MS", 100)
         store = incidents.Incidents(connection)
-        await store.homes({"am/1": "old"})
+        await store.homes.look({"am/1": homes.Claim("old")})
         (first,) = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
         async with asyncio.timeout(10):
             while await period(connection) == int(first.rpartition(b":")[2]):
                 await asyncio.sleep(0.005)
-            found = await store.homes({"am/1": "new"})
+            found = await store.homes.find(["am/1"])
             assert found in ({"am/1": "old"}, {}), "empty only on a machine that stood still for a period"
-            while await store.homes({"am/1": ""}) == {"am/1": "old"}:
+            while await store.homes.find(["am/1"]):
                 await asyncio.sleep(0.005)
             while await connection.exists(first):
-                await store.homes({"am/2": "any"})
+                await store.homes.look({"am/2": homes.Claim("any")})
 
     with_redis(body)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.domain import alert_states, incident, publication, severity
-from router.store import errors, incidents, keys, publications, scripts
+from router.store import errors, homes, incidents, keys, publications, scripts
 
 KEY = 'checkout-down{labels.region="eu"}'
 
@@ -83,16 +83,25 @@ def test_a_closed_incident_goes_after_a_day_and_an_open_one_never(with_redis):
     with_redis(body)
 
 
+def claims(*alerts: str, key: str = "old", fires: bool = True) -> dict[str, homes.Claim]:
+    return {alert: homes.Claim(key, fires) for alert in alerts}
+
+
+async def look(store, asked) -> dict[str, str]:
+    return {alert: home.key for alert, home in (await store.homes.look(asked)).items()}
+
+
 def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        wanted = {f"am/{number}": f"incident {number % 3}" for number in range(100)}
-        assert await store.homes(wanted) == {}
-        assert await store.homes({**dict.fromkeys(wanted, "another"), "am/unknown": ""}) == wanted
-        assert await store.homes({"am/unknown": ""}) == {}
-        homes = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
-        assert len(homes) == keys.SHARDS
-        for name in homes:
+        names = [f"am/{number}" for number in range(100)]
+        wanted = dict.fromkeys(names, "old")
+        assert await look(store, claims(*names)) == wanted
+        assert await look(store, claims(*names, key="another") | claims("am/unknown", key="")) == wanted
+        assert await store.homes.find([*names, "am/unknown"]) == wanted
+        kept = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
+        assert len(kept) == keys.SHARDS
+        for name in kept:
             assert 2 * keys.HOME_LIFE_MS < await connection.pttl(name) <= 3 * keys.HOME_LIFE_MS
 
     with_redis(body)
@@ -101,19 +110,63 @@ def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redi
 def test_of_two_workers_that_give_an_alert_a_home_at_once_one_finds_the_others(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        answers = await asyncio.gather(*(store.homes({"am/1": f"incident {number}"}) for number in range(10)))
-        assert answers.count({}) == 1
+        answers = await asyncio.gather(*(look(store, claims("am/1", key=f"k{number}")) for number in range(10)))
         assert len({home for answer in answers for home in answer.values()}) == 1
 
     with_redis(body)
 
 
+def test_a_home_says_when_it_was_claimed_by_a_firing_message(with_redis):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        found = await store.homes.look(claims("am/1") | claims("am/2", fires=False))
+        seconds, micros = await connection.time()
+        assert 0 <= seconds * 1_000_000 + micros - found["am/1"].claimed_at < 60_000_000
+        assert found["am/2"].claimed_at == 0
+        assert await store.homes.look(claims("am/1", "am/2", key="other")) == found
+        (name,) = [name async for name in connection.scan_iter("ir:{s*}:claims:*")]
+        await connection.hset(name, "am/1", found["am/1"].claimed_at - 3_600_000_001)
+        assert (await store.homes.look(claims("am/1")))["am/1"].claimed_at == 0
+
+    with_redis(body)
+
+
+def move(token: str = "t1", **more) -> homes.Move:
+    return homes.Move(**{"alert": "am/1", "origin": "old", "target": "new key", "state": "-", "token": token, **more})
+
+
 def test_an_alert_that_moves_is_found_where_it_went(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        await store.homes({"am/1": "old"})
-        await store.settle({"am/1": "new"})
-        assert await store.homes({"am/1": "other"}) == {"am/1": "new"}
+        await look(store, claims("am/1"))
+        await store.homes.begin([move()])
+        found = (await store.homes.look(claims("am/1")))["am/1"]
+        assert (found.key, found.move) == ("old", move())
+        await store.homes.finish([move()])
+        found = (await store.homes.look(claims("am/1", key="other")))["am/1"]
+        assert (found.key, found.move, found.claimed_at > 0) == ("new key", None, True)
+        assert await connection.exists(keys.moves(keys.shard("am/1"))) == 0
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("begin", move(origin="elsewhere")), ("finish", move(origin="elsewhere"))],
+        [("begin", move("t0")), ("begin", move()), ("finish", move())],
+        [("begin", move()), ("abort", move()), ("finish", move())],
+        [("begin", move()), ("finish", move("t0"))],
+        [("begin", move()), ("finish", move(state="else"))],
+    ],
+)
+def test_a_move_that_is_not_under_way_is_not_finished(with_redis, steps):
+    async def body(connection):
+        store = incidents.Incidents(connection)
+        await look(store, claims("am/1"))
+        for step, moved in steps:
+            await getattr(store.homes, step)([moved])
+        assert await store.homes.find(["am/1"]) == {"am/1": "old"}
 
     with_redis(body)
 

@@ -1,0 +1,213 @@
+"""Which incident each alert of a batch is folded into: an alert fires in one incident, whatever several rule sets name.
+
+Two webs may have different rules for a moment, at every roll-out. The same alert then comes with two incident keys, at
+two workers, in one millisecond. The incidents' documents are in different shards, so no script can look at both. This
+is what holds in every interleaving, also if a worker is killed between any two steps:
+
+- An alert has one *home*, an incident key in the shard of the alert. The first message sets it.
+- An alert is *live* in an incident if it fires there or is muted there. A message goes to the incident in which its
+  alert is live. If there is none, it goes to the home, and nowhere else.
+- A worker reads an incident first, then looks at the home, and then commits over the version that it has read.
+- An alert *moves* to another home in three steps: the move is written down beside the home (1), the document of the
+  old home is committed once more as it is (2), and the new home is set (3). While a move is written down, nobody places
+  the alert; everybody who sees it takes the remaining steps.
+
+Why this is enough: say that a worker places the alert in the old home. If it looked at the home after step 1, it saw
+the move and placed nothing. If it looked before, it had read the document before that. So either its commit came before
+step 2, which then finds the alert and aborts the move, or step 2 came first, and its commit is refused.
+
+| worker 1, rules name "a" | worker 2, rules name "b" | home | "a" | "b" |
+| --- | --- | --- | --- | --- |
+| reads "a"; sets the home | | a | version 4 | |
+| | finds home "a", reads "a": not live there; begins the move | a, moving to b | version 4 | |
+| | commits "a" as it is | a, moving to b | version 5 | |
+| commits over version 4: refused | | a, moving to b | | |
+| | sets the home; reads "b", looks, commits | b | | live |
+| reads again: live in "b", folds there | | b | | live |
+
+Twins don't move each other to and fro: an alert whose home was set within the last hour, and that has not resolved
+there since, joins that home.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import decision as decisions
+from router.domain import fold, inhibition
+from router.domain import incident as incidents
+from router.domain import notices as noticing
+from router.store import homes as home_store
+from router.store import incidents as incident_store
+
+IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.
+_MOST_LOOKS = 4
+_ABSENT = "-"
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """One alert of the batch with its decision, its identity, and when its delivery was accepted (microseconds)."""
+
+    routed: decisions.Routed
+    identity: str
+    received_at: int
+    delivery: str = ""
+    trace: str = ""
+    notices: tuple[noticing.Notice, ...] = ()
+    overtaken_at: int = 0  # See ``domain.ending``.
+
+    @property
+    def key(self) -> str:
+        """The incident key that the rules have named."""
+        return self.routed.decision.incident_key
+
+    @property
+    def fires(self) -> bool:
+        """Whether the message says that the alert fires."""
+        return self.routed.alert.status == "firing"
+
+
+class Routing(NamedTuple):
+    """The alerts by incident, and the incidents as they were read before their alerts' homes were looked at.
+
+    ``moves`` are under way, or to be begun if they are in ``begun``; their alerts are in no group. ``unsure`` are
+    further alerts to be routed again. ``ignored`` gets the sources of late deliveries, by incident.
+    """
+
+    groups: dict[str, list[Arrival]]
+    held: dict[str, incident_store.Held]
+    moves: dict[str, home_store.Move]
+    begun: list[home_store.Move]
+    unsure: set[str]
+    ignored: dict[str, list[str]]
+
+    @property
+    def again(self) -> set[str]:
+        """The identities of the alerts that are to be routed again."""
+        return self.unsure | self.moves.keys()
+
+
+class Router:
+    """Routes batches. ``new_token`` makes texts without blanks that never come twice."""
+
+    def __init__(self, store: incident_store.Incidents, new_token: Callable[[], str]) -> None:
+        self._store = store
+        self._new_token = new_token
+
+    async def route(self, arrivals: list[Arrival]) -> Routing:
+        """Find the incident of each alert: the one in which it is live, else its home."""
+        decided = {arrival.key for arrival in arrivals}
+        held = await self._store.read(decided - {IGNORED})
+        # Documents are read before homes are looked at: see the protocol.
+        claims = _claims(arrivals, held)
+        homes = await self._store.homes.look(claims)
+        unsure: set[str] = set()
+        for _ in range(_MOST_LOOKS):
+            unread = {alert for alert, home in homes.items() if home.key not in held}
+            unsure = unread
+            if not unread:
+                break
+            held |= await self._store.read({homes[alert].key for alert in unread})
+            unsure = {alert for alert in unread if not is_live(held[homes[alert].key].incident, alert)}
+            if not unsure:
+                break
+            homes |= await self._store.homes.look({alert: home_store.Claim("") for alert in unsure})
+        return self._placed(arrivals, held, homes, unsure)
+
+    def _placed(
+        self,
+        arrivals: list[Arrival],
+        held: dict[str, incident_store.Held],
+        homes: Mapping[str, home_store.Home],
+        unsure: set[str],
+    ) -> Routing:
+        routing = Routing({}, held, {}, [], {alert for alert in unsure if homes[alert].key not in held}, {})
+        for arrival in arrivals:
+            if _is_placed(arrival, held):
+                routing.groups.setdefault(arrival.key, []).append(arrival)
+            elif arrival.identity not in routing.again:
+                self._place(arrival, homes.get(arrival.identity), routing)
+        routing.groups.pop(IGNORED, None)
+        return routing
+
+    def _place(self, arrival: Arrival, home: home_store.Home | None, routing: Routing) -> None:
+        """Put an alert that isn't live in the incident decided for it into its home, or have it move."""
+        key = home.key if home is not None else arrival.key
+        if home is not None and home.move is not None:
+            routing.moves[arrival.identity] = home.move
+        elif home is None or key == arrival.key or stays(routing.held[key].incident, arrival.routed, home.claimed_at):
+            routing.groups.setdefault(key, []).append(arrival)
+        else:
+            routing.moves[arrival.identity] = move = self._move(routing.held[key].incident, arrival)
+            routing.begun.append(move)
+
+    def _move(self, origin: incidents.Incident, arrival: Arrival) -> home_store.Move:
+        state = state_of(origin, arrival.identity)
+        return home_store.Move(arrival.identity, origin.key, arrival.key, state, self._new_token())
+
+    async def move(self, routing: Routing) -> None:
+        """Take the remaining steps of the moves. Whatever comes of it, their alerts are routed again after this."""
+        await self._store.homes.begin(routing.begun)
+        moves = routing.moves.values()
+        held = await self._store.read({move.origin for move in moves})
+        unlike = [move for move in moves if state_of(held[move.origin].incident, move.alert) != move.state]
+        await self._store.homes.abort(unlike)
+        like = [move for move in moves if move not in unlike]
+        origins = {move.origin: held[move.origin] for move in like}
+        committed = [incident_store.Change(one.incident, one.version, wake=False) for one in origins.values()]
+        refused = set(await self._store.commit(committed))
+        await self._store.homes.finish([move for move in like if move.origin not in refused])
+
+
+def _claims(arrivals: Iterable[Arrival], held: Mapping[str, incident_store.Held]) -> dict[str, home_store.Claim]:
+    """The alerts whose homes are to be looked at, each with the home that it gets if it has none.
+
+    A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
+    """
+    claims: dict[str, home_store.Claim] = {}
+    for arrival in arrivals:
+        key, alert = arrival.key, arrival.identity
+        if _is_placed(arrival, held):
+            continue
+        claim = claims.get(alert)
+        if claim is None or not claim.key or (arrival.fires and not claim.fires):
+            claims[alert] = home_store.Claim(key, arrival.fires)
+    return claims
+
+
+def _is_placed(arrival: Arrival, held: Mapping[str, incident_store.Held]) -> bool:
+    """Whether an alert goes to the incident decided for it, wherever its home is."""
+    key = arrival.key
+    return inhibition.is_key(key) or (key != IGNORED and is_live(held[key].incident, arrival.identity))
+
+
+def is_live(incident: incidents.Incident, alert: str) -> bool:
+    """Return whether an alert fires in an incident, or is muted there."""
+    state = incident.alerts.get(alert)
+    return (state is not None and not state.resolved) or alert in incident.muted
+
+
+def state_of(incident: incidents.Incident, alert: str) -> str:
+    """Return a text without blanks that stands for what an incident knows of an alert."""
+    state, muted = incident.alerts.get(alert), incident.muted.get(alert)
+    if state is None and muted is None:
+        return _ABSENT
+    return hashlib.blake2b(msgspec.msgpack.encode((state, muted)), digest_size=9).hexdigest()
+
+
+def stays(incident: incidents.Incident, routed: decisions.Routed, claimed_at: int = 0) -> bool:
+    """Return whether a message goes to its alert's home, though the rules name another incident now.
+
+    It does while the alert is live there, if it is a resolution or a late delivery, and if the alert has just come:
+    the home was set at ``claimed_at`` (0: more than an hour ago), and the alert has not resolved there since. Else the
+    alert fires anew, and follows the rules.
+    """
+    alert = routed.alert
+    if is_live(incident, alert.identity) or alert.status == "resolved":
+        return True
+    state = incident.alerts.get(alert.identity)
+    if claimed_at and (state is None or state.learned_at <= claimed_at):
+        return True
+    return state is not None and not fold.fires_again(state, routed)

@@ -1,0 +1,53 @@
+"""Two webs have different rules, as during each roll-out, and get the same alerts in the same millisecond."""
+
+import concurrent.futures
+import shutil
+
+import pytest
+
+from tests.end_to_end import harness
+from tests.faults import scenes
+
+ALERTS = 40
+RULES = """
+rules:
+  - name: {name}
+    when: {{labels.service: {{matches: "s.*"}}}}
+    group_by: [{group}]
+    open: [{{at: on-call, name: "{{{{ alert.title }}}}"}}]
+"""
+
+
+def at_both(webs: list[harness.Router], number: int, status: str) -> None:
+    """One alert at both webs at once."""
+    alert = {"title": f"s{number} is down", "dedup_key": f"a{number}", "labels": {"service": f"s{number}"}}
+    with concurrent.futures.ThreadPoolExecutor(len(webs)) as pool:
+        for answer in [pool.submit(web.receives, status=status, **alert) for web in webs]:
+            answer.result()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_each_alert_opens_one_incident_and_none_stays_open(tmp_path):
+    rules = RULES.format(name="service-down", group="labels.service")
+    with scenes.playing(tmp_path, rules) as scene:
+        newer = tmp_path / "newer"
+        newer.mkdir()
+        (newer / "rules").mkdir()
+        (newer / "rules" / "10.yaml").write_text(RULES.format(name="down", group="title"))
+        shutil.copy(scene.file, newer / "router.yaml")
+        scene.file = newer / "router.yaml"
+        webs = [scene.web, scene.another_web("newer-web")]
+        workers = [scene.worker(f"w{number}") for number in range(2)]
+        for number in range(ALERTS):
+            at_both(webs, number, "firing")
+            if number == ALERTS // 2:
+                workers[0].kill()
+                workers[0] = scene.worker("w2")
+        harness.eventually("all are open", lambda: scene.vendors.incidents()["on-call"].count("open") >= ALERTS, 90)
+        for number in range(ALERTS):
+            webs[number % 2].receives(
+                status="resolved", title=f"s{number} is down", dedup_key=f"a{number}", labels={"service": f"s{number}"}
+            )
+        harness.eventually("all are resolved", lambda: "open" not in scene.vendors.incidents()["on-call"], 90)
+        assert len(scene.vendors.incidents()["on-call"]) == ALERTS

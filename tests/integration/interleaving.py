@@ -1,0 +1,98 @@
+"""Workers that stop before and after each call to the store, and go on in the order that a scheduler chooses.
+
+Between two stops exactly one worker runs, so a seed repeats a run exactly. A worker may be killed at a stop: before a
+call, which is then never made, or after one whose answer it never learns.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.integration import stage
+
+
+class Scheduler:
+    """Lets one worker run at a time."""
+
+    def __init__(self, randomness: random.Random, *, kills: int = 0) -> None:
+        self._randomness = randomness
+        self._kills = kills
+        self._stopped: dict[str, asyncio.Future[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._changed = asyncio.Event()
+        self.killed: list[str] = []
+
+    async def stop(self, worker: str) -> None:
+        """Wait for the turn of a worker."""
+        self._stopped[worker] = asyncio.get_running_loop().create_future()
+        self._changed.set()
+        await self._stopped[worker]
+
+    def begin(self, worker: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Take up a worker, which stops at once."""
+
+        async def run() -> None:
+            try:
+                await self.stop(worker)
+                await work()
+            finally:
+                self._stopped.pop(worker, None)
+                self._changed.set()
+
+        self._tasks[worker] = asyncio.create_task(run())
+
+    async def run(self) -> None:
+        """Choose who goes on, until all have ended or were killed; a failure of a worker is raised."""
+        while True:
+            await self._all_stopped()
+            if not self._stopped:
+                break
+            worker = self._randomness.choice(sorted(self._stopped))
+            if self._kills and self._randomness.random() < 0.1:
+                self._kills -= 1
+                await self._kill(worker)
+            else:
+                self._stopped.pop(worker).set_result(None)
+        for task in self._tasks.values():
+            if not task.cancelled():
+                task.result()
+
+    async def _all_stopped(self) -> None:
+        while len(self._stopped) < sum(not task.done() for task in self._tasks.values()):
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _kill(self, worker: str) -> None:
+        self.killed.append(worker)
+        self._tasks[worker].cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._tasks[worker]
+
+
+class _Stopping:
+    """The scripts of a store, with a stop before and after each call."""
+
+    def __init__(self, scripts: Any, scheduler: Scheduler, worker: str) -> None:
+        self._scripts = scripts
+        self._scheduler = scheduler
+        self._worker = worker
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._scripts, name)
+
+        async def stopping(*arguments: Any) -> Any:
+            await self._scheduler.stop(self._worker)
+            answer = await call(*arguments)
+            await self._scheduler.stop(self._worker)
+            return answer
+
+        return stopping
+
+
+def worker(connection: Any, name: str, scheduler: Scheduler) -> stage.Stage:
+    """Make a worker that stops at each call to the store of incidents."""
+    made = stage.Stage(connection, consumer=name)
+    made.incidents._scripts = _Stopping(made.incidents._scripts, scheduler, name)  # type: ignore[assignment]
+    return made
