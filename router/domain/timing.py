@@ -201,6 +201,11 @@ def ask_for(incident: incidents.Incident, destination: str) -> asking.Ask | None
     return next(wanting, None)
 
 
+def is_asked(incident: incidents.Incident, destination: str) -> bool:
+    """Return whether an alert that fires asks for a destination, be it under another rule than its texts are of."""
+    return any(ask.fires and ask.wants(destination) for ask in _candidates(incident))
+
+
 def worst_by_ask(incident: incidents.Incident) -> Mapping[int, severities.Severity]:
     """The worst severity of the alerts that fire, by the id of their ask."""
     found: dict[int, severities.Severity] = {}

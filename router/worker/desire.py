@@ -99,7 +99,7 @@ class Desires:
         public = place.kind.public
         retracted = incident.retractions.get(publication.name) if public else None
         ask = timing.ask_for(incident, publication.destination) if target is not None else None
-        is_asked = ask is None or bool(ask.fires) or not incident.still_fires
+        is_asked = ask is None or not incident.still_fires or timing.is_asked(incident, publication.destination)
         is_begun = publication.state != "absent" or publication.intent is not None
         # Monitored is what customers see already: a draft is published with the rule's first text, if at all.
         ending = target.ending if target is not None else decisions.Ending()

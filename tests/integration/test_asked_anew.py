@@ -1,0 +1,19 @@
+"""A destination opens for whichever rule asks for it now, though the rule that asked first doesn't any longer."""
+
+from router.domain import decision, severity
+from tests.integration import stage, vendor
+
+
+def test_an_alert_that_another_rule_decides_before_it_has_opened_still_opens(with_redis):
+    """Both messages are folded before a worker looks at the incident, as in a roll-out."""
+    at = vendor.Vendor()
+
+    async def play(on):
+        for starts_at, name in ((100, "old"), (200, "new")):
+            decided = decision.Decision("down", severity.Severity.MAJOR, stage.rule(name=name))
+            await on.deliver_decided(stage.firing(starts_at=starts_at), decided)
+            await on.fold()
+        await on.turn()
+        assert at.states() == ["open"]
+
+    stage.playing(with_redis, play, vendor.on_call(at))
