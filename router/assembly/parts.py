@@ -6,6 +6,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import redis.asyncio
@@ -15,7 +16,7 @@ from router import settings as configuration
 from router.assembly import doubling, imports, memory, pages, reporting
 from router.destinations import base
 from router.destinations import registry as destinations
-from router.domain import identity
+from router.domain import identity, rule_files
 from router.outbound import errors, fetch
 from router.rules import known, reload, ruleset
 from router.rules import load as rules
@@ -73,9 +74,16 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
     }
 
 
-def rules_in_force(settings: configuration.Settings, changed: Callable[[ruleset.RuleSet], None]) -> reload.Rules:
-    """The rules of the settings, ready to be followed as they change; ``rules.Refused``."""
-    return reload.Rules(settings.rules, known_destinations(settings), changed=changed)
+def rules_in_force(
+    settings: configuration.Settings,
+    changed: Callable[[ruleset.RuleSet], None],
+    kept: rule_files.RuleFiles | None = None,
+) -> reload.Rules:
+    """The rules of the settings, ready to be followed as they change; ``rules.Refused``.
+
+    ``kept`` are used if those on the disk can't be.
+    """
+    return reload.Rules(settings.rules, known_destinations(settings), changed=changed, kept=kept)
 
 
 def load_rules(settings: configuration.Settings, folder: Path | None = None) -> ruleset.RuleSet:
@@ -258,6 +266,9 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
     async def rules_are_there() -> web_health.State:
         assert in_force is not None  # noqa: S101 - asked only where there are rules
         said = f"version {in_force.in_force.version}"
+        if in_force.fallback is not None:
+            kept = datetime.fromtimestamp(in_force.fallback.kept_at / 1_000_000, UTC)
+            said += f", the last good rules from Redis, kept at {kept:%Y-%m-%d %H:%M:%S} UTC"
         if in_force.problems:
             first = in_force.problems[0]
             said += f"; refused on the disk: {first.place}: {first.message}"

@@ -18,7 +18,7 @@ import redis.asyncio
 from starlette import types
 
 from router import settings as configuration
-from router.assembly import parts, polling, traces
+from router.assembly import fallback, parts, polling, traces
 from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
@@ -144,7 +144,7 @@ async def door(
 
     ``roles`` are those of the process, whose metrics are exported.
     """
-    in_force = parts.rules_in_force(settings, lambda loaded: _put_in_force(taker, loaded))
+    in_force = await fallback.rules(settings, connection, lambda loaded: _put_in_force(taker, loaded))
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
     silenced = parts.muting(settings, connection)
@@ -158,6 +158,7 @@ async def door(
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
         group.create_task(asking.run()),
+        group.create_task(_follow(fallback.keeper(in_force, connection), fallback.KEEP_SECONDS)),
         group.create_task(in_force.watch(lambda: parts.clock() / 1_000_000, hangup)),
     ]
     app = web_app.create(

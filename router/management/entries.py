@@ -180,9 +180,13 @@ class Rule(models.Model):
 
 
 class Rules(models.Model):
-    """The rules in force; ``problems`` are those of the files on the disk, where these are refused."""
+    """The rules in force; ``problems`` are those of the files on the disk, where these are refused.
+
+    ``kept_at`` is when these rules were kept in Redis, if the process started with rules that can't be used.
+    """
 
     version: str
+    kept_at: datetime | None = None
     items: list[Rule]
     problems: list[str]
 

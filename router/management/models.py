@@ -367,5 +367,13 @@ class Overview(Model):
     kept_deliveries: int
     worker_seen_at: datetime | None
     rules_version: str
+    rules_kept_at: datetime | None = pydantic.Field(
+        default=None,
+        description="When the rules in force were kept in Redis, if the process started with rules that can't be used.",
+    )
+    rules_problem: str = pydantic.Field(
+        default="",
+        description="The first problem of the rules on the disk, if they are refused; else empty.",
+    )
     gate: Gate
     storm: Storm | None = pydantic.Field(default=None, description="The alert storm that there is; null for none.")

@@ -4,6 +4,7 @@ import asyncio
 import bisect
 import collections
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 import msgspec
 import redis.asyncio
@@ -190,6 +191,15 @@ class Queries:
     def _archive(self) -> archive.Archive:
         return parts.archive(self.settings, self.connection)
 
+    def _rules_problems(self) -> list[str]:
+        """What is wrong with the rules on the disk, where they are refused."""
+        return [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
+
+    def _rules_kept_at(self) -> datetime | None:
+        """When the rules in force were kept in Redis, if the process started with rules that can't be used."""
+        kept = self._in_force.fallback if self._in_force else None
+        return models.at(kept.kept_at) if kept else None
+
     async def rules(self) -> entries.Rules:
         """The rules in force."""
         rules = self.rule_set()
@@ -215,8 +225,8 @@ class Queries:
             )
             for one in rules.rules
         ]
-        problems = [f"{one.place}: {one.message}" for one in self._in_force.problems] if self._in_force else []
-        return entries.Rules(version=rules.version, items=items, problems=problems)
+        problems = self._rules_problems()
+        return entries.Rules(version=rules.version, kept_at=self._rules_kept_at(), items=items, problems=problems)
 
     async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
@@ -329,6 +339,8 @@ class Queries:
             kept_deliveries=kept,
             worker_seen_at=models.at(beat),
             rules_version=self._in_force.in_force.version if self._in_force else "",
+            rules_kept_at=self._rules_kept_at(),
+            rules_problem=next(iter(self._rules_problems()), ""),
             gate=gate,
             storm=storm,
         )

@@ -4,7 +4,7 @@ A file ``folder.yaml`` says what holds for its folder and all below: defaults, l
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,20 @@ def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = froze
     ``apart`` are folders that stood apart when they could last be read: a broken ``folder.yaml`` does not change that.
     """
     return list(_read(top, Path(), "", found, apart))
+
+
+def from_files(files: Mapping[str, bytes]) -> list[Folder]:
+    """Make the folders of files that aren't on the disk, by their paths below the top; what ``read`` made of them."""
+    return list(_from_files(files, "", "", ""))
+
+
+def contents(read: Iterable[Folder]) -> dict[str, bytes]:
+    """Return the bytes of all files by their paths below the top."""
+    return {
+        document.name: document.content
+        for folder in read
+        for document in (*((folder.heading,) if folder.heading is not None else ()), *folder.files)
+    }
 
 
 def order(name: str) -> tuple[str, ...]:
@@ -103,6 +117,24 @@ def _read(top: Path, below: Path, unit: str, found: list[problems.Problem], apar
     for entry in entries:
         if entry.is_dir() and entry.suffix != ".yaml":
             yield from _read(top, below / entry.name, unit, found, apart)
+
+
+def _from_files(files: Mapping[str, bytes], name: str, parent: str, unit: str) -> Iterator[Folder]:
+    prefix = f"{name}/" if name else ""
+    below = [path.removeprefix(prefix) for path in files if path.startswith(prefix)]
+    heading, documents_here = None, []
+    for file in sorted(path for path in below if "/" not in path):
+        document = documents.parse(files[prefix + file], prefix + file)
+        document.name = prefix + file
+        if file == HEADING:
+            heading = document
+        else:
+            documents_here.append(document)
+    if name and _stands_apart(heading):
+        unit = unit or name
+    yield Folder(name, parent, unit, heading, tuple(documents_here))
+    for folder in sorted({path.partition("/")[0] for path in below if "/" in path}):
+        yield from _from_files(files, prefix + folder, name, unit)
 
 
 def _stands_apart(heading: documents.Document | None) -> bool:

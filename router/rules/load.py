@@ -31,12 +31,13 @@ class Good(NamedTuple):
 class Loaded:
     """Rules that can be used. ``refused`` tells of the folders that stand apart and are not as they are on the disk.
 
-    ``good`` is to be handed in the next time.
+    ``good`` is to be handed in the next time. ``files`` are the bytes of all files by their paths, of refused ones too.
     """
 
     rules: ruleset.RuleSet
     refused: Mapping[str, list[problems.Problem]]
     good: Mapping[str, Good]
+    files: Mapping[str, bytes]
 
 
 def load(folder: Path, destinations: known.Destinations) -> ruleset.RuleSet:
@@ -56,9 +57,21 @@ def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str
 
     Of a subfolder that stands apart and is wrong, the rules of ``last`` stay, or it is left out.
     """
-    last = last or {}
     found: list[problems.Problem] = []
-    read = folders.read(folder, found, frozenset(last))
+    return _loaded(folders.read(folder, found, frozenset(last or {})), found, destinations, last or {})
+
+
+def load_files(files: Mapping[str, bytes], destinations: known.Destinations) -> Loaded:
+    """Load rule files that aren't on the disk, as ``load_apart`` does; ``Refused``."""
+    return _loaded(folders.from_files(files), [], destinations, {})
+
+
+def _loaded(
+    read: list[folders.Folder],
+    found: list[problems.Problem],
+    destinations: known.Destinations,
+    last: Mapping[str, Good],
+) -> Loaded:
     units = _units(read, destinations)
     _check_order(read, units)
     shared = [*found, *units[""].problems]
@@ -75,7 +88,8 @@ def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str
     by_file = {name: rules for one in good.values() for name, rules in one.rules.items()}
     rules = [rule for name in sorted(by_file, key=folders.order) for rule in by_file[name]]
     version = good[""].version if len(good) == 1 else folders.joined([good[name].version for name in sorted(good)])
-    return Loaded(ruleset.RuleSet(rules, version), refused, {name: one for name, one in good.items() if name})
+    apart = {name: one for name, one in good.items() if name}
+    return Loaded(ruleset.RuleSet(rules, version), refused, apart, folders.contents(read))
 
 
 def build(

@@ -7,6 +7,7 @@ from pathlib import Path
 import watchfiles
 
 from router.documents import problem as problems
+from router.domain import rule_files
 from router.rules import folders, known, load, ruleset
 from router.telemetry import label_sets, log, metrics
 
@@ -20,17 +21,45 @@ class Rules:
     """The rules in force, and what is wrong with those on the disk. ``Refused`` where the first can't be loaded."""
 
     def __init__(
-        self, folder: Path, destinations: known.Destinations, *, changed: Callable[[ruleset.RuleSet], None]
+        self,
+        folder: Path,
+        destinations: known.Destinations,
+        *,
+        changed: Callable[[ruleset.RuleSet], None],
+        kept: rule_files.RuleFiles | None = None,
     ) -> None:
-        """Load the folder. ``changed`` is told of every set of rules that comes into force later."""
+        """Load the folder. ``changed`` is told of every set of rules that comes into force later.
+
+        ``kept`` are the rule files that were accepted last. They come into force if those of the folder are refused;
+        of a folder that stands apart and is refused, its rules among them do.
+        """
         self.folder = folder
         self._destinations = destinations
         self._changed = changed
         self._seen = folders.fingerprint(folder)
-        loaded = load.load_apart(folder, destinations)
         self.problems: list[problems.Problem] = []
+        self.accepted: rule_files.RuleFiles | None = None
+        """The files on the disk if all of them are in force."""
+        self.fallback: rule_files.RuleFiles | None = None
+        """The rules from Redis by which this process decides, since it started with rules that can't be used."""
+        last = _usable(kept, destinations)
+        try:
+            loaded = load.load_apart(folder, destinations, last.good if last is not None else None)
+        except load.Refused as refused:
+            if kept is None or last is None:
+                raise
+            self._fall_back(kept, last, refused)
+            return
         self._take(loaded)
         _log.info("rules_loaded", version=loaded.rules.version, before="", rules=len(loaded.rules.rules))
+
+    def _fall_back(self, kept: rule_files.RuleFiles, last: load.Loaded, refused: load.Refused) -> None:
+        """Decide by the rules that were kept, until those on the disk can be used."""
+        self._take(last)
+        self._refuse(refused.problems)
+        self.accepted, self.fallback = None, kept
+        metrics.rules_fallback_active.set(1)
+        _log.error("rules_taken_from_redis", version=last.rules.version, kept_at=kept.kept_at // 1_000_000)
 
     @property
     def in_force(self) -> ruleset.RuleSet:
@@ -97,6 +126,9 @@ class Rules:
 
     def _take(self, loaded: load.Loaded) -> None:
         self._loaded = loaded
+        self.fallback = None
+        self.accepted = None if loaded.refused else rule_files.RuleFiles(loaded.rules.version, loaded.files)
+        metrics.rules_fallback_active.set(0)
         self.problems = [problem for found in loaded.refused.values() for problem in found]
         metrics.rules_last_reload_successful.set(0 if loaded.refused else 1)
         metrics.rules.set(len(loaded.rules.rules))
@@ -112,6 +144,18 @@ class Rules:
                 kept=name in loaded.good and bool(loaded.good[name].rules),
                 problems=[f"{problem.place}: {problem.message}" for problem in found],
             )
+
+
+def _usable(kept: rule_files.RuleFiles | None, destinations: known.Destinations) -> load.Loaded | None:
+    """Load rules that were kept; None if they don't fit the configuration any more."""
+    if kept is None:
+        return None
+    try:
+        return load.load_files(kept.files, destinations)
+    except load.Refused as refused:
+        said = [f"{problem.place}: {problem.message}" for problem in refused.problems]
+        _log.error("kept_rules_refused", version=kept.version, problems=said)
+        return None
 
 
 class _Watching:

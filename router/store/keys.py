@@ -18,6 +18,7 @@
 | ``ir:{pages}:posts``             | zset   | post made automatically → when                    | a while         |
 | ``ir:{pages}:touched``           | zset   | component touched automatically → when            | a while         |
 | ``ir:{rules}:counts:RULE``       | hash   | how its reviews ended → how often                 | for ever        |
+| ``ir:{rules}:good``              | hash   | ``v``, ``at``, ``d``: the rule files accepted last | for ever        |
 | ``ir:{pages}:components:PAGE``   | hash   | episode and component → its status                | while open      |
 | ``ir:{pages}:updates:PAGE``      | zset   | update of a page → when                           | an hour         |
 | ``ir:{storm}:admitted``          | zset   | episode and incident key → when it was let in     | a minute or so  |
@@ -79,6 +80,7 @@ STORM = "ir:{storm}:now"
 TOKENS = "ir:{access}:tokens"
 AUDIT = "ir:{access}:audit"
 WORKERS = "ir:{inbox}:workers"
+GOOD_RULES = "ir:{rules}:good"
 SCHEMA = "ir:{schema}:version"
 RESTORING = "ir:{schema}:restoring"
 GROUP = "workers"

@@ -181,6 +181,12 @@ rules_last_reload_successful = instruments.LateGauge(
     registry=registries.WEB,
 )
 
+rules_fallback_active = prometheus_client.Gauge(
+    "incident_router_rules_fallback_active",
+    "1 while a process decides by the last good rules from Redis, because it started with rules that can't be used.",
+    registry=registries.WEB,
+)
+
 rules_last_reload_success_timestamp_seconds = instruments.LateGauge(
     "incident_router_rules_last_reload_success_timestamp_seconds",
     "When changed rules last took effect, as Unix time; no value before the first reload.",

@@ -1,0 +1,69 @@
+"""The rules that a process starts with: those on the disk or, if they are broken, the last good ones from Redis."""
+
+from collections.abc import Awaitable, Callable
+
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import rule_files
+from router.rules import load, reload, ruleset
+from router.store import errors, good_rules
+from router.telemetry import log
+
+KEEP_SECONDS = 5.0
+
+_log = log.get("rules")
+
+
+async def rules(
+    settings: configuration.Settings,
+    connection: "redis.asyncio.Redis",
+    changed: Callable[[ruleset.RuleSet], None],
+) -> reload.Rules:
+    """Load the rules; ``load.Refused`` if those on the disk are broken and the store has none that can be used."""
+    refused: load.Refused | None = None
+    try:
+        in_force = parts.rules_in_force(settings, changed)
+    except load.Refused as error:
+        refused = error
+    else:
+        if not in_force.problems:
+            return in_force
+    kept = await _kept(connection)
+    if kept is not None:
+        return parts.rules_in_force(settings, changed, kept)
+    if refused is not None:
+        raise refused
+    return in_force
+
+
+async def _kept(connection: "redis.asyncio.Redis") -> rule_files.RuleFiles | None:
+    try:
+        return await good_rules.GoodRules(connection).read()
+    except (errors.Unavailable, errors.Unreadable) as error:
+        _log.error("kept_rules_not_read", reason=str(error))
+        return None
+
+
+def keeper(in_force: reload.Rules, connection: "redis.asyncio.Redis") -> Callable[[], Awaitable[None]]:
+    """Return what keeps the rules on the disk in the store once all of them are in force; to be called again and again.
+
+    Each process writes its rules when they change, and when the store has none. Of two processes with different rules
+    the one whose rules changed last has its way, so that they don't overwrite each other for ever.
+    """
+    store = good_rules.GoodRules(connection)
+    written = ""
+
+    async def turn() -> None:
+        nonlocal written
+        accepted = in_force.accepted
+        if accepted is None or (accepted.version == written and await store.version()):
+            return
+        try:
+            await store.keep(accepted._replace(kept_at=parts.clock()))
+        except good_rules.TooLarge:
+            _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MOST_BYTES)
+        written = accepted.version
+
+    return turn

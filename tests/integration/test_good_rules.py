@@ -1,0 +1,179 @@
+"""A process that starts with broken rules decides by the last good ones, which are kept in Redis, and says so."""
+
+import asyncio
+
+import pytest
+import redis
+
+from router import settings as configuration
+from router.assembly import fallback
+from router.domain import rule_files
+from router.rules import folders, load, reload
+from router.store import embedded, errors, good_rules, keys
+from router.telemetry import metrics
+from tests.end_to_end import harness
+from tests.unit.rules import conftest
+
+RULE = "rules: [{{name: {0}, when: {{labels.team: {0}}}, open: []}}]\n"
+WITH_LIST = """lists: {teams: [web, shop]}
+rules: [{name: listed, when: {labels.team: {in: teams}}, open: []}]
+"""
+BROKEN = "rules: [{name: broken, wen: {}}]\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "rules"
+    (folder / "team").mkdir(parents=True)
+    (folder / "a.yaml").write_text(WITH_LIST)
+    (folder / "team" / "folder.yaml").write_text("isolate: true\n")
+    (folder / "team" / "t.yaml").write_text(RULE.format("team"))
+    return folder
+
+
+def started(folder, kept=None) -> reload.Rules:
+    return reload.Rules(folder, conftest.DESTINATIONS, changed=lambda _: None, kept=kept)
+
+
+def names(rules) -> list[str]:
+    return [rule.name for rule in rules.in_force.rules]
+
+
+def gauge(name: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(name)
+
+
+def test_kept_files_make_the_rules_that_the_folder_made(folder):
+    rules = started(folder)
+    again = load.load_files(rules.accepted.files, conftest.DESTINATIONS)
+    assert again.rules.version == rules.in_force.version
+    assert [rule.place for rule in again.rules.rules] == [rule.place for rule in rules.in_force.rules]
+    assert again.good.keys() == {"team"}
+    read = {one.name: (one.parent, one.unit) for one in folders.read(folder, [])}
+    assert {one.name: (one.parent, one.unit) for one in folders.from_files(rules.accepted.files)} == read
+
+
+def test_broken_rules_at_a_start_are_replaced_by_the_kept_ones_until_they_are_mended(folder):
+    kept = started(folder).accepted._replace(kept_at=1_700_000_000_000_000)
+    (folder / "a.yaml").write_text(BROKEN)
+    with pytest.raises(load.Refused):
+        started(folder)
+    rules = started(folder, kept)
+    assert names(rules) == ["listed", "team"]
+    assert rules.fallback == kept
+    assert rules.accepted is None, "broken rules are never kept"
+    assert "a.yaml" in rules.problems[0].place
+    assert gauge("incident_router_rules_fallback_active") == 1
+    assert gauge("incident_router_rules_last_reload_successful") == 0
+
+    async def mended():
+        hangup = asyncio.Event()
+        watching = asyncio.create_task(rules.watch(lambda: 17.0, hangup))
+        (folder / "a.yaml").write_text(RULE.format("mended"))
+        hangup.set()
+        async with asyncio.timeout(30):
+            while rules.fallback is not None:
+                await asyncio.sleep(0.01)
+        watching.cancel()
+        await asyncio.wait({watching})
+
+    asyncio.run(mended())
+    assert names(rules) == ["mended", "team"]
+    assert rules.problems == []
+    assert gauge("incident_router_rules_fallback_active") == 0
+    assert gauge("incident_router_rules_last_reload_successful") == 1
+
+
+def test_a_folder_that_stands_apart_gets_its_own_kept_rules_and_the_others_are_new(folder):
+    kept = started(folder).accepted
+    (folder / "team" / "t.yaml").write_text(BROKEN)
+    (folder / "b.yaml").write_text(RULE.format("newer"))
+    rules = started(folder, kept)
+    assert names(rules) == ["listed", "newer", "team"]
+    assert rules.fallback is None
+    assert "t.yaml" in rules.problems[0].place
+    assert rules.accepted is None
+
+
+def test_kept_rules_that_do_not_fit_the_configuration_are_not_used(folder):
+    (folder / "b.yaml").write_text("rules: [{name: x, when: {labels.a: b}, open: [{at: on-call, name: n}]}]\n")
+    kept = started(folder).accepted
+    (folder / "b.yaml").write_text(BROKEN)
+    with pytest.raises(load.Refused, match="wen"):
+        reload.Rules(folder, {}, changed=lambda _: None, kept=kept)
+
+
+def test_rules_are_kept_when_they_change_and_when_they_are_missing(folder, with_redis):
+    async def body(connection):
+        store = good_rules.GoodRules(connection)
+        assert await store.read() is None
+        rules = started(folder)
+        turn = fallback.keeper(rules, connection)
+        await turn()
+        kept = await store.read()
+        assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted.files)
+        assert kept.kept_at > 1_600_000_000_000_000
+        await store.keep(rule_files.RuleFiles("another's", {"a.yaml": b"rules: []"}, 1))
+        await turn()
+        assert await store.version() == "another's", "processes with different rules must not overwrite each other"
+        await connection.delete(keys.GOOD_RULES)
+        await turn()
+        assert await store.version() == kept.version
+
+    with_redis(body)
+
+
+def test_what_is_kept_is_bounded_and_damage_is_told(folder, with_redis):
+    async def body(connection):
+        store = good_rules.GoodRules(connection)
+        files = {f"{number}.yaml": b"#" * (1024 * 1024) for number in range(9)}
+        with pytest.raises(good_rules.TooLarge):
+            await store.keep(rule_files.RuleFiles("large", files))
+        assert await store.read() is None
+        await store.keep(rule_files.RuleFiles("v1", {"a.yaml": b"rules: []"}, 1))
+        for damage in (b"junk", b"", b"x\x9c\x03\x00\x00\x00\x00\x01"):
+            await connection.hset(keys.GOOD_RULES, "d", damage)
+            with pytest.raises(errors.Unreadable):
+                await store.read()
+
+    with_redis(body)
+
+
+def test_a_router_that_starts_with_broken_rules_goes_on_and_says_so_everywhere(tmp_path):
+    with harness.vendors() as at:
+        file = harness.configure(tmp_path, at)
+        rules = tmp_path / "rules" / "10.yaml"
+        with harness.router(tmp_path, file) as router:
+            harness.eventually("the rules are kept", lambda: _kept(router))
+        rules.write_text(BROKEN)
+        with harness.router(tmp_path, file) as router:
+            assert router.receives()["alerts"][0]["rule"] == "checkout-down"
+            harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+            status, said = harness.ask(f"{router.url}/readyz")
+            assert (status, said["status"]) == (200, "degraded")
+            assert "the last good rules from Redis, kept at 20" in said["checks"]["rules"]
+            assert "10.yaml:1:" in said["checks"]["rules"]
+            assert "rules_taken_from_redis" in router.process.said
+            console = router.process.says(harness.CONSOLE)[1]
+            token = router.command("tokens", "create", "ann").stdout.strip()
+            overview = harness.ask(f"{console}/api/v1/overview", token=token)[1]
+            assert overview["rules_kept_at"].startswith("20")
+            assert "10.yaml" in overview["rules_problem"]
+            assert harness.ask(f"{console}/api/v1/rules", token=token)[1]["kept_at"] == overview["rules_kept_at"]
+
+
+def _kept(router) -> bool:
+    with redis.Redis.from_url((router.file.parent / "data" / embedded.ADDRESS).read_text()) as connection:
+        return bool(connection.exists(keys.GOOD_RULES))
+
+
+def test_a_first_start_with_broken_rules_fails_and_says_why(folder, with_redis, tmp_path):
+    (folder / "a.yaml").write_text(BROKEN)
+    (tmp_path / "router.yaml").write_text(f"rules: {folder}\n")
+
+    async def body(connection):
+        settings = configuration.load(tmp_path / "router.yaml", {})
+        with pytest.raises(load.Refused, match="wen"):
+            await fallback.rules(settings, connection, lambda _: None)
+
+    with_redis(body)
