@@ -69,6 +69,7 @@ def known_destinations(settings: configuration.Settings) -> dict[str, known.Know
             {"config": config},
             settings.pages.allowed_hosts,
             destinations.KINDS[config.kind].monitoring,
+            retrospective=destinations.KINDS[config.kind].retrospective,
         )
         for name, config in settings.destinations.items()
     }

@@ -230,6 +230,8 @@ def _ending(branch: tree.Tree, post: explaining.Post) -> None:
         branch.add(f"monitored for {post.monitor_for} before it is resolved: {_shown(post.monitor_message)}")
     if post.resolve:
         branch.add("its resolution waits for a reviewer")
+    if post.retrospective:
+        branch.add("published as a retrospective incident if it is over before that")
 
 
 def _muting(outcome: tree.Tree, one: Mapping[str, Any]) -> None:

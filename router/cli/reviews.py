@@ -28,6 +28,7 @@ _WHAT = {
     "monitoring": "the monitoring of ",
     "resolution": "the resolution of ",
     "retraction": "the retraction of ",
+    "retrospective": "the retrospective incident ",
 }
 _WOULD = {
     "opening": "would be shown",
@@ -35,6 +36,7 @@ _WOULD = {
     "monitoring": "would be set to monitoring",
     "resolution": "would be resolved",
     "retraction": "would be retracted",
+    "retrospective": "would be published as a retrospective incident",
 }
 
 
@@ -201,6 +203,8 @@ def _show(one: models.Review) -> None:
             terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4), expand=False
         )
     )
+    if one.ended_at:
+        out.print(f"  started {tables.moment(one.began_at)}, ended {tables.moment(one.ended_at)}; nobody is notified")
     for name, status in one.components.items():
         out.print(f"    {terminal.markup(name)}: {terminal.markup(status)}")
     for name, said in one.at_vendor.items():

@@ -196,7 +196,7 @@ class Kind:
     they are others than ours. ``webhook_schemes`` name the ways in which the vendor signs its webhooks.
     they are others than ours. ``takes_down``: a post can be taken off the page; else its retraction is a resolution.
     ``monitoring`` is the value of ``update_status`` for a post that is monitored before it
-    is resolved; empty if the kind has no such status.
+    is resolved; empty if the kind has no such status. ``retrospective``: what is over already can be published as such.
     """
 
     name: str
@@ -211,6 +211,7 @@ class Kind:
     webhook_schemes: tuple[str, ...] = ()
     monitoring: str = ""
     takes_down: bool = False
+    retrospective: bool = False
 
 
 Registry = Mapping[str, Kind]

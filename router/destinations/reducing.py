@@ -51,7 +51,7 @@ class Reducing:
                 less = self._without(body, problem)
                 if less is None:
                     raise
-                body = _rekeyed(less)
+                body = rekeyed(less)
         raise AssertionError("the last repeat answers or raises")
 
     def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
@@ -139,7 +139,7 @@ def _differing(before: Any, after: Any) -> list[str]:
     return found
 
 
-def _rekeyed(body: Any) -> Any:
+def rekeyed(body: Any) -> Any:
     """The body under another idempotency key, the same for the same body.
 
     Vendors refuse a known key with an unknown body, and some repeat their refusal of the first one. Nothing was

@@ -41,6 +41,15 @@ def now(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severi
     return found
 
 
+def ever(incident: incidents.Incident) -> dict[tuple[str, str], severities.Severity]:
+    """What the incident's alerts affect or have affected, each with the worst severity of its alerts."""
+    found: dict[tuple[str, str], severities.Severity] = {}
+    for state in incident.alerts.values():
+        for part in state.affects:
+            found[part] = max(state.severity, found.get(part, state.severity))
+    return found
+
+
 def shown(incident: incidents.Incident, target: decisions.Target, fixed: object, last: object) -> dict[str, str]:
     """What a page is told of its components: a severity's word or a status for each.
 
@@ -52,7 +61,9 @@ def shown(incident: incidents.Incident, target: decisions.Target, fixed: object,
         said = {str(name): str(status) for name, status in fixed.items()}
     else:
         said = dict.fromkeys(map(str, fixed if isinstance(fixed, list | tuple) else ()), incident.severity.word)
-    firing = {name: worst.word for (place, name), worst in now(incident).items() if place == target.destination}
+    # Of what is over and was never shown, customers read what was affected meanwhile.
+    parts = ever(incident) if incident.status == "closed" else now(incident)
+    firing = {name: worst.word for (place, name), worst in parts.items() if place == target.destination}
     named = {name for of_field in target.parts.values() for name in of_field.values()}
     told = last if isinstance(last, Mapping) else {}
     before = {name: str(status) for name, status in told.items() if name in named}

@@ -44,7 +44,7 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     that take the place of texts which must not be shown. ``parts`` say which component of a page an alert affects:
     the component by the text of a field, by the field's name in rule files. ``public`` says what the variables in the
     texts may be, by their names with dots; any other variable must not be shown to customers. ``ending`` says how the
-    post ends.
+    post ends. ``retrospective``: what was over before anything was published is published afterwards, as over.
     """
 
     destination: str
@@ -56,6 +56,7 @@ class Target(msgspec.Struct, frozen=True, array_like=True, gc=False):
     parts: dict[str, dict[str, str]] = {}
     public: dict[str, Allowed] = {}
     ending: Ending = Ending()
+    retrospective: bool = False
 
 
 class Timing(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -32,7 +32,7 @@ def postponed(before: incidents.Incident, after: incidents.Incident, overtaken_a
         return after  # A heartbeat that is heard ends the incident, whatever came before it.
     if after.status == "closed":
         since = before.quiet_since or now
-        after = msgspec.structs.replace(after, status="open", quiet_since=since, closed_at=before.closed_at)
+        after = msgspec.structs.replace(after, status="open", quiet_since=since, closed_at=before.closed_at, ended_at=0)
     elif not after.quiet_since or (before.quiet_since and after.monitored_since == before.monitored_since):
         return after
     # Customers aren't told either that nothing fires before it is known.

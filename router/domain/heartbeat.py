@@ -34,7 +34,7 @@ def heard(
     same = known is not None and known.version == response.version and incident.beat_at
     if same and incident.status == "closed" and now - incident.beat_at < response.timing.heartbeat // PARTS:
         return incident
-    over = {"status": "closed", "closed_at": now} if incident.status == "open" else {}
+    over = {"status": "closed", "closed_at": now, "ended_at": now} if incident.status == "open" else {}
     return msgspec.structs.replace(
         incident,
         response=response,

@@ -50,6 +50,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     decisions, that belong to an ask that hasn't joined yet: they may still be muted before it joins. ``ignored_at`` is
     when the timeline last told of an ignored late message.
 
+    ``ended_at`` is when the last alert of the closed episode ended; 0 if that isn't known.
     ``retractions`` are the posts that operators have taken down, by ``EPISODE/DESTINATION``.
 
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
@@ -99,6 +100,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     monitored_since: int = 0
     sole_ask: asking.StoredAsk | None = None
     retractions: dict[str, review.Retraction] = {}
+    ended_at: int = 0
 
     @property
     def still_fires(self) -> int:

@@ -21,6 +21,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     ``is_repeated`` says that the same open was sent before and its outcome isn't known: it has to be the same request.
     ``taken`` are the IDs at the vendor that belong to other publications: a search never answers with one of them.
+    With ``ended_at`` an ``open`` is of what is over already, and began at ``began_at``: nobody is notified of it.
     ``message`` is the text with which an operator has a post retracted; the destination's own if empty.
     ``view`` is what the vendor showed after our last operation. ``lags`` if that was so short a time ago that a read
     may still show what was before it.
@@ -42,6 +43,8 @@ class Operation(msgspec.Struct, frozen=True):
     view: publications.View = publications.View()
     lags: bool = False
     message: str = ""
+    began_at: int = 0
+    ended_at: int = 0
 
     @property
     def worsens(self) -> bool:
@@ -51,7 +54,9 @@ class Operation(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """The idempotency key, a UUID."""
-        return identity.idempotency_key(self.episode, self.destination, self.number)
+        # A live post under the same number would be another request, which may have been carried out.
+        destination = f"{self.destination}/retrospective" if self.ended_at else self.destination
+        return identity.idempotency_key(self.episode, destination, self.number)
 
     @property
     def reference(self) -> str:

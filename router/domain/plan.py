@@ -260,7 +260,21 @@ def _towards_closed(desired: publications.Desired, observed: publications.Public
         return _unresolved(desired, observed, now) or Act("resolve", "the incident is over")
     if observed.state == "draft":
         return Act("dismiss", "the incident was over before its draft was published")
+    if desired.ended_at:
+        return _towards_retrospective(desired, observed, now)
     return Rest("the incident was over before anything was opened")
+
+
+def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+    """What was over before it was published may be published as over. It needs an approval of its own."""
+    if desired.silent or desired.publish == "shadow":
+        return Rest(desired.silent or "shadow: what would be posted is only written down")
+    refusal = _refusal(desired, observed, now)
+    if refusal is None:
+        return Act("open", "the incident was over before anything was published")
+    if refusal.waits_for == "person":
+        return msgspec.structs.replace(refusal, reason=f"retrospective incident: {refusal.reason}")
+    return refusal
 
 
 def _towards_retracted(
@@ -328,11 +342,29 @@ def by_deadline(desired: publications.Desired, observed: publications.Publicatio
     return desired.verdict is None or (not desired.present and not desired.verdict.covers(waited_of))
 
 
+def is_lapsed(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
+    """Whether a review has ended at its deadline with nothing published."""
+    lapses = (
+        bool(desired.deadline) and desired.at_deadline == "dismiss" and observed.waits_of == asked(desired, observed)
+    )
+    return lapses and now >= observed.waits_since + desired.deadline
+
+
+def is_retrospective(desired: publications.Desired, observed: publications.Publication) -> bool:
+    """Whether what is to be published is over already."""
+    return bool(desired.ended_at) and not desired.present and observed.state == "absent"
+
+
 def asked(desired: publications.Desired, observed: publications.Publication) -> str:
     """The digest of what a reviewer decides upon: what would be sent, and a person's change that it would replace."""
-    content = desired.content.digest if desired.present else review.RESOLUTION
     if desired.retracted is not None:
         content = review.RETRACTION
+    elif desired.present:
+        content = desired.content.digest
+    elif is_retrospective(desired, observed):
+        content = review.retrospective_of(desired.content.digest, desired.began_at, desired.ended_at)
+    else:
+        content = review.RESOLUTION
     return review.digest_of(content, observed.view.digest if observed.taken_over else "")
 
 

@@ -51,6 +51,8 @@ class Desired(msgspec.Struct, frozen=True):
     ``recheck_at`` is when the vendor last said that something has changed there (0: never).
     ``monitored``: nothing fires, and the post says so before it is resolved. ``ends_by_review``: the resolution waits
     for a reviewer. ``retracted`` is an operator's word that the post has to go, whatever fires.
+    With ``ended_at`` the incident was over before anything was published, and may be published as a retrospective one;
+    it began at ``began_at``. Both are 0 otherwise.
     """
 
     present: bool
@@ -78,12 +80,15 @@ class Desired(msgspec.Struct, frozen=True):
     monitored: bool = False
     ends_by_review: bool = False
     retracted: review.Retraction | None = None
+    began_at: int = 0
+    ended_at: int = 0
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
     """An operation that was written down before its call: after a crash nobody knows whether it happened.
 
-    ``again`` is what at the vendor is to be opened again by it.
+    ``again`` is what at the vendor is to be opened again by it. With ``ended_at`` it opens what is over already:
+    it began at ``began_at``.
     """
 
     kind: Kind
@@ -91,6 +96,8 @@ class Intent(msgspec.Struct, frozen=True, array_like=True):
     begun_at: int
     content: Content
     again: str = ""
+    began_at: int = 0
+    ended_at: int = 0
 
 
 class View(msgspec.Struct, frozen=True, array_like=True):
@@ -143,7 +150,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     what it shows otherwise than we sent, and ``mismatches`` how many operations in a row have ended so. It was
     ``monitored`` once: if alerts fire again, its status has to be set back. ``says_monitored``: it says so now.
     It was ``retracted`` by a call of ours. ``retracted_ids`` are the IDs of earlier posts of this episode that were
-    retracted before it was published again.
+    retracted before it was published again. ``review_ended``: its incident was over, or its time was up, before any
+    reviewer decided, and nothing of it is published any more.
 
     Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
@@ -189,6 +197,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     says_monitored: bool = False
     retracted: bool = False
     retracted_ids: tuple[str, ...] = ()
+    review_ended: bool = False
 
     @property
     def name(self) -> str:

@@ -54,6 +54,11 @@ def digest_of(content: str, shown: str) -> str:
     return hashlib.blake2b(f"{content}/{shown}".encode(), digest_size=12).hexdigest()
 
 
+def retrospective_of(content: str, began_at: int, ended_at: int) -> str:
+    """Return the digest of a retrospective incident: whoever approves the live post hasn't approved this."""
+    return hashlib.blake2b(f"{content}/{began_at}/{ended_at}".encode(), digest_size=12).hexdigest()
+
+
 RESOLUTION = "resolution"
 """The digest of a verdict on the end of a post: a person has taken it over, or its rule wants a reviewer to end it."""
 

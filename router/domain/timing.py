@@ -306,7 +306,13 @@ def _quiet(incident: incidents.Incident, now: int) -> incidents.Incident:
         # Its posts say so, and should it fire again they go on: the episode lasts until the monitoring ends.
         return msgspec.structs.replace(incident, monitored_since=now, changed_at=now)
     return msgspec.structs.replace(
-        incident, status="closed", quiet_since=0, monitored_since=0, closed_at=now, changed_at=now
+        incident,
+        status="closed",
+        quiet_since=0,
+        monitored_since=0,
+        closed_at=now,
+        changed_at=now,
+        ended_at=incident.quiet_since,
     )
 
 

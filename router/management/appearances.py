@@ -88,7 +88,7 @@ def _next(step: plan.Step, desired: publications.Desired) -> tuple[str, int]:
         case plan.Search():
             return f"is searched for next: {step.reason}", 0
         case plan.Rest(waits_for="person") if step.until:
-            shown = "published" if desired.present else "resolved"
+            shown = "published" if desired.present or desired.ended_at else "resolved"
             end = shown if desired.at_deadline == "publish" else "dismissed"
             return f"{step.reason}; {end} if nobody has decided by then", step.until
         case plan.Rest(waits_for="thaw" | "turn"):

@@ -193,7 +193,7 @@ class Review(Model):
 
     incident: str
     destination: str
-    what: Literal["opening", "update", "monitoring", "resolution"]
+    what: Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
     digest: str
     reason: str
     rule: str
@@ -206,6 +206,10 @@ class Review(Model):
     shown: dict[str, Any] = {}
     components: dict[str, str] = {}
     later: dict[str, str] = {}
+    began_at: datetime | None = pydantic.Field(
+        default=None, description="When a retrospective incident began; null for every other review."
+    )
+    ended_at: datetime | None = pydantic.Field(default=None, description="When it ended.")
     since: datetime | None
     deadline_at: datetime | None
     at_deadline: Literal["publish", "dismiss"] = "dismiss"

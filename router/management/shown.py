@@ -86,6 +86,7 @@ def review(one: reviewing.Review) -> models.Review:
     told |= {"before": dict(one.before), "fields": dict(one.fields), "shown": dict(one.shown)}
     told |= {"components": dict(one.components), "at_vendor": dict(one.at_vendor), "later": dict(one.later)}
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
+    told |= {"began_at": models.at(one.began_at), "ended_at": models.at(one.ended_at)}
     del told["episode"], told["view_digest"]
     return models.Review(**told)
 

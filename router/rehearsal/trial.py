@@ -9,7 +9,6 @@ from router.documents import problem as problems
 from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import decision as decisions
-from router.domain import publication as publications
 from router.rehearsal import world
 from router.rules import cases
 from router.worker import retractions, reviews
@@ -186,7 +185,7 @@ def _check_operations(
 
 
 def _more(calls: Iterable[world.Called], name: str) -> str:
-    kinds: list[publications.Kind] = [call.kind for call in calls if call.destination == name]
+    kinds: list[cases.Kind] = [call.kind for call in calls if call.destination == name]
     return f" (there were: {', '.join(kinds)})" if kinds else ""
 
 

@@ -8,7 +8,7 @@ import dataclasses
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Called(msgspec.Struct, frozen=True):
     """
 
     at: int
-    kind: publications.Kind
+    kind: publications.Kind | Literal["retrospective"]
     destination: str
     incident: str
     episode: str
@@ -327,6 +327,9 @@ class World:
         number = publication.number + 1
         begun = msgspec.structs.replace(publication, number=number)
         intent = publications.Intent(kind, number, self.now, desired.content)
+        is_over = kind == "open" and plan.is_retrospective(desired, publication)
+        if is_over:
+            intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         operation = perform.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
             return outcome.done(begun, operation, self._drafted(publication.destination), self.now)
@@ -334,7 +337,7 @@ class World:
         self.calls.append(
             Called(
                 self.now,
-                kind,
+                "retrospective" if is_over else kind,
                 publication.destination,
                 incident.key,
                 publication.episode,
@@ -347,6 +350,7 @@ class World:
         )
         identity = publication.vendor_id or f"{publication.destination}-{next(self._numbers)}"
         state = "draft" if (publication.state, kind) == ("draft", "update") else _STATES[kind]
+        state = "resolved" if is_over else state
         return outcome.done(begun, operation, operations.Seen(identity, state), self.now)
 
     def _drafted(self, destination: str) -> operations.Seen | None:

@@ -16,7 +16,8 @@ from router.rules import known, part
 
 Severity = Literal["critical", "major", "minor", "info"]
 _START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon: what a test does not say should not surprise.
-_KINDS: tuple[publications.Kind, ...] = ("open", "update", "publish", "monitor", "resolve", "dismiss", "retract")
+Kind = publications.Kind | Literal["retrospective"]
+_KINDS: tuple[Kind, ...] = ("open", "update", "publish", "monitor", "resolve", "dismiss", "retract", "retrospective")
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
@@ -150,6 +151,9 @@ class Operation(pydantic.BaseModel):
     resolve: str | None = pydantic.Field(default=None, description="the destination where it is resolved")
     dismiss: str | None = pydantic.Field(default=None, description="the destination where a draft is dismissed")
     retract: str | None = pydantic.Field(default=None, description="the destination where a post is retracted")
+    retrospective: str | None = pydantic.Field(
+        default=None, description="the destination where what is over already is published as a retrospective incident"
+    )
 
     @pydantic.model_validator(mode="after")
     def _just_one(self) -> "Operation":
@@ -157,12 +161,12 @@ class Operation(pydantic.BaseModel):
             raise ValueError(f"an operation names one destination with one of {', '.join(_KINDS)}")
         return self
 
-    def _named(self) -> list[tuple[publications.Kind, str]]:
+    def _named(self) -> list[tuple[Kind, str]]:
         found = [(kind, getattr(self, kind)) for kind in _KINDS]
         return [(kind, name) for kind, name in found if name is not None]
 
     @property
-    def what(self) -> tuple[publications.Kind, str]:
+    def what(self) -> tuple[Kind, str]:
         """The kind and the destination."""
         return self._named()[0]
 

@@ -49,7 +49,7 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     ``publish`` matters where customers see it, and is empty elsewhere. A review ends after ``within`` (as ``15m``; it
     has no end if empty), and ``then`` says whether the post is published or dismissed. Once nothing fires, the post is
     monitored for ``monitor_for`` with the text ``monitor_message``, if there is one, and then resolved: by a reviewer
-    if ``resolve`` is ``review``.
+    if ``resolve`` is ``review``. ``retrospective``: what was over before it was published is published afterwards.
     """
 
     destination: str
@@ -60,6 +60,7 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True):
     monitor_for: str = ""
     monitor_message: str = ""
     resolve: str = ""
+    retrospective: bool = False
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -184,4 +185,5 @@ def _posts(
             quantities.shown(ending.monitor_for) if ending.monitor_for else "",
             message,
             "review" if ending.review else "",
+            target.retrospective,
         )

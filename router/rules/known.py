@@ -15,6 +15,7 @@ class Known:
     for what it is (``incident-io-status-page`` and the like). ``defaults`` hold where a rule sets nothing;
     ``context`` is handed to the model's validators. ``hosts`` are the domains that texts customers see may name.
     ``monitoring`` is the status of a post that is monitored; empty if the vendor has none.
+    ``retrospective``: what is over already can be published there as such.
     ``declares``: rules have to declare what the variables in public texts may be.
     """
 
@@ -26,6 +27,7 @@ class Known:
     hosts: tuple[str, ...] = ()
     monitoring: str = ""
     declares: bool = True
+    retrospective: bool = False
 
 
 Destinations = Mapping[str, Known]

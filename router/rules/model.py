@@ -80,6 +80,10 @@ class OpenShape(pydantic.BaseModel):
         default=None,
         description="how a post ends once nothing fires: review, or monitor_for and message; at once if absent",
     )
+    retrospective: bool = pydantic.Field(
+        default=False,
+        description="true: an incident that was over before it was published may be published afterwards, as over",
+    )
     fallback: dict[str, Any] = pydantic.Field(
         default={}, description="fields that take the place of texts which must not be shown; literal"
     )

@@ -68,6 +68,7 @@ class Openings:
             if isinstance(resolve, dict):
                 check_texts(at.inside("resolve"), {"message": resolve.get("message")}, destination, name, self._public)
             ending = endings.read(at, resolve, merged, name, destination) or endings.AT_ONCE
+            _check_retrospective(at, entry, destination, name)
             yield self._target(name, merged, entry, ending)
 
     def _target(
@@ -84,7 +85,18 @@ class Openings:
         except pydantic.ValidationError:  # There is none, or what is wrong with it is told with the rule's shape.
             within, then = 0, "dismiss"
         used = self._declared({**own, "resolve": ending.monitoring}) if self._destinations[name].public else {}
-        return decisions.Target(name, own, publish, within, then, entry.get("fallback") or {}, parts, used, ending)
+        return decisions.Target(
+            name,
+            own,
+            publish,
+            within,
+            then,
+            entry.get("fallback") or {},
+            parts,
+            used,
+            ending,
+            retrospective=entry.get("retrospective") is True,
+        )
 
     def _declared(self, fields: Mapping[str, Any]) -> dict[str, decisions.Allowed]:
         """What the variables in these texts may be; those that are not used need not travel with each alert."""
@@ -102,6 +114,17 @@ class Openings:
                 inside.say("other words are literal: a variable may be what was wrong", name)
         if len(at.found) == before:
             check_opening(inside, {**merged, **fallback}, destination)
+
+
+def _check_retrospective(at: part.Part, entry: Mapping[str, Any], destination: known.Known, name: str) -> None:
+    """Retrospective incidents need a page that takes them."""
+    if not entry.get("retrospective") or destination.retrospective:
+        return
+    if destination.public:
+        said = f'"{name}" (kind {destination.kind}) takes no retrospective incidents: leave out retrospective'
+    else:
+        said = f'customers don\'t see what is at "{name}" (kind {destination.kind}): leave out retrospective'
+    at.say(said, "retrospective")
 
 
 def unknown(at: part.Part, name: str, destinations: known.Destinations, *path: str | int, key: bool = False) -> None:

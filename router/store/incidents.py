@@ -188,4 +188,7 @@ def _life(incident: incidents.Incident) -> int:
     """Milliseconds that a document lives: for ever, but for a closed incident that nothing follows any more."""
     if incident.status != "closed" or incident.muted or incident.beat_at:
         return 0
+    response = incident.response
+    if response is not None and any(target.retrospective for target in response.targets):
+        return max(keys.RETROSPECTIVE_LIFE_MS, timing.of(incident).reopen_within // 1000)
     return max(keys.CLOSED_LIFE_MS, timing.of(incident).reopen_within // 1000)

@@ -86,6 +86,7 @@ RESTORING = "ir:{schema}:restoring"
 GROUP = "workers"
 
 CLOSED_LIFE_MS = 24 * 60 * 60 * 1000
+RETROSPECTIVE_LIFE_MS = 7 * CLOSED_LIFE_MS
 HOME_LIFE_MS = 30 * CLOSED_LIFE_MS
 
 

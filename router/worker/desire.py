@@ -46,6 +46,11 @@ class Policy:
 
 
 FREE = Policy()
+RETROSPECTIVE_REVIEW = 6 * 24 * 60 * 60 * 1_000_000
+"""Microseconds after which a retrospective incident that nobody has approved is dismissed, if its rule says no time.
+
+It is less than such an incident is kept for.
+"""
 _COMPONENTS = "components"
 _UNASKED = "no firing alert asks for it any longer"
 
@@ -65,14 +70,17 @@ class Place(Protocol):
 
 
 def with_missing(incident: incidents.Incident, known: list[publications.Publication]) -> list[publications.Publication]:
-    """Add a publication for each target of the open episode that has none yet; earlier episodes' stay."""
-    if incident.status != "open" or incident.response is None:
+    """Add a publication for each target of the open episode that has none yet; earlier episodes' stay.
+
+    What opened and ended before a worker looked has a publication where it may be published afterwards.
+    """
+    if incident.status == "pending" or not incident.episode or incident.response is None:
         return known
     present = {(publication.episode, publication.destination) for publication in known}
     return known + [
         publications.Publication(incident.episode, target.destination, opened_at=incident.opened_at)
         for target in incident.response.targets
-        if (incident.episode, target.destination) not in present
+        if (incident.episode, target.destination) not in present and (incident.status == "open" or target.retrospective)
     ]
 
 
@@ -114,6 +122,7 @@ class Desires:
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
         # What is opened again may have a post already, which is not that of this episode.
         linked = followed if followed is not None and not followed.reopened else None
+        began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else (0, 0)
         return publications.Desired(
             present=current
             and incident.status == "open"
@@ -129,7 +138,7 @@ class Desires:
             careful=careful or self.policy.careful or self.policy.careful_at.get(publication.destination, ""),
             frozen=self.policy.frozen,
             silent=(_silent(incident) or ("" if is_asked else _UNASKED)) if public else "",
-            deadline=target.deadline if target is not None else 0,
+            deadline=(target.deadline if target else 0) or (RETROSPECTIVE_REVIEW if ended_at else 0),
             at_deadline=target.at_deadline if target is not None else "dismiss",
             apart=self.policy.apart if public else 0,
             looks=self.policy.looks,
@@ -141,6 +150,8 @@ class Desires:
             monitored=monitored,
             ends_by_review=public and ending.review,
             retracted=retracted,
+            began_at=began_at,
+            ended_at=ended_at,
         )
 
     def _content(
@@ -226,6 +237,25 @@ def target_of(incident: incidents.Incident, destination: str) -> decisions.Targe
     if incident.response is None:
         return None
     return next((target for target in incident.response.targets if target.destination == destination), None)
+
+
+def _over(
+    incident: incidents.Incident, publication: publications.Publication, target: decisions.Target | None
+) -> tuple[int, int]:
+    """When the closed incident began and ended if it may be published as a retrospective one; zeros if not."""
+    if target is None or not target.retrospective or incident.status != "closed":
+        return 0, 0
+    if publication.state != "absent" or publication.review_ended:
+        return 0, 0
+    ended_at = incident.ended_at if incident.ended_at >= incident.opened_at else incident.closed_at
+    # A deadline that dismissed it in time was the rule's decision.
+    due = publication.waits_since + target.deadline
+    if target.deadline and target.at_deadline == "dismiss" and publication.waits_of and due <= incident.closed_at:
+        return 0, 0
+    alert = incident.opening_alert
+    starts_at = alert.starts_at if alert is not None else 0
+    began_at = starts_at if 0 < starts_at <= incident.opened_at else incident.opened_at
+    return min(began_at, ended_at), ended_at
 
 
 def _silent(incident: incidents.Incident) -> str:

@@ -94,6 +94,8 @@ class Performer:
         number = publication.number + _step(publication, act.kind, desired.content)
         taken_up = desired.again if act.kind == "open" else ""
         intent = publications.Intent(act.kind, number, session.now(), desired.content, taken_up)
+        if act.kind == "open" and plan.is_retrospective(desired, publication):
+            intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
@@ -431,4 +433,6 @@ def operation_of(
         view=publication.view,
         lags=now < publication.acted_at + LAG,
         message=desired.retracted.message if desired.retracted is not None else "",
+        began_at=intent.began_at,
+        ended_at=intent.ended_at,
     )

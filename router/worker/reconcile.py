@@ -89,11 +89,12 @@ class Reconciler:
             lease = session.lease
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
-            due = await self._rounds(session)
+            rests = await self._rounds(session)
+            due = min((rest.due for rest in rests if rest.due), default=0)
             if self._vendor_ids is not None:
                 await self._vendor_ids.note(lease.key, session.publications)
             moments = [moment for moment in (due, self._due(lease.incident, session.now())) if moment]
-            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session))
+            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, rests))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
@@ -142,15 +143,16 @@ class Reconciler:
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
-    async def _rounds(self, session: sessions.Session) -> int:
+    async def _rounds(self, session: sessions.Session) -> list[plan.Rest]:
         """Work on all publications at once; go round again while one that another waits for has got on."""
+        rests: list[plan.Rest] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
             rests = await self._round(session, before)
             waiting = any(rest.waits_for == "sibling" for rest in rests)
             if not waiting or session.publications == before:
                 break
-        return min((rest.due for rest in rests if rest.due), default=0) if session.publications else 0
+        return rests if session.publications else []
 
     async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Rest]:
         """Every publication as far as it goes now. All come to their end before a failure of one is told."""
@@ -330,8 +332,10 @@ class Reconciler:
             if shadow:
                 await self._pages.count(session.lease.incident, "shadow")
             return after
-        if publication.waits_of and not desired.present and publication.state == "absent":
-            after = msgspec.structs.replace(publication, waits_of="", waits_since=0)
+        # What may still be published afterwards keeps the time at which its review began.
+        may_follow = plan.is_retrospective(desired, publication) and not plan.is_lapsed(desired, publication, now=now)
+        if publication.waits_of and not may_follow and not desired.present and publication.state == "absent":
+            after = msgspec.structs.replace(publication, waits_of="", waits_since=0, review_ended=True)
             unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
             await session.record(after, *([story.over(publication, now)] if unheeded else ()))
             if unheeded:
@@ -367,9 +371,14 @@ def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> 
     return plan.Act(act.kind, "; ".join(reasons))
 
 
-def _finished(session: sessions.Session) -> bool:
+def _finished(session: sessions.Session, rests: list[plan.Rest]) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
-    if session.lease.incident.status != "closed":
+    incident = session.lease.incident
+    if incident.status != "closed":
+        return False
+    # What is published afterwards waits for a reviewer, or for the vendor.
+    follows = incident.response is not None and any(target.retrospective for target in incident.response.targets)
+    if follows and any(rest.waits_for != "nothing" for rest in rests):
         return False
     over = (p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
     return all(over) and not any(p.search_at for p in session.publications)

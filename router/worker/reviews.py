@@ -18,7 +18,7 @@ from router.store import publications as publication_store
 from router.worker import desire
 from router.worker import pages as showing
 
-What = Literal["opening", "update", "monitoring", "resolution", "retraction"]
+What = Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
 
 
 class Review(NamedTuple):
@@ -29,7 +29,8 @@ class Review(NamedTuple):
     ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
     person has changed, is at the vendor, and ``view_digest`` stands for it. ``shown`` is what customers would see:
     fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
-    the deadline. ``later`` are the texts that a post which is monitored gets once nothing fires.
+    the deadline. ``later`` are the texts that a post which is monitored gets once nothing fires. A retrospective
+    incident began at ``began_at`` and ended at ``ended_at``, and its resolution is in ``later``.
     """
 
     incident: str
@@ -53,6 +54,8 @@ class Review(NamedTuple):
     at_vendor: Mapping[str, Any] = MappingProxyType({})
     view_digest: str = ""
     later: Mapping[str, str] = MappingProxyType({})
+    began_at: int = 0
+    ended_at: int = 0
 
     @property
     def title(self) -> str:
@@ -174,7 +177,7 @@ class Reviews:
         if not await self._store.change(seen.incident, make):
             held = (await self._store.read([seen.incident]))[seen.incident]
             raise ChangedError(await self._at(seen.destination, held.incident))
-        if seen.what == "opening":
+        if seen.what in {"opening", "retrospective"}:
             outcome: Literal["edited", "approved", "dismissed"] = given.kind
             held = (await self._store.read([seen.incident]))[seen.incident]
             await self._pages.count(held.incident, "edited" if given.fields else outcome)
@@ -196,7 +199,7 @@ def decided(
         return None
     if seen.what == "retraction":
         return _retraction_decided(incident, seen, given)
-    if (incident.status != "open") != (seen.what == "resolution"):
+    if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
         return None
     if incident.verdicts.get(seen.destination) != earlier:
         return None
@@ -240,6 +243,8 @@ def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None =
         severity = next(level for level in severities.Severity if level.word == seen.severity)
         content = publications.Content(severity, {**seen.fields, **fields})
         digest = review.digest_of(content.digest, seen.view_digest)
+        if seen.what == "retrospective":
+            digest = review.retrospective_of(content.digest, seen.began_at, seen.ended_at)
     before = earlier.fields if earlier is not None else {}
     if seen.what in {"monitoring", "resolution"}:
         return review.Verdict(word.kind, word.who, now, digest, word.reason, before, fields)
@@ -295,7 +300,10 @@ def _previewed(
     shown = preview(one.destination, desired.content, made.what)
     before = preview(one.destination, one.content, "opening").fields if one.content and made.before else {}
     later: Mapping[str, str] = {}
-    if made.what in {"opening", "update"} and among[1].kind.monitoring:
+    if made.what == "retrospective":
+        resolution = preview(one.destination, desired.content, "resolution").fields
+        later = {"resolution": str(resolution.get("message", ""))}
+    elif made.what in {"opening", "update"} and among[1].kind.monitoring:
         later = _later(desires, preview, incident, one, among)
     return made._replace(shown=shown.fields, components=shown.components, before=before, later=later)
 
@@ -355,6 +363,8 @@ def _review(
         at_vendor=_at_vendor(publication),
         view_digest=publication.view.digest if publication.taken_over else "",
         at_deadline=desired.at_deadline,
+        began_at=desired.began_at,
+        ended_at=desired.ended_at,
     )
 
 
@@ -381,6 +391,8 @@ def _what(publication: publications.Publication, desired: publications.Desired) 
     """What waits."""
     if desired.retracted is not None:
         return "retraction"
+    if plan.is_retrospective(desired, publication):
+        return "retrospective"
     if not desired.present:
         return "resolution"
     if publication.state != "open":

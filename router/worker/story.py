@@ -1,5 +1,6 @@
 """What an incident's timeline is told of operations and of what people do at the vendors."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 from router.documents import quantities
@@ -47,11 +48,22 @@ def performed(
     }
     if result == "not_found":
         return missing(before, after, now, f"Could not {operation.kind} at {operation.destination}")
-    if result == "done":
+    if result == "done" and operation.ended_at:
+        text = f"Published a retrospective incident at {operation.destination} ({over_between(operation)}): {reason}."
+    elif result == "done":
         text = f"{_DONE[operation.kind]} at {operation.destination}: {reason}."
     else:
         text = f"Could not {operation.kind} at {operation.destination} ({result}): {after.problem}"
     return [timeline.Event(now, "operation", text, operation.destination, detail=detail)]
+
+
+def over_between(operation: operations.Operation) -> str:
+    """When what was over already began and ended, for people."""
+    return f"started {_minute(operation.began_at)}, ended {_minute(operation.ended_at)}"
+
+
+def _minute(micros: int) -> str:
+    return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def noticed(

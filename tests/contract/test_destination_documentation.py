@@ -12,7 +12,7 @@ from router.domain import severity as severities
 PAGES = Path(__file__).parent.parent.parent / "docs" / "destinations"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the rule says beside the destination's own fields.
-OF_RULES = {"at", "publish", "resolve"}
+OF_RULES = {"at", "publish", "resolve", "retrospective"}
 each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 
 

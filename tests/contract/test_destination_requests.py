@@ -36,6 +36,9 @@ def incident_io_models() -> dict[str, Any]:
         r"POST /v2/incidents": models.IncidentsCreatePayloadV2,
         r"POST /v2/incidents/[^/]+/actions/edit": models.IncidentsEditPayloadV2,
         r"POST /v2/status_page_incidents": models.StatusPagesCreateStatusPageIncidentPayloadV2,
+        r"POST /v2/status_page_retrospective_incidents": (
+            models.StatusPagesCreateStatusPageRetrospectiveIncidentPayloadV2
+        ),
         r"POST /v2/status_page_incident_updates": models.StatusPagesCreateStatusPageIncidentUpdatePayloadV2,
         r"PUT /v2/status_page_incidents/[^/]+": models.StatusPagesUpdateStatusPageIncidentPayloadV2,
     }

@@ -21,6 +21,7 @@ STATUS_WORDS = {"major_outage": "full_outage"}
 _SKEW = dt.timedelta(hours=1)
 
 
+_RETROSPECTIVE = "/v2/status_page_retrospective_incidents"
 _WELL = "operational"
 _COMPONENT = "a person has changed a component"
 
@@ -57,7 +58,7 @@ class StatusPages:
         wanted = opening.of(configs.PostOpening, self._config, operation)
         page = await self._page(wanted)
         query: dict[str, str | int] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
-        since = _moment(operation.opened_at) - _SKEW
+        since = _moment(operation.began_at or operation.opened_at) - _SKEW
         found: list[wire.Post] = []
         async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
             listed = rows.readable(answer.status_page_incidents, wire.Post, "post")
@@ -80,6 +81,8 @@ class StatusPages:
         wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)
         calls = reducing.Reducing(self._http, operation.is_repeated, omitted=list(omitted))
         page = await self._page(wanted)
+        if operation.ended_at:
+            return await self._open_retrospective(operation, wanted, page, calls.omitted)
         body = wire.CreatePost(
             idempotency_key=operation.key,
             status_page_id=page.id,
@@ -96,6 +99,36 @@ class StatusPages:
             return operations.Seen(post.id, "resolved", page.public_url, omitted=tuple(calls.omitted))
         seen = await self._read_back(operation, post, _Sent(_asked(body.component_statuses, calls), post.name))
         return msgspec.structs.replace(seen, url=page.public_url, omitted=tuple(calls.omitted))
+
+    async def _open_retrospective(
+        self,
+        operation: operations.Operation,
+        wanted: configs.PostOpening,
+        page: wire.Page,
+        omitted: list[operations.Omission],
+    ) -> operations.Seen:
+        """Create a post of what is over already, with the first text and the resolution as its updates."""
+        affected = await self._components(page.id, operation, omitted)
+        text = wanted.resolve_message or self._config.resolve_message
+        updates = [
+            wire.RetrospectiveUpdate(wanted.status, wanted.message, _iso(operation.began_at), affected or None),
+            wire.RetrospectiveUpdate("resolved", text, _iso(operation.ended_at)),
+        ]
+        body = wire.CreateRetrospective(operation.key, page.id, wanted.title, updates)
+        try:
+            answer = await self._http.call("POST", _RETROSPECTIVE, json=body)
+        except errors.Permanent as problem:
+            if operation.is_repeated or problem.status not in {400, 422} or not affected:
+                raise
+            detail = f"left out, the vendor refused it: {problem}"
+            omitted.append(operations.Omission("component_statuses", "refused", detail))
+            plain = [msgspec.structs.replace(update, component_statuses=None) for update in updates]
+            less = reducing.rekeyed(msgspec.structs.replace(body, updates=plain))
+            answer = await self._http.call("POST", _RETROSPECTIVE, json=less)
+        post = answer.read(wire.PostAnswer).status_page_incident
+        if _state(post) != "resolved":
+            raise errors.Unanswered(f"{self.name}: a retrospective incident was answered with the status it had before")
+        return operations.Seen(post.id, "resolved", page.public_url, omitted=tuple(omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:
         """Rename the post and add an update, unless an earlier attempt has: updates have no idempotency key."""
@@ -338,6 +371,10 @@ def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.dateti
         return False
     says = any(texts.alike(update.message, wanted.message) for update in post.updates or ())
     return says and texts.alike(post.name, wanted.title)
+
+
+def _iso(micros: int) -> str:
+    return _moment(micros).isoformat()
 
 
 def _moment(micros: int) -> dt.datetime:

@@ -106,6 +106,24 @@ class CreateUpdate(msgspec.Struct, omit_defaults=True):
     component_statuses: list[ComponentStatus] | None = None
 
 
+class RetrospectiveUpdate(msgspec.Struct, omit_defaults=True):
+    """One update of what is over already; ``published_at`` in RFC 3339."""
+
+    incident_status: str
+    message: str
+    published_at: str
+    component_statuses: list[ComponentStatus] | None = None
+
+
+class CreateRetrospective(msgspec.Struct):
+    """``POST /v2/status_page_retrospective_incidents``: nobody is notified. The last update is the resolution."""
+
+    idempotency_key: str
+    status_page_id: str
+    name: str
+    updates: list[RetrospectiveUpdate]
+
+
 class Rename(msgspec.Struct):
     """``PUT /v2/status_page_incidents/{id}``."""
 

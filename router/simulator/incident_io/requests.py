@@ -140,6 +140,24 @@ class UpdatePost(Request):
     component_statuses: list[Affected] | None = None
 
 
+class PastUpdate(Request):
+    """One update of what is over already."""
+
+    incident_status: PostStatus
+    message: Message
+    published_at: pydantic.AwareDatetime
+    component_statuses: list[Affected] = []
+
+
+class CreateRetrospective(Request):
+    """``POST /v2/status_page_retrospective_incidents``."""
+
+    idempotency_key: Required
+    status_page_id: Required
+    name: Name
+    updates: Annotated[list[PastUpdate], pydantic.Field(min_length=1)]
+
+
 class RenamePost(Request):
     """``PUT /v2/status_page_incidents/{id}``."""
 

@@ -185,10 +185,35 @@ class State:
         self._check_subscribers(wanted.notify_subscribers)
         post = Post(self.new_id(), self.page.id, wanted.name, self.now())
         self._post_update(
-            post, wanted.incident_status, wanted.message, wanted.component_statuses, wanted.notify_subscribers
+            post, wanted.incident_status, wanted.message, wanted.component_statuses, notify=wanted.notify_subscribers
         )
         self.posts[post.id] = post
         self.by_key["post", wanted.idempotency_key] = post.id
+        return post
+
+    def create_retrospective(self, wanted: requests.CreateRetrospective) -> Post:
+        """Create a post of what is over, or return the one that was created under this key; nobody is notified."""
+        known = self.by_key.get(("retrospective", wanted.idempotency_key))
+        if known is not None:
+            return self.posts[known]
+        one_of([self.page], wanted.status_page_id, "status_page_id")
+        times = [round(update.published_at.timestamp() * 1_000_000) for update in wanted.updates]
+        if max(times) > self.now():
+            raise Refusal(
+                422, "invalid_value", "must be in the past", f"updates.{times.index(max(times))}.published_at"
+            )
+        if times != sorted(times):
+            raise Refusal(422, "invalid_value", "must be in chronological order", "updates")
+        statuses = [update.incident_status for update in wanted.updates]
+        if statuses[-1] != "resolved" or "resolved" in statuses[:-1]:
+            raise Refusal(422, "invalid_value", "only the last update resolves", "updates")
+        post = Post(self.new_id(), self.page.id, wanted.name, times[0])
+        for at, update in zip(times, wanted.updates, strict=True):
+            self._post_update(
+                post, update.incident_status, update.message, update.component_statuses, notify=False, at=at
+            )
+        self.posts[post.id] = post
+        self.by_key["retrospective", wanted.idempotency_key] = post.id
         return post
 
     def update_post(self, post: Post, wanted: requests.UpdatePost) -> Update:
@@ -200,7 +225,7 @@ class State:
         if status == "resolved" and wanted.component_statuses is not None:
             raise Refusal(422, "invalid_value", "must not be set when resolving", "component_statuses")
         return self._post_update(
-            post, status, wanted.message, wanted.component_statuses or [], wanted.notify_subscribers
+            post, status, wanted.message, wanted.component_statuses or [], notify=wanted.notify_subscribers
         )
 
     def component_status(self, component: Named) -> str:
@@ -212,19 +237,27 @@ class State:
         return "operational"
 
     def _post_update(
-        self, post: Post, status: str, message: str, affected: list[requests.Affected], notify: bool
+        self,
+        post: Post,
+        status: str,
+        message: str,
+        affected: list[requests.Affected],
+        *,
+        notify: bool,
+        at: int = 0,
     ) -> Update:
+        at = at or self.now()
         wanted = {one.component_id: one.component_status for one in affected}
         for component_id in wanted:
             one_of(self.components, component_id, "component_statuses")
-        update = Update(self.new_id(), self.now(), status, message, notify, dict(wanted))
+        update = Update(self.new_id(), at, status, message, notify, dict(wanted))
         post.updates.append(update)
         for impact in post.impacts:
             if impact["end_at"] is None and (status == "resolved" or impact["component_id"] in wanted):
-                impact["end_at"] = self.now()
+                impact["end_at"] = at
         if status != "resolved":
             post.impacts += [
-                {"component_id": identity, "component_status": word, "start_at": self.now(), "end_at": None}
+                {"component_id": identity, "component_status": word, "start_at": at, "end_at": None}
                 for identity, word in wanted.items()
                 if word != "operational"
             ]

@@ -62,6 +62,7 @@ class IncidentIo:
             self._route("GET", "/v2/status_page_structures/{page}", self._structure),
             self._route("GET", "/v2/status_page_incidents", self._list_posts),
             self._route("POST", "/v2/status_page_incidents", self._create_post),
+            self._route("POST", "/v2/status_page_retrospective_incidents", self._create_retrospective),
             self._route("GET", "/v2/status_page_incidents/{post}", self._show_post),
             self._route("PUT", "/v2/status_page_incidents/{post}", self._rename_post),
             self._route("POST", "/v2/status_page_incident_updates", self._update_post),
@@ -226,6 +227,10 @@ class IncidentIo:
 
     async def _create_post(self, request: http.Request) -> Answer:
         post = self._state.create_post(await _body(request, requests.CreatePost))
+        return 201, {"status_page_incident": answers.post(post)}
+
+    async def _create_retrospective(self, request: http.Request) -> Answer:
+        post = self._state.create_retrospective(await _body(request, requests.CreateRetrospective))
         return 201, {"status_page_incident": answers.post(post)}
 
     async def _show_post(self, request: http.Request) -> Answer:

@@ -62,6 +62,8 @@ def incident_io_page(vendor: scripted.Vendor, draft: bool = False) -> None:
     for call in (("POST", ""), ("GET", "/post"), ("PUT", "/post")):
         vendor.answer(call[0], f"/v2/status_page_incidents{call[1]}", {"status_page_incident": post})
     vendor.answer("POST", "/v2/status_page_incident_updates", {}, status=201)
+    over = {"status_page_incident": {**post, "incident_status": "resolved"}}
+    vendor.answer("POST", "/v2/status_page_retrospective_incidents", over, status=201)
 
 
 def devhelm(vendor: scripted.Vendor, draft: bool = False) -> None:
@@ -152,7 +154,7 @@ ACCOUNTS = {
         incident_io_page,
         {**POST, "status": "monitoring", "update_status": "identified"},
         "post",
-        ("open", "update", "resolve", "retract"),
+        ("open", "update", "resolve", "retract", "retrospective"),
     ),
     "devhelm": Account(
         devhelm,
@@ -197,9 +199,13 @@ def perform(vendor: scripted.Vendor, kind: str, operation: str, **settings: Any)
     """Perform one operation of a kind against its account, with every field set."""
     account = ACCOUNTS[kind]
     linked = account.linked_id if operation != "open" else ""
-    given = {"linked_id": linked, "vendor_id": "" if operation in {"open", "adopt", "find"} else account.vendor_id}
-    asked = scripted.operation("open" if operation == "find" else operation, account.fields, **given)
-    return vendor.run(kind, lambda there: getattr(there, operation)(asked), **{**account.settings, **settings})
+    is_new = operation in {"open", "adopt", "find", "retrospective"}
+    given: dict[str, Any] = {"linked_id": linked, "vendor_id": "" if is_new else account.vendor_id}
+    if operation == "retrospective":
+        given |= {"began_at": scripted.OPENED_AT - 7_200_000_000, "ended_at": scripted.OPENED_AT}
+    method = "open" if operation == "retrospective" else operation
+    asked = scripted.operation("open" if method == "find" else method, account.fields, **given)
+    return vendor.run(kind, lambda there: getattr(there, method)(asked), **{**account.settings, **settings})
 
 
 def scripted_account(kind: str, operation: str) -> scripted.Vendor:

@@ -14,12 +14,24 @@ SECOND = 1_000_000
 class Place:
     """A destination without a vendor."""
 
-    def __init__(self, name, *, public):
-        self.kind = base.Kind(name, base.Config, base.Opening, public, adopts=False, connect=None, make=None)
+    def __init__(self, name, *, public, retrospective=False):
+        self.kind = base.Kind(
+            name,
+            base.Config,
+            base.Opening,
+            public,
+            adopts=False,
+            connect=None,
+            make=None,
+            retrospective=retrospective,
+        )
         self.follows = ""
 
 
-PLACES = {name: Place(name, public=known.public) for name, known in conftest.DESTINATIONS.items()}
+PLACES = {
+    name: Place(name, public=known.public, retrospective=known.retrospective)
+    for name, known in conftest.DESTINATIONS.items()
+}
 
 
 def rules(text):

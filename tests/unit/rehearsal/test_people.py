@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.rules import load
 from tests.unit.rehearsal import playing
 
 RULES = """rules:
@@ -131,3 +132,46 @@ def test_retraction_of_nothing_is_an_error():
 def test_frozen_post_is_retracted():
     frozen = "{at: 1m, approve: page}, {at: 2m, freeze: upgrade}, {at: 3m, retract: page}"
     assert passes(case("waits", "{at: 1m, open: page}, {at: 3m, retract: page}", people=frozen))
+
+
+AFTERWARDS = RULES.replace(
+    "tests:\n",
+    """  - name: afterwards
+    when: {labels.a: afterwards}
+    open: [{at: past-page, title: Down, retrospective: true}]
+  - name: automatic
+    when: {labels.a: automatic}
+    open: [{at: past-page, title: Down, retrospective: true, publish: auto}]
+tests:
+""",
+)
+
+
+def test_approval_after_the_end_publishes_a_retrospective_incident():
+    over = "{at: 30m, retrospective: past-page, title: Down}"
+    approved = case("afterwards", over, people="{at: 30m, approve: past-page}", resolved="10m")
+    assert playing.complaints(AFTERWARDS + approved) == []
+    assert playing.complaints(AFTERWARDS + case("afterwards", "", resolved="10m", until="240h")) == []
+
+
+def test_frozen_automatic_post_becomes_a_retrospective_incident():
+    people = "{at: 0s, freeze: upgrade}, {at: 30m, thaw: true}"
+    alerts = case("automatic", "{at: 30m, retrospective: past-page}", people=people, resolved="10m")
+    alerts = alerts.replace("{labels:", "{at: 1m, labels:", 1)
+    assert playing.complaints(AFTERWARDS + alerts) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("page", '"page" (kind page) takes no retrospective incidents: leave out retrospective'),
+        ("on-call", 'customers don\'t see what is at "on-call" (kind internal): leave out retrospective'),
+    ],
+)
+def test_destination_without_retrospective_incidents_is_an_error(at, said):
+    text = f"rules:\n  - name: a\n    open:\n      - {{at: {at}, title: Down, retrospective: true}}\n"
+    with pytest.raises(load.Refused) as refused:
+        playing.rules(text)
+    assert [(one.line, one.message) for one in refused.value.problems if "retrospective" in one.message] == [
+        (4, f'rule "a": {said}')
+    ]

@@ -32,6 +32,7 @@ DESTINATIONS = {
     "on-call": known.Known(Internal, public=False, kind="internal"),
     "second": known.Known(Internal, public=False, kind="internal"),
     "page": known.Known(Post, public=True, kind="page"),
+    "past-page": known.Known(Post, public=True, kind="page", retrospective=True),
     "titled-page": known.Known(Post, public=True, kind="page", defaults={"title": "Something is wrong"}),
 }
 

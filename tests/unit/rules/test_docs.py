@@ -23,7 +23,11 @@ NAMES = {
 }
 DESTINATIONS = {
     name: known.Known(
-        kinds.KINDS[kind].opening, kinds.KINDS[kind].public, kind, monitoring=kinds.KINDS[kind].monitoring
+        kinds.KINDS[kind].opening,
+        kinds.KINDS[kind].public,
+        kind,
+        monitoring=kinds.KINDS[kind].monitoring,
+        retrospective=kinds.KINDS[kind].retrospective,
     )
     for name, kind in NAMES.items()
 }

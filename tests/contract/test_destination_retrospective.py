@@ -1,0 +1,67 @@
+"""incident.io's page publishes what is over already: once, without a word to subscribers, and as the SDK would."""
+
+import msgspec
+import pytest
+
+from router.outbound import errors
+from tests.contract import test_destination_simulator as simulated
+from tests.unit.destinations import scripted
+
+KIND = "incident-io-status-page"
+PATH = "/v2/status_page_retrospective_incidents"
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.calls.all.clear()
+    simulator.app.state.faults.clear()
+    return simulated.World(simulator)
+
+
+def asked(operation="open", **fields):
+    return msgspec.structs.replace(
+        scripted.operation("open", {**simulated.POST, **fields}),
+        began_at=scripted.OPENED_AT - 7_200_000_000,
+        ended_at=scripted.OPENED_AT,
+        is_repeated=operation == "repeated",
+    )
+
+
+def publishes(world, operation="open", **fields):
+    method = "find" if operation == "find" else "open"
+    return world.run(KIND, lambda there: getattr(there, method)(asked(operation, **fields)))
+
+
+def test_what_is_over_is_published_as_over(world):
+    seen = publishes(world, resolve_message="Payments work again.")
+    assert seen.state == "resolved"
+    [post] = world.objects(KIND)
+    updates = [(one["incident_status"], one["message"]) for one in post["updates"]]
+    assert updates == [("investigating", "Payments may fail."), ("resolved", "Payments work again.")]
+    assert len(post["component_impacts"]) == 2
+    assert all(impact["end_at"] == post["updates"][1]["published_at"] for impact in post["component_impacts"])
+    assert set(world.state(KIND)["components"].values()) == {"operational"}
+    assert world.changes() == [f"POST {PATH}"]
+
+
+def test_unanswered_publication_is_repeated_under_its_key(world):
+    world.fault(KIND, "act-then-drop")
+    with pytest.raises(errors.Unanswered):
+        publishes(world)
+    assert publishes(world, "repeated").state == "resolved"
+    assert publishes(world, "find").state == "resolved"
+    assert len(world.objects(KIND)) == 1
+
+
+def test_live_post_of_the_same_number_has_another_key(world):
+    assert asked().key != msgspec.structs.replace(asked(), ended_at=0).key
+
+
+def test_refused_components_are_left_out(world):
+    world.fault(KIND, "status", status=422, path=PATH)
+    seen = publishes(world)
+    assert [one.field for one in seen.omitted] == ["component_statuses"]
+    [post] = world.objects(KIND)
+    assert (post["incident_status"], post["component_impacts"]) == ("resolved", [])

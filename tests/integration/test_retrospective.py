@@ -1,0 +1,207 @@
+"""What was over before it was published is published afterwards at incident.io's page, if its rule says so."""
+
+import pytest
+
+from router.domain import decision, severity
+from router.store import gate
+from router.worker import retractions, reviews
+from tests.end_to_end import harness
+from tests.integration import real, stage
+
+KIND = "incident-io-status-page"
+
+
+@pytest.fixture
+def at():
+    with harness.vendors() as vendors:
+        yield vendors
+
+
+class Page:
+    """A post that may be published when it is over, its alert, and a reviewer."""
+
+    def __init__(self, scene, connection, publish, **more):
+        self.scene, self.on, self.connection = scene, scene.on, connection
+        target = decision.Target(real.NAME, real.FIELDS[KIND], publish, retrospective=True, **more)
+        self.rule = stage.rule(target)
+        self.places = {real.NAME: scene.place}
+
+    async def delivers(self, *alerts):
+        for one in alerts:
+            await self.on.deliver(one, level=severity.Severity.MAJOR, response=self.rule)
+            await self.on.fold()
+        await self.on.turn()
+
+    async def comes_and_goes(self):
+        await self.delivers(stage.firing())
+        await self.delivers(stage.resolved())
+
+    def reviews(self):
+        return reviews.Reviews(self.on.publications, self.on.incidents, self.on.pages, self.places, self.on.redis_time)
+
+    async def decides(self, kind, **fields):
+        (seen,) = await self.reviews().waiting()
+        await self.reviews().decide(seen, reviews.Word(kind, "ann", fields=fields))
+        await self.on.turn()
+
+    def posts(self):
+        return self.scene.at.state()["incident-io"]["status_page_incidents"]
+
+    def statuses(self):
+        return [[update["incident_status"] for update in post["updates"]] for post in self.posts()]
+
+
+def playing(with_redis, at, play, publish="review", **more):
+    async def body(connection):
+        async with real.scene(connection, at, KIND) as scene:
+            await play(Page(scene, connection, publish, **more))
+
+    with_redis(body)
+
+
+OVER = [["investigating", "resolved"]]
+
+
+def test_undecided_review_becomes_one_of_a_retrospective_incident(with_redis, at):
+    async def play(page):
+        await page.delivers(stage.firing())
+        (live,) = await page.reviews().waiting()
+        assert live.what == "opening"
+        await page.delivers(stage.resolved())
+        (seen,) = await page.reviews().waiting()
+        assert (seen.what, seen.digest == live.digest) == ("retrospective", False)
+        assert 0 < seen.began_at <= seen.ended_at
+        assert list(seen.later) == ["resolution"]
+        assert seen.deadline_at > 0
+        assert page.posts() == []
+        await page.decides("approved", message="Payments failed.")
+        assert page.statuses() == OVER
+        assert page.posts()[0]["updates"][0]["message"] == "Payments failed."
+        told = [event.text for event in await page.on.incidents.timeline("down")]
+        assert any(text.startswith("Published a retrospective incident at there (started ") for text in told)
+        assert await page.reviews().waiting() == []
+
+    playing(with_redis, at, play)
+
+
+def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
+    async def play(page):
+        await page.comes_and_goes()
+        await page.decides("dismissed")
+        assert await page.reviews().waiting() == []
+        assert page.posts() == []
+
+    playing(with_redis, at, play)
+
+
+def test_dismissal_before_the_end_holds_after_it(with_redis, at):
+    async def play(page):
+        await page.delivers(stage.firing())
+        await page.decides("dismissed")
+        await page.delivers(stage.resolved())
+        assert await page.reviews().waiting() == []
+        assert page.posts() == []
+
+    playing(with_redis, at, play)
+
+
+def test_approval_of_the_live_post_is_none_of_the_retrospective_one(with_redis, at):
+    """It was approved while pages were frozen, and over before the thaw."""
+
+    async def play(page):
+        await gate.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
+        await page.delivers(stage.firing())
+        await page.decides("approved")
+        await page.delivers(stage.resolved())
+        await gate.Gate(page.connection).open("freeze")
+        await page.on.publications.wake_all()
+        await page.on.turn()
+        assert page.posts() == []
+        (seen,) = await page.reviews().waiting()
+        assert seen.what == "retrospective"
+
+    playing(with_redis, at, play)
+
+
+def test_automatic_rule_publishes_what_was_over_before_a_worker_looked(with_redis, at):
+    async def play(page):
+        await page.delivers(stage.firing(), stage.resolved())
+        assert page.statuses() == OVER
+        await page.delivers(stage.firing(starts_at=1_000))
+        assert page.statuses() == [*OVER, ["investigating"]]
+        await page.delivers(stage.resolved(starts_at=1_000))
+        assert page.statuses() == OVER * 2
+
+    playing(with_redis, at, play, "auto")
+
+
+def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
+    async def play(page):
+        await gate.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
+        await page.comes_and_goes()
+        assert page.posts() == []
+        await gate.Gate(page.connection).open("freeze")
+        await page.on.publications.wake_all()
+        await page.on.turn()
+        assert page.statuses() == OVER
+
+    playing(with_redis, at, play, "auto")
+
+
+def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
+    async def play(page):
+        await gate.Gate(page.connection).shut("breaker", "", 1, "too many posts")
+        await page.comes_and_goes()
+        assert page.posts() == []
+        await page.decides("approved")
+        assert page.statuses() == OVER
+
+    playing(with_redis, at, play, "auto")
+
+
+def test_unanswered_call_publishes_it_once(with_redis, at):
+    async def play(page):
+        page.scene.fault("act-then-drop", path="/v2/status_page_retrospective_incidents")
+        await page.comes_and_goes()
+        await page.on.until(lambda: page.statuses() == OVER)
+        known = await page.scene.known()
+        assert (known.state, known.intent) == ("resolved", None)
+
+    playing(with_redis, at, play, "auto")
+
+
+def test_deadline_of_the_live_review_dismisses_it_for_good(with_redis, at):
+    async def play(page):
+        await page.delivers(stage.firing())
+        await page.scene.changed(waits_since=stage.LONG_AGO)
+        await page.delivers(stage.resolved())
+        assert await page.reviews().waiting() == []
+        assert page.posts() == []
+
+    playing(with_redis, at, play, deadline=stage.HOUR)
+
+
+def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
+    async def play(page):
+        await page.comes_and_goes()
+        assert len(await page.reviews().waiting()) == 1
+        await page.scene.changed(waits_since=stage.LONG_AGO)
+        await page.on.turn()
+        assert await page.reviews().waiting() == []
+        assert page.posts() == []
+
+    playing(with_redis, at, play)
+
+
+def test_retraction_keeps_it_from_being_published(with_redis, at):
+    async def play(page):
+        await page.comes_and_goes()
+        on = page.on
+        writing = retractions.Retractions(on.publications, on.incidents, on.pages, page.places, on.redis_time)
+        (one,) = await writing.retract("down", "", retractions.Word("ann", "a false alarm"))
+        assert one.outcome == "dismissed"
+        await on.turn()
+        assert await page.reviews().waiting() == []
+        assert page.posts() == []
+
+    playing(with_redis, at, play)
