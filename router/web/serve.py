@@ -70,10 +70,24 @@ async def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen at an address, 0 for a free port: connections wait until they are served. ``OSError`` if it is taken."""
+    """Listen at an address, 0 for a free port: connections wait until they are served. ``OSError`` if it is taken.
+
+    ``::`` is every address, IPv6 and IPv4, also on a machine whose kernel has no IPv6.
+    """
+    if host == "::" and not _has_ipv6():
+        host = "0.0.0.0"  # noqa: S104 - it was asked for
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+
+
+def _has_ipv6() -> bool:
+    """Whether the kernel makes IPv6 sockets: with the boot option ``ipv6.disable=1``, it makes none."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def _config(app: types.ASGIApp, patience: connections.Patience) -> uvicorn.Config:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import json
+import os
 import random
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -295,3 +297,18 @@ def test_the_server_listens_on_ipv6_where_it_is_told_to():
         pytest.skip(f"this machine has no IPv6: {error}")
     with listener, socket.create_connection(("127.0.0.1", listener.getsockname()[1])):
         assert listener.family == socket.AF_INET6
+
+
+def test_every_address_is_ipv4_alone_on_a_kernel_without_ipv6(monkeypatch):
+    """The chart's default is `::`; some nodes boot with `ipv6.disable=1`."""
+
+    class WithoutIPv6(socket.socket):
+        def __init__(self, family: int = -1, *arguments: Any, **options: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+            super().__init__(family, *arguments, **options)
+
+    monkeypatch.setattr(socket, "socket", WithoutIPv6)
+    with serve.listen("::", 0) as listener:
+        assert listener.family == socket.AF_INET
+        assert listener.getsockname()[0] == "0.0.0.0"
