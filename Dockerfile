@@ -16,7 +16,7 @@ RUN python -m venv /build/tools \
     && /build/tools/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements/pip.txt \
     && /build/tools/bin/pip install --no-compile --require-hashes --only-binary :all: -r requirements/build.txt
 
-# What runs: its own layer, so that a change of our code alone leaves it as it is.
+# What runs, with OpenTelemetry for traces: its own layer, so that a change of our code alone leaves it as it is.
 COPY requirements/runtime.txt requirements/runtime.txt
 RUN python -m venv --without-pip /opt/incident-router \
     && /build/tools/bin/pip --python /opt/incident-router install --no-compile --require-hashes --only-binary :all: \
@@ -47,7 +47,8 @@ ENV PATH=/opt/incident-router/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 
-# A number, not a name: Kubernetes can then see for itself that it is not root.
+# A number, so that Kubernetes can see that it isn't root. Any other user and group works, too: all files are readable for
+# everyone, and none is written.
 USER 65532:65532
 EXPOSE 8080 8081
 

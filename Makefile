@@ -73,7 +73,7 @@ format: $(VENV)/.installed-dev ## Bring the code into form
 	@$(BIN)/ruff format
 
 lock: $(VENV)/.installed-dev ## Write the locks anew from pyproject.toml (add UPGRADE=--upgrade for the newest versions)
-	@$(PIP_COMPILE) $(UPGRADE) -o requirements/runtime.txt pyproject.toml
+	@$(PIP_COMPILE) $(UPGRADE) --extra otel -o requirements/runtime.txt pyproject.toml
 	@$(PIP_COMPILE) $(UPGRADE) --extra embedded -c requirements/runtime.txt -o requirements/embedded.txt pyproject.toml
 	@$(PIP_COMPILE) $(UPGRADE) --extra embedded --extra dev -c requirements/runtime.txt --allow-unsafe \
 		-o requirements/dev.txt pyproject.toml

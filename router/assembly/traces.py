@@ -10,10 +10,15 @@ def start(wanted: sections.Tracing) -> tracing.Traces:
     """Traces that are sent to the collector of the settings; off where none is set; ``tracing.Missing``."""
     if not wanted.endpoint:
         return tracing.OFF
-    if util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None:
-        raise tracing.Missing(
-            "tracing.endpoint is set, and OpenTelemetry is not installed: install incident-router[otel]"
-        )
+    if message := problem(wanted):
+        raise tracing.Missing(message)
     from router.telemetry import otel
 
     return otel.exporting(wanted.endpoint, wanted.service, wanted.share)
+
+
+def problem(wanted: sections.Tracing) -> str:
+    """Say why traces can't be sent as the settings ask; empty if they can."""
+    if wanted.endpoint and (util.find_spec("opentelemetry") is None or util.find_spec("opentelemetry.sdk") is None):
+        return "tracing.endpoint is set, and OpenTelemetry is not installed: install incident-router[otel]"
+    return ""

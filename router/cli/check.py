@@ -9,7 +9,7 @@ import typer
 from rich import text
 
 from router import settings as configuration
-from router.assembly import checking, parts, replaying, running
+from router.assembly import checking, parts, replaying, running, traces
 from router.cli import starting, terminal
 from router.documents import problem as problems
 from router.rules import check as checks
@@ -47,6 +47,8 @@ def check(
     world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
     report = checks.check(folder, parts.known_destinations(settings), world)
     found = [*configuration.doubtful(config), *report.problems]
+    if message := traces.problem(settings.tracing):
+        found.append(problems.Problem(settings.file, 0, 0, message))
     if online and report.rules is not None:
         found += _asked(settings, folder, report)
     _tell(found, report, format_)

@@ -4,50 +4,14 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from http import server
-
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from tests import ports
-from tests.end_to_end import harness
+from tests.end_to_end import collectors, harness
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SENDER = f"00-{TRACE}-b7ad6b7169203331-01"
-
-
-class Collector:
-    """An OTLP collector: what was posted to it, decoded."""
-
-    def __init__(self) -> None:
-        self.spans: list = []
-        self.services: set[str] = set()
-        outer = self
-
-        class Handler(server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                assert self.path == "/v1/traces"
-                for resource in trace_service_pb2.ExportTraceServiceRequest.FromString(body).resource_spans:
-                    names = {one.key: one.value.string_value for one in resource.resource.attributes}
-                    outer.services.add(names["service.name"])
-                    outer.spans += [span for scope in resource.scope_spans for span in scope.spans]
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_) -> None:
-                pass
-
-        self._server = server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def configured(folder, at: harness.Vendors, endpoint: str):
@@ -69,7 +33,7 @@ def send(router: harness.Router) -> None:
 
 
 def test_a_router_sends_its_spans_to_the_collector_at_the_latest_when_it_ends(tmp_path):
-    with contextlib.closing(Collector()) as collector, harness.vendors() as at:
+    with contextlib.closing(collectors.Collector()) as collector, harness.vendors() as at:
         file = configured(tmp_path, at, collector.url)
         with harness.router(tmp_path, file) as router:
             send(router)
@@ -129,3 +93,17 @@ def test_traces_without_the_extra_are_refused_with_one_sentence_and_status_1(tmp
         assert process.ended() == 1
         assert "OpenTelemetry is not installed: install incident-router[otel]" in process.said
         assert "Traceback" not in process.said
+
+
+def test_check_reports_traces_without_the_extra(tmp_path):
+    with harness.vendors() as at:
+        file = configured(tmp_path, at, "http://127.0.0.1:4318")
+        program = (
+            "import importlib.util, sys\n"
+            "find = importlib.util.find_spec\n"
+            "importlib.util.find_spec = lambda name, *a: None if name.startswith('opentelemetry') else find(name, *a)\n"
+            f"from router.cli import main\nsys.argv = ['incident-router', 'check', '--config', {str(file)!r}]\nmain()"
+        )
+        process = harness.Process([sys.executable, "-c", program], tmp_path, "without", **harness.SECRETS)
+        assert process.ended() == 1
+        assert "tracing.endpoint is set, and OpenTelemetry is not installed" in process.said

@@ -21,28 +21,33 @@ _INCAPABLE = ("--inh-caps=-all", "--bounding-set=-all")
 
 
 class Image(NamedTuple):
-    """What a container would be started from; ``user`` is None where the tests themselves have no privileges."""
+    """What a container would be started from; ``user`` is None where the tests themselves have no privileges.
+
+    ``group`` is the user's own if it is None.
+    """
 
     root: Path
     environment: dict[str, str]
     entrypoint: list[str]
     default: list[str]
     user: int | None
+    group: int | None = None
 
     def line(self, *arguments: str, **environment: str) -> list[str]:
         """The command line of a container's only process: its user, its environment and nothing else."""
         program = shutil.which(self.entrypoint[0], path=self.environment["PATH"])
         assert program, f"{self.entrypoint[0]} is not on the image's PATH"
         given = [f"{name}={value}" for name, value in (self.environment | environment).items()]
-        return [*demoted(self.user), "--ignore-environment", "--chdir=/", *given, program, *arguments]
+        return [*demoted(self.user, self.group), "--ignore-environment", "--chdir=/", *given, program, *arguments]
 
 
-def demoted(user: int | None) -> list[str]:
+def demoted(user: int | None, group: int | None = None) -> list[str]:
     """What to put before a command so that this user runs it, as a pod's `restricted` security has it."""
     # By way of env: setpriv itself still starts what only root may reach.
     if user is None:
         return ["env"]
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", *_INCAPABLE, "env"]
+    own = user if group is None else group
+    return ["setpriv", f"--reuid={user}", f"--regid={own}", "--clear-groups", "--no-new-privs", *_INCAPABLE, "env"]
 
 
 def build(root: Path) -> Image:

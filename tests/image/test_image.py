@@ -10,7 +10,7 @@ import pytest
 
 from router.store import embedded
 from tests import ports
-from tests.end_to_end import harness
+from tests.end_to_end import collectors, harness
 from tests.image import built
 from tests.structure import tree
 
@@ -135,6 +135,27 @@ def test_web_and_worker_in_containers_of_their_own_do_it_together(image, folder,
     with container(image, folder, "web", **given) as web, worker:
         harness.Router(web, folder / "etc/router.yaml").receives()
         harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_any_user_of_the_root_group_can_run_it(image, folder, given, at):
+    """OpenShift gives each namespace a range of users without names, all in group 0."""
+    if image.user is None:
+        pytest.skip("only root may start it as another user")
+    with container(image._replace(user=1_000_680_000, group=0), folder, *image.default, **given) as process:
+        harness.Router(process, folder / "etc/router.yaml").receives()
+        harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+
+
+@pytest.mark.usefixtures("untouched")
+def test_traces_are_sent_without_a_further_package(image, folder, given, at):
+    file = folder / "etc/router.yaml"
+    with contextlib.closing(collectors.Collector()) as collector:
+        file.write_text(f"tracing: {{endpoint: '{collector.url}'}}\n{file.read_text()}")
+        with container(image, folder, *image.default, **given) as process:
+            harness.Router(process, file).receives()
+            harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
+        assert {"webhook", "fold", "operation"} <= {span.name for span in collector.spans}
 
 
 def test_what_these_tests_start_has_no_rights_and_may_gain_none(image):
