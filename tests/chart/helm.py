@@ -15,6 +15,7 @@ from tests.structure import tree
 CHART = tree.ROOT / "charts/incident-router"
 RELEASE = "shop"
 NAMESPACE = "alerts"
+REDIS = {"redis": {"url": "redis://redis:6379"}}
 CASES = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
 
 Object = dict[str, Any]
@@ -66,8 +67,10 @@ def objects(text: str) -> dict[tuple[str, str], Object]:
 
 
 def render(values: Object | None = None, release: str = RELEASE) -> dict[tuple[str, str], Object]:
-    """All objects of a release by kind and name."""
-    return objects(template(values, release))
+    """All objects of a release by kind and name; with a Redis elsewhere, unless the values have one."""
+    given = values or {}
+    redis = {} if given.get("valkey", {}).get("enabled") else REDIS
+    return objects(template({**redis, **given}, release))
 
 
 @functools.cache

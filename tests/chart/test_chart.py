@@ -82,6 +82,7 @@ def test_probes_ask_the_port_on_which_the_process_answers(rendered):
         ports = {port["name"]: port["containerPort"] for port in runs["ports"]}
         console = {} if runs["args"] == ["worker"] else {"console": configured["management"]["port"]}
         assert ports == {"http": answers[runs["args"][0]], **console}
+        assert runs["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
         assert runs["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
         assert runs["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
@@ -130,7 +131,7 @@ def test_the_router_accepts_the_rendered_configuration_and_rules(rendered, tmp_p
     environment = dict.fromkeys(SECRETS, "secret") | {"SCRIPTS_CREDENTIALS": "user:secret"}
     loaded = settings.load(written(rendered, tmp_path), environment)
     parts.load_rules(loaded)
-    assert (loaded.web.host, loaded.worker.health_host) == ("0.0.0.0", "0.0.0.0")
+    assert (loaded.web.host, loaded.worker.health_host, loaded.management.host) == ("::", "::", "::")
 
 
 def test_the_sources_are_those_of_the_values_and_no_others():
@@ -143,7 +144,7 @@ def test_what_is_configured_beside_the_chart_s_own_addresses_stays():
     rendered = helm.case("separate")
     assert configuration(rendered)["worker"] == {
         "lease_seconds": 45,
-        "health_host": "0.0.0.0",
+        "health_host": "::",
         "health_port": 8081,
     }
 
@@ -195,7 +196,8 @@ def test_redis_comes_from_the_values_or_from_the_secret():
         return {entry["name"]: entry["value"] for entry in container(first)["env"] if "value" in entry}
 
     assert environment({"redis": {"url": "redis://redis:6379/0"}})["REDIS_URL"] == "redis://redis:6379/0"
-    assert "REDIS_URL" not in environment({})
+    secret = {"redis": {"url": ""}, "secrets": {"shared": {"existing": "redis-url"}}}
+    assert "REDIS_URL" not in environment(secret)
 
 
 def test_only_webhooks_are_reachable_from_outside():
@@ -221,22 +223,20 @@ class TestNotes:
         assert "no rules" not in shown
 
     def test_what_is_missing_is_said(self, tmp_path):
-        shown = helm.notes({}, tmp_path)
+        shown = helm.notes(helm.REDIS, tmp_path)
         assert "`config.sources` is empty" in shown
         assert "There are no rules" in shown
-        assert "There is no Redis: set `redis.url`, or REDIS_URL in `secrets.shared`" in shown
         assert "helm test" not in shown
 
     def test_secrets_that_have_to_be_there_are_named_with_their_part(self, tmp_path):
         shown = helm.notes(helm.values_of("separate"), tmp_path)
         for name, part in [("webhooks", "web"), ("vendors", "worker"), ("redis", "shared")]:
-            assert f"once the Secret incident-router-{name} (secrets.{part}) is there" in shown
+            assert f"once the Secret incident-router-{name} (secrets.{part}) exists" in shown
             assert f"kubectl create secret generic incident-router-{name} --namespace alerts" in shown
 
     def test_what_is_there_is_not_asked_for(self, tmp_path):
         shown = helm.notes(helm.values_of("all"), tmp_path)
         assert "kubectl create secret" not in shown
-        assert "There is no Redis" not in shown
         assert "http://shop-incident-router.alerts:8080/v1/webhooks/alertmanager" in shown
         assert "helm test shop --namespace alerts" in shown
 
@@ -245,8 +245,59 @@ class TestNotes:
         for host in ["alerts.example.org", "alerts.example.com"]:
             assert f"  https://{host}/v1/webhooks/grafana " in shown
 
-    def test_an_open_valkey_is_warned_of(self, tmp_path):
-        assert "Whoever reaches Valkey may read" in helm.notes(helm.values_of("try"), tmp_path)
+    def test_valkey_s_password_is_named(self, tmp_path):
+        shown = helm.notes(helm.values_of("try"), tmp_path)
+        assert "The Secret shop-incident-router-valkey has Valkey's password." in shown
+        assert "With Argo CD, set `valkey.auth.existingSecret`" in shown
+        assert "`valkey.networkPolicy.enabled` is false" not in shown
 
-    def test_a_closed_one_is_not(self, tmp_path):
-        assert "Whoever reaches Valkey" not in helm.notes(helm.values_of("valkey"), tmp_path)
+    def test_an_open_valkey_is_warned_of(self, tmp_path):
+        values = {"valkey": {"enabled": True, "networkPolicy": {"enabled": False}}}
+        assert "`valkey.networkPolicy.enabled` is false" in helm.notes(values, tmp_path)
+
+    @pytest.mark.parametrize(
+        ("service", "lines"),
+        [
+            ({}, []),
+            (
+                {"type": "LoadBalancer", "port": 8080},
+                ["  http://LOAD-BALANCER:8080/v1/webhooks/open\n", "jsonpath='{.status.loadBalancer.ingress[0]}'"],
+            ),
+            (
+                {"type": "NodePort"},
+                ["  http://NODE:NODE-PORT/v1/webhooks/open\n", "jsonpath='{.spec.ports[0].nodePort}'"],
+            ),
+            ({"type": "NodePort", "nodePort": 30080}, ["  http://NODE:30080/v1/webhooks/open\n", "for NODE:\n"]),
+        ],
+        ids=["ClusterIP", "LoadBalancer", "NodePort", "given NodePort"],
+    )
+    def test_webhooks_are_named_for_every_type_of_service(self, service, lines, tmp_path):
+        sources = {"open": {"kind": "json", "auth": "none"}}
+        shown = helm.notes(helm.REDIS | {"service": service, "config": {"sources": sources}}, tmp_path)
+        for line in lines:
+            assert line in shown
+        assert ("LOAD-BALANCER" in shown, "NODE" in shown) == (
+            service.get("type") == "LoadBalancer",
+            service.get("type") == "NodePort",
+        )
+        port = ":8080" if service.get("port") else ""
+        assert f"  http://shop-incident-router.alerts{port}/v1/webhooks/open   (within the cluster)" in shown
+
+    @pytest.mark.parametrize(
+        ("console", "line"),
+        [
+            ({}, "service/shop-incident-router-console 8082:80\n"),
+            ({"service": {"port": 8000}}, "service/shop-incident-router-console 8082:8000\n"),
+            (
+                {"ingress": {"enabled": True, "hosts": ["a.example.org"]}},
+                "  http://a.example.org\n`console.ingress.tls` is empty: tokens and cookies are readable on the way.\n",
+            ),
+            (
+                {"ingress": {"enabled": True, "hosts": ["a.example.org"], "tls": [{"secretName": "a"}]}},
+                "  https://a.example.org\nSign in",
+            ),
+        ],
+        ids=["port-forward", "another port", "http", "https"],
+    )
+    def test_the_console_is_named(self, console, line, tmp_path):
+        assert line in helm.notes(helm.REDIS | {"console": console}, tmp_path)

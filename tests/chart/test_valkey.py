@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -24,18 +25,25 @@ def container(rendered) -> helm.Object:
 
 @contextlib.contextmanager
 def started(rendered, folder) -> Iterator[tuple[subprocess.Popen, redis.Redis]]:
-    """The server as the rendered container starts it, but for its port and its folder."""
+    """The server as the rendered container starts it, but for its port and its folders."""
     runs = container(rendered)
-    assert runs["command"] == ["valkey-server"]
     variables = mounts.environment(rendered, runs, {"valkey-password": {"password": PASSWORD}})
-    arguments = [mounts.expanded(argument, variables) for argument in runs["args"]]
     port = ports.free()
-    here = {"6379": str(port), "/data": str(folder)}
+    for name in ("bin", "data", "run"):
+        (folder / name).mkdir(exist_ok=True)
+    program = folder / "bin/valkey-server"
+    if not program.exists():
+        program.symlink_to(embedded.find_program())
+    here = {"6379": str(port), "/data": str(folder / "data")}
+    [shell, option, script, name] = runs["command"]
+    command = [shell, option, script.replace("/run/valkey/", f"{folder}/run/"), name]
+    arguments = [here.get(argument, argument) for argument in runs["args"]]
     server = subprocess.Popen(
-        [embedded.find_program(), *(here.get(argument, argument) for argument in arguments)], stdout=subprocess.DEVNULL
+        [*command, *arguments],
+        env=variables | {"PATH": f"{folder / 'bin'}:/usr/bin:/bin"},
+        stdout=subprocess.DEVNULL,
     )
-    password = variables.get("VALKEY_PASSWORD")
-    with contextlib.closing(redis.Redis(port=port, password=password, retry=AT_ONCE)) as connection:
+    with contextlib.closing(redis.Redis(port=port, password=variables["VALKEY_PASSWORD"], retry=AT_ONCE)) as connection:
         try:
             harness.eventually("the server answers", lambda: answers(connection))
             yield server, connection
@@ -73,8 +81,10 @@ def test_what_was_written_is_there_after_the_pod_was_killed(tmp_path):
         assert connection.get("a") == b"kept"
 
 
-def test_it_is_open_to_other_pods_only_without_a_password(tmp_path):
-    with started(helm.case("valkey"), tmp_path) as (_, connection):
+@pytest.mark.parametrize("name", ["try", "valkey"])
+def test_clients_need_the_password(name, tmp_path):
+    """With the chart's own password as with a given one: other pods reach the port."""
+    with started(helm.case(name), tmp_path) as (_, connection):
         port = connection.connection_pool.connection_kwargs["port"]
         with (
             contextlib.closing(redis.Redis(port=port, retry=AT_ONCE)) as stranger,
@@ -84,18 +94,63 @@ def test_it_is_open_to_other_pods_only_without_a_password(tmp_path):
         assert setting(connection, "protected-mode") == "no"
 
 
+def test_password_is_in_no_argument_and_no_environment_of_the_server(tmp_path):
+    """Users of the node read arguments; the file is in memory, and readable for its owner alone."""
+    with started(helm.case("valkey"), tmp_path) as (server, _):
+        process = Path("/proc") / str(server.pid)
+        assert b"valkey-server" in (process / "cmdline").read_bytes()
+        assert PASSWORD.encode() not in (process / "cmdline").read_bytes()
+        assert PASSWORD.encode() not in (process / "environ").read_bytes()
+        written = tmp_path / "run/auth.conf"
+        assert written.read_text() == f"requirepass {PASSWORD}\n"
+        assert written.stat().st_mode & 0o077 == 0
+    runs = container(helm.case("valkey"))
+    assert "VALKEY_PASSWORD" not in " ".join(runs["args"])
+    [run] = [one for one in runs["volumeMounts"] if one["mountPath"] == "/run/valkey"]
+    volumes = helm.case("valkey")["StatefulSet", NAME]["spec"]["template"]["spec"]["volumes"]
+    assert {"name": run["name"], "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}} in volumes
+
+
+@pytest.mark.parametrize("password", ["", "a b", "a@b", "a\nrename-command FLUSHALL x"])
+def test_password_that_fits_no_url_ends_the_start(password, tmp_path):
+    script = container(helm.case("valkey"))["command"][2].replace("/run/valkey/", f"{tmp_path}/")
+    done = subprocess.run(
+        ["sh", "-ec", script, "start_valkey.sh"],
+        env={"PATH": "/usr/bin:/bin", "VALKEY_PASSWORD": password},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "letters, digits, and . _ ~ - only" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["try", "valkey"])
-def test_the_router_s_address_is_that_of_its_service_with_the_password(name):
+def test_router_connects_to_its_service_with_the_password(name):
     rendered = helm.case(name)
     secret = {"valkey-password": {"password": PASSWORD}, "webhooks": {"WEBHOOK_TOKEN": "x"}}
+    password = PASSWORD if name == "valkey" else rendered["Secret", NAME]["stringData"]["password"]
     service = rendered["Service", NAME]["spec"]
     assert service["ports"][0]["targetPort"] == container(rendered)["ports"][0]["name"]
     routers = [spec for called, spec in helm.pods(rendered).items() if called.startswith("Deployment/")]
     for spec in routers:
         variables = mounts.environment(rendered, mounts.only(spec), secret)
-        password = f":{PASSWORD}@" if name == "valkey" else ""
-        assert variables["REDIS_URL"] == f"redis://{password}{NAME}:6379/0"
-        assert embedded_address(variables["REDIS_URL"]) == (NAME, 6379, PASSWORD if password else None)
+        assert variables["REDIS_URL"] == f"redis://:{password}@{NAME}:6379/0"
+        assert embedded_address(variables["REDIS_URL"]) == (NAME, 6379, password)
+
+
+def test_network_is_closed_to_all_but_the_router():
+    """Without any value for it, and without the policies of the router's own pods."""
+    rendered = helm.render({"valkey": {"enabled": True}})
+    assert [name for kind, name in rendered if kind == "NetworkPolicy"] == [NAME]
+    spec = rendered["NetworkPolicy", NAME]["spec"]
+    assert (spec["policyTypes"], spec["egress"]) == (["Ingress", "Egress"], [])
+    [rule] = spec["ingress"]
+    [peer] = rule["from"]
+    assert rule["ports"] == [{"port": 6379}]
+    [expression] = peer["podSelector"]["matchExpressions"]
+    assert expression == {"key": "app.kubernetes.io/component", "operator": "In", "values": ["web", "worker"]}
 
 
 def embedded_address(url: str) -> tuple[str, int, str | None]:
@@ -111,7 +166,7 @@ def test_there_is_one_pod_with_one_volume_that_it_writes_to():
     assert volume["spec"]["resources"]["requests"]["storage"] == "4Gi"
     assert volume["spec"]["storageClassName"] == "fast"
     runs = container(helm.case("valkey"))
-    assert runs["volumeMounts"] == [{"name": volume["metadata"]["name"], "mountPath": "/data"}]
+    assert {"name": volume["metadata"]["name"], "mountPath": "/data"} in runs["volumeMounts"]
     assert runs["args"][runs["args"].index("--dir") + 1] == "/data"
 
 

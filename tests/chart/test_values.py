@@ -1,4 +1,4 @@
-"""Every value is explained where it stands, known to the schema, and in the table of docs/kubernetes.md."""
+"""Every value is explained where it stands, known to the schema, and in the table of the chart's README."""
 
 import itertools
 import json
@@ -9,6 +9,7 @@ import pytest
 from tests.chart import explained, golden, helm
 
 VALUES = explained.values()
+PAGE = helm.tree.ROOT / "docs/kubernetes.md"
 SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
 
 
@@ -76,10 +77,32 @@ def test_a_render_is_as_it_was_when_somebody_last_looked(name):
     assert golden.rendered(name) == kept.read_text(), "`make golden` writes it anew; read what changes"
 
 
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
 def test_the_first_installation_in_the_documentation_renders_and_can_be_tested():
-    [block] = re.findall(r"^```yaml\n(.*?)^```$", golden.PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    rendered = helm.render(helm.read(block), "incident-router")
+    rendered = helm.render(helm.read(EXAMPLES[0]), "incident-router")
     assert {"Deployment", "StatefulSet", "Pod"} <= {kind for kind, _ in rendered}
+
+
+@pytest.mark.parametrize("example", EXAMPLES[1:])
+def test_examples_in_the_documentation_change_the_release(example):
+    """A key that is no value would be refused; one that does nothing would be no example."""
+    assert helm.render(helm.read(example)) != helm.render()
+
+
+def test_values_that_the_documentation_names_exist():
+    """As `a.b`, where `a` is a value of the chart; `config` holds the router's own settings."""
+    known = {value.path for value in VALUES} | {parent for value in VALUES for parent in parents(value.path)}
+    top = {path.partition(".")[0] for path in known} - {"config", "rules"}
+    named = re.findall(r"`([a-z]\w*(?:\.\w+)+)[:`]", PAGE.read_text())
+    assert len(named) > 20
+    assert {path for path in named if path.partition(".")[0] in top} <= known
+
+
+def parents(path: str) -> list[str]:
+    """The paths of what holds a value."""
+    return list(itertools.accumulate(path.split("."), "{}.{}".format))[:-1]
 
 
 def test_every_golden_render_has_its_case():

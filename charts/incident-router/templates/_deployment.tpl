@@ -1,6 +1,6 @@
 {{/*
 One Deployment. It is given a list: the root context, the component (web, worker or all), the program's command, the
-port that answers probes, and the component's values.
+port of health and metrics, and the component's values.
 */}}
 {{- define "incident-router.deployment" -}}
 {{- $root := index . 0 -}}
@@ -20,6 +20,14 @@ spec:
   {{- if not (or (dig "autoscaling" "enabled" false $values) (dig "keda" "enabled" false $values)) }}
   replicas: {{ $values.replicas }}
   {{- end }}
+  revisionHistoryLimit: {{ $root.Values.revisionHistoryLimit }}
+  {{- with $root.Values.minReadySeconds }}
+  minReadySeconds: {{ . }}
+  {{- end }}
+  {{- with $values.strategy }}
+  strategy:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   selector:
     matchLabels:
       {{- include "incident-router.selector" $root | nindent 6 }}
@@ -27,37 +35,43 @@ spec:
   template:
     metadata:
       labels:
-        {{- with $root.Values.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-        {{- include "incident-router.labels" $root | nindent 8 }}
-        app.kubernetes.io/component: {{ $component }}
+        {{- merge (dict "app.kubernetes.io/component" $component)
+              (include "incident-router.labels" $root | fromYaml) $root.Values.podLabels | toYaml | nindent 8 }}
       annotations:
-        # Configuration and secrets are read at the start, so a change of them is a change of the pods. Rules are not:
-        # they are followed.
+        # Pods read their configuration and secrets at the start, so a change has to replace them. They reload rules.
         checksum/config: {{ include "incident-router.config" $root | sha256sum }}
         {{- range $part := include "incident-router.secretParts" $component | fromJsonArray }}
         {{- with (get $root.Values.secrets $part).values }}
         checksum/secrets-{{ $part }}: {{ . | toJson | sha256sum }}
         {{- end }}
         {{- end }}
-        {{- with $root.Values.podAnnotations }}
+        {{- with include "incident-router.valkeyChecksum" $root }}
+        {{- . | trim | nindent 8 }}
+        {{- end }}
+        {{- with merge (deepCopy ($values.podAnnotations | default dict)) ($root.Values.podAnnotations | default dict) }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
       {{- include "incident-router.everyPod" $root | nindent 6 }}
       serviceAccountName: {{ include "incident-router.serviceAccount" $root }}
       terminationGracePeriodSeconds: {{ $root.Values.terminationGracePeriodSeconds }}
-      securityContext:
-        {{- include "incident-router.podSecurity" 65532 | nindent 8 }}
+      {{- with include "incident-router.podSecurity" (list $root $root.Values.podSecurityContext) }}
+      {{- . | trim | nindent 6 }}
+      {{- end }}
+      {{- with $root.Values.initContainers }}
+      initContainers:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       containers:
         - name: {{ $component }}
           image: {{ include "incident-router.image" $root | quote }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [{{ $command }}]
           env:
-            {{- include "incident-router.env" $root | nindent 12 }}
-          {{- include "incident-router.envFrom" (list $root $component) | nindent 10 }}
+            {{- include "incident-router.env" (list $root $values.extraEnv) | nindent 12 }}
+          {{- with include "incident-router.envFrom" (list $root $component) }}
+          {{- . | trim | nindent 10 }}
+          {{- end }}
           ports:
             - name: http
               containerPort: {{ $port }}
@@ -65,23 +79,19 @@ spec:
             - name: console
               containerPort: 8082
             {{- end }}
-          livenessProbe:
-            httpGet: {path: /healthz, port: http}
-            periodSeconds: 10
-            timeoutSeconds: 5
-            failureThreshold: 6
-          readinessProbe:
-            httpGet: {path: /readyz, port: http}
-            periodSeconds: 5
-            timeoutSeconds: 5
-          {{- if ne $component "worker" }}
-          lifecycle:
-            preStop:
-              # Senders are led here until every node has heard that this pod ends. The image needs no shell for it.
-              exec: {command: [python, -c, "import time; time.sleep(5)"]}
+          {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
+          {{- with get $values $probe }}
+          {{ $probe }}:
+            {{- toYaml . | nindent 12 }}
           {{- end }}
-          securityContext:
-            {{- include "incident-router.containerSecurity" . | nindent 12 }}
+          {{- end }}
+          {{- with $values.lifecycle }}
+          lifecycle:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+          {{- with include "incident-router.containerSecurity" $root }}
+          {{- . | trim | nindent 10 }}
+          {{- end }}
           {{- with $values.resources }}
           resources:
             {{- toYaml . | nindent 12 }}
@@ -91,6 +101,9 @@ spec:
             {{- with $root.Values.extraVolumeMounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
+        {{- with $root.Values.extraContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       volumes:
         - name: config
           configMap:
@@ -108,15 +121,15 @@ spec:
       {{- with $root.Values.topologySpreadConstraints }}
       topologySpreadConstraints:
         {{- range . }}
-        {{- $meant := dict "labelSelector" (dict "matchLabels" (merge
+        {{- $selector := dict "labelSelector" (dict "matchLabels" (merge
               (dict "app.kubernetes.io/component" $component)
               (include "incident-router.selector" $root | fromYaml))) }}
-        - {{ merge (deepCopy .) $meant | toYaml | nindent 10 | trim }}
+        - {{ merge (deepCopy .) $selector | toYaml | nindent 10 | trim }}
         {{- end }}
       {{- end }}
 {{- end -}}
 
-{{/* The Secrets of a component as its environment. It is given a list: the root context, the component. */}}
+{{/* The environment of a component from Secrets. It is given a list: the root context, the component. */}}
 {{- define "incident-router.envFrom" -}}
 {{- $root := index . 0 -}}
 {{- $names := list -}}
@@ -125,11 +138,24 @@ spec:
 {{- $names = append $names . -}}
 {{- end -}}
 {{- end -}}
-{{- with $names | uniq -}}
+{{- include "incident-router.envSources" (list $root ($names | uniq)) -}}
+{{- end -}}
+
+{{/* The environment from these Secrets and from `extraEnvFrom`. It is given a list: the root context, names of Secrets. */}}
+{{- define "incident-router.envSources" -}}
+{{- $sources := list -}}
+{{- range index . 1 -}}
+{{- $sources = append $sources (dict "secretRef" (dict "name" .)) -}}
+{{- end -}}
+{{- with concat $sources ((index . 0).Values.extraEnvFrom | default list) -}}
 envFrom:
-  {{- range . }}
-  - secretRef:
-      name: {{ . }}
-  {{- end }}
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* An annotation that changes with `valkey.auth.password`: every pod reads it at its start. */}}
+{{- define "incident-router.valkeyChecksum" -}}
+{{- if and .Values.valkey.enabled .Values.valkey.auth.password -}}
+checksum/valkey-password: {{ .Values.valkey.auth.password | sha256sum }}
 {{- end -}}
 {{- end -}}

@@ -1,12 +1,20 @@
+{{/* The chart's name, as a label and in names. */}}
+{{- define "incident-router.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 45 | trimSuffix "-" -}}
+{{- end -}}
+
 {{/*
-The name of everything in a release: the release's own, with the chart's where that is not in it already. Cut, because
-the name of a StatefulSet with what Kubernetes adds to it is a label, of at most 63 characters.
+The prefix of all names: `fullnameOverride`, or the release's name, followed by the chart's if it isn't part of it.
+Cut, because the name of a StatefulSet with the suffix that Kubernetes adds is a label, of at most 63 characters.
 */}}
 {{- define "incident-router.fullname" -}}
-{{- if contains .Chart.Name .Release.Name -}}
+{{- $name := include "incident-router.name" . -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 45 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
 {{- .Release.Name | trunc 45 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 45 | trimSuffix "-" -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 45 | trimSuffix "-" -}}
 {{- end -}}
 {{- end -}}
 
@@ -22,29 +30,28 @@ the name of a StatefulSet with what Kubernetes adds to it is a label, of at most
 {{- end -}}
 {{- end -}}
 
-{{- define "incident-router.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
-{{- end -}}
-
-{{/* What selects this release's pods; it can never be changed in an upgrade. */}}
+{{/* The labels that select this release's pods. An upgrade can't change them. */}}
 {{- define "incident-router.selector" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/name: {{ include "incident-router.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{- define "incident-router.labels" -}}
+{{- with .Values.commonLabels }}
+{{- toYaml . }}
+{{ end -}}
 {{ include "incident-router.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
-{{/* What takes webhooks: the component that the Service leads to. */}}
+{{/* The component that receives webhooks: the Service leads to it. */}}
 {{- define "incident-router.door" -}}
 {{- eq .Values.mode "all" | ternary "all" "web" -}}
 {{- end -}}
 
-{{/* The components that run for ever, as a list in JSON. */}}
+{{/* The components with Deployments, as a list in JSON. */}}
 {{- define "incident-router.components" -}}
 {{- eq .Values.mode "all" | ternary (list "all") (list "web" "worker") | toJson -}}
 {{- end -}}

@@ -1,0 +1,394 @@
+"""What matters in the cluster of each platform team: a file in clusters/ renders it, or is refused with a way out."""
+
+import kubernetes_validate
+import pytest
+
+from router import settings
+from tests.chart import clusters, described, helm, mounts
+from tests.chart.clusters import FULLNAME
+
+MIB = 1024 * 1024
+REFUSED = {
+    "acl-user": "redis.url: it has a user or a password: put the whole URL as REDIS_URL into a Secret",
+    "nothing": "redis.url: the router needs Redis: set `redis.url`, or put REDIS_URL into a Secret",
+}
+# The files about memory, with the bytes that may be in flight.
+BUDGETS = {"memory": 256 * MIB, "little-memory": 210_000_000 // 4, "no-limit": 128 * MIB, "own-budget": 100_000_000}
+RENDERED = [name for name in clusters.NAMES if name not in REFUSED]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusal_names_key_and_way_out(name):
+    with pytest.raises(helm.Refused) as refused:
+        clusters.rendered(name)
+    assert REFUSED[name] in str(refused.value)
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_every_object_is_valid(name):
+    for one in clusters.rendered(name).values():
+        described.validate(one, kubernetes_validate.latest_version())
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_router_accepts_the_configuration(name, tmp_path):
+    found = clusters.rendered(name)
+    found["ConfigMap", "rules"] = {"data": {"10.yaml": "rules: []\n"}}
+    [first, *_] = [spec for called, spec in helm.pods(found).items() if called.startswith("Deployment/")]
+    for volume in first["volumes"]:
+        if volume["name"] == "rules":
+            volume["configMap"]["name"] = "rules"
+    if name == "full-name":
+        found["ConfigMap", FULLNAME] = found["ConfigMap", "alert-router"]
+    secrets = ["TOKEN_NEW", "TOKEN_OLD", "INCIDENT_IO_API_KEY", "WEBHOOK_TOKEN", "OIDC_SECRET", "SENTINEL_PASSWORD"]
+    loaded = settings.load(mounts.files(found, first, tmp_path), dict.fromkeys(secrets, "secret"))
+    assert loaded.web.port == 8080
+
+
+def test_every_file_has_a_test_of_its_own():
+    own = {key.removeprefix("test_").replace("_", "-") for key in globals() if key.startswith("test_")}
+    assert set(RENDERED) <= own | BUDGETS.keys()
+
+
+def test_redis_in_a_secret():
+    found = clusters.rendered("redis-in-a-secret")
+    runs = clusters.container(found, "worker")
+    assert runs["image"] == "registry.example.internal/platform/incident-router:0.1.0"
+    assert "REDIS_URL" not in clusters.variables(runs)
+    assert runs["envFrom"] == [{"secretRef": {"name": "router-redis"}}, {"secretRef": {"name": "router-vendors"}}]
+    assert {"name": "rules", "configMap": {"name": "router-rules"}} in clusters.spec(found, "web")["volumes"]
+    assert clusters.configuration(found)["sources"]["production"]["bearer"] == [
+        {"env": "TOKEN_NEW"},
+        {"env": "TOKEN_OLD"},
+    ]
+
+
+def test_keda_sentinel():
+    trigger = clusters.trigger(clusters.rendered("keda-sentinel"))
+    assert trigger["type"] == "redis-sentinel-streams"
+    given = trigger["metadata"]
+    assert given["addresses"] == "sentinel-0.data.svc:26380,sentinel-1.data.svc:26379"
+    assert (given["sentinelMaster"], given["databaseIndex"]) == ("incidents", "2")
+    assert given["sentinelPasswordFromEnv"] == "SENTINEL_PASSWORD"
+    assert "address" not in given
+
+
+def test_keda_cluster():
+    found = clusters.rendered("keda-cluster")
+    trigger = clusters.trigger(found)
+    assert trigger["type"] == "redis-cluster-streams"
+    assert trigger["metadata"]["addresses"] == "node-1.example.internal:6380,node-2.example.internal:6380"
+    assert trigger["metadata"]["enableTLS"] == "true"
+    assert "databaseIndex" not in trigger["metadata"], "a cluster has one database"
+    assert trigger["authenticationRef"] == {"name": "redis-cluster"}
+    scaled = found["ScaledObject", f"{FULLNAME}-worker"]["spec"]
+    assert scaled["fallback"] == {"failureThreshold": 3, "replicas": 3}
+    behavior = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior == {"scaleDown": {"stabilizationWindowSeconds": 600}}
+
+
+def test_keda_secret():
+    trigger = clusters.trigger(clusters.rendered("keda-secret"))
+    given = trigger["metadata"]
+    assert trigger["type"] == "redis-streams"
+    assert (given["address"], given["databaseIndex"], given["enableTLS"]) == ("redis.data:6379", "4", "true")
+    assert trigger["authenticationRef"] == {"name": "redis-auth"}
+
+
+def test_redis_tls():
+    found = clusters.rendered("redis-tls")
+    for component in ("web", "worker"):
+        mounted = clusters.container(found, component)["volumeMounts"]
+        assert {"name": "redis-ca", "mountPath": "/etc/redis", "readOnly": True} in mounted
+        assert {"name": "redis-ca", "configMap": {"name": "provider-ca"}} in clusters.spec(found, component)["volumes"]
+    assert clusters.configuration(found)["redis"]["tls"] == {"ca": "/etc/redis/ca.pem"}
+
+
+def test_network_sentinel():
+    found = clusters.rendered("network-sentinel")
+    assert clusters.open_ports(found) == {443, 6379, 6390, 26379, 26380}
+    [webhooks] = found["NetworkPolicy", FULLNAME]["spec"]["ingress"]
+    assert webhooks["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "ingress-nginx"}
+
+
+def test_network_tracing():
+    """The console's own address is not called, so its port stays closed."""
+    assert clusters.open_ports(clusters.rendered("network-tracing")) == {443, 6379, 4318, 9093, 9443}
+
+
+def test_network_proxy():
+    """A port that the operator restricts is not opened beside that."""
+    found = clusters.rendered("network-proxy")
+    assert clusters.open_ports(found) == {6379, 3128, 8888}
+    restricted = {"ports": [{"port": 443}], "to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}
+    assert restricted in found["NetworkPolicy", FULLNAME]["spec"]["egress"]
+
+
+def test_proxy():
+    found = clusters.rendered("proxy")
+    check = helm.pods(found)[f"Job/{FULLNAME}-check"]["containers"][0]
+    for runs in (clusters.container(found, "web"), clusters.container(found, "worker"), check):
+        given = clusters.variables(runs)
+        assert given["HTTPS_PROXY"] == "http://proxy.example.internal:3128"
+        assert given["OTEL_EXPORTER_OTLP_HEADERS"] == {"secretKeyRef": {"name": "collector", "key": "headers"}}
+        assert {"configMapRef": {"name": "company-proxy"}} in runs["envFrom"]
+        assert given["SSL_CERT_FILE"].startswith(runs["volumeMounts"][-1]["mountPath"])
+
+
+def test_proxy_in_a_secret():
+    found = clusters.rendered("proxy-in-a-secret")
+    assert found["Secret", f"{FULLNAME}-shared"]["stringData"]["NO_PROXY"] == "redis"
+    assert clusters.open_ports(found) == {443, 6379, 3128}
+
+
+def test_openshift():
+    found = clusters.rendered("openshift")
+    pods = helm.pods(found)
+    assert len(pods) == 5
+    for name, spec in pods.items():
+        assert spec["securityContext"].keys().isdisjoint({"runAsUser", "runAsGroup", "fsGroup"}), name
+        assert spec["securityContext"]["runAsNonRoot"] is True, name
+
+
+def test_openshift_is_recognized_by_its_api():
+    arguments = ["template", "shop", str(helm.CHART), "--api-versions", "security.openshift.io/v1"]
+    for pods, assigned in [
+        (helm.pods(helm.objects(helm.call(*arguments, values=helm.REDIS))), True),
+        (helm.pods(helm.render()), False),
+    ]:
+        for spec in pods.values():
+            assert ("runAsUser" not in spec["securityContext"]) is assigned
+
+
+def test_any_user():
+    for spec in helm.pods(clusters.rendered("any-user")).values():
+        assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}, (
+            "a group without a user is refused by the container runtime"
+        )
+
+
+def test_digest():
+    image = clusters.container(clusters.rendered("digest"), "web")["image"]
+    assert image == f"registry.example.internal/router:0.1.0@sha256:{'1' * 64}"
+
+
+def test_digest_in_the_tag():
+    image = clusters.container(clusters.rendered("digest-in-the-tag"), "web")["image"]
+    assert image == f"registry.example.internal:5000/router:0.1.0@sha256:{'2' * 64}"
+
+
+def test_full_name():
+    found = clusters.rendered("full-name")
+    assert {name for _, name in found if not name.startswith("alert-router")} == set()
+    assert all(one["metadata"]["labels"]["cost-center"] == "4711" for one in found.values())
+    web = found["Deployment", "alert-router-web"]["spec"]
+    assert web["template"]["metadata"]["labels"]["cost-center"] == "4711"
+    [container] = web["template"]["spec"]["containers"]
+    assert clusters.variables(container)["REDIS_URL"].endswith("@alert-router-valkey:6379/0")
+    assert "cost-center" not in web["selector"]["matchLabels"], "an upgrade can't change a selector"
+
+
+def test_prometheus_operator():
+    found = clusters.rendered("prometheus-operator")
+    monitor = found["ServiceMonitor", FULLNAME]
+    assert monitor["metadata"]["namespace"] == "monitoring"
+    assert monitor["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert monitor["metadata"]["annotations"] == {"example.org/owner": "platform"}
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": [helm.NAMESPACE]}
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert endpoint["scrapeTimeout"] == "10s"
+    assert endpoint["relabelings"][0]["targetLabel"] == "node"
+    assert endpoint["metricRelabelings"][0]["action"] == "drop"
+    assert found["PrometheusRule", FULLNAME]["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    assert ("ConfigMap", f"{FULLNAME}-dashboard") in found
+
+
+def test_ingress_tls():
+    ingress = clusters.rendered("ingress-tls")["Ingress", FULLNAME]
+    assert ingress["metadata"]["annotations"] == {"cert-manager.io/cluster-issuer": "production"}
+    assert ingress["spec"]["tls"] == [{"secretName": "alerts-tls", "hosts": ["alerts.example.org"]}]
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+
+
+def test_gateway():
+    found = clusters.rendered("gateway")
+    webhooks, console = (found["HTTPRoute", name]["spec"] for name in (FULLNAME, f"{FULLNAME}-console"))
+    assert [match["path"]["value"] for match in webhooks["rules"][0]["matches"]] == [
+        "/v1/webhooks",
+        "/v1/vendor-webhooks",
+    ]
+    assert console["hostnames"] == ["incidents.example.org"]
+    assert console["parentRefs"] == [{"name": "internal", "namespace": "gateways"}]
+    [backend] = console["rules"][0]["backendRefs"]
+    [port] = found["Service", backend["name"]]["spec"]["ports"]
+    assert (backend["port"], port["port"], port["targetPort"]) == (8000, 8000, "console")
+    assert clusters.configuration(found)["management"]["public_url"] == "https://incidents.example.org"
+
+
+def test_console_ingress():
+    found = clusters.rendered("console-ingress")
+    ingress = found["Ingress", f"{FULLNAME}-console"]["spec"]
+    assert [rule["host"] for rule in ingress["rules"]] == ["incidents.example.org", "ir.example.org"]
+    for rule in ingress["rules"]:
+        [path] = rule["http"]["paths"]
+        assert path["backend"]["service"] == {"name": f"{FULLNAME}-console", "port": {"name": "console"}}
+    assert ("Ingress", FULLNAME) not in found
+    assert clusters.configuration(found)["management"]["public_url"] == "https://incidents.example.org"
+    _, console = found["NetworkPolicy", FULLNAME]["spec"]["ingress"]
+    assert console["ports"] == [{"port": 8082}]
+    assert console["from"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "ingress-internal"}
+
+
+def test_autoscaling():
+    spec = clusters.rendered("autoscaling")["HorizontalPodAutoscaler", f"{FULLNAME}-web"]["spec"]
+    assert [metric["type"] for metric in spec["metrics"]] == ["Resource", "Resource", "Pods"]
+    targets = {one["resource"]["name"]: one["resource"]["target"]["averageUtilization"] for one in spec["metrics"][:2]}
+    assert targets == {"cpu": 70, "memory": 80}
+    assert spec["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 300}}
+
+
+def test_strategy():
+    found = clusters.rendered("strategy")
+    web, worker = (found["Deployment", f"{FULLNAME}-{name}"]["spec"] for name in ("web", "worker"))
+    assert web["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    assert worker["strategy"] == {"type": "Recreate"}
+    assert (web["minReadySeconds"], worker["revisionHistoryLimit"]) == (5, 3)
+
+
+def test_sidecars():
+    found = clusters.rendered("sidecars")
+    for component in ("web", "worker"):
+        spec = clusters.spec(found, component)
+        assert [one["name"] for one in spec["containers"]] == [component, "stunnel"]
+        assert [one["name"] for one in spec["initContainers"]] == ["certificates", "proxy"]
+    check = helm.pods(found)[f"Job/{FULLNAME}-check"]
+    assert [one["name"] for one in check["containers"]] == ["check"], "a second container would never let the Job end"
+    assert [one["name"] for one in check["initContainers"]] == ["certificates", "proxy"]
+    assert found["ConfigMap", "shop-stunnel"]["data"] == {"stunnel.conf": "client = yes"}
+
+
+def test_vault():
+    found = clusters.rendered("vault")
+    for component, port in (("web", "8080"), ("worker", "8081")):
+        annotations = found["Deployment", f"{FULLNAME}-{component}"]["spec"]["template"]["metadata"]["annotations"]
+        assert annotations["vault.hashicorp.com/agent-inject"] == "true"
+        assert annotations["prometheus.io/port"] == port
+    check = found["Job", f"{FULLNAME}-check"]["spec"]["template"]["metadata"]["annotations"]
+    assert check == {"vault.hashicorp.com/agent-pre-populate-only": "true"}
+    account = found["ServiceAccount", FULLNAME]["metadata"]["annotations"]
+    assert account == {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/router"}
+
+
+def test_valkey_all():
+    found = clusters.rendered("valkey-all")
+    source = {"secretKeyRef": {"name": "company-valkey", "key": "valkey-password"}}
+    stateful = found["StatefulSet", f"{FULLNAME}-valkey"]["spec"]
+    assert clusters.variables(clusters.container(found, "all"))["VALKEY_PASSWORD"] == source
+    assert clusters.variables(mounts.only(stateful["template"]["spec"]))["VALKEY_PASSWORD"] == source
+    assert ("Secret", f"{FULLNAME}-valkey") not in found
+    [claim] = stateful["volumeClaimTemplates"]
+    assert claim["spec"] == {
+        "accessModes": ["ReadWriteOncePod"],
+        "storageClassName": "fast",
+        "resources": {"requests": {"storage": "8Gi"}},
+    }
+    assert {name for kind, name in found if kind == "NetworkPolicy"} == {
+        FULLNAME,
+        f"{FULLNAME}-valkey",
+        f"{FULLNAME}-test",
+    }
+
+
+def test_valkey_open():
+    found = clusters.rendered("valkey-open")
+    assert "NetworkPolicy" not in {kind for kind, _ in found}
+    assert found["Secret", f"{FULLNAME}-valkey"]["stringData"] == {"password": "correct-horse.battery_staple"}
+    stateful = found["StatefulSet", f"{FULLNAME}-valkey"]["spec"]
+    assert "volumeClaimTemplates" not in stateful
+    volumes = stateful["template"]["spec"]["volumes"]
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "router-data"}} in volumes
+
+
+def test_check():
+    found = clusters.rendered("check")
+    check = mounts.only(helm.pods(found)[f"Job/{FULLNAME}-check"])
+    assert check["args"] == ["check", "--online", "--strict"]
+    source = {"secretKeyRef": {"name": "tokens", "key": "alertmanager"}}
+    assert clusters.variables(check)["WEBHOOK_TOKEN"] == source
+    test = mounts.only(helm.pods(found)[f"Pod/{FULLNAME}-test"])
+    assert clusters.variables(test) == {"BEARER": source}
+
+
+def test_load_balancer():
+    spec = clusters.rendered("load-balancer")["Service", FULLNAME]["spec"]
+    assert (spec["type"], spec["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+    assert spec["loadBalancerClass"] == "example.org/internal"
+    assert spec["loadBalancerSourceRanges"] == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_dual_stack():
+    services = [one["spec"] for (kind, _), one in clusters.rendered("dual-stack").items() if kind == "Service"]
+    assert len(services) == 4
+    for spec in services:
+        assert (spec["ipFamilyPolicy"], spec["ipFamilies"]) == ("PreferDualStack", ["IPv6", "IPv4"])
+
+
+def test_ipv4_only():
+    configured = clusters.configuration(clusters.rendered("ipv4-only"))
+    hosts = [configured["web"]["host"], configured["worker"]["health_host"], configured["management"]["host"]]
+    assert hosts == ["0.0.0.0"] * 3
+    assert configured["web"]["max_alerts"] == 30_000_000, "Helm would write 3e+07"
+
+
+def test_global_registry():
+    found = clusters.rendered("global-registry")
+    for spec in helm.pods(found).values():
+        assert spec["imagePullSecrets"] == [{"name": name} for name in ("mirror", "backup-mirror", "own")]
+        for container in spec["containers"]:
+            assert container["image"].startswith("mirror.example.internal/")
+    valkey = mounts.only(helm.pods(found)[f"StatefulSet/{FULLNAME}-valkey"])
+    assert valkey["image"] == "mirror.example.internal/valkey/valkey:9.1"
+
+
+def test_placement():
+    found = clusters.rendered("placement")
+    for component in ("web", "worker"):
+        spec = clusters.spec(found, component)
+        assert spec["nodeSelector"] == {"pool": "platform"}
+        assert spec["priorityClassName"] == "system-cluster-critical"
+        assert (spec["runtimeClassName"], spec["dnsPolicy"]) == ("gvisor", "None")
+        assert spec["hostAliases"][0]["ip"] == "192.0.2.7"
+        [spread] = spec["topologySpreadConstraints"]
+        assert spread["minDomains"] == 3
+        assert spread["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == component
+        assert "podAntiAffinity" in spec["affinity"]
+
+
+def test_probes():
+    found = clusters.rendered("probes")
+    web, worker = clusters.container(found, "web"), clusters.container(found, "worker")
+    assert web["startupProbe"]["failureThreshold"] == 300
+    assert web["startupProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
+    assert web["livenessProbe"]["timeoutSeconds"] == 20
+    assert web["lifecycle"] == {"preStop": {"sleep": {"seconds": 15}}}
+    assert "startupProbe" not in worker
+    assert worker["readinessProbe"] == {"tcpSocket": {"port": "http"}, "periodSeconds": 5, "timeoutSeconds": 5}
+    assert clusters.spec(found, "web")["terminationGracePeriodSeconds"] == 90
+
+
+def test_budget():
+    found = clusters.rendered("budget")
+    web, worker = (found["PodDisruptionBudget", f"{FULLNAME}-{name}"]["spec"] for name in ("web", "worker"))
+    assert (web["minAvailable"], worker["minAvailable"]) == ("50%", 1)
+    assert web.keys() & worker.keys() & {"maxUnavailable"} == set(), "Kubernetes takes one of them"
+
+
+@pytest.mark.parametrize(("name", "budget"), BUDGETS.items())
+def test_memory_budget_follows_the_limit(name, budget, tmp_path):
+    found = clusters.rendered(name)
+    [first, *_] = [spec for called, spec in helm.pods(found).items() if called.startswith("Deployment/")]
+    loaded = settings.load(mounts.files(found, first, tmp_path), {})
+    assert loaded.web.max_bytes_in_flight == budget
+    assert loaded.web.max_body_bytes <= budget
+    limit = mounts.only(first)["resources"].get("limits", {}).get("memory")
+    assert (limit is None) is (name == "no-limit")
