@@ -111,7 +111,7 @@ def save(
     async def body(router: reaching.Reached) -> None:
         count = 0
         out = terminal.console(stderr=True)
-        with _opened(file) as write, progress.Progress(transient=True, console=out) as bar:
+        with _opened(file) as write, progress.Progress(transient=True, console=out, disable=not out.is_terminal) as bar:
             task = bar.add_task("deliveries", total=None)
             async for one in reaching.rows(functools.partial(router.ask.recordings, since=begin), _WHOLE):
                 write(one.model_dump_json().encode())
