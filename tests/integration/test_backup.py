@@ -272,13 +272,16 @@ def test_data_of_a_later_version_is_refused(with_redis):
 
 def test_data_of_an_earlier_version_is_brought_forward(with_redis):
     async def body(connection):
-        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
-        await connection.set(f"ir:{{s{keys.shard('am/1')}}}:home:am/1", "down")
+        on = stage.Stage(connection)
+        await on.deliver(stage.firing())
+        await on.fold()
+        await connection.set(f"ir:{{s{keys.shard('am/9')}}}:home:am/9", "down")
         data = await back_up(connection, backup_file.Header(1, 1, 1, "0.0.1"))
         await delete_all(connection)
         await restore(connection, data)
         assert await schema.Schema(connection).held() == schema.VERSION
-        assert await incidents.Incidents(connection).homes({"am/1": ""}) == {"am/1": "down"}
+        assert await incidents.Incidents(connection).homes.find(["am/9"]) == {"am/9": "down"}
+        assert await incidents.Incidents(connection).names() == ["down"]
 
     with_redis(body)
 
