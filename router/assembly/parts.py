@@ -22,7 +22,7 @@ from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import signatures, sns
-from router.store import accounts, gate, health, quarantine, quotas, schema, seen, silences, stream, vendor_ids
+from router.store import accounts, dataset, gate, health, quarantine, quotas, schema, seen, silences, stream, vendor_ids
 from router.store import archive as archives
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
@@ -30,7 +30,18 @@ from router.telemetry import log, tracing
 from router.web import bounds, senders, webhooks
 from router.web import health as web_health
 from router.web import vendor_webhooks as vendor_receivers
-from router.worker import bound, contradictions, mutes, perform, placements, reconcile, supervise, triage
+from router.worker import (
+    bound,
+    contradictions,
+    mutes,
+    perform,
+    placements,
+    reclaim,
+    reconcile,
+    recovery,
+    supervise,
+    triage,
+)
 
 _REMEMBERED_BY_WEB = 20_000
 _REMEMBERED = 100_000  # Alerts whose incidents the worker keeps decoded: some 40 MiB.
@@ -163,29 +174,32 @@ def worker(
     traces: tracing.Traces = tracing.OFF,
 ) -> supervise.Worker:
     """The worker's loops. ``passed`` is told each point of an operation, for tests that crash there."""
-    randomness = random.SystemRandom()
-    name = settings.worker.name or socket.gethostname()
+    randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
     lease_seconds = _lease_seconds(settings, at)
-    bell, at_gate, handed_in = supervise.Bell(), gate.Gate(connection), stream.Inbox(connection)
+    bell, inbox = supervise.Bell(), stream.Inbox(connection)
     reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED)
-    silenced = muting(settings, connection)
-    public = {name for name, place in at.items() if place.kind.public}
+    silenced, public = muting(settings, connection), {name for name, place in at.items() if place.kind.public}
+    data, shared = data_set(settings, connection), accounts.Accounts(connection)
+    published = publication_store.Publications(connection, lease_seconds=lease_seconds)
     performer = perform.Performer(randomness, most_seconds=lease_seconds / 2, passed=passed, traces=traces)
+    stage = triage.Triage(
+        reader,
+        store,
+        randomness=randomness,
+        wake=bell.ring,
+        contradicted=contradictions.Contradictions(gate.Gate(connection), store, public),
+        muting=silenced,
+        traces=traces,
+        installation=settings.installation,
+        data=data,
+    )
     return supervise.Worker(
         name,
         reader,
-        triage.Triage(
-            reader,
-            store,
-            randomness=randomness,
-            wake=bell.ring,
-            contradicted=contradictions.Contradictions(at_gate, store, public),
-            muting=silenced,
-            traces=traces,
-        ),
+        stage,
         reconcile.Reconciler(
-            publication_store.Publications(connection, lease_seconds=lease_seconds),
+            published,
             store,
             at,
             performer,
@@ -194,9 +208,10 @@ def worker(
             randomness=randomness,
             muting=silenced,
             storms=reporting.storms(settings, connection),
-            accounts=accounts.Accounts(connection),
+            accounts=shared,
             oldest_unfolded=reader.oldest_unfolded,
             vendor_ids=_vendor_ids(settings, connection) if with_webhooks(settings) else None,
+            reclaimer=reclaim.Reclaimer(data, performer, shared, settings.installation),
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),
@@ -206,9 +221,19 @@ def worker(
         kept_aside=kept_aside(settings, connection),
         silenced=silenced,
         vintage=schema.Schema(connection),
-        itself=reporting.itself(settings, connection, at, performer.breakers, randomness, inbox=handed_in),
+        itself=reporting.itself(settings, connection, at, performer.breakers, randomness, inbox=inbox),
         pace=_pace(settings),
+        watching=recovery.Recovery(data, at, store, published, shared=shared, installation=settings.installation),
     )
+
+
+def data_set(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> dataset.DataSet:
+    """The data set as this process knows it.
+
+    One that is new may have been lost while no process ran. Only an installation with a name can tell its own items at
+    the vendors from those of others, so only then a new one is reconciled.
+    """
+    return dataset.DataSet(connection, new_id(), random.SystemRandom(), reconciles_new=bool(settings.installation))
 
 
 def muting(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> mutes.Mutes:
@@ -264,6 +289,10 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
             return web_health.State(receives, said, degraded=receives)
         return web_health.State(True, "alive")
 
+    async def data_set_is_known() -> web_health.State:
+        state = await dataset.look(connection, clock())
+        return web_health.State(True, state.describe(), degraded=bool(state.since))
+
     async def rules_are_there() -> web_health.State:
         assert in_force is not None  # noqa: S101 - asked only where there are rules
         said = f"version {in_force.in_force.version}"
@@ -276,9 +305,9 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
         return web_health.State(True, said, degraded=bool(in_force.problems))
 
     if not receives:
-        return {"redis": redis_answers, "worker": worker_lives}
+        return {"redis": redis_answers, "worker": worker_lives, "data": data_set_is_known}
     started = {"redis": web_health.Startup(redis_answers), "worker": web_health.Startup(worker_lives)}
-    return {**started, "rules": rules_are_there}
+    return {**started, "data": web_health.Startup(data_set_is_known), "rules": rules_are_there}
 
 
 def health_app(connection: "redis.asyncio.Redis") -> applications.Starlette:

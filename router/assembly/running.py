@@ -23,7 +23,7 @@ from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
-from router.store import client, embedded, health, private_folder, schema, servers, stream
+from router.store import client, dataset, embedded, health, private_folder, schema, servers, stream
 from router.store import errors as store_errors
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
@@ -154,7 +154,7 @@ async def door(
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     watching = [
-        group.create_task(_watch_store(connection, inbox)),
+        group.create_task(_watch_store(connection, inbox, parts.data_set(settings, connection))),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
         group.create_task(asking.run()),
@@ -228,8 +228,10 @@ async def working(
         await asyncio.to_thread(spans.close)
 
 
-async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -> None:
+async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, data: dataset.DataSet) -> None:
     """Stop accepting before the store is full: what was accepted needs room to be processed.
+
+    What was lost is noticed here, too, and not only by workers.
 
     A door that began while the store was away ends where the data turns out to be a later version's. Afterwards it
     takes deliveries in for as long as it lives: a later worker reads what it writes.
@@ -247,6 +249,8 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox) -
             inbox.refusing = f"Redis is over {health.FULL_AT:.0%} of its memory" if full > health.FULL_AT else ""
         except store_errors.Unavailable:
             inbox.refusing = ""  # Every accept finds out for itself.
+        with contextlib.suppress(store_errors.Unavailable):
+            await data.watch()
         await asyncio.sleep(_WATCH_SECONDS)
 
 

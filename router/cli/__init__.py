@@ -15,6 +15,7 @@ from router.cli import (
     gates,
     heartbeats,
     incidents,
+    orphans,
     pauses,
     quarantine,
     replay,
@@ -77,6 +78,7 @@ app.add_typer(gates.app, name="breaker")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(heartbeats.app, name="heartbeats")
 app.add_typer(incidents.app, name="incidents")
+app.add_typer(orphans.app, name="orphans")
 app.add_typer(pauses.app, name="pauses")
 app.add_typer(sources.app, name="sources")
 app.add_typer(statistics.app, name="rules")

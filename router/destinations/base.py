@@ -127,6 +127,17 @@ class Destination(Protocol):
         """
         ...
 
+    async def list_open(self) -> list[operations.OpenItem]:
+        """Read everything there that is open, or a draft, and may be the router's.
+
+        A kind that ``has_references`` leaves out what carries none. Asked once after the data in Redis was lost.
+        """
+        ...
+
+    def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
+        """Return whether an item without a reference reads as the one that this operation would open."""
+        ...
+
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create it, visible at once where the destination knows no drafts.
 
@@ -194,9 +205,10 @@ class Kind:
     ``make`` builds the destination from its name, its configuration and that client. ``reopens`` tells that what a call
     of ours has ended there can be opened again. ``status_words`` are the vendor's words for a component's status where
     they are others than ours. ``webhook_schemes`` name the ways in which the vendor signs its webhooks.
-    they are others than ours. ``takes_down``: a post can be taken off the page; else its retraction is a resolution.
-    ``monitoring`` is the value of ``update_status`` for a post that is monitored before it
-    is resolved; empty if the kind has no such status. ``retrospective``: what is over already can be published as such.
+    ``takes_down``: a post can be taken off the page; else its retraction is a resolution.
+    ``monitoring`` is the value of ``update_status`` for a post that is monitored before it is resolved; empty if the
+    kind has no such status. ``retrospective``: what is over already can be published as such. ``has_references``: what
+    is opened there carries its reference.
     """
 
     name: str
@@ -212,6 +224,7 @@ class Kind:
     monitoring: str = ""
     takes_down: bool = False
     retrospective: bool = False
+    has_references: bool = True
 
 
 Registry = Mapping[str, Kind]

@@ -5,8 +5,12 @@ cuts long texts can't cut it: in front of a title and of a long text. A short te
 better.
 """
 
-from router.domain import texts
+from router.domain import patterns, texts
 
+_LETTERS = "[0-9A-HJKMNP-TV-Z]"
+_REFERENCE = f"IR-{_LETTERS}{{8}}(?:-{_LETTERS}{{6}})?"
+_IN_TEXT = patterns.compile(rf"\AReference: ({_REFERENCE})(?: |\z)|(?:\A| )Reference: ({_REFERENCE})\z")
+_IN_TITLE = patterns.compile(rf"\A\[({_REFERENCE})\]|\[({_REFERENCE})\]\z")
 LONG = 500  # Characters: no vendor keeps fewer of a text.
 
 
@@ -37,3 +41,18 @@ def is_tagged(title: str, reference: str) -> bool:
     """Whether a title has the reference at its beginning, or at its end as titles of earlier versions do."""
     plain, tag = texts.canonical(title), f"[{reference}]"
     return plain.startswith(tag) or plain.endswith(tag)
+
+
+def of_text(text: str) -> str:
+    """Return the reference that a text begins or ends with; empty if it has none."""
+    return _found(_IN_TEXT, text)
+
+
+def of_title(title: str) -> str:
+    """Return the reference that a title begins or ends with; empty if it has none."""
+    return _found(_IN_TITLE, title)
+
+
+def _found(pattern: patterns.Pattern, text: str) -> str:
+    found = pattern.search(patterns.encoded(texts.canonical(text)))
+    return (found.group(1) or found.group(2)).decode() if found else ""

@@ -23,7 +23,7 @@ KINDS: base.Registry = {
         base.Kind("incident-io-status-page", incident_io.PostConfig, incident_io.PostOpening, public=True, adopts=False,
                   connect=incident_io_account.connect, make=incident_io_pages.StatusPages,
                   status_words=incident_io_pages.STATUS_WORDS, webhook_schemes=_STANDARD_WEBHOOKS,
-                  monitoring="monitoring", retrospective=True),
+                  monitoring="monitoring", retrospective=True, has_references=False),
         base.Kind("devhelm", devhelm.IncidentConfig, devhelm.IncidentOpening, public=False, adopts=False,
                   connect=devhelm_account.connect, make=devhelm_incidents.Incidents, reopens=True,
                   webhook_schemes=_DEVHELM),

@@ -35,6 +35,8 @@ class Entry(NamedTuple):
 
 def moment(value: object) -> int:
     """Read a vendor's time (RFC 3339) as microseconds since the epoch; 0 if there is none that can be read."""
+    if isinstance(value, dt.datetime):
+        return (value - _EPOCH) // dt.timedelta(microseconds=1)
     if not isinstance(value, str):
         return 0
     try:

@@ -100,6 +100,29 @@ def _with_receipt(routed: decisions.Routed, now: int) -> decisions.Routed:
     return msgspec.structs.replace(routed, received_at=now)
 
 
+def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, episode: str) -> incidents.Incident:
+    """Return a closed incident as it is after an episode of which only the end is known.
+
+    ``routed`` is the resolved alert. The episode began and ended now, so that what is open of it at the vendors can be
+    resolved as of any other.
+    """
+    response = routed.decision.response
+    return msgspec.structs.replace(
+        incident,
+        status="closed",
+        generation=incident.generation + 1,
+        episode=episode,
+        severity=routed.decision.severity,
+        opened_at=now,
+        closed_at=now,
+        changed_at=now,
+        response=response,
+        opening_alert=routed.alert,
+        verdicts={},
+        follows="",
+    )
+
+
 def fires_again(state: alert_states.AlertState, routed: decisions.Routed) -> bool:
     """Return whether a firing message makes an alert that has resolved fire again."""
     message = alert_states.message_of(routed, routed.received_at)

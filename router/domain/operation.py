@@ -72,6 +72,21 @@ class Omission(msgspec.Struct, frozen=True):
     detail: str
 
 
+class OpenItem(msgspec.Struct, frozen=True, array_like=True):
+    """Something open at a destination, or a draft there, as a list shows it.
+
+    ``reference`` is the router's own, empty if the kind of destination shows none: then ``text`` is the first text of
+    the timeline. ``opened_at`` is by the vendor's clock, in microseconds.
+    """
+
+    vendor_id: str
+    reference: str = ""
+    title: str = ""
+    text: str = ""
+    url: str = ""
+    opened_at: int = 0
+
+
 class Seen(msgspec.Struct, frozen=True):
     """What a destination says a publication is now.
 

@@ -140,6 +140,11 @@ def _searched(step: Step, observed: publications.Publication) -> Step:
     return msgspec.structs.replace(step, look_at=min(step.look_at or observed.search_at, observed.search_at))
 
 
+def is_unopened(observed: publications.Publication) -> bool:
+    """Whether nothing of a publication is known at the vendor, and no call that could open it was begun."""
+    return observed.state == "absent" and observed.intent is None and not observed.unanswered_at
+
+
 def death(kind: publications.Kind, content: publications.Content) -> str:
     """What marks an operation that was refused for good: its kind and what it would have said."""
     return f"{kind}:{content.digest}"

@@ -51,6 +51,16 @@ def ignored(late: list[decisions.Routed], deliveries: list[str], now: int) -> Ev
     return Event(now, "ignored", text, detail={"alerts": names[:MOST_NAMES], "deliveries": deliveries[:MOST_NAMES]})
 
 
+def found_over(after: incidents.Incident, now: int) -> Event:
+    """Tell of an end whose beginning isn't known any more."""
+    reference = identity.reference(after.episode)
+    text = (
+        f"Over, by a resolved alert; the data in Redis that was lost may have had it open. What is found open of it at "
+        f"the vendors is resolved, as {reference}."
+    )
+    return Event(now, "closed", text, detail={"episode": after.episode, "reference": reference})
+
+
 def gone(names: list[str], now: int) -> Event:
     """Tell that alerts end without a word of their own, because their Alertmanager was asked for them."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""

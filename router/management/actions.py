@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 import redis.asyncio
 
-from router.assembly import again, dead_letters, pages, parts
+from router.assembly import again, dead_letters, orphans, pages, parts
 from router.documents import nearest
 from router.domain import access, heartbeat, identity, weekly
 from router.domain import silence as silencing
@@ -236,6 +236,15 @@ class Actions:
             waiting = await accounts.Accounts(self._connection).resume(act.subject, self._clock(), lifted=True)
             await pages.publications(self._settings, self._connection).wake(waiting)
             return entries.Lifted(lifted=lifted, looked_at=len(waiting))
+
+    async def resolve_orphan(self, act: Act) -> entries.Orphan:
+        """Have an open item that belongs to no known incident resolved at its vendor."""
+        async with self._logged(act, "resolve orphan"):
+            found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
+            if found is None:
+                raise NotThere(f'there is no orphan "{act.subject}" (any more)')
+            await orphans.resolve(self._settings, self._connection, found, act.actor.person.name)
+            return shown.orphan(found)
 
     async def discard(self, act: Act) -> None:
         """Let a dead letter go for good."""

@@ -160,6 +160,14 @@ async def _pauses(call: Call) -> list[Any]:
     return await call.ask.ledgers.pauses()
 
 
+async def _orphans(call: Call) -> list[Any]:
+    return await call.ask.ledgers.orphans()
+
+
+async def _resolve_orphan(call: Call) -> Any:
+    return await call.do.resolve_orphan(call.act(call.path["id"]))
+
+
 async def _lift(call: Call) -> Any:
     return await call.do.lift(call.act(call.path["destination"]))
 
@@ -261,6 +269,8 @@ ENDPOINTS = (
     _post("/dead-letters/redrive", "Try many again", _redrive_all, entries.Redriven, body=bodies.Redrive),
     _get("/pauses", "Pauses that vendors asked for", _listed(_pauses), _page(entries.Pause)),
     _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=entries.Lifted),
+    _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(entries.Orphan)),
+    _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, entries.Orphan),
     _post("/dead-letters/{id}/redrive", "Try it again", _redrive, status=204),
     _delete("/dead-letters/{id}", "Let it go", _discard, query=questions.Why),
     _get("/quarantine", "The quarantine", _quarantine, _page(entries.Quarantined), query=questions.Streamed),

@@ -76,6 +76,18 @@ class Pause(models.Model):
     ends_at: datetime | None
 
 
+class Orphan(models.Model):
+    """An open item at a vendor that belongs to no known incident; ``reference`` is empty if it shows none."""
+
+    id: str
+    destination: str
+    vendor_id: str
+    reference: str
+    title: str
+    url: str
+    opened_at: datetime | None
+
+
 class Lifted(models.Model):
     """How many pauses were lifted, and how many incidents waited for the destination."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import redis.asyncio
 
 from router import settings as configuration
-from router.assembly import dead_letters, parts
+from router.assembly import dead_letters, orphans, parts
 from router.domain import timing
 from router.management import entries, models, proofs, shown
 from router.store import access, gate, quarantine, sight, silences, storms
@@ -101,6 +101,10 @@ class Ledgers:
             for name, config in self.settings.destinations.items()
             for one in await parts.quota(self.connection, config).pauses()
         ]
+
+    async def orphans(self) -> list[entries.Orphan]:
+        """Open items at vendors that belong to no known incident, the oldest first."""
+        return [shown.orphan(one) for one in await orphans.listed(self.connection)]
 
     async def dead_letter_count(self) -> int:
         """How many of these there are."""

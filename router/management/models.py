@@ -381,3 +381,4 @@ class Overview(Model):
     )
     gate: Gate
     storm: Storm | None = pydantic.Field(default=None, description="The alert storm that there is; null for none.")
+    data_set: str = pydantic.Field(default="", description="How far lost data is reconciled; empty if none was lost.")

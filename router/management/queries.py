@@ -18,7 +18,7 @@ from router.domain import timing
 from router.management import appearances, bodies, entries, ledgers, models, naming, rates, sandbox, shown
 from router.rules import explain as explaining
 from router.rules import reload, ruleset
-from router.store import archive, counts, health, quarantine, sight, stream
+from router.store import archive, counts, dataset, health, quarantine, sight, stream
 from router.store import incidents as incident_store
 from router.web import bounds
 from router.worker import reviews as reviewing
@@ -313,11 +313,12 @@ class Queries:
             self.ledgers.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )
-        kept, beat, gate, storm = await asyncio.gather(
+        kept, beat, gate, storm, data_set = await asyncio.gather(
             self._archive().size(),
             health.Health(self.connection).last_beat(),
             self.ledgers.gate(),
             self.ledgers.storm(),
+            dataset.look(self.connection, self.clock()),
         )
         held = [one.incident for one in (await self._sight.look()).incidents.values()]
         opened = [one for one in held if one.status == "open"]
@@ -343,4 +344,5 @@ class Queries:
             rules_problem=next(iter(self._rules_problems()), ""),
             gate=gate,
             storm=storm,
+            data_set=data_set.describe() if data_set.since or data_set.orphans else "",
         )

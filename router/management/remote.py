@@ -152,6 +152,10 @@ class Ledgers:
         """The pauses that vendors asked for."""
         return await self._line.listed("/pauses", entries.Pause)
 
+    async def orphans(self) -> list[entries.Orphan]:
+        """Open items at vendors that belong to no known incident."""
+        return await self._line.listed("/orphans", entries.Orphan)
+
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, a page of them."""
         asked = {"cursor": cursor, "limit": limit}
@@ -261,6 +265,10 @@ class Actions:
     async def lift(self, act: actions.Act) -> entries.Lifted:
         """End the pauses that a destination's vendor asked for."""
         return await self._line.delete(f"/pauses/{client.segment(act.subject)}", entries.Lifted)
+
+    async def resolve_orphan(self, act: actions.Act) -> entries.Orphan:
+        """Have an open item that belongs to no known incident resolved at its vendor."""
+        return await self._line.post(f"/orphans/{client.segment(act.subject)}/resolve", entries.Orphan)
 
     async def discard(self, act: actions.Act) -> None:
         """Let a dead letter go for good."""

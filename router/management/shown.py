@@ -16,7 +16,7 @@ from router.domain import publication as publications
 from router.domain import recording as recordings
 from router.management import entries, models
 from router.rules import explain as explaining
-from router.store import quarantine
+from router.store import dataset, quarantine
 from router.worker import reviews as reviewing
 
 Order = tuple[bool, int, int, str]
@@ -168,6 +168,19 @@ def letter(one: dead_letters.DeadLetter) -> entries.DeadLetter:
         since=models.at(one.since),
         incident=one.incident,
         **models.text(one.body)._asdict(),
+    )
+
+
+def orphan(one: dataset.Orphan) -> entries.Orphan:
+    """An open item that belongs to no known incident."""
+    return entries.Orphan(
+        id=one.id,
+        destination=one.destination,
+        vendor_id=one.item.vendor_id,
+        reference=one.item.reference,
+        title=one.item.title,
+        url=one.item.url,
+        opened_at=models.at(one.item.opened_at),
     )
 
 

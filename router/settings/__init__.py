@@ -41,6 +41,7 @@ class _Environment(pydantic_settings.BaseSettings):
     model_config = pydantic_settings.SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
     redis_url: pydantic.SecretStr | None = None
+    incident_router_installation: str | None = None
     incident_router_rules: Path | None = None
     incident_router_data: Path | None = None
     incident_router_log_format: Literal["json", "console"] | None = None
@@ -72,6 +73,7 @@ class Settings:
     data: Path
     sources: Mapping[str, source_base.Config]
     destinations: Mapping[str, destination_base.Config]
+    installation: str = ""
     simulated: frozenset[str] = frozenset()
     made_up: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -195,6 +197,7 @@ class _Reading:
                 _beside(path, file.data),
                 found_sources,
                 found_destinations,
+                file.installation,
                 frozenset(self._simulated),
                 dict(self._made_up),
             )
@@ -208,6 +211,7 @@ class _Reading:
             settings,
             redis=redis,
             log=settings.log.model_copy(update={key: value for key, value in log.items() if value}),
+            installation=said.incident_router_installation or settings.installation,
             rules=said.incident_router_rules or settings.rules,
             data=said.incident_router_data or settings.data,
         )

@@ -313,6 +313,9 @@ class Tracing(Section):
 class File(Section):
     """The whole file. Each entry of ``sources`` and ``destinations`` is read by the model of its kind."""
 
+    installation: str = pydantic.Field(
+        default="", max_length=100, description="Tells installations that share an account at a vendor apart."
+    )
     redis: Redis = Redis()
     web: Web = Web()
     worker: Worker = Worker()

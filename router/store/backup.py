@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 from redis import exceptions
 
-from router.store import backup_file, client, errors, keys, schema, scripts
+from router.store import backup_file, client, dataset, errors, keys, schema, scripts
 
 PATTERN = "ir:*"
 SECONDS = 60.0  # How long one step may take: a server that loads or saves is slow.
@@ -185,7 +185,7 @@ def _bytes(text: bytes | str) -> bytes:
 async def is_empty(connection: "redis.asyncio.Redis") -> bool:
     """Whether the store holds nothing of the router but what a process writes when it starts."""
     async for name in _names(connection):
-        if not name.startswith(b"ir:{schema}:"):
+        if not name.startswith((b"ir:{schema}:", b"ir:{dataset}:mark")):
             return False
     return True
 
@@ -225,6 +225,7 @@ async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader,
         await load.add(record)
     await load.flush()
     await load.check()
+    await dataset.mark_restored(connection)
     await state.end_restore(reader.header.schema)
     await state.agree()
     return Restored(load.keys, load.expired)

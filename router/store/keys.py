@@ -12,6 +12,11 @@
 | ``ir:{inbox}:unreadable``         | hash   | source → deliveries that could not be read        | while reported  |
 | ``ir:{inbox}:seen:DIGEST``       | string | our id of a delivery that its sender gave a name  | a day           |
 | ``ir:{inbox}:workers``           | zset   | worker name → time of its last heartbeat          | an hour at most |
+| ``ir:{dataset}:marker``          | hash   | ``id`` of the data set, when and how it was lost  | for ever        |
+| ``ir:{dataset}:marks``           | hash   | process → when it last wrote here                 | a day           |
+| ``ir:{dataset}:orphans``         | hash   | open at a vendor, without an incident here        | until settled   |
+| ``ir:{dataset}:claims``          | hash   | orphan → the incident key that adopts it          | 30 days         |
+| ``ir:{dataset}:turn:NAME``       | string | a worker reads a destination's open items         | a minute        |
 | ``ir:{schema}:version``          | string | the version of all that is kept here              | for ever        |
 | ``ir:{schema}:restoring``        | string | when a restore of a backup began                  | until it ends   |
 | ``ir:{pages}:gate``              | hash   | ``freeze``, ``breaker``: who shut it, when, why   | while shut      |
@@ -83,6 +88,10 @@ WORKERS = "ir:{inbox}:workers"
 GOOD_RULES = "ir:{rules}:good"
 SCHEMA = "ir:{schema}:version"
 RESTORING = "ir:{schema}:restoring"
+MARKER = "ir:{dataset}:marker"
+MARKS = "ir:{dataset}:marks"
+ORPHANS = "ir:{dataset}:orphans"
+CLAIMS = "ir:{dataset}:claims"
 GROUP = "workers"
 
 CLOSED_LIFE_MS = 24 * 60 * 60 * 1000
@@ -206,6 +215,11 @@ def counts_of_all() -> str:
 def turn(source: str) -> str:
     """The key of whoever asks a source's monitoring now."""
     return f"ir:{{polls}}:turn:{source}"
+
+
+def reading(destination: str) -> str:
+    """The key of the worker that reads the open items of a destination now."""
+    return f"ir:{{dataset}}:turn:{destination}"
 
 
 def memory(source: str) -> str:

@@ -43,6 +43,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "share": (1, 1),
     "room": (1, 1),
     "raise": (1, 1),
+    "watch": (3, 3),
     "admit": (2, 2),
     "storm": (3, 3),
     "oldest": (1, 1),

@@ -87,6 +87,25 @@ redis_clock_set_back = prometheus_client.Counter(
     registry=registries.WORKER,
 )
 
+data_set_losses = prometheus_client.Counter(
+    "incident_router_data_set_losses_total",
+    "Times that a process noticed that the data set in Redis was lost or restored, by reason.",
+    ["reason"],
+    registry=registries.SHARED,
+)
+
+data_set_unread_destinations = instruments.LateGauge(
+    "incident_router_data_set_unread_destinations",
+    "Destinations whose open items have not been read since the data set was lost: nothing is opened there.",
+    registry=registries.WORKER,
+)
+
+orphans = instruments.LateGauge(
+    "incident_router_orphans",
+    "Open items at vendors that belong to no known incident since the data set was lost.",
+    registry=registries.WORKER,
+)
+
 vendor_webhooks = prometheus_client.Counter(
     "incident_router_vendor_webhooks_total",
     "Requests to /v1/vendor-webhooks, by destination and outcome: looked_at, unrelated (to nothing that is open), "

@@ -89,6 +89,36 @@ def seen_as(publication: publications.Publication, seen: operations.Seen, now: i
     )
 
 
+def taken_over(
+    publication: publications.Publication,
+    operation: operations.Operation,
+    seen: operations.Seen,
+    item: operations.OpenItem,
+    now: int,
+) -> publications.Publication:
+    """What stands once something that was open already is the publication's own."""
+    return msgspec.structs.replace(
+        publication,
+        state=seen.state,
+        vendor_id=seen.vendor_id,
+        url=seen.url or item.url,
+        digest=operation.content.digest,
+        content=operation.content,
+        told=seen.told,
+        view=seen.view if seen.view is not None else publication.view,
+        opened_at=min(filter(None, (item.opened_at, publication.opened_at)), default=now),
+        looked_at=now,
+        adoption_tried=True,
+        held_since=0,
+        waits_of="",
+        waits_since=0,
+        problem="",
+        condition="",
+        failed_at=0,
+        retry_at=0,
+    )
+
+
 def condition_of(problem: errors.Failure) -> publications.Condition:
     """What a failure that is repeated is about. An unknown outcome is named by the last call that left it unknown."""
     cause = problem.__cause__

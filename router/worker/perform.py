@@ -212,6 +212,38 @@ class Performer:
             return await self._find_late(session, place, publication, operation)
         return await self._end_duplicates(session, place, publication, operation)
 
+    async def take_over(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        item: operations.OpenItem,
+    ) -> publications.Publication | errors.Failure | None:
+        """Make something that is open at the vendor the publication's own, as it stands there; nothing is sent.
+
+        None if it is over, or gone. What it says is taken for what was sent, so that a person's edits stay.
+        """
+        intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
+        named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
+        operation = operation_of(named, intent, desired, session.now())
+        call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
+        seen = await self._ask(session, place, call)
+        if isinstance(seen, missing.Missing):
+            return None
+        if isinstance(seen, errors.Failure):
+            return seen
+        if seen is None or seen.state not in {"open", "draft"}:
+            return None
+        now = session.now()
+        after = outcome.taken_over(publication, operation, seen, item, now)
+        await session.shared(place, msgspec.structs.replace(operation, kind="update"))
+        await session.record(after, story.taken_over(after, item, now))
+        self._log.info(
+            "open_item_adopted", destination=place.name, incident=session.incident.key, vendor_id=item.vendor_id
+        )
+        return after
+
     async def _find_late(
         self,
         session: Session,

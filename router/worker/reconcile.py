@@ -14,7 +14,7 @@ from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
-from router.worker import backlog, bound, mutes, perform, storm, story, triage
+from router.worker import backlog, bound, mutes, perform, reclaim, storm, story, triage
 from router.worker import pages as showing
 from router.worker import session as sessions
 
@@ -42,12 +42,15 @@ class Reconciler:
         accounts: account_store.Accounts,
         oldest_unfolded: Callable[[], Awaitable[int]] | None = None,
         vendor_ids: vendor_id_store.VendorIds | None = None,
+        reclaimer: reclaim.Reclaimer | None = None,
     ) -> None:
         """Set up; ``oldest_unfolded`` returns when the oldest delivery was accepted that waits to be folded.
 
         ``vendor_ids`` lists what vendors' webhooks may tell of; without it, no destination has webhooks.
         """
         self._vendor_ids = vendor_ids
+        self._installation = reclaimer.installation if reclaimer is not None else ""
+        self._reclaimer = reclaimer
         self._accounts = accounts
         self._backlog = backlog.Backlog(oldest_unfolded) if oldest_unfolded is not None else None
         self._muting = muting
@@ -87,13 +90,14 @@ class Reconciler:
             session = sessions.Session(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
             lease = session.lease
+            again = await self._reclaimer.after_end(session, self._places) if self._reclaimer is not None else 0
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
             rests = await self._rounds(session)
             due = min((rest.due for rest in rests if rest.due), default=0)
             if self._vendor_ids is not None:
                 await self._vendor_ids.note(lease.key, session.publications)
-            moments = [moment for moment in (due, self._due(lease.incident, session.now())) if moment]
+            moments = [moment for moment in (due, again, self._due(lease.incident, session.now())) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, rests))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
@@ -107,7 +111,7 @@ class Reconciler:
         """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
         lease = session.lease
         now = session.now()
-        episode = identity.new_id(self._randomness)
+        episode = identity.new_episode(self._installation, lease.key, self._randomness)
         heard = fold.apply_muting(lease.incident, await self._muted(lease.incident, now), now=now, episode=episode)
         after = timing.settle(heard, now=now, episode=episode)
         if self._backlog is not None and after is not heard and await self._backlog.holds_back(heard, after, now):
@@ -175,7 +179,7 @@ class Reconciler:
                 publication = again
                 await session.record(publication)
                 continue
-            step = plan.plan(desired, publication, now=session.now())
+            publication, step = await self._next(session, place, publication, desired)
             was = publication
             if isinstance(step, plan.Rest):
                 publication = await self._rest(session, publication, desired, step)
@@ -193,6 +197,21 @@ class Reconciler:
             self._measure(session, was, publication)
         self._log.error("plan_goes_round", incident=session.lease.key, destination=publication.destination)
         return plan.Rest("too many steps in a row", session.now() + 60_000_000, "time")
+
+    async def _next(
+        self,
+        session: sessions.Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> tuple[publications.Publication, plan.Step]:
+        """Plan the next step; what is open already, though the data in Redis was lost, is adopted before."""
+        if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
+            found = await self._reclaimer.before_opening(session, place, publication, desired)
+            if isinstance(found, plan.Rest):
+                return publication, found
+            publication = found
+        return publication, plan.plan(desired, publication, now=session.now())
 
     async def _desired(
         self, session: sessions.Session, place: bound.Bound, publication: publications.Publication

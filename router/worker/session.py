@@ -58,6 +58,11 @@ class Session:
         self.desires, self.version, self.seen_at = desires, version, self.now()
         self.lease = self.lease._replace(incident=incident)
 
+    def add(self, publication: publications.Publication) -> None:
+        """Have one more publication, which the next write of any writes, too."""
+        if all(one.name != publication.name for one in self.publications):
+            self.publications = [*self.publications, publication]
+
     async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
         """The operation, knowing what other incidents say of the components that it touches."""
         if not place.kind.public or operation.kind == "adopt":

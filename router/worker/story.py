@@ -104,6 +104,13 @@ def found_late(before: publications.Publication, after: publications.Publication
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
+def taken_over(after: publications.Publication, item: operations.OpenItem, now: int) -> timeline.Event:
+    """Tell that something was open already, though Redis had lost what it knew of it."""
+    how = f"its reference {item.reference}" if item.reference else "its title and text"
+    text = f"Found open at {after.destination} by {how} after the data in Redis was lost: it is used, none is opened."
+    return timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})
+
+
 def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.Event]:
     """Tell which duplicates were ended, by their IDs at the vendor."""
     if not ended:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from router.store import archive, errors, health, keys, quarantine, schema, stream
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
-from router.worker import appetite, intake, mutes, own, reconcile, triage
+from router.worker import appetite, intake, mutes, own, reconcile, recovery, triage
 
 _AWAY_SECONDS = 1.0
 _LAST_SECONDS = 1.0  # How long cancelled tasks have to end, and the store to be told.
@@ -57,7 +57,9 @@ class Worker:
         itself: own.Own,
         vintage: schema.Schema,
         pace: Pace = Pace(),
+        watching: recovery.Recovery | None = None,
     ) -> None:
+        self._recovery = watching
         self._name = name
         self._reader = reader
         self._triage = triage_stage
@@ -98,6 +100,8 @@ class Worker:
         finally:
             stopping.cancel()
             await _cancelled({loops, *self._running})
+            if self._recovery is not None:
+                await self._recovery.aclose()
         if loops.done() and not loops.cancelled():
             loops.result()
         with contextlib.suppress(errors.Unavailable, TimeoutError):
@@ -126,6 +130,8 @@ class Worker:
             group.create_task(self._read_silences(stop))
             await self._silences_read.wait()
             await self._import_silences()
+            if self._recovery is not None:
+                group.create_task(self._repeat(stop, self._recovery.turn, pace.refresh_seconds))
             group.create_task(self._take_in(stop))
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))

@@ -11,10 +11,10 @@ from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import notices as noticing
-from router.store import codec, errors, keys, stream
+from router.store import codec, dataset, errors, keys, stream
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics, tracing
-from router.worker import contradictions, mutes, routing
+from router.worker import contradictions, lost, mutes, routing
 
 MOST_TRIES = 50  # Two workers that keep losing to one another finish long before; more is a fault to be seen.
 
@@ -41,7 +41,12 @@ class Triage:
         contradicted: contradictions.Contradictions,
         muting: mutes.Mutes | None = None,
         traces: tracing.Traces = tracing.OFF,
+        installation: str = "",
+        data: dataset.DataSet | None = None,
     ) -> None:
+        """Set up; ``data`` tells whether the data set was lost, so that a resolution may be of something unknown."""
+        self._ends = lost.Ends(data, installation, randomness)
+        self._installation = installation
         self._reader = reader
         self._store = store
         self._randomness = randomness
@@ -139,12 +144,13 @@ class Triage:
         """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
         routed = await self._router.route(arrivals)
         muting = await self._muted(routed)
+        unknown = await self._ends.find(routed)
         commits = []
         try:
             for portion in _portions(routed.groups):
                 made = {}
                 for position, key in enumerate(portion, start=1):
-                    made[key] = self._changed(key, routed, muting)
+                    made[key] = self._changed(key, routed, muting, unknown)
                     if position % UNINTERRUPTED == 0:
                         await asyncio.sleep(0)  # Commits under way are answered, and this worker's heartbeat is sent.
                 changes = [change for change in made.values() if change is not None]
@@ -153,20 +159,20 @@ class Triage:
                 await asyncio.sleep(0)  # The store begins with these while the next ones are folded.
         finally:
             results = await asyncio.gather(*commits, return_exceptions=True)
-        lost: set[str] = set()
+        refused: set[str] = set()
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-            lost |= result
+            refused |= result
         for key, sources in routed.ignored.items():
-            for source in sources if key not in lost else ():
+            for source in sources if key not in refused else ():
                 metrics.late_alerts.labels(source).inc()
         if routed.moves:
             await self._router.move(routed)
-        return routed.again | {arrival.identity for key in lost for arrival in routed.groups[key]}
+        return routed.again | {arrival.identity for key in refused for arrival in routed.groups[key]}
 
     def _changed(
-        self, key: str, routed: routing.Routing, muting: silence.Muting | None
+        self, key: str, routed: routing.Routing, muting: silence.Muting | None, unknown: frozenset[str]
     ) -> incident_store.Change | None:
         """What the alerts of a group make of their incident; None where nothing changes."""
         held, group = routed.held[key], routed.groups[key]
@@ -174,9 +180,14 @@ class Triage:
         after = self._fold(held, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
         after = ending.postponed(held.incident, after, overtaken_at, held.read_at)
+        found_over = key in unknown and after.status == "closed" and after.episode == held.incident.episode
+        if found_over:
+            after = self._ends.ended(after, group, held.read_at)
         if ignored:
             routed.ignored[key] = [late.alert.source for late in ignored]
         events = timeline.told(held.incident, after, [one.routed for one in group], held.read_at)
+        if found_over:
+            events = [timeline.found_over(after, held.read_at)]
         if ignored and held.read_at - after.ignored_at >= IGNORED_PAUSE:
             after = msgspec.structs.replace(after, ignored_at=held.read_at)
             events.append(timeline.ignored(ignored, _deliveries(group, ignored), held.read_at))
@@ -220,13 +231,16 @@ class Triage:
             held.incident,
             [arrival.routed for arrival in group],
             now=held.read_at,
-            episode=identity.new_id(self._randomness) if begins else held.incident.episode,
+            episode=self._new_episode(held.incident.key) if begins else held.incident.episode,
             accepted_at=first.received_at,
             # A muted alert inhibits others all the same, as in Alertmanager.
             muting=None if inhibition.is_key(held.incident.key) else muting,
             trace=first.trace,
             ignored=ignored,
         )
+
+    def _new_episode(self, incident_key: str) -> str:
+        return identity.new_episode(self._installation, incident_key, self._randomness)
 
 
 def _portions(groups: dict[str, list[routing.Arrival]]) -> list[list[str]]:

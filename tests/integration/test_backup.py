@@ -90,6 +90,7 @@ def test_every_kind_of_key_comes_back_or_is_left_out_on_purpose(with_redis):
         left = {name.decode() async for name in connection.scan_iter("*")} - expected.keys()
         assert {re.sub(r"\{s\d+\}", "{sN}", name) for name in left} == {
             keys.SCHEMA,
+            keys.MARKER,
             "ir:{sN}:timers",
             "ir:{sN}:incidents",
             "ir:{sN}:published",

@@ -3,10 +3,10 @@
 import pytest
 
 from router.assembly import parts
-from router.domain import access
+from router.domain import access, operation
 from router.outbound import errors
 from router.store import access as access_store
-from router.store import keys, quarantine
+from router.store import dataset, keys, quarantine
 from tests.integration import desk, vendor
 
 API = "/api/v1"
@@ -185,6 +185,24 @@ def test_a_pause_is_listed_and_lifted_with_what_waits_for_it(play):
         await at.on.turn()
         assert at.on_call.states() == ["open"]
         assert [one for one in await items(client, "/pauses") if one["destination"] == "on-call"] == []
+
+    play(body)
+
+
+def test_orphan_is_listed_and_given_to_a_worker_to_resolve(play):
+    async def body(at):
+        client = await at.as_("responder", name="ann")
+        orphan = dataset.Orphan("on-call", operation.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down", url="https://v/1"))
+        await dataset.give(at.connection, orphan, "")
+        (listed,) = await items(client, "/orphans")
+        assert (listed["id"], listed["title"], listed["url"]) == (orphan.id, "Down", "https://v/1")
+        assert "1 open item of no known incident" in (await client.get(f"{API}/overview")).json()["data_set"]
+        assert (await client.post(f"{API}/orphans/none/resolve")).status_code == 404
+        answer = await client.post(f"{API}/orphans/{orphan.id}/resolve")
+        assert answer.json()["vendor_id"] == "v1"
+        key = f'incident-router{{orphan="{orphan.id}"}}'
+        timeline = (await client.get(f"{API}/stories/{key}")).json()["timeline"]
+        assert "ann resolves an item at on-call" in str(timeline)
 
     play(body)
 

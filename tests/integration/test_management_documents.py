@@ -9,8 +9,9 @@ import subprocess
 import jsonschema_rs
 import schemathesis
 
+from router.domain import operation
 from router.management import api, openapi
-from router.store import quarantine
+from router.store import dataset, quarantine
 from tests.integration import desk, vendor
 from tests.structure import commands, tree
 
@@ -86,10 +87,12 @@ async def furnish(at, client):
     digest = (await client.get(f"{api.PREFIX}/review", params=seen)).json()["digest"]
     letter = (await client.get(f"{api.PREFIX}/dead-letters")).json()["items"][0]["id"]
     beat = (await client.get(f"{api.PREFIX}/heartbeats")).json()["items"][0]["incident"]
+    orphan = dataset.Orphan("on-call", operation.OpenItem("v1", "", "Down"))
+    await dataset.give(at.connection, orphan, "")
     await at.connection.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
     return {
-        "GET /incidents/{key}": ({"key": desk.key()}, {}, None),
-        "GET /stories/{key}": ({"key": desk.key()}, {}, None),
+        "GET /incidents/{name}": ({"name": desk.key()}, {}, None),
+        "GET /stories/{name}": ({"name": desk.key()}, {}, None),
         "GET /review": ({}, seen, None),
         "POST /review": ({}, {}, {**seen, "decision": "approve", "seen": digest}),
         "GET /deliveries/{id}": ({"id": delivered}, {}, None),
@@ -97,10 +100,12 @@ async def furnish(at, client):
         "POST /explain": ({}, {}, {"delivery": delivered}),
         "POST /silences": ({}, {}, {"matchers": ["a=b"], "comment": "c"}),
         "DELETE /silences/{id}": ({"id": silence}, {}, None),
-        "DELETE /heartbeats/{key}": ({"key": beat}, {}, None),
+        "DELETE /heartbeats/{name}": ({"name": beat}, {}, None),
         "POST /freeze": ({}, {}, {"reason": "all hands"}),
         "POST /dead-letters/redrive": ({}, {}, {"destination": "nowhere"}),
+        "POST /retractions": ({}, {}, {"incident": desk.key(), "reason": "the probe was broken"}),
         "DELETE /pauses/{destination}": ({"destination": "on-call"}, {}, None),
+        "POST /orphans/{id}/resolve": ({"id": orphan.id}, {}, None),
         "POST /dead-letters/{id}/redrive": ({"id": letter}, {}, None),
         "DELETE /dead-letters/{id}": ({"id": letter}, {}, None),
         "GET /quarantine/{id}": ({"id": run}, {}, None),
@@ -121,7 +126,7 @@ def test_every_endpoint_answers_well_and_badly_as_the_document_says(play):
             path = plain(one.path)
             values, query, sent = known.get(f"{one.method} {path}", ({}, {}, None))
             well = api.PREFIX + path.format(**values)
-            badly = api.PREFIX + path.format(key="none", id="none", destination="none")
+            badly = api.PREFIX + path.format(name="none", id="none", destination="none")
             for asker, target, params, content in (
                 (stranger, badly, {}, None),
                 (viewer, badly, {}, None),
@@ -172,7 +177,11 @@ def test_every_curl_of_the_page_does_what_the_page_says(play):
         for command in examples():
             asked = command.replace('"incident": "checkout"', f'"incident": {desk.key()!r}'.replace("'", '"'))
             asked = asked.replace("incident=checkout&", "incident=down%7Blabels.service%3D%22checkout%22%7D&")
-            asked = asked.replace("public-page", "page").replace('="checkout"}"', '=\\"checkout\\"}"')
+            asked = (
+                asked.replace("checkout-down{", "down{")
+                .replace("public-page", "page")
+                .replace('="checkout"}"', '=\\"checkout\\"}"')
+            )
             done = await asyncio.to_thread(typed, asked, at.url, TOKEN=token, SEEN=seen)
             assert done.returncode == 0, f"{command}: {done.stdout}"
         await at.on.turn()

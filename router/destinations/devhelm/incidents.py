@@ -59,6 +59,19 @@ class Incidents:
             await self._resolve(one.id, _duplicate(operation))
         return tuple(one.id for one in further)
 
+    async def list_open(self) -> list[operations.OpenItem]:
+        """Read the open incidents that carry a reference."""
+        found = []
+        for status in wire.OPEN:
+            query = {"search": "IR-", "source": "MANUAL", "status": status}
+            async for page in account.listed(self._http, _PATH, wire.Incident, query, what="incident"):
+                found += [_item(one) for one in page if not _over(one) and references.of_title(one.title or "")]
+        return found
+
+    def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
+        """Recognize nothing: every incident carries its reference."""
+        return False
+
     async def _signed(self, operation: operations.Operation) -> list[wire.Incident]:
         """The incidents that carry our reference: open ones first, then the oldest."""
         query = {
@@ -263,6 +276,16 @@ def _over(incident: wire.Incident) -> bool:
 
 def _seen(incident: wire.Incident) -> operations.Seen:
     return operations.Seen(incident.id, "resolved" if _over(incident) else "open", incident.shortlink or "")
+
+
+def _item(incident: wire.Incident) -> operations.OpenItem:
+    return operations.OpenItem(
+        incident.id,
+        references.of_title(incident.title or ""),
+        incident.title or "",
+        url=incident.shortlink or "",
+        opened_at=views.moment(incident.created_at),
+    )
 
 
 def _timeline(detail: wire.Detail) -> list[views.Entry]:

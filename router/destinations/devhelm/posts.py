@@ -112,12 +112,26 @@ class Posts:
         except errors.NotFound as problem:
             raise errors.Temporary(f"a post is in the page's list and can't be read: {problem}") from problem
 
+    async def unresolved(self, page_id: str) -> list[operations.OpenItem]:
+        """The page's posts that carry a reference and aren't resolved."""
+        found = []
+        for post in await self._unresolved(page_id):
+            full = post if post.updates else await self._listed(Place(page_id, post.id))
+            reference = next(filter(None, (references.of_text(update.body) for update in full.updates or ())), "")
+            if reference and full.status != "RESOLVED":
+                place, opened_at = Place(page_id, post.id), views.moment(post.created_at)
+                found.append(operations.OpenItem(place.vendor_id, reference, post.title, opened_at=opened_at))
+        return found
+
     async def ongoing(self, page_id: str) -> list[wire.Post]:
         """The page's published posts that aren't resolved, scheduled ones too."""
+        return [post for post in await self._unresolved(page_id) if state(post) == "open"]
+
+    async def _unresolved(self, page_id: str) -> list[wire.Post]:
         path = f"{names.PAGES}/{client.segment(page_id)}/incidents"
         query = {"status": ["INVESTIGATING", "IDENTIFIED", "MONITORING"]}
         pages = account.listed(self._http, path, wire.Post, query, what="post")
-        return [post async for page in pages for post in page if state(post) == "open"]
+        return [post async for page in pages for post in page]
 
     async def end(self, post: wire.Post, text: str) -> None:
         """Throw a draft away; resolve what is published, telling no subscriber."""

@@ -71,6 +71,14 @@ class StatusPages:
             await self._posts.end(post, _duplicate(operation))
         return tuple(post.id for post in further)
 
+    async def list_open(self) -> list[operations.OpenItem]:
+        """Read the posts that carry a reference and aren't resolved, on every page of the account."""
+        return [item for page in await self._names.pages.things() for item in await self._posts.unresolved(page.id)]
+
+    def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
+        """Recognize nothing: every post carries its reference."""
+        return False
+
     async def open(self, operation: operations.Operation) -> operations.Seen:
         """Create the post, public at once; what the page has made of the incident meanwhile is used instead."""
         wanted, omitted = opening.fitted(configs.PostOpening, self._config, operation)

@@ -13,6 +13,8 @@ import msgspec
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 
 IDS = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")  # UUIDs
+OPEN = ("WATCHING", "TRIGGERED", "CONFIRMED")
+"""The statuses of an incident that isn't over."""
 PAGE_SIZE = 200  # The most that the vendor lists at once.
 
 

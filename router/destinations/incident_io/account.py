@@ -51,10 +51,10 @@ def read_error(status: int, body: Any, headers: Mapping[str, str]) -> client.Ven
 
 
 async def listed(
-    http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int]
+    http: client.Client, path: str, shape: type[Answer], query: Mapping[str, str | int | list[str]]
 ) -> AsyncIterator[Answer]:
     """Go through a list, one answer at a time. A place that was read before, or a list without end, ends it."""
-    asked = dict(query)
+    asked: dict[str, str | int | list[str]] = dict(query)
     known = {""}
     for _ in range(_MOST_PAGES):
         answer = await http.read(path, shape, query=asked)

@@ -58,6 +58,24 @@ class Incidents:
                     return _seen(incident, operation)
         return None
 
+    async def list_open(self) -> list[operations.OpenItem]:
+        """Read the incidents whose summary has a reference, among those that people aren't done with."""
+        query: dict[str, str | int | list[str]] = {
+            "page_size": names.PAGE_SIZE,
+            "status_category[not_in]": sorted(_OVER),
+            # Without this the vendor leaves tests out.
+            "mode[one_of]": ["standard", "test"],
+        }
+        found = []
+        async for page in account.listed(self._http, "/v2/incidents", wire.Incidents, query):
+            listed = rows.readable(page.incidents, wire.Incident, "incident")
+            found += [_item(one) for one in listed if one.incident_status.category not in _OVER]
+        return [item for item in found if item.reference]
+
+    def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
+        """Recognize nothing: every incident carries its reference."""
+        return False
+
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
         """End nothing: the vendor creates one incident for an idempotency key."""
         return ()
@@ -355,6 +373,16 @@ class Incidents:
         path = f"/v2/incidents/{client.segment(vendor_id)}/actions/edit"
         calls = reducing.Reducing(self._http, omitted=[] if omitted is None else omitted)
         return (await calls.call("POST", path, body)).read(wire.IncidentAnswer).incident
+
+
+def _item(incident: wire.Incident) -> operations.OpenItem:
+    return operations.OpenItem(
+        incident.id,
+        references.of_text(incident.summary),
+        incident.name,
+        url=incident.permalink,
+        opened_at=views.moment(incident.created_at),
+    )
 
 
 def _named(defaults: Mapping[str, Any], field: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The kind ``incident-io-status-page``: the last stage of an alert that customers may see, a post at incident.io."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -71,6 +71,21 @@ class StatusPages:
         told = views.marks(operation, _timeline(first))
         view = msgspec.structs.replace(_view(first, operation), is_unconfirmed=True)
         return operations.Seen(first.id, _state(first), page.public_url, told=told, view=view)
+
+    async def list_open(self) -> list[operations.OpenItem]:
+        """Read the posts that aren't resolved, on every page of the account: none says whose it is."""
+        found = []
+        for page in await self._listed_pages():
+            query: dict[str, str | int | list[str]] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
+            async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
+                listed = rows.readable(answer.status_page_incidents, wire.Post, "post")
+                found += [_item(post, page) for post in listed if _state(post) == "open"]
+        return found
+
+    def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:
+        """Return whether a post has the title and the first text that the operation would open it with."""
+        wanted = opening.of(configs.PostOpening, self._config, operation)
+        return texts.alike(item.title, wanted.title) and texts.alike(item.text, wanted.message)
 
     async def end_duplicates(self, operation: operations.Operation) -> tuple[str, ...]:  # noqa: ARG002 - a Destination
         """End nothing: the vendor creates one post for an idempotency key."""
@@ -241,6 +256,15 @@ class StatusPages:
             raise errors.Permanent(f"{self.name}: neither the rule nor the configuration names a page", field="page")
         return await self._names.page(called)
 
+    async def _listed_pages(self) -> Sequence[wire.Page]:
+        """All pages of the account; the configured one where the key may not list them."""
+        try:
+            return await self._names.pages.things()
+        except (errors.Permanent, errors.Denied):
+            if not self._config.page:
+                raise
+            return [await self._names.page(self._config.page)]
+
     async def _components(
         self, page_id: str, operation: operations.Operation, omitted: list[operations.Omission]
     ) -> list[wire.ComponentStatus]:
@@ -375,6 +399,12 @@ def _is_opened_by(post: wire.Post, wanted: configs.PostOpening, since: dt.dateti
 
 def _iso(micros: int) -> str:
     return _moment(micros).isoformat()
+
+
+def _item(post: wire.Post, page: wire.Page) -> operations.OpenItem:
+    timeline = _timeline(post)
+    first = timeline[0].text if timeline else ""
+    return operations.OpenItem(post.id, "", post.name, first, page.public_url, views.moment(post.published_at))
 
 
 def _moment(micros: int) -> dt.datetime:

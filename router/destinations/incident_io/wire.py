@@ -222,6 +222,7 @@ class Incident(msgspec.Struct, frozen=True):
     updated_at: Any = None
     custom_field_entries: Any = None
     incident_role_assignments: Any = None
+    created_at: Any = None
 
 
 class Update(msgspec.Struct, frozen=True):

@@ -185,7 +185,17 @@ class IncidentIo:
         }
 
     async def _list_v2(self, request: http.Request) -> Answer:
-        found, meta = _paged(request, list(reversed(self._state.incidents.values())))
+        asked = request.query_params
+        modes = asked.getlist("mode[one_of]") or ["standard", "retrospective"]
+        left_out = asked.getlist("status_category[not_in]")
+        found, meta = _paged(
+            request,
+            [
+                one
+                for one in reversed(self._state.incidents.values())
+                if one.mode.replace("real", "standard") in modes and one.status.category not in left_out
+            ],
+        )
         return 200, {
             "incidents": [answers.incident_v2(one, self._state) for one in found],
             "pagination_meta": meta,

@@ -11,8 +11,8 @@ from router.sources import objects
 from router.sources.presets import preset
 
 # What the destination incident-io writes at the end of a summary, or at the beginning of a long one.
-_AT_THE_END = re.compile(r"(?:\A| )Reference: (IR-[0-9A-Z]{8})\Z")
-_AT_THE_BEGINNING = re.compile(r"\AReference: (IR-[0-9A-Z]{8})(?: |\Z)")
+_AT_THE_END = re.compile(r"(?:\A| )Reference: (IR-[0-9A-Z]{8}(?:-[0-9A-Z]{6})?)\Z")
+_AT_THE_BEGINNING = re.compile(r"\AReference: (IR-[0-9A-Z]{8}(?:-[0-9A-Z]{6})?)(?: |\Z)")
 
 _TESTS = {"test", "tutorial"}
 _VALUES = ("value_literal", "value_text", "value_link", "value_numeric", "value_timestamp")

@@ -47,6 +47,37 @@ def test_a_key_is_a_uuid_that_depends_on_episode_destination_and_number():
     assert len(others | {key}) == 4
 
 
+def test_a_reference_begins_with_the_incident_key_and_the_installation():
+    """What is open at a vendor can be told by it when all else is forgotten: it never changes."""
+    episode = identity.new_episode("production", "down{service=checkout}", random.Random(1))
+    assert identity.reference(episode) == "IR-B1HR8X2R-VTNK7G"
+    assert identity.owner_of(identity.reference(episode)) == identity.owner("production", "down{service=checkout}")
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_owner_differs_by_incident_key_and_installation(installation, key, other_installation, other_key):
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{10}", identity.owner(installation, key))
+    if (installation, key) != (other_installation, other_key) and "\0" not in installation + other_installation:
+        assert identity.owner(installation, key) != identity.owner(other_installation, other_key)
+
+
+def test_episodes_of_one_incident_key_have_references_of_their_own():
+    source = random.Random(1)
+    made = {identity.reference(identity.new_episode("", "down", source)) for _ in range(100)}
+    assert len(made) == 100
+    assert {identity.owner_of(reference) for reference in made} == {identity.owner("", "down")}
+
+
+def test_references_of_earlier_versions_name_no_owner():
+    assert [identity.owner_of(text) for text in ("IR-4R3YMT7A", "", "IR-4R3YMT7A-", "x IR-4R3YMT7A-A1B4T9")] == [""] * 4
+
+
+def test_owner_tells_its_installation():
+    owner = identity.owner("production", "down")
+    assert identity.is_of_installation(owner, "production")
+    assert not identity.is_of_installation(owner, "staging")
+
+
 @given(st.integers(0, 2**47), st.integers(0, 2**47))
 def test_a_delivery_s_id_tells_its_time_and_sorts_by_it(first, second):
     source = random.Random(1)

@@ -1,0 +1,61 @@
+"""Resolving what is open at a vendor and belongs to no incident, since an operator says so.
+
+It gets an incident of its own that is over already. So the worker adopts and resolves it like anything else: once, with
+retries, and never while public pages are frozen.
+"""
+
+import random
+
+import msgspec
+import redis.asyncio
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import alert as alerts
+from router.domain import decision as decisions
+from router.domain import identity, timeline
+from router.domain import incident as incidents
+from router.store import dataset
+from router.store import incidents as incident_store
+
+_RULE = "incident-router"
+
+
+async def listed(connection: "redis.asyncio.Redis") -> list[dataset.Orphan]:
+    """All orphans, the oldest first; ``Unavailable``."""
+    found = [one async for one in dataset.orphans(connection)]
+    return sorted(found, key=lambda one: (one.item.opened_at, one.id))
+
+
+def incident_key(orphan: dataset.Orphan) -> str:
+    """The key of the incident that an orphan gets."""
+    return f'{_RULE}{{orphan="{orphan.id}"}}'
+
+
+async def resolve(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan, who: str
+) -> None:
+    """Have a worker resolve an orphan, for a person."""
+    key = incident_key(orphan)
+    owner = identity.owner(settings.installation, key)
+    episode = identity.new_episode(settings.installation, key, random.SystemRandom())
+    about = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, parts.clock(), orphan.item.title)
+    response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
+
+    def make(held: incident_store.Held) -> incident_store.Change | None:
+        after = msgspec.structs.replace(
+            incidents.Incident(key),
+            generation=held.incident.generation + 1,
+            episode=episode,
+            opened_at=held.read_at,
+            closed_at=held.read_at,
+            changed_at=held.read_at,
+            response=response,
+            opening_alert=about,
+        )
+        text = f"{who} resolves an item at {orphan.destination} that belongs to no known incident."
+        event = timeline.Event(held.read_at, "person", text, orphan.destination, who)
+        return incident_store.Change(after, held.version, wake=True, events=[event])
+
+    await dataset.give(connection, orphan, owner)
+    await incident_store.Incidents(connection).change(key, make)

@@ -1,0 +1,60 @@
+"""``orphans``: open items at vendors that belong to no known incident, since data was lost."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from router import settings as configuration
+from router.cli import reaching, starting, tables
+from router.management import actions
+
+app = typer.Typer(
+    help="Open items at vendors that belong to no known incident, since data was lost.", no_args_is_help=True
+)
+
+
+@app.command("list")
+def show_all(
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """List them, the oldest first. An item is adopted or resolved when an alert of its incident comes in."""
+
+    async def body(router: reaching.Reached) -> None:
+        found = await router.ask.ledgers.orphans()
+        if as_json:
+            starting.print_items(found)
+            return
+        rows = [
+            (one.id, one.destination, tables.moment(one.opened_at), one.reference or "none", one.title, one.url)
+            for one in found
+        ]
+        columns = ("id", "destination", "opened", "reference", "title", "link")
+        tables.write(columns, rows, "every open item belongs to a known incident")
+
+    reaching.reach(config, server, body)
+
+
+@app.command("resolve")
+def resolve(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The ID, as `orphans list` shows it.")],
+    *,
+    by: starting.By = "",
+    why: starting.Why = "",
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Resolve an item at its vendor; a draft is dismissed. A worker does so. Status 1 if there is no such item."""
+
+    async def body(router: reaching.Reached) -> None:
+        try:
+            done = await router.do.resolve_orphan(router.act(identity, by, why))
+        except actions.NotThere:
+            print(f'incident-router: there is no orphan "{identity}"', file=sys.stderr)
+            raise typer.Exit(1) from None
+        print(f"{done.id} at {done.destination} will be resolved")
+
+    reaching.reach(config, server, body)

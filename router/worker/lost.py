@@ -1,0 +1,65 @@
+"""Resolved alerts of incidents that the data set has lost: what is open of them at the vendors is to be resolved.
+
+Such an incident gets an episode that is over at once. ``reclaim`` adopts for it what is open, and the plan resolves it.
+"""
+
+from router.domain import fold, identity
+from router.domain import incident as incidents
+from router.store import dataset
+from router.worker import recovery, routing
+
+NONE: frozenset[str] = frozenset()
+"""No incidents."""
+
+
+class Ends:
+    """Tells which incidents of a batch may have been lost, and ends them."""
+
+    def __init__(
+        self, data: dataset.DataSet | None, installation: str = "", randomness: identity.Randomness | None = None
+    ) -> None:
+        """Take the data set (None: it is never lost), the installation's name, and what random IDs come from."""
+        self._data = data
+        self._installation = installation
+        self._randomness = randomness
+
+    async def find(self, routed: routing.Routing) -> frozenset[str]:
+        """The incident keys of which an alert has resolved that isn't known, if the data set was lost."""
+        groups = {
+            key: group
+            for key, group in routed.groups.items()
+            if routed.held[key].incident.status == "closed" and any(map(_may_end, group))
+        }
+        if self._data is None or not groups:
+            return NONE
+        state = await self._data.watch()
+        if not (state.since or state.orphans):
+            return NONE
+        lost_at = state.lost_at - recovery.JUST_BEFORE
+        found = [key for key, group in groups.items() if _is_unheard(group, routed.held[key].incident, lost_at)]
+        if state.since:
+            return frozenset(found)
+        return frozenset([key for key in found if await self._data.has_orphans(self._owners(key))])
+
+    def _owners(self, incident_key: str) -> tuple[str, str]:
+        """Whose orphans may be an incident's: its own, and those that carry no reference."""
+        return identity.owner(self._installation, incident_key), ""
+
+    def ended(self, incident: incidents.Incident, group: list[routing.Arrival], now: int) -> incidents.Incident:
+        """The incident after an episode of which only the end is known."""
+        assert self._randomness is not None  # noqa: S101 - asked only of what ``find`` has found
+        last = [arrival.routed for arrival in group if _may_end(arrival)][-1]
+        episode = identity.new_episode(self._installation, incident.key, self._randomness)
+        return fold.ended(incident, last, now=now, episode=episode)
+
+
+def _may_end(arrival: routing.Arrival) -> bool:
+    """Whether a message could be the end of an incident that isn't known (any more)."""
+    response = arrival.routed.decision.response
+    return arrival.routed.alert.status == "resolved" and response is not None and bool(response.targets)
+
+
+def _is_unheard(group: list[routing.Arrival], incident: incidents.Incident, lost_at: int) -> bool:
+    """Whether a resolved alert of the group was not heard of since the data set was lost."""
+    known = [incident.alerts.get(arrival.identity) for arrival in group if _may_end(arrival)]
+    return any(state is None or state.learned_at < lost_at for state in known)

@@ -1,0 +1,145 @@
+"""After the data set was lost: what is open at a vendor for an incident is adopted, and nothing is opened beside it.
+
+An item is an incident's own if its reference names the incident's key and this installation. A kind whose posts carry
+no reference recognizes its own by their texts: two incidents that would post exactly the same words are the same to
+customers, and each of them adopts one post at the most.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+
+import msgspec
+
+from router.domain import identity, plan
+from router.domain import operation as operations
+from router.domain import publication as publications
+from router.outbound import errors
+from router.store import accounts, dataset
+from router.worker import bound, perform, recovery
+from router.worker import session as sessions
+
+_WAIT = 60_000_000  # Microseconds; who waits is woken as soon as the destination has been read.
+_AGAIN = 15_000_000
+_TITLES = ("title", "name")
+_TEXTS = ("message", "summary", "body")
+
+
+class Reclaimer:
+    """Asked before anything is opened, and when an incident is over that this data set knows nothing open of."""
+
+    def __init__(
+        self,
+        data: dataset.DataSet,
+        performer: perform.Performer,
+        shared: accounts.Accounts,
+        installation: str,
+    ) -> None:
+        self._data = data
+        self._performer = performer
+        self._accounts = shared
+        self.installation = installation
+
+    async def before_opening(
+        self,
+        session: sessions.Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> publications.Publication | plan.Rest:
+        """Return the publication, with what is open already adopted; or a rest until that is known."""
+        state = await self._data.watch()
+        if state.is_unread(place.name):
+            await self._accounts.wait(place.name, session.incident.key)
+            reason = "the data in Redis was lost: what is open at the destination is read first"
+            return plan.Rest(reason, session.now() + _WAIT, "time")
+        if not state.orphans:
+            return publication
+        async for orphan in self._candidates(session, place, publication, desired):
+            after = await self._adopted(session, place, publication, desired, orphan)
+            if after is not None:
+                return after
+        return publication
+
+    async def after_end(self, session: sessions.Session, places: Mapping[str, bound.Bound]) -> int:
+        """Adopt what is open of an incident that has ended since the loss; the plan resolves it.
+
+        Returns when this is to be asked again (microseconds), 0 if it isn't.
+        """
+        incident = session.incident
+        if incident.status != "closed" or not incident.episode:
+            return 0
+        state = await self._data.watch()
+        if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
+            return 0
+        again = 0
+        for place in places.values():
+            publication = publications.Publication(incident.episode, place.name, opened_at=incident.opened_at)
+            known = next((one for one in session.publications if one.name == publication.name), publication)
+            if known.state == "absent":
+                again = max(again, await self._adopt_to_end(session, place, known))
+        return again
+
+    async def _adopt_to_end(
+        self, session: sessions.Session, place: bound.Bound, publication: publications.Publication
+    ) -> int:
+        desired = session.desires.of(session.incident, publication, session.publications, place)
+        async for orphan in self._candidates(session, place, publication, desired):
+            session.add(publication)
+            after = await self._adopted(session, place, publication, desired, orphan)
+            if after is not None:
+                return after.until if isinstance(after, plan.Rest) else 0
+        return 0
+
+    async def _candidates(
+        self,
+        session: sessions.Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> AsyncIterator[dataset.Orphan]:
+        """The orphans at a destination that belong to the incident, the oldest first; each one is claimed for it."""
+        key = session.incident.key
+        owner = identity.owner(self.installation, key)
+        found = [one async for one in self._data.orphans(owner) if one.destination == place.name]
+        if not place.kind.has_references:
+            operation = perform.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
+            unowned = [one async for one in self._data.orphans("") if one.destination == place.name]
+            found += [one for one in unowned if _recognizes(place, one, operation)]
+        for orphan in sorted(found, key=lambda one: (one.item.opened_at, one.item.vendor_id)):
+            if await self._data.claim(orphan, key):
+                yield orphan
+
+    async def _adopted(
+        self,
+        session: sessions.Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+        orphan: dataset.Orphan,
+    ) -> publications.Publication | plan.Rest | None:
+        """Adopt an orphan as the vendor shows it now; None if it is over, a rest if the vendor doesn't say."""
+        if not desired.content.fields:
+            desired = msgspec.structs.replace(desired, content=_content(place, orphan, desired.content))
+        after = await self._performer.take_over(session, place, publication, desired, orphan.item)
+        if isinstance(after, errors.Failure):
+            return plan.Rest(f"what is open already can't be read: {after}", session.now() + _AGAIN, "time")
+        await self._data.settle(orphan)
+        return after
+
+
+def _recognizes(place: bound.Bound, orphan: dataset.Orphan, operation: operations.Operation) -> bool:
+    try:
+        return place.destination.recognizes(orphan.item, operation)
+    except errors.Permanent:  # Nothing can be posted with these fields, so nothing was.
+        return False
+
+
+def _intent(publication: publications.Publication, desired: publications.Desired, now: int) -> publications.Intent:
+    return publications.Intent("adopt", publication.number, now, desired.content)
+
+
+def _content(place: bound.Bound, orphan: dataset.Orphan, wanted: publications.Content) -> publications.Content:
+    """What an item says, for an incident of which no rule says what it should be."""
+    known = place.kind.opening.model_fields
+    fields = {name: orphan.item.title for name in _TITLES if name in known}
+    fields |= {name: orphan.item.text or orphan.item.title for name in _TEXTS if name in known}
+    return publications.Content(wanted.severity, fields)

@@ -1,0 +1,134 @@
+"""Reads what is open at every destination after the data set was lost, once for all workers.
+
+Each destination is read twice: at once, and again after ``SETTLED``, for a call that was under way when the data set
+was lost may be carried out after the first reading. Until the first one nothing is opened there (see ``reclaim``).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from router.domain import identity
+from router.outbound import client, errors
+from router.store import accounts, dataset
+from router.store import errors as store_errors
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.telemetry import log, metrics
+from router.worker import bound
+
+SETTLED = 120_000_000
+"""Microseconds after a loss at which each destination is read again."""
+JUST_BEFORE = 5_000_000
+"""Microseconds before a loss was noticed in which it may have happened."""
+_MOST_SECONDS = 50.0  # Less than a worker's turn lasts.
+_FLOOR = 0.2  # Of the account's quota: as for opening.
+_CHUNK = 500
+
+
+class Recovery:
+    """Watches the data set for one worker, and reads what is open at the destinations after a loss."""
+
+    def __init__(
+        self,
+        data: dataset.DataSet,
+        places: Mapping[str, bound.Bound],
+        incidents: incident_store.Incidents,
+        publications: publication_store.Publications,
+        *,
+        shared: accounts.Accounts,
+        installation: str,
+    ) -> None:
+        self._data = data
+        self._places = places
+        self._incidents = incidents
+        self._publications = publications
+        self._accounts = shared
+        self._installation = installation
+        self._reading: dict[str, asyncio.Task[None]] = {}
+        self._log = log.get("worker")
+
+    async def turn(self) -> None:
+        """Compare the data set, and begin to read where that is due; ``Unavailable``."""
+        state = await self._data.watch()
+        metrics.orphans.set(state.orphans)
+        metrics.data_set_unread_destinations.set(sum(map(state.is_unread, self._places)))
+        if not state.since:
+            return
+        due = [name for name in self._places if _is_due(state, name)]
+        settled_at = state.since + SETTLED
+        if not due and all(state.read.get(name, 0) >= settled_at for name in self._places):
+            await self._data.finish(state.since)
+            self._log.info("data_set_reconciled", data_set=state.id, orphans=state.orphans)
+        for name in due:
+            if name not in self._reading and await self._data.begin_reading(name):
+                self._reading[name] = asyncio.create_task(self._read(self._places[name], state.now))
+
+    async def aclose(self) -> None:
+        """End what is under way."""
+        tasks = list(self._reading.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _read(self, place: bound.Bound, at: int) -> None:
+        try:
+            problem = await self._read_open(place, at)
+            if problem:
+                self._log.warning("open_items_unread", destination=place.name, reason=problem)
+                await self._data.reading_failed(place.name, problem)
+        except store_errors.StoreError as error:  # The next turn begins again.
+            self._log.warning("store_unavailable", reason=str(error))
+        finally:
+            self._reading.pop(place.name, None)
+
+    async def _read_open(self, place: bound.Bound, at: int) -> str:
+        """Read what is open at a destination and keep what belongs to no known incident; why that failed, if so."""
+        client.floor.set(_FLOOR)
+        client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
+        try:
+            async with asyncio.timeout(_MOST_SECONDS):
+                items = await place.destination.list_open()
+        except TimeoutError:
+            return f"no answer within {_MOST_SECONDS:g} s"
+        except errors.Failure as failure:
+            return str(failure)
+        known = await self._known(place.name)  # After the list: what was adopted meanwhile is among them.
+        found = []
+        for item in items:
+            owner = identity.owner_of(item.reference)
+            if item.vendor_id not in known and (not owner or identity.is_of_installation(owner, self._installation)):
+                found.append(dataset.Orphan(place.name, item, owner))
+        await self._data.end_reading(place.name, at, found, {item.vendor_id for item in items})
+        self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(found))
+        await self._wake(place, at, found)
+        return ""
+
+    async def _known(self, destination: str) -> set[str]:
+        """The IDs at the vendor of all publications at a destination."""
+        found: set[str] = set()
+        for names in _chunks(await self._publications.names()):
+            for documents in await self._publications.look_at_all(names):
+                found |= {one.vendor_id for one in documents if one.destination == destination and one.vendor_id}
+        return found
+
+    async def _wake(self, place: bound.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
+        """Have the incidents looked at that have waited for this, and those that have ended since the loss."""
+        woken = await self._accounts.resume(place.name, at)
+        lost_at = (await self._data.watch()).lost_at - JUST_BEFORE
+        for names in _chunks(await self._incidents.names()) if found else ():
+            held = await self._incidents.read(names)
+            woken += [
+                name
+                for name, one in held.items()
+                if one.incident.status == "closed" and one.incident.closed_at >= lost_at
+            ]
+        await self._publications.wake(woken)
+
+
+def _is_due(state: dataset.State, name: str) -> bool:
+    read_at = state.read.get(name)
+    return read_at is None or (read_at < state.since + SETTLED <= state.now)
+
+
+def _chunks(names: Sequence[str]) -> list[Sequence[str]]:
+    return [names[first : first + _CHUNK] for first in range(0, len(names), _CHUNK)]

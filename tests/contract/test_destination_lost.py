@@ -1,0 +1,77 @@
+"""What each kind of destination tells of what is open there, once the router has forgotten it."""
+
+import pytest
+
+from router.destinations import references, registry
+from router.outbound import errors
+from tests.contract import test_destination_simulator as life
+from tests.unit.destinations import scripted
+
+REFERENCE = scripted.operation("open", {}).reference
+
+
+@pytest.fixture
+def world(simulator):
+    for vendor in simulator.app.state.vendors.values():
+        vendor.reset()
+    simulator.app.state.calls.all.clear()
+    simulator.app.state.faults.clear()
+    return life.World(simulator)
+
+
+def listed(world, kind):
+    return world.run(kind, lambda there: there.list_open())
+
+
+@life.each_kind
+def test_open_item_is_listed_until_it_is_resolved(world, kind):
+    opened = world.do(kind, "open")
+    (item,) = listed(world, kind)
+    assert item.vendor_id == opened.vendor_id
+    assert item.opened_at == scripted.OPENED_AT + 1_000_000
+    assert item.reference == (REFERENCE if registry.KINDS[kind].has_references else "")
+    assert "Checkout fails" in item.title
+    world.do(kind, "resolve", at=opened.vendor_id)
+    assert listed(world, kind) == []
+
+
+@life.each_kind
+def test_listing_changes_nothing(world, kind):
+    world.do(kind, "open")
+    before = world.changes()
+    listed(world, kind)
+    assert world.changes() == before
+
+
+@life.each_kind
+def test_listing_that_fails_says_so(world, kind):
+    world.do(kind, "open")
+    world.fault(kind, "drop", method="GET", count=1000)
+    with pytest.raises(errors.Failure):
+        listed(world, kind)
+
+
+@life.each_kind
+def test_item_without_reference_is_recognized_by_its_words_alone(world, kind):
+    """Of a kind whose items carry references, none is ever taken by its words."""
+    world.do(kind, "open")
+    (item,) = listed(world, kind)
+    same, others = (scripted.operation("open", {**life.FIELDS[kind], **more}) for more in ({}, {"message": "Slow."}))
+
+    async def recognized(there):
+        return there.recognizes(item, same), there.recognizes(item, others)
+
+    if registry.KINDS[kind].has_references:
+        same = others = scripted.operation("open", life.FIELDS[kind])
+        assert world.run(kind, recognized) == (False, False)
+    else:
+        assert world.run(kind, recognized) == (True, False)
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in registry.KINDS.items() if kind.has_references])
+def test_item_of_a_person_is_not_listed(world, kind, monkeypatch):
+    monkeypatch.setattr(references, "tagged", lambda title, _reference: title)
+    monkeypatch.setattr(references, "signed", lambda text, _reference: text or "Nothing")
+    world.do(kind, "open")
+    assert len(world.objects(kind)) == 1
+    assert listed(world, kind) == []

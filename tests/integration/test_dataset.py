@@ -1,0 +1,210 @@
+"""What a process notices of a lost or restored data set, and what it doesn't take for one."""
+
+import random
+
+import pytest
+
+from router.domain import operation
+from router.store import dataset, keys
+
+ITEM = operation.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
+
+
+def known(connection, process, seed=0, **more):
+    return dataset.DataSet(connection, process, random.Random(f"{process}{seed}"), **more)
+
+
+async def copied(connection):
+    return {key: await connection.dump(key) for key in await connection.keys("*")}
+
+
+async def restored(connection, copy):
+    await connection.flushall()
+    for key, data in copy.items():
+        await connection.restore(key, 0, data)
+
+
+def test_new_data_set_is_taken_for_granted(with_redis):
+    async def body(connection):
+        first, second = known(connection, "a"), known(connection, "b")
+        for one in (first, second, first, second):
+            state = await one.watch()
+            assert (state.since, state.reason) == (0, "")
+        assert state.describe() == "in use"
+
+    with_redis(body)
+
+
+def test_new_data_set_of_a_named_installation_is_reconciled(with_redis):
+    async def body(connection):
+        first = known(connection, "a", reconciles_new=True)
+        state = await first.watch()
+        assert state.reason == "new"
+        again = await first.watch()
+        assert again.since == state.since
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize("first", ["a", "b", "c"])
+def test_flushall_is_noticed_once(with_redis, first):
+    """Whoever is first, a process that began just now among them: all agree, and none begins again."""
+
+    async def body(connection):
+        processes = {"a": known(connection, "a"), "b": known(connection, "b")}
+        for one in processes.values():
+            await one.watch()
+        await connection.flushall()
+        processes["c"] = known(connection, "c")
+        await processes[first].watch()
+        for one in processes.values():
+            await one.watch()
+        state = await processes["a"].watch()
+        assert state.since > 0
+        assert state.reason == ("replaced" if first == "c" else "vanished")
+        for one in processes.values():
+            later = await one.watch()
+            assert (later.id, later.since) == (state.id, state.since)
+
+    with_redis(body)
+
+
+def test_older_copy_of_the_data_is_noticed(with_redis):
+    async def body(connection):
+        first, second = known(connection, "a"), known(connection, "b")
+        await first.watch()
+        copy = await copied(connection)
+        await first.watch()
+        await second.watch()
+        await restored(connection, copy)
+        assert (await second.watch()).reason == "went_back"
+        state = await first.watch()
+        assert state.reason == "went_back"
+        assert (await second.watch()).since == state.since
+
+    with_redis(body)
+
+
+def test_backup_of_another_data_set_is_noticed(with_redis):
+    async def body(connection):
+        await known(connection, "old").watch()
+        copy = await copied(connection)
+        await connection.flushall()
+        process = known(connection, "a")
+        await process.watch()
+        await restored(connection, copy)
+        assert (await process.watch()).reason == "replaced"
+
+    with_redis(body)
+
+
+def test_fail_over_that_lost_the_last_write_of_a_process_is_noticed(with_redis):
+    """Other processes have written since: what counts is each process' own mark."""
+
+    async def body(connection):
+        first, second = known(connection, "a"), known(connection, "b")
+        await first.watch()
+        before = await connection.hget(keys.MARKS, "a")
+        await first.watch()
+        await connection.hset(keys.MARKS, "a", before)
+        assert (await second.watch()).since == 0
+        assert (await first.watch()).reason == "went_back"
+
+    with_redis(body)
+
+
+def test_data_that_no_process_used_for_long_may_be_a_backup(with_redis):
+    async def body(connection):
+        await known(connection, "a").watch()
+        assert (await known(connection, "b").watch()).reason == ""
+        for process in ("a", "b"):
+            mark = int(await connection.hget(keys.MARKS, process))
+            await connection.hset(keys.MARKS, process, mark - dataset.UNATTENDED)
+        assert (await known(connection, "c").watch()).reason == "unattended"
+
+    with_redis(body)
+
+
+def test_data_marked_as_restored_is_reconciled_once(with_redis):
+    async def body(connection):
+        await dataset.mark_restored(connection)
+        first, second = known(connection, "a"), known(connection, "b")
+        state = await first.watch()
+        assert state.reason == "restored"
+        assert (await second.watch()).since == state.since
+        await first.finish(state.since)
+        assert (await second.watch()).since == 0
+
+    with_redis(body)
+
+
+def test_second_loss_during_reconciliation_begins_again(with_redis):
+    async def body(connection):
+        process = known(connection, "a")
+        await process.watch()
+        await connection.flushall()
+        first = await process.watch()
+        await process.end_reading("on-call", first.now, [], [])
+        assert not (await process.watch()).is_unread("on-call")
+        await connection.flushall()
+        second = await process.watch()
+        assert second.since > first.since
+        assert second.is_unread("on-call")
+        await process.finish(first.since)
+        assert (await process.watch()).since == second.since
+
+    with_redis(body)
+
+
+def test_one_incident_claims_an_orphan(with_redis):
+    async def body(connection):
+        data = known(connection, "a")
+        orphan = dataset.Orphan("page", ITEM)
+        assert await data.claim(orphan, "k1")
+        assert not await data.claim(orphan, "k2")
+        assert await data.claim(orphan, "k1")
+
+    with_redis(body)
+
+
+def test_reading_again_drops_what_is_over_and_adds_nothing_claimed(with_redis):
+    async def body(connection):
+        data = known(connection, "a")
+        orphans = [dataset.Orphan("page", operation.OpenItem(f"v{number}"), "OWNER") for number in range(3)]
+        other = dataset.Orphan("other", ITEM, "OWNER")
+        await data.end_reading("other", 1, [other], ["v1"])
+        await data.end_reading("page", 1, orphans[:2], ["v0", "v1"])
+        assert [one async for one in data.orphans("OTHER")] == []
+        await data.claim(orphans[1], "k")
+        await data.settle(orphans[1])
+        await data.end_reading("page", 2, orphans[1:], ["v1", "v2"])
+        assert {one.name async for one in data.orphans("OWNER")} == {orphans[2].name, other.name}
+        assert await data.has_orphans(["OTHER", "OWNER"])
+        assert not await data.has_orphans(["OTHER", ""])
+
+    with_redis(body)
+
+
+def test_a_destination_is_read_by_one_process(with_redis):
+    async def body(connection):
+        data = known(connection, "a")
+        assert await data.begin_reading("page")
+        assert not await data.begin_reading("page")
+        assert await data.begin_reading("other")
+        await data.reading_failed("page", "refused")
+        assert (await dataset.look(connection, 1)).problems == {"page": "refused"}
+        await data.end_reading("page", 1, [], [])
+        assert await data.begin_reading("page")
+        assert (await dataset.look(connection, 1)).problems == {}
+
+    with_redis(body)
+
+
+def test_state_says_what_waits():
+    state = dataset.State("id", 9, 5, "vanished", 5, 2, {}, {"b": "refused", "a": "no answer"})
+    assert state.describe() == (
+        "the data set vanished; before anything is opened, each destination's items are read; "
+        "a can't be read: no answer; b can't be read: refused; 2 open items of no known incident"
+    )
+    after = dataset.State("id", 9, 0, "vanished", 5, 1)
+    assert after.describe() == "in use, 1 open item of no known incident: see `incident-router orphans list`"

@@ -1,0 +1,254 @@
+"""A lost or restored data set: nothing is opened twice at any destination, and what is over is resolved."""
+
+import dataclasses
+
+from router.assembly import orphans
+from router.store import dataset, gate
+from tests.end_to_end import harness
+from tests.integration import lost_scene
+
+MANY = [f"k{number:02}" for number in range(20)]
+
+
+def test_repeats_after_flushall_open_nothing_new(with_redis, tmp_path):
+    """Twenty incidents are open when all data is lost. Half of their alerts fire again, and all of them resolve."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", MANY)
+            await scene.until_shown(*["open"] * 20)
+            await scene.connection.flushall()
+            await scene.say("firing", MANY[:10])
+            state = await scene.until_noticed("vanished")
+            assert state.lost_at
+
+            async def adopted():
+                found = [await scene.known(key) for key in MANY[:10]]
+                return all(set(one) == set(lost_scene.PLACES) and is_open(one) for one in found)
+
+            await scene.until(adopted)
+            await scene.until_shown(*["open"] * 20)
+            assert (await scene.state()).orphans == 40
+            await scene.say("resolved", MANY)
+            await scene.until_shown(*["resolved"] * 20)
+
+            async def settled():
+                return (await scene.state()).orphans == 0
+
+            await scene.until(settled)
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_operator_resolves_an_orphan(with_redis, tmp_path):
+    """An incident whose alerts never come again; a freeze holds for its posts as for any other."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a", "b"], text="Something is wrong")
+            await scene.until_shown("open", "open")
+            await scene.connection.flushall()
+            await scene.until_noticed("vanished")
+            found = await orphans.listed(scene.connection)
+            assert sorted(one.destination for one in found) == sorted([*lost_scene.PLACES, *lost_scene.PLACES])
+            await gate.Gate(scene.connection).shut("freeze", "ann", 1, "all hands")
+            for destination in lost_scene.PLACES:
+                one = next(one for one in found if one.destination == destination)
+                await orphans.resolve(scene.settings, scene.connection, one, "ann")
+            await scene.until_shown("open", "resolved", at=("on-call", "devhelm"))
+            assert await scene.words() == {
+                "on-call": ["open", "resolved"],
+                "devhelm": ["open", "resolved"],
+                "public-page": ["open", "open"],
+                "devhelm-page": ["open", "open"],
+            }
+            await gate.Gate(scene.connection).open("freeze")
+            await scene.publications.wake_all()
+            await scene.until_shown("open", "resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def is_open(known):
+    return all(one.state == "open" for one in known.values())
+
+
+def test_restored_backup_opens_nothing_twice(with_redis, tmp_path):
+    """Ten incidents are in the backup and ten were opened after it. All alerts fire again; then all resolve."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", MANY[:10])
+            await scene.until_shown(*["open"] * 10)
+            await scene.until_idle()
+            backup = await scene.snapshot()
+            await scene.say("firing", MANY[10:])
+            await scene.until_shown(*["open"] * 20)
+            await scene.restore(backup)
+            await scene.say("firing", MANY)
+            await scene.until_noticed("went_back")
+
+            async def adopted():
+                found = [await scene.known(key) for key in MANY]
+                return all(set(one) == set(lost_scene.PLACES) and is_open(one) for one in found)
+
+            await scene.until(adopted)
+            await scene.until_shown(*["open"] * 20)
+            await scene.say("resolved", MANY)
+            await scene.until_shown(*["resolved"] * 20)
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path):
+    """What is open at a vendor that doesn't answer isn't known, so nothing is opened there; elsewhere things go on."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a", "b"])
+            await scene.until_shown("open", "open")
+            for path in ("/api/v1/incidents", "/api/v1/status-pages"):
+                scene.at.fault(vendor="devhelm", action="drop", method="GET", path=path, count=1_000_000)
+            await scene.connection.flushall()
+            await scene.say("firing", ["a", "c"])
+
+            async def told():
+                return (await scene.state()).problems.keys() == {"devhelm", "devhelm-page"}
+
+            await scene.until(told)
+            assert "devhelm can't be read: " in (await scene.state()).describe()
+            await scene.until_shown("open", "open", "open", at=("on-call", "public-page"))
+            await scene.until_shown("open", "open", at=("devhelm", "devhelm-page"))
+            harness.ask(f"{scene.at.url}/faults", method="DELETE")
+            await scene.until_shown("open", "open", "open")
+            assert (await scene.state()).problems == {}
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_resolution_while_a_vendor_is_unreachable_is_made_good(with_redis, tmp_path):
+    """The end is known before what is open at the vendor is: that is resolved once it has been read."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a"], hold=0, resolve_after=3_600_000_000)
+            await scene.until_shown("open")
+            for path in ("/api/v1/incidents", "/api/v1/status-pages"):
+                scene.at.fault(vendor="devhelm", action="drop", method="GET", path=path, count=1_000_000)
+            await scene.connection.flushall()
+            await scene.say("resolved", ["a"], hold=3_600_000_000, resolve_after=3_600_000_000)
+            await scene.until_shown("resolved", at=("on-call", "public-page"))
+            harness.ask(f"{scene.at.url}/faults", method="DELETE")
+            await scene.until_shown("resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
+    """A person's edit stays, a published post needs no second review, and nobody is notified again."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open")
+            await scene.until_idle()
+            (incident,) = scene.at.state()["devhelm"]["incidents"]
+            path = f"{scene.at.url}/devhelm/api/v1/incidents/{incident['incident']['id']}"
+            title = incident["incident"]["title"] + ", says a person"
+            assert harness.ask(path, {"title": title}, "any key", "PATCH")[0] == 200
+            before = scene.at.state()
+            await scene.connection.flushall()
+            await scene.say("firing", ["a"], publish="review")
+
+            async def adopted():
+                known = await scene.known("a")
+                return len(known) == 4 and is_open(known)
+
+            await scene.until(adopted)
+            assert scene.at.state() == before
+            await scene.say("resolved", ["a"], publish="review")
+            await scene.until_shown("resolved")
+            (incident,) = scene.at.state()["devhelm"]["incidents"]
+            assert incident["incident"]["title"] == title
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_posts_with_the_same_words_go_to_one_incident_each(with_redis, tmp_path):
+    """A page at incident.io shows no reference. As many posts stay open as incidents fire."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a", "b", "c"], text="Something is wrong")
+            await scene.until_shown("open", "open", "open")
+            await scene.connection.flushall()
+            await scene.say("firing", ["c", "d", "a", "b"], text="Something is wrong")
+            await scene.until_shown("open", "open", "open", "open")
+            await scene.say("resolved", ["a", "b"], text="Something is wrong")
+            await scene.until_shown("open", "open", "resolved", "resolved")
+            posts = [(await scene.known(key))["public-page"].vendor_id for key in "abcd"]
+            assert len(set(posts)) == 4
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_other_installation_adopts_nothing(with_redis, tmp_path):
+    """Two installations share the accounts, and one of them loses its data under another name."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open")
+        await scene.connection.flushall()
+        scene.settings = dataclasses.replace(scene.settings, installation="staging")
+        async with scene.working():
+            await scene.say("firing", ["a"], text="Staging is down")
+            await scene.until_shown("open", "open")
+            state = await scene.until_noticed("new")
+            assert state.orphans == 1  # The page at incident.io doesn't say whose its posts are.
+            await scene.say("resolved", ["a"], text="Staging is down")
+            await scene.until_shown("open", "resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_new_data_set_of_a_named_installation_is_reconciled(with_redis, tmp_path):
+    """Redis lost all data while no process ran, so none remembers it."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a", "b"])
+            await scene.until_shown("open", "open")
+        await scene.connection.flushall()
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.say("resolved", ["b"])
+            await scene.until_shown("open", "resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play, "installation: production\n")
+
+
+def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
+    """The router was stopped while its data was restored; the tool that did so has said so."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.until_idle()
+        backup = await scene.snapshot()
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open")
+        await scene.restore(backup)
+        await dataset.mark_restored(scene.connection)
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.until_noticed("restored")
+
+            async def adopted():
+                known = await scene.known("a")
+                return len(known) == 4 and is_open(known)
+
+            await scene.until(adopted)
+            await scene.until_shown("open")
+
+    lost_scene.playing(with_redis, tmp_path, play)
