@@ -33,7 +33,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
     "incident": {
         "key": "the incident key",
         "severity": "the incident's severity now: critical, major, minor or info",
-        "reference": "the incident's short name, for example IR-7F3K2QXM",
+        "reference": "the incident's short name, for example IR-7F3K2QXM-A1B4T9",
         "follows": "the short name of the incident that it takes up again soon after its end, else empty",
         "opened_at": "when it opened, for example 2031-05-01T09:30:00Z",
     },
