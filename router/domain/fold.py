@@ -104,9 +104,12 @@ def ended(incident: incidents.Incident, routed: decisions.Routed, *, now: int, e
     """Return a closed incident as it is after an episode of which only the end is known.
 
     ``routed`` is the resolved alert. The episode began and ended now, so that what is open of it at the vendors can be
-    resolved as of any other.
+    resolved as of any other. When it really was isn't known, so it is never published afterwards.
     """
     response = routed.decision.response
+    if response is not None:
+        targets = tuple(msgspec.structs.replace(target, retrospective=False) for target in response.targets)
+        response = msgspec.structs.replace(response, targets=targets)
     return msgspec.structs.replace(
         incident,
         status="closed",

@@ -60,7 +60,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     @property
     def reference(self) -> str:
-        """The episode's short name, for example ``IR-7F3K2QXM``."""
+        """The episode's short name, for example ``IR-7F3K2QXM-A1B4T9``."""
         return identity.reference(self.episode)
 
 

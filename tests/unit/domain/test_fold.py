@@ -206,3 +206,13 @@ def test_alerts_beyond_the_bound_are_told():
     assert event.text == "Counted 1 message of further alerts: an incident holds no more that fire at once."
     again = folded(routed("another"), start=more)
     assert timeline.told(more, again, [routed("another")], NOW) == []
+
+
+def test_end_of_a_lost_incident_is_an_episode_that_is_over():
+    """Data was lost, and only the resolution comes: it is resolved at the vendors, and never published afterwards."""
+    later = decision.Response("r", "", "v1", (decision.Target("page", retrospective=True),), decision.Timing(hold=60))
+    message = routed(status="resolved", ends_at=200, response=later)
+    ended = fold.ended(folded(message), message, now=NOW, episode="e9")
+    assert (ended.status, ended.episode, ended.generation, ended.closed_at) == ("closed", "e9", 1, NOW)
+    assert ended.response.targets == (decision.Target("page"),)
+    assert timeline.found_over(ended, NOW).what == "closed"
