@@ -18,7 +18,7 @@ def test_an_id_is_128_random_bits_in_hexadecimal():
 
 @given(st.text(min_size=1))
 def test_a_reference_is_short_and_has_no_letter_to_misread(episode):
-    assert re.fullmatch(r"IR-[0-9A-HJKMNP-TV-Z]{8}", identity.reference(episode))
+    assert re.fullmatch(r"IR-[0-9A-HJKMNP-TV-Z]{8}(-[0-9A-HJKMNP-TV-Z]{6})?", identity.reference(episode))
 
 
 def test_a_reference_is_the_same_every_time_and_another_for_another_episode():
