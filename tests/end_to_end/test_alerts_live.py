@@ -1,0 +1,211 @@
+"""Alerts of the chart fire and resolve in a real Prometheus, as a real web and worker fail and recover.
+
+Their windows and waiting times are shortened. ``promtool`` plays the two that need hours or a worker that is too slow:
+``IncidentRouterNoDeliveries`` and ``IncidentRouterInboxLag``.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from router.store import embedded, keys
+from tests import ports
+from tests.chart import promql
+from tests.end_to_end import commands, harness, prometheus, test_sources
+
+pytestmark = [pytest.mark.debian("prometheus"), pytest.mark.debian("prometheus-alertmanager")]
+
+PLAYED_BY_PROMTOOL = {"IncidentRouterNoDeliveries", "IncidentRouterInboxLag"}
+WINDOW = "10s"
+FOR = re.compile(r"for: \w+")
+RANGE = re.compile(r"(?<=\[)\w+(?=\])|(?<=offset )\w+")
+LIVES = "<= 60", "<= 5"  # Seconds since the worker's last round.
+SETTINGS = """
+storm: {incidents: 4, within: 10s, destinations: [devhelm]}
+quarantine: {max_bytes: 1KiB}
+"""
+PAGES = "pages: {updates_apart: 0s}", "pages: {updates_apart: 0s, automatic_posts: {most: 2, within: 1h}}"
+POLLED = "alertmanager: {kind: alertmanager, "
+RULES = """
+rules:
+  - name: any-service
+    when: {labels.service: {exists: true}}
+    group_by: [labels.service]
+    open:
+      - {at: on-call, name: "Down"}
+      - {at: devhelm, title: "Down"}
+      - {at: devhelm-page, publish: auto, title: Unavailable, message: We are investigating.}
+"""
+IGNORED = {"title": "Down", "status": "firing", "dedup_key": "ignored", "labels": {"no": "rule"}}
+GROUP = {"version": "4", "status": "firing", "alerts": []}
+MUCH = 600  # Characters: two bodies are more than the quarantine holds.
+
+
+def shortened() -> str:
+    """The chart's alerts for a test that lasts seconds."""
+    text = promql.ALERTS.read_text()
+    assert LIVES[0] in text
+    text = FOR.sub("for: 1s", text).replace(*LIVES)
+    return "\n".join(RANGE.sub(WINDOW, line) for line in text.splitlines())
+
+
+class Stage:
+    """A web and a worker at fixed ports, their Redis and vendors, and the Prometheus that scrapes them."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+        self.at = stack.enter_context(harness.vendors())
+        self.file = harness.configure(folder, self.at, rules=RULES)
+        self.polled = ports.free()
+        poll = f'poll: {{url: "http://127.0.0.1:{self.polled}", every: 1s}}, '
+        text = self.file.read_text().replace(*PAGES).replace(POLLED, POLLED + poll) + SETTINGS
+        self.file.write_text(text)
+        self.valkey = stack.enter_context(embedded.running(folder / "valkey"))
+        self.redis = stack.enter_context(contextlib.closing(redis.Redis.from_url(self.valkey.url)))
+        self.environment = {**harness.SECRETS, "REDIS_URL": self.valkey.url}
+        self.ports = {"web": ports.free(), "worker": ports.free()}
+        self.url = f"http://127.0.0.1:{self.ports['web']}"
+        self.processes: dict[str, harness.Process] = {}
+        self.start("web")
+        self.start("worker")
+        self.watching = stack.enter_context(prometheus.running(folder, shortened(), self.ports.values()))
+
+    def start(self, role: str) -> None:
+        port = {"web": "--port", "worker": "--health-port"}[role]
+        command = [harness.COMMAND, role, "--config", str(self.file), port, str(self.ports[role])]
+        command += ["--console-port", "0"] if role == "web" else []
+        process = harness.Process(command, self.folder, role, forked=True, **self.environment)
+        self._stack.callback(process.stop)
+        process.says(harness.STARTED)
+        self.processes[role] = process
+
+    def stop(self, role: str) -> None:
+        self.processes[role].stop()
+
+    def post(self, body: object, source: str = "json", token: str = harness.TOKEN) -> int:
+        return harness.ask(f"{self.url}/v1/webhooks/{source}", body, token)[0]
+
+    def alerts(self, status: str, *services: str) -> None:
+        """Let alerts of these services fire or end, all in one delivery."""
+        start = "2026-03-02T10:15:30Z"
+        one = {"status": status, "startsAt": start, "annotations": {"summary": "Down"}}
+        alerts = [one | {"fingerprint": name, "labels": {"service": name}} for name in services]
+        assert self.post(GROUP | {"alerts": alerts}, "alertmanager") == 202
+
+    def command(self, *arguments: str) -> None:
+        done = commands.ran(*arguments, "--config", str(self.file), environment=self.environment)
+        assert done.returncode == 0, done.stderr
+
+    def fired_lately(self) -> set[str]:
+        """The alerts that have fired in the last half minute: long enough ago for a test that has to wait."""
+        found = self.watching.query('last_over_time(ALERTS{alertstate="firing"}[30s])')
+        return {series["metric"]["alertname"].removeprefix("IncidentRouter") for series in found}
+
+    def states(self) -> dict[str, str]:
+        """The state of each alert, by its name without what all have in common."""
+        return {name.removeprefix("IncidentRouter"): state for name, state in self.watching.states().items()}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with contextlib.ExitStack() as stack:
+        yield Stage(tmp_path_factory.mktemp("alerts"), stack)
+
+
+def test_what_senders_and_files_bring_about(stage: Stage, tmp_path: Path):
+    names = ["SendersRefused", "AlertsLeftOut", "QuarantineGrows", "QuarantineFull", "RulesRefused", "DeadDeliveries"]
+    broken = stage.folder / "rules" / "20.yaml"
+    broken.write_text("rules: nonsense")
+    stage.redis.xadd(keys.DEAD, {"reason": "worn out", "b": "{}"})
+    assert stage.post({"title": "x"}, token="an old token") == 401
+    assert stage.post(GROUP | {"truncatedAlerts": 7}, "alertmanager") == 202
+    for _ in range(2):
+        assert stage.post({"title": "", "status": "x" * MUCH}) == 422
+    fired(stage, *names, "PollsFail")
+    broken.unlink()
+    stage.redis.delete(keys.DEAD)
+    with test_sources.alertmanager(tmp_path, "http://127.0.0.1:9", stage.polled):
+        resolved(stage, *names, "PollsFail")
+
+
+def test_what_vendors_and_storms_bring_about(stage: Stage):
+    names = ["DeadLetters", "VendorErrors", "CircuitOpen", "BreakerClosed", "AlertStorm"]
+    stage.at.fault(vendor="incident-io", method="POST", action="503", count=10_000)
+    stage.at.fault(vendor="devhelm", method="POST", path="/api/v1/incidents", action="status", status=422)
+    services = [f"service-{number}" for number in range(8)]
+    stage.alerts("firing", *services)
+    fired(stage, *names)
+    stage.alerts("resolved", *services)
+    assert harness.ask(f"{stage.at.url}/faults", method="DELETE")[0] == 204
+    stage.alerts("firing", "probe")
+
+    def reset() -> bool:
+        """Posts that waited go out and may close the breaker again."""
+        stage.command("breaker", "reset")
+        return stage.states()["BreakerClosed"] == "inactive"
+
+    harness.eventually("the breaker stays open", reset, every=2)
+    resolved(stage, *names)
+
+
+def test_redis_that_is_short_of_memory(stage: Stage):
+    used = stage.redis.info("memory")["used_memory"]
+    stage.redis.config_set("maxmemory", int(used * 1.1))
+    harness.eventually("deliveries are refused", lambda: stage.post(IGNORED) == 503)
+    fired(stage, "RedisMemory", "Unavailable")
+    stage.redis.config_set("maxmemory", 0)
+    resolved(stage, "RedisMemory", "Unavailable")
+
+
+def test_processes_that_end(stage: Stage):
+    stage.stop("web")
+    fires(stage, "WebAbsent")
+    stage.start("web")
+    resolved(stage, "WebAbsent")
+    stage.stop("worker")
+    fires(stage, "WorkerSilent")
+    stage.stop("web")
+    fires(stage, "Absent")
+    stage.start("web")
+    stage.start("worker")
+    resolved(stage, "Absent", "WebAbsent", "WorkerSilent")
+
+
+def test_every_alert_is_played_here_or_by_promtool():
+    text = Path(__file__).read_text()
+    played = {f"IncidentRouter{name}" for name in re.findall(r'"([A-Z]\w+)"', text)}
+    assert promql.alerts().keys() - played == PLAYED_BY_PROMTOOL
+
+
+def fires(stage: Stage, name: str) -> None:
+    """Wait until an alert fires that goes on firing."""
+    harness.eventually(f"{name} fires", lambda: stage.states()[name] == "firing", every=0.2)
+
+
+def fired(stage: Stage, *names: str) -> None:
+    """Wait until each of these alerts has fired; one that is over by then counts."""
+    waiting = set(names)
+
+    def met() -> bool:
+        waiting.difference_update(stage.fired_lately())
+        return not waiting
+
+    try:
+        harness.eventually(f"all of {sorted(names)} fire", met, every=0.2)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; these did not: {sorted(waiting)}") from None
+
+
+def resolved(stage: Stage, *names: str) -> None:
+    """Wait until none of these alerts fires or is about to."""
+
+    def met() -> bool:
+        states = stage.states()
+        return all(states[name] == "inactive" for name in names)
+
+    harness.eventually(f"none of {sorted(names)} fires", met, seconds=90, every=0.2)
