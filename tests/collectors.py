@@ -1,8 +1,10 @@
-"""The metrics that the router defines, as the tests read them from its module."""
+"""The metrics that the router defines, as the tests read them from its module and from the documentation."""
 
+import re
 from typing import Any, NamedTuple
 
 from router.telemetry import metrics
+from tests.structure import tree
 
 
 class Collector(NamedTuple):
@@ -25,3 +27,17 @@ def defined() -> dict[str, Collector]:
 def _labels(metric: Any) -> tuple[str, ...]:
     names = metric.labelnames if hasattr(metric, "labelnames") else metric._labelnames
     return tuple(names)
+
+
+TABLES = {"web": "Of the webhook server", "worker": "Of the worker", "shared": "Of every process"}
+
+
+def documented() -> dict[str, dict[str, tuple[str, ...]]]:
+    """The metrics in the tables of docs/operations.md by role: their names without suffixes, and their labels."""
+    text = (tree.ROOT / "docs/operations.md").read_text()
+    found = {}
+    for role, heading in TABLES.items():
+        table = text.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+        rows = re.findall(r"^\| `(incident_router_\w+)` \|(.*?)\|", table, re.MULTILINE)
+        found[role] = {name.removesuffix("_total"): tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    return found

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from router.store import embedded
+from tests import collectors
 from tests.chart import promql
 from tests.end_to_end import harness
-from tests.unit.telemetry import test_metrics as expected
 
 SAMPLE = re.compile(r"^([a-z_]+)(?:\{[^}]*\})? (\S+)", re.MULTILINE)
 # They have no value before something happens, or because the configuration has no `storm` and no `poll`.
@@ -75,7 +75,8 @@ def exported(tmp_path_factory) -> Iterator[dict[str, Exported]]:
 
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_process_exports_all_metrics_of_its_role_and_none_of_the_other(exported, role):
-    own = (expected.WEB if role == "web" else expected.WORKER) | expected.SHARED
+    documented = collectors.documented()
+    own = documented[role] | documented["shared"]
     families = exported[role].families
     assert families <= own.keys()
     unasked = {"incident_router_vendor_request_duration_seconds"} if role == "web" else set()
