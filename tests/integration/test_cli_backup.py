@@ -98,6 +98,14 @@ def test_what_can_t_be_done_is_said_in_one_sentence(saved, tmp_path, arguments, 
     assert said in done.stderr
 
 
+def test_an_empty_file_is_enough_of_a_configuration(redis_url, saved, tmp_path):
+    folder, _ = saved
+    (tmp_path / "empty.yaml").touch()
+    for command in (("restore", str(folder / "all.backup")), ("backup", "again")):
+        done = run(*command, "--config", "empty.yaml", cwd=tmp_path, REDIS_URL=redis_url)
+        assert done.returncode == 0, done.stderr
+
+
 def test_an_empty_redis_is_not_backed_up(redis_url, saved, tmp_path):
     """A backup of a store that has lost everything would take the place of a good one."""
     folder, _ = saved

@@ -6,9 +6,10 @@ import contextlib
 import pytest
 import redis
 
-from router.store import client, errors, health, servers
+from router.store import client, errors, health, keys, servers
 from tests.faults import topologies
 from tests.faults import watched as watching
+from tests.integration import test_backup
 
 BEATS = 10
 
@@ -48,6 +49,17 @@ def of(port: int, *, service: str = "acme", password: str = "of-the-sentinel", u
 
 def test_sentinels_and_servers_have_passwords_of_their_own(guarded):
     ask(of(guarded), lambda asked: asked.ping())
+
+
+def test_a_backup_is_made_and_restored_through_sentinels(guarded):
+    async def body(asked):
+        connection = asked._connection
+        await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
+        data = await test_backup.back_up(connection)
+        assert await test_backup.restore(connection, data, replace=True) == (1, 0)
+        assert await connection.hget(keys.incident("down"), "v") == b"1"
+
+    ask(of(guarded), body)
 
 
 def test_a_password_that_is_wrong_is_said_of_whom(guarded):
