@@ -8,6 +8,9 @@ import pytest
 from tests.end_to_end import commands, harness
 from tests.integration.test_cli import run
 
+EVERYWHERE = ("on-call", "public-page", "devhelm", "devhelm-page")
+RULES = harness.RULES.format(publish="auto").replace("group_by: [labels.service]", "group_by: [labels.region]")
+
 
 @pytest.fixture(scope="module")
 def at():
@@ -17,18 +20,31 @@ def at():
 
 @pytest.fixture(scope="module")
 def saved(at, tmp_path_factory):
-    """A backup of a router with one open incident, made while it ran, and what the commands said."""
+    """A backup of a router with one open incident, made while it ran, and what the commands said.
+
+    Another incident is opened after the backup.
+    """
     folder = tmp_path_factory.mktemp("first")
     said = {}
-    with harness.router(folder, harness.configure(folder, at)) as router:
-        router.receives()
+    with harness.router(folder, harness.configure(folder, at, rules=RULES)) as router:
+        receives(router, "eu")
         harness.eventually("there is one incident everywhere", lambda: at.everywhere("open"))
         said["backup"] = router.command("backup", "all.backup", "--by", "ann")
         said["restore"] = router.command("restore", "all.backup", "--replace")
         with (folder / "piped").open("wb") as piped:
             line = [commands.PROGRAM, "backup", "-", "--config", str(router.file)]
             said["piped"] = subprocess.run(line, stdout=piped, stderr=subprocess.PIPE, check=False)
+        receives(router, "us")
+        harness.eventually("there are two incidents everywhere", lambda: all_of(at, "open", "open"))
     return folder, said
+
+
+def receives(router, region: str, status: str = "firing") -> None:
+    router.receives(status=status, title="Checkout answers 5xx", dedup_key=region, labels={"region": region})
+
+
+def all_of(at, *words: str) -> bool:
+    return at.incidents() == {name: list(words) for name in EVERYWHERE}
 
 
 def test_a_backup_is_made_while_the_router_runs(saved):
@@ -60,20 +76,24 @@ def test_a_backup_is_verified_without_redis(saved, name, tmp_path):
     assert "can't be restored: it is damaged or was not finished" in done.stderr
 
 
-def test_a_restored_router_goes_on_where_the_first_one_was(saved, at, tmp_path):
+def test_a_restored_router_goes_on_and_adopts_what_was_opened_after_the_backup(saved, at, tmp_path):
     folder, _ = saved
-    file = harness.configure(tmp_path, at)
+    file = harness.configure(tmp_path, at, rules=RULES)
     line = [commands.PROGRAM, "restore", "-", "--config", str(file)]
     with (folder / "all.backup").open("rb") as given:
         done = subprocess.run(line, stdin=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert " keys restored" in done.stdout
     with harness.router(tmp_path, file) as router:
-        assert "checkout" in router.command("incidents", "list").stdout
-        router.receives()
-        router.receives(status="resolved")
-        # Exactly one incident everywhere: nothing was opened again.
-        harness.eventually("it is resolved everywhere", lambda: at.everywhere("resolved"))
+        listed = router.command("incidents", "list").stdout
+        assert ('region="eu"' in listed, 'region="us"' in listed) == (True, False)
+        harness.eventually("the restore is noticed", lambda: '"reason": "restored"' in router.process.said)
+        for region in ("eu", "us"):
+            receives(router, region)
+        for region in ("eu", "us"):
+            receives(router, region, "resolved")
+        # Exactly two everywhere: nothing was opened again.
+        harness.eventually("both are resolved everywhere", lambda: all_of(at, "resolved", "resolved"))
     again = run("restore", str(folder / "all.backup"), "--config", str(file), cwd=tmp_path)
     assert (again.returncode, "the store is not empty: add --replace" in again.stderr) == (1, True)
     replaced = run("restore", str(folder / "all.backup"), "--replace", "--config", str(file), cwd=tmp_path)
