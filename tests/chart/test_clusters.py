@@ -71,6 +71,7 @@ def test_keda_sentinel():
     assert (given["sentinelMaster"], given["databaseIndex"]) == ("incidents", "2")
     assert given["sentinelPasswordFromEnv"] == "SENTINEL_PASSWORD"
     assert "address" not in given
+    assert "enableTLS" not in given, "KEDA refuses it beside `tls` of a TriggerAuthentication"
 
 
 def test_keda_cluster():
@@ -268,11 +269,13 @@ def test_sidecars():
 
 
 def test_vault():
+    """Injected containers come first, and `kubectl exec` still reaches the router."""
     found = clusters.rendered("vault")
     for component, port in (("web", "8080"), ("worker", "8081")):
         annotations = found["Deployment", f"{FULLNAME}-{component}"]["spec"]["template"]["metadata"]["annotations"]
         assert annotations["vault.hashicorp.com/agent-inject"] == "true"
         assert annotations["prometheus.io/port"] == port
+        assert annotations["kubectl.kubernetes.io/default-container"] == component
     check = found["Job", f"{FULLNAME}-check"]["spec"]["template"]["metadata"]["annotations"]
     assert check == {"vault.hashicorp.com/agent-pre-populate-only": "true"}
     account = found["ServiceAccount", FULLNAME]["metadata"]["annotations"]

@@ -232,6 +232,10 @@ BY_TEMPLATES = {
         "web.podDisruptionBudget.minAvailable: 2 of 2 replicas would stop every drain: set fewer, or more "
         "`web.replicas`",
     ),
+    "a budget of nothing": (
+        {"worker": {"podDisruptionBudget": {"maxUnavailable": None}}},
+        "worker.podDisruptionBudget: set `maxUnavailable` or `minAvailable`, or `enabled: false`",
+    ),
     "webs that scale in a Deployment that is no web's": (
         {"mode": "all", "web": {"autoscaling": {"enabled": True}}},
         "mode: `web.autoscaling` and `worker.keda` scale the Deployments of `mode: separate`; with `mode: all` there "

@@ -57,7 +57,7 @@ class TestAutoscaling:
     def test_keda_asks_the_redis_that_the_router_uses(self, case, address, database, tls):
         [trigger] = helm.case(case)["ScaledObject", f"{FULLNAME}-worker"]["spec"]["triggers"]
         given = trigger["metadata"]
-        assert (given["address"], given["databaseIndex"], given["enableTLS"]) == (address, database, tls)
+        assert (given["address"], given["databaseIndex"], given.get("enableTLS", "false")) == (address, database, tls)
 
     def test_a_redis_url_without_a_port_means_the_usual_one(self):
         rendered = helm.render({"redis": {"url": "redis://redis"}, "worker": {"keda": {"enabled": True}}})

@@ -69,7 +69,7 @@
 {{- if .Values.valkey.enabled -}}
 redis://:$(VALKEY_PASSWORD)@{{ include "incident-router.fullname" . }}-valkey:6379/0
 {{- else -}}
-{{- .Values.redis.url -}}
+{{- .Values.redis.url | default "" -}}
 {{- end -}}
 {{- end -}}
 

@@ -36,8 +36,10 @@ spec:
     metadata:
       labels:
         {{- merge (dict "app.kubernetes.io/component" $component)
-              (include "incident-router.labels" $root | fromYaml) $root.Values.podLabels | toYaml | nindent 8 }}
+              (include "incident-router.labels" $root | fromYaml) ($root.Values.podLabels | default dict) | toYaml | nindent 8 }}
       annotations:
+        # Also with containers that are injected before it.
+        kubectl.kubernetes.io/default-container: {{ $component }}
         # Pods read their configuration and secrets at the start, so a change has to replace them. They reload rules.
         checksum/config: {{ include "incident-router.config" $root | sha256sum }}
         {{- range $part := include "incident-router.secretParts" $component | fromJsonArray }}

@@ -40,8 +40,8 @@ The value of a variable of the pods that receive webhooks, as an entry of `env` 
 {{- define "incident-router.testCredential" -}}
 {{- $root := index . 0 -}}
 {{- $key := index . 1 -}}
-{{- $web := $root.Values.secrets.web -}}
-{{- $shared := $root.Values.secrets.shared -}}
+{{- $web := merge (dict) $root.Values.secrets.web (dict "values" dict) -}}
+{{- $shared := merge (dict) $root.Values.secrets.shared (dict "values" dict) -}}
 {{- $own := (get $root.Values (include "incident-router.door" $root)).extraEnv | default list -}}
 {{- $given := dict -}}
 {{- range concat ($root.Values.extraEnv | default list) $own -}}

@@ -35,7 +35,7 @@
 {{- end -}}
 {{- end -}}
 {{- $shared := .Values.secrets.shared -}}
-{{- if not (or $url .Values.valkey.enabled $shared.existing (hasKey $shared.values "REDIS_URL") .Values.extraEnvFrom $named (dig "redis" "url" "" .Values.config)) -}}
+{{- if not (or $url .Values.valkey.enabled $shared.existing (hasKey ($shared.values | default dict) "REDIS_URL") .Values.extraEnvFrom $named (dig "redis" "url" "" .Values.config)) -}}
 {{- fail "redis.url: the router needs Redis: set `redis.url`, or put REDIS_URL into a Secret that `secrets.shared.existing` names, or set `valkey.enabled`" -}}
 {{- end -}}
 {{- end -}}
