@@ -28,6 +28,7 @@ from router.store import errors as store_errors
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
 from router.web import connections, serve, webhooks
+from router.web import health as web_health
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
@@ -153,7 +154,9 @@ async def door(
     label_sets.start_web(settings.sources, polling.polled_sources(settings), parts.with_webhooks(settings))
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+    checks = parts.checks(connection, in_force)
     watching = [
+        group.create_task(web_health.await_start(checks)),
         group.create_task(_watch_store(connection, inbox, parts.data_set(settings, connection))),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
@@ -163,7 +166,7 @@ async def door(
     ]
     app = web_app.create(
         taker,
-        checks=parts.checks(connection, in_force),
+        checks=checks,
         roles=roles,
         vendors=parts.vendor_webhooks(settings, connection),
     )

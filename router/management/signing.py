@@ -58,9 +58,8 @@ class Signing:
                 return await self._show(request, str(error), error.status)
             except api.FORESEEN as error:
                 wrong = api.problem(error)
-                return await self._render(
-                    request, None, "problem.html", wrong.status, title="Sign in", problem=wrong.detail, now=None
-                )
+                told: dict[str, Any] = {"title": "Sign in", "problem": wrong.detail, "now": None, "candidates": []}
+                return await self._render(request, None, "problem.html", wrong.status, **told)
 
         return answer
 

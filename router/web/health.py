@@ -41,6 +41,11 @@ class Startup:
         self._check = check
         self._passed = False
 
+    @property
+    def passed(self) -> bool:
+        """Whether it has succeeded once."""
+        return self._passed
+
     async def __call__(self) -> State:
         """Ask the check."""
         return await self._check()
@@ -94,6 +99,15 @@ def problem_response(problem: problems.Problem, path: str) -> responses.Response
     response = responses.Response(body, status_code=problem.status)
     response.raw_headers = headers
     return response
+
+
+async def await_start(checks: Mapping[str, Check], pause_seconds: float = 1.0) -> None:
+    """Ask each ``Startup`` check until it has succeeded once, whether or not a client asks ``/readyz`` meanwhile."""
+    waiting = [check for check in checks.values() if isinstance(check, Startup)]
+    while waiting := [check for check in waiting if not check.passed]:
+        for check in waiting:
+            await _ask(check, TIMEOUT_SECONDS)
+        await asyncio.sleep(pause_seconds)
 
 
 async def _ask_all(checks: Mapping[str, Check], timeout_seconds: float) -> dict[str, State]:

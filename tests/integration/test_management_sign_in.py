@@ -3,6 +3,7 @@
 import pytest
 
 from router.management import api, console
+from router.store import keys
 
 FORMS = [*(path for path, _, _ in console.FORMS), "/playground"]
 
@@ -23,6 +24,17 @@ def test_behind_tls_the_cookie_is_sent_over_tls_alone(play):
         assert "; secure" in answer.headers["set-cookie"].lower()
 
     play(body, public_url="https://router.example")
+
+
+def test_while_redis_can_t_be_asked_the_sign_in_page_says_so(play):
+    async def body(at):
+        client = await at.client()
+        await at.connection.set(keys.TOKENS, "of another type")
+        for answer in (await client.get("/sign-in"), await client.post("/sign-in", data={"token": "irt_a_b"})):
+            assert answer.status_code == 503
+            assert "Redis refused the command" in answer.text
+
+    play(body)
 
 
 def test_a_wrong_token_does_not_sign_in(play):

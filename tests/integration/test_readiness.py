@@ -21,7 +21,8 @@ class Scene:
         self.server = server
         self.connection = client.connect(server.url)
         rules = reload.Rules(folder, {}, changed=lambda _: None)
-        self._web = applications.Starlette(routes=web_health.routes(parts.checks(self.connection, rules)))
+        self.checks = parts.checks(self.connection, rules)
+        self._web = applications.Starlette(routes=web_health.routes(self.checks))
         self._worker = parts.health_app(self.connection)
 
     async def web(self):
@@ -91,6 +92,17 @@ def test_a_process_that_receives_deliveries_stays_ready_without_redis(with_scene
         await scene.start()
         assert (await scene.web())[1]["checks"]["redis"] == "answers"
         assert (await scene.worker())[0] == 200
+
+    with_scene(body)
+
+
+def test_a_process_that_nobody_has_asked_yet_stays_ready_too(with_scene):
+    async def body(scene):
+        waiting = asyncio.create_task(web_health.await_start(scene.checks, pause_seconds=0.01))
+        await scene.start()
+        await asyncio.wait_for(waiting, 30)
+        await scene.stop()
+        assert (await scene.web())[0] == 200
 
     with_scene(body)
 
