@@ -19,6 +19,7 @@ from router.rules import guard, public, template
 from router.store import components, counts, gate
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
+from router.worker import corrections as correcting
 from router.worker import desire
 from router.worker import pages as showing
 from router.worker import retractions as retracting
@@ -148,6 +149,13 @@ def retractions(
         kinds(settings),
         clock,
     )
+
+
+def corrections(
+    settings: configuration.Settings, connection: "redis.asyncio.Redis", clock: Callable[[], int]
+) -> correcting.Corrections:
+    """What takes corrections of posted updates in."""
+    return correcting.Corrections(publications(settings, connection), incident_store.Incidents(connection), clock)
 
 
 def wrong_fields(settings: configuration.Settings, destination: str, fields: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from rich import text
 
 from router import settings as configuration
 from router.cli import completing, reaching, starting, tables, terminal
-from router.management import bodies, models, reading
+from router.management import actions, bodies, models, reading
 from router.worker import retractions
 
 _PAGE = 500  # Incidents that are asked for at once.
@@ -166,6 +166,70 @@ _RETRACTED = {
 }
 
 
+@app.command("correct")
+def correct(
+    incident: Name,
+    destination: Annotated[
+        str,
+        typer.Argument(help="The page where the update is posted.", autocompletion=completing.destinations),
+    ],
+    *,
+    body: Annotated[str, typer.Option("--body", help="The text that takes the place of the update's.")],
+    update: Annotated[
+        str, typer.Option("--update", help="The update's ID, or how it begins; the newest if left out.")
+    ] = "",
+    status: Annotated[
+        str, typer.Option("--status", help="Its status, in the vendor's words; unchanged if left out.")
+    ] = "",
+    seen: Annotated[
+        str, typer.Option("--seen", help="What `incidents show` prints beside the update; the newest if left out.")
+    ] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the timeline.")] = "",
+    by: starting.By = "",
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Correct an update that the router has posted at a page of DevHelm. Status 3 if it has changed meanwhile.
+
+    A worker makes the call: the incident's timeline tells what came of it. incident.io can't change posted updates.
+    """
+
+    async def act(router: reaching.Reached) -> None:
+        key, found = await _posted(router, incident, destination, update)
+        wanted = {"incident": key, "destination": destination, "update": found.id, "seen": seen or found.seen}
+        try:
+            asked = bodies.Correct.model_validate(wanted | {"body": body, "status": status})
+        except pydantic.ValidationError as error:
+            raise starting.usage(reading.wrong("the correction", error)) from None
+        try:
+            done = await router.do.correct(router.act(f"{key} at {destination}", by, reason), asked)
+        except actions.Changed:
+            print("incident-router: the update is not what you have seen; look at it again", file=sys.stderr)
+            raise typer.Exit(3) from None
+        print(f"{destination}: the update {found.id} is corrected next")
+        for warning in done.warnings:
+            print(f"warning: your text has {warning.partition(': ')[2]}", file=sys.stderr)
+
+    reaching.reach(config, server, act)
+
+
+async def _posted(
+    router: reaching.Reached, incident: str, destination: str, update: str
+) -> tuple[str, models.PostedUpdate]:
+    """The incident's key, and the update that is meant, as it is known now."""
+    one = await router.ask.incident(incident)
+    if one is None:
+        raise starting.not_there(f'there is no incident "{incident}"')
+    at = [publication for publication in one.publications if publication.destination == destination]
+    found = [posted for publication in at for posted in publication.posted if posted.id.startswith(update)]
+    if not found:
+        # The API says why: the vendor can't change it, or the router has posted no such update.
+        return one.key, models.PostedUpdate(id=update or "(none)", status="", text="", seen="none")
+    if update and len(found) > 1:
+        raise starting.usage(f"{len(found)} updates begin with {update}")
+    return one.key, found[-1]
+
+
 async def _list_muted(router: reaching.Reached, *, as_json: bool) -> None:
     found = await router.ask.ledgers.muted()
     if as_json:
@@ -221,6 +285,8 @@ def _print_publication(out: consoles.Console, one: models.Publication) -> None:
         out.print(terminal.hanging("  ", problem), style="yellow", markup=False)
     if one.next:
         out.print(terminal.hanging("  ", one.next), style="dim", markup=False)
+    for update in one.posted:
+        _print_behind(out, f"  update {update.id} --seen {update.seen} {update.status}: ", update.text)
 
 
 def _print_behind(out: consoles.Console, head: str, words: str) -> None:

@@ -168,6 +168,13 @@ class Destination(Protocol):
         """
         ...
 
+    async def correct(self, operation: operations.Operation, /) -> operations.Seen:
+        """Replace the text of an update that the router has posted, as ``correction.of(operation.content)`` says.
+
+        ``Permanent`` if the update says something else than the operator has seen. Kinds that ``corrects`` do so.
+        """
+        ...
+
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read what is there now, and whether a person has changed it; ``NotFound`` if the vendor has no such thing."""
         ...
@@ -208,7 +215,7 @@ class Kind:
     ``takes_down``: a post can be taken off the page; else its retraction is a resolution.
     ``monitoring`` is the value of ``update_status`` for a post that is monitored before it is resolved; empty if the
     kind has no such status. ``retrospective``: what is over already can be published as such. ``has_references``: what
-    is opened there carries its reference.
+    is opened there carries its reference. ``corrects``: a posted update can be changed.
     """
 
     name: str
@@ -225,6 +232,7 @@ class Kind:
     takes_down: bool = False
     retrospective: bool = False
     has_references: bool = True
+    corrects: bool = False
 
 
 Registry = Mapping[str, Kind]

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from router.domain import alert as alerts
-from router.domain import alert_states, review, silence
+from router.domain import alert_states, correction, review, silence
 from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import severity as severities
@@ -52,6 +52,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``ended_at`` is when the last alert of the closed episode ended; 0 if that isn't known.
     ``retractions`` are the posts that operators have taken down, by ``EPISODE/DESTINATION``.
+    ``corrections`` are what operators want posted updates to say, the newest by ``EPISODE/DESTINATION``.
 
     ``quiet_after`` is set if deliveries were overtaken when the incident went quiet: the time at which the newest
     delivery of that fold was accepted (see ``ending``). A quiet incident is monitored since ``monitored_since``, until
@@ -101,6 +102,7 @@ class Incident(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     sole_ask: asking.StoredAsk | None = None
     retractions: dict[str, review.Retraction] = {}
     ended_at: int = 0
+    corrections: dict[str, correction.Correction] = {}
 
     @property
     def still_fires(self) -> int:

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from router.domain import correction, review
 from router.domain import publication as publications
-from router.domain import review
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -78,6 +78,13 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
 
 def _next(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     """The next step of what is neither waiting nor under way."""
+    if (
+        desired.correction is not None
+        and desired.retracted is None
+        and observed.vendor_id
+        and observed.state in {"open", "resolved"}
+    ):
+        return _frozen(desired, now) or Act("correct", correction.of(desired.correction).told)
     if observed.settled:
         return Rest(_finished(desired, observed))
     # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.

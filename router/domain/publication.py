@@ -10,7 +10,7 @@ from router.domain import review
 from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
-Kind = Literal["adopt", "open", "update", "publish", "monitor", "resolve", "dismiss", "retract"]
+Kind = Literal["adopt", "open", "update", "publish", "monitor", "resolve", "dismiss", "retract", "correct"]
 Condition = Literal["", "denied", "conflict", "throttled", "queued", "stale", "unreachable", "unanswered"]
 """Why the last attempt has to be repeated: a condition of the account or of the moment, never of the content."""
 
@@ -53,6 +53,7 @@ class Desired(msgspec.Struct, frozen=True):
     for a reviewer. ``retracted`` is an operator's word that the post has to go, whatever fires.
     With ``ended_at`` the incident was over before anything was published, and may be published as a retrospective one;
     it began at ``began_at``. Both are 0 otherwise.
+    ``correction`` is what an operator wants an update that is posted already to say.
     """
 
     present: bool
@@ -82,6 +83,7 @@ class Desired(msgspec.Struct, frozen=True):
     retracted: review.Retraction | None = None
     began_at: int = 0
     ended_at: int = 0
+    correction: Content | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, array_like=True):
@@ -152,6 +154,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     It was ``retracted`` by a call of ours. ``retracted_ids`` are the IDs of earlier posts of this episode that were
     retracted before it was published again. ``review_ended``: its incident was over, or its time was up, before any
     reviewer decided, and nothing of it is published any more.
+    ``corrected_at`` is when the newest correction that is done with was asked for.
 
     Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
@@ -198,6 +201,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     retracted: bool = False
     retracted_ids: tuple[str, ...] = ()
     review_ended: bool = False
+    corrected_at: int = 0
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from router.sources import base as sources
 from router.store import access as access_store
 from router.store import accounts, gate, quarantine, silences
 from router.store import incidents as incident_store
+from router.worker import corrections
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
 
@@ -160,6 +161,29 @@ class Actions:
         chosen = [public[body.destination]] if body.destination else list(public.values())
         if body.message and all(place.kind.takes_down for place in chosen):
             raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")
+
+    async def correct(self, act: Act, body: bodies.Correct) -> models.Corrected:
+        """Have a posted update corrected; ``Changed`` if it says something else than was seen."""
+        if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
+            body = body.model_copy(update={"incident": key})
+            act = act._replace(subject=f"{key} at {body.destination}")
+        async with self._logged(act, "correct"):
+            config = self._settings.destinations.get(body.destination)
+            if config is None:
+                raise NotThere(f'there is no destination "{body.destination}"')
+            if not corrections.takes(pages.kinds(self._settings), body.destination):
+                raise Unfit(f"the vendor's API can't change an update that is posted at a destination {config.kind}")
+            word = corrections.Word(body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason)
+            correcting = pages.corrections(self._settings, self._connection, self._clock)
+            try:
+                await correcting.correct(body.incident, body.destination, word)
+            except corrections.UnknownUpdateError as error:
+                raise NotThere(f'the router has posted no update "{body.update}" of this incident there') from error
+            except corrections.OutdatedError as error:
+                raise Changed(None, "") from error
+            except corrections.UnderWayError as error:
+                raise Unfit("another correction of this post is still to be made") from error
+            return models.Corrected(warnings=pages.doubtful(self._settings, {"body": body.body}))
 
     async def silence(self, act: Act, body: bodies.AddSilence) -> entries.Silence:
         """Make a silence; ``Unfit`` where a matcher can't be read, or it would silence everything."""

@@ -107,6 +107,11 @@ async def _retract(call: Call) -> Any:
     return await call.do.retract(call.act(f"{body.incident}{at}", body.reason), body)
 
 
+async def _correct(call: Call) -> Any:
+    body: bodies.Correct = call.body
+    return await call.do.correct(call.act(f"{body.incident} at {body.destination}", body.reason), body)
+
+
 async def _deliveries(call: Call) -> Any:
     return await call.ask.deliveries(cursor=call.query.cursor, limit=call.query.limit)
 
@@ -246,6 +251,7 @@ ENDPOINTS = (
     _get("/review", "One review, with its entity tag", _review, models.Review, query=questions.Review, etag=_tag),
     _post("/review", "Approve, edit or dismiss", _decide, models.Decided, body=bodies.Decide),
     _post("/retractions", "Take false posts down", _retract, models.Retracted, body=bodies.Retract),
+    _post("/corrections", "Correct a posted update", _correct, models.Corrected, body=bodies.Correct),
     _get("/deliveries", "Deliveries", _deliveries, _page(models.DeliveryRow), query=questions.Streamed),
     _get("/deliveries/{id}", "One delivery whole", _delivery, models.Delivery),
     _post("/deliveries/{id}/run", "Hand it in again", _run_delivery, entries.HandedIn),

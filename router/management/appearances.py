@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from router.assembly import pages
+from router.domain import correction, plan, timing
 from router.domain import incident as incidents
-from router.domain import plan, timing
 from router.domain import publication as publications
 from router.management import models
-from router.worker import desire, retractions
+from router.worker import corrections, desire, retractions
 from router.worker import reviews as reviewing
 
 
@@ -42,6 +42,8 @@ def publication(
         acted_at=models.at(one.acted_at),
         next=next_,
         next_at=models.at(next_at),
+        posted=_posted(one) if place is not None and place.kind.corrects else [],
+        correcting=correction.pending(story.incident.corrections, one) is not None,
     )
 
 
@@ -64,6 +66,13 @@ def _retraction(story: pages.Story, one: publications.Publication, place: pages.
     }
 
 
+def _posted(one: publications.Publication) -> list[models.PostedUpdate]:
+    return [
+        models.PostedUpdate(id=update.id, status=update.status, text=update.text, seen=update.seen)
+        for update in corrections.posted(one)
+    ]
+
+
 _DEEDS: Mapping[publications.Kind, str] = {
     "adopt": "looks for a draft of the page",
     "open": "is opened",
@@ -73,6 +82,7 @@ _DEEDS: Mapping[publications.Kind, str] = {
     "resolve": "is resolved",
     "dismiss": "is dismissed",
     "retract": "is retracted",
+    "correct": "is corrected",
 }
 
 

@@ -22,6 +22,20 @@ class Decide(models.Model):
     fields: dict[str, Any] = pydantic.Field(default={})
 
 
+class Correct(models.Model):
+    """The text, and perhaps the status, that takes the place of those of an update that the router has posted."""
+
+    incident: _Long
+    destination: _Short
+    update: _Short = pydantic.Field(description="The update's ID, as `posted` of the incident has it.")
+    seen: _Short = pydantic.Field(description="The mark of the text that was seen, as `posted` has it.")
+    body: Annotated[str, pydantic.Field(min_length=1, max_length=10_000)]
+    status: Literal["", "INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"] = pydantic.Field(
+        default="", description="Unchanged if empty."
+    )
+    reason: _Long = ""
+
+
 class Explain(models.Model):
     """A payload to be explained: of a source, or a delivery that is kept."""
 

@@ -171,6 +171,9 @@ _DONE = {
     "dismissed": "Dismissed: nothing of it is shown.",
     "retracted": "Retracted: what customers see of it is taken down now.",
     "nothing-to-retract": "Nothing was retracted: the post is over, or was retracted before.",
+    "corrected": "The update is corrected next; the timeline tells what came of it.",
+    "corrected-with-warnings": "The update is corrected next. Look at your text again: it names a host, an address, a "
+    "person, or what looks like a secret.",
     "silenced": "The silence holds.",
     "expired": "The silence has ended.",
     "forgotten": "It is not waited for any more.",
@@ -215,6 +218,14 @@ async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str
     return f"/incident?key={key}&done={'retracted' if did else 'nothing-to-retract'}"
 
 
+async def _correct(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
+    names = ("incident", "destination", "update", "seen", "body", "status")
+    body = bodies.Correct.model_validate({**{name: form.get(name, "") for name in names}, "reason": act.reason})
+    done = await do.correct(act._replace(subject=f"{body.incident} at {body.destination}"), body)
+    code = "corrected-with-warnings" if done.warnings else "corrected"
+    return f"/incident?key={urllib.parse.quote(body.incident, safe='')}&done={code}"
+
+
 async def _silence(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
     matchers = [line.strip() for line in form.get("matchers", "").splitlines() if line.strip()]
     during = [line.strip() for line in form.get("during", "").splitlines() if line.strip()]
@@ -245,6 +256,7 @@ def _simply(do: Callable[[actions.Actions, actions.Act], Awaitable[Any]], to: st
 FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/review", api.RESPONDER, _decide),
     ("/retract", api.RESPONDER, _retract),
+    ("/corrections", api.RESPONDER, _correct),
     ("/silences", api.RESPONDER, _silence),
     ("/silences/expire", api.RESPONDER, _simply(lambda do, act: do.expire(act), "/silences?done=expired")),
     ("/heartbeats/forget", api.RESPONDER, _simply(lambda do, act: do.forget(act), "/heartbeats?done=forgotten")),

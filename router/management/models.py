@@ -91,6 +91,15 @@ class AlertRow(Model):
     muted_by: str = ""
 
 
+class PostedUpdate(Model):
+    """An update that the router has posted, as the vendor last showed it; ``seen`` stands for its text."""
+
+    id: str
+    status: str
+    text: str
+    seen: str
+
+
 class Publication(Model):
     """An incident at one destination: as it should be there (``fields``), as it is (``shown``), and what comes next."""
 
@@ -118,6 +127,10 @@ class Publication(Model):
     acted_at: datetime | None
     next: str
     next_at: datetime | None
+    posted: list[PostedUpdate] = pydantic.Field(
+        default=[], description="The newest updates that the router has posted, if the vendor lets them be corrected."
+    )
+    correcting: bool = pydantic.Field(default=False, description="Whether a correction is still to be made.")
 
 
 class Event(Model):
@@ -216,6 +229,14 @@ class Review(Model):
     owner: str
     runbook: str
     because: list[str]
+
+
+class Corrected(Model):
+    """A correction that a worker makes next; the timeline tells what came of it."""
+
+    warnings: list[str] = pydantic.Field(
+        default=[], description="What customers should perhaps not read in the operator's own words."
+    )
 
 
 class Decided(Model):

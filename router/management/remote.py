@@ -234,6 +234,10 @@ class Actions:
         """Take an incident's posts down."""
         return await self._line.post("/retractions", models.Retracted, body.model_copy(update={"reason": act.reason}))
 
+    async def correct(self, act: actions.Act, body: bodies.Correct) -> models.Corrected:
+        """Have a posted update corrected."""
+        return await self._line.post("/corrections", models.Corrected, body.model_copy(update={"reason": act.reason}))
+
     async def silence(self, _: actions.Act, body: bodies.AddSilence) -> entries.Silence:
         """Make a silence."""
         return await self._line.post("/silences", entries.Silence, body)

@@ -30,6 +30,7 @@ async def of(place: bound.Bound, operation: operations.Operation) -> operations.
         "resolve": place.destination.resolve,
         "dismiss": place.destination.dismiss,
         "retract": place.destination.retract,
+        "correct": place.destination.correct,
     }
     try:
         return await calls[operation.kind](operation)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from router.destinations import base
-from router.domain import affected, review, timing, visible
+from router.domain import affected, correction, review, timing, visible
 from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import incident as incidents
@@ -152,6 +152,7 @@ class Desires:
             retracted=retracted,
             began_at=began_at,
             ended_at=ended_at,
+            correction=_correction(incident, publication) if place.kind.corrects else None,
         )
 
     def _content(
@@ -256,6 +257,11 @@ def _over(
     starts_at = alert.starts_at if alert is not None else 0
     began_at = starts_at if 0 < starts_at <= incident.opened_at else incident.opened_at
     return min(began_at, ended_at), ended_at
+
+
+def _correction(incident: incidents.Incident, publication: publications.Publication) -> publications.Content | None:
+    found = correction.pending(incident.corrections, publication)
+    return found.content(incident.severity) if found is not None else None
 
 
 def _silent(incident: incidents.Incident) -> str:

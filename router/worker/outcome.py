@@ -2,8 +2,8 @@
 
 import msgspec
 
+from router.domain import correction, plan
 from router.domain import operation as operations
-from router.domain import plan
 from router.domain import publication as publications
 from router.outbound import errors
 
@@ -23,6 +23,8 @@ def done(
     publication: publications.Publication, operation: operations.Operation, seen: operations.Seen | None, now: int
 ) -> publications.Publication:
     """What stands after an answer. 'Nothing there' means different things to different operations."""
+    if operation.kind == "correct" and seen is not None:
+        return _corrected(publication, operation, seen, now)
     settled = msgspec.structs.replace(
         publication,
         intent=None,
@@ -64,6 +66,40 @@ def done(
         # It never happened: the next attempt has the same number and key, and knows that it is not the first.
         return msgspec.structs.replace(settled, number=publication.number - 1, attempts=publication.attempts)
     raise AssertionError(f"a destination answers nothing to {operation.kind}")
+
+
+def _corrected(
+    publication: publications.Publication, operation: operations.Operation, seen: operations.Seen, now: int
+) -> publications.Publication:
+    """What stands after a correction: one update says something else, and nothing else is known."""
+    return msgspec.structs.replace(
+        _there(publication),
+        intent=None,
+        attempts=0,
+        retry_at=0,
+        problem="",
+        condition="",
+        failed_at=0,
+        acted_at=now,
+        told=seen.told or publication.told,
+        view=seen.view if seen.view is not None else publication.view,
+        corrected_at=correction.of(operation.content).at,
+    )
+
+
+def not_corrected(publication: publications.Publication, problem: errors.Permanent) -> publications.Publication:
+    """What stands after a correction was refused for good: the update stays as it is, and the operator is told."""
+    assert publication.intent is not None  # noqa: S101 - an operation under way has its intent written down
+    asked_at = correction.of(publication.intent.content).at
+    return msgspec.structs.replace(
+        publication,
+        intent=None,
+        attempts=0,
+        problem=str(problem),
+        condition="",
+        failed_at=0,
+        corrected_at=asked_at,
+    )
 
 
 def _there(publication: publications.Publication) -> publications.Publication:

@@ -20,8 +20,14 @@ _Answer = TypeVar("_Answer")
 
 # What each kind of operation leaves of the account's quota: resolving comes before opening, opening before updates.
 _FLOORS: dict[publications.Kind, float] = {
-    "retract": 0.0, "resolve": 0.0, "dismiss": 0.0, "open": 0.2, "publish": 0.2, "adopt": 0.2
-}  # fmt: skip
+    "retract": 0.0,
+    "resolve": 0.0,
+    "dismiss": 0.0,
+    "open": 0.2,
+    "publish": 0.2,
+    "adopt": 0.2,
+    "correct": 0.2,
+}
 _UPDATES = 0.4
 KEY_KEPT = 900_000_000
 """Microseconds for which a vendor surely still knows an idempotency key; most that tell keep them for 30 minutes up."""
@@ -93,7 +99,10 @@ class Performer:
         self._passed("before-intent")
         number = publication.number + _step(publication, act.kind, desired.content)
         taken_up = desired.again if act.kind == "open" else ""
-        intent = publications.Intent(act.kind, number, session.now(), desired.content, taken_up)
+        content = desired.content
+        if act.kind == "correct" and desired.correction is not None:
+            content = desired.correction
+        intent = publications.Intent(act.kind, number, session.now(), content, taken_up)
         if act.kind == "open" and plan.is_retrospective(desired, publication):
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
@@ -373,7 +382,9 @@ class Performer:
         """What stands after a failure: each kind of failure says what happens next."""
         if isinstance(problem, errors.NotFound) and _may_be_stray(publication):
             problem = errors.Temporary(str(problem))
-        if isinstance(problem, errors.Permanent):
+        if isinstance(problem, errors.Permanent) and publication.intent is not None:
+            if publication.intent.kind == "correct":
+                return outcome.not_corrected(publication, problem), "refused"
             return outcome.refused(publication, problem, now), "refused"
         attempts = publication.attempts + 1
         asked = getattr(problem, "retry_after", None)

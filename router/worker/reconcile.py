@@ -378,6 +378,8 @@ def _shows(desired: publications.Desired, step: plan.Step) -> bool:
 
 def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> plan.Act:
     """The same step with all that is to be told of why it is taken."""
+    if act.kind == "correct":
+        return act
     reasons = [act.reason]
     verdict = desired.verdict
     is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))

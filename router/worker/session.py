@@ -65,7 +65,7 @@ class Session:
 
     async def shared(self, place: bound.Bound, operation: operations.Operation) -> operations.Operation:
         """The operation, knowing what other incidents say of the components that it touches."""
-        if not place.kind.public or operation.kind == "adopt":
+        if not place.kind.public or operation.kind in {"adopt", "correct"}:
             return operation
         touched: Mapping[str, str] = {}
         if operation.kind not in {"retract", "resolve", "dismiss"}:

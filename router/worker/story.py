@@ -17,6 +17,7 @@ _DONE = {
     "resolve": "Resolved",
     "dismiss": "Dismissed",
     "retract": "Retracted",
+    "correct": "Corrected an update",
 }
 _MOST_FAILURES = 3  # Failures in a row that are told; the log has all of them.
 

@@ -90,6 +90,9 @@ class Vendor:
         del self.incidents[call.vendor_id]
         return operation.Seen(call.vendor_id, "dismissed")
 
+    async def correct(self, call: operation.Operation) -> operation.Seen:
+        return self._set(call, "open")
+
     async def retract(self, call: operation.Operation) -> operation.Seen:
         return await self.dismiss(call)
 

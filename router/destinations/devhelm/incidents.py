@@ -140,6 +140,10 @@ class Incidents:
         """Customers see nothing of it: this is the same as a resolution."""
         return await self.resolve(operation)
 
+    async def correct(self, _operation: operations.Operation) -> operations.Seen:
+        """Nothing that is posted here can be changed."""
+        raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
+
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read the incident's state."""
         detail = await self._show(operation.vendor_id)

@@ -10,10 +10,12 @@ from router.destinations import references, views
 from router.destinations.devhelm import account, lately, linked, names, wire
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain import texts
 from router.outbound import client, errors
 
 # How long before the episode's opening its post is looked for: the vendor's clock is not ours.
 _SKEW = dt.timedelta(hours=1)
+_MOST_POSTED = 10
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -225,7 +227,7 @@ def seen(
 ) -> operations.Seen:
     """Return what a post is, as operations answer. ``is_answer`` if that is from a change, and no read has shown it."""
     entries = timeline(post)
-    fields = {
+    fields: dict[str, Any] = {
         "title": post.title,
         "message": entries[0].text if entries else "",
         "impact": post.impact,
@@ -234,9 +236,13 @@ def seen(
     }
     if draft := _draft(post, operation):
         fields["draft"] = draft
+    updates: Collection[str] = ()
     if sent is not None:
         read = [entry.id for entry in entries] if sent.read is None else sent.read
         entries = views.without_news(operation, entries, sent.ours, read)
+        updates = _posted_now(operation, entries, sent.ours, read)
+    if own := posted(post, operation, updates):
+        fields["posted"] = own
     asked = operation.view.asked if sent is None else sent.asked
     stamp = views.moment(post.updated_at)
     is_open = state(post) == "open" and not edited
@@ -248,6 +254,29 @@ def seen(
         view=views.view(operation, fields, entries, asked=asked, stamp=stamp, is_unconfirmed=is_answer),
         differs=views.mismatched(asked, affected(post), "OPERATIONAL") if is_open else "",
     )
+
+
+def posted(post: wire.Post, operation: operations.Operation, ours: Collection[str] = ()) -> list[list[str]]:
+    """The newest updates that the router has posted, the oldest first: ID, status, and text as the vendor shows it.
+
+    ``ours`` are the IDs of those that this operation has posted.
+    """
+    known = {*(one[0] for one in operation.view.fields.get("posted") or ()), *ours}
+    found = [[one.id, one.status, one.text] for one in timeline(post) if one.id in known]
+    return found[-_MOST_POSTED:]
+
+
+def _posted_now(
+    operation: operations.Operation, entries: list[views.Entry], ours: Collection[str], read: Collection[str]
+) -> set[str]:
+    """The IDs of the updates that are ours: they say what we have sent, or are the only new one."""
+    found = {
+        entry.id
+        for entry in entries
+        if entry.id and any(texts.alike(entry.text, text) or texts.is_cut(entry.text, text) for text in ours)
+    }
+    new = [entry.id for entry in entries if entry.id and entry.id not in {*operation.view.entries, *read}]
+    return found | set(new if len(new) == 1 else ())
 
 
 def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any]:

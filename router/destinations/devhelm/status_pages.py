@@ -12,7 +12,7 @@ import msgspec
 
 from router.destinations import base, components, directory, ladder, opening, reducing, references, views
 from router.destinations.devhelm import config as configs
-from router.destinations.devhelm import linked, names, posts, wire
+from router.destinations.devhelm import corrections, linked, names, posts, wire
 from router.domain import operation as operations
 from router.domain import severity as severities
 from router.domain import texts
@@ -135,9 +135,9 @@ class StatusPages:
         if (edited := await self._refusal(post, operation, wanted)) is not None:
             return edited
         text = wanted.resolve_message or self._config.resolve_message
-        note = ""
+        note, read = "", [entry.id for entry in posts.timeline(post)]
         if posts.state(post) == "open":
-            note = await self._post_resolution(post, operation, wanted, text)
+            post, note = await self._post_resolution(post, operation, wanted, text)
             post_is_ours = True
         else:
             # After a crash the resolution may stand without its postmortem; a person's resolution stays as it is.
@@ -145,7 +145,9 @@ class StatusPages:
                 entry.status == "RESOLVED" and texts.alike(entry.text, text) for entry in posts.timeline(post)
             )
         omitted = await self._put_postmortem(post, wanted) if post_is_ours else ()
-        return operations.Seen(operation.vendor_id, "resolved", note=note, omitted=omitted)
+        sent = posts.Sent({}, {text} if post_is_ours else (), read)
+        seen = posts.seen(post, operation, sent, is_answer=True)
+        return msgspec.structs.replace(seen, state="resolved", note=note, omitted=omitted, differs="")
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
         """Throw the draft away, unless a person has made it; what is published by now is answered as open."""
@@ -178,6 +180,10 @@ class StatusPages:
         # away that it still shows, so the answer proves that the post is down.
         await self._http.call("POST", f"{place.path}/dismiss")
         return operations.Seen(operation.vendor_id, "dismissed", note=note)
+
+    async def correct(self, operation: operations.Operation) -> operations.Seen:
+        """Replace the text of an update of ours, unless it says something else than the operator has seen."""
+        return await corrections.correct(self._http, self._posts, operation)
 
     async def probe(self) -> None:
         """Read the account's first status page."""
@@ -383,12 +389,12 @@ class StatusPages:
 
     async def _post_resolution(
         self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening, text: str
-    ) -> str:
+    ) -> tuple[wire.Post, str]:
         affected, note = await self._set_back(post, operation)
         update = wire.PostUpdate("RESOLVED", text, wanted.notify, affected or None)
         path = f"{posts.Place(post.status_page_id, post.id).path}/updates"
-        await reducing.Reducing(self._http).call("POST", path, update)
-        return note
+        answer = (await reducing.Reducing(self._http).call("POST", path, update)).read(wire.PostAnswer).data
+        return answer, note
 
     async def _set_back(
         self, post: wire.Post, operation: operations.Operation

@@ -90,6 +90,13 @@ class PublishPost(msgspec.Struct, omit_defaults=True, rename="camel"):
     affected_components: list[AffectedComponent] | None = None
 
 
+class PatchUpdate(msgspec.Struct, omit_defaults=True):
+    """``PATCH …/updates/{updateId}``: the text is replaced; the status stays if it is left out."""
+
+    body: str
+    status: str | None = None
+
+
 class PostUpdate(msgspec.Struct, omit_defaults=True, rename="camel"):
     """``POST /api/v1/status-pages/{id}/incidents/{incidentId}/updates``."""
 

@@ -211,6 +211,10 @@ class StatusPages:
         """Read the account's first status page."""
         await self._http.call("GET", "/v2/status_pages", query={"page_size": 1})
 
+    async def correct(self, _operation: operations.Operation) -> operations.Seen:
+        """Nothing that is posted here can be changed."""
+        raise errors.Permanent(f"{self.name}: the vendor's API can't change an update that is posted")
+
     async def observe(self, operation: operations.Operation) -> operations.Seen:
         """Read the post's state, and what a person has changed."""
         wanted = opening.of(configs.PostOpening, self._config, operation)

@@ -119,6 +119,13 @@ class PublishPost(Request):
     notify_subscribers: pydantic.StrictBool | None = None
 
 
+class PatchUpdate(Request):
+    """``PATCH …/updates/{updateId}``: the body is replaced; null keeps the status."""
+
+    body: Annotated[str, pydantic.StringConstraints(max_length=10_000)]
+    status: PostStatus | None = None
+
+
 class PostUpdate(Request):
     """``POST …/updates``."""
 

@@ -62,6 +62,7 @@ class DevHelm:
             self._route("DELETE", _ONE_POST, self._delete_post),
             self._route("POST", _ONE_POST + "/publish", self._publish_post),
             self._route("POST", _ONE_POST + "/updates", self._update_post),
+            self._route("PATCH", _ONE_POST + "/updates/{update}", self._patch_update),
             self._route("POST", _ONE_POST + "/dismiss", self._dismiss_post),
             self._route(None, "/{rest:path}", self._unknown),
         ]
@@ -133,7 +134,7 @@ class DevHelm:
     async def _answer(self, request: http.Request, handler: Handler) -> Answer:
         if not self._options.allows(request.headers.get("authorization", "")):
             raise refusals.Refusal(401, "API key is missing or not valid")
-        for name in ("incident", "page", "post"):
+        for name in ("incident", "page", "post", "update"):
             _check_id(name, request.path_params.get(name))
         try:
             return await handler(request)
@@ -249,6 +250,15 @@ class DevHelm:
         notify = wanted.notify_subscribers is not False
         self._state.update_post(page, post, wanted.status, wanted.body, notify=notify, affected=affected)
         return 201, {"data": answers.post(post, page)}
+
+    async def _patch_update(self, request: http.Request) -> Answer:
+        page, post = self._post(request)
+        known = {update.id: update for update in post.updates}
+        update = _found(known, request.path_params["update"], "status page incident update not found")
+        wanted = await _body(request, requests.PatchUpdate)
+        update.body, update.status = wanted.body, wanted.status or update.status
+        post.changed_at = self._state.now()
+        return 200, {"data": answers.post(post, page)}
 
     async def _dismiss_post(self, request: http.Request) -> Answer:
         self._state.dismiss(*self._post(request))

@@ -1,0 +1,55 @@
+"""Corrects an update that the router has posted on a DevHelm page: its text, and its status if one is given.
+
+The update is read before it is changed. If it says something else than the operator has seen, it stays: somebody has
+changed it meanwhile. A text with the router's reference keeps the reference, by which the post is found.
+"""
+
+import msgspec
+
+from router.destinations import references
+from router.destinations.devhelm import posts, wire
+from router.domain import correction, texts
+from router.domain import operation as operations
+from router.outbound import client, errors
+
+_RESOLVED = "RESOLVED"
+
+
+async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.Seen:
+    """Replace the text of one update; ``Permanent`` if it isn't there, or is not as the operator has seen it."""
+    wanted = correction.of(operation.content)
+    place = posts.Place.of(operation.vendor_id)
+    post = await at.show(place)
+    update = next((one for one in post.updates or () if one.id == wanted.update), None)
+    if update is None:
+        raise errors.Permanent("the update is no longer in the post's timeline")
+    body = _signed(wanted.body, update.body, operation.reference)
+    status = wanted.status if wanted.status != update.status else ""
+    if status and _RESOLVED in {status, update.status}:
+        raise errors.Permanent("a correction neither resolves a post nor opens it again")
+    if update.body != body or status:
+        # An earlier attempt may have changed the text already.
+        if texts.mark(update.body) not in {wanted.seen, texts.mark(body)}:
+            raise errors.Permanent("it was changed at the vendor meanwhile, and stays as it is")
+        change = wire.PatchUpdate(body, status or None)
+        await http.call("PATCH", f"{place.path}/updates/{client.segment(wanted.update)}", json=change)
+        post = await at.show(place)
+    return _seen(post, operation, wanted.update, body)
+
+
+def _signed(body: str, before: str, reference: str) -> str:
+    is_needed = references.is_signed(before, reference) and not references.is_signed(body, reference)
+    return references.signed(body, reference) if is_needed else body
+
+
+def _seen(post: wire.Post, operation: operations.Operation, update: str, body: str) -> operations.Seen:
+    """What is known after a correction: the text is ours, and whatever else has changed is left to the next look."""
+    shown = {one.id: one for one in post.updates or ()}
+    stored = shown[update].body if update in shown else body
+    fields = dict(operation.view.fields)
+    fields["posted"] = posts.posted(post, operation, {update})
+    if operation.view.entries[:1] == (update,):
+        fields["message"] = stored
+    view = msgspec.structs.replace(operation.view, fields=fields)
+    told = tuple(dict.fromkeys([*operation.told, texts.mark(body), texts.mark(stored)]))
+    return operations.Seen(operation.vendor_id, posts.state(post), told=told, view=view)

@@ -1,0 +1,118 @@
+"""What operators correct: updates that the router has posted at public pages, whose vendor lets them be changed."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import correction, texts, timeline, visible
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.worker import desire
+
+_MOST_KEPT = 20
+_SHOWN = frozenset({"open", "resolved"})
+
+
+class Posted(NamedTuple):
+    """One update that the router has posted, as the vendor last showed it; ``seen`` is the mark of its text."""
+
+    id: str
+    status: str
+    text: str
+    seen: str
+
+
+class Word(NamedTuple):
+    """What an operator wants: ``body`` in the place of an update's text, and ``status`` unless that is empty.
+
+    ``seen`` is the mark of the text that the operator has seen.
+    """
+
+    update: str
+    body: str
+    seen: str
+    who: str
+    status: str = ""
+    reason: str = ""
+
+
+class UnknownUpdateError(Exception):
+    """The router has posted no such update there."""
+
+
+class OutdatedError(Exception):
+    """The update says something else than the operator has seen."""
+
+
+class UnderWayError(Exception):
+    """Another correction of the post is still to be made."""
+
+
+def posted(publication: publications.Publication) -> list[Posted]:
+    """The newest updates that the router has posted, the oldest first."""
+    if publication.state not in _SHOWN:
+        return []
+    listed = publication.view.fields.get("posted") or ()
+    return [Posted(identity, status, text, texts.mark(text)) for identity, status, text in listed]
+
+
+class Corrections:
+    """Takes corrections in; a worker makes them."""
+
+    def __init__(
+        self,
+        documents: publication_store.Publications,
+        store: incident_store.Incidents,
+        clock: Callable[[], int],
+    ) -> None:
+        self._documents = documents
+        self._store = store
+        self._clock = clock
+
+    async def correct(self, key: str, destination: str, word: Word) -> None:
+        """Have an update corrected; one of this module's errors says why not."""
+        known = await self._documents.look(key)
+        one = next((one for one in known if one.destination == destination and _has(one, word.update)), None)
+        if one is None:
+            raise UnknownUpdateError(word.update)
+        update = next(update for update in posted(one) if update.id == word.update)
+        if update.seen != word.seen:
+            raise OutdatedError(update.text)
+        now = self._clock()
+
+        def make(held: incident_store.Held) -> incident_store.Change | None:
+            incident = held.incident
+            if correction.pending(incident.corrections, one) is not None:
+                raise UnderWayError
+            wanted = correction.Correction(
+                word.update, visible.visible(word.body), word.seen, word.who, now, word.status, word.reason
+            )
+            return incident_store.Change(
+                _with(incident, one.name, wanted), held.version, wake=True, events=[_told(one, update, wanted)]
+            )
+
+        await self._store.change(key, make)
+
+
+def _has(publication: publications.Publication, update: str) -> bool:
+    return any(one.id == update for one in posted(publication))
+
+
+def _with(incident: incidents.Incident, name: str, wanted: correction.Correction) -> incidents.Incident:
+    kept = {known: one for known, one in incident.corrections.items() if known != name} | {name: wanted}
+    return msgspec.structs.replace(incident, corrections=dict(list(kept.items())[-_MOST_KEPT:]))
+
+
+def _told(one: publications.Publication, update: Posted, wanted: correction.Correction) -> timeline.Event:
+    text = f"{wanted.who} corrects an update at {one.destination}"
+    text += f": {wanted.reason}" if wanted.reason else "."
+    detail = {"update": update.id, "before": update.text, "body": wanted.body, "status": wanted.status}
+    return timeline.Event(wanted.at, "correction", text, one.destination, wanted.who, detail)
+
+
+def takes(places: Mapping[str, desire.Place], destination: str) -> bool:
+    """Whether updates that are posted at a destination can be changed."""
+    return destination in places and places[destination].kind.corrects

@@ -1,0 +1,109 @@
+"""`incidents correct`, the API, and the console correct an update at a page of DevHelm, beside a running router."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.end_to_end import harness
+
+KEY = 'checkout-down{labels.service="checkout"}'
+API = "/api/v1"
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A router whose incident is published at both pages."""
+    folder = tmp_path_factory.mktemp("corrections")
+    with harness.vendors() as at:
+        file = harness.configure(folder, at)
+        with harness.router(folder, file) as router:
+            router.receives(severity="major")
+            harness.eventually("it is open everywhere", lambda: at.everywhere("open"))
+            yield router, at
+
+
+@pytest.fixture(scope="module")
+def console(scene):
+    """Where the console is, and the token of a responder."""
+    router, _ = scene
+    made = router.command("tokens", "create", "ada", "--role", "responder")
+    assert made.returncode == 0, made.stderr
+    return router.process.says(r"console +(http://127\.0\.0\.1:\d+)")[1], made.stdout.split()[-1]
+
+
+def correct(router, *options, page="devhelm-page"):
+    return router.command("incidents", "correct", KEY, page, *options)
+
+
+def posted(router):
+    shown = router.command("incidents", "show", KEY, "--json")
+    (page,) = [one for one in json.loads(shown.stdout)["publications"] if one["destination"] == "devhelm-page"]
+    return page["posted"]
+
+
+def text(at):
+    return at.posts()[0]["updates"][0]["body"]
+
+
+def settles(router, at, begins):
+    harness.eventually("the update is corrected", lambda: text(at).startswith(begins))
+    harness.eventually("the router knows", lambda: posted(router)[0]["text"].startswith(begins))
+
+
+def test_operator_corrects_the_newest_update(scene):
+    router, at = scene
+    (update,) = posted(router)
+    assert f"update {update['id']} --seen {update['seen']}" in router.command("incidents", "show", KEY).stdout
+    done = correct(router, "--body", "Payments fail, mail ann@acme.example.", "--reason", "a typo", "--by", "ada")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"devhelm-page: the update {update['id']} is corrected next\n"
+    assert "warning: your text has an e-mail address" in done.stderr
+    settles(router, at, "Payments fail, mail ann@acme.example.")
+    assert "ada corrects an update at devhelm-page: a typo" in router.command("incidents", "show", KEY).stdout
+
+
+def test_what_can_t_be_corrected_is_refused(scene):
+    router, _ = scene
+    outdated = correct(router, "--body", "Other.", "--seen", "000000000000")
+    assert (outdated.returncode, "not what you have seen" in outdated.stderr) == (3, True)
+    elsewhere = correct(router, "--body", "Other.", page="public-page")
+    assert elsewhere.returncode == 1
+    assert "can't change an update that is posted at a destination incident-io-status-page" in elsewhere.stderr
+    unknown = correct(router, "--body", "Other.", "--update", "ffff")
+    assert (unknown.returncode, 'has posted no update "ffff"' in unknown.stderr) == (1, True)
+    assert correct(router, "--body", "Other.", "--status", "OVER").returncode == 2
+
+
+def test_api_corrects_what_was_seen(scene, console):
+    router, at = scene
+    url, token = console
+    (update,) = posted(router)
+    wanted = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}) as client:
+        assert client.post(f"{API}/corrections", json={**wanted, "body": ""}).status_code == 422
+        assert client.post(f"{API}/corrections", json={**wanted, "seen": "0", "body": "x"}).status_code == 412
+        done = client.post(f"{API}/corrections", json={**wanted, "body": "Payments by card fail."})
+        assert (done.status_code, done.json()) == (200, {"warnings": []})
+        settles(router, at, "Payments by card fail.")
+
+
+def test_console_corrects_with_a_form(scene, console):
+    router, at = scene
+    url, token = console
+    with httpx.Client(base_url=url) as browser:
+        assert browser.post("/sign-in", data={"token": token}).status_code == 303
+        page = browser.get("/incident", params={"key": KEY}).text
+        assert 'action="/corrections"' in page
+        assert "Payments by card fail." in page
+        (update,) = posted(router)
+        form = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
+        form |= {
+            "csrf": page.partition('name="csrf" value="')[2].partition('"')[0],
+            "body": "Cards fail.",
+            "reason": "r",
+        }
+        done = browser.post("/corrections", data=form)
+        assert (done.status_code, "done=corrected" in done.headers["location"]) == (303, True)
+        assert "The update is corrected next" in browser.get(done.headers["location"]).text
+        settles(router, at, "Cards fail.")

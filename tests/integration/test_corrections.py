@@ -1,0 +1,174 @@
+"""An operator corrects an update that the router has posted at DevHelm; what somebody has changed since stays."""
+
+import pytest
+
+from router.domain import texts
+from router.simulator import faults, server
+from router.worker import corrections
+from tests.contract import sdks
+from tests.integration import drafting, stage
+
+RESPONSE = drafting.rule("auto", update_message="We are on it.")
+
+
+@pytest.fixture
+def simulator():
+    with server.Server() as running:
+        yield running
+
+
+class Operator(drafting.Desk):
+    """An operator with a post that is published, and what came of it."""
+
+    def __init__(self, desk):
+        self.__dict__ = desk.__dict__
+        self.corrections = corrections.Corrections(desk.on.publications, desk.on.incidents, desk.on.redis_time)
+
+    async def posted(self):
+        return corrections.posted(await self.publication())
+
+    async def corrects(self, body, at=-1, *, seen="", status=""):
+        one = (await self.posted())[at]
+        word = corrections.Word(one.id, body, seen or one.seen, "ada", status, "a typo")
+        await self.corrections.correct("down", "page", word)
+        return one.id
+
+    async def done(self):
+        """Turn until no correction is left."""
+
+        async def right():
+            one, incident = await self.publication(), await self.on.incident()
+            return all(wanted.at <= one.corrected_at for wanted in incident.corrections.values())
+
+        await self.on.until_awaited(right)
+
+    def bodies(self):
+        return [update.body for update in self.post.updates]
+
+    async def told(self):
+        return [(event.what, event.text) for event in await self.on.incidents.timeline("down")]
+
+
+def playing(with_redis, simulator, play, response=RESPONSE):
+    async def begin(desk):
+        await desk.on.until(lambda: desk.page.posts and desk.post.published_at)
+        await play(Operator(desk))
+
+    drafting.playing(with_redis, simulator, begin, page="Acme", response=response)
+
+
+def patches(simulator):
+    return [call.body for call in simulator.app.state.calls.all if call.method == "PATCH"]
+
+
+def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulator):
+    async def play(desk):
+        await desk.corrects("Payments may fail.")
+        await desk.done()
+        assert desk.bodies()[0].startswith("Payments may fail.\n\nReference: IR-")
+        assert [one.text for one in await desk.posted()] == desk.bodies()
+        (sent,) = patches(simulator)
+        sdks.devhelm_models.UpdateStatusPageIncidentUpdateRequest.model_validate(sent)
+        said = await desk.told()
+        assert ("correction", "ada corrects an update at page: a typo") in said
+        assert ("operation", "Corrected an update at page: ada: a typo.") in said
+
+    playing(with_redis, simulator, play)
+
+
+def test_corrected_text_is_no_person_s_edit(with_redis, simulator):
+    """Updates and the resolution go on, and the rule's first text isn't posted once more."""
+
+    async def play(desk):
+        await desk.corrects("Payments may fail.")
+        await desk.done()
+        changed = drafting.rule("auto", update_message="We are on it.", title="The shop is slow")
+        await desk.on.deliver(stage.firing("f2"), response=changed)
+        await desk.on.deliver(stage.firing(), response=changed)
+        await desk.on.turn()
+        await desk.on.deliver(stage.resolved(), stage.resolved("f2"), response=changed)
+        await desk.on.until(lambda: desk.post.resolved_at)
+        assert not (await desk.publication()).taken_over
+        assert "Sorry." not in str(desk.bodies()[1:])
+
+    playing(with_redis, simulator, play)
+
+
+def test_resolution_is_corrected_after_the_end(with_redis, simulator):
+    async def play(desk):
+        await desk.on.deliver(stage.resolved(), response=RESPONSE)
+        await desk.on.until(lambda: desk.post.resolved_at)
+        await desk.corrects("Resolved at noon.")
+        await desk.done()
+        assert desk.bodies()[-1] == "Resolved at noon."
+        assert desk.post.status == "RESOLVED"
+
+    playing(with_redis, simulator, play)
+
+
+def test_update_that_was_changed_meanwhile_stays(with_redis, simulator):
+    async def play(desk):
+        await desk.corrects("Payments may fail.")
+        desk.post.updates[0].body = "A colleague's text."
+        await desk.done()
+        assert desk.bodies() == ["A colleague's text."]
+        assert patches(simulator) == []
+        (why,) = [text for _, text in await desk.told() if text.startswith("Could not correct")]
+        assert "changed at the vendor meanwhile" in why
+        assert not (await desk.publication()).dead
+
+    playing(with_redis, simulator, play)
+
+
+def test_outdated_and_foreign_updates_are_refused_at_once(with_redis, simulator):
+    async def play(desk):
+        with pytest.raises(corrections.OutdatedError):
+            await desk.corrects("Payments may fail.", seen=texts.mark("something else"))
+        desk.state.update_post(desk.page, desk.post, "IDENTIFIED", "By a colleague.", notify=False)
+        foreign = corrections.Word(desk.post.updates[-1].id, "Ours.", texts.mark("By a colleague."), "ada")
+        await desk.on.turn()
+        with pytest.raises(corrections.UnknownUpdateError):
+            await desk.corrections.correct("down", "page", foreign)
+        await desk.corrects("Payments may fail.")
+        with pytest.raises(corrections.UnderWayError):
+            await desk.corrects("Payments fail.")
+
+    playing(with_redis, simulator, play)
+
+
+@pytest.mark.parametrize("action", ["act-then-drop", "drop", "500", "429"])
+def test_unanswered_correction_is_made_once(with_redis, simulator, action):
+    async def play(desk):
+        simulator.app.state.faults.append(faults.Fault(action=action, vendor="devhelm", method="PATCH", retry_after=0))
+        await desk.corrects("Payments may fail.")
+        await desk.done()
+        assert desk.bodies()[0].startswith("Payments may fail.")
+        assert len(desk.bodies()) == 1
+
+    playing(with_redis, simulator, play)
+
+
+def test_status_of_an_update_is_corrected_but_resolves_nothing(with_redis, simulator):
+    async def play(desk):
+        await desk.corrects("Payments may fail.", status="IDENTIFIED")
+        await desk.done()
+        assert desk.post.updates[0].status == "IDENTIFIED"
+        await desk.corrects("It is over.", status="RESOLVED")
+        await desk.done()
+        assert desk.bodies()[0].startswith("Payments may fail.")
+
+    playing(with_redis, simulator, play)
+
+
+def test_nothing_is_corrected_while_frozen(with_redis, simulator):
+    async def play(desk):
+        await desk.on.pages._gate.shut("freeze", "ada", desk.on.redis_time(), "")
+        await desk.corrects("Payments may fail.")
+        await desk.on.turn()
+        assert patches(simulator) == []
+        await desk.on.pages._gate.open("freeze")
+        await desk.on.publications.wake_all()
+        await desk.done()
+        assert len(patches(simulator)) == 1
+
+    playing(with_redis, simulator, play)
