@@ -37,6 +37,12 @@ def tagged(title: str, reference: str) -> str:
     return f"[{reference}] {title}"
 
 
+def untagged(title: str, reference: str) -> str:
+    """Return a title without the reference at its beginning or end, as a vendor makes one of another title of ours."""
+    tag = f"[{reference}]"
+    return title.strip().removeprefix(tag).removesuffix(tag).strip()
+
+
 def is_tagged(title: str, reference: str) -> bool:
     """Whether a title has the reference at its beginning, or at its end as titles of earlier versions do."""
     plain, tag = texts.canonical(title), f"[{reference}]"

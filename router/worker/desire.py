@@ -123,11 +123,9 @@ class Desires:
         # What is opened again may have a post already, which is not that of this episode.
         linked = followed if followed is not None and not followed.reopened else None
         began_at, ended_at = _over(incident, publication, target) if place.kind.retrospective else (0, 0)
+        is_open = current and incident.status == "open" and target is not None
         return publications.Desired(
-            present=current
-            and incident.status == "open"
-            and target is not None
-            and ((is_asked and not is_quiet) or is_begun),
+            present=is_open and ((is_asked and not is_quiet) or is_begun),
             content=content,
             public=public,
             publish=target.publish if target is not None else "review",

@@ -29,7 +29,7 @@ def console(scene):
     router, _ = scene
     made = router.command("tokens", "create", "ada", "--role", "responder")
     assert made.returncode == 0, made.stderr
-    return router.process.says(r"console +(http://127\.0\.0\.1:\d+)")[1], made.stdout.split()[-1]
+    return router.process.says(r"console\W+(http://127\.0\.0\.1:\d+)")[1], made.stdout.split()[-1]
 
 
 def correct(router, *options, page="devhelm-page"):

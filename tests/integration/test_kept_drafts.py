@@ -53,6 +53,18 @@ def test_kept_fields_are_reviewed_and_sent_as_they_are(with_redis, drafted):
     drafting.playing(with_redis, drafted, play, response=drafting.rule(keep_draft=ALL, components=["Payments"]))
 
 
+def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
+    """The page drafts with the title of the incident, in front of which the router has put the reference."""
+
+    async def play(desk):
+        await desk.on.until(lambda: desk.post.published_at)
+        sent = published(simulator)
+        assert sent["title"] == "The shop"
+        assert sent["body"].startswith("The shop\n\nReference: IR-")
+
+    drafting.playing(with_redis, simulator, play, response=drafting.rule("auto", keep_draft=["title", "message"]))
+
+
 @pytest.mark.parametrize("kept", ALL)
 def test_what_is_not_kept_is_the_rule_s(with_redis, drafted, kept):
     async def play(desk):

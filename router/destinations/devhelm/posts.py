@@ -288,9 +288,9 @@ def _draft(post: wire.Post, operation: operations.Operation) -> Mapping[str, Any
     shown = post.affected_components or []
     names = [str(one.component_name) for one in shown if one.component_name]
     return {
-        "title": post.title,
+        "title": references.untagged(post.title, operation.reference),
         "impact": post.impact,
-        "message": entries[0].text if entries else "",
+        "message": references.untagged(entries[0].text, operation.reference) if entries else "",
         "components": {
             one.component_name
             if one.component_name and names.count(one.component_name) == 1
