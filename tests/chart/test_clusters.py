@@ -83,6 +83,7 @@ def test_keda_cluster():
     assert "databaseIndex" not in trigger["metadata"], "a cluster has one database"
     assert trigger["authenticationRef"] == {"name": "redis-cluster"}
     scaled = found["ScaledObject", f"{FULLNAME}-worker"]["spec"]
+    assert scaled["scaleTargetRef"] == {"name": f"{FULLNAME}-worker", "envSourceContainerName": "worker"}
     assert scaled["fallback"] == {"failureThreshold": 3, "replicas": 3}
     behavior = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior == {"scaleDown": {"stabilizationWindowSeconds": 600}}
@@ -184,6 +185,8 @@ def test_full_name():
     assert all(one["metadata"]["labels"]["cost-center"] == "4711" for one in found.values())
     web = found["Deployment", "alert-router-web"]["spec"]
     assert web["template"]["metadata"]["labels"]["cost-center"] == "4711"
+    teams = [one["metadata"]["labels"]["team"] for one in (web["template"], found["ServiceMonitor", "alert-router"])]
+    assert teams == ["alerting", "metrics"], "the label that is meant for fewer objects holds"
     [container] = web["template"]["spec"]["containers"]
     assert clusters.variables(container)["REDIS_URL"].endswith("@alert-router-valkey:6379/0")
     assert "cost-center" not in web["selector"]["matchLabels"], "an upgrade can't change a selector"

@@ -194,6 +194,10 @@ BY_TEMPLATES = {
         {"extraContainers": [{"name": "worker", "image": "a"}]},
         'extraContainers: the chart has a container "worker": choose another name',
     ),
+    "a label that is set twice": (
+        {"commonLabels": {"release": "a"}, "monitoring": {"prometheusRule": {"labels": {"release": "b"}}}},
+        'commonLabels: "release" is also in `monitoring.prometheusRule.labels`: remove it from one of them',
+    ),
     "a volume of the same name": (
         {"extraVolumes": [{"name": "config", "emptyDir": {}}]},
         'extraVolumes: the chart has a volume "config": choose another name',

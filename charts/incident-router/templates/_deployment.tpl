@@ -35,8 +35,8 @@ spec:
   template:
     metadata:
       labels:
-        {{- merge (dict "app.kubernetes.io/component" $component)
-              (include "incident-router.labels" $root | fromYaml) ($root.Values.podLabels | default dict) | toYaml | nindent 8 }}
+        {{- merge (dict "app.kubernetes.io/component" $component) ($root.Values.podLabels | default dict)
+              (include "incident-router.labels" $root | fromYaml) | toYaml | nindent 8 }}
       annotations:
         # Also with containers that are injected before it.
         kubectl.kubernetes.io/default-container: {{ $component }}

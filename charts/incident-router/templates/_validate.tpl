@@ -103,6 +103,13 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- range $name := list "prometheusRule" "dashboard" -}}
+{{- range $label, $value := (get $.Values.monitoring $name).labels -}}
+{{- if hasKey ($.Values.commonLabels | default dict) $label -}}
+{{- fail (printf "commonLabels: %q is also in `monitoring.%s.labels`: remove it from one of them" $label $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- range .Values.extraVolumes -}}
 {{- if has .name (list "config" "rules") -}}
 {{- fail (printf "extraVolumes: the chart has a volume %q: choose another name" .name) -}}
