@@ -38,6 +38,17 @@ async def main():
 asyncio.run(main())
 """
 
+UNFORESEEN = """
+from router.cli import main, run
+
+async def fails(*_):
+    secret = "hunt" + "er2"
+    raise RuntimeError("nobody foresaw it")
+
+run._web = fails
+main()
+"""
+
 
 def lines(text: str) -> list[dict]:
     """Every line, as JSON."""
@@ -117,6 +128,18 @@ def test_what_nobody_handles_is_lines_of_the_log():
     assert "DeprecationWarning: this will go away" in found[0]["event"]
     kinds = [line["exception"][0]["exc_type"] for line in found if "exception" in line]
     assert kinds == ["ZeroDivisionError", "ValueError", "ExceptionGroup"]
+
+
+def test_failure_that_no_command_foresees_is_a_line(file):
+    """The command line's own library would print it."""
+    program = [sys.executable, "-c", UNFORESEEN, "web", "--config", str(file)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = lines(done.stderr)
+    assert (line["event"], line["level"]) == ("uncaught_exception", "critical")
+    assert "nobody foresaw it" in json.dumps(line["exception"])
+    assert "hunter2" not in done.stderr
 
 
 @pytest.fixture(scope="module")
