@@ -65,8 +65,9 @@ dist: $(VENV)/.installed-dev ## Make what a release consists of in dist/: wheel,
 screenshots: $(VENV)/.installed-dev ## Take the pictures of the console that stand in the documents
 	@$(BIN)/python -m tests.browser.screenshots docs/images
 
-golden: $(VENV)/.installed-dev ## Write anew what the chart is expected to render, and the table of its values
+golden: $(VENV)/.installed-dev ## Write anew what the chart is expected to render, the table of its values, and the reference of the commands
 	@$(BIN)/python -m tests.chart.golden
+	@$(BIN)/python -m tests.structure.command_reference
 
 format: $(VENV)/.installed-dev ## Bring the code into form
 	@$(BIN)/ruff check --fix

@@ -337,6 +337,7 @@ def door(
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
         known=senders.Senders(settings.web.trusted_proxies),
+        public=[name for name, one in settings.destinations.items() if destinations.KINDS[one.kind].public],
         traces=traces,
     )
     made.labels_named = rule_set.labels_named

@@ -8,6 +8,7 @@ from router import __version__
 from router.cli import (
     backups,
     check,
+    contracts,
     dead_letters,
     deliveries,
     demo,
@@ -35,7 +36,6 @@ from router.cli import (
 app = typer.Typer(
     name="incident-router",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -87,6 +87,7 @@ app.add_typer(tokens.tokens, name="tokens")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(reviews.app, name="reviews")
+contracts.apply(app)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import io
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -21,19 +22,20 @@ from router.sources import registry
 
 _SECONDS = 2.0  # The shell stands still meanwhile.
 _MOST = 100
+_LONGEST = 40  # Characters of a title.
+_NO_WORDS = re.compile(r"[^\w.,-]+")
 Found = list[tuple[str, str]]
 """Completions, and what each stands for."""
 
 
 def incidents(context: typer.Context, incomplete: str) -> Found:
-    """The references of open incidents, with their titles; and their keys if that is what is being typed."""
+    """The references of open incidents, with the beginnings of their titles."""
 
     async def ask(router: queries.Queries | remote.Queries) -> Found:
         found = (await router.incidents(limit=_MOST)).items
-        return [(one.reference or one.key, one.title) for one in found] + [(one.key, one.title) for one in found]
+        return [(one.reference, _harmless(one.title)) for one in found if one.reference]
 
-    typed = incomplete.upper() if incomplete.upper().startswith("IR-") else incomplete
-    return _beginning(_asked(context, ask), typed)
+    return _beginning(_asked(context, ask), incomplete.upper())
 
 
 def sources(context: typer.Context, incomplete: str) -> Found:
@@ -51,6 +53,11 @@ def destinations(context: typer.Context, incomplete: str) -> Found:
     """The configured destinations."""
     loaded = _settings(context)
     return _beginning([(name, one.kind) for name, one in loaded.destinations.items()] if loaded else [], incomplete)
+
+
+def _harmless(title: str) -> str:
+    """A title without anything that a shell could read otherwise: shells evaluate the answer, and senders wrote it."""
+    return " ".join(_NO_WORDS.sub(" ", title).split())[:_LONGEST]
 
 
 def _beginning(found: Iterable[tuple[str, str]], incomplete: str) -> Found:

@@ -132,7 +132,7 @@ def retract(
 ) -> None:
     """Take down public posts that are false. Nothing of this episode is published again, unless a reviewer approves it.
 
-    Status 1 if there is nothing to retract. Works while public pages are frozen.
+    It works while public pages are frozen, too.
     """
     if not reason.strip():
         raise starting.usage("--reason must not be empty")

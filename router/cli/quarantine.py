@@ -72,7 +72,7 @@ def show(
 def run(
     identity: Identity, *, server: starting.Server = "", config: starting.Config = configuration.DEFAULT_FILE
 ) -> None:
-    """Hand a body in again, by the configuration and the rules of now. Status 1 where it still can't be read."""
+    """Hand a body in again, by the configuration and the rules of now."""
 
     async def body(router: reaching.Reached) -> None:
         one = await _found(router, identity)

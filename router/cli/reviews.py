@@ -97,7 +97,7 @@ def approve(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Let what waits be shown at one page. Status 1 where nothing waits there, 3 where it has changed meanwhile."""
+    """Let what waits be shown at one page."""
     reaching.reach(config, server, _deciding((incident, page, seen), "approve", (by, why)))
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib import parse
@@ -14,25 +14,37 @@ import typer
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import starting, terminal
+from router.cli import completing, starting, terminal
 from router.domain import alert as alerts
 from router.outbound import client, errors
 from router.sources import base, proof, registry, samples
+from router.web import bounds
 
 _SECONDS = 10.0
+_TEST = bounds.TEST.decode()
 
 
 def send(
-    kind: Annotated[str, typer.Argument(help="A kind of source, as `sources kinds` shows it.")],
+    kind: Annotated[
+        str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completing.kinds)
+    ],
     *,
     to: Annotated[str, typer.Option("--to", help="The webhook's address: https://HOST/v1/webhooks/NAME.")],
-    resolved: Annotated[bool, typer.Option("--resolved", help="The end of the sample's alert.")] = False,
+    resolved: Annotated[bool, typer.Option("--resolved", help="Send the end of the sample's alert.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only ask the router what would happen; it keeps nothing.")
+    ] = False,
     secret_env: Annotated[
         str, typer.Option("--secret-env", help="The variable with the secret, used as `sources snippet` has it.")
     ] = "",
     bearer_env: Annotated[str, typer.Option("--bearer-env", help="The variable with a bearer token.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the router's answer as it is.")] = False,
 ) -> None:
-    """Post a sample alert to a router. Status 1 where it is not taken in. Most samples are labelled as tests."""
+    """Post a sample alert to a router as a test, and show what it opens.
+
+    A test has an incident of its own, never reaches a public page, and has [TEST] in its titles elsewhere. It opens
+    real incidents at destinations that are not public: --dry-run shows which, --resolved ends them.
+    """
     starting.must_be_known("kind", kind, registry.KINDS)
     address = parse.urlsplit(to)
     if address.scheme not in {"http", "https"} or not address.netloc:
@@ -44,7 +56,8 @@ def send(
     proven = proof.of(given, body, now, identity) if given is not None else proof.Proven(body, {}, {})
     if given is not None and proven == (body, {}, {}):
         raise starting.usage(f"only the sender itself can sign for {kind}: send to a source that wants something else")
-    starting.until_stopped(_post(address, proven, kind))
+    marked = proven._replace(headers={**proven.headers, _TEST: "dry-run" if dry_run else "true"})
+    starting.until_stopped(_post(address, marked, kind, as_json=as_json))
 
 
 def _given(kind: str, secret_env: str, bearer_env: str) -> base.Config | None:
@@ -74,14 +87,14 @@ def _secret(variable: str) -> str:
     return value
 
 
-async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str) -> None:
+async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str, *, as_json: bool) -> None:
     caller = client.Client(
         name=kind,
         base_url=f"{address.scheme}://{address.netloc}",
         headers=proven.headers,
         timeout_seconds=_SECONDS,
         now=parts.clock,
-        secrets=[*proven.headers.values(), *proven.query.values()],
+        secrets=[value for name, value in proven.headers.items() if name != _TEST] + list(proven.query.values()),
         read_error=_read_problem,
     )
     query = {**dict(parse.parse_qsl(address.query)), **proven.query}
@@ -92,11 +105,50 @@ async def _post(address: parse.SplitResult, proven: proof.Proven, kind: str) -> 
         raise typer.Exit(1) from None
     finally:
         await caller.aclose()
-    print(answer.status)
-    terminal.write_json(msgspec.json.format(msgspec.json.encode(answer.body)))
-    if isinstance(answer.body, dict) and "quarantined" in answer.body:
+    told = answer.body if isinstance(answer.body, dict) else {}
+    if as_json:
+        terminal.write_json(msgspec.json.format(msgspec.json.encode(answer.body)))
+    else:
+        print("\n".join(map(terminal.plain, _told(told))))
+    if "quarantined" in told:
         print("incident-router: it was taken in, but could not be read: is that source of this kind?", file=sys.stderr)
         raise typer.Exit(1)
+    if not all(alert.get("test") for alert in told.get("alerts", ())):
+        print(
+            "incident-router: the router has not taken the sample for a test: is it an older version?", file=sys.stderr
+        )
+        raise typer.Exit(1)
+
+
+def _told(answer: Mapping[str, Any]) -> Iterator[str]:
+    """What follows of a sample, by the router's answer."""
+    if answer.get("dry_run"):
+        yield "dry run: the router has kept nothing"
+    elif answer.get("delivery"):
+        yield f"accepted as a test: delivery {answer['delivery']}"
+    if not answer.get("alerts") and "quarantined" not in answer:
+        yield f"it makes no alert: {answer.get('about', {}).get('no_alert', 'there is none in it')}"
+    for alert in answer.get("alerts", ()):
+        yield f"\n{alert.get('title') or alert['fingerprint']}  {alert['status']}"
+        yield from _followed(alert)
+    for notice in answer.get("notices", ()):
+        yield f"  {notice['code']}: {notice['where']}: {notice['detail']}"
+
+
+def _followed(alert: Mapping[str, Any]) -> Iterator[str]:
+    if "ignored" in alert:
+        yield f"  ignored:   {alert['ignored']}"
+        return
+    hidden = [one["destination"] for one in alert["targets"] if one["public"]]
+    others = [one["destination"] for one in alert["targets"] if not one["public"]]
+    yield f"  rule:      {alert['rule']} ({alert['place']})"
+    yield f"  incident:  {alert['incident_key']}, {alert['severity']}"
+    if alert["muted_by"]:
+        yield f"  muted by:  {alert['muted_by']}"
+    verb = "opens at" if alert["status"] == "firing" else "ends at"
+    yield f"  {verb + ':':<10} {', '.join(others) or 'no destination'}"
+    if hidden:
+        yield f"  public:    not shown at {', '.join(hidden)}, because it is a test"
 
 
 def _read_problem(_: int, answered: Any, __: Mapping[str, str]) -> client.VendorMessage:

@@ -1,37 +1,122 @@
 """``silences``: alerts that match one open nothing while it lasts."""
 
+import sys
 from typing import Annotated
 
 import pydantic
 import typer
 
 from router import settings as configuration
-from router.cli import reaching, starting, tables
+from router.cli import reaching, starting, tables, terminal
 from router.management import actions, bodies, entries, reading
 
-app = typer.Typer(help="Alerts that are not to be heard of for a while.", no_args_is_help=True)
+app = typer.Typer(help="Silences: matching alerts open no incidents for a time.", no_args_is_help=True)
+
+
+Identity = Annotated[
+    str, typer.Argument(metavar="ID", help="The silence's ID, as `silences list` shows it, or the beginning of it.")
+]
+_COLUMNS = (
+    "id",
+    "state",
+    "matches",
+    "until",
+    tables.Column("window", shrinks=True, spare=True),
+    tables.Column("by", shrinks=True),
+    tables.Column("matchers", shrinks=True),
+    tables.Column("comment", shrinks=True),
+)
 
 
 @app.command("list")
 def show_all(
     *,
-    over: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    over: Annotated[bool, typer.Option("--all", help="Include expired silences.")] = False,
+    as_json: starting.AsJson = False,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """List the silences that hold or are still to come."""
+    """List active and pending silences, and how many firing alerts match each now."""
 
     async def body(router: reaching.Reached) -> None:
         found = await router.ask.ledgers.silences(over=over)
-        columns = ("id", "state", "until", "window", "by", "matchers", "comment")
-        tables.write(columns, map(_row, found), "there is no silence")
+        if as_json:
+            starting.print_items(found)
+            return
+        tables.write(_COLUMNS, map(_row, found), "there is no silence")
+        for one in found:
+            _warn(one)
 
     reaching.reach(config, server, body)
 
 
+@app.command("show")
+def show(
+    identity: Identity,
+    *,
+    as_json: starting.AsJson = False,
+    server: starting.Server = "",
+    config: starting.Config = configuration.DEFAULT_FILE,
+) -> None:
+    """Show one silence, also an expired one, and how many firing alerts match it now."""
+
+    async def body(router: reaching.Reached) -> None:
+        one = await _named(router, identity)
+        if one is None:
+            raise starting.not_there(f'there is no silence "{identity}"')
+        if as_json:
+            starting.print_json(one)
+            return
+        facts = {
+            "id": one.id,
+            "state": one.state,
+            "matchers": " ".join(one.matchers),
+            "from": tables.moment(one.starts_at),
+            "until": tables.moment(one.ends_at),
+            "window": _window(one),
+            "by": one.author,
+            "comment": one.comment,
+            "matches": _matches(one),
+        }
+        for name, value in facts.items():
+            if value:
+                print(terminal.hanging(f"{name + ':':<10} ", value))
+        _warn(one)
+
+    reaching.reach(config, server, body)
+
+
+async def _named(router: reaching.Reached, identity: str) -> entries.Silence | None:
+    """The silence of an ID, or of the beginning of one; None if there is none."""
+    found = [one for one in await router.ask.ledgers.silences(over=True) if one.id.startswith(identity)]
+    exact = [one for one in found if one.id == identity] or found
+    if len(exact) > 1:
+        raise starting.usage(f'"{identity}" is ambiguous: {", ".join(one.id for one in exact[:10])}')
+    return exact[0] if exact else None
+
+
 def _row(one: entries.Silence) -> tuple[str, ...]:
+    matching = "" if one.matching is None else str(one.matching)
     until = tables.moment(one.ends_at)
-    return one.id, one.state, until, _window(one), one.author, ", ".join(one.matchers), one.comment
+    return one.id, one.state, matching, until, _window(one), one.author, " ".join(one.matchers), one.comment
+
+
+def _matches(one: entries.Silence) -> str:
+    """How many firing alerts match now; empty if the silence has expired."""
+    if one.matching is None:
+        return ""
+    told = f"{one.matching} firing alert{'s' * (one.matching != 1)} now"
+    if one.unchecked:
+        told += f"; {one.unchecked} more could not be checked, because their deliveries are no longer kept"
+    return told
+
+
+def _warn(one: entries.Silence) -> None:
+    """Say which labels of a silence no alert or rule has."""
+    for label in one.unknown_labels if one.matching is not None else ():
+        hint = f'; did you mean "{label.nearest}"?' if label.nearest else ""
+        told = f'silence {one.id}: no rule names a label "{label.name}", and no kept alert has one{hint}'
+        print(f"warning: {terminal.plain(told)}", file=sys.stderr)
 
 
 def _window(one: entries.Silence) -> str:
@@ -59,7 +144,7 @@ def add(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Silence alerts. Incidents that are open already are left alone; within seconds new ones are not opened."""
+    """Silence alerts. Open incidents stay as they are; within seconds no new ones open."""
     begins, lasts = starting.duration(after), starting.duration(for_ or ("365d" if during else "1h"))
     said = {"matchers": matchers, "comment": comment, "seconds": lasts // 1_000_000, "during": during or []}
     try:
@@ -72,26 +157,29 @@ def add(
             made = await router.do.silence(router.act(" ".join(matchers)[:200], by, comment), wanted)
         except actions.Unfit as error:
             raise starting.usage(str(error)) from None
-        print(f"{made.id} until {tables.moment(made.ends_at)}")
+        print(f"{made.id} until {tables.moment(made.ends_at)}: matches {_matches(made)}")
+        _warn(made)
 
     reaching.reach(config, server, body)
 
 
 @app.command("expire")
 def expire(
-    identity: Annotated[str, typer.Argument(help="Its id, as `silences list` shows it.")],
+    identity: Identity,
     *,
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """End a silence now: what still fires is heard of within a quarter of a minute. Status 1 where there is none."""
+    """End a silence now. What still fires opens its incidents within 15 seconds."""
 
     async def body(router: reaching.Reached) -> None:
         try:
-            await router.do.expire(router.act(identity))
+            found = await _named(router, identity)
+            # What is unknown is left to the router to refuse, which writes that into the audit log.
+            one = found.id if found is not None else identity
+            await router.do.expire(router.act(one))
         except actions.NotThere:
-            print(f"there is no silence {identity} (any more)")
-            raise typer.Exit(1) from None
-        print(f"ended {identity}")
+            raise starting.not_there(f'there is no silence "{identity}" that is still to end') from None
+        print(f"ended {one}")
 
     reaching.reach(config, server, body)

@@ -68,15 +68,14 @@ def revoke(
     by: starting.By = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Take a token back; it holds for nothing from now on. Status 1 where there is none."""
+    """Take a token back; it holds for nothing from now on."""
 
     async def body(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         made = app.parts(settings, connection, parts.clock, secrets.token_urlsafe)
         try:
             await made.do.revoke(actions.Act(_actor(by), identity))
         except actions.NotThere as error:
-            print(error)
-            raise typer.Exit(1) from None
+            raise starting.not_there(str(error)) from None
         print(f"revoked {identity}")
 
     starting.with_store(config, body)

@@ -25,7 +25,7 @@ def trials(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write the results as JUnit XML, too.")] = None,
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Run the tests of the rule files. Status 1 where one fails, 2 where there is none to run."""
+    """Run the tests of the rule files."""
     settings = starting.settings(config, configuration.StandIn("not-used", {}))
     began = time.perf_counter()
     suite = starting.unless_refused(lambda: rehearsing.suite(settings, rules))

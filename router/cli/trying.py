@@ -35,7 +35,7 @@ def attempt(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Show the alerts that come out of a payload. Status 1 where it cannot be read, in whole or in part."""
+    """Show the alerts that come out of a payload."""
     settings = starting.settings(config, needs=())
     configured = settings.sources
     starting.must_be_known("source", source, configured)

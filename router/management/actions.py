@@ -200,6 +200,7 @@ class Actions:
             made = silencing.Silence(parts.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
             made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
             await silences.Silences(self._connection).write(made)
+            self._queries.ask_anew()
             return next(one for one in await self._queries.ledgers.silences() if one.id == made.id)
 
     async def expire(self, act: Act) -> None:

@@ -3,14 +3,25 @@
 from datetime import datetime
 from typing import Any
 
+import pydantic
+
 from router.management import models
+
+
+class UnknownLabel(models.Model):
+    """A label of a matcher that no rule names and no kept alert has. ``nearest`` is a name that may have been meant."""
+
+    name: str
+    nearest: str
 
 
 class Silence(models.Model):
     """A silence. ``state`` is ``active``, ``pending`` or ``expired``; between two windows it is ``pending``.
 
     A recurring silence mutes in the weekly windows ``during``. ``window_starts_at`` and ``window_ends_at`` are those of
-    the current or the next one.
+    the current or the next one. ``matching`` counts the firing alerts that match now; null if the silence has expired.
+    ``unchecked`` counts the firing alerts that may match as well: their delivery is no longer kept, so their labels
+    aren't known.
     """
 
     id: str
@@ -23,6 +34,9 @@ class Silence(models.Model):
     during: list[str]
     window_starts_at: datetime | None = None
     window_ends_at: datetime | None = None
+    matching: int | None = None
+    unchecked: int = 0
+    unknown_labels: list[UnknownLabel] = pydantic.Field(default=[])
 
 
 class Muted(models.Model):

@@ -1,18 +1,19 @@
 """What is kept beside the incidents, for people to look through: silences, dead letters, the quarantine, the gate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import dead_letters, orphans, parts
+from router.domain import silence as silencing
 from router.domain import timing
-from router.management import entries, models, proofs, shown
+from router.management import entries, matching, models, proofs, shown
 from router.store import access, gate, quarantine, sight, silences, storms
 
 
 class Ledgers:
-    """Questions about all of that; ``looking`` sees every incident there is."""
+    """Questions about all of that. ``looking`` sees every incident, ``named`` gives the labels that rules name."""
 
     def __init__(
         self,
@@ -20,32 +21,47 @@ class Ledgers:
         connection: "redis.asyncio.Redis",
         clock: Callable[[], int],
         looking: sight.Sight,
+        named: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.settings = settings
         self.connection = connection
         self.clock = clock
         self._sight = looking
+        self._matching = matching.Matching(parts.archive(settings, connection), named, clock)
         self._letters = dead_letters.DeadLetters(settings, connection)
 
     async def silences(self, *, over: bool = False) -> list[entries.Silence]:
         """Silences that hold or are still to come; those that are over, too, where they are asked for."""
         now = self.clock()
-        found = [
-            entries.Silence(
-                id=one.id,
-                state=one.state(now),
-                matchers=[str(matcher) for matcher in one.matchers],
-                starts_at=models.at(one.starts_at),
-                ends_at=models.at(one.ends_at),
-                author=one.author,
-                comment=one.comment,
-                during=[str(window) for window in one.during],
-                window_starts_at=models.at((one.window(now) or (0, 0))[0]),
-                window_ends_at=models.at((one.window(now) or (0, 0))[1]),
-            )
-            for one in await silences.Silences(self.connection).read()
-        ]
-        return [one for one in found if over or one.state != "expired"]
+        found = await silences.Silences(self.connection).read()
+        chosen = [one for one in found if over or one.state(now) != "expired"]
+        if not chosen:
+            return []
+        firing = await self._matching.firing(await self._sight.look())
+        return [await self._silence(one, now, firing) for one in chosen]
+
+    def look_anew(self) -> None:
+        """Remember nothing of what silences match."""
+        self._matching.look_anew()
+
+    async def _silence(self, one: silencing.Silence, now: int, firing: matching.Firing) -> entries.Silence:
+        starts_at, ends_at = one.window(now) or (0, 0)
+        state = one.state(now)
+        return entries.Silence(
+            id=one.id,
+            state=state,
+            matchers=[str(matcher) for matcher in one.matchers],
+            starts_at=models.at(one.starts_at),
+            ends_at=models.at(one.ends_at),
+            author=one.author,
+            comment=one.comment,
+            during=[str(window) for window in one.during],
+            window_starts_at=models.at(starts_at),
+            window_ends_at=models.at(ends_at),
+            matching=None if state == "expired" else await self._matching.count(one, firing),
+            unchecked=0 if state == "expired" else firing.unknown,
+            unknown_labels=matching.unknown_labels(one, firing.labels),
+        )
 
     async def muted(self) -> list[entries.Muted]:
         """All muted alerts, those of the worst severity first, then the oldest."""

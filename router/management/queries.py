@@ -3,7 +3,7 @@
 import asyncio
 import bisect
 import collections
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -17,6 +17,7 @@ from router.domain import severity as severities
 from router.domain import timing
 from router.management import appearances, bodies, entries, ledgers, models, naming, rates, sandbox, shown
 from router.rules import explain as explaining
+from router.rules import load as rules
 from router.rules import reload, ruleset
 from router.store import archive, counts, dataset, health, quarantine, sight, stream
 from router.store import incidents as incident_store
@@ -43,11 +44,18 @@ class Queries:
         self._sight = sight.Sight(connection, pages.publications(settings, connection), clock)
         self.sandbox = sandbox.Sandbox()
         self._waiting: tuple[sight.Seen | None, list[models.Review]] = (None, [])
-        self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight)
+        self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
         """The rules in force; ``rules.Refused`` where they have to be read first and can't be used."""
         return self._in_force.in_force if self._in_force is not None else parts.load_rules(self.settings)
+
+    def _labels_named(self) -> Collection[str]:
+        """The labels that the rules name; none if the rules can't be used."""
+        try:
+            return self.rule_set().labels_named()
+        except rules.Refused:
+            return frozenset()
 
     async def incidents(
         self, *, status: str = "open", severity: str = "", text: str = "", cursor: str = "", limit: int = 50
@@ -162,6 +170,7 @@ class Queries:
     def ask_anew(self) -> None:
         """Remember nothing: somebody has acted, and wants to see what came of it."""
         self._sight.look_anew()
+        self.ledgers.look_anew()
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
         """Deliveries that were processed lately, the newest first."""

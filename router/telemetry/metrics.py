@@ -16,9 +16,9 @@ render = registries.render
 
 deliveries = prometheus_client.Counter(
     "incident_router_deliveries_total",
-    "Requests to /v1/webhooks, by source and outcome: accepted, empty (without alerts), quarantined, duplicate, "
-    "disconnected, unauthorized, forbidden, method, too_large, too_slow, encoding, origin, unknown_call, unavailable, "
-    "internal, or unknown_source (with an empty source).",
+    "Requests to /v1/webhooks, by source and outcome: accepted, empty (without alerts), dry_run, quarantined, "
+    "duplicate, disconnected, unauthorized, forbidden, method, too_large, too_slow, encoding, origin, unknown_call, "
+    "unavailable, internal, or unknown_source (with an empty source).",
     ["source", "outcome"],
     registry=registries.WEB,
 )

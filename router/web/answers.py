@@ -1,7 +1,7 @@
 """What a sender is told of a delivery that was taken: which incident and which rule each of its alerts went to."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -10,6 +10,7 @@ from router.sources import base
 from router.web import ports, problems
 
 STATUS = 202
+_TRIED = 200
 _START = "http.response.start"
 _CONTENT_TYPE = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
@@ -37,33 +38,45 @@ class _Accepted(msgspec.Struct, omit_defaults=True, gc=False):
     notices: tuple[dict[str, Any], ...] = ()
 
 
+class Explained(NamedTuple):
+    """An answer that explains: ``public`` are the names of public destinations. Of a dry run, nothing is kept."""
+
+    public: frozenset[str] = frozenset()
+    is_dry_run: bool = False
+
+
 async def accepted(
     send: problems.Send,
     delivery: deliveries.Delivery,
     parsed: base.Parsed,
     *,
-    explain: bool = False,
+    explain: Explained | None = None,
     kept: str = "",
     placements: Sequence[ports.Placement] = (),
 ) -> None:
     """Answer 202 with what was decided; ``explain`` adds severities, targets and the place of the rule.
+
+    A dry run is answered with 200, and without a delivery, since there is none.
 
     ``kept`` is what the alerts that could not be read are called in the quarantine. ``placements`` say of each alert
     which incident holds it and what mutes it; without them, the answer has what the rules decided.
     """
     told = _rejected(parsed, kept)
     places: Sequence[ports.Placement | None] = placements or [None] * len(delivery.rows)
-    if explain:
-        body = _encode(_explained(delivery, parsed, places) | told)
-    else:
-        responses = delivery.responses
-        rows = [
-            _Routed(row.alert.fingerprint, _key(row, place), responses[row.response].rule, _muted_by(place))
-            if row.response >= 0
-            else _Ignored(row.alert.fingerprint, row.ignored)
-            for row, place in zip(delivery.rows, places, strict=True)
-        ]
-        body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **told))
+    if explain is not None:
+        whole = _explained(delivery, parsed, places, explain.public) | told
+        if explain.is_dry_run:
+            whole |= {"delivery": "", "dry_run": True}
+        await _send(send, _encode(whole), _TRIED if explain.is_dry_run else STATUS)
+        return
+    responses = delivery.responses
+    rows = [
+        _Routed(row.alert.fingerprint, _key(row, place), responses[row.response].rule, _muted_by(place))
+        if row.response >= 0
+        else _Ignored(row.alert.fingerprint, row.ignored)
+        for row, place in zip(delivery.rows, places, strict=True)
+    ]
+    body = _encode(_Accepted(delivery.id, rows, parsed.truncated, notices=_notices(parsed), **told))
     await _send(send, body)
 
 
@@ -107,12 +120,17 @@ def _muted_by(place: ports.Placement | None) -> str:
 
 
 def _explained(
-    delivery: deliveries.Delivery, parsed: base.Parsed, places: Sequence[ports.Placement | None]
+    delivery: deliveries.Delivery,
+    parsed: base.Parsed,
+    places: Sequence[ports.Placement | None],
+    public: frozenset[str],
 ) -> dict[str, Any]:
     return {
         "delivery": delivery.id,
         "source": delivery.source,
-        "alerts": [_explained_row(delivery, row, place) for row, place in zip(delivery.rows, places, strict=True)],
+        "alerts": [
+            _explained_row(delivery, row, place, public) for row, place in zip(delivery.rows, places, strict=True)
+        ],
         "truncated": parsed.truncated,
         "about": parsed.about,
         "notices": _notices(parsed),
@@ -123,9 +141,11 @@ def _notices(parsed: base.Parsed) -> tuple[dict[str, Any], ...]:
     return tuple(msgspec.structs.asdict(notice) for notice in parsed.notices)
 
 
-def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row, place: ports.Placement | None) -> dict[str, Any]:
+def _explained_row(
+    delivery: deliveries.Delivery, row: deliveries.Row, place: ports.Placement | None, public: frozenset[str]
+) -> dict[str, Any]:
     alert = row.alert
-    told = {"fingerprint": alert.fingerprint, "status": alert.status, "title": alert.title}
+    told = {"fingerprint": alert.fingerprint, "status": alert.status, "title": alert.title, "test": alert.is_test}
     if row.response < 0:
         return {**told, "ignored": row.ignored}
     response = delivery.responses[row.response]
@@ -144,5 +164,8 @@ def _explained_row(delivery: deliveries.Delivery, row: deliveries.Row, place: po
             {"rule": one.rule, "place": one.place, "asked": [f"{field} {words}".lstrip() for field, words in one.asked]}
             for one in response.because
         ],
-        "targets": [{"destination": target.destination, "publish": target.publish} for target in response.targets],
+        "targets": [
+            {"destination": one.destination, "publish": one.publish, "public": one.destination in public}
+            for one in response.targets
+        ],
     }

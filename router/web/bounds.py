@@ -18,6 +18,9 @@ from router.domain import notices as noticing
 from router.sources import base, registry, repairs
 from router.web import problems
 
+TEST = b"incident-router-test"
+"""The header by which a sender says that a delivery is a test: ``true``, or ``dry-run``. Only ``false`` denies it."""
+
 _ALIKE = bytes.maketrans(b"{}", b"[]")
 _OTHERS = bytes(set(range(256)) - set(b'{}[]"'))
 _NO_VALUES = bytes(set(range(256)) - set(b'{[,"'))
@@ -66,7 +69,21 @@ def read(
     not_too_many_values(body, bounds.values)
     if not endpoint.kind.typed:
         not_too_deep(body, bounds.depth)
-    return within(_parsed(endpoint, body, headers, now, bounds), body, bounds, named)
+    parsed = _parsed(endpoint, body, headers, now, bounds)
+    if is_test(headers):
+        parsed = msgspec.structs.replace(parsed, alerts=[_as_test(alert) for alert in parsed.alerts])
+    return within(parsed, body, bounds, named)
+
+
+def is_test(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether the sender says that a delivery is a test."""
+    return headers.get(TEST, b"").strip().lower() not in {b"", b"false"}
+
+
+def _as_test(alert: alerts.Alert) -> alerts.Alert:
+    """The alert as a test. Its fingerprint is apart, so that the end of a test never ends a real alert."""
+    labels = {**alert.labels, "test": "true"}
+    return msgspec.structs.replace(alert, labels=labels, fingerprint=f"{alert.fingerprint} (test)")
 
 
 def _parsed(

@@ -31,6 +31,12 @@ PROBLEM: dict[str, Any] = {
         "quarantined": {"type": "string", "description": "What the body is called in the quarantine."},
     },
 }
+_TEST = {
+    "name": "Incident-Router-Test",
+    "in": "header",
+    "description": "Treat the delivery as a test, or with `dry-run` only say what would happen.",
+    "schema": {"enum": ["true", "dry-run", "false"]},
+}
 _SCHEMAS: dict[str, Any] = {
     "Problem": PROBLEM,
     "Accepted": {
@@ -38,6 +44,7 @@ _SCHEMAS: dict[str, Any] = {
         "description": "What was decided; a kind whose clients look into the answer has one of its own.",
         "properties": {
             "delivery": {"type": "string"},
+            "dry_run": {"type": "boolean", "description": "Nothing was kept, and `delivery` is empty."},
             "duplicate": {"type": "boolean", "description": "The sender repeated a delivery of the last day."},
             "alerts": {"type": "array", "items": {"type": "object"}},
             "truncated": {"type": "integer", "minimum": 0},
@@ -164,10 +171,11 @@ def _webhook(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "summary": summary,
         "description": "The kind of the source says what a body is: whatever its monitoring system sends.",
-        "parameters": parameters,
+        "parameters": [*parameters, _TEST],
         "security": [{"bearer": []}, {"basic": []}, {}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": {}}}},
         "responses": {
+            "200": {"description": "What would happen; nothing is kept of a dry run.", "content": accepted},
             "202": {"description": "It is kept, and will be processed.", "content": accepted},
             **refusals,
             "503": {"description": "Nothing was kept: send it again.", "headers": _RETRY, "content": _PROBLEM},

@@ -13,7 +13,7 @@ _KEPT = frozenset(
     b"accept content-encoding content-language content-length content-type date host idempotency-key user-agent "
     b"x-request-id x-correlation-id x-github-delivery x-github-event x-gitlab-event x-gitlab-event-uuid "
     b"x-grafana-org-id sentry-hook-resource sentry-hook-timestamp x-amz-sns-message-id x-amz-sns-message-type "
-    b"x-amz-sns-topic-arn x-pagerduty-webhook-id".split()
+    b"x-amz-sns-topic-arn x-pagerduty-webhook-id incident-router-test".split()
 )
 _KEPT_BEGIN = (b"ce-",)  # CloudEvents' own attributes.
 _LONGEST_NUMBER = 18  # Digits; a longer Content-Length is beyond every limit.

@@ -47,6 +47,11 @@ class _Request(NamedTuple):
     called: str
     explain: bool
 
+    @property
+    def is_dry_run(self) -> bool:
+        """Whether the sender only asks what would happen: nothing is kept."""
+        return self.headers.get(bounds.TEST, b"").strip().lower() == b"dry-run"
+
 
 class Door:
     """Takes deliveries in.
@@ -55,6 +60,7 @@ class Door:
     rules name: each delivery is decided as a whole by what they were when the delivery was read. ``clock`` gives
     microseconds since the epoch. ``seen`` remembers what senders call their deliveries; without it, one that is sent
     again is folded in again, which changes nothing. ``placements`` find the incidents that really hold the alerts.
+    ``public`` are the names of public destinations.
     """
 
     def __init__(
@@ -70,6 +76,7 @@ class Door:
         placements: ports.Placements | None = None,
         limits: bounds.Bounds | None = None,
         known: senders.Senders | None = None,
+        public: Collection[str] = (),
         traces: tracing.Traces = tracing.OFF,
     ) -> None:
         self.decide = decide
@@ -88,6 +95,7 @@ class Door:
         self._randomness = randomness
         self._seen = seen
         self._placements = placements
+        self._public = frozenset(public)
         self._limits = limits or bounds.Bounds()
         self._traces = traces
         self._in_flight = 0
@@ -165,7 +173,9 @@ class Door:
             now, body = await self._read(desk, headers, receive, share)
             body = desk.said(desk.unlock(body), scope["query_string"], call)
             headers = desk.with_query(headers, scope["query_string"])
-            one = _Request(desk, headers, body, now, desk.delivery_id(headers, body), _wants_explanation(scope))
+            one = _Request(
+                desk, headers, body, now, desk.delivery_id(headers, body), _wants_explanation(scope, headers)
+            )
             await self._prove(one, share, send)
 
     async def _prove(self, one: _Request, share: budget.Share, send: problems.Send) -> None:
@@ -224,9 +234,7 @@ class Door:
             else:
                 parsed, routed = self._decide(one)
         except base.Unparsable as error:
-            kept = await self._set_aside(one, one.body, str(error))
-            desk.counts.outcome("quarantined")
-            await _answer_unparsable(desk, error, kept, send)
+            await self._unreadable(one, error, send)
             return
         except Exception as error:
             _log.exception("delivery_undecided", source=desk.name)
@@ -246,6 +254,9 @@ class Door:
             retry_window=desk.retry_window,
         )
         span.tell(delivery=named, alerts=len(routed))
+        if one.is_dry_run:
+            await self._answer_only(one, delivery, parsed, send)
+            return
         placements: Sequence[ports.Placement] = ()
         if routed:
             finding = self._begin_to_find(one, delivery)
@@ -263,9 +274,30 @@ class Door:
             await self._seen.remember(desk.name, one.called, delivery.id)
         self._tell(one, delivery, tracing.trace_id(delivery.trace))
         if desk.answer is None or one.explain:
-            await answers.accepted(send, delivery, parsed, explain=one.explain, kept=kept, placements=placements)
+            told = self._explained(one)
+            await answers.accepted(send, delivery, parsed, explain=told, kept=kept, placements=placements)
         else:
             await answers.as_the_kind_has_it(send, desk.answer(parsed, delivery.id))
+
+    async def _unreadable(self, one: _Request, error: base.Unparsable, send: problems.Send) -> None:
+        """Keep a body that can't be read, and answer its sender; of a dry run, nothing is kept."""
+        if one.is_dry_run:
+            raise problems.Problem(422, "unparsable", str(error), where=error.where, problem=error.problem) from error
+        kept = await self._set_aside(one, one.body, str(error))
+        one.desk.counts.outcome("quarantined")
+        await _answer_unparsable(one.desk, error, kept, send)
+
+    def _explained(self, one: _Request) -> answers.Explained | None:
+        return answers.Explained(self._public, is_dry_run=one.is_dry_run) if one.explain else None
+
+    async def _answer_only(
+        self, one: _Request, delivery: deliveries.Delivery, parsed: base.Parsed, send: problems.Send
+    ) -> None:
+        """Answer what would happen to a delivery, and keep nothing of it."""
+        one.desk.counts.outcome("dry_run")
+        _log.info("delivery_tried", source=one.desk.name, alerts=len(delivery.rows))
+        placements = await self._begin_to_find(one, delivery)()
+        await answers.accepted(send, delivery, parsed, explain=self._explained(one), placements=placements)
 
     def _begin_to_find(
         self, one: _Request, delivery: deliveries.Delivery
@@ -379,7 +411,9 @@ def _inflated(body: bytes, encoding: bytes, limit: int, share: budget.Share) -> 
     return whole
 
 
-def _wants_explanation(scope: Scope) -> bool:
+def _wants_explanation(scope: Scope, headers: Headers) -> bool:
+    if bounds.is_test(headers):
+        return True  # Who tests wants to see what follows, whatever the kind's clients look for.
     query: bytes = scope["query_string"]
     return bool(query) and b"explain=true" in query.split(b"&")
 

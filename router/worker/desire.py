@@ -52,6 +52,8 @@ RETROSPECTIVE_REVIEW = 6 * 24 * 60 * 60 * 1_000_000
 It is less than such an incident is kept for.
 """
 _COMPONENTS = "components"
+_TITLES = frozenset({"name", "title"})
+_TEST = "[TEST] "
 _UNASKED = "no firing alert asks for it any longer"
 
 
@@ -175,7 +177,7 @@ class Desires:
         if public:
             fields, note, careful = self._public(incident, target, ending)
         else:
-            fields, note, careful = self.render(target.fields, incident), "", ""
+            fields, note, careful = _marked(self.render(target.fields, incident), incident), "", ""
         if target.parts:
             last = known.fields.get(_COMPONENTS) if known is not None else None
             fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
@@ -265,6 +267,18 @@ def _correction(incident: incidents.Incident, publication: publications.Publicat
 def _silent(incident: incidents.Incident) -> str:
     alert = incident.opening_alert
     return "a test: customers see nothing of it" if alert is not None and alert.is_test else ""
+
+
+def _marked(fields: dict[str, Any], incident: incidents.Incident) -> dict[str, Any]:
+    """The fields at a destination that customers don't see, with a title that says so if the incident is a test."""
+    alert = incident.opening_alert
+    if alert is None or not alert.is_test:
+        return fields
+    return {name: _test_title(value) if name in _TITLES else value for name, value in fields.items()}
+
+
+def _test_title(title: Any) -> Any:
+    return title if not isinstance(title, str) or title.startswith(_TEST) else f"{_TEST}{title}"
 
 
 def _earlier(

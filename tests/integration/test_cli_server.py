@@ -1,6 +1,7 @@
 """Commands with ``--server`` say and do through the management API what they say and do beside the router's Redis."""
 
 import asyncio
+import functools
 import json
 import os
 import re
@@ -13,10 +14,12 @@ from urllib import parse
 import pytest
 
 from router.assembly import running
+from router.cli import contracts
 from router.store import embedded, quarantine
 from tests import ports
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
+from tests.structure.test_command_reference import options
 
 KEY = 'checkout-down{labels.service="checkout"}'
 BEAT = 'silent{labels.cluster="eu/west"}'
@@ -44,6 +47,12 @@ class Scene:
 
     def made(self, name, role):
         return self.router.command("tokens", "create", name, "--role", role).stdout.strip()
+
+    @functools.cached_property
+    def reference(self):
+        """The reference of the incident that waits for review, in the spelling of a hurry."""
+        rows = json.loads(self.here("incidents", "list", "--json").stdout)["items"]
+        return next(one["reference"] for one in rows if one["key"] == KEY).lower()
 
     def here(self, *arguments):
         return self.router.command(*arguments)
@@ -99,7 +108,9 @@ LOOKS = [
     "incidents list", "incidents list --all", "incidents show KEY", "incidents show KEY --json",
     "incidents show no/such", "reviews list", "reviews show KEY public-page",
     "reviews show KEY public-page --json", "reviews show KEY on-call",
-    "silences list --all", "heartbeats list", "breaker show", "dead-letters list", "dead-letters show LETTER",
+    "silences list --all", "silences show none", "incidents show checkout", "incidents list --severity major",
+    "incidents list --search checkout", "incidents list --muted",
+    "heartbeats list", "breaker show", "dead-letters list", "dead-letters show LETTER",
     "dead-letters show none", "dead-letters redrive --all --problem nothing", "pauses list", "pauses lift none",
     "pauses lift on-call", "orphans list", "orphans resolve none",
     "quarantine list", "quarantine show ODD", "quarantine show ODD --body",
@@ -123,6 +134,40 @@ def test_a_command_says_the_same_from_elsewhere_as_here(scene, command):
     here, elsewhere = scene.both(*(named.get(word, word) for word in command.split()))
     assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (here.returncode, here.stdout, here.stderr)
     assert here.stdout or here.returncode == 1
+
+
+AS_JSON = {
+    "dead-letters show": ["LETTER"],
+    "deliveries show": ["DELIVERY"],
+    "incidents show": ["REFERENCE"],
+    "quarantine show": ["ODD"],
+    "reviews show": ["REFERENCE", "public-page"],
+    "silences show": ["SILENCE"],
+}
+
+
+@pytest.fixture
+def silence(scene, words):
+    """A silence, for the commands that show one."""
+    if not words.startswith("silences"):
+        yield ""
+        return
+    made = scene.here("silences", "add", 'nothing="none"', "--comment", "upgrade", "--in", "1h")
+    assert (made.returncode, 'label "nothing"' in made.stderr) == (0, True)
+    yield made.stdout.split()[0]
+    scene.here("silences", "expire", made.stdout.split()[0])
+
+
+@pytest.mark.parametrize("words", sorted(words for words, one in contracts.CONTRACTS.items() if one.json is not None))
+def test_json_is_the_model_of_the_api(scene, silence, words):
+    named = {"LETTER": scene.letter, "DELIVERY": scene.delivery, "ODD": scene.odd, "SILENCE": silence[:6]}
+    named["REFERENCE"] = scene.reference
+    command = [*words.split(), *(named.get(word, word) for word in AS_JSON.get(words, [])), "--json"]
+    way = scene.elsewhere if "--server" in options(words) else scene.here if "--config" in options(words) else run
+    done = way(*command)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    found = contracts.CONTRACTS[words].json.model_validate_json(done.stdout)
+    assert getattr(found, "items", None) != [] or words == "pauses list", "there is something to see in the form"
 
 
 def test_what_is_not_text_comes_through_byte_for_byte(scene):

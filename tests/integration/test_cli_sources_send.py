@@ -44,7 +44,7 @@ def router(tmp_path_factory):
 
 def sent(router, kind: str, *more: str, to: str = "", **environment: str):
     """In this process: one of its own for each of so many kinds takes its time."""
-    command = ["sources", "send", kind, "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
+    command = ["sources", "send", kind, "--json", "--to", f"{router.url}/v1/webhooks/{to or kind}", *more]
     known = {"OURS": sample_secrets.of(kind), "WRONG": sample_secrets.wrong(kind)}
     return testing.CliRunner().invoke(cli.app, command, env={**known, **environment})
 
@@ -54,11 +54,9 @@ def test_both_ends_of_a_sample_are_taken_in_as_the_kind_proves_itself(router, ki
     for more in ([], ["--resolved"]):
         done = sent(router, kind, "--secret-env", "OURS", *more)
         assert (done.exit_code, done.stderr) == (0, "")
-        status, _, answer = done.stdout.partition("\n")
-        assert status == "202"
-        found = json.loads(answer)
-        if registry.KINDS[kind].answer is None:
-            assert [alert["rule"] for alert in found["alerts"]] == ["everything"]
+        [alert] = json.loads(done.stdout)["alerts"]
+        assert (alert["rule"], alert["test"]) == ("everything", True)
+        assert alert["incident_key"].endswith(" (test)")
         assert sample_secrets.of(kind) not in done.stdout
 
 
@@ -80,8 +78,8 @@ def test_a_bearer_token_serves_every_kind(router):
 def test_an_open_source_needs_no_secret_and_the_address_may_have_a_query(router):
     done = sent(router, "json", to="open?explain=true")
     assert done.exit_code == 0, done.stderr
-    (alert,) = json.loads(done.stdout.partition("\n")[2])["alerts"]
-    assert (alert["fingerprint"], alert["status"]) == ("sample", "firing")
+    (alert,) = json.loads(done.stdout)["alerts"]
+    assert (alert["fingerprint"], alert["status"]) == ("sample (test)", "firing")
 
 
 def test_what_only_the_sender_can_sign_is_said_and_goes_to_a_source_that_wants_something_else(router):
@@ -101,7 +99,8 @@ def test_a_sample_for_a_source_of_another_kind_is_told(router):
 def test_as_a_process_it_says_the_same(router):
     done = run("sources", "send", "json", "--to", f"{router.url}/v1/webhooks/open")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("202\n{")
+    assert done.stdout.startswith("accepted as a test: delivery ")
+    assert 'incident:  everything{source="open"} (test), ' in done.stdout
 
 
 def test_nobody_there_is_one_sentence():

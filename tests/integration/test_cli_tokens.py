@@ -61,7 +61,7 @@ def test_a_revoked_token_is_of_no_use_from_now_on(router, management):
     assert router.command("tokens", "revoke", identity).stdout == f"revoked {identity}\n"
     assert management(token)[0] == 401
     again = router.command("tokens", "revoke", identity)
-    assert (again.returncode, again.stdout) == (1, "there is no such token\n")
+    assert (again.returncode, again.stderr) == (1, "incident-router: there is no such token\n")
     assert identity not in router.command("tokens", "list").stdout
 
 

@@ -41,6 +41,9 @@ def targets(makefile: str) -> set[str]:
     return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
 
 
+_OF_THE_PROGRAM = frozenset({"-h", "--help", "--version", "--install-completion", "--show-completion"})
+
+
 class Known:
     """What there is to be typed: make's targets, and the program's commands with their options."""
 
@@ -72,6 +75,8 @@ class Known:
         return ", ".join(f"make has no target {word!r}" for word in wanted if word not in self._targets)
 
     def _router(self, arguments: list[str]) -> str:
+        if arguments and set(arguments) <= _OF_THE_PROGRAM:
+            return ""
         command: Any = None
         known = self._commands
         while arguments and arguments[0] in known:
@@ -79,7 +84,7 @@ class Known:
             known = getattr(command, "commands", {})
         if command is None:
             return f"incident-router has no command {' '.join(arguments[:1])!r}"
-        options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        options = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
         given = [word.partition("=")[0] for word in arguments if word.startswith("-")]
         return ", ".join(f"{command.name} has no option {option}" for option in given if option not in options)
 

@@ -254,3 +254,15 @@ def test_reviewers_words_for_updates_do_not_replace_the_message():
     own = review.Verdict("approved", "ann", NOW, "d", fields=words, ending={"update_message": "All is well."})
     fields = wanted(msgspec.structs.replace(one, verdicts={"page": own}), known(**OPEN)).content.fields
     assert (fields["title"], fields["update_message"]) == ("Hers", "All is well.")
+
+
+@pytest.mark.parametrize("label", ["true", "1"])
+def test_a_test_says_so_in_titles_that_only_the_company_sees(label):
+    one = opened(labels={"test": label})
+    private, page = wanted(one, at=place(public=False)), wanted(one)
+    assert private.content.fields == {"title": "[TEST] 10.0.0.1", "message": "m"}
+    assert (page.content.fields["title"], bool(page.silent)) == ("10.0.0.1", True)
+    again = opened(decision.Target("page", {"name": "[TEST] once", "title": 3}), labels={"test": label})
+    marked = desire.Desires(lambda fields, _: dict(fields)).of(again, known(), [], place(public=False))
+    assert marked.content.fields == {"name": "[TEST] once", "title": 3}
+    assert wanted(opened(), at=place(public=False)).content.fields["title"] == "10.0.0.1"

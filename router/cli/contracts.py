@@ -1,0 +1,118 @@
+"""What the commands promise to scripts: their exit statuses, and the models of the management API that they print.
+
+``--help`` and the reference page are made from this, and a test checks every command against it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pydantic
+import typer
+
+from router.management import entries, models
+
+GENERAL: Mapping[int, str] = {
+    0: "The command did what it was asked for.",
+    1: "The answer is no, or the command failed: nothing has this name, a check failed, the router refused, the "
+    "configuration can't be used, or Redis or the router can't be reached.",
+    2: "The command was used wrongly: an unknown option, a value that can't be read, or a name that several incidents "
+    "have. Nothing was done.",
+    3: "The result differs from what the caller knows; only where a command says so.",
+}
+"""What the exit statuses mean for all commands."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One command's promises: what is special about its exit statuses, and the model that ``--json`` prints."""
+
+    statuses: Mapping[int, str] = field(default_factory=dict)
+    json: type[pydantic.BaseModel] | None = None
+
+
+def _contract(failed: str = "", json: type[pydantic.BaseModel] | None = None, differs: str = "") -> Contract:
+    return Contract({number: said for number, said in ((1, failed), (3, differs)) if said}, json)
+
+
+_NO_INCIDENT = "No incident has this name."
+_NO_REVIEW = "Nothing of the incident waits for review at this destination."
+_CHANGED = "The post has changed since you looked, or another reviewer was first. Nothing was decided."
+_NOT_KEPT = "The delivery is not kept."
+_NO_LETTER = "No dead letter has this ID."
+_NO_BODY = "No body in the quarantine has this ID."
+_NO_SILENCE = "No silence has this ID."
+_UNREAD = "The payload can't be read, in whole or in part."
+_NOTHING = _contract()
+
+CONTRACTS: Mapping[str, Contract] = {
+    "run": _contract("The router can't start: its configuration, its rules, or a port."),
+    "web": _contract("The process can't start: its configuration, its rules, or a port."),
+    "worker": _contract("The worker can't start, or the data in Redis is of a newer version."),
+    "simulate": _NOTHING,
+    "soak": _contract("An alert was lost, an incident was opened twice, or a promise was broken otherwise."),
+    "demo": _NOTHING,
+    "check": _contract("There are errors, or with --strict warnings."),
+    "test": _contract("A test failed."),
+    "explain": _contract("The payload can't be read, or the delivery is not kept."),
+    "replay": _contract(differs="With --exit-code: the two rule folders lead to different incidents or posts."),
+    "schema": _NOTHING,
+    "freeze": _NOTHING,
+    "thaw": _NOTHING,
+    "backup": _contract("There is nothing to back up, or the file can't be written. An incomplete file is of no use."),
+    "restore": _contract("The file is incomplete or damaged, or Redis holds data already. The message says which."),
+    "breaker show": _contract(json=models.Gate),
+    "breaker reset": _NOTHING,
+    "dead-letters list": _contract(json=models.Page[entries.DeadLetter]),
+    "dead-letters show": _contract(_NO_LETTER, entries.DeadLetter),
+    "dead-letters redrive": _contract(_NO_LETTER),
+    "dead-letters discard": _contract(_NO_LETTER),
+    "heartbeats list": _contract(json=models.Page[entries.Heartbeat]),
+    "heartbeats forget": _contract("No heartbeat has this name."),
+    "incidents list": _contract(json=models.Page[models.IncidentRow]),
+    "incidents show": _contract(_NO_INCIDENT, models.Incident),
+    "incidents retract": _contract("No incident has this name, or there is nothing to retract."),
+    "pauses list": _contract(json=models.Page[entries.Pause]),
+    "pauses lift": _contract("No destination has this name."),
+    "sources try": _contract(_UNREAD),
+    "sources send": _contract("The router did not accept the sample, can't read it, or did not treat it as a test."),
+    "sources list": _contract(json=models.Page[entries.Source]),
+    "sources kinds": _contract(json=models.Page[entries.SourceKind]),
+    "sources snippet": _NOTHING,
+    "rules stats": _contract(json=entries.Outcomes),
+    "rules declare": _NOTHING,
+    "silences list": _contract(json=models.Page[entries.Silence]),
+    "silences show": _contract(_NO_SILENCE, entries.Silence),
+    "silences add": _NOTHING,
+    "silences expire": _contract(_NO_SILENCE[:-1] + ", or it has ended."),
+    "tokens create": _NOTHING,
+    "tokens list": _contract(json=models.Page[entries.TokenRow]),
+    "tokens revoke": _contract("No token has this ID."),
+    "deliveries list": _contract(json=models.Page[models.DeliveryRow]),
+    "deliveries show": _contract(_NOT_KEPT, models.Delivery),
+    "deliveries save": _NOTHING,
+    "quarantine list": _contract(json=models.Page[entries.Quarantined]),
+    "quarantine show": _contract(_NO_BODY, entries.Quarantined),
+    "quarantine run": _contract("The body still can't be read, or no body has this ID."),
+    "quarantine discard": _contract(_NO_BODY),
+    "reviews list": _contract(json=models.Page[models.Review]),
+    "reviews show": _contract(_NO_REVIEW, models.Review),
+    "reviews approve": _contract(_NO_REVIEW, differs=_CHANGED),
+    "reviews edit": _contract(_NO_REVIEW, differs=_CHANGED),
+    "reviews dismiss": _contract(_NO_REVIEW, differs=_CHANGED),
+}
+"""The contract of each command, by its words."""
+
+
+def apply(app: typer.Typer, *words: str) -> None:
+    """Have the help of every command below ``app`` end with its exit statuses."""
+    for command in app.registered_commands:
+        command.epilog = _epilog(CONTRACTS.get(" ".join((*words, command.name or "")), _NOTHING))
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            apply(group.typer_instance, *words, str(group.name))
+
+
+def _epilog(contract: Contract) -> str:
+    """The exit statuses in a line."""
+    special = [f"{number}: {said}" for number, said in sorted(contract.statuses.items())]
+    return " ".join(["Exit status:", *special, "0, 1, and 2 as for every command; see docs/cli.md."])

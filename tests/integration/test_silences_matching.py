@@ -1,0 +1,85 @@
+"""A silence says how many firing alerts it matches now, and which of its labels no alert or rule has."""
+
+import msgspec
+import pytest
+
+from router.store import keys
+from tests.integration import desk
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def play(with_redis, tmp_path):
+    def run(body):
+        desk.playing(with_redis, tmp_path, body)
+
+    return run
+
+
+async def silenced(at, client, *matchers: str):
+    wanted = {"matchers": matchers, "comment": "upgrade"}
+    made = await client.post(f"{API}/silences", json=wanted)
+    assert made.status_code == 201, made.text
+    found = made.json()
+    return found["matching"], found["unchecked"], {one["name"]: one["nearest"] for one in found["unknown_labels"]}
+
+
+def test_a_silence_counts_the_firing_alerts_that_match_now(play):
+    async def body(at):
+        await at.deliver(desk.firing(), desk.firing("cart"), desk.firing("search", severity="minor"))
+        await at.deliver(desk.resolved("cart"))
+        client = await at.as_("responder")
+        assert await silenced(at, client, 'service="checkout"') == (1, 0, {})
+        assert await silenced(at, client, 'service=~"check.*|cart|search"') == (2, 0, {})
+        assert await silenced(at, client, 'service=~".+"', 'severity="minor"') == (1, 0, {})
+        assert await silenced(at, client, 'source="json"', 'title=~".*down"') == (2, 0, {})
+        assert await silenced(at, client, 'service="payments"') == (0, 0, {})
+        await at.deliver(desk.firing("payments"))
+        assert (await silenced(at, client, 'service="payments"'))[0] == 1, "also what is muted by now"
+
+    play(body)
+
+
+def test_a_label_that_nothing_has_is_told_with_the_name_that_was_meant(play):
+    async def body(at):
+        await at.deliver(desk.firing(region="eu"))
+        client = await at.as_("responder")
+        assert await silenced(at, client, 'labels.service="checkout"') == (0, 0, {"labels.service": "service"})
+        assert await silenced(at, client, 'sevice="checkout"') == (0, 0, {"sevice": "service"})
+        assert await silenced(at, client, 'alert.title="x"') == (0, 0, {"alert.title": "title"})
+        assert (await silenced(at, client, 'zone="checkout"'))[2] == {"zone": ""}
+        # As in Alertmanager, an absent label is an empty one, so this matches every alert.
+        assert await silenced(at, client, 'cluster!="x"', 'service=~".+"') == (1, 0, {"cluster": ""})
+        for known in ("region", "noise", "calm", "severity"):
+            assert (await silenced(at, client, f'{known}="x"'))[2] == {}, "an alert has it, or a rule names it"
+
+    play(body)
+
+
+def test_alerts_whose_deliveries_are_gone_are_told_as_unchecked(play):
+    async def body(at):
+        other = desk.firing(instance="b")
+        await at.deliver(desk.firing(), desk.firing("cart"))
+        await at.deliver(msgspec.structs.replace(other, fingerprint="f-2"))
+        client = await at.as_("responder")
+        assert await silenced(at, client, 'service=~".+"') == (3, 0, {})
+        await at.connection.delete(keys.ARCHIVE)
+        assert await silenced(at, client, 'service="checkout"') == (1, 1, {})
+
+    play(body)
+
+
+def test_an_expired_silence_counts_nothing(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        client = await at.as_("responder")
+        assert (await silenced(at, client, 'service="checkout"'))[0] == 1
+        [one] = (await client.get(f"{API}/silences")).json()["items"]
+        await client.delete(f"{API}/silences/{one['id']}")
+        [one] = (await client.get(f"{API}/silences", params={"over": "true"})).json()["items"]
+        assert (one["state"], one["matching"], one["unchecked"]) == ("expired", None, 0)
+        browser, _ = await at.browser("responder")
+        assert (await browser.get("/silences?over=true")).status_code == 200
+
+    play(body)

@@ -1,0 +1,92 @@
+"""A delivery that its sender calls a test opens an incident of its own, reaches no page, and may only be tried."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.end_to_end import harness
+
+SAMPLE = {"title": "Checkout answers 5xx", "status": "firing", "dedup_key": "a", "labels": {"service": "checkout"}}
+UNREADABLE = b'{"title": 3, "status": {}}'
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    """A router whose rule publishes at once."""
+    folder = tmp_path_factory.mktemp("tests")
+    with harness.vendors() as at, harness.router(folder, harness.configure(folder, at, publish="auto")) as router:
+        yield router, at
+
+
+def post(router, value: str, body=SAMPLE, to="json"):
+    """Post a body with the header of tests; the status and the answer."""
+    headers = {"authorization": f"Bearer {harness.TOKEN}", "incident-router-test": value}
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{router.url}/v1/webhooks/{to}", data, headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def test_a_dry_run_says_what_would_happen_and_keeps_nothing(scene):
+    router, _ = scene
+    before = router.command("deliveries", "list").stdout
+    status, answer = post(router, "dry-run")
+    assert (status, answer["dry_run"], answer["delivery"]) == (200, True, "")
+    [alert] = answer["alerts"]
+    assert (alert["rule"], alert["test"]) == ("checkout-down", True)
+    assert {one["destination"]: one["public"] for one in alert["targets"]} == {
+        "on-call": False,
+        "devhelm": False,
+        "public-page": True,
+        "devhelm-page": True,
+    }
+    status, answer = post(router, " Dry-Run ", UNREADABLE)
+    assert (status, answer["type"].rpartition(":")[2]) == (422, "unparsable")
+    assert "quarantined" not in answer
+    assert router.command("quarantine", "list").stdout == "nothing is in quarantine\n"
+    assert router.command("deliveries", "list").stdout == before
+    assert router.command("incidents", "list", "--all").stdout == "no incidents\n"
+
+
+def test_a_test_opens_apart_from_what_is_real_and_shows_customers_nothing(scene):
+    router, at = scene
+    _, answer = post(router, "true")
+    [told] = answer["alerts"]
+    assert told["incident_key"] == 'checkout-down{labels.service="checkout"} (test)'
+
+    def opened():
+        return [at.incidents()[place].count("open") for place in ("on-call", "devhelm")] == [1, 1]
+
+    harness.eventually("it is open where only the company sees it", opened)
+    # A real alert of the same name is another alert: neither its start nor its end is that of the test.
+    router.receives()
+    harness.eventually("the real one is shown", lambda: at.incidents()["public-page"].count("open") == 1)
+    post(router, "true", {**SAMPLE, "status": "resolved"})
+    harness.eventually("the test is over", lambda: at.incidents()["on-call"].count("resolved") == 1)
+    assert at.incidents()["public-page"] == ["open"], "only the real one was ever shown, and it still is"
+    assert at.incidents()["devhelm-page"].count("open") == 1
+    titles = json.loads(router.command("incidents", "show", told["incident_key"], "--json").stdout)["publications"]
+    shown = {one["destination"]: one["fields"].get("name") or one["fields"].get("title") for one in titles}
+    assert (shown["on-call"], shown["devhelm"]) == ("[TEST] Checkout is down", "[TEST] Checkout is down")
+    router.receives(status="resolved")
+    harness.eventually("all is over", lambda: at.incidents()["public-page"] == ["resolved"])
+
+
+def test_a_test_that_is_run_again_stays_a_test(scene):
+    router, _ = scene
+    _, answer = post(router, "true", UNREADABLE)
+    kept = answer["quarantined"]
+    shown = json.loads(router.command("quarantine", "show", kept, "--json").stdout)
+    assert shown["headers"]["incident-router-test"] == "true"
+
+
+def test_only_false_denies_a_test(scene):
+    router, _ = scene
+    for value, is_test in (("false", False), ("yes", True), ("0", True)):
+        _, answer = post(router, value, {**SAMPLE, "status": "resolved"})
+        assert answer["alerts"][0].get("test", False) is is_test

@@ -1,0 +1,57 @@
+"""Every command keeps what scripts rely on: its exit statuses and its JSON are declared, and the page names them."""
+
+import re
+
+import pytest
+from typer import testing
+
+from router import cli
+from router.cli import contracts
+from tests.structure import command_reference
+
+COMMANDS = dict(command_reference.commands())
+SHOWS = {"list", "show", "stats", "kinds"}  # What a command that lists or shows is called.
+
+
+def options(words: str) -> set[str]:
+    return {name for one in COMMANDS[words].params for name in one.opts}
+
+
+def test_every_command_has_a_contract_and_every_contract_a_command():
+    assert set(contracts.CONTRACTS) == set(COMMANDS)
+
+
+def test_the_page_is_what_the_commands_say():
+    assert command_reference.PAGE.read_text(encoding="utf-8") == command_reference.page(), "`make golden` writes it"
+
+
+def test_the_page_has_the_statuses_of_all_commands():
+    page = command_reference.PAGE.read_text(encoding="utf-8")
+    for number, said in contracts.GENERAL.items():
+        assert f"| {number} | {said} |" in page
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS))
+def test_what_lists_or_shows_prints_a_model_of_the_api(words):
+    if words.rpartition(" ")[2] in SHOWS:
+        assert "--json" in options(words)
+        assert contracts.CONTRACTS[words].json is not None
+    elif contracts.CONTRACTS[words].json is not None:
+        assert "--json" in options(words)
+
+
+@pytest.mark.parametrize("words", ["", *sorted({words.partition(" ")[0] for words in COMMANDS}), *sorted(COMMANDS)])
+def test_h_helps_at_every_level_and_tells_the_exit_statuses(words):
+    done = testing.CliRunner().invoke(cli.app, [*words.split(), "-h"], env={"COLUMNS": "80", "TERM": "dumb"})
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "Usage:" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    if words in COMMANDS:
+        said = re.sub(r"\s+", " ", done.stdout)
+        for number, meaning in contracts.CONTRACTS[words].statuses.items():
+            assert f"{number}: {meaning}" in said
+
+
+def test_the_version_is_printed():
+    done = testing.CliRunner().invoke(cli.app, ["--version"])
+    assert (done.exit_code, done.stdout) == (0, f"incident-router {cli.__version__}\n")
