@@ -114,5 +114,5 @@ def apply(app: typer.Typer, *words: str) -> None:
 
 def _epilog(contract: Contract) -> str:
     """The exit statuses in a line."""
-    special = [f"{number}: {said}" for number, said in sorted(contract.statuses.items())]
-    return " ".join(["Exit status:", *special, "0, 1, and 2 as for every command; see docs/cli.md."])
+    statuses = {0: "Success.", 1: "The command failed, or the answer is no.", 2: "Wrong usage.", **contract.statuses}
+    return " ".join(["Exit status:", *(f"{number}: {said}" for number, said in sorted(statuses.items()))])

@@ -247,12 +247,16 @@ def _row(one: models.IncidentRow) -> list[str]:
     problem = ", ".join(one.problems).replace("_", " ")
     counts = (str(one.firing), str(one.muted or ""))
     since = tables.age(one.opened_at)
-    return [name, one.severity, one.status, *counts, since, problem, one.title, one.rule, one.key]
+    return [name, one.severity, one.status, *counts, since, problem, _title(one), one.rule, one.key]
+
+
+def _title(one: models.IncidentRow) -> str:
+    return f"[TEST] {one.title}" if one.test else one.title
 
 
 def _print(one: models.Incident) -> None:
     out = terminal.console(soft_wrap=True)
-    out.print(f"[bold]{terminal.markup(one.title or one.key)}[/]")
+    out.print(f"[bold]{terminal.markup(_title(one) or one.key)}[/]")
     firing = f"{one.firing} alert{'s' * (one.firing != 1)} firing" + (f", {one.muted} muted" if one.muted else "")
     facts = [
         ("reference", one.reference),

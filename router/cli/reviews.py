@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import typer
-from rich import padding
 
 from router import settings as configuration
 from router.cli import completing, incidents, reaching, starting, tables, terminal
@@ -194,31 +193,30 @@ def _changed(now: models.Review | None, by: str = "") -> typer.Exit:
 
 def _show(one: models.Review) -> None:
     out = terminal.console(soft_wrap=True)
-    since = f"{one.severity} since {tables.moment(one.since)}, by rule {one.rule}"
-    out.print(f"[bold]{terminal.markup(one.incident)}[/]  {since}")
-    what = _WOULD[one.what]
-    out.print(f"  {what} at {one.destination} ({terminal.markup(one.reason)}):")
-    out.print(
-        padding.Padding(
-            terminal.markup_lines(f"{terminal.plain(one.title)}\n{one.message}"), (0, 0, 0, 4), expand=False
-        )
-    )
+    out.print(f"[bold]{terminal.markup(one.reference)}[/]  {terminal.markup(one.incident)}")
+    print(terminal.hanging("  ", f"{one.severity} since {tables.moment(one.since)}, by rule {one.rule}"))
+    print(terminal.hanging("  ", f"{_WOULD[one.what]} at {one.destination} ({one.reason}):"))
+    # All of it, however narrow the terminal is: the reviewer approves what customers will read.
+    for line in (terminal.plain(one.title), *terminal.lines(one.message).splitlines()):
+        print(terminal.hanging("    ", line))
     if one.ended_at:
-        out.print(f"  started {tables.moment(one.began_at)}, ended {tables.moment(one.ended_at)}; nobody is notified")
+        span = f"started {tables.moment(one.began_at)}, ended {tables.moment(one.ended_at)}"
+        print(terminal.hanging("  ", f"{span}; nobody is notified"))
     for name, status in one.components.items():
-        out.print(f"    {terminal.markup(name)}: {terminal.markup(status)}")
-    for name, said in one.at_vendor.items():
-        out.print(f"  at the vendor now, {name}: {terminal.markup(terminal.plain(str(said)))}")
-    for name, text in one.later.items():
-        out.print(f"  later, {name}: {terminal.markup(terminal.plain(text))}")
+        print(terminal.hanging("    ", f"{name}: {status}"))
+    facts = [*((f"at the vendor now, {name}", str(said)) for name, said in one.at_vendor.items())]
+    facts += [(f"later, {name}", said) for name, said in one.later.items()]
+    for name, said in facts:
+        print(terminal.hanging("  ", f"{name}: {said}"))
     if one.deadline_at:
         shown = "resolved" if one.what == "resolution" else "published"
         done = {"publish": f"{shown} automatically", "dismiss": "dismissed"}[one.at_deadline]
-        out.print(f"  {done} at {tables.moment(one.deadline_at)} unless decided before")
+        print(terminal.hanging("  ", f"{done} at {tables.moment(one.deadline_at)} unless decided before"))
     for line in one.because:
-        out.print(f"  because {terminal.markup(line)}")
+        print(terminal.hanging("  ", f"because {line}"))
     for name, said in (("owner", one.owner), ("runbook", one.runbook)):
         if said:
-            out.print(f"  {name}: {terminal.markup(said)}")
-    command = ["incident-router", "reviews", "approve", one.incident, one.destination, "--seen", one.digest[:8]]
+            print(terminal.hanging("  ", f"{name}: {said}"))
+    # A line that the terminal wraps: it can be copied whole.
+    command = ["incident-router", "reviews", "approve", one.reference, one.destination, "--seen", one.digest[:8]]
     out.print(f"  to approve: {terminal.markup(shlex.join(command))}\n")

@@ -42,8 +42,7 @@ def send(
 ) -> None:
     """Post a sample alert to a router as a test, and show what it opens.
 
-    A test has an incident of its own, never reaches a public page, and has [TEST] in its titles elsewhere. It opens
-    real incidents at destinations that are not public: --dry-run shows which, --resolved ends them.
+    A test never reaches a public page. It does open incidents elsewhere: --dry-run shows where, --resolved ends them.
     """
     starting.must_be_known("kind", kind, registry.KINDS)
     address = parse.urlsplit(to)
@@ -129,7 +128,8 @@ def _told(answer: Mapping[str, Any]) -> Iterator[str]:
     if not answer.get("alerts") and "quarantined" not in answer:
         yield f"it makes no alert: {answer.get('about', {}).get('no_alert', 'there is none in it')}"
     for alert in answer.get("alerts", ()):
-        yield f"\n{alert.get('title') or alert['fingerprint']}  {alert['status']}"
+        yield ""
+        yield f"{alert.get('title') or alert['fingerprint']}  {alert['status']}"
         yield from _followed(alert)
     for notice in answer.get("notices", ()):
         yield f"  {notice['code']}: {notice['where']}: {notice['detail']}"

@@ -22,7 +22,7 @@ _COLUMNS = (
     "matches",
     "until",
     tables.Column("window", shrinks=True, spare=True),
-    tables.Column("by", shrinks=True),
+    tables.Column("by", wide=True),
     tables.Column("matchers", shrinks=True),
     tables.Column("comment", shrinks=True),
 )
@@ -97,7 +97,7 @@ async def _named(router: reaching.Reached, identity: str) -> entries.Silence | N
 
 def _row(one: entries.Silence) -> tuple[str, ...]:
     matching = "" if one.matching is None else str(one.matching)
-    until = tables.moment(one.ends_at)
+    until = tables.age(one.ends_at)
     return one.id, one.state, matching, until, _window(one), one.author, " ".join(one.matchers), one.comment
 
 
@@ -116,7 +116,7 @@ def _warn(one: entries.Silence) -> None:
     for label in one.unknown_labels if one.matching is not None else ():
         hint = f'; did you mean "{label.nearest}"?' if label.nearest else ""
         told = f'silence {one.id}: no rule names a label "{label.name}", and no kept alert has one{hint}'
-        print(f"warning: {terminal.plain(told)}", file=sys.stderr)
+        print(terminal.hanging("warning: ", told), file=sys.stderr)
 
 
 def _window(one: entries.Silence) -> str:
@@ -157,7 +157,7 @@ def add(
             made = await router.do.silence(router.act(" ".join(matchers)[:200], by, comment), wanted)
         except actions.Unfit as error:
             raise starting.usage(str(error)) from None
-        print(f"{made.id} until {tables.moment(made.ends_at)}: matches {_matches(made)}")
+        print(terminal.hanging("", f"{made.id} until {tables.moment(made.ends_at)}; matches {_matches(made)}"))
         _warn(made)
 
     reaching.reach(config, server, body)

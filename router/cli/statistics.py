@@ -19,7 +19,7 @@ _COLUMNS: dict[counts.Outcome, str] = {
     "dismissed": "dismissed",
     "over": "over",
     "lapsed": "deadline",
-    "automatic": "automatic",
+    "automatic": "auto",
     "shadow": "shadow",
     "retracted": "retracted",
 }

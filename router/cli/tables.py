@@ -19,7 +19,7 @@ from router.cli import terminal
 from router.management import models
 
 _GAP = 2
-_SHORTEST = 12  # Columns of a text that is cut.
+_SHORTEST = 10  # Columns of a text that is cut.
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -59,14 +59,13 @@ def moment(at: datetime | None) -> str:
 
 
 def age(at: datetime | None) -> str:
-    """How long ago a time was, such as ``5m``, in a terminal; everywhere else the time in full."""
+    """How long ago a time was, such as ``5m``, or in how long it is; outside a terminal the time in full."""
     now = models.at(parts.clock())
     if at is None or now is None or not is_terminal():
         return moment(at)
     seconds = round((now - at).total_seconds())
-    if seconds < 0:
-        return moment(at)
-    return next((f"{seconds // size}{unit}" for unit, size in _UNITS if seconds >= size), "0s")
+    told = next((f"{abs(seconds) // size}{unit}" for unit, size in _UNITS if abs(seconds) >= size), "0s")
+    return told if seconds >= 0 else f"in {told}"
 
 
 def write(columns: Iterable[str | Column], rows: Iterable[Sequence[str]], none: str = "") -> None:

@@ -63,7 +63,11 @@ back. ``taken_over``: a person has changed it at the vendor, and the router leav
 
 
 class IncidentRow(Model):
-    """An incident in a list. ``muted`` counts its muted alerts; ``problems`` are those of all its destinations."""
+    """An incident in a list.
+
+    ``muted`` counts its muted alerts, ``problems`` are those of all its destinations. A ``test`` was opened by an alert
+    that says so; customers never see it.
+    """
 
     key: str
     reference: str
@@ -78,6 +82,7 @@ class IncidentRow(Model):
     destinations: list[str]
     muted: int = 0
     problems: list[Problem] = []
+    test: bool = False
 
 
 class AlertRow(Model):
@@ -205,6 +210,7 @@ class Review(Model):
     """
 
     incident: str
+    reference: str = ""
     destination: str
     what: Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
     digest: str

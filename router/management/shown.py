@@ -46,6 +46,7 @@ def row(
         destinations=[target.destination for target in one.response.targets] if one.response is not None else [],
         muted=len(one.muted),
         problems=problems(one, known, is_awaited=is_awaited),
+        test=one.opening_alert is not None and one.opening_alert.is_test,
     )
 
 
@@ -87,6 +88,7 @@ def review(one: reviewing.Review) -> models.Review:
     told |= {"components": dict(one.components), "at_vendor": dict(one.at_vendor), "later": dict(one.later)}
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     told |= {"began_at": models.at(one.began_at), "ended_at": models.at(one.ended_at)}
+    told["reference"] = identity.reference(one.episode)
     del told["episode"], told["view_digest"]
     return models.Review(**told)
 

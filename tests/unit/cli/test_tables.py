@@ -8,7 +8,7 @@ import pytest
 from rich import cells
 
 from router.assembly import parts
-from router.cli import tables
+from router.cli import tables, terminal
 from router.management import models
 
 COLUMNS = (
@@ -96,7 +96,24 @@ def test_a_time_is_an_age_in_a_terminal_and_whole_elsewhere(monkeypatch):
     at = models.at(parts.clock()) - timedelta(hours=50)
     monkeypatch.setattr(sys, "stdout", Terminal())
     assert tables.age(at) == "2d"
-    assert tables.age(at + timedelta(days=30)) == tables.moment(at + timedelta(days=30)), "a time to come is told whole"
+    assert tables.age(at + timedelta(days=30)) == "in 27d"
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert tables.age(at) == at.strftime("%Y-%m-%d %H:%M:%S UTC")
     assert tables.age(None) == ""
+
+
+WORDS = "Orders may fail at the last step. We are investigating and will tell you more soon, at https://status.example.com/x"
+
+
+@pytest.mark.parametrize("columns", [12, 40, 80, 200])
+def test_prose_is_wrapped_in_a_terminal_and_never_cut(monkeypatch, columns):
+    """A reviewer approves what customers will read: all of it has to be there, however narrow the terminal is."""
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", str(columns))
+    told = terminal.hanging("    ", WORDS)
+    assert told.split() == WORDS.split() or columns < max(map(len, WORDS.split())) + 4
+    assert "".join(told.split()) == "".join(WORDS.split())
+    assert all(len(line) <= columns for line in told.splitlines())
+    assert terminal.hanging("head: ", "") == "head: "
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert terminal.hanging("    ", WORDS) == f"    {WORDS}"
