@@ -71,6 +71,8 @@ CONTRACTS: Mapping[str, Contract] = {
     "incidents list": _contract(json=models.Page[models.IncidentRow]),
     "incidents show": _contract(_NO_INCIDENT, models.Incident),
     "incidents retract": _contract("No incident has this name, or there is nothing to retract."),
+    "orphans list": _contract(json=models.Page[entries.Orphan]),
+    "orphans resolve": _contract("No orphan has this ID."),
     "pauses list": _contract(json=models.Page[entries.Pause]),
     "pauses lift": _contract("No destination has this name."),
     "sources try": _contract(_UNREAD),

@@ -1,6 +1,5 @@
 """``orphans``: open items at vendors that belong to no known incident, since data was lost."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -29,10 +28,11 @@ def show_all(
             starting.print_items(found)
             return
         rows = [
-            (one.id, one.destination, tables.moment(one.opened_at), one.reference or "none", one.title, one.url)
+            (one.id, one.destination, tables.age(one.opened_at), one.reference or "none", one.title, one.url)
             for one in found
         ]
-        columns = ("id", "destination", "opened", "reference", "title", "link")
+        title, link = tables.Column("title", shrinks=True), tables.Column("link", wide=True)
+        columns = ("id", "destination", "opened", "reference", title, link)
         tables.write(columns, rows, "every open item belongs to a known incident")
 
     reaching.reach(config, server, body)
@@ -47,14 +47,13 @@ def resolve(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Resolve an item at its vendor; a draft is dismissed. A worker does so. Status 1 if there is no such item."""
+    """Resolve an item at its vendor; a draft is dismissed. A worker does so."""
 
     async def body(router: reaching.Reached) -> None:
         try:
             done = await router.do.resolve_orphan(router.act(identity, by, why))
         except actions.NotThere:
-            print(f'incident-router: there is no orphan "{identity}"', file=sys.stderr)
-            raise typer.Exit(1) from None
+            raise starting.not_there(f'there is no orphan "{identity}"') from None
         print(f"{done.id} at {done.destination} will be resolved")
 
     reaching.reach(config, server, body)
