@@ -10,6 +10,7 @@ from router.telemetry import metrics
 DELIVERY_OUTCOMES = (
     "accepted",
     "empty",
+    "dry_run",
     "quarantined",
     "duplicate",
     "disconnected",

@@ -80,11 +80,12 @@ def test_an_explanation_adds_severity_targets_and_the_rule_s_place():
     assert first["place"] == "a.yaml:3"
     assert first["rules_version"] == "v7"
     assert (first["owner"], first["runbook"]) == ("team-checkout", "look at the provider")
-    assert first["targets"] == [{"destination": "on-call", "publish": "auto"}]
+    assert first["targets"] == [{"destination": "on-call", "publish": "auto", "public": False}]
     assert first["because"] == [
         {"rule": "checkout-down", "place": "a.yaml:3", "asked": ['labels.service = "checkout"', "expr true"]}
     ]
-    assert second == {"fingerprint": "f2", "status": "firing", "title": "", "ignored": "no rule matches"}
+    told = {"fingerprint": "f2", "status": "firing", "title": "", "test": False}
+    assert second == {**told, "ignored": "no rule matches"}
     assert answer.json["about"]["receiver"] == "r"
 
 
