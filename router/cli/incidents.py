@@ -80,6 +80,8 @@ def show_all(
         else:
             none = "no incident is open" if status == "open" and not (closed or severity or search) else "no incidents"
             tables.write(_COLUMNS, map(_row, found), none)
+        for line in (await ask(limit=1)).unreadable:
+            print(f"warning: can't be read: {terminal.plain(line)}; the log says what to do", file=sys.stderr)
 
     reaching.reach(config, server, body)
 

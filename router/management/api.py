@@ -24,6 +24,7 @@ FORESEEN = (
     naming.Ambiguous,
     rules.Refused,
     errors.Unavailable,
+    errors.Unreadable,
     sources.Unparsable,
 )
 VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Role.ADMIN
@@ -339,6 +340,8 @@ def problem(error: Exception) -> problems.Problem:
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
         case rules.Refused():
             return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
+        case errors.Unreadable():
+            return problems.Problem(500, "damaged", f"{error}; the log says what to do")
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)
         case _:

@@ -51,6 +51,9 @@ class Page(Model, Generic[_T]):
 
     items: list[_T]
     next: str = ""
+    unreadable: list[str] = pydantic.Field(
+        default=[], description="What is left out since it can't be read: its key in Redis, and what is wrong with it."
+    )
 
 
 Problem = Literal["dead_letter", "not_found", "awaiting_review", "retrying", "queued", "taken_over"]
@@ -409,3 +412,6 @@ class Overview(Model):
     gate: Gate
     storm: Storm | None = pydantic.Field(default=None, description="The alert storm that there is; null for none.")
     data_set: str = pydantic.Field(default="", description="How far lost data is reconciled; empty if none was lost.")
+    unreadable: list[str] = pydantic.Field(
+        default=[], description="Documents that can't be read: the key in Redis, and what is wrong with it."
+    )

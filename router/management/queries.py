@@ -77,7 +77,7 @@ class Queries:
         chosen = found[start : start + limit]
         more = shown.cursor(chosen[-1]) if start + limit < len(found) else ""
         rows = [shown.row(one, seen.publications.get(one.key, ()), is_awaited=one.key in awaited) for one in chosen]
-        return models.Page(items=rows, next=more)
+        return models.Page(items=rows, next=more, unreadable=sorted(seen.unreadable.values()))
 
     async def named(self, text: str) -> str | None:
         """The key of the incident that a text names; None if there is none, ``naming.Ambiguous`` if there are several.
@@ -329,7 +329,8 @@ class Queries:
             self.ledgers.storm(),
             dataset.look(self.connection, self.clock()),
         )
-        held = [one.incident for one in (await self._sight.look()).incidents.values()]
+        seen = await self._sight.look()
+        held = [one.incident for one in seen.incidents.values()]
         opened = [one for one in held if one.status == "open"]
         now = self.clock()
         return models.Overview(
@@ -354,4 +355,5 @@ class Queries:
             gate=gate,
             storm=storm,
             data_set=data_set.describe() if data_set.since or data_set.orphans else "",
+            unreadable=sorted(seen.unreadable.values()),
         )

@@ -1,12 +1,13 @@
 """Tokens, sessions and the audit log: who may look and act, and who did what."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 import redis.asyncio
 
 from router.domain import access
-from router.store import client, confirming, keys
+from router.store import client, confirming, damage, keys
 
 SESSION_SECONDS = 12 * 60 * 60
 MOST_ACTIONS = 100_000  # Lines of the audit log; the oldest go beyond it.
@@ -34,13 +35,17 @@ class Tokens:
         """The token of this id; None where there is none (any more)."""
         async with client.failures():
             found = await self._connection.hget(keys.TOKENS, identity)
-        return _token(found) if found else None
+        try:
+            return _token(found) if found else None
+        except msgspec.DecodeError as error:
+            damage.tell(keys.TOKENS, f"the token {identity!r} can't be read: {error}", "revoke it and make a new one")
+            return None
 
     async def read(self) -> list[access.Token]:
         """All of them, the oldest first."""
         async with client.failures():
-            found = await self._connection.hvals(keys.TOKENS)
-        return sorted(map(_token, found), key=lambda one: (one.created_at, one.id))
+            found = await self._connection.hgetall(keys.TOKENS)
+        return sorted(_readable(found), key=lambda one: (one.created_at, one.id))
 
     async def any(self) -> bool:
         """Whether there is one at all."""
@@ -51,6 +56,15 @@ class Tokens:
         """Take a token back; False where there is none of this id."""
         async with client.failures():
             return bool(await self._confirming.run("HDEL", keys.TOKENS, identity))
+
+
+def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
+    for identity, data in found.items():
+        try:
+            yield _token(data)
+        except msgspec.DecodeError as error:
+            problem = f"the token {identity.decode(errors='replace')!r} can't be read: {error}"
+            damage.tell(keys.TOKENS, problem, "revoke it and make a new one")
 
 
 class Sessions:
@@ -68,7 +82,10 @@ class Sessions:
         """The session of a cookie; None where it is over."""
         async with client.failures():
             found = await self._connection.get(_of(secret))
-        return _session(found) if found else None
+        try:
+            return _session(found) if found else None
+        except msgspec.DecodeError:  # Its owner signs in again.
+            return None
 
     async def end(self, secret: str) -> None:
         """Sign out."""
@@ -114,7 +131,16 @@ class Audit:
         """Lines older than a place in the log (empty: the newest), and where the page ends (empty: the end)."""
         async with client.failures():
             found = await self._connection.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=most)
-        return [_action(fields[b"a"]) for _, fields in found], found[-1][0].decode() if len(found) == most else ""
+        lines = [line for place, fields in found if (line := _line(place, fields)) is not None]
+        return lines, found[-1][0].decode() if len(found) == most else ""
+
+
+def _line(place: bytes, fields: Mapping[bytes, bytes]) -> access.Action | None:
+    try:
+        return _action(fields.get(b"a", b""))
+    except msgspec.DecodeError as error:
+        damage.tell(keys.AUDIT, f"the entry {place.decode()} can't be read: {error}", "delete the entry with XDEL")
+        return None
 
 
 def _of(secret: str) -> str:

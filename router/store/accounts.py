@@ -40,11 +40,11 @@ class Accounts:
             names = [keys.waiting(destination), keys.RESUMED]
             what = "lifted" if lifted else "recovered"
             found = await self._scripts.run("resume", names, [destination, what, now])
-        return [incident.decode() for incident in found]
+        return [incident.decode(errors="replace") for incident in found]
 
     async def some_waiting(self, destination: str) -> list[str]:
         """Return a few of the incidents that wait for the destination, at random."""
         async with client.failures():
             answer: Any = self._connection.srandmember(keys.waiting(destination), _FEW)
             found = await answer
-        return [incident.decode() for incident in found]
+        return [incident.decode(errors="replace") for incident in found]

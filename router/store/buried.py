@@ -27,8 +27,14 @@ class Buried:
         """All of them, the oldest first; or ``most``, from a place of the stream on (``(ID``: from behind it on)."""
         async with client.failures():
             entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
+        # A field that is missing is shown as empty: what is left is for an operator to see.
         return [
-            Grave(identity.decode(), fields[b"reason"].decode(), int(identity.split(b"-")[0]) * 1000, fields[b"b"])
+            Grave(
+                identity.decode(),
+                fields.get(b"reason", b"").decode(errors="replace"),
+                int(identity.split(b"-")[0]) * 1000,
+                fields.get(b"b", b""),
+            )
             for identity, fields in entries
         ]
 

@@ -86,4 +86,5 @@ class failures:  # noqa: N801 - read as a word of the `with` statement that it s
         if isinstance(error, exceptions.ResponseError):
             # Of a pipeline the library tells the command as well, and with it a piece of what was to be kept.
             said = str(error).rpartition("of pipeline caused error: ")[2]
-            raise errors.Unavailable(f"Redis refused the command: {said}") from error
+            kind = errors.WrongType if said.startswith("WRONGTYPE") else errors.Unavailable
+            raise kind(f"Redis refused the command: {said}") from error

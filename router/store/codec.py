@@ -26,6 +26,14 @@ def pack_arguments(arguments: Sequence[str | int]) -> bytes:
     return _encode(arguments)
 
 
+def number(data: bytes) -> int:
+    """Read a whole number; ``Unreadable`` where it is none."""
+    try:
+        return int(data)
+    except ValueError as error:
+        raise errors.Unreadable(f"{data[:40]!r} is no number") from error
+
+
 def pack_delivery(delivery: deliveries.Delivery) -> bytes:
     """Pack what an inbox entry says of its body."""
     return _encode(delivery)

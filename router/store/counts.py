@@ -34,5 +34,7 @@ class Counts:
             for name in names:
                 answer: Any = self._connection.hgetall(name)
                 counted = await answer
-                found[name.removeprefix(_PREFIX)] = {key.decode(): int(number) for key, number in counted.items()}
+                found[name.removeprefix(_PREFIX)] = {
+                    key.decode(): int(number) for key, number in counted.items() if number.isdigit()
+                }
         return found

@@ -2,6 +2,8 @@
 
 StoreError
 ├── Unavailable   nothing was written that the caller may rely on: say so to the sender, try again later
+│   ├── WrongType a key has a wrong type, and Redis doesn't say which
+│   └── Damaged   a key that nothing can take the place of has a wrong type
 ├── Newer         a later version of the router has written here: end, and let that one work
 └── Unreadable    an entry or a document that this version cannot read: keep it, tell a person
 """
@@ -20,6 +22,18 @@ class Unavailable(StoreError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class WrongType(Unavailable):
+    """A key has a wrong type, and Redis doesn't say which: the worker's next sweep names it."""
+
+
+class Damaged(Unavailable):
+    """A key has a wrong type: what needs it can't be done before an operator has looked at it."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"the key {key} is damaged: {problem}", 30)
+        self.key = key
+
+
 class Newer(StoreError):
     """The data in the store is of a later version of the router than this one; nothing here may touch it."""
 
@@ -32,4 +46,9 @@ class Newer(StoreError):
 
 
 class Unreadable(StoreError):
-    """Data in the store that this version cannot read."""
+    """Data in the store that this version cannot read; ``key`` is where it stands, if that is known."""
+
+    def __init__(self, problem: str, key: str = "") -> None:
+        super().__init__(f"{key}: {problem}" if key else problem)
+        self.problem = problem
+        self.key = key

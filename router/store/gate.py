@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import redis.asyncio
 
-from router.store import client, confirming, keys, scripts
+from router.store import client, confirming, damage, errors, keys, scripts
 
 Bolt = Literal["freeze", "breaker"]
 
@@ -50,6 +50,19 @@ _PAGE = "breaker/"
 _decode = msgspec.msgpack.Decoder(Shut).decode
 
 
+_LOST = Shut("the router", 0, f"the key {keys.GATE} is damaged")
+
+
+def _shut(data: bytes) -> Shut:
+    """Who has shut it; what can't be read keeps it shut."""
+    try:
+        return _decode(data)
+    except msgspec.DecodeError as error:
+        problem = f"a field can't be read: {error}"
+        damage.tell(keys.GATE, problem, "thaw or reset it once you know who has shut it, and why")
+        return _LOST
+
+
 class Gate:
     """The one gate that all workers heed."""
 
@@ -60,9 +73,14 @@ class Gate:
 
     async def state(self) -> State:
         """How it stands now."""
-        async with client.failures():
-            answer: Any = self._connection.hgetall(keys.GATE)
-            found = {name.decode(): _decode(data) for name, data in (await answer).items()}
+        try:
+            async with client.failures():
+                answer: Any = self._connection.hgetall(keys.GATE)
+                found = {name.decode(errors="replace"): _shut(data) for name, data in (await answer).items()}
+        except errors.WrongType:
+            # Nobody knows whether the pages were frozen, so they are.
+            damage.tell(keys.GATE, "it is not a hash", "delete it; the public pages are frozen until then")
+            return State(freeze=_LOST)
         pages = {name.removeprefix(_PAGE): shut for name, shut in found.items() if name.startswith(_PAGE)}
         return State(found.get("freeze"), found.get("breaker"), pages)
 

@@ -106,7 +106,7 @@ class Homes:
         found: dict[str, Home] = {}
         async with client.failures(client.patience(len(claims))):
             for answer in await run("homes", calls) if calls else ():
-                texts = [text.decode() for text in answer]
+                texts = [text.decode(errors="replace") for text in answer]
                 for alert, key, since, move in zip(texts[::4], texts[1::4], texts[2::4], texts[3::4], strict=True):
                     found[alert] = Home(key, int(since), _read(alert, key, move))
         return found
@@ -128,7 +128,8 @@ def _keys(number: int) -> list[str]:
 
 
 def _read(alert: str, origin: str, written: str) -> Move | None:
-    if not written:
+    parts = written.split(" ", 2)
+    if len(parts) < len(("token", "state", "target")):
         return None
-    token, state, target = written.split(" ", 2)
+    token, state, target = parts
     return Move(alert, origin, target, state, token)

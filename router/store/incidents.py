@@ -7,8 +7,9 @@ import redis.asyncio
 
 from router.domain import identity, inhibition, timeline, timing
 from router.domain import incident as incidents
-from router.store import client, codec, confirming, homes, keys, known, listing, scripts
+from router.store import client, codec, confirming, damage, errors, homes, keys, known, listing, scripts
 
+NOT_A_HASH = b"x"  # What scripts say instead of the version of such a key.
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
 
@@ -48,8 +49,12 @@ class Incidents:
         self._known = known.Known(remembered)
         self.homes = homes.Homes(lambda: self._scripts)
 
-    async def read(self, names: Iterable[str]) -> dict[str, Held]:
-        """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0."""
+    async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, Held]:
+        """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0.
+
+        ``problems`` gets those that can't be read, and why: these are missing in the answer. Without it they are
+        ``Unreadable``.
+        """
         asked = {name: self._known.look(name) for name in names}
         if not asked:
             return {}
@@ -58,18 +63,31 @@ class Incidents:
         async with client.failures(client.patience(len(asked))):
             answers = await self._scripts.run_all("read", [_read_call(of, asked, no) for no, of in shards.items()])
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
-            now = int(time)
             for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
-                seen = asked[name]
-                if data:
-                    self._known.learn(incident := codec.unpack_incident(data), int(version))
-                    found[name] = Held(incident, int(version), now)
-                elif not version:
-                    found[name] = Held(incidents.Incident(key=name), 0, now)
-                elif seen:
-                    self._known.learn(*seen)
-                    found[name] = Held(*seen, now)
+                try:
+                    found[name] = self._known_or(asked[name], name, int(time), (version, data))
+                except errors.Unreadable as error:
+                    damage.tell(keys.incident(name), error.problem)
+                    if problems is None:
+                        raise errors.Unreadable(error.problem, keys.incident(name)) from error
+                    problems[name] = error.problem
         return found
+
+    def _known_or(
+        self, seen: known.Seen | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
+    ) -> Held:
+        """The incident as it was answered, or as it was known when it was asked for; ``Unreadable``."""
+        version, data = answer
+        if not version:
+            return Held(incidents.Incident(key=name), 0, now)
+        if version == NOT_A_HASH:
+            raise errors.Unreadable("it is not a hash")
+        if data:
+            seen = known.Seen(codec.unpack_incident(data), codec.number(version))
+        if seen is None:
+            raise errors.Unreadable("it has a version and no document")
+        self._known.learn(*seen)
+        return Held(*seen, now)
 
     async def commit(self, changes: Iterable[Change], unchanged: Iterable[Held] = ()) -> list[str]:
         """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile.
@@ -98,7 +116,10 @@ class Incidents:
             answers = await self._scripts.run_all_confirmed("commit", calls)
         written: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
-            refused = {name.decode() for name in names}
+            refused = {name.decode() for name in names if isinstance(name, bytes)}
+            for timeline_key, aside in (name for name in names if isinstance(name, list)):
+                todo = f"nothing: it is {aside.decode()} now, for you to look at, and a new timeline begins"
+                damage.tell(timeline_key.decode(), "it is not a stream", todo)
             for change in of_shard:
                 name = change.incident.key
                 if name in refused:

@@ -94,6 +94,28 @@ ORPHANS = "ir:{dataset}:orphans"
 CLAIMS = "ir:{dataset}:claims"
 GROUP = "workers"
 
+TYPES = {
+    INBOX: "stream",
+    ARCHIVE: "stream",
+    DEAD: "stream",
+    LARGE: "stream",
+    SUSPECTS: "hash",
+    QUARANTINE: "stream",
+    UNREADABLE: "hash",
+    SILENCES: "hash",
+    RESUMED: "hash",
+    GATE: "hash",
+    POSTS: "zset",
+    TOUCHED: "zset",
+    ADMITTED: "zset",
+    WAITING: "zset",
+    STORM: "hash",
+    TOKENS: "hash",
+    AUDIT: "stream",
+    WORKERS: "zset",
+}
+"""The types of the keys of which there is one each."""
+
 CLOSED_LIFE_MS = 24 * 60 * 60 * 1000
 RETROSPECTIVE_LIFE_MS = 7 * CLOSED_LIFE_MS
 HOME_LIFE_MS = 30 * CLOSED_LIFE_MS

@@ -1,9 +1,9 @@
 """The lists of what there is, one a shard: to look at every key there is would hold the server up."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from router.store import client, keys, scripts
+from router.store import client, damage, keys, scripts
 
 
 async def names(run: scripts.Scripts, *listed: Callable[[int], str]) -> list[str]:
@@ -14,4 +14,16 @@ async def names(run: scripts.Scripts, *listed: Callable[[int], str]) -> list[str
     calls: list[tuple[list[str], list[Any]]] = [([of(number) for of in listed], []) for number in range(keys.SHARDS)]
     async with client.failures():
         answers = await run.run_all("names", calls)
-    return sorted(name.decode() for answer in answers for name in answer)
+        return sorted([name async for name in _texts(run, listed[0], answers)])
+
+
+async def _texts(run: scripts.Scripts, listed: Callable[[int], str], answers: list[Any]) -> AsyncIterator[str]:
+    """The members of lists; one that is no text is removed, which the log tells."""
+    for number, answer in enumerate(answers):
+        for member in answer:
+            try:
+                yield member.decode()
+            except UnicodeDecodeError:
+                key = listed(number)
+                damage.tell(key, f"its member {member!r} is no incident key", "nothing: it is removed")
+                await run.remove_member(key, member)

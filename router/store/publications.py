@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
+from redis import exceptions
 
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
-from router.store import client, codec, errors, keys, listing, scripts
+from router.store import client, codec, damage, errors, keys, listing, scripts
 from router.telemetry import log, metrics
 
 _SET_BACK = 2_000_000  # Microseconds; two workers' calls may overtake each other by less.
@@ -31,6 +32,63 @@ class Lease(NamedTuple):
     rechecks: Mapping[str, int] = {}
 
 
+class Swept(NamedTuple):
+    """A page of a shard's lists: whether there may be more, and the incidents that have no timer.
+
+    Of each, ``untimed`` says whether it is unfinished at a vendor.
+    """
+
+    more: bool
+    untimed: Mapping[str, bool]
+
+
+_DAMAGED = 2  # How long an answer is that names a damaged document.
+
+
+def _readable(name: str, packed: Any) -> list[publications.Publication]:
+    """The publications of an incident; none where they can't be read, which the log tells."""
+    if isinstance(packed, exceptions.ResponseError) and "WRONGTYPE" in str(packed):
+        damage.tell(keys.publications(name), "it is not a hash")
+        return []
+    if isinstance(packed, Exception):
+        raise packed
+    try:
+        return codec.unpack_publications(packed or b"")
+    except errors.Unreadable as error:
+        damage.tell(keys.publications(name), str(error))
+        return []
+
+
+def _is_text(member: bytes) -> bool:
+    try:
+        member.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
+    """What was claimed; None if it can't be read. It keeps its lease and comes up again after it."""
+    member, fence, version, incident, packed, rechecks = answer
+    shown = member.decode(errors="replace")
+    if not _is_text(member):
+        damage.tell(
+            keys.timers(keys.shard(shown)), f"its member {member!r} is no incident key", "nothing: it is removed"
+        )
+        return None
+    key = keys.incident(shown)
+    try:
+        held = codec.unpack_incident(incident) if incident else incidents.Incident(key=shown)
+        at_version = codec.number(version)
+        key = keys.publications(shown)
+        documents = codec.unpack_publications(packed)
+        asked = {name.decode(): codec.number(at) for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)}
+    except (errors.Unreadable, UnicodeDecodeError) as error:
+        damage.tell(key, str(error))
+        return None
+    return Lease(shown, int(fence), at_version, held, documents, now, asked)
+
+
 class Publications:
     """The publications of all incidents, in shards."""
 
@@ -51,17 +109,15 @@ class Publications:
             now, *found = await self._scripts.run_confirmed("claim", names, arguments)
         self._note_time(shard, int(now))
         leases = []
-        for member, fence, version, incident, packed, rechecks in found:
-            key = member.decode()
-            try:
-                held = codec.unpack_incident(incident) if incident else incidents.Incident(key=key)
-                documents = codec.unpack_publications(packed)
-            except errors.Unreadable as error:
-                # It keeps its lease and comes up again after it: seen for as long as it is there, in nobody's way.
-                _log.error("documents_unreadable", incident=key, reason=str(error))
-                continue
-            asked = {name.decode(): int(at) for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)}
-            leases.append(Lease(key, int(fence), int(version), held, documents, int(now), asked))
+        for one in found:
+            if len(one) == _DAMAGED:
+                damage.tell(one[0].decode(errors="replace"), f"it is a {one[1].decode()} and not a hash")
+            elif lease := _lease(int(now), one):
+                leases.append(lease)
+            elif not _is_text(one[0]):
+                async with client.failures():
+                    await self._connection.zrem(keys.timers(shard), one[0])
+                    await self._connection.zrem(keys.published(shard), one[0])
         return leases
 
     def _note_time(self, shard: int, now: int) -> None:
@@ -80,13 +136,13 @@ class Publications:
         return codec.unpack_publications(packed or b"")
 
     async def look_at_all(self, names: Sequence[str]) -> list[list[publications.Publication]]:
-        """The same of many incidents at once."""
+        """The same of many incidents at once; none where they can't be read, which the log tells."""
         async with client.failures():
             pipeline = self._connection.pipeline(transaction=False)
             for name in names:
                 pipeline.hget(keys.publications(name), "d")
-            found = await pipeline.execute()
-        return [codec.unpack_publications(packed or b"") for packed in found]
+            found = await pipeline.execute(raise_on_error=False)
+            return [_readable(name, packed) for name, packed in zip(names, found, strict=True)]
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""
@@ -105,6 +161,18 @@ class Publications:
         arguments = [lease.fence, packed, self._lease, lease.key, told]
         async with client.failures():
             return bool(await self._scripts.run_confirmed("record", names, arguments))
+
+    async def sweep(self, shard: int, first: int, most: int) -> Swept:
+        """Look at a page of a shard's lists, from a place on: see ``sweep.lua``."""
+        names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
+        async with client.failures():
+            more, *found = await self._scripts.run("sweep", names, [keys.prefix(shard), first, most])
+        return Swept(bool(more), {member.decode(): bool(flag) for member, flag in found if _is_text(member)})
+
+    async def mend(self) -> None:
+        """Move the keys aside that have a wrong type, of those of which there is one each."""
+        async with client.failures():
+            await damage.mend(self._connection, keys.TYPES)
 
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""

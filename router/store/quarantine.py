@@ -8,7 +8,7 @@ import msgspec
 import redis.asyncio
 from redis import exceptions
 
-from router.store import client, confirming, keys, pages, scripts, unreadable
+from router.store import client, confirming, damage, keys, pages, scripts, unreadable
 from router.telemetry import log, metrics
 
 MOST = 10_000  # Bodies.
@@ -106,7 +106,8 @@ class Quarantine:
         last = f"({before}" if before else "+"
         async with client.failures():
             page = await pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
-        return [_read(identity, fields) for identity, fields in page.entries], page.end
+        read = (_read(identity, fields) for identity, fields in page.entries)
+        return [one for one in read if one is not None], page.end
 
 
 def _dropped(number: int, **why: float) -> None:
@@ -115,12 +116,18 @@ def _dropped(number: int, **why: float) -> None:
         _log.error("quarantine_full", dropped=number, **why)
 
 
-def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined:
-    return Quarantined(
-        identity.decode(),
-        fields[b"source"].decode(),
-        fields[b"problem"].decode(),
-        int(fields[b"at"]),
-        msgspec.json.decode(fields[b"headers"]),
-        fields[b"body"],
-    )
+def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined | None:
+    """A body; None if its entry can't be read, which the log tells."""
+    try:
+        return Quarantined(
+            identity.decode(),
+            fields[b"source"].decode(),
+            fields[b"problem"].decode(),
+            int(fields[b"at"]),
+            msgspec.json.decode(fields[b"headers"]),
+            fields[b"body"],
+        )
+    except (KeyError, ValueError) as error:
+        problem = f"the entry {identity.decode()} can't be read: {error!r}"
+        damage.tell(keys.QUARANTINE, problem, "look at it with XRANGE, and delete it with XDEL")
+        return None

@@ -2,14 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import redis.asyncio
 from redis import exceptions
 
-from router.store import clusters, confirming
+from router.store import clusters, confirming, damage
 
 # How many keys each script takes: exactly, or at least where a shard's incidents follow.
 _KEYS: dict[str, tuple[int, int | None]] = {
@@ -48,8 +49,27 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "storm": (3, 3),
     "oldest": (1, 1),
     "retire": (1, 1),
+    "sweep": (4, 4),
     "copy": (3, 3),
 }
+
+
+_TYPED = re.compile(r"^-- KEYS\[(\d+)\] +(hash|zset|set|stream) ", re.MULTILINE)
+_MOST_KEYS = 8  # Of a wrong type that one run may meet.
+_CHECKS = """local function refused(key, kind)
+  local found = redis.call('TYPE', key).ok
+  if found ~= 'none' and found ~= kind then
+    return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found .. ' and not a ' .. kind)
+  end
+end
+for number, kind in pairs(kinds) do
+  local wrong = KEYS[number] and refused(KEYS[number], kind)
+  if wrong then
+    return wrong
+  end
+end
+"""
+_Answer = TypeVar("_Answer")
 
 
 class Scripts:
@@ -63,12 +83,36 @@ class Scripts:
 
     async def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script; ``ValueError`` where the number of keys does not fit it."""
-        script = self._scripts[name]
         _check(name, keys)
+        return await self._mended(lambda: self._run(name, keys, arguments))
+
+    async def _run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         try:
-            return await self._client.evalsha(script.sha, len(keys), *keys, *arguments)
+            return await self._client.evalsha(self._scripts[name].sha, len(keys), *keys, *arguments)
         except exceptions.NoScriptError:
             return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
+
+    async def _mended(self, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Run something; if a key has a wrong type, move it aside and run it again, or raise ``Damaged``.
+
+        A script checks the types of its keys before it writes anything.
+        """
+        for _ in range(_MOST_KEYS):
+            try:
+                return await run()
+            except exceptions.ResponseError as error:
+                await self._move_aside(error)
+        return await run()
+
+    async def _move_aside(self, error: exceptions.ResponseError) -> None:
+        found = damage.wrong_type(error)
+        if found is None:
+            raise error
+        await damage.move_aside(self._client, *found)
+
+    async def remove_member(self, key: str, member: bytes) -> None:
+        """Remove a member of a sorted set."""
+        await self._client.zrem(key, member)
 
     async def run_all(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
         """Run a script once for each of several keys and arguments, in one round trip; the answers in their order."""
@@ -83,7 +127,7 @@ class Scripts:
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
         answers = await pipeline.execute(raise_on_error=False)
         for position, answer in enumerate(answers):
-            if isinstance(answer, exceptions.NoScriptError):
+            if isinstance(answer, exceptions.NoScriptError) or _is_wrong_type(answer):
                 answers[position] = await self.run(name, *calls[position])
             elif isinstance(answer, Exception):
                 raise answer
@@ -116,11 +160,18 @@ class Scripts:
         for keys, arguments in calls:
             _check(name, keys)
             commands.append((len(keys), *keys, *arguments))
-        first, sha = calls[0][0][0], self._scripts[name].sha
+        return await self._mended(lambda: self._written(name, calls[0][0][0], commands))
+
+    async def _written(self, name: str, first: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        sha = self._scripts[name].sha
         try:
             return await self._confirming.write(first, [("EVALSHA", sha, *command) for command in commands])
         except exceptions.NoScriptError:
             return await self._confirming.write(first, [("EVAL", self._texts[name], *command) for command in commands])
+
+
+def _is_wrong_type(answer: Any) -> bool:
+    return isinstance(answer, exceptions.ResponseError) and damage.wrong_type(answer) is not None
 
 
 async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
@@ -135,7 +186,13 @@ async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
 @functools.cache
 def _texts() -> Mapping[str, str]:
     folder = resources.files("router.store") / "scripts"
-    return {name: (folder / f"{name}.lua").read_text(encoding="utf-8") for name in _KEYS}
+    return {name: _checking((folder / f"{name}.lua").read_text(encoding="utf-8")) for name in _KEYS}
+
+
+def _checking(text: str) -> str:
+    """A script that first checks that its keys have the types that its header names: then it never stops half way."""
+    kinds = ", ".join(f"[{number}]='{kind}'" for number, kind in _TYPED.findall(text))
+    return f"local kinds = {{{kinds}}}\n{_CHECKS}{text}"
 
 
 def _check(name: str, keys: list[str]) -> None:

@@ -12,20 +12,22 @@ import redis.asyncio
 
 from router.domain import inhibition
 from router.domain import publication as publications
-from router.store import client, codec, errors, incidents, keys, scripts
+from router.store import client, codec, damage, errors, incidents, keys, scripts
 from router.store import publications as publication_store
-from router.telemetry import log
 
 _FRESH_MICROSECONDS = 1_000_000
 _LEFT_MICROSECONDS = 60_000_000
-_log = log.get("store")
 
 
 class Seen(NamedTuple):
-    """Everything there is, by incident key. An incident that is gone may still have appearances."""
+    """Everything there is, by incident key. An incident that is gone may still have appearances.
+
+    ``unreadable`` are the incidents whose documents can't be read, and why.
+    """
 
     incidents: Mapping[str, incidents.Held]
     publications: Mapping[str, list[publications.Publication]]
+    unreadable: Mapping[str, str] = {}
 
 
 class _Known(NamedTuple):
@@ -34,6 +36,7 @@ class _Known(NamedTuple):
     held: incidents.Held | None
     packed: bytes
     publications: list[publications.Publication]
+    problem: str = ""
 
 
 class Sight:
@@ -95,6 +98,7 @@ class Sight:
         return Seen(
             {name: one.held for name, one in found.items() if one.held is not None},
             {name: one.publications for name, one in found.items() if one.publications},
+            {name: one.problem for name, one in found.items() if one.problem},
         )
 
     def _call(self, names: list[str]) -> tuple[list[str], list[Any]]:
@@ -108,18 +112,26 @@ class Sight:
     def _one(self, name: str, now: int, told: tuple[Any, Any, Any]) -> _Known:
         version, data, packed = told
         known = self._known.get(name, _NOTHING)
-        held, documents = known.held, known.publications
-        try:
-            if data:
-                held = incidents.Held(codec.unpack_incident(data), int(version), now)
-            elif held is not None:
-                held = held._replace(read_at=now) if version else None
-            if (packed or b"") != known.packed:
+        held, documents, problem = known.held, known.publications, ""
+        if version == incidents.NOT_A_HASH:
+            held, problem = None, damage.told(keys.incident(name), "it is not a hash")
+        elif data:
+            try:
+                held = incidents.Held(codec.unpack_incident(data), codec.number(version), now)
+            except errors.Unreadable as error:
+                held, problem = None, damage.told(keys.incident(name), error.problem)
+        elif held is not None:
+            held = held._replace(read_at=now) if version else None
+        if packed == incidents.NOT_A_HASH:
+            documents, packed = [], b""
+            problem = damage.told(keys.publications(name), "it is not a hash")
+        elif (packed or b"") != known.packed:
+            try:
                 documents = codec.unpack_publications(packed or b"")
-        except errors.Unreadable as error:
-            _log.error("documents_unreadable", incident=name, reason=str(error))
-            return _NOTHING
-        return _Known(held, packed or b"", documents)
+            except errors.Unreadable as error:
+                documents, packed = [], b""
+                problem = damage.told(keys.publications(name), error.problem)
+        return _Known(held, packed or b"", documents, problem)
 
 
 _NOTHING = _Known(None, b"", [])

@@ -84,5 +84,5 @@ async def glance(connection: "redis.asyncio.Redis") -> tuple[int, int]:
 
 
 def _episode(member: bytes) -> Episode:
-    identity, _, incident = member.decode().partition(" ")
+    identity, _, incident = member.decode(errors="replace").partition(" ")
     return Episode(identity, incident)

@@ -318,7 +318,8 @@ def _milliseconds(identity: bytes) -> int:
 
 
 def _entry(identity: bytes, fields: dict[bytes, bytes]) -> Entry:
-    return Entry(identity, fields[b"h"], sum(map(len, fields.values())))
+    # Without what was decided, it can't be read, and becomes a dead letter.
+    return Entry(identity, fields.get(b"h", b""), sum(map(len, fields.values())))
 
 
 def _position(identity: bytes | str) -> tuple[int, int]:

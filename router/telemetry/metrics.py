@@ -232,6 +232,13 @@ breaker_closed = instruments.LateGauge(
     registry=registries.WORKER,
 )
 
+damaged = prometheus_client.Counter(
+    "incident_router_damaged_data",
+    "Times that a key of a wrong type, or a document that can't be read, was found in Redis, by the kind of key.",
+    ["kind"],
+    registry=registries.SHARED,
+)
+
 contradictions = prometheus_client.Counter(
     "incident_router_contradictions",
     "Deliveries that say of the same alert that it fires and that it is resolved, by source.",

@@ -14,7 +14,7 @@ from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
-from router.worker import backlog, bound, mutes, perform, reclaim, storm, story, triage
+from router.worker import backlog, bound, mutes, perform, reclaim, storm, story, triage, upkeep
 from router.worker import pages as showing
 from router.worker import session as sessions
 
@@ -64,10 +64,15 @@ class Reconciler:
         self._ticks = ticks
         self._log = log.get("worker")
         self._interrupted: list[publication_store.Lease] = []
+        self._upkeep = upkeep.Upkeep(store, incidents)
 
     async def gauge(self) -> None:
         """Bring the metrics of what stands before public pages up to date."""
         await self._pages.gauge()
+
+    async def sweep(self) -> int:
+        """Rebuild the timers and list members that are missing, a page at a time; returns how many timers."""
+        return await self._upkeep.turn()
 
     async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
         """Take incidents of the shard that want attention now."""
@@ -79,6 +84,8 @@ class Reconciler:
             lease = self._interrupted.pop()
             try:
                 await self._store.release(lease, due=_AT_ONCE, finished=False)
+            except errors.Damaged as error:
+                self._log.error("release_failed", incident=lease.key, reason=str(error))
             except errors.StoreError:
                 self._interrupted.append(lease)
                 raise
@@ -102,7 +109,8 @@ class Reconciler:
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
-            if isinstance(error, errors.Unavailable):  # What can't be read will not be by trying again at once.
+            # What can't be read, or is damaged, will not be otherwise by trying again at once.
+            if isinstance(error, errors.Unavailable) and not isinstance(error, errors.Damaged):
                 self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False

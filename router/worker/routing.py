@@ -57,6 +57,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     trace: str = ""
     notices: tuple[noticing.Notice, ...] = ()
     overtaken_at: int = 0  # See ``domain.ending``.
+    entry: bytes = b""
 
     @property
     def key(self) -> str:
@@ -73,7 +74,8 @@ class Routing(NamedTuple):
     """The alerts by incident, and the incidents as they were read before their alerts' homes were looked at.
 
     ``moves`` are under way, or to be begun if they are in ``begun``; their alerts are in no group. ``unsure`` are
-    further alerts to be routed again. ``ignored`` gets the sources of late deliveries, by incident.
+    further alerts to be routed again. ``ignored`` gets the sources of late deliveries, by incident. ``unreadable`` are
+    incidents whose documents can't be read, and why; ``stuck`` are the alerts that belong to them.
     """
 
     groups: dict[str, list[Arrival]]
@@ -82,6 +84,8 @@ class Routing(NamedTuple):
     begun: list[home_store.Move]
     unsure: set[str]
     ignored: dict[str, list[str]]
+    unreadable: dict[str, str]
+    stuck: list[tuple[Arrival, str]]
 
     @property
     def again(self) -> set[str]:
@@ -99,34 +103,31 @@ class Router:
     async def route(self, arrivals: list[Arrival]) -> Routing:
         """Find the incident of each alert: the one in which it is live, else its home."""
         decided = {arrival.key for arrival in arrivals}
-        held = await self._store.read(decided - {IGNORED})
+        unreadable: dict[str, str] = {}
+        held = await self._store.read(decided - {IGNORED}, unreadable)
         # Documents are read before homes are looked at: see the protocol.
         claims = _claims(arrivals, held)
         homes = await self._store.homes.look(claims)
         unsure: set[str] = set()
         for _ in range(_MOST_LOOKS):
-            unread = {alert for alert, home in homes.items() if home.key not in held}
+            unread = {alert for alert, home in homes.items() if home.key not in held and home.key not in unreadable}
             unsure = unread
             if not unread:
                 break
-            held |= await self._store.read({homes[alert].key for alert in unread})
-            unsure = {alert for alert in unread if not is_live(held[homes[alert].key].incident, alert)}
+            held |= await self._store.read({homes[alert].key for alert in unread}, unreadable)
+            unsure = {alert for alert in unread if not _is_live_in(held.get(homes[alert].key), alert)}
             if not unsure:
                 break
             homes |= await self._store.homes.look({alert: home_store.Claim("") for alert in unsure})
-        return self._placed(arrivals, held, homes, unsure)
+        unsure = {alert for alert in unsure if homes[alert].key not in held and homes[alert].key not in unreadable}
+        return self._placed(arrivals, homes, Routing({}, held, {}, [], unsure, {}, unreadable, []))
 
-    def _placed(
-        self,
-        arrivals: list[Arrival],
-        held: dict[str, incident_store.Held],
-        homes: Mapping[str, home_store.Home],
-        unsure: set[str],
-    ) -> Routing:
-        routing = Routing({}, held, {}, [], {alert for alert in unsure if homes[alert].key not in held}, {})
+    def _placed(self, arrivals: list[Arrival], homes: Mapping[str, home_store.Home], routing: Routing) -> Routing:
+        held = routing.held
         for arrival in arrivals:
             if _is_placed(arrival, held):
-                routing.groups.setdefault(arrival.key, []).append(arrival)
+                if arrival.key in held:  # An inhibition key that can't be read inhibits nothing.
+                    routing.groups.setdefault(arrival.key, []).append(arrival)
             elif arrival.identity not in routing.again:
                 self._place(arrival, homes.get(arrival.identity), routing)
         routing.groups.pop(IGNORED, None)
@@ -135,10 +136,14 @@ class Router:
     def _place(self, arrival: Arrival, home: home_store.Home | None, routing: Routing) -> None:
         """Put an alert that isn't live in the incident decided for it into its home, or have it move."""
         key = home.key if home is not None else arrival.key
-        if home is not None and home.move is not None:
+        if key in routing.unreadable:
+            routing.stuck.append((arrival, key))
+        elif home is not None and home.move is not None:
             routing.moves[arrival.identity] = home.move
         elif home is None or key == arrival.key or stays(routing.held[key].incident, arrival.routed, home.claimed_at):
             routing.groups.setdefault(key, []).append(arrival)
+        elif arrival.key in routing.unreadable:
+            routing.stuck.append((arrival, arrival.key))
         else:
             routing.moves[arrival.identity] = move = self._move(routing.held[key].incident, arrival)
             routing.begun.append(move)
@@ -151,14 +156,19 @@ class Router:
         """Take the remaining steps of the moves. Whatever comes of it, their alerts are routed again after this."""
         await self._store.homes.begin(routing.begun)
         moves = routing.moves.values()
-        held = await self._store.read({move.origin for move in moves})
-        unlike = [move for move in moves if state_of(held[move.origin].incident, move.alert) != move.state]
+        held = await self._store.read({move.origin for move in moves}, {})
+        unlike = [move for move in moves if not _is_like(move, held.get(move.origin))]
         await self._store.homes.abort(unlike)
         like = [move for move in moves if move not in unlike]
         origins = {move.origin: held[move.origin] for move in like}
         committed = [incident_store.Change(one.incident, one.version, wake=False) for one in origins.values()]
         refused = set(await self._store.commit(committed))
         await self._store.homes.finish([move for move in like if move.origin not in refused])
+
+
+def _is_like(move: home_store.Move, held: incident_store.Held | None) -> bool:
+    """Whether an incident knows of an alert what it knew when the move was decided."""
+    return held is not None and state_of(held.incident, move.alert) == move.state
 
 
 def _claims(arrivals: Iterable[Arrival], held: Mapping[str, incident_store.Held]) -> dict[str, home_store.Claim]:
@@ -169,7 +179,7 @@ def _claims(arrivals: Iterable[Arrival], held: Mapping[str, incident_store.Held]
     claims: dict[str, home_store.Claim] = {}
     for arrival in arrivals:
         key, alert = arrival.key, arrival.identity
-        if _is_placed(arrival, held):
+        if inhibition.is_key(key) or _is_placed(arrival, held):
             continue
         claim = claims.get(alert)
         if claim is None or not claim.key or (arrival.fires and not claim.fires):
@@ -179,8 +189,13 @@ def _claims(arrivals: Iterable[Arrival], held: Mapping[str, incident_store.Held]
 
 def _is_placed(arrival: Arrival, held: Mapping[str, incident_store.Held]) -> bool:
     """Whether an alert goes to the incident decided for it, wherever its home is."""
-    key = arrival.key
-    return inhibition.is_key(key) or (key != IGNORED and is_live(held[key].incident, arrival.identity))
+    if inhibition.is_key(arrival.key):
+        return True
+    return _is_live_in(held.get(arrival.key), arrival.identity)
+
+
+def _is_live_in(held: incident_store.Held | None, alert: str) -> bool:
+    return held is not None and is_live(held.incident, alert)
 
 
 def is_live(incident: incidents.Incident, alert: str) -> bool:

@@ -27,6 +27,7 @@ class Pace:
     take_over_seconds: float = 5.0
     take_over_idle_seconds: float = 15.0
     tidy_seconds: float = 5.0
+    sweep_seconds: float = 30.0
     incidents_at_once: int = 64
     drain_seconds: float = 8.0
     retire_seconds: float = 3600.0
@@ -136,6 +137,7 @@ class Worker:
             group.create_task(self._repeat(stop, self._reconcile_turn, 0.0))
             group.create_task(self._repeat(stop, self._take_over_turn, pace.take_over_seconds))
             group.create_task(self._repeat(stop, self._tidy_turn, pace.tidy_seconds))
+            group.create_task(self._repeat(stop, self._sweep_turn, pace.sweep_seconds))
             group.create_task(self._repeat(stop, self._mutes.ask, pace.ask_seconds))
             group.create_task(self._repeat(stop, self._own.let_in, pace.refresh_seconds))
             group.create_task(self._repeat(stop, lambda: self._own.turn(self._clock()), pace.own_seconds))
@@ -179,6 +181,12 @@ class Worker:
                 await turn()
             except errors.Unavailable as error:
                 self._log.warning("store_unavailable", reason=error.reason)
+                pause = max(pause, _AWAY_SECONDS)
+                if isinstance(error, errors.WrongType):
+                    with contextlib.suppress(errors.StoreError):
+                        await self._reconciler.sweep()
+            except errors.Unreadable as error:  # What can't be read has been told of; the next turn may not meet it.
+                self._log.error("turn_failed", reason=str(error))
                 pause = max(pause, _AWAY_SECONDS)
             except errors.Newer as newer:
                 self._log.error("data_is_newer", reason=str(newer))
@@ -262,6 +270,10 @@ class Worker:
         metrics.inbox_entries.set(waiting)
         await self._reconciler.gauge()
         metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
+
+    async def _sweep_turn(self) -> None:
+        """Rebuild what is missing of timers and lists."""
+        await self._reconciler.sweep()
 
     async def _tidy_turn(self) -> None:
         """Keep the archive within its bounds."""

@@ -67,8 +67,11 @@ class Triage:
         """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
-            await self._fold_all(await self._overtaking(arrivals, readable))
-        return readable
+            stuck = await self._fold_all(await self._overtaking(arrivals, readable))
+        for entry in readable:
+            if entry.id in stuck:
+                await self._reader.bury(entry, stuck[entry.id])
+        return [entry for entry in readable if entry.id not in stuck]
 
     async def handle_again(self, entries: list[stream.Entry]) -> None:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
@@ -115,9 +118,11 @@ class Triage:
             for routed in deliveries.unpack(delivery):
                 at, notices = routed.received_at, noticed(routed.alert.fingerprint)
                 if routed.decision.response is not None or routed.alert.status == "resolved":
-                    arrivals.append(routing.Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices))
+                    arrivals.append(
+                        routing.Arrival(routed, routed.alert.identity, at, delivery.id, trace, notices, entry=entry.id)
+                    )
                 arrivals += [
-                    routing.Arrival(support, routed.alert.identity, at, delivery.id, trace)
+                    routing.Arrival(support, routed.alert.identity, at, delivery.id, trace, entry=entry.id)
                     for support in inhibition.supported_by(routed, at)
                 ]
         return arrivals, readable
@@ -130,19 +135,26 @@ class Triage:
             return [msgspec.structs.replace(arrival, overtaken_at=overtaken_at) for arrival in arrivals]
         return arrivals
 
-    async def _fold_all(self, arrivals: list[routing.Arrival]) -> None:
-        """Fold and commit; what another worker changed meanwhile is read and folded again."""
+    async def _fold_all(self, arrivals: list[routing.Arrival]) -> dict[bytes, str]:
+        """Fold and commit; what another worker changed meanwhile is read and folded again.
+
+        Return the entries with alerts of incidents that can't be read, and why: they become dead letters. Their other
+        alerts are folded.
+        """
         waiting = arrivals
+        stuck: dict[bytes, str] = {}
         for _ in range(MOST_TRIES):
             if not waiting:
-                return
-            lost = await self._fold_once(waiting)
+                return stuck
+            lost = await self._fold_once(waiting, stuck)
             waiting = [arrival for arrival in waiting if arrival.identity in lost] if lost else []
         raise errors.Unavailable(f"other workers kept changing the same incidents for {MOST_TRIES} tries")
 
-    async def _fold_once(self, arrivals: list[routing.Arrival]) -> set[str]:
+    async def _fold_once(self, arrivals: list[routing.Arrival], stuck: dict[bytes, str]) -> set[str]:
         """One try; returns the identities of the alerts whose incidents were changed by somebody else."""
         routed = await self._router.route(arrivals)
+        for arrival, key in routed.stuck:
+            stuck[arrival.entry] = f"the incident that it belongs to can't be read: {key}: {routed.unreadable[key]}"
         muting = await self._muted(routed)
         unknown = await self._ends.find(routed)
         commits = []
@@ -261,7 +273,7 @@ def _deliveries(group: list[routing.Arrival], ignored: list[decisions.Routed]) -
 
 async def firing_now(store: incident_store.Incidents, names: set[str]) -> set[str]:
     """Those of the incidents that are open and fire, or are held back and fire."""
-    held = await store.read(names)
+    held = await store.read(names, {})
     return {key for key, one in held.items() if one.incident.status != "closed" and not one.incident.quiet_since}
 
 
@@ -271,7 +283,7 @@ def _fires(group: list[routing.Arrival]) -> bool:
 
 def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     """Whether any destination could have to show something else now, or at another time than was known."""
-    if not (_has_targets(before) or _has_targets(after) or timing.due(after)):
+    if not (has_targets(before) or has_targets(after) or timing.due(after)):
         return False
     told = [(one.status, one.episode, one.severity, timing.due(one)) for one in (before, after)]
     if told[0] != told[1] or before.response is not after.response or before.opening_alert is not after.opening_alert:
@@ -279,6 +291,6 @@ def visible(before: incidents.Incident, after: incidents.Incident) -> bool:
     return affected.now(before) != affected.now(after)
 
 
-def _has_targets(incident: incidents.Incident) -> bool:
+def has_targets(incident: incidents.Incident) -> bool:
     """Whether the incident is to be seen anywhere; an episode without targets may follow one that had some."""
     return incident.response is not None and bool(incident.response.targets)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import incident
-from router.store import codec, incidents, keys, sight
+from router.store import codec, damage, incidents, keys, sight
 from tests.integration import stage, vendor
 
 SECOND = 1_000_000
@@ -158,12 +158,17 @@ def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
 
 
 @pytest.mark.parametrize("of", [keys.incident, keys.publications])
-def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, of, capsys):
+def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, of, capsys, monkeypatch):
+    monkeypatch.setattr(damage, "_told", {})
+
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
         await on.connection.hset(of("a"), mapping={"d": b"\xc1 no document"})
         seen = await looking.look()
-        assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
+        left = {keys.incident: (["b"], ["a", "b"]), keys.publications: (["a", "b"], ["b"])}
+        assert (list(seen.incidents), list(seen.publications)) == left[of]
+        assert list(seen.unreadable) == ["a"]
+        assert of("a") in seen.unreadable["a"]
 
     playing(with_redis, play)
-    assert "documents_unreadable" in capsys.readouterr().out
+    assert "data_damaged" in capsys.readouterr().out

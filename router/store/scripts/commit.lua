@@ -20,7 +20,8 @@
 --   events     how many bytes there are of what is told of the change; 0 for nothing
 --   reference  the reference of its episode, empty if there was none yet; false if it can't be found by its names
 -- ARGV[3]  bytes   of each incident in turn the packed incident, and packed, what is told of it
--- Returns  list    the time in microseconds, then the keys of incidents that somebody else had changed: not written
+-- Returns  list    the time in microseconds, then the keys of incidents that somebody else had changed, or that are no
+--                  hashes: not written; and {timeline, where it is now} of each timeline that was no stream
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local now_ms = math.floor(now / 1000)
@@ -55,8 +56,8 @@ for i = 1, #changes, 7 do
   local member, life = changes[i], changes[i + 3]
   local data, events = taken(changes[i + 2]), taken(changes[i + 5])
   local document = ARGV[1] .. 'incident:' .. member
-  local version = redis.call('HGET', document, 'v')
-  if tonumber(version or '0') ~= changes[i + 1] then
+  local version = redis.pcall('HGET', document, 'v')
+  if type(version) == 'table' or tonumber(version or '0') ~= changes[i + 1] then
     conflicts[#conflicts + 1] = member
   elseif data == '' then
     stays = true
@@ -81,7 +82,13 @@ for i = 1, #changes, 7 do
     end
     if events ~= '' then
       local timeline = ARGV[1] .. 'timeline:' .. member
-      redis.call('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)
+      if type(redis.pcall('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)) == 'table' then
+        -- It isn't a stream: it makes room, for an operator to look at.
+        local aside = ARGV[1] .. 'damaged:timeline:' .. member
+        redis.call('RENAME', timeline, aside)
+        redis.call('XADD', timeline, 'MAXLEN', '~', 1000, '*', 'e', events)
+        conflicts[#conflicts + 1] = {timeline, aside}
+      end
       if redis.call('PTTL', timeline) < 2505600000 then
         redis.call('PEXPIRE', timeline, 2592000000)
       end

@@ -21,6 +21,11 @@ local function of(key, number)
   return key .. ':' .. string.format('%.0f', number)
 end
 local this, before = of(KEYS[1], period), of(KEYS[1], period - 1)
+local wrong = refused(this, 'hash') or refused(before, 'hash') or refused(of(KEYS[2], hour), 'hash')
+  or refused(of(KEYS[2], hour - 1), 'hash')
+if wrong then
+  return wrong
+end
 local writes = ARGV[2] == '0'
 if writes and redis.call('EXISTS', this) == 0 then
   redis.call('UNLINK', of(KEYS[1], period - 2))

@@ -18,11 +18,16 @@ local function of(key, number)
   return key .. ':' .. string.format('%.0f', number)
 end
 local this, claims = of(KEYS[1], period), of(KEYS[2], hour)
+local wrong = refused(this, 'hash') or refused(of(KEYS[1], period - 1), 'hash') or refused(claims, 'hash')
+if wrong then
+  return wrong
+end
 local moves = cmsgpack.unpack(ARGV[3])
 local done = {}
 for i = 1, #moves, 4 do
   local name, from, to, move = moves[i], moves[i + 1], moves[i + 2], moves[i + 3]
   local under_way = redis.call('HGET', KEYS[3], name)
+  under_way = under_way and string.find(under_way, '^%S+ %S+ ') and under_way
   local did = under_way == move
   if ARGV[1] == 'begin' then
     local home = redis.call('HGET', this, name) or redis.call('HGET', of(KEYS[1], period - 1), name)

@@ -8,7 +8,7 @@
 -- Whoever holds the lease began before this, and sets the timer anew when it is done: it finds the field `wake` then.
 for i = 2, #ARGV do
   local publications = ARGV[1] .. 'publications:' .. ARGV[i]
-  if redis.call('EXISTS', publications) == 1 then
+  if redis.call('TYPE', publications).ok == 'hash' then
     redis.call('HSET', publications, 'wake', 1)
   end
   redis.call('ZADD', KEYS[1], 0, ARGV[i])

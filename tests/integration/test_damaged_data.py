@@ -1,0 +1,277 @@
+"""Damaged data in Redis, of every kind of key: the rest of the router goes on, and the log names the key."""
+
+import itertools
+
+import pytest
+
+from router.domain import decision
+from router.store import buried, damage, errors, gate, keys, quarantine
+from router.telemetry import metrics
+from tests.integration import desk, stage, vendor
+
+HURT = "hurt"
+BESIDE = next(f"beside{n}" for n in itertools.count() if keys.shard(f"beside{n}") == keys.shard(HURT))
+ELSEWHERE = next(f"elsewhere{n}" for n in itertools.count() if keys.shard(f"elsewhere{n}") != keys.shard(HURT))
+SHARD = keys.shard(HURT)
+ALERTS = keys.shard(stage.firing(HURT).identity)
+
+KINDS = {
+    "incident": keys.incident(HURT),
+    "publications": keys.publications(HURT),
+    "timeline": keys.timeline(HURT),
+    "timers": keys.timers(SHARD),
+    "incidents": keys.incidents(SHARD),
+    "published": keys.published(SHARD),
+    "names": keys.names(SHARD),
+    "mark": keys.mark(SHARD),
+    "homes": keys.homes(ALERTS),
+    "claims": keys.claims(ALERTS),
+    "moves": keys.moves(ALERTS),
+    "posts": keys.POSTS,
+    "touched": keys.TOUCHED,
+    "gate": keys.GATE,
+    "components": keys.components("page"),
+    "updates": keys.updates("page"),
+    "counts": keys.counts("down"),
+    "suspects": keys.SUSPECTS,
+    "dead": keys.DEAD,
+    "archive": keys.ARCHIVE,
+    "large": keys.LARGE,
+    "unreadable": keys.UNREADABLE,
+    "workers": keys.WORKERS,
+    "silences": keys.SILENCES,
+    "waiting": keys.waiting("on-call"),
+    "resumed": keys.RESUMED,
+    "admitted": keys.ADMITTED,
+    "storm_waiting": keys.WAITING,
+    "storm": keys.STORM,
+    "tokens": keys.TOKENS,
+    "audit": keys.AUDIT,
+    "quarantine": keys.QUARANTINE,
+}
+# Read by a command that doesn't say which key is wrong: the worker sweeps at once, and goes on.
+SWEPT_FIRST = {"large"}
+
+
+@pytest.fixture(autouse=True)
+def all_is_told(monkeypatch):
+    """Whatever another test has told of within the minute."""
+    monkeypatch.setattr(damage, "_told", {})
+
+
+async def found(connection, kind: str) -> str:
+    """The key of a kind; of those that have a number at the end, the one there is."""
+    key = KINDS[kind]
+    if kind not in {"homes", "claims"}:
+        return key
+    names = [name.decode() async for name in connection.scan_iter(f"{key}:*")]
+    return names[0]
+
+
+async def junk(connection, key: str) -> None:
+    """Put something that can't be read where something readable was, of the right type."""
+    kind = (await connection.type(key)).decode()
+    if kind == "hash":
+        names = await connection.hkeys(key)
+        await connection.hset(key, mapping=dict.fromkeys(names, b"\xc1\xff junk"))
+    elif kind == "zset":
+        await connection.zadd(key, {b"\xff\xfe junk": 1})
+    elif kind == "stream":
+        await connection.xadd(key, {"junk": b"\xff"})
+    elif kind == "set":
+        await connection.sadd(key, b"\xff junk")
+    else:
+        await connection.set(key, b"\xff junk")
+
+
+async def wrong_type(connection, key: str) -> None:
+    await connection.delete(key)
+    await connection.lpush(key, "a list")
+
+
+async def deleted(connection, key: str) -> None:
+    await connection.delete(key)
+
+
+DAMAGES = {"junk": junk, "wrong_type": wrong_type, "deleted": deleted}
+
+
+def playing(with_redis, play):
+    at, page = vendor.Vendor(), vendor.Vendor()
+    places = [vendor.on_call(at), vendor.place("page", page, public=True)]
+
+    async def body(on):
+        await play(on, at)
+
+    stage.playing(with_redis, body, *places)
+
+
+async def opened(on, *names: str) -> None:
+    for name in names:
+        await on.deliver(stage.firing(name), key=name)
+    await on.turn()
+
+
+@pytest.mark.parametrize("harm", DAMAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, harm):
+    async def play(on, at):
+        public = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
+        await on.deliver(stage.firing("shown"), key="shown", response=public)
+        await opened(on, HURT)
+        await DAMAGES[harm](on.connection, await found(on.connection, kind))
+        if kind in SWEPT_FIRST:
+            await on.reconciler.sweep()
+        await opened(on, BESIDE, ELSEWHERE)
+        await on.reconciler.sweep()
+        await on.turn()
+        for name in (BESIDE, ELSEWHERE):
+            assert (await on.incident(name)).status == "open"
+            assert [one.state for one in await on.publications.look(name)] == ["open"]
+            await on.deliver(stage.resolved(name), key=name)
+        await on.turn()
+        for name in (BESIDE, ELSEWHERE):
+            assert [one.state for one in await on.publications.look(name)] == ["resolved"]
+        assert await on.connection.xlen(keys.INBOX) == 0
+        assert len(at.by_key) == 3
+
+    playing(with_redis, play)
+
+
+@pytest.mark.parametrize("harm", ["junk", "wrong_type"])
+def test_a_message_to_an_unreadable_incident_becomes_a_dead_letter_that_names_it(with_redis, harm, capsys):
+    """Its other alerts are folded, and once the document is repaired the delivery is redriven."""
+
+    async def play(on, at):
+        await opened(on, HURT)
+        kept = await on.connection.hgetall(keys.incident(HURT))
+        await DAMAGES[harm](on.connection, keys.incident(HURT))
+        counted = metrics.damaged.labels("incident")._value.get()
+        await on.deliver(stage.resolved(HURT), key=HURT)
+        await opened(on, BESIDE)
+        ((identity, dead),) = await on.connection.xrange(keys.DEAD)
+        assert HURT in dead[b"reason"].decode()
+        assert metrics.damaged.labels("incident")._value.get() >= counted
+        with pytest.raises(errors.Unreadable, match=HURT):
+            await on.incidents.read([HURT])
+        await on.connection.delete(keys.incident(HURT))
+        await on.connection.hset(keys.incident(HURT), mapping=kept)
+        assert await buried.Buried(on.connection).redrive(identity.decode())
+        await on.turn()
+        await on.publications.wake([HURT])
+        await on.turn()
+        assert at.states() == ["resolved", "open"]
+
+    playing(with_redis, play)
+    assert keys.incident(HURT) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["timers", "published", "incidents"])
+@pytest.mark.parametrize("harm", ["deleted", "wrong_type"])
+def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm):
+    """While operations wait: no incident was opened yet when its timer went."""
+
+    async def play(on, at):
+        names = [f"n{number}" for number in range(30)]
+        for name in names:
+            await on.deliver(stage.firing(name), key=name)
+        await on.fold()
+        for shard in range(keys.SHARDS):
+            key = getattr(keys, kind)(shard)
+            await DAMAGES[harm](on.connection, key)
+        for _ in range(2):
+            await on.reconciler.sweep()
+            await on.turn()
+        assert at.states() == ["open"] * 30
+        assert await on.incidents.names() == sorted(names)
+        assert await on.publications.names() == sorted(names)
+
+    playing(with_redis, play)
+
+
+def test_a_sweep_gives_no_timer_to_what_rests(with_redis):
+    async def play(on, _at):
+        await opened(on, HURT)
+        await on.deliver(stage.firing("quiet"), key="quiet", response=decision.Response("down", "rules/a.yaml:3", "v1"))
+        await on.turn()
+        await on.deliver(stage.resolved(HURT), key=HURT)
+        await on.turn()
+        assert await on.reconciler.sweep() == 0
+        assert await on.due() == []
+        assert "quiet" not in await on.publications.names()
+
+    playing(with_redis, play)
+
+
+def test_a_sweep_walks_through_lists_that_are_longer_than_a_page(with_redis, monkeypatch):
+    monkeypatch.setattr("router.worker.upkeep.PAGE", 3)
+
+    async def play(on, at):
+        names = [name for name in (f"n{number}" for number in range(300)) if keys.shard(name) == SHARD][:10]
+        for name in names:
+            await on.deliver(stage.firing(name), key=name)
+        await on.fold()
+        await on.connection.delete(keys.timers(SHARD))
+        assert [await on.reconciler.sweep() for _ in range(5)] == [3, 3, 3, 1, 0]
+        await on.turn()
+        assert at.states() == ["open"] * 10
+
+    playing(with_redis, play)
+
+
+def test_expired_members_leave_the_lists_though_nobody_lists_them(with_redis):
+    async def body(connection):
+        on = stage.Stage(connection)
+        gone = {f"gone{number}": 1 for number in range(500)}
+        await connection.zadd(keys.incidents(3), gone)
+        await connection.zadd(keys.published(3), gone)
+        await connection.zadd(keys.names(3), {f"k:{name}\0IR-1": 0 for name in gone} | {"k:other\0IR-2": 0})
+        for _ in range(3):
+            await on.reconciler.sweep()
+        assert await connection.zcard(keys.incidents(3)) == await connection.zcard(keys.published(3)) == 0
+        assert await connection.zcard(keys.names(3)) == 1
+
+    with_redis(body)
+
+
+def test_a_commit_that_meets_a_wrong_type_writes_all_of_it_or_nothing(with_redis):
+    """The timers are a string while 30 alerts are folded: all of them open, once each."""
+
+    async def play(on, at):
+        for shard in range(keys.SHARDS):
+            await on.connection.set(keys.timers(shard), "junk")
+        await opened(on, *(f"n{number}" for number in range(30)))
+        assert at.states() == ["open"] * 30
+
+    playing(with_redis, play)
+
+
+PAGES = ["/api/v1/overview", "/api/v1/incidents", "/api/v1/reviews", "/api/v1/dead-letters", "/api/v1/tokens"]
+PAGES += ["/api/v1/audit", "/api/v1/quarantine", "/api/v1/silences", "/api/v1/deliveries"]
+SHOWN = ["incident", "publications", "timers", "tokens", "audit", "quarantine", "dead", "silences", "incidents", "gate"]
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+@pytest.mark.parametrize("harm", ["junk", "wrong_type"])
+def test_pages_show_what_can_be_read(play, kind, harm):
+    async def body(at):
+        admin = await at.as_("admin")
+        await at.deliver(desk.firing(), desk.firing("other"))
+        await quarantine.Quarantine(at.on.connection).keep("json", b"x", {}, "bad", 1)
+        hurt = {"incident": keys.incident(desk.key()), "publications": keys.publications(desk.key())}
+        key = hurt.get(kind, KINDS[kind])
+        if kind == "gate":
+            await gate.Gate(at.on.connection).shut("freeze", "ann", 1, "")
+        if kind == "tokens" and harm == "junk":
+            await at.on.connection.hset(key, "another", b"\xc1")
+        elif kind != "tokens":
+            await DAMAGES[harm](at.on.connection, key)
+        await at.on.reconciler.sweep()
+        for page in PAGES:
+            answer = await admin.get(page)
+            assert answer.status_code == 200, (page, answer.text)
+        if kind in hurt:
+            assert hurt[kind] in (await admin.get("/api/v1/overview")).json()["unreadable"][0]
+        assert desk.key("other") in {one["key"] for one in (await admin.get("/api/v1/incidents")).json()["items"]}
+
+    play(body)
