@@ -116,6 +116,21 @@ def renewed(desired: publications.Desired, observed: publications.Publication) -
     return observed
 
 
+def noted(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
+    """Return the publication with what has to be known of its end when its episode is no longer the newest one.
+
+    Should alerts fire again while its resolution waits for a reviewer, that review is over.
+    """
+    ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
+    shown = observed.view.digest if observed.taken_over else ""
+    waits = observed.state == "open" and observed.waits_of == review.digest_of(review.RESOLUTION, shown)
+    if desired.present and waits:
+        return msgspec.structs.replace(observed, resolves_by_review=ends_by_review, waits_of="", waits_since=0)
+    if ends_by_review != observed.resolves_by_review:
+        return msgspec.structs.replace(observed, resolves_by_review=ends_by_review)
+    return observed
+
+
 def _waits(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
     """Whether the last failure is too young for another attempt."""
     if observed.retry_at <= now:

@@ -155,6 +155,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     retracted before it was published again. ``review_ended``: its incident was over, or its time was up, before any
     reviewer decided, and nothing of it is published any more.
     ``corrected_at`` is when the newest correction that is done with was asked for.
+    ``resolves_by_review``: only a reviewer resolves it, also once its episode is no longer the newest one.
 
     Fields that have their defaults are not stored: a default can be changed only together with what is stored.
     """
@@ -202,6 +203,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     retracted_ids: tuple[str, ...] = ()
     review_ended: bool = False
     corrected_at: int = 0
+    resolves_by_review: bool = False
 
     @property
     def name(self) -> str:

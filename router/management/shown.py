@@ -17,6 +17,7 @@ from router.domain import recording as recordings
 from router.management import entries, models
 from router.rules import explain as explaining
 from router.store import dataset, quarantine
+from router.worker import desire
 from router.worker import reviews as reviewing
 
 Order = tuple[bool, int, int, str]
@@ -54,7 +55,8 @@ def problems(
     one: incidents.Incident, known: Iterable[publications.Publication], *, is_awaited: bool
 ) -> list[models.Problem]:
     """What keeps an incident from being at its destinations as its rule wants it, the worst first."""
-    current = [each for each in known if each.episode == one.episode and not each.settled]
+    known = list(known)
+    current = [each for each in known if desire.is_current(one, each, known) and not each.settled]
     holds: dict[models.Problem, bool] = {
         "dead_letter": any(each.dead and one.abandoned.get(each.name, 0) <= each.dead_at for each in current),
         "not_found": any(each.gone for each in current),

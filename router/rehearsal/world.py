@@ -291,6 +291,9 @@ class World:
             publication = known[position]
             place = self._places[publication.destination]
             desired = self._desires.of(incident, publication, known, place)
+            if (noted := plan.noted(desired, publication)) is not publication:
+                known[position] = noted
+                continue
             step = plan.plan(desired, publication, now=self.now)
             if isinstance(step, plan.Rest) and (waits := self._awaits(publication, desired, step)) is not publication:
                 known[position] = waits

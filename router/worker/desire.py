@@ -79,11 +79,32 @@ def with_missing(incident: incidents.Incident, known: list[publications.Publicat
     if incident.status == "pending" or not incident.episode or incident.response is None:
         return known
     present = {(publication.episode, publication.destination) for publication in known}
+    present |= {(incident.episode, one.destination) for one in known if goes_on(one)}
     return known + [
         publications.Publication(incident.episode, target.destination, opened_at=incident.opened_at)
         for target in incident.response.targets
         if (incident.episode, target.destination) not in present and (incident.status == "open" or target.retrospective)
     ]
+
+
+def goes_on(publication: publications.Publication) -> bool:
+    """Whether a post outlives its episode: it is shown, and only a reviewer resolves it."""
+    resolves = publication.intent is not None and publication.intent.kind == "resolve"
+    return publication.resolves_by_review and publication.state == "open" and not resolves
+
+
+def is_current(
+    incident: incidents.Incident, publication: publications.Publication, siblings: list[publications.Publication]
+) -> bool:
+    """Whether a publication shows the incident's newest episode.
+
+    A post that waited for a reviewer to resolve it was never resolved. If alerts fire again it goes on, and a new one
+    is opened only once it is over.
+    """
+    if publication.episode == incident.episode:
+        return True
+    newest = (incident.episode, publication.destination)
+    return goes_on(publication) and all((one.episode, one.destination) != newest for one in siblings)
 
 
 @dataclass(frozen=True)
@@ -103,7 +124,7 @@ class Desires:
         place: Place,
     ) -> publications.Desired:
         """What the publication should be: open as the incident says, or closed where its episode is over."""
-        current = publication.episode == incident.episode
+        current = is_current(incident, publication, siblings)
         target = target_of(incident, publication.destination) if current else None
         verdict = incident.verdicts.get(publication.destination) if current else None
         public = place.kind.public
@@ -148,7 +169,7 @@ class Desires:
             again=earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else "",
             again_settled=earlier is None or earlier.state != "open" or bool(earlier.dead),
             monitored=monitored,
-            ends_by_review=public and ending.review,
+            ends_by_review=public and (ending.review or (current and publication.resolves_by_review)),
             retracted=retracted,
             began_at=began_at,
             ended_at=ended_at,

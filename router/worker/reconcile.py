@@ -183,7 +183,7 @@ class Reconciler:
         looked = None
         for _ in range(MOST_STEPS):
             desired = await self._desired(session, place, publication)
-            if (again := plan.renewed(desired, publication)) is not publication:
+            if (again := plan.noted(desired, plan.renewed(desired, publication))) is not publication:
                 publication = again
                 await session.record(publication)
                 continue

@@ -275,7 +275,9 @@ def waiting(
     desires, _preview = saying
     for one in known:
         place = places.get(one.destination)
-        if place is None or not place.kind.public or one.episode != incident.episode or incident.response is None:
+        if place is None or not place.kind.public or incident.response is None:
+            continue
+        if not desire.is_current(incident, one, known):
             continue
         # That the vendor is to be looked at next doesn't end a review.
         desired = msgspec.structs.replace(desires.of(incident, one, known, place), looks=0)

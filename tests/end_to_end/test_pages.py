@@ -28,7 +28,7 @@ def test_nothing_is_shown_before_a_person_approves(tmp_path):
         assert at.incidents()["devhelm-page"] == []
         again = router.command("reviews", "approve", KEY, "public-page")
         assert again.returncode == 1
-        assert "nothing of incident" in again.stdout
+        assert "nothing of incident" in again.stderr
         router.receives(status="resolved")
         harness.eventually("it is over", lambda: at.incidents()["public-page"] == ["resolved"])
         assert at.incidents()["devhelm-page"] == []

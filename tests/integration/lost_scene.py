@@ -16,17 +16,25 @@ from router.worker import recovery
 from tests.end_to_end import harness
 
 LIMITS = "{most: 1000, within: 1h}"
+NO_REVIEW = decision.Ending()
 PLACES = ("on-call", "public-page", "devhelm", "devhelm-page")
 
 
-def response(key: str, text: str = "", *, publish: decision.Publish = "auto", **timing: int) -> decision.Response:
+def response(
+    key: str,
+    text: str = "",
+    *,
+    publish: decision.Publish = "auto",
+    ending: decision.Ending = NO_REVIEW,
+    **timing: int,
+) -> decision.Response:
     """What a rule wants of an incident; customers read ``text`` of it, or something of its own."""
     public = {"title": text or f"{key} is unavailable", "message": text or f"We are looking at {key}."}
     targets = (
         decision.Target("on-call", {"name": f"{key} is down", "summary": "5xx"}),
         decision.Target("devhelm", {"title": f"{key} is down"}),
-        decision.Target("public-page", public, publish=publish),
-        decision.Target("devhelm-page", public, publish=publish),
+        decision.Target("public-page", public, publish=publish, ending=ending),
+        decision.Target("devhelm-page", public, publish=publish, ending=ending),
     )
     return decision.Response("down", "rules/a.yaml:3", "v1", targets, decision.Timing(**timing))
 

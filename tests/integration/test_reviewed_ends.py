@@ -1,0 +1,42 @@
+"""A post that waits for a reviewer to resolve it while its alerts fire again goes on, and is resolved by review."""
+
+from router.assembly import pages, parts
+from router.domain import decision
+from router.worker import reviews
+from tests.integration import lost_scene
+
+REVIEWED = {"ending": decision.Ending(review=True)}
+PAGES = ("public-page", "devhelm-page")
+
+
+def test_post_is_resolved_by_its_review_alone_though_alerts_fire_again(with_redis, tmp_path):
+    async def play(scene):
+        async def waiting():
+            found = pages.reviews(scene.settings, scene.connection, parts.clock)
+            return [one for one in await found.waiting() if one.what == "resolution"]
+
+        async def both_wait():
+            found = await waiting()
+            return found if len(found) == 2 else None
+
+        async def none_waits():
+            return not await waiting()
+
+        async with scene.working():
+            await scene.say("firing", ["a"], **REVIEWED)
+            await scene.until_shown("open")
+            await scene.say("resolved", ["a"], **REVIEWED)
+            await scene.until_shown("resolved", at=("on-call", "devhelm"))
+            await scene.until(both_wait)
+            await scene.say("firing", ["a"], **REVIEWED)
+            await scene.until(none_waits)
+            await scene.until_shown("open", "resolved", at=("on-call",))
+            await scene.until_idle()
+            assert {name: (await scene.words())[name] for name in PAGES} == {name: ["open"] for name in PAGES}
+            await scene.say("resolved", ["a"], **REVIEWED)
+            for one in await scene.until(both_wait):
+                service = pages.reviews(scene.settings, scene.connection, parts.clock)
+                await service.decide(one, reviews.Word("approved", "ann"))
+            await scene.until_shown("resolved", at=PAGES)
+
+    lost_scene.playing(with_redis, tmp_path, play)
