@@ -114,7 +114,7 @@ def test_retracted_post_is_taken_down_and_its_command_says_so(firing):
     words = ("incidents", "retract", KEY, "--destination", "devhelm-page", "--reason", "a false alarm")
     assert "nothing is said there: leave out the message" in router.command(*words, "--message", "Sorry.").stderr
     done = router.command(*words, "--by", "ann")
-    assert re.fullmatch(r"devhelm-page \(IR-\w+\): the post is taken down\n", done.stdout), done.stderr
+    assert re.fullmatch(r"devhelm-page \(IR-[\w-]+\): the post is taken down\n", done.stdout), done.stderr
     harness.eventually("it is gone", lambda: at.incidents()["devhelm-page"].count("open") == shown)
     again = router.command(*words)
     assert (again.returncode, "nothing to do, it was retracted before" in again.stdout) == (1, True)
