@@ -89,10 +89,16 @@ class _Copy:
         self._now_ms = seconds * 1000 + microseconds // 1000
 
     async def incident(self, key: str) -> AsyncIterator[backup_file.Record]:
-        """Read all of an incident at one moment."""
+        """Read all of an incident at one moment; keys of a wrong type as they are, one after the other."""
         names = [keys.incident(key), keys.publications(key), keys.timeline(key)]
-        async with client.failures(SECONDS):
-            answer = await self._scripts.run("copy", names, [])
+        try:
+            async with client.failures(SECONDS):
+                answer = await self._scripts.run("copy", names, [])
+        except (errors.Damaged, errors.WrongType):
+            for name in names:
+                async for record in self.key(name.encode()):
+                    yield record
+            return
         for position, name in enumerate(names):
             life, content = answer[2 * position : 2 * position + 2]
             if life == _GONE:

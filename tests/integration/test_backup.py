@@ -234,6 +234,20 @@ def test_each_incident_is_copied_at_one_moment_while_the_router_writes(with_redi
     with_redis(body)
 
 
+def test_a_damaged_incident_is_copied_as_it_is_and_keeps_nothing_else_out(with_redis):
+    async def body(connection):
+        await connection.set(keys.incident("bad"), "of a wrong type")
+        await connection.hset(keys.publications("bad"), mapping={"d": b"d"})
+        await connection.hset(keys.incident("good"), mapping={"v": 1, "d": b"d"})
+        data = await back_up(connection)
+        await delete_all(connection)
+        assert await restore(connection, data) == (3, 0)
+        assert await connection.get(keys.incident("bad")) == b"of a wrong type"
+        assert await connection.hget(keys.incident("good"), "v") == b"1"
+
+    with_redis(body)
+
+
 @pytest.fixture
 def two_keys(with_redis):
     """A small backup."""
