@@ -80,7 +80,7 @@ class DeadLetters:
         names = await self._publications.names()
         known = dict(zip(names, await self._publications.look_at_all(names), strict=True))
         refused = [name for name, documents in known.items() if any(_is_dead(one) for one in documents)]
-        seen = sight.Seen(await self._incidents.read(refused), known)
+        seen = sight.Seen(await self._incidents.read(refused, {}), known)
         return _merged(await self._buried.read(), _operations(seen))
 
     async def page(self, seen: sight.Seen, after: Place, most: int) -> list[DeadLetter]:

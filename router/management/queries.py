@@ -91,9 +91,9 @@ class Queries:
         raise naming.Ambiguous(text, rows, more=len(found) > naming.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
-        held = await incident_store.Incidents(self.connection).read(names)
+        held = await incident_store.Incidents(self.connection).read(names, {})
         known = await pages.publications(self.settings, self.connection).look_at_all(names)
-        both = [(held[name].incident, of) for name, of in zip(names, known, strict=True)]
+        both = [(held[name].incident, of) for name, of in zip(names, known, strict=True) if name in held]
         awaited = {one.incident for one in await self.reviewing().among(both)}
         return [shown.row(one, of, is_awaited=one.key in awaited) for one, of in both]
 

@@ -63,6 +63,6 @@ class Contradictions:
             if row.alert.fingerprint == alert.fingerprint
         ]
         homes = set((await self._store.homes.find([alert.identity])).values())
-        responses += [held.incident.response for held in (await self._store.read(homes)).values()]
+        responses += [held.incident.response for held in (await self._store.read(homes, {})).values()]
         targets = [target for response in responses if response is not None for target in response.targets]
         return {target.destination for target in targets} & self._public

@@ -76,8 +76,8 @@ class Own:
             findings += reports.pages(await self._gate.state(), self._wanted.frozen_after, now)
         if self._wanted.of_unreadable and self._ledger is not None:
             findings += reports.unreadable(await self._ledger.read(), self._wanted.unreadable, now)
-        held = await self._store.read([finding.report.key for finding in findings])
-        for finding in findings:
+        held = await self._store.read([finding.report.key for finding in findings], {})
+        for finding in (finding for finding in findings if finding.report.key in held):
             reported = held[finding.report.key].incident.status != "closed"
             if finding.fires and not reported:
                 await self._say(finding, "firing", now)

@@ -43,7 +43,7 @@ class Placements:
         elsewhere = {
             home for one in routed if (home := homes.get(one.alert.identity)) and home != one.decision.incident_key
         }
-        held = await self._store.read(elsewhere)
+        held = await self._store.read(elsewhere, {})
         muting = await self._among(routed)
         found = []
         for one in routed:
@@ -65,10 +65,10 @@ class Placements:
         asked = {one.incident_key for one in found if one.mute is not None}
         if not asked:
             return found
-        held = await self._store.read(asked)
+        held = await self._store.read(asked, {})
         return [
             placement._replace(mute=None)
-            if placement.mute is not None and _is_open(held[placement.incident_key], one.alert.identity)
+            if placement.mute is not None and _is_open(held.get(placement.incident_key), one.alert.identity)
             else placement
             for placement, one in zip(found, routed, strict=True)
         ]
@@ -113,6 +113,8 @@ class _Lookups:
                 lookup.set_result(found)
 
 
-def _is_open(held: incident_store.Held, identity: str) -> bool:
+def _is_open(held: incident_store.Held | None, identity: str) -> bool:
+    if held is None:
+        return False
     state = held.incident.alerts.get(identity)
     return held.incident.status == "open" and state is not None and not state.resolved

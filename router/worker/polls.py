@@ -155,7 +155,7 @@ class Polls:
         """What is known here of the source's alerts: a look at all incidents, some at a time."""
         here = _Here()
         for names in _chunks(await self._store.names(), _READ):
-            held = [(found.incident, found.read_at) for found in (await self._store.read(names)).values()]
+            held = [(found.incident, found.read_at) for found in (await self._store.read(names, {})).values()]
             sweep.learn(here.alerts, held, one.source, _AHEAD * one.every)
             here.full |= {incident.key for incident, _ in held if incident.still_fires >= fold.MOST_HELD}
         return here

@@ -116,7 +116,7 @@ class Recovery:
         woken = await self._accounts.resume(place.name, at)
         lost_at = (await self._data.watch()).lost_at - JUST_BEFORE
         for names in _chunks(await self._incidents.names()) if found else ():
-            held = await self._incidents.read(names)
+            held = await self._incidents.read(names, {})
             woken += [
                 name
                 for name, one in held.items()

@@ -129,9 +129,10 @@ class Reviews:
     async def waiting(self) -> list[Review]:
         """Everything that waits, the oldest first."""
         names = await self._documents.names()
-        held = await self._store.read(names)
+        held = await self._store.read(names, {})
         known = await self._documents.look_at_all(names)
-        return await self.among((held[name].incident, documents) for name, documents in zip(names, known, strict=True))
+        both = zip(names, known, strict=True)
+        return await self.among((held[name].incident, documents) for name, documents in both if name in held)
 
     async def among(self, known: Iterable[tuple[incidents.Incident, list[publications.Publication]]]) -> list[Review]:
         """What waits of these incidents with their publications, the oldest first."""

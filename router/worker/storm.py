@@ -84,8 +84,8 @@ class Storms:
         if storm.ended:
             self._log.warning("alert_storm_over")
         if storm.next:
-            held = await self._incidents.read({one.incident for one in storm.next})
-            there = [one for one in storm.next if _waits(held[one.incident].incident, one.id)]
+            held = await self._incidents.read({one.incident for one in storm.next}, {})
+            there = [one for one in storm.next if one.incident in held and _waits(held[one.incident].incident, one.id)]
             await self._store.leave([one for one in storm.next if one not in there])
             await self._documents.wake([one.incident for one in there])
         return storm

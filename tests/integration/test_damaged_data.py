@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
-from router.domain import decision
-from router.store import buried, damage, errors, gate, keys, quarantine
+from router.domain import decision, severity
+from router.store import buried, damage, errors, gate, keys, quarantine, storms
 from router.telemetry import metrics
+from router.worker import placements, storm
 from tests.integration import desk, stage, vendor
 
 HURT = "hurt"
@@ -164,6 +165,27 @@ def test_a_message_to_an_unreadable_incident_becomes_a_dead_letter_that_names_it
 
     playing(with_redis, play)
     assert keys.incident(HURT) in capsys.readouterr().out
+
+
+def test_what_looks_at_many_incidents_passes_over_one_that_cannot_be_read(with_redis):
+    """An alert storm, a delivery that contradicts itself, and the placement of an alert."""
+
+    async def play(on, _at):
+        await opened(on, HURT)
+        await junk(on.connection, keys.incident(HURT))
+        await on.deliver(stage.firing(HURT), stage.resolved(HURT), key=HURT)
+        await opened(on, BESIDE)
+        assert (await on.incident(BESIDE)).status == "open"
+        assert await on.connection.xlen(keys.DEAD) == 1
+        await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
+        counted = storm.Storms(storms.Storms(on.connection, gate.Limit(9, stage.HOUR)), on.incidents, on.publications)
+        assert (await counted.turn()).waiting == 1
+        assert await on.connection.zcard(keys.WAITING) == 0
+        routed = decision.Routed(stage.firing(HURT), decision.Decision("other", severity.Severity.MAJOR, stage.rule()))
+        (placement,) = await placements.Placements(on.incidents, on.mutes).find([routed], on.redis_time())
+        assert placement.incident_key == "other"
+
+    playing(with_redis, play)
 
 
 @pytest.mark.parametrize("kind", ["timers", "published", "incidents"])

@@ -15,7 +15,7 @@ from router.store import keys
 from tests.integration import interleaving, stage
 
 KEYS = ("old rules", "new rules", "newest rules")
-SEEDS = range(int(os.environ.get("INTERLEAVINGS", "25")))
+SEEDS = range(int(os.environ.get("INTERLEAVINGS", "15")))
 ALERT = stage.firing().identity
 
 
