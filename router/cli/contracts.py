@@ -70,6 +70,10 @@ CONTRACTS: Mapping[str, Contract] = {
     "heartbeats forget": _contract("No heartbeat has this name."),
     "incidents list": _contract(json=models.Page[models.IncidentRow]),
     "incidents show": _contract(_NO_INCIDENT, models.Incident),
+    "incidents correct": _contract(
+        "No incident has this name, or the update can't be corrected.",
+        differs="The update has changed since you looked.",
+    ),
     "incidents retract": _contract("No incident has this name, or there is nothing to retract."),
     "orphans list": _contract(json=models.Page[entries.Orphan]),
     "orphans resolve": _contract("No orphan has this ID."),

@@ -12,7 +12,7 @@ from rich import tree
 
 from router import settings as configuration
 from router.assembly import pages, parts, running, whereabouts
-from router.cli import reaching, starting, tables, terminal
+from router.cli import completing, reaching, starting, tables, terminal
 from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
@@ -30,7 +30,12 @@ _LONGEST = 200  # Characters of a value that are shown; the JSON has all of them
 def explain(
     payload: starting.Payload = "-",
     *,
-    source: Annotated[str, typer.Option("--source", "-s", help="The source whose format the payload has.")] = "",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", "-s", help="The source whose format the payload has.", autocompletion=completing.sources
+        ),
+    ] = "",
     delivery: Annotated[str, typer.Option("--delivery", help="Explain a delivery that is kept, by its id.")] = "",
     folder: Annotated[Path | None, typer.Option("--rules", help="The rule folder, if not the configured one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Show each condition of the rules that do not match.")] = False,

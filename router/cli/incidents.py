@@ -191,7 +191,7 @@ def correct(
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
-    """Correct an update that the router has posted at a page of DevHelm. Status 3 if it has changed meanwhile.
+    """Correct an update that the router has posted at a page of DevHelm.
 
     A worker makes the call: the incident's timeline tells what came of it. incident.io can't change posted updates.
     """

@@ -13,7 +13,7 @@ from rich import table
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import starting, tables, terminal
+from router.cli import completing, starting, tables, terminal
 from router.domain import alert as alerts
 from router.management import models
 from router.sources import base, mapping, registry
@@ -27,7 +27,12 @@ _ALL = "*"  # In a mapping of names to paths: whatever is there.
 def attempt(
     payload: starting.Payload = "-",
     *,
-    source: Annotated[str, typer.Option("--source", "-s", help="The configured source that is to read it.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source", "-s", help="The configured source that is to read it.", autocompletion=completing.sources
+        ),
+    ],
     header: Annotated[
         list[str] | None, typer.Option("--header", "-H", help="A header of the delivery, as NAME: VALUE; several.")
     ] = None,

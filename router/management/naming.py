@@ -15,12 +15,17 @@ class Ambiguous(Exception):
     Nothing is guessed: an approval of the wrong incident could reach customers.
     """
 
-    def __init__(self, text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> None:
-        self.text = text
+    def __init__(self, message: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> None:
+        super().__init__(message)
         self.candidates = list(candidates)
         self.more = more
-        count = f"more than {len(candidates)}" if more else str(len(candidates))
-        super().__init__(f'"{text}" is ambiguous: the names of {count} incidents begin with it')
+
+
+def ambiguous(text: str, candidates: Sequence[models.IncidentRow], *, more: bool) -> Ambiguous:
+    """Make the error for a text with which the names of several incidents begin."""
+    count = f"more than {len(candidates)}" if more else str(len(candidates))
+    message = f'"{text}" is ambiguous: the names of {count} incidents begin with it'
+    return Ambiguous(message, candidates, more=more)
 
 
 async def keys_of(store: incident_store.Incidents, text: str) -> list[str]:

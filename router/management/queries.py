@@ -88,7 +88,7 @@ class Queries:
         if len(found) <= 1:
             return found[0] if found else None
         rows = await self._rows(found[: naming.MOST_CANDIDATES])
-        raise naming.Ambiguous(text, rows, more=len(found) > naming.MOST_CANDIDATES)
+        raise naming.ambiguous(text, rows, more=len(found) > naming.MOST_CANDIDATES)
 
     async def _rows(self, names: list[str]) -> list[models.IncidentRow]:
         held = await incident_store.Incidents(self.connection).read(names, {})

@@ -209,6 +209,17 @@ def test_console_api_and_command_show_the_same_incidents_in_the_same_order(scene
         assert set(row[1:]) <= {*line.split(), ""}
 
 
+def test_references_are_completed_here_and_from_elsewhere(scene):
+    typed = {"_INCIDENT_ROUTER_COMPLETE": "complete_bash", "COMP_CWORD": "3"}
+    words = {"COMP_WORDS": f"incident-router incidents show {scene.reference[:6]}"}
+    beyond = {"INCIDENT_ROUTER_SERVER": scene.url, "INCIDENT_ROUTER_TOKEN": scene.token}
+    beside = {"INCIDENT_ROUTER_CONFIG": str(scene.router.file), **harness.SECRETS}
+    for surroundings in (beyond, beside):
+        complete = functools.partial(run, cwd=scene.router.file.parent, **typed, **words, **surroundings)
+        # A completion that takes too long completes nothing.
+        harness.eventually("it is completed", lambda ask=complete: ask().stdout.split() == [scene.reference.upper()])
+
+
 def test_who_is_not_known_is_told_which_variable_to_set(scene):
     assert told(scene.elsewhere("incidents", "list", token="")) == (
         1,

@@ -1,5 +1,7 @@
 """An incident is found by its key, its reference, and the beginning of either, everywhere it is named."""
 
+import asyncio
+
 import pytest
 
 from router.domain import identity
@@ -8,6 +10,7 @@ from router.management import naming
 from router.store import incidents as incident_store
 from router.store import keys, schema
 from tests.integration import desk
+from tests.integration.test_cli import run
 
 API = "/api/v1"
 
@@ -226,5 +229,21 @@ def test_the_console_finds_an_incident_by_its_reference_open_or_closed(play):
         assert (several.status_code, "Several incidents" in several.text) == (409, True)
         assert reference in several.text
         assert other in several.text
+
+    play(body)
+
+
+def test_a_command_lists_the_candidates_and_ends_with_status_2(play):
+    async def body(at):
+        references = await two(at)
+        token = await at.token("responder")
+        for command in (("incidents", "show", "down"), ("reviews", "approve", "down", "page")):
+            done = await asyncio.to_thread(run, *command, "--server", at.url, INCIDENT_ROUTER_TOKEN=token)
+            assert (done.returncode, done.stdout) == (2, "")
+            head, *candidates = done.stderr.splitlines()
+            assert head == 'incident-router: "down" is ambiguous: the names of 2 incidents begin with it:'
+            assert {line.split()[0] for line in candidates} == set(references)
+        client = await at.as_("viewer")
+        assert len((await client.get(f"{API}/reviews")).json()["items"]) == 2, "nothing was decided"
 
     play(body)

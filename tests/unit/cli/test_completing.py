@@ -1,0 +1,47 @@
+"""What the shell completes: names that are known here, and nothing that a shell could take for a command."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from router.cli import completing
+from router.sources import registry
+
+CONFIGURATION = """
+sources: {shop: {kind: json, auth: none}, staging: {kind: grafana, auth: none}}
+destinations: {on-call: {kind: incident-io, api_key: {env: KEY}}}
+rules: rules
+"""
+
+
+@pytest.fixture
+def context(tmp_path):
+    (tmp_path / "router.yaml").write_text(CONFIGURATION)
+    return SimpleNamespace(params={"config": tmp_path / "router.yaml"})
+
+
+def test_kinds_and_configured_names_are_completed(context):
+    assert dict(completing.kinds("uptime")) == {
+        name: kind.summary for name, kind in registry.KINDS.items() if name.startswith("uptime")
+    }
+    assert completing.destinations(context, "on") == [("on-call", "incident-io")]
+    assert completing.destinations(context, "x") == []
+    assert completing.sources(context, "s") == [("shop", "json"), ("staging", "grafana")]
+
+
+def test_without_a_configuration_nothing_is_completed_and_nothing_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("INCIDENT_ROUTER_SERVER", raising=False)
+    nowhere = SimpleNamespace(params={})
+    assert completing.destinations(nowhere, "") == []
+    assert completing.incidents(nowhere, "") == []
+    beyond = SimpleNamespace(params={"server": "http://127.0.0.1:1"})
+    assert completing.incidents(beyond, "") == []
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("title", ["$(reboot)", "`reboot`", "a;b|c&d>e", "'\"\\", "x\ny\x1b[2J", "(ab):[c]"])
+def test_a_title_has_nothing_that_a_shell_reads(title):
+    """Zsh evaluates the answer, and senders wrote the titles."""
+    assert not set(completing._harmless(title)) & set("$`;|&<>'\"\\\n\x1b()[]:{}*?!#~")
+    assert len(completing._harmless(title * 20)) <= 40
