@@ -35,7 +35,7 @@ def incidents(context: typer.Context, incomplete: str) -> Found:
         found = (await router.incidents(limit=_MOST)).items
         return [(one.reference, _harmless(one.title)) for one in found if one.reference]
 
-    return _beginning(_asked(context, ask), incomplete.upper())
+    return _beginning(_asked(context, ask), incomplete)
 
 
 def sources(context: typer.Context, incomplete: str) -> Found:

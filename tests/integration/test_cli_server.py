@@ -211,7 +211,7 @@ def test_console_api_and_command_show_the_same_incidents_in_the_same_order(scene
 
 def test_references_are_completed_here_and_from_elsewhere(scene):
     typed = {"_INCIDENT_ROUTER_COMPLETE": "complete_bash", "COMP_CWORD": "3"}
-    words = {"COMP_WORDS": f"incident-router incidents show {scene.reference[:6]}"}
+    words = {"COMP_WORDS": f"incident-router incidents show {scene.reference[:6].upper()}"}
     beyond = {"INCIDENT_ROUTER_SERVER": scene.url, "INCIDENT_ROUTER_TOKEN": scene.token}
     beside = {"INCIDENT_ROUTER_CONFIG": str(scene.router.file), **harness.SECRETS}
     for surroundings in (beyond, beside):
