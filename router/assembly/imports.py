@@ -1,4 +1,4 @@
-"""Whose silences hold here beside those that people make: Alertmanagers, and the maintenance of accounts at DevHelm."""
+"""Whose silences hold here beside those that people make: Alertmanagers, and maintenance at DevHelm and incident.io."""
 
 import functools
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from router import settings as configuration
 from router.destinations import base
 from router.destinations import registry as destinations
 from router.destinations.devhelm import maintenance
+from router.destinations.incident_io import maintenance as incident_io
 from router.domain import silence
 from router.outbound import alertmanager, client, patience
 from router.worker import mutes
@@ -19,7 +20,11 @@ def silences(
     settings: configuration.Settings, clock: Callable[[], int], quota: Quota
 ) -> list[tuple[str, mutes.Imported]]:
     """What asks each of them, by name."""
-    return [*_of_alertmanagers(settings, clock), *_of_devhelm(settings, clock, quota)]
+    return [
+        *_of_alertmanagers(settings, clock),
+        *_of_devhelm(settings, clock, quota),
+        *_of_incident_io(settings, clock, quota),
+    ]
 
 
 def _of_alertmanagers(settings: configuration.Settings, clock: Callable[[], int]) -> list[tuple[str, mutes.Imported]]:
@@ -44,6 +49,18 @@ def _of_devhelm(
         asked.quota = quota(config)
         # An Alertmanager may be called the same.
         made.append((f"maintenance at {name}", functools.partial(_maintenance, asked, name)))
+    return made
+
+
+def _of_incident_io(
+    settings: configuration.Settings, clock: Callable[[], int], quota: Quota
+) -> list[tuple[str, mutes.Imported]]:
+    made: list[tuple[str, mutes.Imported]] = []
+    for name, labels in settings.silences.incident_io.items():
+        config = settings.destinations[name]
+        asked = destinations.KINDS[config.kind].connect(name, config, clock)
+        asked.quota = quota(config)
+        made.append((f"maintenance at {name}", functools.partial(incident_io.silences, asked, name, labels)))
     return made
 
 

@@ -175,7 +175,9 @@ class _Reading:
         for place, name in enumerate(file.storm.destinations if file is not None else ()):
             self._reports_at(("storm", "destinations", place), name, found_destinations)
         for place, name in enumerate(file.silences.devhelm if file is not None else ()):
-            self._maintained_at(place, name, found_destinations)
+            self._maintained_at(("devhelm", place), name, ("devhelm", "DevHelm"), found_destinations)
+        for name in file.silences.incident_io if file is not None else ():
+            self._maintained_at(("incident_io", name), name, ("incident-io", "incident.io"), found_destinations)
         if self.problems or file is None:
             return None
         return self._with_environment(
@@ -249,13 +251,20 @@ class _Reading:
         elif destinations.KINDS[found[name].kind].public:
             self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
 
-    def _maintained_at(self, place: int, name: str, found: Mapping[str, destination_base.Config]) -> None:
-        """Maintenance is read from an account that is there, and that is one at DevHelm."""
-        at = ("silences", "devhelm", place)
+    def _maintained_at(
+        self,
+        place: tuple[str | int, ...],
+        name: str,
+        vendor: tuple[str, str],
+        found: Mapping[str, destination_base.Config],
+    ) -> None:
+        """Maintenance is read from an account that is there, and that is one at the vendor."""
+        at = ("silences", *place)
+        kind, called = vendor
         if name not in found:
             self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
-        elif not found[name].kind.startswith("devhelm"):
-            self.problems.append(self._document.problem(f'"{name}" is no account at DevHelm', at))
+        elif not found[name].kind.startswith(kind):
+            self.problems.append(self._document.problem(f'"{name}" is no account at {called}', at))
 
     def _by_kind(
         self, data: dict[str, Any], part: str, model: Callable[[str], Any], kinds: Mapping[str, Any]

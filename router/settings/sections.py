@@ -177,6 +177,10 @@ class Silences(Section):
 
     alertmanagers: dict[str, Alertmanager] = {}
     devhelm: tuple[str, ...] = pydantic.Field(default=(), description="Accounts at DevHelm, by a destination's name.")
+    incident_io: dict[str, dict[str, str]] = pydantic.Field(
+        default={},
+        description="Accounts at incident.io, by a destination's name: the label for each attribute of its alerts.",
+    )
     ask_every: quantities.Duration = pydantic.Field(default=quantities.duration("30s"))
 
 

@@ -140,10 +140,11 @@ def test_an_alert_of_a_monitor_under_maintenance_opens_nothing_and_others_do(tmp
 def test_only_an_account_at_devhelm_has_windows(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text(
-        "silences: {devhelm: [devhelp, on-call]}\n"
+        "silences: {devhelm: [devhelp, on-call], incident_io: {devhelm: {Service: service}}}\n"
         "destinations:\n  devhelm: {kind: devhelm, api_key: k}\n  on-call: {kind: incident-io, api_key: k}\n"
     )
     with pytest.raises(settings.Refused) as refused:
         settings.load(file, {})
     assert 'unknown destination "devhelp"; did you mean "devhelm"?' in str(refused.value)
     assert '"on-call" is no account at DevHelm' in str(refused.value)
+    assert '"devhelm" is no account at incident.io' in str(refused.value)

@@ -7,7 +7,7 @@ from router.destinations import base
 from router.destinations.incident_io import wire
 from router.outbound import client
 
-Answer = TypeVar("Answer", wire.Pages, wire.Incidents, wire.Posts, wire.Options)
+Answer = TypeVar("Answer", wire.Pages, wire.Incidents, wire.Posts, wire.Options, wire.Windows)
 
 _MOST_PAGES = 100  # Of 250 rows. A list that never ends is a vendor's mistake; this is far beyond every real one.
 

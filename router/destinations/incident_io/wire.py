@@ -352,6 +352,13 @@ class Posts(msgspec.Struct):
     pagination_meta: Pagination | None = None
 
 
+class Windows(msgspec.Struct):
+    """Answer of ``GET /v1/maintenance_windows``."""
+
+    maintenance_windows: list[Any]
+    pagination_meta: Pagination | None = None
+
+
 class Pages(msgspec.Struct):
     """Answer of ``GET /v2/status_pages``."""
 

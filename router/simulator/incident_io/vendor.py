@@ -13,7 +13,7 @@ from starlette import responses, routing
 
 from router.simulator import options as settings
 from router.simulator import vendor
-from router.simulator.incident_io import answers, requests
+from router.simulator.incident_io import answers, maintenance, requests
 from router.simulator.incident_io import state as holdings
 
 Shape = TypeVar("Shape", bound=requests.Request)
@@ -31,6 +31,7 @@ class IncidentIo:
     def __init__(self, options: settings.Options) -> None:
         self._options = options
         self._state = holdings.State(options)
+        self.windows = maintenance.Windows()
 
     @property
     def subscribers(self) -> int:
@@ -51,6 +52,7 @@ class IncidentIo:
             self._route("GET", "/v1/custom_field_options", self._options_of_field),
             self._route("GET", "/v2/incident_roles", self._roles),
             self._route("GET", "/v2/incident_timestamps", self._timestamps),
+            self._route("GET", "/v1/maintenance_windows", self._list_windows),
             self._route("GET", "/v1/incidents", self._list_v1),
             self._route("POST", "/v1/incidents", self._create_v1),
             self._route("GET", "/v1/incidents/{incident}", self._show_v1),
@@ -85,8 +87,9 @@ class IncidentIo:
         }
 
     def reset(self) -> None:
-        """Forget incidents and posts."""
+        """Forget incidents, posts and maintenance."""
         self._state.reset()
+        self.windows.known.clear()
 
     def remembered(self) -> holdings.State:
         """Copy everything that the vendor holds now."""
@@ -242,6 +245,11 @@ class IncidentIo:
     async def _create_retrospective(self, request: http.Request) -> Answer:
         post = self._state.create_retrospective(await _body(request, requests.CreateRetrospective))
         return 201, {"status_page_incident": answers.post(post)}
+
+    async def _list_windows(self, request: http.Request) -> Answer:
+        wanted = maintenance.ListWindows.model_validate(dict(request.query_params))
+        found = self.windows.found(wanted, self._options.clock())
+        return 200, {"maintenance_windows": found, "pagination_meta": {"page_size": wanted.page_size}}
 
     async def _show_post(self, request: http.Request) -> Answer:
         return 200, {"status_page_incident": answers.post(self._post(request.path_params["post"]))}

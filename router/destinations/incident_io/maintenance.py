@@ -1,0 +1,169 @@
+"""incident.io's maintenance windows as silences: what they cover there opens nothing here. They are only read.
+
+A window covers the alerts that fit one of its groups of conditions. A condition is about an attribute of the alert,
+which the configuration maps to a label here:
+
+    Service is one of [Checkout API], Environment is set       service=~"Checkout API|01CAT…", environment!=""
+
+A window that can't be read as a whole mutes nothing: to leave out one of its conditions would mute more than it covers.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from router.destinations import rows
+from router.destinations.incident_io import account, wire
+from router.domain import silence
+from router.outbound import client
+
+PATH = "/v1/maintenance_windows"
+PAGE_SIZE = 100
+_AUTHOR = "incident.io's maintenance"
+_SPARING = 0.4  # Of the account's quota, left for what is more urgent.
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class Unreadable(ValueError):
+    """A window that can't be a silence; the text says why."""
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One value of a condition: as it is compared, and as people read it."""
+
+    literal: str | None = None
+    label: str | None = None
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """What a condition compares with."""
+
+    array_value: list[Value] | None = None
+    value: Value | None = None
+
+
+class Named(msgspec.Struct, frozen=True):
+    """An operation (``value``), or the subject of a condition (``reference``), with the name that people read."""
+
+    label: str = ""
+    value: str = ""
+    reference: str = ""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """One of ``ConditionV2``."""
+
+    operation: Named
+    subject: Named
+    param_bindings: list[Binding] = []
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Conditions that have to hold together."""
+
+    conditions: list[Condition]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """One of ``MaintenanceWindowV1``."""
+
+    id: str
+    name: str
+    start_at: wire.Moment
+    end_at: wire.Moment
+    alert_condition_groups: list[Group]
+    archived_at: Any = None
+    escalation_targets: list[Any] | None = None
+
+
+async def silences(http: client.Client, name: str, labels: Mapping[str, str]) -> silence.Imported:
+    """The windows that hold now or are still to come; ``errors.Failure`` if the vendor can't be asked.
+
+    ``labels`` are the labels here by the names of attributes there. What can't be read is skipped, with the reason.
+    """
+    client.floor.set(_SPARING)
+    found: dict[str, Window] = {}
+    # A window that begins between the two questions is in both answers, and not in neither.
+    for status in ("upcoming", "active"):
+        query: dict[str, str | int | list[str]] = {"status": status, "page_size": PAGE_SIZE}
+        async for answer in account.listed(http, PATH, wire.Windows, query):
+            read = rows.readable(answer.maintenance_windows, Window, "maintenance window")
+            found.update((one.id, one) for one in read if not one.archived_at)
+    made: list[silence.Silence] = []
+    skipped: dict[str, str] = {}
+    for one in found.values():
+        try:
+            made += _silences(one, name, labels)
+        except Unreadable as problem:
+            skipped[one.id] = f"{one.name}: {problem}"
+    return silence.Imported(made, skipped)
+
+
+def _silences(one: Window, name: str, labels: Mapping[str, str]) -> list[silence.Silence]:
+    """A silence for each group of conditions."""
+    if one.escalation_targets:
+        raise Unreadable("its alerts are escalated to somebody else")
+    groups = [group for group in one.alert_condition_groups if group.conditions]
+    if not groups or len(groups) < len(one.alert_condition_groups):
+        raise Unreadable("it has no conditions, and would mute every alert")
+    return [
+        silence.Silence(
+            one.id if len(groups) == 1 else f"{one.id}-{number}",
+            tuple(matcher for condition in group.conditions for matcher in _matchers(condition, labels)),
+            _micros(one.start_at),
+            _micros(one.end_at),
+            _AUTHOR,
+            one.name,
+            name,
+        )
+        for number, group in enumerate(groups, 1)
+    ]
+
+
+def _matchers(condition: Condition, labels: Mapping[str, str]) -> list[silence.Matcher]:
+    label = labels.get(condition.subject.label)
+    if label is None:
+        raise Unreadable(f'no label is configured for the attribute "{condition.subject.label}"')
+    make = _OPERATIONS.get(condition.operation.value)
+    if make is None:
+        raise Unreadable(f'the operation "{condition.operation.label or condition.operation.value}" can\'t be read')
+    return make(label, condition)
+
+
+def _one_of(label: str, condition: Condition) -> list[silence.Matcher]:
+    return [silence.Matcher(label, "=~", _any_of(condition))]
+
+
+def _not_one_of(label: str, condition: Condition) -> list[silence.Matcher]:
+    # An alert without the label is not covered: whether incident.io covers it, it doesn't say.
+    return [silence.Matcher(label, "!=", ""), silence.Matcher(label, "!~", _any_of(condition))]
+
+
+def _is_set(label: str, _condition: Condition) -> list[silence.Matcher]:
+    return [silence.Matcher(label, "!=", "")]
+
+
+def _any_of(condition: Condition) -> str:
+    values = [
+        value
+        for binding in condition.param_bindings
+        for value in [*(binding.array_value or ()), *([binding.value] if binding.value else [])]
+    ]
+    texts = dict.fromkeys(text for value in values for text in (value.label, value.literal) if text)
+    if not texts:
+        raise Unreadable(f'the condition on "{condition.subject.label}" has no values')
+    return "|".join(re.escape(text) for text in texts)
+
+
+_OPERATIONS: Mapping[str, Callable[[str, Condition], list[silence.Matcher]]] = {
+    "one_of": _one_of,
+    "not_one_of": _not_one_of,
+    "is_set": _is_set,
+}
+
+
+def _micros(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1)

@@ -1,0 +1,81 @@
+"""Maintenance windows of the simulated incident.io: planned by people there, and only read by the router."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pydantic
+
+from router.simulator.incident_io import requests
+
+Values = Sequence[str]
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class ListWindows(requests.Paging):
+    """The query of ``GET /v1/maintenance_windows``."""
+
+    status: Literal["active", "past", "upcoming"] | None = None
+    page_size: int = pydantic.Field(default=25, ge=1, le=250)
+
+
+@dataclass
+class Window:
+    """One window; times in microseconds since the epoch. ``groups`` are conditions: attribute, operation, values."""
+
+    id: str
+    name: str
+    start_at: int
+    end_at: int
+    groups: Sequence[Sequence[tuple[str, str, Values]]]
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def status(self, now: int) -> str:
+        """Whether it is still to come, holds, or is over."""
+        return "upcoming" if now < self.start_at else "active" if now < self.end_at else "past"
+
+    def answer(self) -> dict[str, Any]:
+        """``MaintenanceWindowV1``."""
+        begins = _moment(self.start_at)
+        return {
+            "id": self.id,
+            "name": self.name,
+            "start_at": begins,
+            "end_at": _moment(self.end_at),
+            "created_at": begins,
+            "updated_at": begins,
+            "reroute_on_end": False,
+            "resolve_on_end": False,
+            "show_in_sidebar": True,
+            "lead": {"api_key": {"id": "01FCNDV6P870EA6S7TK1DSYDG0", "name": "key"}},
+            "alert_condition_groups": [
+                {"conditions": [_condition(*condition) for condition in group]} for group in self.groups
+            ],
+            **self.more,
+        }
+
+
+@dataclass
+class Windows:
+    """All windows of one organisation."""
+
+    known: list[Window] = field(default_factory=list)
+
+    def found(self, wanted: ListWindows, now: int) -> list[dict[str, Any]]:
+        """Those that are asked for."""
+        return [one.answer() for one in self.known if wanted.status in {None, one.status(now)}]
+
+
+def _condition(attribute: str, operation: str, values: Values) -> dict[str, Any]:
+    """``ConditionV2``: values have a name beside what is compared."""
+    bound = [{"label": value, "literal": f"01LITERAL{number}"} for number, value in enumerate(values)]
+    return {
+        "operation": {"label": operation.replace("_", " "), "value": operation},
+        "param_bindings": [{"array_value": bound}] if bound else [],
+        "subject": {"label": attribute, "reference": f"alert.attributes.{attribute.upper()}"},
+    }
+
+
+def _moment(at: int) -> str:
+    return (_EPOCH + dt.timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,125 @@
+"""incident.io's maintenance windows are silences here; what can't be read as a whole mutes nothing, and says why."""
+
+import asyncio
+
+import pytest
+
+from router import settings
+from router.assembly import imports
+from router.destinations.incident_io import account, config, maintenance
+from router.domain import alert, silence
+from router.simulator.incident_io import maintenance as vendor_side
+from tests.contract import sdks
+from tests.unit.destinations import scripted
+
+HOUR = 3_600_000_000
+LABELS = {"Service": "service", "Environment": "env"}
+
+
+@pytest.fixture
+def vendor(simulator):
+    one = simulator.app.state.vendors["incident-io"]
+    one.reset()
+    yield one
+    one.reset()
+
+
+def imported(simulator):
+    async def main():
+        given = config.IncidentConfig(api_key=scripted.SECRET, base_url=f"{simulator.url}/incident-io")
+        http = account.connect("io", given, lambda: scripted.OPENED_AT)
+        try:
+            return await maintenance.silences(http, "io", LABELS)
+        finally:
+            await http.aclose()
+
+    return asyncio.run(main())
+
+
+def plan(vendor, *groups, begins=-HOUR, lasts=2 * HOUR, **more):
+    now = vendor._options.clock()
+    number = len(vendor.windows.known)
+    window = vendor_side.Window(f"w{number}", f"Window {number}", now + begins, now + begins + lasts, groups, more)
+    vendor.windows.known.append(window)
+
+
+def mutes(found, now, **labels):
+    one = alert.Alert("json", "f", "firing", 1, 0, labels=labels)
+    return [each.id for each in found.silences if silence.Silencer([each]).mute(one, now) is not None]
+
+
+def test_window_mutes_what_fits_all_conditions_of_a_group(simulator, vendor):
+    plan(
+        vendor,
+        [("Service", "one_of", ["Card payments (EU)", "Search"]), ("Environment", "is_set", [])],
+        [("Environment", "not_one_of", ["prod"])],
+    )
+    found, now = imported(simulator), vendor._options.clock()
+    assert found.skipped == {}
+    assert mutes(found, now, service="Card payments (EU)", env="prod") == ["w0-1"]
+    assert mutes(found, now, service="01LITERAL1", env="prod") == ["w0-1"]
+    assert mutes(found, now, service="Card payments", env="prod") == []
+    assert mutes(found, now, service="Search") == []
+    assert mutes(found, now, service="Other", env="test") == ["w0-2"]
+    assert mutes(found, now, service="Other") == []
+
+
+def test_windows_of_the_future_are_known_and_past_ones_are_not(simulator, vendor):
+    covered = [("Service", "one_of", ["Search"])]
+    for begins in (-HOUR, HOUR, -5 * HOUR):
+        plan(vendor, covered, begins=begins)
+    assert [one.id for one in imported(simulator).silences] == ["w1", "w0"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "more", "why"),
+    [
+        ([], {}, "has no conditions"),
+        ([[]], {}, "has no conditions"),
+        ([[("Service", "one_of", ["Search"])], []], {}, "has no conditions"),
+        ([[("Team", "one_of", ["Shop"])]], {}, 'no label is configured for the attribute "Team"'),
+        ([[("Service", "one_of", ["Search"]), ("Team", "is_set", [])]], {}, '"Team"'),
+        ([[("Service", "contains", ["Search"])]], {}, 'the operation "contains"'),
+        ([[("Service", "one_of", [])]], {}, "has no values"),
+        ([[("Service", "one_of", ["Search"])]], {"escalation_targets": [{}]}, "escalated"),
+    ],
+)
+def test_window_that_can_t_be_read_as_a_whole_mutes_nothing(simulator, vendor, groups, more, why):
+    plan(vendor, *groups, **more)
+    found = imported(simulator)
+    assert found.silences == []
+    assert why in found.skipped["w0"]
+
+
+def test_archived_window_is_over(simulator, vendor):
+    plan(vendor, [("Service", "one_of", ["Search"])], archived_at="2026-01-01T00:00:00Z")
+    assert imported(simulator) == silence.Imported([])
+
+
+def test_simulator_lists_windows_as_the_sdk_reads_them(vendor):
+    plan(vendor, [("Service", "one_of", ["Search"])])
+    answer = {"maintenance_windows": [vendor.windows.known[0].answer()], "pagination_meta": {"page_size": 25}}
+    (window,) = sdks.incident_io_models.MaintenanceWindowsListResultV1.from_dict(answer).maintenance_windows
+    (condition,) = window.alert_condition_groups[0].conditions
+    assert (condition.subject.label, condition.operation.value) == ("Service", "one_of")
+
+
+def test_configured_account_is_asked(simulator, vendor, tmp_path):
+    plan(vendor, [("Service", "one_of", ["Search"])])
+    file = tmp_path / "router.yaml"
+    file.write_text(
+        "silences: {incident_io: {io: {Service: service}}}\n"
+        "destinations:\n"
+        f"  io: {{kind: incident-io, api_key: {scripted.SECRET}, base_url: '{simulator.url}/incident-io'}}\n"
+    )
+    made = imports.silences(settings.load(file, {}), lambda: scripted.OPENED_AT, lambda _: None)
+    ((called, ask),) = made
+
+    async def main():
+        try:
+            return await ask()
+        finally:
+            await ask.args[0].aclose()
+
+    assert called == "maintenance at io"
+    assert [one.id for one in asyncio.run(main()).silences] == ["w0"]
