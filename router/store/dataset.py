@@ -160,7 +160,7 @@ class DataSet:
                 for one, claim in zip(orphans, claimed, strict=True)
                 if claim is None
             }
-            pipeline = self._connection.pipeline(transaction=True)
+            pipeline = self._connection.pipeline(transaction=False)
             if gone:
                 pipeline.hdel(keys.ORPHANS, *gone)
             if new:
@@ -210,15 +210,18 @@ async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -
     """Go through the orphans: of one owner (empty: those whose owner isn't known), or all of them."""
     pattern = "*" if owner is None else f"{owner}/*"
     found: Any = connection.hscan_iter(keys.ORPHANS, match=pattern, count=_SCANNED)
-    async for _, packed in found:
-        yield _decode(packed)
+    async for name, packed in found:
+        try:
+            yield _decode(packed)
+        except msgspec.DecodeError as error:  # It harms no other one.
+            _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
 
 
 async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) -> None:
     """Give an orphan another owner."""
     given = msgspec.structs.replace(orphan, owner=owner)
     async with client.failures():
-        pipeline: Any = connection.pipeline(transaction=True)
+        pipeline: Any = connection.pipeline(transaction=False)
         pipeline.hset(keys.ORPHANS, given.name, msgspec.msgpack.encode(given))
         if given.name != orphan.name:
             pipeline.hdel(keys.ORPHANS, orphan.name)

@@ -15,7 +15,7 @@ def known(connection, process, seed=0, **more):
 
 
 async def copied(connection):
-    return {key: await connection.dump(key) for key in await connection.keys("*")}
+    return {key: await connection.dump(key) for key in (keys.MARKER, keys.MARKS)}
 
 
 async def restored(connection, copy):
@@ -208,3 +208,13 @@ def test_state_says_what_waits():
     )
     after = dataset.State("id", 9, 0, "vanished", 5, 1)
     assert after.describe() == "in use, 1 open item of no known incident: see `incident-router orphans list`"
+
+
+def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
+    async def body(connection):
+        orphan = dataset.Orphan("page", ITEM, "OWNER")
+        await dataset.give(connection, orphan, "OWNER")
+        await connection.hset(keys.ORPHANS, "OWNER/page/odd", b"\xc1")
+        assert [one async for one in dataset.orphans(connection)] == [orphan]
+
+    with_redis(body)
