@@ -197,6 +197,8 @@ def test_orphan_is_listed_and_given_to_a_worker_to_resolve(play):
         (listed,) = await items(client, "/orphans")
         assert (listed["id"], listed["title"], listed["url"]) == (orphan.id, "Down", "https://v/1")
         assert "1 open item of no known incident" in (await client.get(f"{API}/overview")).json()["data_set"]
+        console, _ = await at.browser("viewer")
+        assert "1 open item of no known incident" in (await console.get("/")).text
         assert (await client.post(f"{API}/orphans/none/resolve")).status_code == 404
         answer = await client.post(f"{API}/orphans/{orphan.id}/resolve")
         assert answer.json()["vendor_id"] == "v1"
