@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import redis.asyncio
 from redis import exceptions
 
-from router.store import backup_file, client, dataset, errors, keys, schema, scripts
+from router.store import backup_file, client, dataset, errors, keys, migrations, schema, scripts
 
 PATTERN = "ir:*"
 SECONDS = 60.0  # How long one step may take: a server that loads or saves is slow.
@@ -35,7 +35,7 @@ _LEFT_OUT = re.compile(
     rb"|\{access\}:(session|sign-in|sign-ins|refusals):.*"
     rb"|\{inbox\}:(workers|suspects|mark|seen:.*)"
     rb"|\{accounts\}:waiting:.*"
-    rb"|\{s\d+\}:(timers|incidents|published|mark))",
+    rb"|\{s\d+\}:(timers|incidents|published|mark|names))",
     re.DOTALL,
 )
 
@@ -234,6 +234,8 @@ async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader,
     await dataset.mark_restored(connection)
     await state.end_restore(reader.header.schema)
     await state.agree()
+    async with client.failures(SECONDS):
+        await migrations.name_incidents(connection)  # Not of the backup: it is made of the incidents.
     return Restored(load.keys, load.expired)
 
 

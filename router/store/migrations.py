@@ -56,7 +56,7 @@ async def _name(connection: "redis.asyncio.Redis", names: list[str]) -> None:
     pipeline = connection.pipeline(transaction=False)
     for name in names:
         pipeline.hget(keys.incident(name), "d")
-    packed = await pipeline.execute()
+    packed = await pipeline.execute(raise_on_error=False)  # A damaged document keeps nothing else from its names.
     pipeline = connection.pipeline(transaction=False)
     for name, data in zip(names, packed, strict=True):
         reference = _reference(data)
@@ -65,10 +65,10 @@ async def _name(connection: "redis.asyncio.Redis", names: list[str]) -> None:
     await pipeline.execute()
 
 
-def _reference(data: bytes | None) -> str:
+def _reference(data: object) -> str:
     """The reference of an incident's episode; empty if there is none, or the document can't be read."""
     try:
-        episode = codec.unpack_incident(data).episode if data else ""
+        episode = codec.unpack_incident(data).episode if isinstance(data, bytes) else ""
     except errors.Unreadable:
         return ""
     return identity.reference(episode) if episode else ""

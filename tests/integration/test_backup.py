@@ -93,6 +93,7 @@ def test_every_kind_of_key_comes_back_or_is_left_out_on_purpose(with_redis):
             keys.MARKER,
             "ir:{sN}:timers",
             "ir:{sN}:incidents",
+            "ir:{sN}:names",
             "ir:{sN}:published",
         }
 
@@ -153,6 +154,8 @@ def test_a_restored_incident_is_resolved_at_the_vendor_and_not_opened_again(with
         await delete_all(connection)
         await restore(connection, data)
         again = stage.Stage(connection, vendor.on_call(at))
+        [(key, reference)] = (await again.incidents.find("do", 2)).items()
+        assert (key, await again.incidents.find(reference[:8], 2)) == ("down", {"down": reference})
         await again.deliver(stage.firing())
         await again.turn()
         assert at.states() == ["open"]

@@ -120,6 +120,8 @@ def test_data_of_version_2_gets_its_names_also_beside_a_document_that_cannot_be_
         store = incident_store.Incidents(connection)
         await store.commit([change("down", "e1"), change("damaged", "e2"), change("inhibit:x", "e3")])
         await connection.hset(keys.incident("damaged"), "d", b"packed")
+        await store.commit([change("odd", "e4")])
+        await connection.set(keys.incident("odd"), "no hash")
         for number in range(keys.SHARDS):
             await connection.delete(keys.names(number))
         await connection.set(keys.SCHEMA, 2)
@@ -128,6 +130,7 @@ def test_data_of_version_2_gets_its_names_also_beside_a_document_that_cannot_be_
         assert await naming.keys_of(store, "dow") == ["down"]
         assert await naming.keys_of(store, identity.reference("e1")) == ["down"]
         assert await naming.keys_of(store, "damage") == ["damaged"]
+        assert await naming.keys_of(store, "od") == ["odd"]
 
     with_redis(body)
 
