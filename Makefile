@@ -43,8 +43,9 @@ HOURS ?= 0.334
 soak: $(VENV)/.installed-dev ## Run webs, workers and Valkey under load for 20 minutes, kill them now and then, and report; HOURS=N for longer
 	@exec $(BIN)/incident-router soak --hours $(HOURS)
 
-fuzz: $(VENV)/.installed-dev ## Hand every parser bodies that no sender should send, for a minute
-	@$(BIN)/python -m tests.fuzz.bodies 60
+SECONDS ?= 60
+fuzz: $(VENV)/.installed-dev ## Hand every parser inputs that nobody should send, for a minute; SECONDS=N for longer
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 check: $(VENV)/.installed-dev ## Check style, types, layers and locks
 	@$(BIN)/ruff check

@@ -4,6 +4,7 @@ import msgspec
 
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
+from router.domain.undecodable import Undecodable
 
 
 class _Written(msgspec.Struct, frozen=True):
@@ -74,7 +75,7 @@ def decode(line: bytes | memoryview) -> Recording:
     """Read a line; ``ValueError`` says what is wrong with it."""
     try:
         read = _decode(line)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         raise ValueError(str(error)) from error
     source = read.source
     return Recording(

@@ -8,6 +8,7 @@ import msgspec
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import patterns, recurrence, weekly
+from router.domain.undecodable import Undecodable
 
 Operator = Literal["=", "!=", "=~", "!~"]
 State = Literal["pending", "active", "expired"]
@@ -128,7 +129,7 @@ def _unquoted(text: str, what: str) -> str:
         return text
     try:
         return msgspec.json.decode(text, type=str)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         raise Unreadable(f"{what} is not written as a text: {error}") from error
 
 

@@ -19,6 +19,7 @@ import httpx
 import msgspec
 
 import router
+from router.domain.undecodable import Undecodable
 from router.outbound import errors, loopback, patience, retry_after
 from router.telemetry import instruments, metrics
 
@@ -285,7 +286,7 @@ class Client:
             return None
         try:
             return msgspec.json.decode(raw)
-        except msgspec.DecodeError as problem:
+        except Undecodable as problem:
             raise errors.Unanswered(f"{about}: the answer is not JSON") from problem
 
     def _refusal(self, status: int, body: Any, headers: Mapping[str, str], about: str) -> errors.Failure:
@@ -362,7 +363,7 @@ async def _read_capped(response: httpx.Response, most_bytes: int) -> bytes | Non
 def _parse_or_none(raw: bytes | None) -> Any:
     try:
         return msgspec.json.decode(raw or b"null")
-    except msgspec.DecodeError:
+    except Undecodable:
         return None
 
 

@@ -101,6 +101,8 @@ def _check_cost(text: str) -> None:
 
     Each ``map`` can multiply a text by one more than the number of ``+`` in it, and only macros can use a result twice.
     """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Unreadable("the expression has a character that no text can have: an unpaired surrogate")
     if len(text) > MOST_CHARACTERS:
         raise Unreadable(f"the expression has {len(text)} characters, and at most {MOST_CHARACTERS} are read")
     bare = _LITERAL.sub(b"''", patterns.encoded(text))

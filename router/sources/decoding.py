@@ -12,6 +12,7 @@ import msgspec
 import pydantic
 
 from router.documents import nearest
+from router.domain.undecodable import Undecodable
 from router.sources import reading
 
 Codec = Literal["json", "base64"]
@@ -112,7 +113,7 @@ def _opener(path: str, codecs: Sequence[Codec], delivery: reading.Reading) -> Ca
         for codec in codecs:
             try:
                 value = _json(value) if codec == "json" else _from_base64(value)
-            except (msgspec.DecodeError, ValueError, RecursionError):
+            except (ValueError, *Undecodable):
                 delivery.note("field_ignored", path, f"the text is not {codec}; it is used as it is")
                 return text
         return value

@@ -8,6 +8,7 @@ import msgspec
 import python_multipart
 from python_multipart import exceptions, multipart
 
+from router.domain.undecodable import Undecodable
 from router.sources import base
 
 MOST_FIELDS = 100
@@ -42,7 +43,7 @@ def _object_or_text(text: str) -> Any:
         return text
     try:
         return _decode(text.encode())
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (UnicodeEncodeError, *Undecodable):
         return text
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from router.domain.undecodable import Undecodable
 from router.sources import objects, paths, repeated
 
 _NAMES = ("key", "name", "label", "tag", "k")
@@ -46,7 +47,7 @@ def _listed(text: str) -> Any:
     if text.lstrip().startswith(("[", "{")):
         try:
             return _decode(text.encode())
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
+        except (UnicodeEncodeError, *Undecodable):
             return []
     return text.split(",")
 

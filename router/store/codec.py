@@ -9,6 +9,7 @@ from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
+from router.domain.undecodable import Undecodable
 from router.store import errors
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -43,7 +44,7 @@ def unpack_delivery(data: bytes) -> deliveries.Delivery:
     """Read an inbox entry; ``Unreadable`` where it was written by a newer version or is damaged."""
     try:
         delivery = _decode_delivery(data)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         raise errors.Unreadable(f"the entry is not a delivery: {error}") from error
     if delivery.schema != deliveries.SCHEMA:
         raise errors.Unreadable(f"the entry has schema {delivery.schema}, this version reads {deliveries.SCHEMA}")
@@ -59,7 +60,7 @@ def unpack_events(data: bytes) -> list[timeline.Event]:
     """Read what was told of one change; ``Unreadable`` where it is damaged."""
     try:
         return _decode_events(data)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         raise errors.Unreadable(f"the entry is not of a timeline: {error}") from error
 
 
@@ -78,7 +79,7 @@ def unpack_incident(data: bytes) -> incidents.Incident:
     """Read an incident's document; ``Unreadable`` where it is damaged."""
     try:
         incident = _decode_incident(data)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         raise errors.Unreadable(f"the document is not an incident: {error}") from error
     stored, response, alert = incident.sole_ask, incident.response, incident.opening_alert
     if stored is None:
@@ -102,5 +103,5 @@ def unpack_publications(data: bytes) -> list[publications.Publication]:
         return []
     try:
         return _decode_publications(data)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         raise errors.Unreadable(f"the document is not a list of publications: {error}") from error

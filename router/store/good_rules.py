@@ -7,6 +7,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import rule_files
+from router.domain.undecodable import Undecodable
 from router.store import client, errors, keys
 
 MOST_BYTES = 8 * 1024 * 1024  # Of all files, before they are compressed.
@@ -49,5 +50,5 @@ class GoodRules:
             # Never more than were kept, whatever stands there.
             content = zlib.decompressobj().decompress(packed, 2 * MOST_BYTES)
             return rule_files.RuleFiles(version.decode(), _decode(content), int(at))
-        except (zlib.error, msgspec.DecodeError, ValueError, AttributeError, TypeError) as error:
+        except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:
             raise errors.Unreadable(f"the rules kept in Redis can't be read: {error}") from error

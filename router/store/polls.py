@@ -6,6 +6,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import sweep
+from router.domain.undecodable import Undecodable
 from router.store import client, keys
 from router.telemetry import log
 
@@ -32,7 +33,7 @@ class Polls:
             found: Any = await self._connection.get(keys.memory(source))
         try:
             return _decode(found) if found else sweep.Memory()
-        except msgspec.DecodeError as error:
+        except Undecodable as error:
             _log.error("memory_unreadable", source=source, reason=str(error))
             return sweep.Memory()
 

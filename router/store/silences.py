@@ -6,6 +6,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import silence as silencing
+from router.domain.undecodable import Undecodable
 from router.store import client, confirming, keys
 from router.telemetry import log
 
@@ -31,7 +32,7 @@ class Silences:
         for identity, data in found.items():
             try:
                 silences.append(_decode(data))
-            except msgspec.DecodeError as error:
+            except Undecodable as error:
                 _log.error("silence_unreadable", silence=identity.decode(), reason=str(error))
         return sorted(silences, key=lambda one: (one.ends_at, one.id))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from router.domain.undecodable import Undecodable
 from router.sources import base, signatures
 from router.store import errors
 from router.telemetry import log, metrics
@@ -100,11 +101,11 @@ class VendorWebhooks:
         source, called = f"{PREFIX}{receiver.name}", _name_of(headers)
         if called and await self._seen.find(source, called):
             return "duplicate", 0
-        ids = _ids(body)
-        if ids is None:
+        found = ids(body)
+        if found is None:
             # Sending it again would not help: the next poll finds what has changed.
             return "unreadable", 0
-        incidents = await self._recheck(receiver.destinations, ids)
+        incidents = await self._recheck(receiver.destinations, found)
         if called:
             await self._seen.remember(source, called, "looked-at")
         return "looked_at" if incidents else "unrelated", incidents
@@ -121,7 +122,7 @@ def _name_of(headers: Mapping[bytes, bytes]) -> str:
     return next(found, b"").decode("latin-1")
 
 
-def _ids(body: bytes) -> list[str] | None:
+def ids(body: bytes) -> list[str] | None:
     """The IDs in a body, the outermost first; None if the body can't be read.
 
     Vendors don't document every event's shape, and put the incident in different places. What belongs to an ID is
@@ -131,7 +132,7 @@ def _ids(body: bytes) -> list[str] | None:
         bounds.not_too_many_values(body, _BODY_BYTES // 4)
         bounds.not_too_deep(body, _DEPTH)
         whole = msgspec.json.decode(body)
-    except (base.Unparsable, msgspec.DecodeError, RecursionError):
+    except (base.Unparsable, *Undecodable):
         return None
     return list(dict.fromkeys(_walk(whole)))[:_MOST_IDS]
 

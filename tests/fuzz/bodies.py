@@ -1,24 +1,15 @@
-"""Bodies that no sender should send, made from those that senders do: for every kind of source, for as long as asked.
-
-    python -m tests.fuzz.bodies [SECONDS] [SEED]
-
-A parser may answer with alerts that can be stored, or say what is wrong. Anything else is a find: it is printed with
-its seed, and the status is 1.
-"""
+"""Bodies that no sender should send, made from those that senders do, for every kind of source."""
 
 import copy
 import json
 import random
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from router.domain import alert as alerts
-from router.sources import base, registry
+from router.sources import base
 
 DATA = Path(__file__).parent.parent / "data" / "sources"
 NOW = 1_772_450_000_000_000
@@ -46,14 +37,6 @@ ODD: tuple[Any, ...] = (
     {"": ""},
 )
 RAW = (b"", b"\x00", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, b'"\\ud800"', b"NaN", b"1e999", b"\xef\xbb\xbf{}")
-
-
-class Find(NamedTuple):
-    """A body that was not answered as it has to be."""
-
-    kind: str
-    body: bytes
-    error: str
 
 
 def samples() -> dict[str, list[tuple[dict[str, Any], Any]]]:
@@ -116,41 +99,3 @@ def problem(source: base.Source, body: bytes) -> str:
 
 def _ends_wrongly(one: alerts.Alert) -> bool:
     return 0 < one.ends_at <= NOW if one.status == "firing" else one.ends_at <= 0
-
-
-def fuzz(seconds: float, seed: int) -> tuple[int, list[Find]]:
-    """Fuzz every kind in turn, in seconds of processor time; return how many bodies were tried, and what was found."""
-    chance = random.Random(seed)
-    known = [(kind, case) for kind, cases in samples().items() for case in cases]
-    made: dict[str, base.Source] = {}
-    finds: list[Find] = []
-    tried = 0
-    for kind, (settings, body) in _until(time.process_time() + seconds, chance, known):
-        name = f"{kind} {json.dumps(settings, sort_keys=True)}"
-        if name not in made:
-            made[name] = registry.build("here", registry.KINDS[kind].config(kind=kind, auth="none", **settings)).source
-        wrong = mutated(chance, body)
-        tried += 1
-        if error := problem(made[name], wrong):
-            finds.append(Find(kind, wrong[:2000], error))
-    return tried, finds
-
-
-def _until(deadline: float, chance: random.Random, known: list[Any]) -> Iterator[Any]:
-    while time.process_time() < deadline:
-        yield chance.choice(known)
-
-
-def main(arguments: list[str]) -> int:
-    seconds = float(arguments[0]) if arguments else 60.0
-    seed = int(arguments[1]) if len(arguments) > 1 else 0
-    seed = seed or random.SystemRandom().randrange(1, 10**9)
-    tried, finds = fuzz(seconds, seed)
-    for find in finds[:10]:
-        print(f"{find.kind}: {find.error}\n  {find.body!r}")
-    print(f"{tried} bodies in {seconds:g} s, {len(finds)} finds, seed {seed}")
-    return 1 if finds else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

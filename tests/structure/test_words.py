@@ -52,3 +52,12 @@ def test_the_walk_sees_hidden_folders_of_ours_and_no_others(tmp_path):
         (tmp_path / name).touch()
     seen = [str(path.relative_to(tmp_path)) for path in tree.files("*", root=tmp_path)]
     assert seen == [".ci/run", "router/a.py", "tests/data/a"]
+
+
+def test_bytes_that_msgspec_cannot_decode_are_caught_as_a_whole():
+    """``msgspec.DecodeError`` alone misses text that isn't UTF-8, and JSON that is nested too deeply."""
+    allowed = {"router/domain/undecodable.py", "router/sources/body.py", "router/sources/repairs.py"}
+    found = {
+        str(path.relative_to(tree.ROOT)) for path in tree.python("router") if "msgspec.DecodeError" in path.read_text()
+    }
+    assert found - allowed == set()

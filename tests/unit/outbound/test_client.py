@@ -248,6 +248,23 @@ def test_a_broken_answer_leaves_open_whether_it_was_done(wire, answer):
     assert type(failure_of(wire)) is errors.Unanswered
 
 
+UNDECODABLE = [b'{"name": "\xff"}', b"[" * 100_000, b'{"at": "\\ud800"}', b"1e999"]
+
+
+@pytest.mark.parametrize("body", UNDECODABLE, ids=["not UTF-8", "too deep", "a lone surrogate", "no number"])
+def test_an_undecodable_answer_is_a_failure_like_others(wire, body):
+    wire.answer(200, body)
+    failure = failure_of(wire)
+    assert type(failure) is errors.Unanswered
+    assert "not JSON" in failure.message
+
+
+@pytest.mark.parametrize("body", UNDECODABLE, ids=["not UTF-8", "too deep", "a lone surrogate", "no number"])
+def test_an_undecodable_refusal_is_a_refusal(wire, body):
+    wire.answer(422, body)
+    assert type(failure_of(wire)) is errors.Permanent
+
+
 def test_an_answer_is_read_no_further_than_the_cap(wire):
     wire.settings["most_bytes"] = 1000
     wire.answer(200, b'"' + b"x" * 2000 + b'"')

@@ -48,3 +48,12 @@ def test_a_sole_ask_without_a_response_is_refused():
     del document["response"]
     with pytest.raises(errors.Unreadable, match="an ask without a response"):
         codec.unpack_incident(msgspec.msgpack.encode(document))
+
+
+@pytest.mark.parametrize(
+    "unpack", [codec.unpack_incident, codec.unpack_publications, codec.unpack_delivery, codec.unpack_events]
+)
+@pytest.mark.parametrize("data", [b"\xa1\xff", b"\xc1", b"\x91" * 100_000], ids=["not UTF-8", "no type", "too deep"])
+def test_damaged_documents_are_refused(unpack, data):
+    with pytest.raises(errors.Unreadable):
+        unpack(data)

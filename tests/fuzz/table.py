@@ -1,0 +1,29 @@
+"""The table of docs/security.md that says how many bad inputs were tried, and what harm they did."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.fuzz import runs, targets
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
+HEAD = "| input | tried | harm | slowest input |\n| --- | --- | --- | --- |\n"
+_TABLE = re.compile(re.escape(HEAD) + r"(?:\|.*\n)*")
+_ROW = re.compile(
+    r"^\| (?P<title>.+?) \| (?P<tried>[0-9,]+) \| (?P<harm>\w+) \| (?P<slowest>[0-9.]+) ms \|$", re.MULTILINE
+)
+
+
+def rows(text: str) -> dict[str, dict[str, str]]:
+    """The rows of the table in a document, by the title of their target."""
+    (found,) = _TABLE.findall(text)
+    return {row["title"]: row.groupdict() for row in _ROW.finditer(found)}
+
+
+def update(found: Iterable[runs.Run]) -> None:
+    """Write what was found into the document."""
+    lines = [
+        f"| {targets.TARGETS[one.target].title} | {one.tried:,} | {one.finds or 'none'} | {one.slowest_ms:.0f} ms |\n"
+        for one in found
+    ]
+    DOCUMENT.write_text(_TABLE.sub(lambda _: HEAD + "".join(lines), DOCUMENT.read_text()))

@@ -1,0 +1,9 @@
+"""Every target of `make fuzz`, in a process with limits on memory and time."""
+
+from tests.fuzz import runs
+
+
+def test_every_target_handles_bad_inputs_within_its_limits():
+    found = list(runs.run(60.0, 20261130, list(runs.names())))
+    assert [(one.target, one.examples) for one in found if one.finds] == []
+    assert all(one.tried for one in found)
