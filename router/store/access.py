@@ -7,6 +7,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain import access
+from router.domain.undecodable import Undecodable
 from router.store import client, confirming, damage, keys
 
 SESSION_SECONDS = 12 * 60 * 60
@@ -37,7 +38,7 @@ class Tokens:
             found = await self._connection.hget(keys.TOKENS, identity)
         try:
             return _token(found) if found else None
-        except msgspec.DecodeError as error:
+        except Undecodable as error:
             damage.tell(keys.TOKENS, f"the token {identity!r} can't be read: {error}", "revoke it and make a new one")
             return None
 
@@ -62,7 +63,7 @@ def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
     for identity, data in found.items():
         try:
             yield _token(data)
-        except msgspec.DecodeError as error:
+        except Undecodable as error:
             problem = f"the token {identity.decode(errors='replace')!r} can't be read: {error}"
             damage.tell(keys.TOKENS, problem, "revoke it and make a new one")
 
@@ -84,7 +85,7 @@ class Sessions:
             found = await self._connection.get(_of(secret))
         try:
             return _session(found) if found else None
-        except msgspec.DecodeError:  # Its owner signs in again.
+        except Undecodable:  # Its owner signs in again.
             return None
 
     async def end(self, secret: str) -> None:
@@ -138,7 +139,7 @@ class Audit:
 def _line(place: bytes, fields: Mapping[bytes, bytes]) -> access.Action | None:
     try:
         return _action(fields.get(b"a", b""))
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         damage.tell(keys.AUDIT, f"the entry {place.decode()} can't be read: {error}", "delete the entry with XDEL")
         return None
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import redis.asyncio
 
+from router.domain.undecodable import Undecodable
 from router.store import client, confirming, damage, errors, keys, scripts
 
 Bolt = Literal["freeze", "breaker"]
@@ -57,7 +58,7 @@ def _shut(data: bytes) -> Shut:
     """Who has shut it; what can't be read keeps it shut."""
     try:
         return _decode(data)
-    except msgspec.DecodeError as error:
+    except Undecodable as error:
         problem = f"a field can't be read: {error}"
         damage.tell(keys.GATE, problem, "thaw or reset it once you know who has shut it, and why")
         return _LOST
