@@ -9,7 +9,6 @@ A window that can't be read as a whole mutes nothing: to leave out one of its co
 """
 
 import datetime as dt
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -155,7 +154,12 @@ def _any_of(condition: Condition) -> str:
     texts = dict.fromkeys(text for value in values for text in (value.label, value.literal) if text)
     if not texts:
         raise Unreadable(f'the condition on "{condition.subject.label}" has no values')
-    return "|".join(re.escape(text) for text in texts)
+    return "|".join(_escaped(text) for text in texts)
+
+
+def _escaped(text: str) -> str:
+    """The text as a pattern that fits it and nothing else."""
+    return "".join(f"\\{one}" if one.isascii() and not one.isalnum() else one for one in text)
 
 
 _OPERATIONS: Mapping[str, Callable[[str, Condition], list[silence.Matcher]]] = {
