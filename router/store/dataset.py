@@ -15,6 +15,7 @@ import redis.asyncio
 
 from router.domain import identity
 from router.domain import operation as operations
+from router.domain.undecodable import Undecodable
 from router.store import client, confirming, keys, scripts
 from router.telemetry import log, metrics
 
@@ -213,7 +214,7 @@ async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -
     async for name, packed in found:
         try:
             yield _decode(packed)
-        except msgspec.DecodeError as error:  # It harms no other one.
+        except Undecodable as error:  # It harms no other one.
             _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
 
 
