@@ -6,6 +6,7 @@ better.
 """
 
 from router.domain import patterns, texts
+from router.outbound import errors
 
 _LETTERS = "[0-9A-HJKMNP-TV-Z]"
 _REFERENCE = f"IR-{_LETTERS}{{8}}(?:-{_LETTERS}{{6}})?"
@@ -47,6 +48,12 @@ def is_tagged(title: str, reference: str) -> bool:
     """Whether a title has the reference at its beginning, or at its end as titles of earlier versions do."""
     plain, tag = texts.canonical(title), f"[{reference}]"
     return plain.startswith(tag) or plain.endswith(tag)
+
+
+def check_answer(found: str, reference: str) -> None:
+    """Refuse the answer to an open that is about another incident of ours, as a broken proxy gives: ``Unanswered``."""
+    if found and found != reference:
+        raise errors.Unanswered(f"the answer is about another incident, with the reference {found}")
 
 
 def of_text(text: str) -> str:

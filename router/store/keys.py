@@ -54,6 +54,8 @@
 | ``ir:{sN}:timers``               | zset   | incident key → when it wants attention next       | while wanted    |
 | ``ir:{sN}:mark``                 | string | nothing: written for replicas to confirm it       | for ever        |
 
+A key of a wrong type is moved to ``ir:{TAG}:damaged:REST`` (see ``damage``), until an operator deletes it.
+
 The hash of publications also has ``recheck:DESTINATION``: when a vendor's webhook last told of a change there.
 
 Times are microseconds since the epoch.

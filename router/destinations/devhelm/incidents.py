@@ -98,7 +98,9 @@ class Incidents:
             body=wanted.body or None,
         )
         answer = await calls.call("POST", _PATH, body)
-        seen = _detailed(answer.read(wire.DetailAnswer).data, operation)
+        detail = answer.read(wire.DetailAnswer).data
+        references.check_answer(references.of_title(detail.incident.title or ""), operation.reference)
+        seen = _detailed(detail, operation)
         return msgspec.structs.replace(seen, note=note, omitted=tuple(calls.omitted))
 
     async def update(self, operation: operations.Operation) -> operations.Seen:

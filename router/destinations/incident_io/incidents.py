@@ -96,6 +96,7 @@ class Incidents:
             version = self._versions.of(operation.key, is_repeated=False)
             answer = await self._create(calls, version, body, moments)
         created = answer.read(wire.CreatedAnswer).incident
+        references.check_answer(references.of_text(created.summary), operation.reference)
         if version == "v1" and moments:
             created = await self._dated(created, moments, calls.omitted)
         sent = details.Change(body.custom_field_entries, body.incident_role_assignments)

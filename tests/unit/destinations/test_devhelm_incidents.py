@@ -232,6 +232,13 @@ def test_a_dropped_connection_leaves_open_whether_it_happened(vendor, operation)
     assert vendor.made == [f"POST {PATH}"]
 
 
+def test_an_answer_about_another_incident_of_ours_is_not_believed(vendor, operation):
+    """A broken proxy swaps answers: the incident is then found by its reference, as if no answer had come."""
+    vendor.answer("POST", PATH, detail(title="[IR-7F3K2QXM-ABCDEF] Another is down"), status=201)
+    with pytest.raises(errors.Unanswered, match="another incident, with the reference IR-7F3K2QXM-ABCDEF"):
+        vendor.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+
+
 def test_the_check_tells_whether_the_key_is_good(vendor, secret):
     vendor.answer("GET", PATH, {"data": [], "hasNext": False, "hasPrev": False})
     vendor.answer("GET", PATH, {"message": f"{secret} is not a key"}, status=401)

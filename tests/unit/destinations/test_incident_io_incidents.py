@@ -232,6 +232,14 @@ def test_an_incident_without_a_severity_gets_one(account, operation):
     assert account.body_of(EDIT)["incident"] == {"severity_id": "sev-minor"}
 
 
+def test_an_answer_about_another_incident_of_ours_is_not_believed(account, operation):
+    account.forget("POST", "/v1/incidents")
+    swapped = {**CREATED["incident"], "summary": "5xx\n\nReference: IR-7F3K2QXM-ABCDEF"}
+    account.answer("POST", "/v1/incidents", {"incident": swapped})
+    with pytest.raises(errors.Unanswered, match="another incident, with the reference IR-7F3K2QXM-ABCDEF"):
+        account.run(KIND, lambda there: there.open(operation("open", FIELDS)))
+
+
 def edited_to(account, category):
     account.forget("POST", "/v2/incidents/inc-1/actions/edit")
     account.answer("POST", "/v2/incidents/inc-1/actions/edit", shown(category))
