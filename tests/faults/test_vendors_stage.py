@@ -47,7 +47,9 @@ OUTAGE = [
 CIRCUITS = 6  # How many circuits have opened before the outage ends; there are four in each of three workers.
 # The next probe, and then everything at once.
 RECOVERY_SECONDS = 45.0
-SETTLE_SECONDS = 120.0
+# On a loaded machine the vendors, too, handle a call later than twice the time-out. What that leaves at DevHelm is
+# looked for after three minutes.
+SETTLE_SECONDS = 330.0 if os.environ.get("CHAOS") == "full" else 120.0
 AGAIN_SECONDS = 0.5
 
 
@@ -113,7 +115,7 @@ def senders(scene) -> Senders:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("point", POINTS)
 def test_workers_that_die_at_this_point_of_operations_at_failing_vendors_double_nothing(scene, senders, point):
     first = POINTS.index(point)  # So that even once at each point is at every place.
@@ -127,7 +129,7 @@ def test_workers_that_die_at_this_point_of_operations_at_failing_vendors_double_
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_workers_that_die_before_they_acknowledge_lose_and_double_nothing_at_failing_vendors(scene, senders):
     """Another one folds what they leave, before a third is lost over it: that would make it a dead letter."""
     for _ in range(TIMES):
@@ -137,7 +139,7 @@ def test_workers_that_die_before_they_acknowledge_lose_and_double_nothing_at_fai
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_after_an_outage_everything_is_right_soon_after_the_vendors_work_again(tmp_path):
     """Resolutions, too. The vendors act on some calls that they don't answer, so outcomes are unknown."""
     with scenes.playing(tmp_path, chaos.RULES, chaos.LIMITS) as scene:
