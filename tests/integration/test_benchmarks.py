@@ -58,7 +58,7 @@ def written_whole(script: str, folder: Path) -> dict[str, Any]:
     """What the script wrote as JSON, after it has ended well."""
     file = folder / "out" / f"{script}.json"
     process = started(script, folder, "--quick", "--json", str(file))
-    said, _ = process.communicate(timeout=110)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert not left_behind(folder)
     found: dict[str, Any] = json.loads(file.read_text())
@@ -150,7 +150,7 @@ def test_a_benchmark_that_is_stopped_leaves_no_process_behind(number: signal.Sig
     process = started("end_to_end", tmp_path, "--seconds", "60")
     harness.eventually("router and Valkey have started", lambda: len(left_behind(tmp_path)) >= 4)
     process.send_signal(number)
-    process.communicate(timeout=100)  # A router that is told to end has forty seconds.
+    process.communicate(timeout=300)  # A router that is told to end has forty seconds.
     assert process.returncode != 0
     harness.eventually("all of them have ended", lambda: not left_behind(tmp_path))
 

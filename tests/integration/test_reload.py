@@ -156,12 +156,13 @@ def test_deliveries_are_answered_while_a_large_set_is_loaded(tmp_path):
         entries = "".join(f"  - {{name: r{n}, when: {{labels.x: '{n}'}}, open: []}}\n" for n in range(3000))
         rules.write_text(f"rules:\n{entries}")
         waits = []
+        started = time.monotonic()
         while router.process.said.count("rules_loaded") < 2:  # The first is that of the start.
             began = time.monotonic()
             router.receives()
             waits.append(time.monotonic() - began)
             assert len(waits) < 5000
-        assert max(waits) < 1.0
+        assert max(waits) < (time.monotonic() - started) / 2  # Loading takes most of this time.
 
 
 def test_a_folder_that_stands_apart_keeps_its_last_good_rules_while_the_others_go_on(rules_folder):
