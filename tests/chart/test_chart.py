@@ -301,3 +301,17 @@ class TestNotes:
     )
     def test_the_console_is_named(self, console, line, tmp_path):
         assert line in helm.notes(helm.REDIS | {"console": console}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "installation"),
+    [
+        ({}, f"{helm.NAMESPACE}/{helm.RELEASE}"),
+        ({"config": {"installation": "eu"}}, None),
+        ({"extraEnv": [{"name": "INCIDENT_ROUTER_INSTALLATION", "value": "us"}]}, "us"),
+    ],
+)
+def test_the_installation_is_named_unless_the_values_name_it(values, installation):
+    for deployment in deployments(helm.render(values)):
+        named = [one["value"] for one in container(deployment)["env"] if one["name"] == "INCIDENT_ROUTER_INSTALLATION"]
+        assert named == ([installation] if installation else [])

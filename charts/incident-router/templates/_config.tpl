@@ -102,11 +102,24 @@ redis://:$(VALKEY_PASSWORD)@{{ include "incident-router.fullname" . }}-valkey:63
 {{- .Values.valkey.auth.existingSecret | empty | ternary "password" .Values.valkey.auth.existingSecretPasswordKey -}}
 {{- end -}}
 
+{{/* What tells this installation from others that share an account at a vendor, unless the values say it. */}}
+{{- define "incident-router.installation" -}}
+{{- $named := dig "installation" "" .Values.config -}}
+{{- range .Values.extraEnv -}}
+{{- $named = eq .name "INCIDENT_ROUTER_INSTALLATION" | ternary .name $named -}}
+{{- end -}}
+{{- if not $named }}
+- name: INCIDENT_ROUTER_INSTALLATION
+  value: {{ printf "%s/%s" .Release.Namespace .Release.Name | quote }}
+{{- end }}
+{{- end -}}
+
 {{/* The variables of a container. It is given a list: the root context, and the component's own variables. */}}
 {{- define "incident-router.env" -}}
 {{- $root := index . 0 -}}
 - name: INCIDENT_ROUTER_CONFIG
   value: /etc/incident-router/incident-router.yaml
+{{- include "incident-router.installation" $root }}
 {{- if $root.Values.valkey.enabled }}
 - name: VALKEY_PASSWORD
   valueFrom:
