@@ -35,6 +35,9 @@ async def of(place: bound.Bound, operation: operations.Operation) -> operations.
     try:
         return await calls[operation.kind](operation)
     except errors.Conflict as conflict:
+        # "It is so already", or "a call with this key is under way": what it opened must not be forgotten.
+        if operation.kind == "open":
+            raise errors.Unanswered(str(conflict), conflict.retry_after) from conflict
         wanted = _WANTED.get(operation.kind)
         if wanted is None:
             raise

@@ -1,0 +1,27 @@
+"""An open that the vendor answers with 409 may have been carried out: nobody knows until the vendor is asked."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from router.outbound import errors
+from router.worker import calls
+from tests.unit.destinations import scripted
+
+
+class Conflicting:
+    """Answers every call with 409."""
+
+    def __getattr__(self, _name):
+        async def refuse(_operation):
+            raise errors.Conflict("409: it is so already")
+
+        return refuse
+
+
+def test_outcome_of_an_open_that_met_a_conflict_is_unknown():
+    place = SimpleNamespace(destination=Conflicting())
+    with pytest.raises(errors.Unanswered, match="it is so already") as caught:
+        asyncio.run(calls.of(place, scripted.operation("open", {})))
+    assert isinstance(caught.value.__cause__, errors.Conflict)
