@@ -16,6 +16,8 @@ EMPTY = {
     "incident_router_omitted_fields",
     "incident_router_unreadable_rows",
     "incident_router_skipped_silences",
+    "incident_router_damaged_data",
+    "incident_router_data_set_losses",
     "incident_router_polls",
     "incident_router_storm_waiting",
     "incident_router_polled_alerts",

@@ -118,7 +118,7 @@ def test_helm_reads_the_chart_and_finds_the_program_s_version(released):
     archive = released / f"incident-router-{VERSION}.tgz"
     chart = helm.read(helm.call("show", "chart", str(archive)))
     assert (chart["version"], chart["appVersion"]) == (VERSION, VERSION)
-    assert "kind: Deployment" in helm.call("template", "x", str(archive))
+    assert "kind: Deployment" in helm.call("template", "x", str(archive), values={"valkey": {"enabled": True}})
     assert not any(name.startswith("ci/") for name in archived(archive))
 
 

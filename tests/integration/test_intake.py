@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.store import errors, keys
+from router.store import errors, incidents, keys
 from router.worker import appetite, intake
 from tests.integration import stage
 
@@ -58,20 +58,34 @@ def test_a_last_batch_is_acknowledged_though_nothing_follows_it(with_redis):
     stage.playing(with_redis, play)
 
 
+class Failing(incidents.Incidents):
+    """A store that can't be written to while ``fails``."""
+
+    fails = False
+
+    async def commit(self, *arguments):
+        if self.fails:
+            raise errors.Unavailable("Redis has no memory left")
+        return await super().commit(*arguments)
+
+
 def test_nothing_is_acknowledged_of_a_batch_that_could_not_be_folded_in_and_the_rest_goes_on(with_redis):
     async def play(on):
         await delivered(on, 2)
         await on.deliver(stage.firing("9"), key="other")
-        await on.connection.set(keys.incident("down"), "no document")
         taken = taking(on)
+        on.incidents.fails = True
         with pytest.raises(errors.Unavailable):
             await taken.turn()
+        on.incidents.fails = False
         await taken.turn()
         assert (await on.incident("other")).status == "open"
         assert await left(on) == (2, 2)
-        await on.connection.delete(keys.incident("down"))
         await on.triage.handle_again(await on.reader.own_pending(10))
         assert len((await on.incident()).firing) == 2
         assert await left(on) == (0, 0)
 
-    stage.playing(with_redis, play)
+    async def body(connection):
+        await play(stage.Stage(connection, store=Failing(connection)))
+
+    with_redis(body)

@@ -1,8 +1,11 @@
 """Every target of `make fuzz`, in a process with limits on memory and time."""
 
+import pytest
+
 from tests.fuzz import runs
 
 
+@pytest.mark.timeout(900)
 def test_every_target_handles_bad_inputs_within_its_limits():
     found = list(runs.run(60.0, 20261130, list(runs.names())))
     assert [(one.target, one.examples) for one in found if one.finds] == []
