@@ -1,4 +1,4 @@
-"""``pauses``: what vendors asked the router to wait for, and an operator's way to end it."""
+"""``pauses``: what holds calls to vendors back, and an operator's way to end it."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from router import settings as configuration
 from router.cli import reaching, starting, tables
 
-app = typer.Typer(help="Pauses that vendors asked for by answering 429.", no_args_is_help=True)
+app = typer.Typer(help="What holds calls to vendors back: rate limits, circuit breakers, quotas.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -24,8 +24,17 @@ def show_all(
         if as_json:
             starting.print_items(found)
             return
-        rows = [(one.destination, one.endpoint or "the whole account", tables.moment(one.ends_at)) for one in found]
-        tables.write(("destination", "calls", "until"), rows, "no vendor has asked for a pause")
+        rows = [
+            (
+                one.destination,
+                one.kind.replace("_", " "),
+                one.endpoint or "the whole account",
+                tables.moment(one.ends_at),
+                str(one.waiting),
+            )
+            for one in found
+        ]
+        tables.write(("destination", "why", "calls", "until", "waiting"), rows, "nothing is paused")
 
     reaching.reach(config, server, body)
 

@@ -252,13 +252,15 @@ class Actions:
             return entries.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
 
     async def lift(self, act: Act) -> entries.Lifted:
-        """End the pauses that a destination's vendor asked for, and have what waits there tried again."""
+        """End the pauses at a destination, close its circuit breaker, and have what waits there tried again."""
         async with self._logged(act, "lift pauses"):
             config = self._settings.destinations.get(act.subject)
             if config is None:
                 raise NotThere(f'there is no destination "{act.subject}"')
             lifted = await parts.quota(self._connection, config).lift()
-            waiting = await accounts.Accounts(self._connection).resume(act.subject, self._clock(), lifted=True)
+            known = accounts.Accounts(self._connection)
+            lifted += act.subject in await known.open_circuits(self._clock())
+            waiting = await known.resume(act.subject, self._clock(), lifted=True)
             await pages.publications(self._settings, self._connection).wake(waiting)
             return entries.Lifted(lifted=lifted, looked_at=len(waiting))
 

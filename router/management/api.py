@@ -274,7 +274,7 @@ ENDPOINTS = (
     ),
     _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=questions.DeadLetters),
     _post("/dead-letters/redrive", "Try many again", _redrive_all, entries.Redriven, body=bodies.Redrive),
-    _get("/pauses", "Pauses that vendors asked for", _listed(_pauses), _page(entries.Pause)),
+    _get("/pauses", "Rate limits, open circuit breakers, and used-up quotas", _listed(_pauses), _page(entries.Pause)),
     _delete("/pauses/{destination}", "Lift a destination's pauses", _lift, answer=entries.Lifted),
     _get("/orphans", "Open items of no known incident", _listed(_orphans), _page(entries.Orphan)),
     _post("/orphans/{id}/resolve", "Resolve one at its vendor", _resolve_orphan, entries.Orphan),

@@ -174,6 +174,7 @@ _DONE = {
     "corrected": "The update is corrected next; the timeline tells what came of it.",
     "corrected-with-warnings": "The update is corrected next. Look at your text again: it names a host, an address, a "
     "person, or what looks like a secret.",
+    "lifted": "Lifted: what waits there is tried again now.",
     "silenced": "The silence holds.",
     "expired": "The silence has ended.",
     "forgotten": "It is not waited for any more.",
@@ -266,6 +267,7 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/deliveries/run", api.RESPONDER, _simply(lambda do, act: do.run_delivery(act), "/deliveries?done=run")),
     ("/quarantine/run", api.RESPONDER, _simply(lambda do, act: do.run_again(act), "/quarantine?done=run")),
     ("/quarantine/discard", api.RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
+    ("/pauses/lift", api.RESPONDER, _simply(lambda do, act: do.lift(act), "/?done=lifted")),
     ("/pages/freeze", api.RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),
     ("/pages/thaw", api.RESPONDER, _simply(lambda do, act: do.open(act, "freeze"), "/pages?done=opened")),
     ("/pages/reset", api.ADMIN, _simply(lambda do, act: do.open(act, "breaker"), "/pages?done=opened")),

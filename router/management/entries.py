@@ -1,7 +1,7 @@
 """What the API answers of all that is kept beside the incidents, and of who may ask."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 
@@ -83,11 +83,18 @@ class Redriven(models.Model):
 
 
 class Pause(models.Model):
-    """A pause that a vendor asked for: of one endpoint, or of the whole account if ``endpoint`` is empty."""
+    """Why no calls, or not all calls, are made at a destination; ``endpoint`` is empty if it is about the account.
+
+    ``rate_limit``: the vendor answered 429 and asked for a pause. ``circuit_breaker``: calls failed, and the next one
+    is made at ``ends_at``. ``quota``: the router has made as many calls as ``per_minute`` allows; it can't be lifted.
+    ``waiting`` is the number of incidents that wait for the destination.
+    """
 
     destination: str
     endpoint: str
     ends_at: datetime | None
+    kind: Literal["rate_limit", "circuit_breaker", "quota"] = "rate_limit"
+    waiting: int = 0
 
 
 class Orphan(models.Model):

@@ -45,6 +45,7 @@ async def _now(ask: queries.Queries, _: Any) -> dict[str, Any]:
         "overview": await ask.overview(),
         "incidents": (await ask.incidents(limit=20)).items,
         "destinations": await ask.destinations(),
+        "pauses": await ask.ledgers.pauses(),
     }
 
 

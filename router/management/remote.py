@@ -149,7 +149,7 @@ class Ledgers:
         return await self._line.get("/dead-letters", models.Page[entries.DeadLetter], asked)
 
     async def pauses(self) -> list[entries.Pause]:
-        """The pauses that vendors asked for."""
+        """Rate limits, open circuit breakers, and used-up quotas, by destination."""
         return await self._line.listed("/pauses", entries.Pause)
 
     async def orphans(self) -> list[entries.Orphan]:

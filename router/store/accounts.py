@@ -11,6 +11,7 @@ import redis.asyncio
 from router.store import client, keys, scripts
 
 _FEW = 4
+_OPEN = "open:"
 
 
 class Resumed(NamedTuple):
@@ -27,11 +28,14 @@ class Accounts:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
 
-    async def wait(self, destination: str, incident: str) -> Resumed:
-        """Have the incident woken when the destination works again; answer when that was last."""
+    async def wait(self, destination: str, incident: str, open_until: int = 0) -> Resumed:
+        """Have the incident woken when the destination works again; answer when that was last.
+
+        ``open_until`` is until when a worker's circuit breaker is open (microseconds; 0: that isn't why it waits).
+        """
         async with client.failures():
             names = [keys.waiting(destination), keys.RESUMED]
-            recovered, lifted = await self._scripts.run("await", names, [destination, incident])
+            recovered, lifted = await self._scripts.run("await", names, [destination, incident, open_until])
         return Resumed(int(recovered), int(lifted))
 
     async def resume(self, destination: str, now: int, *, lifted: bool = False) -> list[str]:
@@ -41,6 +45,25 @@ class Accounts:
             what = "lifted" if lifted else "recovered"
             found = await self._scripts.run("resume", names, [destination, what, now])
         return [incident.decode(errors="replace") for incident in found]
+
+    async def open_circuits(self, now: int) -> dict[str, int]:
+        """Until when the circuit breaker is open, by destination; those of all workers, as far as incidents wait."""
+        async with client.failures():
+            answer: Any = self._connection.hgetall(keys.RESUMED)
+            found = await answer
+        fields = {name.decode(errors="replace"): until for name, until in found.items()}
+        circuits = {
+            name.removeprefix(_OPEN): int(until)
+            for name, until in fields.items()
+            if name.startswith(_OPEN) and until.isdigit()
+        }
+        return {name: until for name, until in circuits.items() if until > now}
+
+    async def waiting(self, destination: str) -> int:
+        """How many incidents wait for the destination."""
+        async with client.failures():
+            answer: Any = self._connection.scard(keys.waiting(destination))
+            return int(await answer)
 
     async def some_waiting(self, destination: str) -> list[str]:
         """Return a few of the incidents that wait for the destination, at random."""

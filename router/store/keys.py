@@ -31,7 +31,7 @@
 | ``ir:{storm}:now``               | hash   | ``since``, ``last``: when an alert storm was      | while there is  |
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, pauses: calls to a vendor       | two minutes     |
 | ``ir:{accounts}:waiting:NAME``   | set    | incident keys that wait for a destination         | a week at most  |
-| ``ir:{accounts}:resumed``        | hash   | destination → when it last worked again           | for ever        |
+| ``ir:{accounts}:resumed``        | hash   | destination → when it last worked again, circuits | for ever        |
 | ``ir:{vendors}:id:DIGEST``       | string | the incident key of what has this ID at a vendor  | 30 days, or end |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{polls}:turn:SOURCE``       | string | somebody has asked this source's monitoring       | until next time |

@@ -1,12 +1,14 @@
 """How often each account at a vendor may be called: one bucket for all workers and all destinations of the account."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import redis.asyncio
 
 from router.outbound import patience
 from router.store import client, errors, keys, scripts
 
+OPENS = 0.2
+"""The share of a quota that what opens an incident leaves for resolutions."""
 SHARE = 0.8  # Of what the vendor allows; people and other programs use the same account.
 # Of the quota, what is left after a pause that the vendor asked for: enough for every kind of operation to go on soon.
 _AFTER_PAUSE = 0.4
@@ -23,6 +25,7 @@ class Quota:
     """One account's quota. ``account`` tells it from others and is no secret; ``per_minute`` is the vendor's limit."""
 
     def __init__(self, connection: "redis.asyncio.Redis", account: str, per_minute: int) -> None:
+        self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._key = keys.quota(account)
         self._most = max(1.0, per_minute * SHARE)
@@ -60,6 +63,21 @@ class Quota:
             for endpoint, left in zip(found[::2], found[1::2], strict=True)
         ]
         return sorted(pauses, key=lambda pause: -pause.seconds_left)
+
+    async def exhausted_for(self) -> float:
+        """Seconds until there are calls again for what opens an incident; 0.0 if there are now.
+
+        Resolutions, of which the quota keeps calls, may go on meanwhile.
+        """
+        async with client.failures():
+            answer: Any = self._connection.hmget(self._key, ["left", "at"])
+            left, at = await answer
+            seconds, micros = await self._connection.time()
+        if left is None or at is None:
+            return 0.0
+        passed = max(0.0, seconds + micros / 1_000_000 - int(at) / 1_000_000)
+        missing = min(1 + OPENS * self._most, self._most) - (float(left) + passed * self._most / 60)
+        return max(0.0, missing * 60 / self._most)
 
     async def lift(self) -> int:
         """End every pause of the account; returns how many there were."""

@@ -12,6 +12,7 @@ from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import backoff, client, errors
+from router.store import quotas
 from router.telemetry import log, metrics, tracing
 from router.worker import bound, breaker, calls, missing, outcome, spans, story
 
@@ -23,10 +24,10 @@ _FLOORS: dict[publications.Kind, float] = {
     "retract": 0.0,
     "resolve": 0.0,
     "dismiss": 0.0,
-    "open": 0.2,
-    "publish": 0.2,
-    "adopt": 0.2,
-    "correct": 0.2,
+    "open": quotas.OPENS,
+    "publish": quotas.OPENS,
+    "adopt": quotas.OPENS,
+    "correct": quotas.OPENS,
 }
 _UPDATES = 0.4
 KEY_KEPT = 900_000_000

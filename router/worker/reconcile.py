@@ -198,7 +198,7 @@ class Reconciler:
             elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
                 looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
             elif until := self._performer.breakers.rests_until(place.name, session.now()):
-                if await self._must_wait(session, place):
+                if await self._must_wait(session, place, until):
                     return plan.Rest("the circuit breaker is open", until, "time")
             else:
                 publication = await self._admitted(session, place, publication, desired, step)
@@ -259,12 +259,12 @@ class Reconciler:
                 await self._give_back_probe(session, place)
         return after
 
-    async def _must_wait(self, session: sessions.Session, place: bound.Bound) -> bool:
+    async def _must_wait(self, session: sessions.Session, place: bound.Bound, until: int) -> bool:
         """Have the incident woken when the destination works again; False if it has worked meanwhile.
 
         Another worker may have seen it work while this one's circuit breaker is open.
         """
-        resumed = await self._accounts.wait(place.name, session.incident.key)
+        resumed = await self._accounts.wait(place.name, session.incident.key, until)
         works_since = max(resumed.recovered_at, resumed.lifted_at)
         return self._performer.breakers.is_open(place.name, session.now(), works_since)
 

@@ -4,9 +4,9 @@ import pytest
 
 from router.assembly import parts
 from router.domain import access, operation
-from router.outbound import errors
+from router.outbound import errors, patience
 from router.store import access as access_store
-from router.store import dataset, keys, quarantine
+from router.store import dataset, keys, quarantine, quotas
 from tests.integration import desk, vendor
 
 API = "/api/v1"
@@ -205,6 +205,51 @@ def test_orphan_is_listed_and_given_to_a_worker_to_resolve(play):
         key = f'incident-router{{orphan="{orphan.id}"}}'
         timeline = (await client.get(f"{API}/stories/{key}")).json()["timeline"]
         assert "ann resolves an item at on-call" in str(timeline)
+
+    play(body)
+
+
+def test_open_circuit_breaker_is_shown_and_lifted_in_the_console(play):
+    async def body(at):
+        now = await at.on.redis_now()
+        breakers = at.on.performer.breakers
+        for _ in range(5):
+            breakers.fared("on-call", errors.Unanswered("no answer"), now)
+        assert breakers.rests_until("on-call", now)
+        await at.deliver(desk.firing())
+        await at.on.turn()
+        assert at.on_call.states() == []
+        client = await at.as_("viewer")
+        (paused,) = [one for one in await items(client, "/pauses") if one["destination"] == "on-call"]
+        assert (paused["kind"], paused["waiting"]) == ("circuit_breaker", 1)
+        browser, csrf = await at.browser("responder", name="ann")
+        shown = (await browser.get("/")).text
+        assert "the circuit breaker is open" in shown
+        assert "incident-router pauses lift on-call" in shown
+        done = await browser.post("/pauses/lift", data={"csrf": csrf, "subject": "on-call"})
+        assert (done.status_code, done.headers["location"]) == (303, "/?done=lifted")
+        assert (await told(at))[0] == ("ann", "lift pauses", "on-call", "done")
+        await at.on.turn()
+        assert at.on_call.states() == ["open"]
+        assert "the circuit breaker is open" not in (await browser.get("/")).text
+
+    play(body)
+
+
+def test_used_up_quota_is_shown_without_a_button(play):
+    async def body(at):
+        config = at.settings.destinations["on-call"]
+        quota = parts.quota(at.connection, config)
+        while (await quota.admit(patience.Turn(quotas.OPENS, "POST /v1/incidents"))).wait == 0:
+            pass
+        later = await at.on.redis_now() + 60_000_000  # The quota doesn't fill up before this time.
+        await at.connection.hset(keys.quota(parts.account(config)), "at", later)
+        browser, _ = await at.browser("responder")
+        (paused, *_) = await items(browser, "/pauses")
+        assert paused["kind"] == "quota"
+        shown = (await browser.get("/")).text
+        assert "no call is left for now" in shown
+        assert 'action="/pauses/lift"' not in shown
 
     play(body)
 
