@@ -63,6 +63,29 @@ def test_it_fills_up_again_with_time(with_redis):
     with_redis(body)
 
 
+def test_smallest_quota_admits_every_kind_when_full(with_redis):
+    """A share is left for what is more urgent only as far as the quota has more than that share and one call."""
+
+    async def body(connection):
+        for per_minute in (1, 2, 3):
+            for floor in (0.0, 0.2, 0.4, 0.9):
+                quota = quotas.Quota(connection, f"account-{per_minute}-{floor}", per_minute)
+                assert (await quota.admit(patience.Turn(floor))).wait == 0
+                assert (await quota.admit(patience.Turn(floor))).wait <= 60
+
+    with_redis(body)
+
+
+def test_used_up_smallest_quota_is_exhausted_for_a_minute(with_redis):
+    async def body(connection):
+        quota = quotas.Quota(connection, "account", 1)
+        assert await quota.exhausted_for() == 0
+        assert (await quota.admit(patience.Turn(quotas.OPENS))).wait == 0
+        assert 0 < await quota.exhausted_for() <= 60
+
+    with_redis(body)
+
+
 def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
     async def body(connection):
         await quotas.Quota(connection, "account", 100).pause(7.0)

@@ -56,7 +56,8 @@ if pause > 0 then
   return {0, 0}
 end
 left = math.min(most, left + math.max(0, now - tonumber(held[2] or now)) * most / 60000000)
-local least = 1 + floor * most
+-- A small quota holds less than the share and one call. It admits every call when it is full, or some would wait forever.
+local least = math.min(1 + floor * most, most)
 local wait = 0
 if left >= least then
   left = left - 1
