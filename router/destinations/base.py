@@ -87,9 +87,9 @@ class Config(pydantic.BaseModel):
     api_key: pydantic.SecretStr
     base_url: Url
     timeout_seconds: float = pydantic.Field(default=10.0, gt=0, le=60)
-    # An operation makes several calls, and waits at most `patience.MOST_SECONDS` for each. At 60 the next call is
-    # allowed after 1.25 s. With far fewer, the operation gives up before its last call, starts again, and never ends.
-    per_minute: int = pydantic.Field(default=1200, ge=60)
+    # A full quota has to suffice for an operation of several calls. Otherwise it gives up before its last call, starts
+    # again a minute later, and never ends. Operations make up to five calls.
+    per_minute: int = pydantic.Field(default=1200, ge=10)
     defaults: dict[str, Any] = pydantic.Field(default_factory=dict)
     webhook: Webhook | None = None
 

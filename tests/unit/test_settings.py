@@ -102,9 +102,9 @@ web: {port: 99999}
 def test_quota_too_small_for_one_operation_is_refused(tmp_path):
     """An operation waits at most two seconds for each call: with one call a minute it would start again forever."""
     text = "destinations:\n  c: {kind: devhelm, api_key: {env: KEY}, per_minute: %d}\n"
-    (problem,) = refused(tmp_path, text % 59)
-    assert problem == '2:55: "per_minute": input should be greater than or equal to 60'
-    assert settings.load(written(tmp_path, text % 60), SECRETS).destinations["c"].per_minute == 60
+    (problem,) = refused(tmp_path, text % 9)
+    assert problem == '2:55: "per_minute": input should be greater than or equal to 10'
+    assert settings.load(written(tmp_path, text % 10), SECRETS).destinations["c"].per_minute == 10
 
 
 def test_a_page_can_only_follow_a_destination_that_is_there(tmp_path):
