@@ -138,7 +138,12 @@ def _created(file: str) -> Iterator[IO[bytes]]:
         with terminal.binary() as stream:
             yield stream
         return
-    partial = Path(f"{file}.partial")
+    target = Path(file)
+    if target.exists() and not target.is_file():
+        raise starting.usage(f"{file} is no file: name a file, or - for standard output")
+    if target.is_symlink():
+        target = target.resolve()
+    partial = Path(f"{target}.partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
@@ -148,7 +153,7 @@ def _created(file: str) -> Iterator[IO[bytes]]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        partial.replace(file)
+        partial.replace(target)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -32,12 +32,14 @@ class Reducing:
     """Calls of one operation. ``omitted`` collects what they did without.
 
     ``is_repeated``: the same call was made before and its outcome isn't known, so it has to stay the same call.
-    ``suspects`` are fields that a 404 without a named field may be about.
+    ``suspects`` are fields that a 404 without a named field may be about. ``needed`` are optional fields without which
+    the call would say something else, such as the status of a resolution: they are never left out.
     """
 
     http: client.Client
     is_repeated: bool = False
     suspects: Collection[str] = ()
+    needed: Collection[str] = ()
     omitted: list[operations.Omission] = field(default_factory=list)
 
     async def call(self, method: str, path: str, body: Any) -> client.Answer:
@@ -57,22 +59,59 @@ class Reducing:
     def _without(self, body: Any, problem: errors.Permanent) -> Any | None:
         """The body without what the vendor refuses; None if nothing can be left out."""
         named = _path(problem.field)
-        less = _dropped(body, named) if named else None
-        if less is None and _needs(body, named):
+        less = self._dropped(body, named) if named else None
+        if less is None and self._needs(body, named):
             return None
         if less is None and "subscriber" in problem.message.lower():
-            less = _dropped(body, [_NOTIFY])
+            less = self._dropped(body, [_NOTIFY])
         if less is None and isinstance(problem, errors.NotFound):
-            less = next((found for name in self.suspects if (found := _dropped(body, [name])) is not None), None)
+            less = next((found for name in self.suspects if (found := self._dropped(body, [name])) is not None), None)
             if less is None:  # What is called isn't there: no field can be at fault.
                 return None
         if less is None:
-            less = _minimal(body)
+            less = self._minimal(body)
         if less is None:
             return None
         for name in _differing(body, less):
             self.omitted.append(operations.Omission(name, "refused", f"left out, the vendor refused it: {problem}"))
         return less
+
+    def _dropped(self, body: Any, path: list[str]) -> Any | None:
+        """The body without a field, or without one entry of a list; None if the field isn't set or is needed."""
+        if not path or not isinstance(body, msgspec.Struct) or path[0] not in body.__struct_fields__:
+            return None
+        name, *rest = path
+        value = getattr(body, name)
+        if isinstance(value, msgspec.Struct):
+            inner = self._dropped(value, rest)
+            return None if inner is None else msgspec.structs.replace(body, **{name: inner})
+        if isinstance(value, list) and rest and rest[0].isdigit() and int(rest[0]) < len(value) and len(value) > 1:
+            kept = [entry for at, entry in enumerate(value) if at != int(rest[0])]
+            return msgspec.structs.replace(body, **{name: kept})
+        if name == _NOTIFY:
+            return msgspec.structs.replace(body, **{name: False}) if value else None
+        spare = self._spare(body)
+        return msgspec.structs.replace(body, **{name: spare[name]}) if name in spare and value != spare[name] else None
+
+    def _needs(self, body: Any, path: list[str]) -> bool:
+        """Whether a field can't be left out; what isn't a field of the body can't be told."""
+        return bool(path) and path[0] in getattr(body, "__struct_fields__", ()) and path[0] not in self._spare(body)
+
+    def _minimal(self, body: Any) -> Any | None:
+        """The body with nothing but what is needed; None if there is nothing else in it."""
+        if not isinstance(body, msgspec.Struct):
+            return None
+        spare = {name: value for name, value in self._spare(body).items() if getattr(body, name) != value}
+        return msgspec.structs.replace(body, **spare) if spare else None
+
+    def _spare(self, body: msgspec.Struct) -> dict[str, Any]:
+        """The fields of a body that can be left out, with what stands for "not set"."""
+        found = msgspec.structs.fields(type(body))
+        return {
+            one.name: one.default
+            for one in found
+            if one.default is not msgspec.NODEFAULT and one.name not in self.needed
+        }
 
 
 async def known(lookup: Awaitable[Found], field_name: str, omitted: list[operations.Omission]) -> Found | None:
@@ -90,43 +129,6 @@ def _path(named: str) -> list[str]:
     """The parts of a field's name as a vendor writes it: ``custom_field_entries[1].id``, ``/name``, ``monitorId``."""
     parts = [part for part in _PARTING.split(named) if part and part not in {"body", "$"}]
     return [_CAMEL.sub("_", part).lower() for part in parts]
-
-
-def _dropped(body: Any, path: list[str]) -> Any | None:
-    """The body without a field, or without one entry of a list; None if the field isn't set or is needed."""
-    if not path or not isinstance(body, msgspec.Struct) or path[0] not in body.__struct_fields__:
-        return None
-    name, *rest = path
-    value = getattr(body, name)
-    if isinstance(value, msgspec.Struct):
-        inner = _dropped(value, rest)
-        return None if inner is None else msgspec.structs.replace(body, **{name: inner})
-    if isinstance(value, list) and rest and rest[0].isdigit() and int(rest[0]) < len(value) and len(value) > 1:
-        kept = [entry for at, entry in enumerate(value) if at != int(rest[0])]
-        return msgspec.structs.replace(body, **{name: kept})
-    if name == _NOTIFY:
-        return msgspec.structs.replace(body, **{name: False}) if value else None
-    spare = _spare(body)
-    return msgspec.structs.replace(body, **{name: spare[name]}) if name in spare and value != spare[name] else None
-
-
-def _needs(body: Any, path: list[str]) -> bool:
-    """Whether a field can't be left out; what isn't a field of the body can't be told."""
-    return bool(path) and path[0] in getattr(body, "__struct_fields__", ()) and path[0] not in _spare(body)
-
-
-def _minimal(body: Any) -> Any | None:
-    """The body with nothing but what is needed; None if there is nothing else in it."""
-    if not isinstance(body, msgspec.Struct):
-        return None
-    spare = {name: value for name, value in _spare(body).items() if getattr(body, name) != value}
-    return msgspec.structs.replace(body, **spare) if spare else None
-
-
-def _spare(body: msgspec.Struct) -> dict[str, Any]:
-    """The optional fields of a body with what stands for "not set"."""
-    found = msgspec.structs.fields(type(body))
-    return {one.name: one.default for one in found if one.default is not msgspec.NODEFAULT}
 
 
 def _differing(before: Any, after: Any) -> list[str]:

@@ -39,7 +39,12 @@ def read(top: Path, found: list[problems.Problem], apart: frozenset[str] = froze
 
     ``apart`` are folders that stood apart when they could last be read: a broken ``folder.yaml`` does not change that.
     """
-    return list(_read(top, Path(), "", found, apart))
+    read = list(_read(top, Path(), "", found, apart))
+    if not found and not any(folder.files for folder in read):
+        # A mount that is empty, or a folder that was emptied, must not turn every alert away without a word.
+        problem = "holds no rule file (*.yaml); to ignore every alert, write a file with `rules: []`"
+        found.append(problems.Problem(str(top), 0, 0, problem))
+    return read
 
 
 def from_files(files: Mapping[str, bytes]) -> list[Folder]:

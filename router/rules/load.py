@@ -44,7 +44,7 @@ def load(folder: Path, destinations: known.Destinations) -> ruleset.RuleSet:
     """Load all ``*.yaml`` files of the folder and its subfolders; ``Refused`` where anything at all is wrong.
 
     Files whose names begin with a dot are left alone; a file named ``*.yml`` is refused, since it is surely meant.
-    A folder without rules is a rule set that ignores every alert.
+    A folder without a file is refused; a file with ``rules: []`` alone makes a rule set that ignores every alert.
     """
     loaded = load_apart(folder, destinations)
     if loaded.refused:

@@ -47,6 +47,13 @@ class _Environment(pydantic_settings.BaseSettings):
     incident_router_log_format: Literal["json", "console"] | None = None
     incident_router_log_level: Literal["debug", "info", "warning", "error"] | None = None
 
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]
+        cls, *_: Any, init_settings: Any, **__: Any
+    ) -> tuple[Any, ...]:
+        """Read nothing but what is handed over."""
+        return (init_settings,)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -206,7 +213,7 @@ class _Reading:
         )
 
     def _with_environment(self, settings: Settings) -> Settings:
-        said = _Environment.model_validate({key.lower(): value for key, value in self._environment.items()})
+        said = self._said()
         redis = settings.redis.model_copy(update={"url": said.redis_url}) if said.redis_url else settings.redis
         log = {"format": said.incident_router_log_format, "level": said.incident_router_log_level}
         return dataclasses.replace(
@@ -217,6 +224,18 @@ class _Reading:
             rules=said.incident_router_rules or settings.rules,
             data=said.incident_router_data or settings.data,
         )
+
+    def _said(self) -> _Environment:
+        """What the environment says. An empty variable says nothing; a wrong one is a problem."""
+        given = {name.lower(): value for name, value in self._environment.items() if value}
+        try:
+            return _Environment.model_validate(given)
+        except pydantic.ValidationError as error:
+            for detail in error.errors():
+                variable = str(detail["loc"][0])
+                self.problems.append(problems.Problem(variable.upper(), 0, 0, detail["msg"].lower()))
+                del given[variable]
+            return _Environment.model_validate(given)
 
     def _sources(self, data: dict[str, Any]) -> dict[str, source_base.Config]:
         return self._by_kind(data, "sources", lambda name: sources.KINDS[name].config, sources.KINDS)

@@ -245,3 +245,26 @@ def test_what_an_opening_did_without_is_told_in_the_timeline_and_counted(play, k
         assert f"{counted['field']}: left out, the vendor refused it" in opened
 
     play(kind, body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "updates"),
+    [("incident-io-status-page", "/v2/status_page_incident_updates"), ("devhelm-status-page", "/api/v1/status-pages/")],
+)
+def test_a_refused_resolution_is_not_repeated_without_its_status(play, kind, updates):
+    """The page would show the words of a resolution under the status of an outage."""
+
+    async def body(scene):
+        await scene.fires(resolve_message="Everything works.")
+        scene.fault("status", "POST", updates, status=422)
+        await scene.ends()
+        known = await scene.known()
+        if not known.dead:  # At DevHelm something else could be left out.
+            assert scene.states() == ["resolved"]
+            return
+        assert scene.states() == ["open"]
+        said = [call["body"] for call in scene.at.calls("POST", "update") if "Everything works." in str(call["body"])]
+        assert said
+        assert all("resolved" in str(each).lower() for each in said)
+
+    play(kind, body)

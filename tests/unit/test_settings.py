@@ -245,3 +245,18 @@ def test_secret_of_a_webhook_has_the_vendor_s_form(tmp_path):
     assert "a secret of this scheme is base64, as it was given out: whsec_" in problem
     (problem,) = refused(tmp_path, WEBHOOK.replace("[{env: SIGNING}]", "[]"))
     assert "at least one entry is needed here" in problem
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("INCIDENT_ROUTER_LOG_LEVEL", "INFO", "input should be 'debug', 'info', 'warning' or 'error'"),
+        ("INCIDENT_ROUTER_LOG_FORMAT", "xml", "input should be 'json' or 'console'"),
+    ],
+)
+def test_a_wrong_variable_is_a_problem_that_names_it(tmp_path, monkeypatch, variable, value, said):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(settings.Refused) as caught:
+        settings.load(written(tmp_path, ""), {variable: value})
+    assert str(caught.value) == f"{variable}: {said}"
+    assert settings.load(written(tmp_path, ""), {variable: ""}).log == settings.load(written(tmp_path, ""), {}).log

@@ -376,7 +376,9 @@ class Incidents:
     ) -> wire.Incident:
         body = wire.EditIncident(edit, self._config.notify_incident_channel)
         path = f"/v2/incidents/{client.segment(vendor_id)}/actions/edit"
-        calls = reducing.Reducing(self._http, omitted=[] if omitted is None else omitted)
+        calls = reducing.Reducing(
+            self._http, needed=("incident_status_id",), omitted=[] if omitted is None else omitted
+        )
         return (await calls.call("POST", path, body)).read(wire.IncidentAnswer).incident
 
 

@@ -23,6 +23,7 @@ _SKEW = dt.timedelta(hours=1)
 
 _RETROSPECTIVE = "/v2/status_page_retrospective_incidents"
 _WELL = "operational"
+_STATUS = ("incident_status",)  # An update without it would leave a resolved or monitored post as it was.
 _COMPONENT = "a person has changed a component"
 
 
@@ -154,7 +155,7 @@ class StatusPages:
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
-        calls = reducing.Reducing(self._http)
+        calls = reducing.Reducing(self._http, needed=_STATUS)
         wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
         if views.edited_components(operation, _affected(post), _asked(wanted_statuses, calls)):
             return _taken_over(post, operation, _COMPONENT)
@@ -191,7 +192,7 @@ class StatusPages:
         views.check_fresh(operation, _timeline(post))
         if edited := self._edited(post, operation, wanted):
             return _taken_over(post, operation, edited)
-        calls = reducing.Reducing(self._http)
+        calls = reducing.Reducing(self._http, needed=_STATUS)
         update = wire.CreateUpdate(
             status_page_incident_id=post.id,
             message=text,

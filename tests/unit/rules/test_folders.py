@@ -152,7 +152,7 @@ def test_a_name_that_is_taken_twice_is_the_fault_of_the_folder_that_stands_apart
 
 
 def test_the_top_can_not_stand_apart(tree, destinations):
-    assert told(tree({"folder.yaml": "isolate: true\n"}), destinations) == [
+    assert told(tree({"folder.yaml": "isolate: true\n", "a.yaml": "rules: []\n"}), destinations) == [
         "folder.yaml:1:10: what belongs to all can't stand apart"
     ]
 
@@ -180,3 +180,12 @@ def test_the_fingerprint_follows_every_file_below_and_nothing_else(tree):
     tree({"x/2.yaml": "b", "x/3.yaml": ""})
     assert len({first, second, folders.fingerprint(top)}) == 3
     assert folders.fingerprint(top / "none") == folders.fingerprint(top / "nowhere")
+
+
+def test_a_folder_without_a_rule_file_is_refused(tmp_path, destinations):
+    """An empty mount must not turn every alert away without a word."""
+    (tmp_path / "notes.txt").write_text("rules are elsewhere")
+    with pytest.raises(load.Refused, match=r"holds no rule file \(\*\.yaml\)"):
+        load.load(tmp_path, destinations)
+    (tmp_path / "none.yaml").write_text("rules: []\n")
+    assert load.load(tmp_path, destinations).rules == ()

@@ -41,9 +41,10 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path, destinations):
     assert told(tmp_path / "none", destinations) == [": can't be read: No such file or directory"]
 
 
-def test_a_folder_without_rules_ignores_every_alert(folder, destinations, make_alert):
-    assert load.load(folder(), destinations).decide(make_alert(), 0).ignored
-    assert load.load(folder(a="", b="tests: []\n"), destinations).rules == ()
+def test_files_without_rules_ignore_every_alert(folder, destinations, make_alert):
+    loaded = load.load(folder(a="", b="tests: []\n"), destinations)
+    assert loaded.rules == ()
+    assert loaded.decide(make_alert(), 0).ignored
 
 
 def test_a_name_is_taken_once_over_all_files(folder, destinations):
