@@ -10,7 +10,7 @@ import msgspec
 import redis.asyncio
 
 from router import settings as configuration
-from router.assembly import parts
+from router.assembly import pages, parts
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import identity, timeline
@@ -34,8 +34,11 @@ def incident_key(orphan: dataset.Orphan) -> str:
 
 async def resolve(
     settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan, who: str
-) -> None:
-    """Have a worker resolve an orphan, for a person."""
+) -> bool:
+    """Have a worker resolve an orphan, for a person; False if an incident holds it by now, so that it is none."""
+    if await _is_held(settings, connection, orphan):
+        await dataset.settle(connection, orphan)
+        return False
     key = incident_key(orphan)
     owner = identity.owner(settings.installation, key)
     episode = identity.new_episode(settings.installation, key, random.SystemRandom())
@@ -59,3 +62,12 @@ async def resolve(
 
     await dataset.give(connection, orphan, owner)
     await incident_store.Incidents(connection).change(key, make)
+    return True
+
+
+async def _is_held(settings: configuration.Settings, connection: "redis.asyncio.Redis", orphan: dataset.Orphan) -> bool:
+    """Whether a publication holds it, at its destination or another of the same kind."""
+    configured = settings.destinations
+    kind = configured[orphan.destination].kind if orphan.destination in configured else ""
+    names = {orphan.destination, *(name for name, config in configured.items() if config.kind == kind)}
+    return orphan.item.vendor_id in await pages.publications(settings, connection).vendor_ids(names)

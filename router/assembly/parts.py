@@ -121,7 +121,15 @@ def places(settings: configuration.Settings, store: "redis.asyncio.Redis | None"
             connection.quota = quota(store, config)
         destination = kind.make(name, config, connection)
         follows = getattr(config, "follows", "")
-        made[name] = bound.Bound(name, kind, destination, follows, config.timeout_seconds, account(config))
+        made[name] = bound.Bound(
+            name,
+            kind,
+            destination,
+            follows,
+            timeout_seconds=config.timeout_seconds,
+            account=account(config),
+            page=base.page_of(config),
+        )
     return made
 
 
@@ -211,7 +219,7 @@ def worker(
             accounts=shared,
             oldest_unfolded=reader.oldest_unfolded,
             vendor_ids=_vendor_ids(settings, connection) if with_webhooks(settings) else None,
-            reclaimer=reclaim.Reclaimer(data, performer, shared, settings.installation),
+            reclaimer=reclaim.Reclaimer(data, performer, shared, at, installation=settings.installation),
         ),
         health.Health(connection),
         depth=lambda: stream.depth(connection),

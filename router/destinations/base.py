@@ -1,6 +1,6 @@
 """What every destination offers the worker: the last stage on the way of an alert."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
@@ -94,6 +94,11 @@ class Config(pydantic.BaseModel):
     webhook: Webhook | None = None
 
 
+def page_of(config: Config) -> str:
+    """The page that a destination posts on where a rule names none; empty if there is none."""
+    return str(config.defaults.get("page") or getattr(config, "page", ""))
+
+
 class Channel(NamedTuple):
     """A connection by which a vendor itself reports its incidents to another vendor: its name, and the kind there."""
 
@@ -129,10 +134,11 @@ class Destination(Protocol):
         """
         ...
 
-    async def list_open(self) -> list[operations.OpenItem]:
+    async def list_open(self, others: Collection[str] = (), /) -> list[operations.OpenItem]:
         """Read everything there that is open, or a draft, and may be the router's.
 
-        A kind that ``has_references`` leaves out what carries none. Asked once after the data in Redis was lost.
+        A kind that ``has_references`` leaves out what carries none. ``others`` are the pages that other destinations of
+        the account are configured for: their posts are left out. Asked once after the data in Redis was lost.
         """
         ...
 

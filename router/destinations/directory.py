@@ -3,7 +3,7 @@
 import asyncio
 import difflib
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from router.outbound import errors
@@ -76,6 +76,10 @@ class Directory(Generic[Found]):
             raise errors.Permanent(f'{self._what} "{wanted}" could be any of {named}', field=field)
         return found[0]
 
+    def called(self, wanted: str, things: Sequence[Found]) -> list[Found]:
+        """Those of ``things`` that are called ``wanted``, or have it for their id."""
+        return self._matching(wanted, things)
+
     async def _refresh(self, known: Sequence[Found] | None) -> None:
         async with self._fetching:
             # Somebody else may have fetched them while this one waited its turn.
@@ -105,6 +109,13 @@ class Directory(Generic[Found]):
             return "; did you mean " + " or ".join(f'"{by_folded[name]}"' for name in near) + "?"
         listed = sorted(by_folded.values())
         return "; there are " + ", ".join(f'"{name}"' for name in listed[:_SHOWN]) + (" …" if listed[_SHOWN:] else "")
+
+
+def own(pages: Sequence[Found], known: Directory[Found], page: str, others: Collection[str]) -> list[Found]:
+    """The pages that may be a destination's: its ``page``, and those that no other destination is configured for."""
+    mine = {one.id for one in known.called(page, pages)} if page else set()
+    theirs = {one.id for other in others for one in known.called(other, pages)}
+    return [one for one in pages if one.id in mine or one.id not in theirs]
 
 
 async def problems_of(lookup: Awaitable[object]) -> list[str]:

@@ -270,7 +270,8 @@ class Actions:
             found = next((one for one in await orphans.listed(self._connection) if one.id == act.subject), None)
             if found is None:
                 raise NotThere(f'there is no orphan "{act.subject}" (any more)')
-            await orphans.resolve(self._settings, self._connection, found, act.actor.person.name)
+            if not await orphans.resolve(self._settings, self._connection, found, act.actor.person.name):
+                raise NotThere(f'"{act.subject}" is no orphan: an incident of the router holds it')
             return shown.orphan(found)
 
     async def discard(self, act: Act) -> None:

@@ -150,7 +150,7 @@ class DataSet:
     async def end_reading(
         self, destination: str, at: int, orphans: Collection[Orphan], listed: Collection[str]
     ) -> None:
-        """Keep what a reading that began ``at`` has found; ``listed`` are the IDs of everything open there."""
+        """Keep what a reading that began ``at`` has found; ``listed`` are the IDs of what may still be an orphan."""
         async with client.failures():
             known = [one async for one in self.orphans() if one.destination == destination]
             gone = [one.name for one in known if one.item.vendor_id not in listed]
@@ -203,8 +203,7 @@ class DataSet:
 
     async def settle(self, orphan: Orphan) -> None:
         """Forget an orphan: an incident has adopted it, or it is over at the vendor."""
-        async with client.failures():
-            await self._connection.hdel(keys.ORPHANS, orphan.name)
+        await settle(self._connection, orphan)
 
 
 async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -> AsyncIterator[Orphan]:
@@ -216,6 +215,13 @@ async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -
             yield _decode(packed)
         except Undecodable as error:  # It harms no other one.
             _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
+
+
+async def settle(connection: "redis.asyncio.Redis", orphan: Orphan) -> None:
+    """Forget an orphan, whose incident is known or which is over at the vendor."""
+    held: Any = connection
+    async with client.failures():
+        await held.hdel(keys.ORPHANS, orphan.name)
 
 
 async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) -> None:

@@ -1,6 +1,6 @@
 """The publications of an incident: read and written only under its lease, fenced by the lease's number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
@@ -12,6 +12,7 @@ from router.domain import timeline
 from router.store import client, codec, damage, errors, keys, listing, scripts
 from router.telemetry import log, metrics
 
+_AT_ONCE = 500  # Incidents whose publications are read in one round trip, where all are read.
 _SET_BACK = 2_000_000  # Microseconds; two workers' calls may overtake each other by less.
 _MOST_WOKEN = 1000  # Incidents by one script: meanwhile the server answers nobody else.
 _log = log.get("store")
@@ -143,6 +144,15 @@ class Publications:
                 pipeline.hget(keys.publications(name), "d")
             found = await pipeline.execute(raise_on_error=False)
             return [_readable(name, packed) for name, packed in zip(names, found, strict=True)]
+
+    async def vendor_ids(self, destinations: Collection[str]) -> set[str]:
+        """The IDs at the vendor of all publications at these destinations; reads every publication."""
+        names = await self.names()
+        found: set[str] = set()
+        for first in range(0, len(names), _AT_ONCE):
+            for documents in await self.look_at_all(names[first : first + _AT_ONCE]):
+                found |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
+        return found
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""

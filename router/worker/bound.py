@@ -1,5 +1,6 @@
 """A destination as the worker knows it: the vendor's side, and what the registry says of its kind."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from router.destinations import base
@@ -11,6 +12,7 @@ class Bound:
 
     ``follows`` names the destination whose incidents this page may draft posts from (empty: none).
     ``timeout_seconds`` bounds each of its calls. ``account`` tells accounts at vendors apart, and is no secret.
+    ``page`` is the page that it posts on where a rule names none.
     """
 
     name: str
@@ -19,3 +21,15 @@ class Bound:
     follows: str = ""
     timeout_seconds: float = 10.0
     account: str = ""
+    page: str = ""
+
+
+def of_kind(places: Mapping[str, Bound], place: Bound) -> frozenset[str]:
+    """The names of all destinations of the same kind, the destination itself among them: they may share an account."""
+    return frozenset({place.name, *(name for name, one in places.items() if one.kind.name == place.kind.name)})
+
+
+def other_pages(places: Mapping[str, Bound], place: Bound) -> frozenset[str]:
+    """The pages that other destinations of the same kind and account are configured for."""
+    others = [places[name] for name in of_kind(places, place) if name != place.name]
+    return frozenset(one.page for one in others if one.page and one.account == place.account)

@@ -5,7 +5,7 @@ no reference recognizes its own by their texts: two incidents that would post ex
 customers, and each of them adopts one post at the most.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 
@@ -31,11 +31,14 @@ class Reclaimer:
         data: dataset.DataSet,
         performer: perform.Performer,
         shared: accounts.Accounts,
+        places: Mapping[str, bound.Bound],
+        *,
         installation: str,
     ) -> None:
         self._data = data
         self._performer = performer
         self._accounts = shared
+        self._places = places
         self.installation = installation
 
     async def before_opening(
@@ -104,9 +107,24 @@ class Reclaimer:
             operation = perform.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
             unowned = [one async for one in self._data.orphans("") if one.destination == place.name]
             found += [one for one in unowned if _recognizes(place, one, operation)]
+        held = await self._held(session, place, owner, found)
         for orphan in sorted(found, key=lambda one: (one.item.opened_at, one.item.vendor_id)):
-            if await self._data.claim(orphan, key):
+            if orphan.item.vendor_id in held:  # It was adopted or opened since the destination was read.
+                await self._data.settle(orphan)
+            elif await self._data.claim(orphan, key):
                 yield orphan
+
+    async def _held(
+        self, session: sessions.Session, place: bound.Bound, owner: str, found: Sequence[dataset.Orphan]
+    ) -> set[str]:
+        """The IDs at the vendor that a publication of the router holds, at this destination or another of its kind.
+
+        What carries the incident's own reference, no other incident can hold.
+        """
+        known = {one.vendor_id for one in session.publications if one.vendor_id}
+        if all(identity.owner_of(orphan.item.reference) == owner for orphan in found):
+            return known
+        return known | await session.held(bound.of_kind(self._places, place))
 
     async def _adopted(
         self,

@@ -87,29 +87,22 @@ class Recovery:
         client.ends_at.set(asyncio.get_running_loop().time() + _MOST_SECONDS)
         try:
             async with asyncio.timeout(_MOST_SECONDS):
-                items = await place.destination.list_open()
+                items = await place.destination.list_open(bound.other_pages(self._places, place))
         except TimeoutError:
             return f"no answer within {_MOST_SECONDS:g} s"
         except errors.Failure as failure:
             return str(failure)
-        known = await self._known(place.name)  # After the list: what was adopted meanwhile is among them.
+        # After the list: what was adopted meanwhile is among them. What any destination holds is no orphan of another.
+        known = await self._publications.vendor_ids(bound.of_kind(self._places, place))
         found = []
         for item in items:
             owner = identity.owner_of(item.reference)
             if item.vendor_id not in known and (not owner or identity.is_of_installation(owner, self._installation)):
                 found.append(dataset.Orphan(place.name, item, owner))
-        await self._data.end_reading(place.name, at, found, {item.vendor_id for item in items})
+        await self._data.end_reading(place.name, at, found, {orphan.item.vendor_id for orphan in found})
         self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(found))
         await self._wake(place, at, found)
         return ""
-
-    async def _known(self, destination: str) -> set[str]:
-        """The IDs at the vendor of all publications at a destination."""
-        found: set[str] = set()
-        for names in _chunks(await self._publications.names()):
-            for documents in await self._publications.look_at_all(names):
-                found |= {one.vendor_id for one in documents if one.destination == destination and one.vendor_id}
-        return found
 
     async def _wake(self, place: bound.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
         """Have the incidents looked at that have waited for this, and those that have ended since the loss."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -80,6 +80,10 @@ class Session:
         there = [one for documents in known for one in documents if one.destination == place.name]
         ids = {one.vendor_id for one in there if one.vendor_id}
         return frozenset(ids.union(*(one.retracted_ids for one in there)))
+
+    async def held(self, destinations: Collection[str]) -> set[str]:
+        """The IDs at the vendor of what any publication at these destinations holds; reads all of them."""
+        return await self._store.vendor_ids(destinations)
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""

@@ -43,6 +43,25 @@ def test_listing_changes_nothing(world, kind):
     assert world.changes() == before
 
 
+@pytest.mark.parametrize("kind", life.PAGES)
+def test_post_on_the_page_of_another_destination_is_not_listed(world, kind):
+    """Two destinations of one account, each configured for a page of its own; a third page may be either's."""
+    opened = world.do(kind, "open")
+    mine, other = life.PAGES[kind], "Acme EU"
+
+    def listed_by(page, *others, **settings):
+        found = world.run(kind, lambda there: there.list_open(others), page=page, **settings)
+        return [item.vendor_id for item in found]
+
+    assert listed_by(mine, other) == [opened.vendor_id]
+    assert listed_by(other, mine) == []
+    assert listed_by(other, mine.upper()) == []
+    assert listed_by("", mine) == []
+    assert listed_by(mine, mine, other) == [opened.vendor_id]
+    assert listed_by(other, mine, defaults={"page": mine}) == [opened.vendor_id]
+    assert listed_by(other, "No such page") == [opened.vendor_id]
+
+
 @life.each_kind
 def test_listing_that_fails_says_so(world, kind):
     world.do(kind, "open")

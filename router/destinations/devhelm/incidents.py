@@ -4,7 +4,7 @@ The vendor takes no idempotency keys, so every incident carries our reference in
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -59,7 +59,7 @@ class Incidents:
             await self._resolve(one.id, _duplicate(operation))
         return tuple(one.id for one in further)
 
-    async def list_open(self) -> list[operations.OpenItem]:
+    async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
         """Read the open incidents that carry a reference."""
         found = []
         for status in wire.OPEN:

@@ -5,7 +5,7 @@ published, instead of a second post being opened. The vendor takes no idempotenc
 before it is repeated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -71,9 +71,10 @@ class StatusPages:
             await self._posts.end(post, _duplicate(operation))
         return tuple(post.id for post in further)
 
-    async def list_open(self) -> list[operations.OpenItem]:
-        """Read the posts that carry a reference and aren't resolved, on every page of the account."""
-        return [item for page in await self._names.pages.things() for item in await self._posts.unresolved(page.id)]
+    async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
+        """Read the posts that carry a reference and aren't resolved, on every page that may be this destination's."""
+        pages = directory.own(await self._names.pages.things(), self._names.pages, base.page_of(self._config), others)
+        return [item for page in pages for item in await self._posts.unresolved(page.id)]
 
     def recognizes(self, item: operations.OpenItem, operation: operations.Operation) -> bool:  # noqa: ARG002 - a Destination
         """Recognize nothing: every post carries its reference."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -58,7 +58,7 @@ class Incidents:
                     return _seen(incident, operation)
         return None
 
-    async def list_open(self) -> list[operations.OpenItem]:
+    async def list_open(self, _others: Collection[str] = ()) -> list[operations.OpenItem]:
         """Read the incidents whose summary has a reference, among those that people aren't done with."""
         query: dict[str, str | int | list[str]] = {
             "page_size": names.PAGE_SIZE,

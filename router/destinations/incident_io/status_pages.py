@@ -1,7 +1,7 @@
 """The kind ``incident-io-status-page``: the last stage of an alert that customers may see, a post at incident.io."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -73,10 +73,11 @@ class StatusPages:
         view = msgspec.structs.replace(_view(first, operation), is_unconfirmed=True)
         return operations.Seen(first.id, _state(first), page.public_url, told=told, view=view)
 
-    async def list_open(self) -> list[operations.OpenItem]:
-        """Read the posts that aren't resolved, on every page of the account: none says whose it is."""
+    async def list_open(self, others: Collection[str] = ()) -> list[operations.OpenItem]:
+        """Read the posts that aren't resolved, on every page that may be this destination's: none says whose it is."""
         found = []
-        for page in await self._listed_pages():
+        pages = await self._listed_pages()
+        for page in directory.own(pages, self._names.pages, base.page_of(self._config), others):
             query: dict[str, str | int | list[str]] = {"status_page_id": page.id, "page_size": names.PAGE_SIZE}
             async for answer in account.listed(self._http, "/v2/status_page_incidents", wire.Posts, query):
                 listed = rows.readable(answer.status_page_incidents, wire.Post, "post")

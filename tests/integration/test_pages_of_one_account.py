@@ -1,0 +1,130 @@
+"""Two pages of one account: after the data set was lost or is new, neither destination takes the other's posts."""
+
+import pytest
+
+from router.assembly import orphans, parts
+from router.domain import alert, decision, delivery, identity, severity
+from router.domain import operation as operations
+from router.store import dataset
+from router.worker import recovery
+from tests.end_to_end import harness
+from tests.integration import lost_scene
+
+PAGE, OTHER = "devhelm-page", "page-eu"
+INSTALLATION = "installation: production\n"
+PUBLIC = {"title": "Checkout is unavailable", "message": "We are looking at it."}
+OWN = {"public-page": "public-too", PAGE: OTHER}
+
+
+@pytest.fixture(autouse=True)
+def _two_pages(monkeypatch):
+    """Another page at DevHelm, and a second destination for the only page at incident.io."""
+    more = """
+  page-eu:
+    {{kind: devhelm-status-page, api_key: {{env: KEY}}, base_url: {url}/devhelm, page: Acme EU, per_minute: 1000000}}
+  public-too:
+    {{kind: incident-io-status-page, api_key: {{env: KEY}}, base_url: {url}/incident-io, page: Acme Status,
+     per_minute: 1000000}}
+worker:"""
+    monkeypatch.setattr(harness, "CONFIGURATION", harness.CONFIGURATION.replace("\nworker:", more))
+
+
+async def say(scene, number, key, status, *at):
+    """Send a message of an alert whose rule opens posts at these destinations."""
+    targets = tuple(decision.Target(name, PUBLIC, publish="auto") for name in at)
+    response = decision.Response("down", "rules/a.yaml:3", f"v{len(at)}", targets, decision.Timing())
+    now = parts.clock()
+    one = alert.Alert("am", key, status, now - 60_000_000, now if status == "resolved" else 0, title=key)
+    decided = decision.Decision(key, severity.Severity.MAJOR, response)
+    await scene.inbox.accept(delivery.pack(f"m{number}", "am", now, [(one, decided)]), b"{}")
+
+
+async def until_read_again(scene):
+    """Wait until each destination was read again, and the data set counts as reconciled."""
+
+    async def met():
+        state = await scene.state()
+        return bool(state.read) and not state.since
+
+    await scene.until(met)
+
+
+async def until_open(scene, key, *at):
+    async def met():
+        known = await scene.known(key)
+        return all(name in known and known[name].state == "open" for name in at)
+
+    await scene.until(met)
+
+
+def posts_on(scene, page):
+    pages = scene.at.state()["devhelm"]["pages"]
+    return [post["status"] for one in pages if one["name"] == page for post in one["incidents"]]
+
+
+@pytest.mark.parametrize("place", OWN)
+def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, monkeypatch, place):
+    """An installation is new. Its posts are open when the destinations are read again."""
+    monkeypatch.setattr(recovery, "SETTLED", 3_600_000_000)
+
+    async def play(scene):
+        async with scene.working():
+            await say(scene, 1, "a", "firing", place)
+            await say(scene, 2, "b", "firing", place)
+            await until_open(scene, "a", place)
+            await until_open(scene, "b", place)
+            state = await scene.state()
+            monkeypatch.setattr(recovery, "SETTLED", max(state.read.values()) + 1 - state.since)
+            await until_read_again(scene)
+            assert await orphans.listed(scene.connection) == []
+            await say(scene, 3, "a", "firing", place, OWN[place])
+            await until_open(scene, "a", place, OWN[place])
+            known = await scene.known("a")
+            assert known[place].vendor_id != known[OWN[place]].vendor_id
+            if place == PAGE:
+                assert posts_on(scene, "Acme EU") == ["INVESTIGATING"]
+
+    lost_scene.playing(with_redis, tmp_path, play, INSTALLATION)
+
+
+@pytest.mark.parametrize("place", OWN)
+def test_item_that_is_held_by_now_is_neither_adopted_nor_resolved(with_redis, tmp_path, place):
+    """A destination was read before the router held the item: what is kept as an orphan is none any longer."""
+
+    async def play(scene):
+        async with scene.working():
+            await say(scene, 1, "a", "firing", place)
+            await until_open(scene, "a", place)
+            post = (await scene.known("a"))[place]
+            reference = identity.reference(post.episode) if place == PAGE else ""
+            item = operations.OpenItem(post.vendor_id, reference, PUBLIC["title"], PUBLIC["message"])
+            data = dataset.DataSet(scene.connection, "test", None)
+            kept = dataset.Orphan(OWN[place], item, identity.owner_of(reference))
+            await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
+            await say(scene, 2, "a", "firing", place, OWN[place])
+            await until_open(scene, "a", place, OWN[place])
+            assert (await scene.known("a"))[OWN[place]].vendor_id != post.vendor_id
+            assert await orphans.listed(scene.connection) == []
+            await data.end_reading(OWN[place], 1, [kept], [item.vendor_id])
+            (found,) = await orphans.listed(scene.connection)
+            assert not await orphans.resolve(scene.settings, scene.connection, found, "ann")
+            assert await orphans.listed(scene.connection) == []
+            assert await scene.known(orphans.incident_key(found)) == {}
+
+    lost_scene.playing(with_redis, tmp_path, play, INSTALLATION)
+
+
+def test_lost_post_goes_back_to_the_destination_of_its_page(with_redis, tmp_path):
+    async def play(scene):
+        async with scene.working():
+            await say(scene, 1, "a", "firing", PAGE, OTHER)
+            await until_open(scene, "a", PAGE, OTHER)
+            before = {name: one.vendor_id for name, one in (await scene.known("a")).items()}
+            await scene.connection.flushall()
+            await say(scene, 2, "a", "firing", OTHER)
+            await until_open(scene, "a", OTHER)
+            assert (await scene.known("a"))[OTHER].vendor_id == before[OTHER]
+            found = await orphans.listed(scene.connection)
+            assert [(one.destination, one.item.vendor_id) for one in found] == [(PAGE, before[PAGE])]
+
+    lost_scene.playing(with_redis, tmp_path, play, INSTALLATION)
