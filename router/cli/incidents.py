@@ -163,6 +163,7 @@ _RETRACTED = {
     "searching": "its publishing is under way; what comes of it is taken down",
     "dismissed": "it waited for review and is dismissed",
     "withheld": "nothing of it was shown, and nothing will be",
+    "withdrawn": "the approval to publish it again is withdrawn; what was begun is taken down",
     "resolved": "nothing to do, the post is over",
     "retracted": "nothing to do, it was retracted before",
 }

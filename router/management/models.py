@@ -265,12 +265,13 @@ class Retraction(Model):
 
     ``retracting``: it is shown, and is taken down. ``searching``: its publishing is under way with an unknown outcome,
     and what comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown,
-    and nothing will be. ``resolved``: it is over already. ``retracted``: it was retracted before.
+    and nothing will be. ``withdrawn``: it was retracted before, and the approval to publish it again is withdrawn.
+    ``resolved``: it is over already. ``retracted``: it was retracted before.
     """
 
     destination: str
     reference: str
-    outcome: Literal["retracting", "searching", "dismissed", "withheld", "resolved", "retracted"]
+    outcome: Literal["retracting", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
 
 
 class Retracted(Model):

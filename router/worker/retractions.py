@@ -18,14 +18,16 @@ from router.store import publications as publication_store
 from router.worker import desire
 from router.worker import pages as showing
 
-Outcome = Literal["retracting", "searching", "dismissed", "withheld", "resolved", "retracted"]
+Outcome = Literal["retracting", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
 """What becomes of one publication.
 
 ``retracting``: it is shown, and is taken down. ``searching``: its publishing is under way with an unknown outcome; what
 comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and nothing
-will be. ``resolved``: it is over already. ``retracted``: it was retracted before.
+will be. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published again; the
+approval is withdrawn, and what was begun is taken down. ``resolved``: it is over already. ``retracted``: it was
+retracted before.
 """
-DONE: frozenset[Outcome] = frozenset({"retracting", "searching", "dismissed", "withheld"})
+DONE: frozenset[Outcome] = frozenset({"retracting", "searching", "dismissed", "withheld", "withdrawn"})
 """The outcomes of a retraction that does something."""
 _MOST_KEPT = 50  # Retractions of one incident key; the oldest are long carried out.
 
@@ -111,9 +113,12 @@ def _is_there(one: publications.Publication) -> bool:
 
 
 def _outcome(incident: incidents.Incident, one: publications.Publication) -> Outcome:
-    if one.settled:
-        return "retracted" if one.retracted else "resolved"
     retraction = incident.retractions.get(one.name)
+    if one.settled:
+        if not one.retracted:
+            return "resolved"
+        # Without its retraction it is published again by the worker: a reviewer has approved that.
+        return "retracted" if retraction is not None else "withdrawn"
     # What somebody has changed at the vendor since is taken down by whoever retracts it again.
     if retraction is not None and (one.state == "absent" or retraction.digest == _digest(one)):
         return "retracted"
@@ -126,7 +131,7 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
 
 def _digest(one: publications.Publication) -> str:
     """What the operator has seen: a person's change at the vendor that is known by now, or none."""
-    return review.digest_of(review.RETRACTION, one.view.digest if one.taken_over else "")
+    return review.digest_of(review.RETRACTION, one.view.digest if one.taken_over and not one.settled else "")
 
 
 def retracted(
@@ -156,6 +161,7 @@ _TOLD: Mapping[Outcome, str] = {
     "searching": "Retracted at {at} by {who}: its publishing is under way, and what comes of it is taken down",
     "dismissed": "Dismissed at {at} by {who}, who retracted it before it was published",
     "withheld": "Retracted at {at} by {who}: nothing of it was shown, and nothing will be",
+    "withdrawn": "Retracted at {at} by {who}: the approval to publish it again is withdrawn",
 }
 
 

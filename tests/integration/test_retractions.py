@@ -340,3 +340,57 @@ def test_retraction_outlives_its_episode(with_redis, at, kind):
         assert states == {"resolved" if kind == KINDS[0] else "dismissed": True, "open": False}
 
     playing(with_redis, at, kind, play)
+
+
+@each_kind
+@pytest.mark.parametrize("was_shown", [True, False])
+def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_shown):
+    """The approval is recorded, but the worker hasn't published anything again yet."""
+
+    async def play(page):
+        if not was_shown:
+            page.target = decision.Target(page.target.destination, page.target.fields, "review")
+        await page.fires()
+        await page.retracts()
+        (again,) = await page.reviews().of("down")
+        await page.reviews().decide(again, reviews.Word("approved", "bob"))
+        creates = len(page.scene.creates())
+        assert await page.retracts() == ["withdrawn" if was_shown else "dismissed"]
+        await page.fires(level=severity.Severity.CRITICAL)
+        assert len(page.scene.creates()) == creates == int(was_shown)
+        if was_shown:
+            assert page.is_down()
+        (anew,) = await page.reviews().of("down")
+        await page.reviews().decide(anew, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        assert (await page.scene.known()).state == "open"
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+@pytest.mark.parametrize("point", ["before-intent", "after-intent", "after-call", "before-record"])
+def test_retraction_while_a_post_is_published_again_takes_it_down(with_redis, at, kind, point):
+    """The worker is killed while it publishes the post again, so the outcome of the call is unknown."""
+
+    async def play(page):
+        await page.fires()
+        await page.retracts()
+        (again,) = await page.reviews().of("down")
+        await page.reviews().decide(again, reviews.Word("approved", "bob"))
+        page.dies_at(point)
+        with pytest.raises(Killed):
+            await page.on.turn()
+        (found,) = await page.written()
+        assert found.outcome in {"withheld", "withdrawn", "searching"}
+        await page.next_worker()
+        if (known := await page.scene.known()).intent is not None:
+            begun = msgspec.structs.replace(known.intent, begun_at=stage.LONG_AGO)
+            await page.scene.changed(retry_at=stage.LONG_AGO, intent=begun)
+            await page.on.turn()
+        known = await page.scene.known()
+        assert known.intent is None
+        assert known.state != "open"
+        assert page.is_down(len(page.posts()))
+
+    playing(with_redis, at, kind, play)
