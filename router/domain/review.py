@@ -59,6 +59,16 @@ def retrospective_of(content: str, began_at: int, ended_at: int) -> str:
     return hashlib.blake2b(f"{content}/{began_at}/{ended_at}".encode(), digest_size=12).hexdigest()
 
 
+def again_of(asked: str, retraction: Retraction, verdict: Verdict | None) -> str:
+    """Return the digest of publishing a retracted post again, of which ``asked`` is what would be sent.
+
+    It includes the retraction and the newest verdict: whoever decided, or looked, before either has to look again.
+    """
+    before = f"{verdict.at}/{verdict.who}" if verdict is not None else ""
+    packed = f"{asked}/{retraction.at}/{retraction.who}/{before}"
+    return hashlib.blake2b(packed.encode(), digest_size=12).hexdigest()
+
+
 RESOLUTION = "resolution"
 """The digest of a verdict on the end of a post: a person has taken it over, or its rule wants a reviewer to end it."""
 

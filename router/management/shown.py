@@ -91,7 +91,8 @@ def review(one: reviewing.Review) -> models.Review:
     told |= {"since": models.at(one.since), "deadline_at": models.at(one.deadline_at)}
     told |= {"began_at": models.at(one.began_at), "ended_at": models.at(one.ended_at)}
     told["reference"] = identity.reference(one.episode)
-    del told["episode"], told["view_digest"]
+    for inner in ("episode", "view_digest", "retraction", "asked"):
+        del told[inner]
     return models.Review(**told)
 
 

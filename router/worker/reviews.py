@@ -31,6 +31,8 @@ class Review(NamedTuple):
     fields over the page's defaults. ``components`` are the statuses in the vendor's words. ``at_deadline`` happens at
     the deadline. ``later`` are the texts that a post which is monitored gets once nothing fires. A retrospective
     incident began at ``began_at`` and ended at ``ended_at``, and its resolution is in ``later``.
+    ``retraction`` is what an approval ends: the post is published again. ``digest`` includes it then, and ``asked`` is
+    the digest of what would be sent.
     """
 
     incident: str
@@ -56,6 +58,8 @@ class Review(NamedTuple):
     later: Mapping[str, str] = MappingProxyType({})
     began_at: int = 0
     ended_at: int = 0
+    retraction: review.Retraction | None = None
+    asked: str = ""
 
     @property
     def title(self) -> str:
@@ -191,7 +195,7 @@ class Reviews:
 def decided(
     incident: incidents.Incident, seen: Review, given: review.Verdict, earlier: review.Verdict | None
 ) -> incidents.Incident | None:
-    """Return the incident with a verdict; None if another verdict came first, or the review is over.
+    """Return the incident with a verdict; None if another verdict or a retraction came first, or the review is over.
 
     ``earlier`` is the verdict that was there when the review was checked. Each verdict holds its time and its
     reviewer, so two verdicts are equal only if they are the same one.
@@ -203,6 +207,8 @@ def decided(
     if (incident.status != "open") != (seen.what in {"resolution", "retrospective"}):
         return None
     if incident.verdicts.get(seen.destination) != earlier:
+        return None
+    if incident.retractions.get(f"{seen.episode}/{seen.destination}") != seen.retraction:
         return None
     verdicts = {**incident.verdicts, seen.destination: given}
     retractions = incident.retractions
@@ -236,7 +242,7 @@ def verdict(seen: Review, word: Word, now: int, earlier: review.Verdict | None =
     Dismissing an opening dismisses the whole episode, so that it isn't asked again. What a reviewer says once nothing
     fires leaves alone what the post says should alerts fire again.
     """
-    digest = seen.digest
+    digest = seen.asked or seen.digest
     fields = visible.everywhere(dict(word.fields))
     if word.kind == "dismissed" and seen.what == "opening":
         digest = ""
@@ -331,7 +337,8 @@ def republishable(
         if desired.present and not desired.silent and desired.publish != "shadow":
             digest = plan.asked(desired, again)
             made = _review(incident, again, desired, digest, f"retracted by {retraction.who}")
-            made = made._replace(deadline_at=0, since=retraction.at)
+            anew = review.again_of(digest, retraction, incident.verdicts.get(one.destination))
+            made = made._replace(deadline_at=0, since=retraction.at, digest=anew, asked=digest, retraction=retraction)
             found.append(_previewed(made, without, (again, desired), saying, (known, place)))
     return found
 

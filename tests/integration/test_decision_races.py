@@ -56,6 +56,77 @@ def test_one_decision_on_a_review_wins_and_the_other_is_refused(play, both_check
     play(body)
 
 
+@pytest.mark.parametrize("decision", list(DECISIONS))
+@pytest.mark.parametrize("retracted_first", [True, False])
+def test_nothing_is_public_after_a_retraction_that_no_reviewer_has_seen(play, both_checked, decision, retracted_first):
+    """The retraction is written before or after the decision, both of which were checked before."""
+
+    async def body(at):
+        await at.deliver(desk.firing())
+        ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
+        query = {"incident": desk.key(), "destination": "page"}
+        seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
+        retraction = {**query, "reason": "a false alarm"}
+        if retracted_first:
+            assert (await bob.post(f"{API}/retractions", json=retraction)).status_code == 200
+            answer = await ann.post(f"{API}/review", json=query | {"seen": seen} | DECISIONS[decision])
+            assert answer.status_code == 412
+        else:
+            both_checked()
+            answer, done = await asyncio.gather(
+                ann.post(f"{API}/review", json=query | {"seen": seen} | DECISIONS[decision]),
+                bob.post(f"{API}/retractions", json=retraction),
+            )
+            assert done.status_code == 200
+            assert answer.status_code in {200, 412}
+        await at.on.turn()
+        assert at.page.kinds == []
+        incident = await at.on.incident(desk.key())
+        assert [one.who for one in incident.retractions.values()] == ["bob"]
+        assert ("page" in incident.verdicts) == (answer.status_code == 200)
+
+    play(body)
+
+
+def test_a_decision_to_publish_again_is_about_the_newest_retraction(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        ann = await at.as_("responder", name="ann")
+        query = {"incident": desk.key(), "destination": "page"}
+        digests = [(await ann.get(f"{API}/review", params=query)).json()["digest"]]
+        for _ in range(2):
+            assert (await ann.post(f"{API}/retractions", json={**query, "reason": "false"})).status_code == 200
+            digests.append((await ann.get(f"{API}/review", params=query)).json()["digest"])
+            for earlier in digests[:-1]:
+                answer = await ann.post(f"{API}/review", json=query | {"seen": earlier, "decision": "approve"})
+                assert answer.status_code == 412
+            answer = await ann.post(f"{API}/review", json=query | {"seen": digests[-1], "decision": "approve"})
+            assert answer.status_code == 200
+        assert len(set(digests)) == 3
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+
+    play(body)
+
+
+def test_approval_after_a_dismissal_of_what_was_retracted_needs_another_look(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        ann = await at.as_("responder", name="ann")
+        query = {"incident": desk.key(), "destination": "page"}
+        await ann.post(f"{API}/retractions", json={**query, "reason": "false"})
+        seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
+        decisions = [query | {"seen": seen, "decision": one} for one in ("dismiss", "approve")]
+        assert [(await ann.post(f"{API}/review", json=one)).status_code for one in decisions] == [200, 412]
+        again = (await ann.get(f"{API}/review", params=query)).json()["digest"]
+        answer = await ann.post(f"{API}/review", json=query | {"seen": again, "decision": "approve"})
+        assert answer.status_code == 200
+        await at.on.turn()
+        assert at.page.kinds == ["open"]
+
+    play(body)
+
+
 @pytest.mark.parametrize("actions", [("redrive", "discard"), ("discard", "discard"), ("redrive", "redrive")])
 def test_one_decision_on_a_dead_letter_wins_and_the_other_is_refused(play, both_checked, actions):
     async def body(at):

@@ -394,3 +394,28 @@ def test_retraction_while_a_post_is_published_again_takes_it_down(with_redis, at
         assert page.is_down(len(page.posts()))
 
     playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_approval_of_a_review_from_before_the_retraction_is_refused(with_redis, at, kind):
+    """The post was approved, shown, and retracted; the reviewer still has the page of the review before them."""
+
+    async def play(page):
+        page.target = decision.Target(page.target.destination, page.target.fields, "review")
+        await page.fires()
+        (seen,) = await page.reviews().of("down")
+        await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        await page.retracts()
+        with pytest.raises(reviews.ChangedError):
+            await page.reviews().decide(seen, reviews.Word("approved", "bob"))
+        await page.on.turn()
+        assert page.is_down()
+        (again,) = await page.reviews().of("down")
+        assert again.digest != seen.digest
+        own = {"message": "In other words."}
+        await page.reviews().decide(again, reviews.Word("approved", "bob", fields=own))
+        await page.on.turn()
+        assert (await page.scene.known()).state == "open"
+
+    playing(with_redis, at, kind, play)

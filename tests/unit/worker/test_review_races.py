@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from router.domain import incident as incidents
+from router.domain import publication as publications
 from router.domain import review
-from router.worker import reviews
+from router.worker import retractions, reviews
 
 WHATS: tuple[reviews.What, ...] = ("opening", "update", "monitoring", "resolution")
 WORDS = {
@@ -70,6 +71,19 @@ def deciding(document: Document, what: reviews.What, kind: str, who: str, outcom
             return
 
 
+def retracting(document: Document, who: str) -> Iterator[None]:
+    """An operator who retracts the post; as ``Retractions.retract`` does it."""
+    known = [publications.Publication("e1", "page", "open")]
+    found = [retractions.Retracted("page", "e1", "retracting")]
+    yield
+    while True:
+        incident, version = document.incident, document.version
+        yield
+        word = retractions.Word(who, "a false alarm")
+        if document.write(retractions.retracted(incident, known, found, word, 7), version):
+            return
+
+
 def folding(document: Document) -> Iterator[None]:
     """A worker that writes the same incident meanwhile."""
     for number in range(2):
@@ -127,6 +141,38 @@ def test_exactly_one_wins_if_all_have_checked_before_one_writes():
         (won,) = (given for given in outcomes.values() if given is not None)
         assert document.incident.verdicts["page"] == won
         assert len(outcomes) == 3
+
+
+def test_a_retraction_holds_against_every_decision_on_what_was_seen_before_it():
+    """Of two reviewers at most one wins, and whoever of them comes after the retraction is refused."""
+    randomness = random.Random(20261201)
+    refused = 0
+    for what, *kinds in itertools.islice(itertools.cycle(itertools.product(WHATS, WORDS, WORDS)), INTERLEAVINGS):
+        document, outcomes = Document(opened(what)), Outcomes()
+        people = [deciding(document, what, kind, f"p{n}", outcomes) for n, kind in enumerate(kinds)]
+        for person in people:
+            next(person)
+        interleaved(randomness, *people, retracting(document, "ann"), folding(document))
+        assert document.incident.retractions["e1/page"].who == "ann"
+        won = [given for given in outcomes.values() if given is not None]
+        assert len(won) <= 1
+        refused += not won
+        assert document.incident.verdicts.get("page") == (won[0] if won else opened(what).verdicts.get("page"))
+    assert 0 < refused < INTERLEAVINGS
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_a_decision_to_publish_again_is_refused_after_another_retraction(kind):
+    verdict, fields = WORDS[kind]
+    first, second = (review.Retraction("ann", at, "false", review.RETRACTION) for at in (3, 4))
+    one = seen("opening")._replace(retraction=first)
+    given = reviews.verdict(one, reviews.Word(verdict, "bob", fields=fields), 5)
+    incident = msgspec.structs.replace(opened("opening"), retractions={"e1/page": second})
+    assert reviews.decided(incident, one, given, None) is None
+    incident = msgspec.structs.replace(incident, retractions={})
+    assert reviews.decided(incident, one, given, None) is None
+    incident = msgspec.structs.replace(incident, retractions={"e1/page": first})
+    assert reviews.decided(incident, one, given, None).verdicts == {"page": given}
 
 
 @pytest.mark.parametrize("what", WHATS)
