@@ -160,6 +160,7 @@ def retract(
 
 _RETRACTED = {
     "retracting": "the post is taken down",
+    "repeated": "it was retracted before, but the post is still public; it is tried again",
     "searching": "its publishing is under way; what comes of it is taken down",
     "dismissed": "it waited for review and is dismissed",
     "withheld": "nothing of it was shown, and nothing will be",

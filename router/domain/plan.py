@@ -177,7 +177,7 @@ def _hindrance(desired: publications.Desired, observed: publications.Publication
     # What the vendor refused for good is not tried again; a person has to look. Anything else still is: a page whose
     # update was refused must be resolved all the same.
     refused = observed.dead_of == death(step.kind, desired.content)
-    if refused and desired.abandoned_at > observed.dead_at:
+    if refused and desired.abandoned_at > max(observed.dead_at, desired.pardoned_at):
         return Rest(f"given up: {observed.dead}")
     if refused and desired.pardoned_at <= observed.dead_at:
         return Rest(f"dead letter: {observed.dead}", waits_for="person")

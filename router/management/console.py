@@ -170,6 +170,7 @@ _DONE = {
     "person, or what looks like a secret.",
     "dismissed": "Dismissed: nothing of it is shown.",
     "retracted": "Retracted: what customers see of it is taken down now.",
+    "retracted-again": "It was retracted before, but the post is still public. It is tried again now.",
     "nothing-to-retract": "Nothing was retracted: the post is over, or was retracted before.",
     "corrected": "The update is corrected next; the timeline tells what came of it.",
     "corrected-with-warnings": "The update is corrected next. Look at your text again: it names a host, an address, a "
@@ -211,12 +212,15 @@ async def _decide(do: actions.Actions, act: actions.Act, form: Mapping[str, str]
 
 
 async def _retract(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:
-    said = {name: form.get(name, "") for name in ("incident", "destination", "message")}
-    body = bodies.Retract.model_validate({**said, "reason": act.reason})
+    form_fields = {name: form.get(name, "") for name in ("incident", "destination", "message")}
+    body = bodies.Retract.model_validate({**form_fields, "reason": act.reason})
     done = await do.retract(act._replace(subject=f"{body.incident} at {body.destination}"), body)
-    did = any(one.outcome in retractions.DONE for one in done.items)
+    outcomes = {one.outcome for one in done.items}
+    said = "retracted" if outcomes & retractions.DONE else "nothing-to-retract"
+    if "repeated" in outcomes:
+        said = "retracted-again"
     key = urllib.parse.quote(body.incident, safe="")
-    return f"/incident?key={key}&done={'retracted' if did else 'nothing-to-retract'}"
+    return f"/incident?key={key}&done={said}"
 
 
 async def _correct(do: actions.Actions, act: actions.Act, form: Mapping[str, str]) -> str:

@@ -263,15 +263,18 @@ class Decided(Model):
 class Retraction(Model):
     """What becomes of one post. ``reference`` is its episode's.
 
-    ``retracting``: it is shown, and is taken down. ``searching``: its publishing is under way with an unknown outcome,
-    and what comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown,
-    and nothing will be. ``withdrawn``: it was retracted before, and the approval to publish it again is withdrawn.
-    ``resolved``: it is over already. ``retracted``: it was retracted before.
+    ``retracting``: it is shown, and is taken down. ``repeated``: it was retracted before and is still shown; what the
+    vendor refused is tried again. ``searching``: its publishing is under way with an unknown outcome, and what comes of
+    it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and nothing will
+    be. ``withdrawn``: it was retracted before, and the approval to publish it again is withdrawn. ``resolved``: it is
+    over already. ``retracted``: it was retracted before, and nothing of it is shown.
     """
 
     destination: str
     reference: str
-    outcome: Literal["retracting", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
+    outcome: Literal[
+        "retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"
+    ]
 
 
 class Retracted(Model):

@@ -18,16 +18,17 @@ from router.store import publications as publication_store
 from router.worker import desire
 from router.worker import pages as showing
 
-Outcome = Literal["retracting", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
+Outcome = Literal["retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn", "resolved", "retracted"]
 """What becomes of one publication.
 
-``retracting``: it is shown, and is taken down. ``searching``: its publishing is under way with an unknown outcome; what
-comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown, and nothing
-will be. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published again; the
-approval is withdrawn, and what was begun is taken down. ``resolved``: it is over already. ``retracted``: it was
-retracted before.
+``retracting``: it is shown, and is taken down. ``repeated``: it was retracted before and is still shown; what the
+vendor refused is tried again, with the newest message. ``searching``: its publishing is under way with an unknown
+outcome; what comes of it is taken down. ``dismissed``: it waited for a reviewer. ``withheld``: nothing of it was shown,
+and nothing will be. ``withdrawn``: it was retracted before, and a reviewer has approved since that it is published
+again; the approval is withdrawn, and what was begun is taken down. ``resolved``: it is over already. ``retracted``: it
+was retracted before, and nothing of it is shown.
 """
-DONE: frozenset[Outcome] = frozenset({"retracting", "searching", "dismissed", "withheld", "withdrawn"})
+DONE: frozenset[Outcome] = frozenset({"retracting", "repeated", "searching", "dismissed", "withheld", "withdrawn"})
 """The outcomes of a retraction that does something."""
 _MOST_KEPT = 50  # Retractions of one incident key; the oldest are long carried out.
 
@@ -38,6 +39,11 @@ class Retracted(NamedTuple):
     destination: str
     episode: str
     outcome: Outcome
+
+    @property
+    def name(self) -> str:
+        """What the publication is called among those of its incident."""
+        return f"{self.episode}/{self.destination}"
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,12 @@ class Retractions:
         known = await self._documents.look(key)
         now = self._clock()
         found: list[Retracted] = []
+        retracted_before: set[str] = set()
 
         def make(held: incident_store.Held) -> incident_store.Change | None:
             found[:] = outcomes(held.incident, known, self._places, destination)
+            retracted_before.clear()
+            retracted_before.update(held.incident.retractions)
             after = retracted(held.incident, known, found, word, now)
             if after is held.incident:
                 return None
@@ -85,7 +94,7 @@ class Retractions:
         await self._store.change(key, make)
         incident = (await self._store.read([key]))[key].incident
         for one in found:
-            if one.outcome in DONE:
+            if one.outcome in DONE and one.name not in retracted_before:
                 await self._pages.count(incident, "retracted")
         return found
 
@@ -119,13 +128,14 @@ def _outcome(incident: incidents.Incident, one: publications.Publication) -> Out
             return "resolved"
         # Without its retraction it is published again by the worker: a reviewer has approved that.
         return "retracted" if retraction is not None else "withdrawn"
-    # What somebody has changed at the vendor since is taken down by whoever retracts it again.
-    if retraction is not None and (one.state == "absent" or retraction.digest == _digest(one)):
-        return "retracted"
     if one.state == "open":
-        return "retracting"
-    if one.intent is not None or one.unanswered_at:
+        # What somebody has changed at the vendor since is taken down by whoever retracts it again.
+        is_repeated = retraction is not None and retraction.digest == _digest(one)
+        return "repeated" if is_repeated else "retracting"
+    if one.intent is not None or one.search_at or (one.unanswered_at and retraction is None):
         return "searching"
+    if retraction is not None and one.state == "absent":
+        return "retracted"
     return "dismissed" if one.state == "draft" or one.waits_of else "withheld"
 
 
@@ -146,10 +156,12 @@ def retracted(
     message = visible.visible(word.message)
     added = {}
     for one in found:
-        name = f"{one.episode}/{one.destination}"
-        digest = _digest(named[name]) if name in named else review.RETRACTION
-        if one.outcome in DONE:
-            added[name] = review.Retraction(word.who, now, word.reason, digest, message)
+        if one.outcome not in DONE:
+            continue
+        seen = named.get(one.name, publications.Publication(one.episode, one.destination))
+        # What the vendor refused before is tried again, even if its refusal is in the future by this clock.
+        at = max(now, seen.dead_at + 1)
+        added[one.name] = review.Retraction(word.who, at, word.reason, _digest(seen), message)
     if not added:
         return incident
     kept = {name: one for name, one in incident.retractions.items() if name not in added} | added
@@ -158,6 +170,7 @@ def retracted(
 
 _TOLD: Mapping[Outcome, str] = {
     "retracting": "Retracted at {at} by {who}: the post is taken down",
+    "repeated": "Retracted again at {at} by {who}: the post is still shown, and is taken down",
     "searching": "Retracted at {at} by {who}: its publishing is under way, and what comes of it is taken down",
     "dismissed": "Dismissed at {at} by {who}, who retracted it before it was published",
     "withheld": "Retracted at {at} by {who}: nothing of it was shown, and nothing will be",

@@ -5,6 +5,7 @@ import pytest
 
 from router.domain import decision, severity
 from router.store import gate, keys
+from router.store import incidents as incident_store
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
 from tests.integration import real, stage
@@ -199,7 +200,8 @@ def test_what_an_unanswered_publishing_created_is_taken_down(with_redis, at, kin
         page.dies_at("before-record")
         with pytest.raises(Killed):
             await page.fires()
-        assert [one.outcome for one in await page.written()] == ["searching"]
+        for _ in range(2):
+            assert [one.outcome for one in await page.written()] == ["searching"]
         await page.next_worker()
         if not created:
             known = await page.scene.known()
@@ -417,5 +419,60 @@ def test_approval_of_a_review_from_before_the_retraction_is_refused(with_redis, 
         await page.reviews().decide(again, reviews.Word("approved", "bob", fields=own))
         await page.on.turn()
         assert (await page.scene.known()).state == "open"
+
+    playing(with_redis, at, kind, play)
+
+
+async def refused(page):
+    """The vendor refuses to take the post down."""
+    if page.kind.startswith("devhelm"):
+        page.scene.fault("status", "PUT", "", status=422)
+    else:
+        page.scene.fault("refuse-field", "POST", "/v2/status_page_incident_updates", field="message")
+    assert await page.retracts() == ["retracting"]
+    assert not page.is_down()
+    assert (await page.scene.known()).dead_of.startswith("retract:")
+
+
+@each_kind
+@pytest.mark.parametrize("is_given_up", [True, False])
+def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, kind, is_given_up):
+    """The answer says that the post is still public, and the newest message is what customers read."""
+
+    async def play(page):
+        await page.fires()
+        await refused(page)
+        if is_given_up:
+            known = await page.scene.known()
+
+            def give_up(held):
+                after = msgspec.structs.replace(held.incident, abandoned={known.name: page.on.redis_time()})
+                return incident_store.Change(after, held.version, wake=True)
+
+            await page.on.incidents.change("down", give_up)
+            await page.on.turn()
+        message = "" if kind.startswith("devhelm") else "We were wrong. Checkout works."
+        assert await page.retracts(message) == ["repeated"]
+        if message:
+            assert [one["message"] for one in page.posts()[0]["updates"]][1:] == [message]
+        else:
+            assert page.is_down()
+        assert (await page.scene.known()).retracted
+        assert "Retracted again at there by ann: the post is still shown, and is taken down. Reason: a false alarm" in (
+            await page.told()
+        )
+        assert await page.retracts() == ["retracted"]
+
+    playing(with_redis, at, kind, play)
+
+
+@each_kind
+def test_repeated_retraction_before_the_worker_has_looked_says_that_the_post_is_shown(with_redis, at, kind):
+    async def play(page):
+        await page.fires()
+        assert [one.outcome for one in await page.written()] == ["retracting"]
+        assert [one.outcome for one in await page.written()] == ["repeated"]
+        await page.on.turn()
+        assert page.is_down()
 
     playing(with_redis, at, kind, play)

@@ -1,0 +1,27 @@
+"""What the console says of a retraction that the vendor refuses."""
+
+from tests.integration import desk, vendor
+
+API = "/api/v1"
+
+
+def test_console_says_that_a_post_is_still_public_after_its_retraction_was_refused(play):
+    async def body(at):
+        await at.deliver(desk.firing())
+        browser, csrf = await at.browser("responder", name="ann")
+        ann = await at.as_("responder", name="ann")
+        query = {"incident": desk.key(), "destination": "page"}
+        seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
+        await ann.post(f"{API}/review", json=query | {"seen": seen, "decision": "approve"})
+        await at.on.turn()
+        at.page.before += [vendor.permanent()]
+        form = {"csrf": csrf, **query, "reason": "a false alarm"}
+        locations = []
+        for _ in range(2):
+            locations.append((await browser.post("/retract", data=form)).headers["location"])
+            await at.on.turn()
+        assert [location.rpartition("=")[2] for location in locations] == ["retracted", "retracted-again"]
+        assert "the post is still public" in (await browser.get(locations[1])).text
+        assert at.page.kinds == ["open", "retract", "retract"]
+
+    play(body)
