@@ -332,10 +332,10 @@ def _without_stale(incident: incidents.Incident, now: int) -> incidents.Incident
 
     kept = {identity: state for identity, state in incident.alerts.items() if is_kept(state)}
     watched = (state for state in kept.values() if state.ask in stale_after)
-    return _recounted(incident, kept, watched)
+    return recounted(incident, kept, watched)
 
 
-def _recounted(
+def recounted(
     incident: incidents.Incident,
     alerts: dict[str, alert_states.AlertState],
     watched: Iterable[alert_states.AlertState],
@@ -359,7 +359,7 @@ def without(incident: incidents.Incident, names: Container[str]) -> incidents.In
     """The incident without these alerts, by identity: it is as if nothing had been heard of them."""
     alerts = {identity: state for identity, state in incident.alerts.items() if identity not in names}
     held_alerts = {identity: routed for identity, routed in incident.held_alerts.items() if identity not in names}
-    return msgspec.structs.replace(_recounted(incident, alerts, alerts.values()), held_alerts=held_alerts)
+    return msgspec.structs.replace(recounted(incident, alerts, alerts.values()), held_alerts=held_alerts)
 
 
 def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incident:
@@ -367,7 +367,7 @@ def _without_expired(incident: incidents.Incident, now: int) -> incidents.Incide
     if not 0 < incident.expires_at <= now:
         return incident
     kept = {identity: alert_states.expire(state, now) for identity, state in incident.alerts.items()}
-    return _recounted(incident, kept, kept.values())
+    return recounted(incident, kept, kept.values())
 
 
 def heard_again(

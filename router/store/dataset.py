@@ -22,6 +22,8 @@ from router.telemetry import log, metrics
 Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattended", "new"]
 """Why a data set is reconciled; see ``watch.lua``. ``restored`` was said by whoever restored a backup."""
 
+RESTORED = frozenset({"restored", "went_back", "replaced", "unattended"})
+"""The reasons after which the data may be those of an earlier time."""
 UNATTENDED = 600_000_000
 """Microseconds without a mark of any process after which a data set may be that of a backup."""
 _READING_SECONDS = 60
@@ -63,7 +65,8 @@ class State:
     """How the data set stands; times in microseconds, by Redis' clock.
 
     It is reconciled ``since`` then (0: it isn't), for a ``reason``; it was last lost at ``lost_at``. ``read`` says when
-    the open items of each destination were last read, ``problems`` why they could not be.
+    the open items of each destination were last read, ``problems`` why they could not be. ``saved_at`` is the newest
+    mark that was in the data when the loss was noticed (0: there was none): the data are hardly newer.
     """
 
     id: str = ""
@@ -74,6 +77,7 @@ class State:
     orphans: int = 0
     read: Mapping[str, int] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    saved_at: int = 0
 
     def is_unread(self, destination: str) -> bool:
         """Whether nothing may be opened at the destination yet."""
@@ -87,6 +91,11 @@ class State:
         said = f"{_WORDS.get(self.reason, self.reason)}; before anything is opened, each destination's items are read"
         waiting = [f"{name} can't be read: {problem}" for name, problem in sorted(self.problems.items())]
         return "; ".join([said, *waiting, *([orphans] if self.orphans else [])])
+
+
+def restored_at(state: State) -> int:
+    """When the data were last found to be those of an earlier time (microseconds); 0 if they never were."""
+    return state.lost_at if state.reason in RESTORED else 0
 
 
 class DataSet:
@@ -270,4 +279,5 @@ def _state(marker: list[bytes], now: int, orphans: int) -> State:
         orphans,
         {name.removeprefix("read:"): int(value) for name, value in said.items() if name.startswith("read:")},
         {name.removeprefix("problem:"): value for name, value in said.items() if name.startswith("problem:")},
+        int(said.get("saved_at", 0)),
     )

@@ -3,13 +3,41 @@
 Such an incident gets an episode that is over at once. ``reclaim`` adopts for it what is open, and the plan resolves it.
 """
 
-from router.domain import fold, identity
+from typing import NamedTuple
+
+from router.domain import fold, identity, restored
 from router.domain import incident as incidents
 from router.store import dataset
 from router.worker import recovery, routing
 
-NONE: frozenset[str] = frozenset()
-"""No incidents."""
+
+class Found(NamedTuple):
+    """The incidents of a batch that may have been lost, and when data of an earlier time were restored (0: never).
+
+    What was received after ``heard_since`` was received after the restore: the data are older than that.
+    """
+
+    unknown: frozenset[str] = frozenset()
+    restored_at: int = 0
+    heard_since: int = 0
+
+    def heard(
+        self, before: incidents.Incident, after: incidents.Incident, group: list[routing.Arrival]
+    ) -> incidents.Incident:
+        """Note in an incident that was not closed which alerts were heard of after the restore."""
+        if not self.restored_at or before.status == "closed":
+            return after
+        names = {
+            one.identity
+            for one in group
+            if one.received_at >= self.heard_since
+            and (state := after.alerts.get(one.identity)) is not None
+            and state.resolved == (one.routed.alert.status == "resolved")
+        }
+        return restored.heard(after, names, self.restored_at)
+
+
+NONE = Found()
 
 
 class Ends:
@@ -23,23 +51,27 @@ class Ends:
         self._installation = installation
         self._randomness = randomness
 
-    async def find(self, routed: routing.Routing) -> frozenset[str]:
+    async def find(self, routed: routing.Routing) -> Found:
         """The incident keys of which an alert has resolved that isn't known, if the data set was lost."""
         groups = {
             key: group
             for key, group in routed.groups.items()
             if routed.held[key].incident.status == "closed" and any(map(_may_end, group))
         }
-        if self._data is None or not groups:
+        goes_on = any(routed.held[key].incident.status != "closed" for key in routed.groups)
+        if self._data is None or not (groups or goes_on):
             return NONE
         state = await self._data.watch()
-        if not (state.since or state.orphans):
-            return NONE
+        restored_at = dataset.restored_at(state)
         lost_at = state.lost_at - recovery.JUST_BEFORE
+        heard_since = min(state.saved_at or lost_at, lost_at)
+        if not (state.since or state.orphans):
+            return Found(NONE.unknown, restored_at, heard_since)
         found = [key for key, group in groups.items() if _is_unheard(group, routed.held[key].incident, lost_at)]
         if state.since:
-            return frozenset(found)
-        return frozenset([key for key in found if await self._data.has_orphans(self._owners(key))])
+            return Found(frozenset(found), restored_at, heard_since)
+        unknown = [key for key in found if await self._data.has_orphans(self._owners(key))]
+        return Found(frozenset(unknown), restored_at, heard_since)
 
     def _owners(self, incident_key: str) -> tuple[str, str]:
         """Whose orphans may be an incident's: its own, and those that carry no reference."""

@@ -254,6 +254,21 @@ class Performer:
         )
         return after
 
+    async def observed(
+        self,
+        session: Session,
+        place: bound.Bound,
+        publication: publications.Publication,
+        desired: publications.Desired,
+    ) -> operations.Seen | errors.Failure | None:
+        """What the vendor shows of a publication; nothing is sent or recorded."""
+        content = publication.content or desired.content
+        intent = publications.Intent("update", publication.number, session.now(), content)
+        operation = operation_of(publication, intent, desired, session.now())
+        return await self._ask(
+            session, place, missing.asked_again(place.destination.observe(operation), place, operation, 0)
+        )
+
     async def _find_late(
         self,
         session: Session,

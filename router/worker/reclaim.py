@@ -35,7 +35,7 @@ class Reclaimer:
         *,
         installation: str,
     ) -> None:
-        self._data = data
+        self.data = data
         self._performer = performer
         self._accounts = shared
         self._places = places
@@ -49,7 +49,7 @@ class Reclaimer:
         desired: publications.Desired,
     ) -> publications.Publication | plan.Rest:
         """Return the publication, with what is open already adopted; or a rest until that is known."""
-        state = await self._data.watch()
+        state = await self.data.watch()
         if state.is_unread(place.name):
             await self._accounts.wait(place.name, session.incident.key)
             reason = "the data in Redis was lost: what is open at the destination is read first"
@@ -70,7 +70,7 @@ class Reclaimer:
         incident = session.incident
         if incident.status != "closed" or not incident.episode:
             return 0
-        state = await self._data.watch()
+        state = await self.data.watch()
         if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0
         again = 0
@@ -102,16 +102,16 @@ class Reclaimer:
         """The orphans at a destination that belong to the incident, the oldest first; each one is claimed for it."""
         key = session.incident.key
         owner = identity.owner(self.installation, key)
-        found = [one async for one in self._data.orphans(owner) if one.destination == place.name]
+        found = [one async for one in self.data.orphans(owner) if one.destination == place.name]
         if not place.kind.has_references:
             operation = perform.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
-            unowned = [one async for one in self._data.orphans("") if one.destination == place.name]
+            unowned = [one async for one in self.data.orphans("") if one.destination == place.name]
             found += [one for one in unowned if _recognizes(place, one, operation)]
         held = await self._held(session, place, owner, found)
         for orphan in sorted(found, key=lambda one: (one.item.opened_at, one.item.vendor_id)):
             if orphan.item.vendor_id in held:  # It was adopted or opened since the destination was read.
-                await self._data.settle(orphan)
-            elif await self._data.claim(orphan, key):
+                await self.data.settle(orphan)
+            elif await self.data.claim(orphan, key):
                 yield orphan
 
     async def _held(
@@ -140,7 +140,7 @@ class Reclaimer:
         after = await self._performer.take_over(session, place, publication, desired, orphan.item)
         if isinstance(after, errors.Failure):
             return plan.Rest(f"what is open already can't be read: {after}", session.now() + _AGAIN, "time")
-        await self._data.settle(orphan)
+        await self.data.settle(orphan)
         return after
 
 

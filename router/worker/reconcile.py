@@ -14,7 +14,7 @@ from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.store import vendor_ids as vendor_id_store
 from router.telemetry import log, metrics
-from router.worker import backlog, bound, mutes, perform, reclaim, storm, story, triage, upkeep
+from router.worker import backlog, bound, mutes, perform, reclaim, restored, storm, story, triage, upkeep
 from router.worker import pages as showing
 from router.worker import session as sessions
 
@@ -51,6 +51,13 @@ class Reconciler:
         self._vendor_ids = vendor_ids
         self._installation = reclaimer.installation if reclaimer is not None else ""
         self._reclaimer = reclaimer
+        self._restored = (
+            restored.Restored(
+                reclaimer.data, performer, incidents, randomness=randomness, installation=self._installation
+            )
+            if reclaimer is not None
+            else None
+        )
         self._accounts = accounts
         self._backlog = backlog.Backlog(oldest_unfolded) if oldest_unfolded is not None else None
         self._muting = muting
@@ -96,8 +103,8 @@ class Reconciler:
             desires = await self._pages.desires(public=self._is_public(lease))
             session = sessions.Session(lease, self._store, self._ticks, desires, self._pages)
             session = await self._settled(session)
+            again = await self._after_loss(session)
             lease = session.lease
-            again = await self._reclaimer.after_end(session, self._places) if self._reclaimer is not None else 0
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
             rests = await self._rounds(session)
@@ -114,6 +121,20 @@ class Reconciler:
                 self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
+
+    async def _after_loss(self, session: sessions.Session) -> int:
+        """Bring the incident in line with what the vendors have open of it, if the data set was lost.
+
+        Returns when this is to be done again (microseconds), 0 if it isn't.
+        """
+        if self._reclaimer is None or self._restored is None:
+            return 0
+        moments = [
+            await self._restored.compare(session, self._places),
+            await self._restored.end_rest(session, self._places),
+            await self._reclaimer.after_end(session, self._places),
+        ]
+        return min(filter(None, moments), default=0)
 
     async def _settled(self, session: sessions.Session) -> sessions.Session:
         """Write what time alone has made of the incident. Where somebody else changed it first, theirs is next."""
@@ -168,7 +189,8 @@ class Reconciler:
 
     async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Rest]:
         """Every publication as far as it goes now. All come to their end before a failure of one is told."""
-        results = await asyncio.gather(*(self._advance(session, p) for p in known), return_exceptions=True)
+        checked = [one for one in known if one.name not in session.unchecked]
+        results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
         rests = []
         for result in results:
             if isinstance(result, BaseException):

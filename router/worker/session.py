@@ -39,6 +39,8 @@ class Session:
         self.version = lease.version  # Of the incident as it was last seen, and when that was.
         self.seen_at = lease.claimed_at
         self._writing = asyncio.Lock()
+        self.unchecked: frozenset[str] = frozenset()
+        # Publications, by name, of which nothing may be planned yet (see ``restored``).
 
     def now(self) -> int:
         """The time by Redis' clock, carried on by this machine's ticks since the lease was taken."""
@@ -57,6 +59,15 @@ class Session:
         """Go on with what is to be by now."""
         self.desires, self.version, self.seen_at = desires, version, self.now()
         self.lease = self.lease._replace(incident=incident)
+
+    def become(self, incident: incidents.Incident, version: int) -> None:
+        """Go on with what this worker has just written of the incident."""
+        self.lease = self.lease._replace(incident=incident, version=version)
+        self.version = version
+
+    def complete(self) -> None:
+        """Add what the incident's episode lacks by now."""
+        self.publications = desire.with_missing(self.incident, self.publications)
 
     def add(self, publication: publications.Publication) -> None:
         """Have one more publication, which the next write of any writes, too."""

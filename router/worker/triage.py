@@ -156,13 +156,13 @@ class Triage:
         for arrival, key in routed.stuck:
             stuck[arrival.entry] = f"the incident that it belongs to can't be read: {key}: {routed.unreadable[key]}"
         muting = await self._muted(routed)
-        unknown = await self._ends.find(routed)
+        found = await self._ends.find(routed)
         commits = []
         try:
             for portion in _portions(routed.groups):
                 made = {}
                 for position, key in enumerate(portion, start=1):
-                    made[key] = self._changed(key, routed, muting, unknown)
+                    made[key] = self._changed(key, routed, muting, found)
                     if position % UNINTERRUPTED == 0:
                         await asyncio.sleep(0)  # Commits under way are answered, and this worker's heartbeat is sent.
                 changes = [change for change in made.values() if change is not None]
@@ -184,7 +184,7 @@ class Triage:
         return routed.again | {arrival.identity for key in refused for arrival in routed.groups[key]}
 
     def _changed(
-        self, key: str, routed: routing.Routing, muting: silence.Muting | None, unknown: frozenset[str]
+        self, key: str, routed: routing.Routing, muting: silence.Muting | None, found: lost.Found
     ) -> incident_store.Change | None:
         """What the alerts of a group make of their incident; None where nothing changes."""
         held, group = routed.held[key], routed.groups[key]
@@ -192,7 +192,8 @@ class Triage:
         after = self._fold(held, group, muting, ignored)
         overtaken_at = max(arrival.overtaken_at for arrival in group)
         after = ending.postponed(held.incident, after, overtaken_at, held.read_at)
-        found_over = key in unknown and after.status == "closed" and after.episode == held.incident.episode
+        after = found.heard(held.incident, after, group)
+        found_over = key in found.unknown and after.status == "closed" and after.episode == held.incident.episode
         if found_over:
             after = self._ends.ended(after, group, held.read_at)
         if ignored:

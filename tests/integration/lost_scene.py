@@ -8,9 +8,10 @@ from typing import Any
 
 from router import settings as configuration
 from router.assembly import parts
-from router.domain import alert, decision, delivery, severity
+from router.domain import alert, decision, delivery, severity, timeline
 from router.domain import publication as publications
 from router.store import dataset, stream
+from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import recovery
 from tests.end_to_end import harness
@@ -50,14 +51,17 @@ class Scene:
         self.publications = publication_store.Publications(connection, lease_seconds=30.0)
         self._number = 0
 
-    async def say(self, status: alert.Status, keys: Iterable[str], name: str = "", **wanted: Any) -> None:
+    async def say(
+        self, status: alert.Status, keys: Iterable[str], name: str = "", *, starts_at: int = 0, **wanted: Any
+    ) -> None:
         """Send one message of an alert of each incident; ``name`` tells alerts of one incident apart."""
         for key in keys:
             self._number += 1
             now = parts.clock()
-            starts_at = now - 60_000_000
             ends_at = now if status == "resolved" else 0
-            one = alert.Alert("am", f"{key}{name}", status, starts_at, ends_at, title=f"{key} is down")
+            one = alert.Alert(
+                "am", f"{key}{name}", status, starts_at or now - 60_000_000, ends_at, title=f"{key} is down"
+            )
             decided = decision.Decision(key, severity.Severity.MAJOR, response(key, **wanted))
             packed = delivery.pack(f"d{self._number}", "am", now, [(one, decided)])
             await self.inbox.accept(packed, b"{}")
@@ -124,6 +128,10 @@ class Scene:
     async def known(self, key: str) -> dict[str, publications.Publication]:
         """What the router knows of an incident's publications, by destination."""
         return {one.destination: one for one in await self.publications.look(key)}
+
+    async def timeline(self, key: str) -> list[timeline.Event]:
+        """What was told of an incident."""
+        return await incident_store.Incidents(self.connection).timeline(key)
 
     @contextlib.asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -2,8 +2,11 @@
 
 import dataclasses
 
-from router.assembly import orphans
+import pytest
+
+from router.assembly import orphans, parts
 from router.store import dataset, gate
+from router.worker import restored
 from tests.end_to_end import harness
 from tests.integration import lost_scene
 
@@ -250,5 +253,146 @@ def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
 
             await scene.until(adopted)
             await scene.until_shown("open")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+@pytest.mark.parametrize("starts", ["same", "newer"])
+def test_what_ended_after_the_backup_opens_again_if_it_fires(with_redis, tmp_path, starts):
+    """The router resolved the incident after the backup, whose data say that it is open."""
+
+    async def play(scene):
+        start = parts.clock() - 60_000_000 if starts == "same" else 0
+        async with scene.working():
+            await scene.say("firing", ["a"], starts_at=start)
+            await scene.until_shown("open")
+            await scene.until_idle()
+            backup = await scene.snapshot()
+            await scene.say("resolved", ["a"], starts_at=start)
+            await scene.until_shown("resolved")
+            await scene.until_idle()
+        await scene.restore(backup)
+        await dataset.mark_restored(scene.connection)
+        async with scene.working():
+            await scene.say("firing", ["a"], starts_at=start)
+            await scene.until_shown("open", "resolved")
+            await scene.until_noticed("restored")
+            told = [event.text for event in await scene.timeline("a")]
+            assert any("was resolved since" in text for text in told)
+            assert not any("by a person" in text for text in told)
+            await scene.say("resolved", ["a"])
+            await scene.until_shown("resolved", "resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_what_ended_after_the_backup_is_over_and_opens_with_its_next_alert(with_redis, tmp_path):
+    """Nothing fires at first. What is still open at the vendors goes on."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a", "b"])
+            await scene.until_shown("open", "open")
+            await scene.until_idle()
+            backup = await scene.snapshot()
+            await scene.say("resolved", ["a"])
+            await scene.until_shown("open", "resolved")
+            await scene.restore(backup)
+            await scene.until_noticed("went_back")
+
+            async def ended():
+                return [one.state for one in (await scene.known("a")).values()] == ["resolved"] * 4
+
+            await scene.until(ended)
+            assert is_open(await scene.known("b"))
+            await scene.until_shown("open", "resolved")
+            await scene.say("firing", ["a", "b"])
+            await scene.until_shown("open", "open", "resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+@pytest.mark.parametrize("fires", [True, False])
+def test_episode_opened_after_the_backup_is_resolved_with_its_incident(with_redis, tmp_path, fires):
+    """The backup has the episode before. The alert may fire once more after the restore, or only resolve."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open")
+            await scene.until_idle()
+            backup = await scene.snapshot()
+            await scene.say("resolved", ["a"])
+            await scene.until_shown("resolved")
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open", "resolved")
+            await scene.restore(backup)
+            if fires:
+                await scene.say("firing", ["a"])
+            await scene.until_noticed("went_back")
+            await scene.say("resolved", ["a"])
+            await scene.until_shown("resolved", "resolved")
+
+            async def settled():
+                return (await scene.state()).orphans == 0
+
+            await scene.until(settled)
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch):
+    """Nothing is concluded from an error: what the data say is open there waits until the vendor answers."""
+    monkeypatch.setattr(restored, "_AGAIN", 200_000)
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a", "b"])
+            await scene.until_shown("open", "open")
+            await scene.until_idle()
+            backup = await scene.snapshot()
+            await scene.say("resolved", ["a"])
+            await scene.until_shown("open", "resolved")
+            for path in ("/api/v1/incidents", "/api/v1/status-pages"):
+                scene.at.fault(vendor="devhelm", action="drop", path=path, count=1_000_000)
+            await scene.restore(backup)
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open", "open", "resolved", at=("on-call", "public-page"))
+
+            async def waiting():
+                return (await scene.state()).problems.keys() == {"devhelm", "devhelm-page"}
+
+            await scene.until(waiting)
+            known = [one for one in await scene.publications.look("b") if one.destination.startswith("devhelm")]
+            assert [one.state for one in known] == ["open", "open"]
+            await scene.until_shown("open", "resolved", at=("devhelm", "devhelm-page"))
+            harness.ask(f"{scene.at.url}/faults", method="DELETE")
+            await scene.until_shown("open", "open", "resolved")
+            await scene.say("resolved", ["a", "b"])
+            await scene.until_shown("resolved", "resolved", "resolved")
+
+    lost_scene.playing(with_redis, tmp_path, play)
+
+
+def test_restored_incident_that_is_still_open_is_left_alone(with_redis, tmp_path):
+    """Nothing is sent for what the vendors show as open."""
+
+    async def play(scene):
+        async with scene.working():
+            await scene.say("firing", ["a"])
+            await scene.until_shown("open")
+            await scene.until_idle()
+            backup = await scene.snapshot()
+            before = scene.at.state()
+            await scene.restore(backup)
+            await dataset.mark_restored(scene.connection)
+            lost_at = (await scene.until_noticed("restored")).lost_at
+
+            async def compared():
+                return all(one.looked_at >= lost_at for one in (await scene.known("a")).values())
+
+            await scene.until(compared)
+            assert is_open(await scene.known("a"))
+            assert scene.at.state() == before
 
     lost_scene.playing(with_redis, tmp_path, play)

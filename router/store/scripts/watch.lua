@@ -10,7 +10,7 @@
 -- that notices the same loss does not begin again.
 --
 -- Called:  watch  KEYS[1..3]  ARGV[1..6]
--- KEYS[1]  hash    the marker: id, since (microseconds, 0: reconciled), reason, lost:ID, restored, read:NAME, problem:NAME
+-- KEYS[1]  hash    the marker: id, since (microseconds, 0: reconciled), reason, lost:ID, restored, saved_at (the newest mark in it then), read:NAME, problem:NAME
 -- KEYS[2]  hash    process -> its mark, microseconds
 -- KEYS[3]  hash    the orphans
 -- ARGV[1]  string  the process
@@ -58,6 +58,11 @@ if why == 'new' and ARGV[6] ~= '1' then
   why = ''
 end
 if why ~= '' then
+  local saved = 0
+  for _, one in ipairs(redis.call('HVALS', KEYS[2])) do
+    saved = math.max(saved, tonumber(one))
+  end
+  redis.call('HSET', KEYS[1], 'saved_at', string.format('%.0f', saved))
   for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
     if string.sub(field, 1, 5) == 'read:' or string.sub(field, 1, 8) == 'problem:' then
       redis.call('HDEL', KEYS[1], field)

@@ -1,0 +1,154 @@
+"""After the data were restored to an earlier state: what they say is open may have been resolved since.
+
+Each publication that is open in the restored data and was last seen before the loss is compared with what its vendor
+shows, before anything is planned for it. If it is over there, its episode is over: nothing is written at that vendor.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from router.domain import identity, restored, timeline
+from router.domain import incident as incidents
+from router.domain import publication as publications
+from router.outbound import errors
+from router.store import dataset
+from router.store import incidents as incident_store
+from router.worker import bound, desire, missing, outcome, perform, recovery, story
+from router.worker import session as sessions
+
+_AGAIN = 15_000_000  # Microseconds until a vendor that gave no answer is asked again.
+_AT_ONCE = 1  # Microseconds since the epoch: long ago.
+
+
+class _Compared(NamedTuple):
+    """A publication as it is after it was compared; not ``known`` if the vendor has not said how it stands."""
+
+    before: publications.Publication
+    after: publications.Publication
+    known: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        return self.after.settled
+
+
+class Restored:
+    """Compares incidents with their vendors after a restore, and ends what has ended."""
+
+    def __init__(
+        self,
+        data: dataset.DataSet,
+        performer: perform.Performer,
+        store: incident_store.Incidents,
+        *,
+        randomness: identity.Randomness,
+        installation: str,
+    ) -> None:
+        self._data = data
+        self._performer = performer
+        self._incidents = store
+        self._randomness = randomness
+        self._installation = installation
+
+    async def compare(self, session: sessions.Session, places: Mapping[str, bound.Bound]) -> int:
+        """Compare what is open with the vendors, once after each loss.
+
+        Returns when this is to be done again (microseconds), 0 if it isn't.
+        """
+        opened = [one for one in session.publications if one.state == "open" and one.destination in places]
+        if not opened:
+            return 0
+        state = await self._data.watch()
+        lost_at = dataset.restored_at(state)
+        old = [one for one in opened if max(one.acted_at, one.looked_at) < lost_at]
+        if not old:
+            return 0
+        found = await asyncio.gather(*(self._ask(session, places[one.destination], one) for one in old))
+        unchecked = {one.before.name for one in found if not one.known}
+        over = [one for one in found if one.known and one.is_over]
+        if over and not await self._end(session, [one.before for one in over], lost_at):
+            session.unchecked = frozenset(one.before.name for one in found)
+            return _AT_ONCE
+        for one in found:
+            await session.record(one.after, *self._told(one, session))
+        session.complete()
+        session.unchecked = frozenset(unchecked)
+        return session.now() + _AGAIN if unchecked else 0
+
+    async def end_rest(self, session: sessions.Session, places: Mapping[str, bound.Bound]) -> int:
+        """Begin and end one more episode for what is open of an incident whose own publications are known.
+
+        It was opened after the data were saved. ``reclaim`` adopts it, and the plan resolves it. Returns when this is
+        to be asked again (microseconds), 0 if it isn't.
+        """
+        incident = session.incident
+        if incident.status != "closed" or not incident.episode:
+            return 0
+        state = await self._data.watch()
+        # Only a message or a time limit ends it: what ``compare`` has ended may have fired again since.
+        is_ended = any(one.resolved and one.learned_at >= state.lost_at for one in incident.alerts.values())
+        if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
+            return 0
+        owner = identity.owner(self._installation, incident.key)
+        found = {one.destination async for one in self._data.orphans(owner)}
+        own = [one for one in session.publications if one.episode == incident.episode and one.state != "absent"]
+        if not found & {one.destination for one in own} & places.keys():
+            return 0
+        now = session.now()
+        after = restored.ended_again(incident, now=now, episode=self._new_episode(incident.key))
+        await self._write(session, after, [timeline.found_over(after, now)])
+        return _AT_ONCE
+
+    async def _ask(
+        self, session: sessions.Session, place: bound.Bound, publication: publications.Publication
+    ) -> _Compared:
+        if self._performer.breakers.is_open(place.name, session.now(), 0):
+            return _Compared(publication, publication, known=False)
+        desired = session.desires.of(session.incident, publication, session.publications, place)
+        began = session.now()
+        seen = await self._performer.observed(session, place, publication, desired)
+        if isinstance(seen, missing.Missing):
+            noted = missing.noted(publication, seen, session.now())
+            # Until "not found" is proved, it is asked again as if it had not been.
+            after = noted if noted.gone else msgspec.structs.replace(noted, looked_at=publication.looked_at)
+            return _Compared(publication, after, known=noted.gone)
+        if seen is None or isinstance(seen, errors.Failure):
+            return _Compared(publication, publication, known=False)
+        after = msgspec.structs.replace(publication, missing_since=0, missing_answers=0)
+        if seen.state not in {"resolved", "dismissed"}:
+            return _Compared(publication, outcome.seen_as(after, seen, began))
+        after = msgspec.structs.replace(
+            after, state=seen.state, looked_at=began, intent=None, retry_at=0, attempts=0, problem="", condition=""
+        )
+        return _Compared(publication, after)
+
+    def _told(self, one: _Compared, session: sessions.Session) -> list[timeline.Event]:
+        if one.is_over or not one.known:
+            return []
+        return list(story.noticed(one.before, one.after, session.now(), present=True))
+
+    async def _end(self, session: sessions.Session, over: list[publications.Publication], lost_at: int) -> bool:
+        """End the episode if it is the current one; False if somebody else has changed the incident meanwhile.
+
+        The incident is written first: after a crash, its publications are compared again.
+        """
+        incident = session.incident
+        current = [one for one in over if desire.is_current(incident, one, session.publications)]
+        if incident.status != "open" or not current:
+            return True
+        now = session.now()
+        after = restored.ended(incident, lost_at=lost_at, now=now, episode=self._new_episode(incident.key))
+        return await self._write(session, after, restored.told([one.destination for one in current], after, now))
+
+    async def _write(self, session: sessions.Session, after: incidents.Incident, events: list[timeline.Event]) -> bool:
+        change = incident_store.Change(after, session.lease.version, wake=False, events=events)
+        version = await self._incidents.write(change)
+        if version:
+            session.become(after, version)
+        return bool(version)
+
+    def _new_episode(self, incident_key: str) -> str:
+        return identity.new_episode(self._installation, incident_key, self._randomness)
