@@ -33,11 +33,17 @@ def server(program, folder, *, appendonly="yes"):
             process.terminate()
 
 
+BUSY = (
+    "rdb_bgsave_in_progress",
+    "aof_rewrite_in_progress",
+    "aof_rewrite_scheduled",
+    "aof_buffer_length",  # A write waits up to two seconds for a slow disk.
+)
+
+
 def writes_nothing(connection) -> bool:
     told = connection.info("persistence")
-    return not any(
-        int(told[name]) for name in ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
-    )
+    return not any(int(told.get(name, 0)) for name in BUSY)
 
 
 def fill(connection) -> None:
