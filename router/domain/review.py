@@ -69,6 +69,14 @@ def again_of(asked: str, retraction: Retraction, verdict: Verdict | None) -> str
     return hashlib.blake2b(packed.encode(), digest_size=12).hexdigest()
 
 
+def ending_of(asked: str, episode: str, text: str) -> str:
+    """Return the digest of the end of a post as a reviewer sees it: with its text, and for this episode only.
+
+    ``asked`` is the digest of the verdict, which is the same for every end.
+    """
+    return hashlib.blake2b(f"{asked}/{episode}/{text}".encode(), digest_size=12).hexdigest()
+
+
 RESOLUTION = "resolution"
 """The digest of a verdict on the end of a post: a person has taken it over, or its rule wants a reviewer to end it."""
 

@@ -314,6 +314,9 @@ def _previewed(
         later = {"resolution": str(resolution.get("message", ""))}
     elif made.what in {"opening", "update"} and among[1].kind.monitoring:
         later = _later(desires, preview, incident, one, among)
+    if made.what == "resolution":
+        text = str(shown.fields.get("message", ""))
+        made = made._replace(digest=review.ending_of(made.digest, made.episode, text), asked=made.digest)
     return made._replace(shown=shown.fields, components=shown.components, before=before, later=later)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.domain import decision, severity
+from router.domain import decision, review, severity
 from router.store import counts
 from router.worker import desire, reviews
 from tests.integration import stage, vendor
@@ -215,7 +215,12 @@ def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(wit
         await scene.on.deliver(stage.resolved(), stage.resolved("f2"), response=reviewed("auto"))
         await scene.on.turn()
         assert page.states() == ["open"]
-        assert (await scene.waiting()).what == "resolution"
+        seen = await scene.waiting()
+        assert seen.what == "resolution"
+        other = review.ending_of(seen.asked, seen.episode, "words that nobody has seen")
+        for digest in (review.digest_of(review.RESOLUTION, seen.view_digest), other):
+            with pytest.raises(reviews.ChangedError):
+                await scene.at.decide(seen._replace(digest=digest), reviews.Word("approved", "ann"))
         await scene.says("approved")
         assert page.states() == ["resolved"]
 
