@@ -33,7 +33,7 @@ class Upkeep:
             self._offsets[shard] = offset + PAGE if page.more else 0
             woken += await self._wake(page)
         if woken:
-            self._log.warning("timers_rebuilt", incidents=woken)
+            self._log.info("timers_rebuilt", incidents=woken)
         return woken
 
     async def _wake(self, page: publication_store.Swept) -> int:
