@@ -64,6 +64,7 @@ destinations:
 rules: rules
 """
     (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "none.yaml").write_text("rules: []\n")
     (tmp_path / "router.yaml").write_text(configuration)
     command = [harness.COMMAND, "run", "--simulate", "--simulator-port", "0", "--port", "0", "--console-port", "0"]
     process = harness.Process(

@@ -104,6 +104,7 @@ def test_what_redis_keeps_is_replayed(tmp_path):
         identity = router.receives()["delivery"]
         harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)
         (tmp_path / "none").mkdir()
+        (tmp_path / "none" / "none.yaml").write_text("rules: []\n")
         done = router.command("replay", "rules", "none", "--since", "1h")
         assert "1 deliveries with 1 alerts" in done.stdout, done.stderr
         assert "0 incidents appear, 1 vanish" in done.stdout

@@ -213,7 +213,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
             await page.time_passes()
         assert "resolved" not in page.statuses()
         (seen,) = await reviewing(page).of("down")
-        assert (seen.what, seen.digest) == ("resolution", review.RESOLUTION)
+        assert (seen.what, seen.asked) == ("resolution", review.RESOLUTION)
         word = reviews.Word("approved", "ann", fields={"resolve_message": "All is well."})
         await reviewing(page).decide(seen, word)
         await page.on.turn()

@@ -50,6 +50,7 @@ class Scene:
 def with_scene(tmp_path):
     def run(body):
         (tmp_path / "rules").mkdir()
+        (tmp_path / "rules" / "none.yaml").write_text("rules: []\n")
         server = embedded.Server(tmp_path / "data")
 
         async def main():
