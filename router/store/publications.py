@@ -1,6 +1,6 @@
 """The publications of an incident: read and written only under its lease, fenced by the lease's number."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
@@ -147,12 +147,18 @@ class Publications:
 
     async def vendor_ids(self, destinations: Collection[str]) -> set[str]:
         """The IDs at the vendor of all publications at these destinations; reads every publication."""
-        names = await self.names()
         found: set[str] = set()
-        for first in range(0, len(names), _AT_ONCE):
-            for documents in await self.look_at_all(names[first : first + _AT_ONCE]):
-                found |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
+        async for _, documents in self.each():
+            found |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
         return found
+
+    async def each(self) -> AsyncIterator[tuple[str, list[publications.Publication]]]:
+        """Read every incident's publications, some at a time; none where they can't be read, which the log tells."""
+        names = await self.names()
+        for first in range(0, len(names), _AT_ONCE):
+            some = names[first : first + _AT_ONCE]
+            for name, documents in zip(some, await self.look_at_all(some), strict=True):
+                yield name, documents
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""

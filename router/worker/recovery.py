@@ -93,7 +93,7 @@ class Recovery:
         except errors.Failure as failure:
             return str(failure)
         # After the list: what was adopted meanwhile is among them. What any destination holds is no orphan of another.
-        known = await self._publications.vendor_ids(bound.of_kind(self._places, place))
+        known, opened = await self._held(place)
         found = []
         for item in items:
             owner = identity.owner_of(item.reference)
@@ -101,20 +101,20 @@ class Recovery:
                 found.append(dataset.Orphan(place.name, item, owner))
         await self._data.end_reading(place.name, at, found, {orphan.item.vendor_id for orphan in found})
         self._log.info("open_items_read", destination=place.name, items=len(items), orphans=len(found))
-        await self._publications.wake(
-            await self._opened(place.name)
-        )  # They are compared, if the data are those of an earlier time.
+        await self._publications.wake(opened)  # They are compared, if the data are those of an earlier time.
         await self._wake(place, at, found)
         return ""
 
-    async def _opened(self, destination: str) -> list[str]:
-        """The keys of the incidents that have something open at a destination."""
+    async def _held(self, place: bound.Bound) -> tuple[set[str], list[str]]:
+        """The vendor's IDs that destinations of its kind hold, and the incidents with something open at this one."""
+        destinations = bound.of_kind(self._places, place)
+        known: set[str] = set()
         opened: list[str] = []
-        for names in _chunks(await self._publications.names()):
-            for name, documents in zip(names, await self._publications.look_at_all(names), strict=True):
-                if any(one.state == "open" and one.destination == destination for one in documents):
-                    opened.append(name)
-        return opened
+        async for name, documents in self._publications.each():
+            known |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
+            if any(one.state == "open" and one.destination == place.name for one in documents):
+                opened.append(name)
+        return known, opened
 
     async def _wake(self, place: bound.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
         """Have the incidents looked at that have waited for this, and those that have ended since the loss."""

@@ -87,10 +87,12 @@ class Session:
 
     async def taken(self, place: bound.Bound) -> frozenset[str]:
         """The IDs at the vendor of what belongs to any other publication at the destination; reads all of them."""
-        known = await self._store.look_at_all(await self._store.names())
-        there = [one for documents in known for one in documents if one.destination == place.name]
-        ids = {one.vendor_id for one in there if one.vendor_id}
-        return frozenset(ids.union(*(one.retracted_ids for one in there)))
+        ids: set[str] = set()
+        async for _, documents in self._store.each():
+            there = [one for one in documents if one.destination == place.name]
+            ids |= {one.vendor_id for one in there if one.vendor_id}
+            ids.update(*(one.retracted_ids for one in there))
+        return frozenset(ids)
 
     async def held(self, destinations: Collection[str]) -> set[str]:
         """The IDs at the vendor of what any publication at these destinations holds; reads all of them."""
