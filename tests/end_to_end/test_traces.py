@@ -80,16 +80,21 @@ def test_where_traces_are_off_nothing_of_opentelemetry_s_tracing_is_imported():
     assert answer.stdout == "[]\n"
 
 
+def without_the_extra(tmp_path, at, command: str) -> harness.Process:
+    """A command with a configuration that asks for traces, where OpenTelemetry is not installed."""
+    file = configured(tmp_path, at, "http://127.0.0.1:4318")
+    program = (
+        "import importlib.util, sys\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *a: None if name.startswith('opentelemetry') else find(name, *a)\n"
+        f"from router.cli import main\nsys.argv = ['incident-router', {command!r}, '--config', {str(file)!r}]\nmain()"
+    )
+    return harness.Process([sys.executable, "-c", program], tmp_path, "without", **harness.SECRETS)
+
+
 def test_traces_without_the_extra_are_refused_with_one_sentence_and_status_1(tmp_path):
     with harness.vendors() as at:
-        file = configured(tmp_path, at, "http://127.0.0.1:4318")
-        program = (
-            "import importlib.util, sys\n"
-            "find = importlib.util.find_spec\n"
-            "importlib.util.find_spec = lambda name, *a: None if name.startswith('opentelemetry') else find(name, *a)\n"
-            f"from router.cli import main\nsys.argv = ['incident-router', 'run', '--config', {str(file)!r}]\nmain()"
-        )
-        process = harness.Process([sys.executable, "-c", program], tmp_path, "without", **harness.SECRETS)
+        process = without_the_extra(tmp_path, at, "run")
         assert process.ended() == 1
         assert "OpenTelemetry is not installed: install incident-router[otel]" in process.said
         assert "Traceback" not in process.said
@@ -97,13 +102,6 @@ def test_traces_without_the_extra_are_refused_with_one_sentence_and_status_1(tmp
 
 def test_check_reports_traces_without_the_extra(tmp_path):
     with harness.vendors() as at:
-        file = configured(tmp_path, at, "http://127.0.0.1:4318")
-        program = (
-            "import importlib.util, sys\n"
-            "find = importlib.util.find_spec\n"
-            "importlib.util.find_spec = lambda name, *a: None if name.startswith('opentelemetry') else find(name, *a)\n"
-            f"from router.cli import main\nsys.argv = ['incident-router', 'check', '--config', {str(file)!r}]\nmain()"
-        )
-        process = harness.Process([sys.executable, "-c", program], tmp_path, "without", **harness.SECRETS)
+        process = without_the_extra(tmp_path, at, "check")
         assert process.ended() == 1
         assert "tracing.endpoint is set, and OpenTelemetry is not installed" in process.said
