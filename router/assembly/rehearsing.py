@@ -6,10 +6,10 @@ from pathlib import Path
 
 from router import settings as configuration
 from router.assembly import pages, parts
-from router.documents import problem as problems
 from router.rehearsal import trial, world
 from router.rules import cases, ruleset
 from router.rules import load as rules
+from router.yaml_source import problems
 
 
 @dataclass(frozen=True)

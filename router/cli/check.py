@@ -11,9 +11,9 @@ from rich import text
 from router import settings as configuration
 from router.assembly import checking, parts, replaying, running, traces
 from router.cli import starting, terminal
-from router.documents import problem as problems
 from router.rules import check as checks
 from router.rules import doubt, load
+from router.yaml_source import problems
 
 Format = Literal["text", "json", "github"]
 Process = Literal["run", "web", "worker"]

@@ -12,8 +12,8 @@ from typing import Literal, Protocol
 import typer
 
 from router import settings as configuration
-from router.documents import problem as problems
 from router.telemetry import log
+from router.yaml_source import problems
 
 What = Literal["configuration", "rules"]
 

@@ -13,7 +13,6 @@ from rich import tree
 from router import settings as configuration
 from router.assembly import pages, parts, running, whereabouts
 from router.cli import completing, reaching, starting, tables, terminal
-from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
 from router.domain import notices as noticing
@@ -21,6 +20,7 @@ from router.management import actions, bodies, models, shown
 from router.rules import explain as explaining
 from router.sources import base
 from router.web import bounds
+from router.yaml_source import suggestions
 
 Format = Literal["text", "json"]
 _AT_DEADLINE = {"publish": "published automatically", "dismiss": "dismissed"}
@@ -123,7 +123,7 @@ def _kept(settings: configuration.Settings, delivery: str) -> tuple[deliveries.D
 def _parsed(settings: configuration.Settings, source: str, payload: str, now: int) -> list[alerts.Alert]:
     endpoints = parts.endpoints(settings)
     if source and source not in endpoints:
-        raise starting.usage(f'there is no source "{source}"{nearest.hint(source, endpoints)}')
+        raise starting.usage(f'there is no source "{source}"{suggestions.hint(source, endpoints)}')
     body = starting.payload(payload)
     read: dict[str, base.Parsed] = {}
     limits = parts.limits(settings)

@@ -4,8 +4,8 @@ import typer
 
 from router import settings as configuration
 from router.cli import incidents, reaching, starting, tables
-from router.documents import quantities
 from router.management import actions, entries
+from router.yaml_source import quantities
 
 app = typer.Typer(help="Signals that have to be received regularly.", no_args_is_help=True)
 

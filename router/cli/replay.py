@@ -13,9 +13,9 @@ from rich import progress, text
 from router import settings as configuration
 from router.assembly import parts, replaying, running
 from router.cli import starting, terminal
-from router.documents import quantities
 from router.domain import recording
 from router.rehearsal import replay as replays
+from router.yaml_source import quantities
 
 Format = Literal["text", "json", "markdown"]
 _SHOWN = 50

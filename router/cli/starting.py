@@ -19,12 +19,12 @@ import uvloop
 from router import settings as configuration
 from router.assembly import listeners, parts, running
 from router.cli import endings, terminal
-from router.documents import nearest, quantities
 from router.management import models
 from router.rules import load as loading
 from router.rules import ruleset
 from router.store import embedded, errors, private_folder
 from router.telemetry import log, tracing
+from router.yaml_source import quantities, suggestions
 
 Config = Annotated[
     Path,
@@ -114,7 +114,7 @@ def usage(problem: str) -> typer.Exit:
 def must_be_known(what: str, name: str, names: Collection[str]) -> None:
     """See that a name stands for something; where it does not, that is a usage error."""
     if name not in names:
-        raise usage(f'there is no {what} "{name}"{nearest.hint(name, names)}')
+        raise usage(f'there is no {what} "{name}"{suggestions.hint(name, names)}')
 
 
 def not_kept(delivery: str) -> typer.Exit:

@@ -12,9 +12,8 @@ from rich import console, text
 from router import settings as configuration
 from router.assembly import rehearsing
 from router.cli import starting, terminal
-from router.documents import problem as problems
-from router.documents import quantities
 from router.rehearsal import trial
+from router.yaml_source import problems, quantities
 
 
 def trials(

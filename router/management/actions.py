@@ -9,7 +9,6 @@ import msgspec
 import redis.asyncio
 
 from router.assembly import again, dead_letters, orphans, pages, parts
-from router.documents import nearest
 from router.domain import access, heartbeat, identity, weekly
 from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
@@ -20,6 +19,7 @@ from router.store import incidents as incident_store
 from router.worker import corrections
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
+from router.yaml_source import suggestions
 
 
 class Actor(NamedTuple):
@@ -157,7 +157,7 @@ class Actions:
         if body.destination and body.destination not in public:
             if body.destination in places:
                 raise Unfit(f'customers don\'t see what is at "{body.destination}": only posts on pages are retracted')
-            raise NotThere(f'there is no page "{body.destination}"{nearest.hint(body.destination, public)}')
+            raise NotThere(f'there is no page "{body.destination}"{suggestions.hint(body.destination, public)}')
         chosen = [public[body.destination]] if body.destination else list(public.values())
         if body.message and all(place.kind.takes_down for place in chosen):
             raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")

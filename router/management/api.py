@@ -7,13 +7,13 @@ from typing import Any
 import pydantic
 from starlette import requests, responses, routing
 
-from router.documents import nearest
 from router.domain import access
 from router.management import actions, bodies, entries, gatekeeper, models, naming, queries, questions, reading
 from router.rules import load as rules
 from router.sources import base as sources
 from router.store import errors
 from router.web import health, problems
+from router.yaml_source import suggestions
 
 PREFIX = "/api/v1"
 FORESEEN = (
@@ -132,7 +132,7 @@ async def _explain(call: Call) -> Any:
         return await call.ask.explain(call.body)
     except KeyError as error:
         name = str(error.args[0])
-        hint = nearest.hint(name, call.ask.settings.sources) if not call.body.delivery else ""
+        hint = suggestions.hint(name, call.ask.settings.sources) if not call.body.delivery else ""
         raise actions.NotThere(f'there is no source or delivery "{name}"{hint}') from error
 
 

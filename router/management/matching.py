@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
-from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import silence as silencing
 from router.management import entries
 from router.store import archive, sight
+from router.yaml_source import suggestions
 
 _DELIVERIES = 1_000  # The newest kept deliveries that are looked through.
 _AT_ONCE = 100  # Each is read with its body.
@@ -98,7 +98,7 @@ def _nearest(name: str, labels: Collection[str]) -> str:
     for prefix in _FIELD:
         if name.startswith(prefix) and (bare := name.removeprefix(prefix)) in _ALWAYS.union(labels):
             return bare
-    return nearest.nearest(name, _ALWAYS.union(labels)) or ""
+    return suggestions.nearest(name, _ALWAYS.union(labels)) or ""
 
 
 def _held(seen: sight.Seen) -> Iterable[alerts.Alert]:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from router.assembly import dead_letters, whereabouts
-from router.documents import quantities
 from router.domain import access, identity
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
@@ -19,6 +18,7 @@ from router.rules import explain as explaining
 from router.store import dataset, quarantine
 from router.worker import desire
 from router.worker import reviews as reviewing
+from router.yaml_source import quantities
 
 Order = tuple[bool, int, int, str]
 Place = TypeVar("Place")

@@ -5,13 +5,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from router.documents import problem as problems
-from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.rehearsal import world
 from router.rules import cases
 from router.worker import retractions, reviews
+from router.yaml_source import problems, quantities
 
 Make = Callable[[int], world.World]
 """Makes an empty world whose clock stands at a time, microseconds since the epoch."""

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import fold, plan, review, timing
@@ -23,6 +22,7 @@ from router.domain import severity as severities
 from router.domain import silence as silences
 from router.rehearsal import muting
 from router.worker import desire, outcome, perform, retractions, reviews, routing, triage
+from router.yaml_source import quantities
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
 

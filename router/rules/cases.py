@@ -7,12 +7,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 import pydantic
 
-from router.documents import load as documents
-from router.documents import nearest, quantities
-from router.documents import problem as problems
 from router.domain import publication as publications
 from router.domain import silence as silences
 from router.rules import known, part
+from router.yaml_source import documents, problems, quantities, suggestions
 
 Severity = Literal["critical", "major", "minor", "info"]
 _START = datetime(2030, 1, 7, 12, 0, tzinfo=UTC)  # A Monday at noon: what a test does not say should not surprise.
@@ -243,7 +241,7 @@ def _destinations_exist(at: part.Part, shape: CaseShape, destinations: known.Des
     before = len(at.found)
     for path, name in _named(shape):
         if name not in destinations:
-            at.say(f'there is no destination "{name}"{nearest.hint(name, destinations)}', *path)
+            at.say(f'there is no destination "{name}"{suggestions.hint(name, destinations)}', *path)
     return len(at.found) == before
 
 

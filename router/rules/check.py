@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.documents import load as documents
-from router.documents import problem as problems
 from router.rules import cases, doubt, doubts, known, literal, load, ruleset
+from router.yaml_source import documents, problems
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.documents import nearest
 from router.domain import decision as decisions
 from router.rules import bounded, part, template
 from router.rules.conditions import condition
+from router.yaml_source import suggestions
 
 MOST_VALUES = 1_000
 """Texts of one variable; they are kept with each incident."""
@@ -51,7 +51,7 @@ def _of_list(at: part.Part, name: Any, lists: Mapping[str, frozenset[str]]) -> d
     if not isinstance(name, str):
         return None
     if name not in lists:
-        at.say(f'there is no list "{name}"{nearest.hint(name, lists)}', "in")
+        at.say(f'there is no list "{name}"{suggestions.hint(name, lists)}', "in")
         return None
     return _of_values(at, sorted(lists[name]))
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from router.documents import nearest
 from router.rules import doubt, doubts_of_limits, doubts_of_muting, doubts_of_texts, fields, groups, implied, model
 from router.rules.conditions import matches, starts_with
+from router.yaml_source import suggestions
 
 _BROAD = ("source", "severity")
 _ENTITIES = frozenset(
@@ -108,7 +108,9 @@ def _sources(rule: model.Rule, known: Collection[str]) -> Iterator[doubt.Doubt]:
     for field, condition in rule.conditions:
         if field.name == "source" and condition.values is not None and known:
             for name in sorted(condition.values - set(known)):
-                yield doubt.Doubt(rule, f'there is no source "{name}"{nearest.hint(name, known)}', ("when", "source"))
+                yield doubt.Doubt(
+                    rule, f'there is no source "{name}"{suggestions.hint(name, known)}', ("when", "source")
+                )
 
 
 def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[doubt.Doubt]:
@@ -116,7 +118,7 @@ def _labels(rule: model.Rule, seen: Collection[str]) -> Iterator[doubt.Doubt]:
         return
     for field, path in _asked(rule).items():
         if field.part == "labels" and field.key not in seen and field.key not in rule.shared.labels:
-            close = nearest.nearest(field.key, seen)
+            close = suggestions.nearest(field.key, seen)
             hint = f'; did you mean "labels.{close}"?' if close else ""
             yield doubt.Doubt(rule, f"no recorded alert carries the label {field.key}{hint}", path)
 

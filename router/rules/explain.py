@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import identity
 from router.domain import severity as severities
 from router.rules import endings, grouping, groups, model, ruleset, saying, template
+from router.yaml_source import quantities
 
 _EPISODE = "0" * 32  # Stands for the random id that the incident would get.
 

@@ -7,9 +7,9 @@ import re
 
 from cel_expr_python import cel
 
-from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import patterns
+from router.yaml_source import suggestions
 
 VARIABLES = {
     "alert.title": "string",
@@ -126,9 +126,9 @@ def _unreadable(said: str, text: str) -> Unreadable:
     name = undeclared[1]
     # CEL points at the last dot of a name, and behind the name of a function.
     if said_of_function := text.splitlines()[line - 1][column - 1 : column] == "(":
-        close = nearest.nearest(name, _FUNCTIONS)
+        close = suggestions.nearest(name, _FUNCTIONS)
         hint = f'; did you mean "{close}"?' if close else ""
     else:
-        hint = nearest.hint(name, VARIABLES)
+        hint = suggestions.hint(name, VARIABLES)
     before = name.rfind(".") if "." in name else len(name) if said_of_function else 0
     return Unreadable(f'unknown name "{name}"{hint}', line, column - before)

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from router.documents import nearest
 from router.domain import alert as alerts
+from router.yaml_source import suggestions
 
 Reader = Callable[[alerts.Alert], str]
 
@@ -80,10 +80,10 @@ def parse(name: str) -> Field:
     if name == "status":
         raise Unknown("rules can't ask for the status: a resolved alert has to reach the incident that it opened")
     if dot:
-        close = nearest.nearest(part, NAMED)
+        close = suggestions.nearest(part, NAMED)
         said = f'; did you mean "{close}.{key}"?' if close else ""
     else:
         # Most likely it is a label, unless it is nearly one of the plain fields: "service" is not "source".
-        close = nearest.nearest(name, PLAIN, likeness=0.79)
+        close = suggestions.nearest(name, PLAIN, likeness=0.79)
         said = f'; did you mean "{close}"?' if close else f'; did you mean "labels.{name}"?'
     raise Unknown(f'unknown field "{name}"{said} Fields are: {", ".join(_SPOKEN)}')

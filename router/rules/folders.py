@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.documents import load as documents
-from router.documents import problem as problems
+from router.yaml_source import documents, problems
 
 HEADING = "folder.yaml"
 _VERSION_BYTES = 6

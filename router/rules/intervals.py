@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import pydantic
 
-from router.documents import nearest
 from router.domain import recurrence
+from router.yaml_source import suggestions
 
 _MINUTE = 60_000_000
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|24:00")
@@ -37,7 +37,7 @@ def _named(text: str, names: Sequence[str], what: str) -> int:
     for position, name in enumerate(names):
         if name and word in {name, name[:3]}:
             return position
-    raise ValueError(f'"{text}" is no {what}{nearest.hint(word, [name for name in names if name])}')
+    raise ValueError(f'"{text}" is no {what}{suggestions.hint(word, [name for name in names if name])}')
 
 
 def _ends(text: str) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def _zone(value: Any) -> zoneinfo.ZoneInfo:
             raise ValueError(
                 f'"{value}" is an offset; name a place, as Europe/Berlin, whose daylight saving time is then followed'
             ) from None
-        hint = nearest.hint(str(value), zoneinfo.available_timezones())
+        hint = suggestions.hint(str(value), zoneinfo.available_timezones())
         raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
 
 

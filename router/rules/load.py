@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from router.documents import load as documents
-from router.documents import problem as problems
 from router.rules import folders, heading, implied, inherited, known, model, part, reading, ruleset
+from router.yaml_source import documents, problems
 
 _NAMED = 3  # Earlier rules that are named; further ones are counted.
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 import pydantic
 
-from router.documents import quantities
 from router.domain import decision as decisions
 from router.domain import severity as severities
 from router.rules import fields, groups, inhibition, intervals, rating, template
+from router.yaml_source import quantities
 
 Word = Literal["critical", "major", "minor", "info"]
 Publish = Literal["shadow", "review", "auto"]

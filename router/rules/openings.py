@@ -6,9 +6,9 @@ from typing import Any
 
 import pydantic
 
-from router.documents import nearest, validation
 from router.domain import decision as decisions
 from router.rules import endings, inherited, known, model, part, public, template
+from router.yaml_source import suggestions, validation
 
 _EMPTY = (
     ", for an alert without the labels and annotations that the template names; "
@@ -129,7 +129,7 @@ def _check_retrospective(at: part.Part, entry: Mapping[str, Any], destination: k
 
 def unknown(at: part.Part, name: str, destinations: known.Destinations, *path: str | int, key: bool = False) -> None:
     """Tell that there is no such destination."""
-    hint = nearest.hint(name, destinations) if destinations else "; the configuration names none under destinations"
+    hint = suggestions.hint(name, destinations) if destinations else "; the configuration names none under destinations"
     at.say(f'there is no destination "{name}"{hint}', *path, key=key)
 
 

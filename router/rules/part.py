@@ -5,9 +5,7 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from router.documents import load as documents
-from router.documents import problem as problems
-from router.documents import validation
+from router.yaml_source import documents, problems, validation
 
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 

@@ -3,9 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.documents import load as documents
-from router.documents import nearest, quantities
-from router.documents import problem as problems
 from router.rules import (
     asking,
     endings,
@@ -21,6 +18,7 @@ from router.rules import (
     schedules,
     sharing,
 )
+from router.yaml_source import documents, problems, quantities, suggestions
 
 Place = tuple[str, tuple[str | int, ...], str]
 """Where a rule's name stands: file, position, and what is told of it."""
@@ -75,7 +73,7 @@ class Reader:
         rules = {name for name, place in self.places.items() if place[1][:1] == ("rules",)}
         for at, path, name in self._named:
             if name not in rules:
-                at.say(f'there is no rule "{name}"{nearest.hint(name, rules)}', *path)
+                at.say(f'there is no rule "{name}"{suggestions.hint(name, rules)}', *path)
 
     def names(self, at: part.Part, name: str, *path: str | int) -> None:
         """Note that a rule names another one, at a path within it."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import watchfiles
 
-from router.documents import problem as problems
 from router.domain import rule_files
 from router.rules import folders, known, load, ruleset
 from router.telemetry import label_sets, log, metrics
+from router.yaml_source import problems
 
 _LOOK_MS = 5000  # Where nothing tells of changes (some network file systems), they are looked for this often.
 _SETTLE_MS = 300  # Changes that come together are one.

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from router.documents import nearest
 from router.domain import recurrence
 from router.rules import intervals, part, saying
+from router.yaml_source import suggestions
 
 Named = Mapping[str, tuple[recurrence.Interval, ...]]
 """The intervals of each name."""
@@ -59,7 +59,7 @@ def _listed(at: part.Part, value: Any, named: Named) -> Iterator[recurrence.Inte
 def _one(at: part.Part, value: Any, named: Named) -> Iterator[recurrence.Interval]:
     if isinstance(value, str):
         if value not in named:
-            at.say(f'there is no time interval "{value}"{nearest.hint(value, named)}')
+            at.say(f'there is no time interval "{value}"{suggestions.hint(value, named)}')
         yield from named.get(value, ())
         return
     shape = at.shaped(intervals.Shape, value)

@@ -13,12 +13,12 @@ import liquid
 from liquid import exceptions as liquid_errors
 from liquid.filter import liquid_filter
 
-from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import patterns
 from router.domain import severity as severities
 from router.rules import bounds, fields
+from router.yaml_source import suggestions
 
 NAMES: Mapping[str, Mapping[str, str]] = {
     "alert": {
@@ -159,7 +159,7 @@ def _as_liquid(variable: str) -> str:
 
 
 def _filter_hint(name: str) -> str:
-    meant = _FILTERS.get(name.lower()) or nearest.nearest(name, _ENVIRONMENT.filters)
+    meant = _FILTERS.get(name.lower()) or suggestions.nearest(name, _ENVIRONMENT.filters)
     return f'; did you mean "{meant}"?' if meant else ""
 
 
@@ -240,13 +240,13 @@ def _unknown(segments: list[Any]) -> str | None:
     path = [segment if isinstance(segment, str) else LOOKED_UP for segment in segments]
     root = NAMES.get(path[0])
     if root is None:
-        return f'unknown name "{".".join(path)}" in a template{nearest.hint(path[0], NAMES)}'
+        return f'unknown name "{".".join(path)}" in a template{suggestions.hint(path[0], NAMES)}'
     if len(path) == 1:
         return f'"{path[0]}" is not a text; use one of its parts: {", ".join(root)}'
     if path[1] not in root:
-        hint = nearest.hint(path[1], root)
+        hint = suggestions.hint(path[1], root)
         if path[0] == "alert":  # Most likely a label, unless it is nearly one of the parts: "service" is not "source".
-            close = nearest.nearest(path[1], root, likeness=0.79)
+            close = suggestions.nearest(path[1], root, likeness=0.79)
             hint = f'; did you mean "alert.{close or f"labels.{path[1]}"}"?'
         return f'unknown name "{".".join(path[:2])}" in a template{hint}'
     if len(path) > 2 and path[1] not in _OPEN:

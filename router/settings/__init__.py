@@ -14,14 +14,12 @@ import pydantic_settings
 
 from router.destinations import base as destination_base
 from router.destinations import registry as destinations
-from router.documents import load as documents
-from router.documents import nearest, validation
-from router.documents import problem as problems
 from router.domain import patterns
 from router.settings import sections
 from router.sources import base as source_base
 from router.sources import registry as sources
 from router.sources import signatures
+from router.yaml_source import documents, problems, suggestions, validation
 
 DEFAULT_FILE = Path("incident-router.yaml")
 SECRET_PARTS = frozenset({"sources", "destinations"})
@@ -247,7 +245,7 @@ class _Reading:
         for name, config in found.items():
             follows = getattr(config, "follows", None)
             if follows and follows not in found:
-                message = f'follows an unknown destination "{follows}"{nearest.hint(follows, found)}'
+                message = f'follows an unknown destination "{follows}"{suggestions.hint(follows, found)}'
                 self.problems.append(self._document.problem(message, ("destinations", name, "follows")))
             self._signed(name, config)
         return found
@@ -266,7 +264,9 @@ class _Reading:
     def _reports_at(self, at: tuple[str | int, ...], name: str, found: Mapping[str, destination_base.Config]) -> None:
         """What the router tells of itself is told at a destination that is there, and that customers do not see."""
         if name not in found:
-            self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
+            self.problems.append(
+                self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, found)}', at)
+            )
         elif destinations.KINDS[found[name].kind].public:
             self.problems.append(self._document.problem(f'"{name}" is public: customers would see it', at))
 
@@ -281,7 +281,9 @@ class _Reading:
         at = ("silences", *place)
         kind, called = vendor
         if name not in found:
-            self.problems.append(self._document.problem(f'unknown destination "{name}"{nearest.hint(name, found)}', at))
+            self.problems.append(
+                self._document.problem(f'unknown destination "{name}"{suggestions.hint(name, found)}', at)
+            )
         elif not found[name].kind.startswith(kind):
             self.problems.append(self._document.problem(f'"{name}" is no account at {called}', at))
 
@@ -299,7 +301,7 @@ class _Reading:
             elif not isinstance(kind, str):
                 self.problems.append(self._document.problem('"kind": a text is needed here', (*at, "kind")))
             elif kind not in kinds:
-                message = f'unknown kind "{kind}"{nearest.hint(str(kind), kinds)}'
+                message = f'unknown kind "{kind}"{suggestions.hint(str(kind), kinds)}'
                 self.problems.append(self._document.problem(message, (*at, "kind")))
             elif (config := self._validated(model(kind), entry, at)) is not None:
                 found[str(name)] = config

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from router.documents import quantities
 from router.outbound import loopback
+from router.yaml_source import quantities
 
 SENTINEL_PORT = 26379
 

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import msgspec
 import pydantic
 
-from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import alert_states
 from router.domain import notices as noticing
 from router.sources import authentication, calls, signatures, tokens
+from router.yaml_source import quantities
 
 QUERY = b":query"
 """Among the headers that a source gets: the query of the address, for sources that read it beside the body.

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from router.documents import quantities
 from router.sources import alarms, base, eventbridge, objects, reading, sns
+from router.yaml_source import quantities
 
 _SUBSCRIBE_URL = re.compile(r"https://sns\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/\?[!-~]{1,2000}")
 _TO_DO = {

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pydantic
 
-from router.documents import nearest
 from router.domain.undecodable import Undecodable
 from router.sources import reading
+from router.yaml_source import suggestions
 
 Codec = Literal["json", "base64"]
 _CODECS: tuple[Codec, ...] = ("json", "base64")
@@ -42,7 +42,7 @@ def _codecs(value: Any) -> Any:
         raise ValueError(f"the names of encodings are needed here: {', '.join(_CODECS)}")
     for name in names:
         if name not in _CODECS:
-            raise ValueError(f'"{name}" is not an encoding{nearest.hint(str(name), _CODECS)}')
+            raise ValueError(f'"{name}" is not an encoding{suggestions.hint(str(name), _CODECS)}')
     return names
 
 

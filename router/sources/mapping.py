@@ -12,8 +12,8 @@ from typing import Annotated, Any, Self
 import msgspec
 import pydantic
 
-from router.documents import nearest
 from router.sources import base, forms, pairs, paths, reading, times
+from router.yaml_source import suggestions
 
 ALL = "*"
 """In a mapping of names to paths: all members of the object, or of the list of pairs or tags, that is found there."""
@@ -108,7 +108,7 @@ class Time(Fact):
         if not value or value in times.UNITS:
             return value
         if "%" not in value:
-            close = nearest.nearest(value, times.UNITS)
+            close = suggestions.nearest(value, times.UNITS)
             names = f'did you mean "{close}"?' if close else f"write one of {', '.join(times.UNITS)}, or a pattern"
             raise ValueError(f'"{value}" is not a format; {names}')
         for found in _DIRECTIVE.finditer(value):
@@ -131,7 +131,7 @@ class Time(Fact):
         try:
             return times.check_zone(value) if value else value
         except KeyError:
-            hint = nearest.hint(value, zoneinfo.available_timezones())
+            hint = suggestions.hint(value, zoneinfo.available_timezones())
             raise ValueError(f'there is no time zone "{value}"{hint or "; write one as Europe/Zurich"}') from None
 
     @pydantic.model_validator(mode="after")

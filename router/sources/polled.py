@@ -10,10 +10,10 @@ from urllib import parse
 import msgspec
 import pydantic
 
-from router.documents import quantities
 from router.domain import alert as alerts
 from router.domain import patterns, silence
 from router.outbound import alertmanager
+from router.yaml_source import quantities
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LEAST = quantities.duration("1s")

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from router.documents import quantities
 from router.domain import alert as alerts
 from router.sources import alertmanager, base, body, objects, reading, times
+from router.yaml_source import quantities
 
 _MINUTE = 60_000_000  # Microseconds to which ends that are yet to come are rounded up: repeats say the same then.
 _SHORTEST = 5 * _MINUTE  # How long an alert fires whose sender's clock is behind, unless it is repeated: at least,

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import pydantic
 
-from router.documents import quantities
+from router.yaml_source import quantities
 
 Headers = Mapping[bytes, bytes]
 Name = Literal["checkly", "devhelm", "github", "grafana", "pagerduty", "sentry", "splunk", "standard-webhooks", "svix"]

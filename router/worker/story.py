@@ -3,10 +3,10 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from router.documents import quantities
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import timeline
+from router.yaml_source import quantities
 
 _DONE = {
     "adopt": "Adopted what the page had drafted",

@@ -5,10 +5,10 @@ import re
 
 from router.assembly import pages
 from router.destinations import registry as kinds
-from router.documents import load as documents
 from router.rehearsal import trial, world
 from router.rules import cases, known, load
 from router.sources import registry
+from router.yaml_source import documents
 from tests.contract import test_sources_documentation as documentation
 
 NAMES = {"on-call": "incident-io"}

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from router import settings
 from router.cli import terminal
-from router.documents import load as documents
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import severity as severities
@@ -20,6 +19,7 @@ from router.domain import silence
 from router.rules import check, expression, guard, template
 from router.sources import base, registry, repairs, times
 from router.web import bounds, vendor_webhooks
+from router.yaml_source import documents
 from tests.fuzz import bodies, texts
 from tests.unit.rules import conftest as rule_tests
 from tests.unit.rules import hostile

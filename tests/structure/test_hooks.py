@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from router import cli
-from router.documents import load as documents
+from router.yaml_source import documents
 from tests.structure import tree
 
 HOOKS = documents.read(tree.ROOT / ".pre-commit-hooks.yaml").data

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from router.documents import nearest
 from router.rules.conditions import condition
+from router.yaml_source import suggestions
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class InList:
         for name in names:
             if name not in scope.lists:
                 at = (value.index(name),) if isinstance(value, list) else ()
-                raise condition.Unreadable(f'there is no list "{name}"{nearest.hint(name, scope.lists)}', at)
+                raise condition.Unreadable(f'there is no list "{name}"{suggestions.hint(name, scope.lists)}', at)
         return cls(names, frozenset[str]().union(*(scope.lists[name] for name in names)))
 
     @property

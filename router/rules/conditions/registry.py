@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from router.documents import nearest
 from router.domain import patterns
 from router.rules.conditions import (
     at_least,
@@ -22,6 +21,7 @@ from router.rules.conditions import (
     one_of,
     starts_with,
 )
+from router.yaml_source import suggestions
 
 CONDITIONS: Mapping[str, type[condition.Condition]] = {
     "equal": equal.Equal,
@@ -96,7 +96,9 @@ def _check_literal(value: Any, *path: int) -> None:
 def _read_one(name: str, value: Any, scope: condition.Scope) -> condition.Condition:
     kind = CONDITIONS.get(name)
     if kind is None:
-        raise condition.Unreadable(f'unknown condition "{name}"{nearest.hint(name, CONDITIONS)}', (name,), at_key=True)
+        raise condition.Unreadable(
+            f'unknown condition "{name}"{suggestions.hint(name, CONDITIONS)}', (name,), at_key=True
+        )
     try:
         return kind.read(value, scope)
     except condition.Unreadable as error:

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal
 import msgspec
 import pydantic
 
-from router.documents import nearest
 from router.domain import alert as alerts
 from router.domain import patterns
 from router.sources import base, forms, json, mapping, objects, paths
 from router.sources.presets import tags
+from router.yaml_source import suggestions
 
 _PLACES = frozenset({"path", "body", "header", "query"})
 
@@ -160,7 +160,7 @@ def _first_problem(error: pydantic.ValidationError) -> str:
     told = max(error.errors(include_url=False, include_input=False), key=lambda one: len(one["loc"]))
     name = str(told["loc"][0])
     if told["type"] == "extra_forbidden" and name not in json.Config.model_fields:
-        return f"there is no setting {name}{nearest.hint(name, json.Config.model_fields)}"
+        return f"there is no setting {name}{suggestions.hint(name, json.Config.model_fields)}"
     return f"{name}: {told['msg'].removeprefix('Value error, ')}"
 
 

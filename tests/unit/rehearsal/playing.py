@@ -2,9 +2,9 @@
 
 from router.assembly import pages
 from router.destinations import base
-from router.documents import load as documents
 from router.rehearsal import trial, world
 from router.rules import cases, load
+from router.yaml_source import documents
 from tests.unit.rules import conftest
 
 START = 1_893_456_000_000_000

@@ -2,9 +2,9 @@
 
 from router.assembly import pages
 from router.destinations import registry
-from router.documents import load as documents
 from router.rehearsal import trial, world
 from router.rules import cases, known, load
+from router.yaml_source import documents
 
 FILE = """rules:
   - name: shop-down

@@ -7,11 +7,11 @@ import pytest
 
 from router.assembly import pages
 from router.destinations import registry as kinds
-from router.documents import load as documents
 from router.domain import severity as severities
 from router.rehearsal import trial, world
 from router.rules import asking, cases, fields, known, load, model, template, words
 from router.rules.conditions import registry
+from router.yaml_source import documents
 
 TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)

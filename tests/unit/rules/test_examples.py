@@ -5,9 +5,9 @@ import pathlib
 import pytest
 
 from router.destinations import registry
-from router.documents import load as documents
 from router.domain import severity as severities
 from router.rules import known, load, template
+from router.yaml_source import documents
 
 ROOT = pathlib.Path(__file__).parents[3]
 CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]

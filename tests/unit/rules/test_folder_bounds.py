@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from router.documents import load as documents
-from router.documents import nearest
 from router.rules import expression, folders, reading
+from router.yaml_source import documents, suggestions
 from tests.unit.rules import conftest
 
 GOOD = "rules: [{name: good, when: {labels.a: x}, open: []}]\n"
@@ -94,10 +93,10 @@ def test_reading_stops_at_a_thousand_problems_and_says_so():
 def test_the_nearest_of_very_many_names_is_found_in_little_time():
     valid = [f"list-{number}" for number in range(50_000)] + ["regions"]
     started = time.thread_time()
-    assert nearest.nearest("regoins", valid) == "regions"
-    assert nearest.nearest("x" * 1_000_000, valid) is None
+    assert suggestions.nearest("regoins", valid) == "regions"
+    assert suggestions.nearest("x" * 1_000_000, valid) is None
     for _ in range(50):
-        nearest.nearest("list", valid)
+        suggestions.nearest("list", valid)
     assert time.thread_time() - started < 5
 
 

@@ -8,9 +8,9 @@ import jsonschema_rs
 import pytest
 
 from router.destinations import registry
-from router.documents import load as documents
 from router.rules import asking, cases, fields, intervals, known, model, reading, schema
 from router.rules.conditions import registry as conditions
+from router.yaml_source import documents
 from tests.unit.rules import conftest
 
 ROOT = pathlib.Path(__file__).parents[3]

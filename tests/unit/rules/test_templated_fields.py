@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.documents import load as documents
 from router.rules import reading
+from router.yaml_source import documents
 from tests.unit.destinations import accounts
 from tests.unit.rules import test_schema
 

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from router.documents import quantities
 from router.sources import registry, sns
+from router.yaml_source import quantities
 from tests.unit.web import asking
 
 REGION = "eu-north-1"

@@ -6,8 +6,7 @@ from typing import Any
 
 import pydantic
 
-from router.documents import load, nearest
-from router.documents import problem as problems
+from router.yaml_source import documents, problems, suggestions
 
 # Pydantic's words where they speak of Python and not of the file.
 _PLAINER = {
@@ -29,9 +28,9 @@ _FAMILIAR = {"for": "hold", "keep_firing_for": "resolve_after"}
 
 def problems_of(
     error: pydantic.ValidationError,
-    document: load.Document,
+    document: documents.Document,
     *,
-    at: load.Where = (),
+    at: documents.Where = (),
     model: type[pydantic.BaseModel] | None = None,
     about: str = "",
     ignored: str = "",
@@ -56,8 +55,8 @@ def problems_of(
 
 def _problem(
     detail: Any,
-    document: load.Document,
-    at: load.Where,
+    document: documents.Document,
+    at: documents.Where,
     model: type[pydantic.BaseModel] | None,
     about: str,
 ) -> problems.Problem:
@@ -66,7 +65,7 @@ def _problem(
     kind = detail["type"]
     last = where[-1] if where else ""
     if kind == "extra_forbidden":
-        hint = _elsewhere(model, where[:-1], str(last)) or nearest.hint(str(last), _names(model, where[:-1]))
+        hint = _elsewhere(model, where[:-1], str(last)) or suggestions.hint(str(last), _names(model, where[:-1]))
         return document.problem(f'{about}unknown key "{last}"{hint}', path, key=True)
     if kind == "missing":
         return document.problem(f'{about}"{last}" is missing', path)
@@ -78,7 +77,7 @@ def _problem(
 
 
 def _path(
-    document: load.Document, at: load.Where, where: Sequence[str | int]
+    document: documents.Document, at: documents.Where, where: Sequence[str | int]
 ) -> tuple[list[str | int], list[str | int]]:
     """The way through the document, whole and from ``at`` on.
 

@@ -1,21 +1,21 @@
-from router.documents import load, problem
+from router.yaml_source import documents, problems
 
 
 def test_a_problem_shows_the_line_and_a_caret_under_the_column():
-    document = load.parse(b"rules:\n  - nmae: x\n", "rules/a.yaml")
+    document = documents.parse(b"rules:\n  - nmae: x\n", "rules/a.yaml")
     assert str(document.problem("unknown key", ("rules", 0, "nmae"), key=True)) == (
         "rules/a.yaml:2:5: unknown key\n      - nmae: x\n        ^"
     )
 
 
 def test_the_caret_stays_under_its_column_behind_tabs():
-    shown = str(problem.Problem("f", 1, 3, "wrong", "\t\tx"))
+    shown = str(problems.Problem("f", 1, 3, "wrong", "\t\tx"))
     assert shown.splitlines()[1:] == ["    \t\tx", "    \t\t^"]
 
 
 def test_a_long_line_is_cut_around_the_column():
     text = "a" * 500 + "!" + "b" * 500
-    _, line, caret = str(problem.Problem("f", 1, 501, "wrong", text)).splitlines()
+    _, line, caret = str(problems.Problem("f", 1, 501, "wrong", text)).splitlines()
     assert len(line) == 4 + 160
     assert line[caret.index("^")] == "!"
 
@@ -23,26 +23,26 @@ def test_a_long_line_is_cut_around_the_column():
 def test_the_caret_points_at_the_ends_of_a_long_line():
     for column, letter in ((1, "<"), (1000, ">")):
         text = "<" + "-" * 998 + ">"
-        _, line, caret = str(problem.Problem("f", 1, column, "wrong", text)).splitlines()
+        _, line, caret = str(problems.Problem("f", 1, column, "wrong", text)).splitlines()
         assert line[caret.index("^")] == letter
 
 
 def test_control_characters_of_a_broken_file_do_not_reach_the_terminal():
-    shown = str(problem.Problem("f", 1, 1, "wrong", "a\x1b[31mb"))
+    shown = str(problems.Problem("f", 1, 1, "wrong", "a\x1b[31mb"))
     assert "\x1b" not in shown
     assert "a\ufffd[31mb" in shown
 
 
 def test_a_problem_of_the_whole_file_names_the_file_alone():
-    assert str(problem.Problem("f", 0, 0, "can't be read")) == "f: can't be read"
+    assert str(problems.Problem("f", 0, 0, "can't be read")) == "f: can't be read"
 
 
 def test_problems_sort_by_file_line_and_column():
     unsorted = [
-        problem.Problem("b", 1, 1, "x"),
-        problem.Problem("a", 10, 1, "x"),
-        problem.Problem("a", 9, 7, "x"),
-        problem.Problem("a", 9, 1, "x"),
+        problems.Problem("b", 1, 1, "x"),
+        problems.Problem("a", 10, 1, "x"),
+        problems.Problem("a", 9, 7, "x"),
+        problems.Problem("a", 9, 1, "x"),
     ]
     ordered = sorted(unsorted, key=lambda one: one.order)
     assert [one.place for one in ordered] == ["a:9:1", "a:9:7", "a:10:1", "b:1:1"]

@@ -1,10 +1,10 @@
 import pytest
 
-from router.documents import compose, load
+from router.yaml_source import composer, documents
 
 
 def parse(text):
-    return load.parse(text.encode(), "f.yaml")
+    return documents.parse(text.encode(), "f.yaml")
 
 
 def messages(document):
@@ -40,7 +40,7 @@ def test_a_way_that_ends_too_early_is_placed_at_its_last_part():
 
 
 def test_data_that_stands_in_no_file_has_no_places():
-    document = load.from_data({"a": [1, True, None, 2.5, "x"]}, "given")
+    document = documents.from_data({"a": [1, True, None, 2.5, "x"]}, "given")
     problem = document.problem("wrong", ("a", 0))
     assert str(problem) == "given: wrong"
     assert document.written(("a",)) == ["1", "true", None, "2.5", "x"]
@@ -57,7 +57,7 @@ def test_keys_are_text_as_they_are_written():
 
 
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing():
-    document = load.parse(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  x]\r\n", "f.yaml")
+    document = documents.parse(b"\xef\xbb\xbfa: 1\r\nb: [\r\n  x]\r\n", "f.yaml")
     assert document.data == {"a": 1, "b": ["x"]}
     assert document.place(("b", 0)) == (3, 3)
     assert document.problem("wrong", ("b", 0)).text == "  x]"
@@ -133,33 +133,33 @@ def test_a_file_that_is_broken_throughout_does_not_fill_the_log():
 
 
 def test_a_file_of_one_mebibyte_is_read_and_a_larger_one_is_not():
-    content = b"a: 1\n#" + b"x" * (load.MAX_BYTES - 7) + b"\n"
-    assert len(content) == load.MAX_BYTES
-    assert load.parse(content, "f.yaml").data == {"a": 1}
-    problems = load.parse(content + b"\n", "f.yaml").problems
+    content = b"a: 1\n#" + b"x" * (documents.MAX_BYTES - 7) + b"\n"
+    assert len(content) == documents.MAX_BYTES
+    assert documents.parse(content, "f.yaml").data == {"a": 1}
+    problems = documents.parse(content + b"\n", "f.yaml").problems
     assert [str(problem) for problem in problems] == ["f.yaml: is larger than 1 MiB; split it into several files"]
 
 
 def test_bytes_that_are_not_utf_8_are_placed():
-    problems = load.parse(b"a: 1\nb: \xff\n", "f.yaml").problems
+    problems = documents.parse(b"a: 1\nb: \xff\n", "f.yaml").problems
     assert [str(problem) for problem in problems] == ["f.yaml:2:4: is not UTF-8 text"]
 
 
 def test_reading_a_file_keeps_its_bytes_and_its_name(tmp_path):
     path = tmp_path / "some.yaml"
     path.write_bytes(b"a: 1\n")
-    document = load.read(path)
+    document = documents.read(path)
     assert (document.data, document.content, document.name) == ({"a": 1}, b"a: 1\n", "some.yaml")
     assert document.file == str(path)
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_and_not_an_exception(tmp_path):
-    missing = load.read(tmp_path / "missing.yaml")
+    missing = documents.read(tmp_path / "missing.yaml")
     assert missing.problems[0].message == "can't be read: No such file or directory"
-    assert load.read(tmp_path).problems[0].message == "can't be read: Is a directory"
+    assert documents.read(tmp_path).problems[0].message == "can't be read: Is a directory"
 
 
 def test_depth_is_no_danger_to_the_reader():
     found = []
-    assert compose.compose("[" * 5000, lambda *told: found.append(told[2])) is None
+    assert composer.compose("[" * 5000, lambda *told: found.append(told[2])) is None
     assert found == ["nested deeper than 64 levels"]

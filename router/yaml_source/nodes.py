@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from router.documents import scalars
+from router.yaml_source import scalars
 
 
 @dataclass(slots=True)

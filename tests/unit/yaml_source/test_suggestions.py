@@ -1,6 +1,6 @@
 import pytest
 
-from router.documents import nearest
+from router.yaml_source import suggestions
 
 KEYS = {"name", "when", "severity", "group_by", "continue", "open", "owner", "runbook"}
 
@@ -10,22 +10,22 @@ KEYS = {"name", "when", "severity", "group_by", "continue", "open", "owner", "ru
     [("sevrity", "severity"), ("groupby", "group_by"), ("Name", "name"), ("OWNER", "owner"), ("wehn", "when")],
 )
 def test_the_likely_name_is_found(written, meant):
-    assert nearest.nearest(written, KEYS) == meant
-    assert nearest.hint(written, KEYS) == f'; did you mean "{meant}"?'
+    assert suggestions.nearest(written, KEYS) == meant
+    assert suggestions.hint(written, KEYS) == f'; did you mean "{meant}"?'
 
 
 def test_nothing_alike_means_no_guess():
-    assert nearest.nearest("zzz", KEYS) is None
-    assert nearest.hint("zzz", KEYS) == ""
+    assert suggestions.nearest("zzz", KEYS) is None
+    assert suggestions.hint("zzz", KEYS) == ""
 
 
 def test_a_few_valid_names_are_listed_where_none_is_alike():
-    assert nearest.hint("zzz", {"not", "equal"}) == "; valid here: equal, not"
+    assert suggestions.hint("zzz", {"not", "equal"}) == "; valid here: equal, not"
 
 
 def test_no_valid_names_means_no_hint():
-    assert nearest.hint("zzz", ()) == ""
+    assert suggestions.hint("zzz", ()) == ""
 
 
 def test_the_valid_name_is_given_as_it_is_spelt():
-    assert nearest.nearest("checkout api", ["Checkout API", "Payments"]) == "Checkout API"
+    assert suggestions.nearest("checkout api", ["Checkout API", "Payments"]) == "Checkout API"

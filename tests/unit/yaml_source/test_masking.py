@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from router.documents import load, masking
+from router.yaml_source import documents, masking
 
 
 def shown(text, line):
@@ -69,7 +69,7 @@ def test_a_sibling_of_a_secret_is_shown():
 
 
 def test_a_broken_configuration_does_not_tell_its_keys():
-    document = load.parse(b"destinations:\n  on-call:\n    api_key: hunter2: x\n", "c.yaml")
+    document = documents.parse(b"destinations:\n  on-call:\n    api_key: hunter2: x\n", "c.yaml")
     assert document.problems
     assert "hunter2" not in "\n".join(str(problem) for problem in document.problems)
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from router.documents import compose, masking, nodes
-from router.documents import problem as problems
+from router.yaml_source import composer, masking, nodes, problems
 
 MAX_BYTES = 1024 * 1024
 _MOST_PROBLEMS = 100  # A file that is broken throughout must not fill a log.
@@ -38,7 +37,7 @@ class Document:
         self.problems: list[problems.Problem] = []
         self._lines = _LINE_END.split(text)
         self._masked = masking.Lines(self._lines, holds_secrets=holds_secrets)
-        self._root = compose.compose(text, self._report) if text else None
+        self._root = composer.compose(text, self._report) if text else None
         self.data = nodes.plain(self._root) if text else data
 
     def problem(self, message: str, path: Where = (), *, key: bool = False) -> problems.Problem:

@@ -5,7 +5,7 @@ import pydantic
 import pytest
 from hypothesis import strategies as st
 
-from router.documents import quantities
+from router.yaml_source import quantities
 
 SECOND = 1_000_000
 

@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML, events
 from ruamel.yaml import error as yaml_errors
 
-from router.documents import nodes, scalars
+from router.yaml_source import nodes, scalars
 
 MAX_DEPTH = 64
 MAX_NODES = 1_000_000  # With every alias counted at the size of what it stands for.

@@ -1,6 +1,6 @@
 import pytest
 
-from router.documents import scalars
+from router.yaml_source import scalars
 
 
 @pytest.mark.parametrize(

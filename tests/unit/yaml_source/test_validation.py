@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 import pydantic
 import pytest
 
-from router.documents import load, validation
+from router.yaml_source import documents, validation
 
 
 class Limits(pydantic.BaseModel):
@@ -39,7 +39,7 @@ class File(pydantic.BaseModel):
 
 
 def found(text, at=(), model=File, about=""):
-    document = load.parse(text.encode(), "c.yaml")
+    document = documents.parse(text.encode(), "c.yaml")
     data = document.data
     for step in at:
         data = data[step]
