@@ -12,7 +12,7 @@ from router.domain import delivery as deliveries
 from router.domain import identity
 from router.domain import notices as noticing
 from router.rules import ruleset
-from router.store import archive, quarantine, stream
+from router.store import archive, inbox, quarantine
 from router.web import bounds
 
 
@@ -65,4 +65,4 @@ def _decided(
 
 async def _hand_in(connection: "redis.asyncio.Redis", made: deliveries.Delivery, body: bytes) -> None:
     if made.rows:
-        await stream.Inbox(connection).accept(made, body)
+        await inbox.Inbox(connection).accept(made, body)

@@ -11,7 +11,7 @@ from router.assembly import pages
 from router.domain import identity, timeline
 from router.domain import incident as incidents
 from router.domain import publication as publications
-from router.store import buried, sight
+from router.store import dead_deliveries, incident_snapshot
 from router.store import incidents as incident_store
 
 
@@ -73,24 +73,24 @@ class DeadLetters:
     def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         self._publications = pages.publications(settings, connection)
         self._incidents = incident_store.Incidents(connection)
-        self._buried = buried.Buried(connection)
+        self._buried = dead_deliveries.Buried(connection)
 
     async def read(self) -> list[DeadLetter]:
         """All that a person has not let go, the oldest first, as they are now."""
         names = await self._publications.names()
         known = dict(zip(names, await self._publications.look_at_all(names), strict=True))
         refused = [name for name, documents in known.items() if any(_is_dead(one) for one in documents)]
-        seen = sight.Seen(await self._incidents.read(refused, {}), known)
+        seen = incident_snapshot.Seen(await self._incidents.read(refused, {}), known)
         return _merged(await self._buried.read(), _operations(seen))
 
-    async def page(self, seen: sight.Seen, after: Place, most: int) -> list[DeadLetter]:
+    async def page(self, seen: incident_snapshot.Seen, after: Place, most: int) -> list[DeadLetter]:
         """So many of them from behind a place on, the oldest first; operations as they were seen."""
         since, identity = after
         begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
         refused = [one for one in _operations(seen) if (one.since, one.id) > after]
         return _merged(await self._buried.read(begin, most), refused)[:most]
 
-    async def count(self, seen: sight.Seen) -> int:
+    async def count(self, seen: incident_snapshot.Seen) -> int:
         """How many there are."""
         return await self._buried.size() + len(_operations(seen))
 
@@ -141,14 +141,14 @@ class DeadLetters:
             raise ChangedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
 
-def _merged(graves: list[buried.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
+def _merged(graves: list[dead_deliveries.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
     """Both kinds in one order; of the same time, deliveries stand first, in the order in which they came."""
     found = [DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in graves]
     found += sorted(operations, key=lambda one: one.id)
     return sorted(found, key=lambda one: one.since)
 
 
-def _operations(seen: sight.Seen) -> list[DeadLetter]:
+def _operations(seen: incident_snapshot.Seen) -> list[DeadLetter]:
     """The operations that a vendor has refused for good and no person has let go, in no order."""
     return [
         _operation(name, one, seen.incidents.get(name))

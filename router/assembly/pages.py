@@ -16,7 +16,7 @@ from router.domain import identity, timeline
 from router.domain import incident as incidents
 from router.domain import publication as publishing
 from router.rules import guard, public, template
-from router.store import components, counts, gate
+from router.store import components, publishing_state, review_outcomes
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import corrections as correcting
@@ -105,16 +105,20 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
     """What stands before all public pages."""
     wanted = settings.pages
     limits = showing.Limits(
-        gate.Limit(wanted.automatic_posts.most, wanted.automatic_posts.within),
-        gate.Limit(wanted.automatic_components.most, wanted.automatic_components.within),
+        publishing_state.Limit(wanted.automatic_posts.most, wanted.automatic_posts.within),
+        publishing_state.Limit(wanted.automatic_components.most, wanted.automatic_components.within),
         wanted.updates_apart,
         wanted.look_every,
-        gate.Limit(wanted.updates_per_hour, _HOUR),
+        publishing_state.Limit(wanted.updates_per_hour, _HOUR),
     )
     hosts = wanted.allowed_hosts
     desires = desire.Desires(render, public_renderer(hosts), examine=examiner(hosts))
     return showing.Pages(
-        gate.Gate(connection), counts.Counts(connection), components.Components(connection), limits, desires
+        publishing_state.Gate(connection),
+        review_outcomes.Counts(connection),
+        components.Components(connection),
+        limits,
+        desires,
     )
 
 

@@ -22,8 +22,20 @@ from router.rules import known, reload, ruleset
 from router.rules import load as rules
 from router.sources import registry as sources
 from router.sources import signatures, sns
-from router.store import accounts, dataset, gate, health, quarantine, quotas, schema, seen, silences, stream, vendor_ids
+from router.store import (
+    accounts,
+    dataset,
+    delivery_dedup,
+    health,
+    publishing_state,
+    quarantine,
+    quotas,
+    schema,
+    silences,
+    vendor_ids,
+)
 from router.store import archive as archives
+from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.telemetry import log, tracing
@@ -196,7 +208,7 @@ def worker(
         store,
         randomness=randomness,
         wake=bell.ring,
-        contradicted=contradictions.Contradictions(gate.Gate(connection), store, public),
+        contradicted=contradictions.Contradictions(publishing_state.Gate(connection), store, public),
         muting=silenced,
         traces=traces,
         installation=settings.installation,
@@ -341,7 +353,7 @@ def door(
         quarantine=kept_aside(settings, connection),
         clock=clock,
         randomness=random.SystemRandom(),
-        seen=seen.Seen(connection),
+        seen=delivery_dedup.Seen(connection),
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
         known=senders.Senders(settings.web.trusted_proxies),
@@ -371,7 +383,7 @@ def vendor_webhooks(
         if config.webhook is not None
     }
     ids = _vendor_ids(settings, connection)
-    return vendor_receivers.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), clock)
+    return vendor_receivers.VendorWebhooks(receivers, ids.recheck, delivery_dedup.Seen(connection), clock)
 
 
 def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> vendor_ids.VendorIds:

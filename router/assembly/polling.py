@@ -16,9 +16,9 @@ from router.outbound import client, errors
 from router.rules import reload
 from router.sources import alertmanager, base, polled
 from router.sources import registry as sources
+from router.store import inbox as stream
 from router.store import incidents as incident_store
-from router.store import polls as polls_store
-from router.store import stream
+from router.store import sync_state as polls_store
 from router.web import bounds
 from router.worker import polls
 

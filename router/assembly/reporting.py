@@ -10,9 +10,10 @@ from router.assembly import pages
 from router.domain import identity
 from router.domain import severity as severities
 from router.outbound import fetch
-from router.store import gate, stream, unreadable
+from router.store import inbox as stream
 from router.store import incidents as incident_store
-from router.store import storms as storm_store
+from router.store import publishing_state, unreadable_deliveries
+from router.store import storm_queue as storm_store
 from router.worker import bound, breaker, own, reports, storm
 
 _MOST_OF_PING = 1024 * 1024
@@ -34,17 +35,17 @@ def itself(
         breakers,
         store=incident_store.Incidents(connection),
         inbox=inbox,
-        at_gate=gate.Gate(connection),
+        at_gate=publishing_state.Gate(connection),
         storms=storms(settings, connection),
         randomness=randomness,
-        ledger=unreadable.Ledger(connection),
+        ledger=unreadable_deliveries.Ledger(connection),
     )
 
 
 def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> storm.Storms:
     """What holds incidents back in an alert storm; nothing where no destination is named for it."""
     wanted = settings.storm
-    limit = gate.Limit(wanted.incidents, wanted.within)
+    limit = publishing_state.Limit(wanted.incidents, wanted.within)
     count = storm_store.Storms(connection, limit) if wanted.destinations else None
     return storm.Storms(count, incident_store.Incidents(connection), pages.publications(settings, connection))
 

@@ -23,8 +23,9 @@ from router.rules import reload, ruleset
 from router.settings import sections
 from router.simulator import options as simulator_options
 from router.simulator import server as simulator_server
-from router.store import client, dataset, embedded, health, private_folder, schema, servers, stream
+from router.store import client, connection_settings, dataset, embedded, health, private_folder, schema
 from router.store import errors as store_errors
+from router.store import inbox as stream
 from router.telemetry import label_sets, log, metrics, registries
 from router.web import app as web_app
 from router.web import connections, serve, webhooks
@@ -50,13 +51,15 @@ class Address:
 
 
 @contextlib.contextmanager
-def redis_server(settings: configuration.Settings, lock: private_folder.Lock | None = None) -> Iterator[servers.Server]:
+def redis_server(
+    settings: configuration.Settings, lock: private_folder.Lock | None = None
+) -> Iterator[connection_settings.Server]:
     """The configured server, or an embedded one which ends with the block; ``lock`` is that of its data folder."""
     if server := _configured(settings):
         yield server
         return
     with embedded.running(settings.data, lock=lock) as own:
-        yield servers.Server(own.url, durability=_durability(settings))
+        yield connection_settings.Server(own.url, durability=_durability(settings))
 
 
 def uses_data_folder(settings: configuration.Settings) -> bool:
@@ -64,7 +67,7 @@ def uses_data_folder(settings: configuration.Settings) -> bool:
     return _configured(settings) is None
 
 
-def _configured(settings: configuration.Settings) -> servers.Server | None:
+def _configured(settings: configuration.Settings) -> connection_settings.Server | None:
     """The server that the settings name, if they name any."""
     said = settings.redis
     if said.url is None and said.cluster:
@@ -72,24 +75,26 @@ def _configured(settings: configuration.Settings) -> servers.Server | None:
     if said.url is None and said.sentinel is None:
         return None
     url = said.url.get_secret_value() if said.url is not None else "redis://"
-    return servers.Server(url, _tls(settings), _sentinel(said.sentinel), said.cluster, _durability(settings))
+    return connection_settings.Server(
+        url, _tls(settings), _sentinel(said.sentinel), said.cluster, _durability(settings)
+    )
 
 
-def _durability(settings: configuration.Settings) -> servers.Durability:
-    return servers.Durability(settings.redis.replicas, settings.redis.wait_seconds)
+def _durability(settings: configuration.Settings) -> connection_settings.Durability:
+    return connection_settings.Durability(settings.redis.replicas, settings.redis.wait_seconds)
 
 
-def _sentinel(said: sections.Sentinel | None) -> servers.Sentinel | None:
+def _sentinel(said: sections.Sentinel | None) -> connection_settings.Sentinel | None:
     if said is None:
         return None
-    return servers.Sentinel(said.service, said.nodes, said.username, said.password.get_secret_value())
+    return connection_settings.Sentinel(said.service, said.nodes, said.username, said.password.get_secret_value())
 
 
-def _tls(settings: configuration.Settings) -> servers.Tls:
+def _tls(settings: configuration.Settings) -> connection_settings.Tls:
     """The files for TLS: relative paths are relative to the configuration file."""
     beside, said = Path(settings.file).parent, settings.redis.tls
     ca, cert, key = (beside / path if path is not None else None for path in (said.ca, said.cert, said.key))
-    return servers.Tls(ca, cert, key)
+    return connection_settings.Tls(ca, cert, key)
 
 
 @dataclass(frozen=True)
@@ -274,7 +279,9 @@ def webhook_token(folder: Path) -> str:
 
 
 @contextlib.asynccontextmanager
-async def connected(server: servers.Server, *, patient: bool = False) -> AsyncIterator["redis.asyncio.Redis"]:
+async def connected(
+    server: connection_settings.Server, *, patient: bool = False
+) -> AsyncIterator["redis.asyncio.Redis"]:
     """A connection pool to the store, for the length of the block, whose data this version of the router may touch.
 
     ``store.errors.Newer`` where it may not. Where the store is away that is ``Unavailable``, or, for who is
@@ -289,17 +296,17 @@ async def connected(server: servers.Server, *, patient: bool = False) -> AsyncIt
         await connection.aclose()
 
 
-def outside_redis(settings: configuration.Settings) -> servers.Server:
+def outside_redis(settings: configuration.Settings) -> connection_settings.Server:
     """The configured server, or that of a running ``run``; ``Unavailable`` where there is neither."""
     if server := _configured(settings):
         return server
     if address := embedded.address(settings.data):
-        return servers.Server(address, durability=_durability(settings))
+        return connection_settings.Server(address, durability=_durability(settings))
     raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 
 
 @contextlib.contextmanager
-def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterator[servers.Server]:
+def any_redis(settings: configuration.Settings, *, serves_empty: bool) -> Iterator[connection_settings.Server]:
     """The configured server, that of a running ``run``, or, for the length of the block, one on the data folder.
 
     Without ``serves_empty`` the data folder has to hold data; ``Unavailable``.

@@ -12,7 +12,7 @@ import typer
 from router.assembly import parts, running
 from router.cli import starting
 from router.soak import figures, town, trial
-from router.store import servers
+from router.store import connection_settings
 
 _SHOWN = 20  # Lines of what is wrong; a trial gone wrong may have a thousand.
 _KINDS = ("web", "worker", "valkey", "simulator")
@@ -57,7 +57,7 @@ async def _soak(plan: trial.Plan, seed: int, as_json: bool) -> None:
         place = town.Town(Path(folder))
         try:
             place.start()
-            async with running.connected(servers.Server(place.redis_url)) as connection:
+            async with running.connected(connection_settings.Server(place.redis_url)) as connection:
                 one = trial.Trial(
                     place, connection, plan, chance=parts.chance(seed), clock=parts.clock, ticks=parts.ticks
                 )

@@ -9,11 +9,11 @@ from router import settings as configuration
 from router.assembly import declaring, parts, replaying, running
 from router.cli import reaching, starting, tables
 from router.domain import recording
-from router.store import counts
+from router.store import review_outcomes
 
 app = typer.Typer(help="How rules fare.", no_args_is_help=True)
 
-_COLUMNS: dict[counts.Outcome, str] = {
+_COLUMNS: dict[review_outcomes.Outcome, str] = {
     "approved": "approved",
     "edited": "edited",
     "dismissed": "dismissed",

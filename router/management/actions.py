@@ -14,7 +14,7 @@ from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
 from router.sources import base as sources
 from router.store import access as access_store
-from router.store import accounts, gate, quarantine, silences
+from router.store import accounts, publishing_state, quarantine, silences
 from router.store import incidents as incident_store
 from router.worker import corrections
 from router.worker import retractions as retracting
@@ -225,13 +225,15 @@ class Actions:
     async def freeze(self, act: Act) -> None:
         """Post nothing at any public page."""
         async with self._logged(act, "freeze"):
-            if not await gate.Gate(self._connection).shut("freeze", act.actor.person.name, self._clock(), act.reason):
+            if not await publishing_state.Gate(self._connection).shut(
+                "freeze", act.actor.person.name, self._clock(), act.reason
+            ):
                 raise Unfit("it is frozen already")
 
-    async def open(self, act: Act, bolt: gate.Bolt) -> entries.Woken:
+    async def open(self, act: Act, bolt: publishing_state.Bolt) -> entries.Woken:
         """Thaw the pages, or let rules publish by themselves again."""
         async with self._logged(act, "open gate"):
-            if not await gate.Gate(self._connection).open(bolt):
+            if not await publishing_state.Gate(self._connection).open(bolt):
                 raise Unfit("it is open already")
             looked_at = await pages.publications(self._settings, self._connection).wake_all()
             return entries.Woken(looked_at=looked_at)

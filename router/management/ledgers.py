@@ -10,7 +10,7 @@ from router.assembly import dead_letters, orphans, parts
 from router.domain import silence as silencing
 from router.domain import timing
 from router.management import entries, matching, models, proofs, shown
-from router.store import access, accounts, gate, quarantine, sight, silences, storms
+from router.store import access, accounts, incident_snapshot, publishing_state, quarantine, silences, storm_queue
 
 _Kind = Literal["rate_limit", "circuit_breaker", "quota"]
 
@@ -23,7 +23,7 @@ class Ledgers:
         settings: configuration.Settings,
         connection: "redis.asyncio.Redis",
         clock: Callable[[], int],
-        looking: sight.Sight,
+        looking: incident_snapshot.Sight,
         named: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.settings = settings
@@ -91,7 +91,7 @@ class Ledgers:
 
     async def gate(self) -> models.Gate:
         """Whether public pages are frozen, and whether rules may publish by themselves."""
-        state = await gate.Gate(self.connection).state()
+        state = await publishing_state.Gate(self.connection).state()
         return models.Gate(
             frozen=str(state.freeze) if state.freeze is not None else "",
             breaker=state.breaker.why if state.breaker is not None else "",
@@ -100,7 +100,7 @@ class Ledgers:
 
     async def storm(self) -> models.Storm | None:
         """The alert storm that holds incidents back; None where there is none."""
-        since, waiting = await storms.glance(self.connection)
+        since, waiting = await storm_queue.glance(self.connection)
         return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:

@@ -19,7 +19,7 @@ from router.management import appearances, bodies, entries, ledgers, models, nam
 from router.rules import explain as explaining
 from router.rules import load as rules
 from router.rules import reload, ruleset
-from router.store import archive, counts, dataset, health, quarantine, sight, stream
+from router.store import archive, dataset, health, inbox, incident_snapshot, quarantine, review_outcomes
 from router.store import incidents as incident_store
 from router.web import bounds
 from router.worker import reviews as reviewing
@@ -41,9 +41,9 @@ class Queries:
         self._in_force = in_force
         self._places = pages.kinds(settings)
         self._rates = rates.Rates()
-        self._sight = sight.Sight(connection, pages.publications(settings, connection), clock)
+        self._sight = incident_snapshot.Sight(connection, pages.publications(settings, connection), clock)
         self.sandbox = sandbox.Sandbox()
-        self._waiting: tuple[sight.Seen | None, list[models.Review]] = (None, [])
+        self._waiting: tuple[incident_snapshot.Seen | None, list[models.Review]] = (None, [])
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
@@ -212,7 +212,7 @@ class Queries:
     async def rules(self) -> entries.Rules:
         """The rules in force."""
         rules = self.rule_set()
-        outcomes = await counts.Counts(self.connection).read()
+        outcomes = await review_outcomes.Counts(self.connection).read()
         held = [one.incident for one in (await self._sight.look()).incidents.values()]
         lately = collections.Counter(one.response.rule for one in held if one.response is not None and one.opened_at)
         opened = collections.Counter(
@@ -239,7 +239,7 @@ class Queries:
 
     async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
-        found = await counts.Counts(self.connection).read()
+        found = await review_outcomes.Counts(self.connection).read()
         return entries.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
@@ -317,8 +317,8 @@ class Queries:
     async def overview(self) -> models.Overview:
         """How things are now."""
         (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
-            stream.depth(self.connection),
-            stream.pulse(self.connection),
+            inbox.depth(self.connection),
+            inbox.pulse(self.connection),
             self.ledgers.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )

@@ -11,7 +11,7 @@ import pydantic
 
 from router.management import actions, api, bodies, entries, models, naming
 from router.outbound import client, errors
-from router.store import gate
+from router.store import publishing_state
 
 _TIMEOUT_SECONDS = 30.0
 _MOST_BYTES = 64 * 1024 * 1024  # A list may hold the bodies of many deliveries.
@@ -254,7 +254,7 @@ class Actions:
         """Post nothing at any public page."""
         await self._line.post("/freeze", models.Gate, bodies.Why(reason=act.reason))
 
-    async def open(self, _: actions.Act, bolt: gate.Bolt) -> entries.Woken:
+    async def open(self, _: actions.Act, bolt: publishing_state.Bolt) -> entries.Woken:
         """Thaw the pages, or let rules publish by themselves again."""
         return await self._line.delete(f"/{bolt}", entries.Woken)
 

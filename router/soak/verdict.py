@@ -8,7 +8,7 @@ import redis.asyncio
 
 from router.outbound import client
 from router.soak import load, town
-from router.store import archive, buried, incidents, stream
+from router.store import archive, dead_deliveries, inbox, incidents
 from router.store import client as store
 
 _OVERLAP = 30_000_000  # Microseconds. What is processed before its sender has the answer is met by the next look.
@@ -63,9 +63,11 @@ class Witness:
         return Verdict(lost, list(doubled(state, wanted)), await self._behind(state, wanted))
 
     async def _behind(self, state: Mapping[str, Any], wanted: Counter[str]) -> list[str]:
-        waiting, _ = await stream.depth(self._connection)
+        waiting, _ = await inbox.depth(self._connection)
         behind = [f"{waiting} deliveries are still in the inbox"] if waiting else []
-        behind += [f"{one.id} is a dead letter: {one.reason}" for one in await buried.Buried(self._connection).read()]
+        behind += [
+            f"{one.id} is a dead letter: {one.reason}" for one in await dead_deliveries.Buried(self._connection).read()
+        ]
         for place, found in shown(state).items():
             behind += [f"{key} is not open at {place}" for key in sorted(wanted - found)]
         return behind

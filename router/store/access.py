@@ -8,7 +8,7 @@ import redis.asyncio
 
 from router.domain import access
 from router.domain.undecodable import Undecodable
-from router.store import client, confirming, damage, keys
+from router.store import client, damage, keys, replica_acks
 
 SESSION_SECONDS = 12 * 60 * 60
 MOST_ACTIONS = 100_000  # Lines of the audit log; the oldest go beyond it.
@@ -25,7 +25,7 @@ class Tokens:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
 
     async def write(self, token: access.Token) -> None:
         """Keep a token."""
@@ -114,7 +114,7 @@ class Audit:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
 
     async def write(self, action: access.Action) -> None:
         """Add a line."""

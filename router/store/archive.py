@@ -7,7 +7,7 @@ import redis.asyncio
 
 from router.domain import delivery as deliveries
 from router.domain import identity
-from router.store import client, codec, errors, keys, pages, scripts
+from router.store import client, codec, errors, keys, scripts, stream_pages
 
 _CHUNK = 500
 _WINDOW_MS = 60_000  # A delivery is folded in soon after it came; where it was not, everything is searched.
@@ -63,7 +63,7 @@ class Archive:
         last = "+"
         while count > 0:
             async with client.failures():
-                page = await pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
+                page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
             found += _all_recorded(page)
             count -= len(page.entries)
             if not page.more:
@@ -78,7 +78,7 @@ class Archive:
         """
         last = f"({before}" if before else "+"
         async with client.failures():
-            page = await pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
+            page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XREVRANGE", last, "-", count=count)
         return _all_recorded(page), page.end
 
     async def page_since(self, moment: int, after: str, count: int) -> tuple[list[Recorded], str]:
@@ -88,7 +88,7 @@ class Archive:
         """
         first = f"({after}" if after else str(max(0, moment // 1000))
         async with client.failures():
-            page = await pages.read(self._scripts, keys.ARCHIVE, "XRANGE", first, "+", count=count)
+            page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XRANGE", first, "+", count=count)
         return _all_recorded(page), page.end
 
     async def size(self) -> int:
@@ -105,7 +105,7 @@ class Archive:
         begin = first
         while True:
             async with client.failures():
-                page = await pages.read(self._scripts, keys.ARCHIVE, "XRANGE", begin, last, count=_CHUNK)
+                page = await stream_pages.read(self._scripts, keys.ARCHIVE, "XRANGE", begin, last, count=_CHUNK)
             for recorded in _all_recorded(page):
                 yield recorded
             if not page.more:
@@ -113,7 +113,7 @@ class Archive:
             begin = f"({page.end}"
 
 
-def _all_recorded(page: pages.Page) -> list[Recorded]:
+def _all_recorded(page: stream_pages.Page) -> list[Recorded]:
     return [recorded for _, fields in page.entries if (recorded := _recorded(fields)) is not None]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import clusters, confirming, errors, sentinels, servers, timed
+from router.store import cluster, connection_settings, errors, replica_acks, sentinel, timed_client
 
 PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
 _PER_SECOND = 1000  # Documents that a busy server reads or writes in a second, in any case.
@@ -18,19 +18,19 @@ def patience(documents: int) -> float:
     return PATIENCE_SECONDS + documents / _PER_SECOND
 
 
-def connect(where: servers.Server | str) -> "redis.asyncio.Redis":
+def connect(where: connection_settings.Server | str) -> "redis.asyncio.Redis":
     """Make a client for a server, or for its address alone; nothing is sent before the first command.
 
     Bytes stay bytes. The library's own time-outs are off: they cost a task a command, and before Python 3.12 they
     can swallow a cancellation. ``failures`` bounds every command instead. ``Unavailable`` where what is said of the
     server does not fit together.
     """
-    server = servers.Server(where) if isinstance(where, str) else where
+    server = connection_settings.Server(where) if isinstance(where, str) else where
     try:
         connection = _made(server, {**_OPTIONS, **_tls(server)})
     except (ValueError, exceptions.RedisClusterException) as error:
         raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
-    confirming.demand(connection, server.durability)
+    replica_acks.demand(connection, server.durability)
     return connection
 
 
@@ -43,15 +43,15 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def _made(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
+def _made(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
     if server.sentinel is not None:
-        return sentinels.connect(server, options)
+        return sentinel.connect(server, options)
     if server.cluster:
-        return clusters.connect(server, options)
-    return timed.Redis.from_url(server.url, **options)
+        return cluster.connect(server, options)
+    return timed_client.Redis.from_url(server.url, **options)
 
 
-def _tls(server: servers.Server) -> dict[str, Any]:
+def _tls(server: connection_settings.Server) -> dict[str, Any]:
     if not server.tls:
         return {}
     if not server.url.startswith("rediss://"):

@@ -16,7 +16,7 @@ import redis.asyncio
 from router.domain import identity
 from router.domain import operation as operations
 from router.domain.undecodable import Undecodable
-from router.store import client, confirming, keys, scripts
+from router.store import client, keys, replica_acks, scripts
 from router.telemetry import log, metrics
 
 Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattended", "new"]
@@ -114,7 +114,7 @@ class DataSet:
         reconciles_new: bool = False,
     ) -> None:
         self._connection: Any = connection
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
         self._scripts = scripts.Scripts(connection)
         self._process = process
         self._randomness = randomness

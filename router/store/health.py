@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
-from router.store import client, clusters, keys
+from router.store import client, cluster, keys
 
 FULL_AT = 0.75  # Of maxmemory: beyond it nothing more is accepted, so that what was accepted can be processed.
 
@@ -78,4 +78,4 @@ class Health:
     async def _each(self, *command: str) -> list[Any]:
         """The answers of all servers that are written to, one after the other."""
         connection: Any = self._connection
-        return [await connection.execute_command(*command, **at) for at in await clusters.primaries(connection)]
+        return [await connection.execute_command(*command, **at) for at in await cluster.primaries(connection)]

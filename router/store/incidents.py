@@ -7,7 +7,18 @@ import redis.asyncio
 
 from router.domain import identity, inhibition, timeline, timing
 from router.domain import incident as incidents
-from router.store import client, codec, confirming, damage, errors, homes, keys, known, listing, scripts
+from router.store import (
+    alert_owners,
+    client,
+    codec,
+    damage,
+    errors,
+    incident_cache,
+    incident_lists,
+    keys,
+    replica_acks,
+    scripts,
+)
 
 NOT_A_HASH = b"x"  # What scripts say instead of the version of such a key.
 Call = tuple[list[str], list[Any]]
@@ -43,11 +54,11 @@ class Incidents:
     """
 
     def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._known = known.Known(remembered)
-        self.homes = homes.Homes(lambda: self._scripts)
+        self._known = incident_cache.Known(remembered)
+        self.homes = alert_owners.Homes(lambda: self._scripts)
 
     async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, Held]:
         """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0.
@@ -74,7 +85,7 @@ class Incidents:
         return found
 
     def _known_or(
-        self, seen: known.Seen | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
+        self, seen: incident_cache.Seen | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
     ) -> Held:
         """The incident as it was answered, or as it was known when it was asked for; ``Unreadable``."""
         version, data = answer
@@ -83,7 +94,7 @@ class Incidents:
         if version == NOT_A_HASH:
             raise errors.Unreadable("it is not a hash")
         if data:
-            seen = known.Seen(codec.unpack_incident(data), codec.number(version))
+            seen = incident_cache.Seen(codec.unpack_incident(data), codec.number(version))
         if seen is None:
             raise errors.Unreadable("it has a version and no document")
         self._known.learn(*seen)
@@ -156,7 +167,7 @@ class Incidents:
 
         What stands for an inhibition key isn't an incident.
         """
-        found = await listing.names(self._scripts, keys.incidents, keys.names)
+        found = await incident_lists.names(self._scripts, keys.incidents, keys.names)
         return [name for name in found if not inhibition.is_key(name)]
 
     async def find(self, text: str, most: int) -> dict[str, str]:
@@ -174,7 +185,7 @@ class Incidents:
         return dict(sorted(zip(texts[::2], texts[1::2], strict=True)))
 
 
-def _read_call(names: list[str], asked: Mapping[str, known.Seen | None], number: int) -> Call:
+def _read_call(names: list[str], asked: Mapping[str, incident_cache.Seen | None], number: int) -> Call:
     """The keys and arguments of reading incidents of a shard."""
     pairs: list[str | int] = []
     for name in names:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import redis.asyncio
 
 from router.domain import identity
-from router.store import codec, errors, homes, incidents, keys
+from router.store import alert_owners, codec, errors, incidents, keys
 
 _CHUNK = 1000
 
@@ -25,7 +25,7 @@ async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> 
             pipeline.get(name)
         found = await pipeline.execute()
         alerts = map(keys.incident_key, names)
-        claims = {alert: homes.Claim(home.decode()) for alert, home in zip(alerts, found, strict=True) if home}
+        claims = {alert: alert_owners.Claim(home.decode()) for alert, home in zip(alerts, found, strict=True) if home}
         await store.homes.look(claims)
 
 

@@ -9,7 +9,7 @@ from redis import exceptions
 from router.domain import incident as incidents
 from router.domain import publication as publications
 from router.domain import timeline
-from router.store import client, codec, damage, errors, keys, listing, scripts
+from router.store import client, codec, damage, errors, incident_lists, keys, scripts
 from router.telemetry import log, metrics
 
 _AT_ONCE = 500  # Incidents whose publications are read in one round trip, where all are read.
@@ -162,7 +162,7 @@ class Publications:
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""
-        return await listing.names(self._scripts, keys.published)
+        return await incident_lists.names(self._scripts, keys.published)
 
     async def record(
         self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()

@@ -8,7 +8,7 @@ import msgspec
 import redis.asyncio
 from redis import exceptions
 
-from router.store import client, confirming, damage, keys, pages, scripts, unreadable
+from router.store import client, damage, keys, replica_acks, scripts, stream_pages, unreadable_deliveries
 from router.telemetry import log, metrics
 
 MOST = 10_000  # Bodies.
@@ -40,8 +40,8 @@ class Quarantine:
         self._connection = connection
         self._most_bytes = most_bytes
         self._scripts = scripts.Scripts(connection)
-        self._confirming = confirming.Confirming(connection)
-        self._unreadable = unreadable.Ledger(connection)
+        self._confirming = replica_acks.Confirming(connection)
+        self._unreadable = unreadable_deliveries.Ledger(connection)
 
     async def refused(self, source: str, problem: str, now: int) -> None:
         """Count an authentic delivery that can't be read and isn't kept; ``Unavailable``."""
@@ -105,7 +105,7 @@ class Quarantine:
         """As ``read``, and where the page ends (empty: the end). It ends earlier if its bodies are large."""
         last = f"({before}" if before else "+"
         async with client.failures():
-            page = await pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
+            page = await stream_pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
         read = (_read(identity, fields) for identity, fields in page.entries)
         return [one for one in read if one is not None], page.end
 

@@ -7,7 +7,7 @@ import redis.asyncio
 
 from router.domain import silence as silencing
 from router.domain.undecodable import Undecodable
-from router.store import client, confirming, keys
+from router.store import client, keys, replica_acks
 from router.telemetry import log
 
 KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds that a silence is kept after its end.
@@ -21,7 +21,7 @@ class Silences:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
 
     async def read(self) -> list[silencing.Silence]:
         """All of them, those that end first before the others."""

@@ -6,7 +6,7 @@ to fit into memory, and nothing else is done while it is folded in.
 
 from collections.abc import Sequence
 
-from router.store import stream
+from router.store import inbox
 
 MOST_BYTES = 8 * 1024 * 1024
 
@@ -22,7 +22,7 @@ class Appetite:
         self._most = most
         self.count = least
 
-    def fed(self, entries: Sequence[stream.Entry]) -> None:
+    def fed(self, entries: Sequence[inbox.Entry]) -> None:
         """Learn from a batch that was read: as many as asked for means that more wait."""
         if not entries:
             return

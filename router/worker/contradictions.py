@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from router.domain import alert as alerts
 from router.domain import delivery as deliveries
-from router.store import gate
 from router.store import incidents as incident_store
+from router.store import publishing_state
 from router.telemetry import log, metrics
 
 _MOST_OF_TITLE = 100  # Characters: a title is somebody else's text.
@@ -32,7 +32,9 @@ def of(delivery: deliveries.Delivery) -> alerts.Alert | None:
 class Contradictions:
     """Closes the breaker of the pages that a delivery reaches if it contradicts itself, and of no others."""
 
-    def __init__(self, at_gate: gate.Gate, store: incident_store.Incidents, public: Collection[str]) -> None:
+    def __init__(
+        self, at_gate: publishing_state.Gate, store: incident_store.Incidents, public: Collection[str]
+    ) -> None:
         """``public`` are the destinations that are public pages."""
         self._gate = at_gate
         self._store = store

@@ -5,20 +5,20 @@ Each is acknowledged only after what was made of it is committed; what fails sta
 
 import asyncio
 
-from router.store import stream
+from router.store import inbox
 from router.worker import appetite, triage
 
 
 class Intake:
     """Takes the inbox in, turn by turn. At the end of it all ``finish`` has to be called."""
 
-    def __init__(self, reader: stream.Reader, stage: triage.Triage, hunger: appetite.Appetite, block_ms: int) -> None:
+    def __init__(self, reader: inbox.Reader, stage: triage.Triage, hunger: appetite.Appetite, block_ms: int) -> None:
         """``block_ms`` is how long a turn waits for a first delivery."""
         self._reader = reader
         self._triage = stage
         self._appetite = hunger
         self._block_ms = block_ms
-        self._ahead: asyncio.Task[list[stream.Entry]] | None = None
+        self._ahead: asyncio.Task[list[inbox.Entry]] | None = None
         self._behind: asyncio.Task[None] | None = None
 
     async def turn(self) -> None:
@@ -37,11 +37,11 @@ class Intake:
         await self._fold(await self._read_ahead())
         await self._acknowledged()
 
-    async def _read_ahead(self) -> list[stream.Entry]:
+    async def _read_ahead(self) -> list[inbox.Entry]:
         ahead, self._ahead = self._ahead, None
         return await ahead if ahead is not None else []
 
-    async def _fold(self, entries: list[stream.Entry]) -> None:
+    async def _fold(self, entries: list[inbox.Entry]) -> None:
         folded = await self._triage.fold(entries) if entries else []
         await self._acknowledged()
         if folded:

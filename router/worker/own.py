@@ -14,7 +14,8 @@ from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import identity
 from router.outbound import errors
-from router.store import gate, health, stream, unreadable
+from router.store import health, publishing_state, unreadable_deliveries
+from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.telemetry import log
 from router.worker import bound, breaker, reports, storm
@@ -50,10 +51,10 @@ class Own:
         *,
         store: incident_store.Incidents,
         inbox: stream.Inbox,
-        at_gate: gate.Gate,
+        at_gate: publishing_state.Gate,
         storms: storm.Storms,
         randomness: identity.Randomness,
-        ledger: unreadable.Ledger | None = None,
+        ledger: unreadable_deliveries.Ledger | None = None,
     ) -> None:
         """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
         self._storms = storms

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from router.domain import incident as incidents
 from router.domain import plan
 from router.domain import publication as publications
-from router.store import components, counts, gate
+from router.store import components, publishing_state, review_outcomes
 from router.telemetry import log, metrics
 from router.worker import desire
 
-_AN_HOUR = gate.Limit(30, 3_600_000_000)
+_AN_HOUR = publishing_state.Limit(30, 3_600_000_000)
 
 
 @dataclass(frozen=True)
 class Limits:
     """What holds for all pages; times in microseconds. ``updates`` is how many one page gets."""
 
-    posts: gate.Limit
-    components: gate.Limit
+    posts: publishing_state.Limit
+    components: publishing_state.Limit
     apart: int = 0
     looks: int = 0
-    updates: gate.Limit = _AN_HOUR
+    updates: publishing_state.Limit = _AN_HOUR
 
 
 class Pages:
@@ -30,8 +30,8 @@ class Pages:
 
     def __init__(
         self,
-        at_gate: gate.Gate,
-        tally: counts.Counts,
+        at_gate: publishing_state.Gate,
+        tally: review_outcomes.Counts,
         shared: components.Components,
         limits: Limits,
         desires: desire.Desires,
@@ -46,7 +46,7 @@ class Pages:
 
     async def desires(self, *, public: bool) -> desire.Desires:
         """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
-        state = await self._gate.state() if public else gate.OPEN
+        state = await self._gate.state() if public else publishing_state.OPEN
         policy = desire.Policy(
             frozen=str(state.freeze) if state.freeze is not None else "",
             careful=_closed(state.breaker) if state.breaker is not None else "",
@@ -93,11 +93,11 @@ class Pages:
         """Say how an episode affects a page's components, and learn what all others say of them."""
         return await self._components.share(page, episode, statuses)
 
-    async def count(self, incident: incidents.Incident, outcome: counts.Outcome) -> None:
+    async def count(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:
         """Count how a review of the incident's rule ended."""
         if incident.response is not None:
             await self._tally.count(incident.response.rule, outcome)
 
 
-def _closed(shut: gate.Shut) -> str:
+def _closed(shut: publishing_state.Shut) -> str:
     return f"the breaker is closed: {shut.why}"

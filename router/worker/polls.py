@@ -18,7 +18,8 @@ from router.domain import incident as incidents
 from router.outbound import alertmanager, client
 from router.outbound import errors as outbound_errors
 from router.sources import base, polled
-from router.store import errors, polls, stream
+from router.store import errors, sync_state
+from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics
 
@@ -79,7 +80,7 @@ class Polls:
         *,
         inbox: stream.Inbox,
         store: incident_store.Incidents,
-        turns: polls.Polls,
+        turns: sync_state.Polls,
         clock: Callable[[], int],
         randomness: identity.Randomness,
     ) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from router.domain import alert as alerts
 from router.domain import severity as severities
-from router.store import gate, storms
-from router.store import unreadable as unreadable_store
+from router.store import publishing_state, storm_queue
+from router.store import unreadable_deliveries as unreadable_store
 from router.worker import breaker
 
 SOURCE = RULE = "incident-router"
@@ -104,7 +104,7 @@ def accounts(conditions: Mapping[str, breaker.Condition], after: int, now: int) 
         yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
 
 
-def pages(state: gate.State, frozen_after: int, now: int) -> Iterator[Finding]:
+def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterator[Finding]:
     """How the gate before the public pages stands: a closed breaker is reported at once, a freeze that is forgotten."""
     shut = state.breaker or next(iter(state.pages.values()), None)
     yield Finding(BREAKER, shut is not None, shut.at if shut else 0, shut.why if shut else "")
@@ -113,7 +113,7 @@ def pages(state: gate.State, frozen_after: int, now: int) -> Iterator[Finding]:
     yield Finding(FREEZE, lasts, freeze.at if freeze else 0, str(freeze) if freeze else "")
 
 
-def storm(state: storms.Storm) -> Finding:
+def storm(state: storm_queue.Storm) -> Finding:
     """Whether there is an alert storm, and what is told of it now: how many wait, roughly, and since when it lasts."""
     begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
     waiting = f"At least {_roughly(state.waiting)} wait" if state.waiting else "None waits any more"

@@ -39,7 +39,7 @@ from router.domain import decision as decisions
 from router.domain import fold, inhibition
 from router.domain import incident as incidents
 from router.domain import notices as noticing
-from router.store import homes as home_store
+from router.store import alert_owners as home_store
 from router.store import incidents as incident_store
 
 IGNORED = ""  # The incident key of an alert that no rule wants: only the incident that holds it may hear of it.

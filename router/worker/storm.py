@@ -13,7 +13,7 @@ from router.domain import plan, timeline
 from router.domain import publication as publishing
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
-from router.store import storms
+from router.store import storm_queue
 from router.telemetry import log, metrics
 from router.worker import bound, desire, reports, story
 
@@ -43,7 +43,7 @@ class Storms:
 
     def __init__(
         self,
-        store: storms.Storms | None,
+        store: storm_queue.Storms | None,
         known: incident_store.Incidents,
         documents: publication_store.Publications,
     ) -> None:
@@ -58,7 +58,7 @@ class Storms:
         await self._end(session, [one for one in session.publications if one.held_since and _over(session, one)])
         current = [one for one in session.publications if one.episode == session.incident.episode]
         held_since = max((one.held_since for one in current), default=0)
-        episode = storms.Episode(session.incident.episode, session.incident.key)
+        episode = storm_queue.Episode(session.incident.episode, session.incident.key)
         if held_since and session.incident.quiet_since:
             await self._leave([episode])  # Should it fire again, it is as old as it was.
         elif self._store is None or not _asks(session, current, places):
@@ -72,10 +72,10 @@ class Storms:
             now = session.now()
             await _mark(session, current, {"held_since": now}, story.held(*self._store.limit, now))
 
-    async def turn(self) -> storms.Storm:
+    async def turn(self) -> storm_queue.Storm:
         """Say whether there is a storm, and wake those for whom there is room; who is gone is waited for no more."""
         if self._store is None:
-            return storms.Storm()
+            return storm_queue.Storm()
         storm = await self._store.look()
         metrics.storm_waiting.set(storm.waiting)
         if storm.began:
@@ -93,10 +93,10 @@ class Storms:
     async def _end(self, session: Session, held: list[publishing.Publication]) -> None:
         """Wait no more for episodes that were over first: nothing of them was opened, and nothing will be."""
         if held:
-            await self._leave([storms.Episode(one.episode, session.incident.key) for one in held])
+            await self._leave([storm_queue.Episode(one.episode, session.incident.key) for one in held])
             await _mark(session, held, {"held_since": 0}, story.over_in_storm(session.now()))
 
-    async def _leave(self, episodes: Sequence[storms.Episode]) -> None:
+    async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
         if self._store is not None:
             await self._store.leave(list(episodes))
 

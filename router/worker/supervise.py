@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from router.store import archive, errors, health, keys, quarantine, schema, stream
+from router.store import archive, errors, health, inbox, keys, quarantine, schema
 from router.store import publications as publication_store
 from router.telemetry import log, metrics
 from router.worker import appetite, intake, mutes, own, reconcile, recovery, triage
@@ -44,7 +44,7 @@ class Worker:
     def __init__(
         self,
         name: str,
-        reader: stream.Reader,
+        reader: inbox.Reader,
         triage_stage: triage.Triage,
         reconciler: reconcile.Reconciler,
         condition: health.Health,
@@ -209,7 +209,7 @@ class Worker:
         """Read and fold. What this worker's last life read and never acknowledged comes first."""
         if self._leftovers:
             await self._reader.prepare()
-            entries = await self._reader.own_pending(stream.FEW)
+            entries = await self._reader.own_pending(inbox.FEW)
             self._leftovers = bool(entries)
             await self._triage.handle_again(entries)
             return
@@ -220,8 +220,8 @@ class Worker:
         if self._leftovers:
             return  # Before the first reading there may be no group of readers yet.
         idle = int(self._pace.take_over_idle_seconds * 1000)
-        for _ in range(self._pace.batch // stream.FEW):
-            entries = await self._reader.take_over(stream.FEW, idle)
+        for _ in range(self._pace.batch // inbox.FEW):
+            entries = await self._reader.take_over(inbox.FEW, idle)
             if entries:
                 self._log.warning("entries_taken_over", entries=len(entries))
                 await self._triage.handle_again(entries)

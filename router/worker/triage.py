@@ -11,7 +11,7 @@ from router.domain import decision as decisions
 from router.domain import delivery as deliveries
 from router.domain import incident as incidents
 from router.domain import notices as noticing
-from router.store import codec, dataset, errors, keys, stream
+from router.store import codec, dataset, errors, inbox, keys
 from router.store import incidents as incident_store
 from router.telemetry import log, metrics, tracing
 from router.worker import contradictions, lost, mutes, routing
@@ -33,7 +33,7 @@ class Triage:
 
     def __init__(
         self,
-        reader: stream.Reader,
+        reader: inbox.Reader,
         store: incident_store.Incidents,
         *,
         randomness: identity.Randomness,
@@ -57,13 +57,13 @@ class Triage:
         self._router = routing.Router(store, lambda: identity.new_id(randomness))
         self._log = log.get("triage")
 
-    async def handle(self, entries: list[stream.Entry]) -> None:
+    async def handle(self, entries: list[inbox.Entry]) -> None:
         """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
         folded = await self.fold(entries)
         if folded:
             await self._reader.done(folded)
 
-    async def fold(self, entries: list[stream.Entry]) -> list[stream.Entry]:
+    async def fold(self, entries: list[inbox.Entry]) -> list[inbox.Entry]:
         """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
@@ -73,7 +73,7 @@ class Triage:
                 await self._reader.bury(entry, stuck[entry.id])
         return [entry for entry in readable if entry.id not in stuck]
 
-    async def handle_again(self, entries: list[stream.Entry]) -> None:
+    async def handle_again(self, entries: list[inbox.Entry]) -> None:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
 
         One that too many workers did not survive goes to the dead letters. Each is counted before it is looked at, by
@@ -88,7 +88,7 @@ class Triage:
             elif times:
                 await self._handle_suspected(entry)
 
-    async def _handle_suspected(self, entry: stream.Entry) -> None:
+    async def _handle_suspected(self, entry: inbox.Entry) -> None:
         try:
             await self.handle([entry])
         except errors.Unavailable:
@@ -97,8 +97,8 @@ class Triage:
             raise
 
     async def _unpack(
-        self, entries: list[stream.Entry], spans: contextlib.ExitStack
-    ) -> tuple[list[routing.Arrival], list[stream.Entry]]:
+        self, entries: list[inbox.Entry], spans: contextlib.ExitStack
+    ) -> tuple[list[routing.Arrival], list[inbox.Entry]]:
         arrivals: list[routing.Arrival] = []
         readable = []
         for entry in entries:
@@ -127,7 +127,7 @@ class Triage:
                 ]
         return arrivals, readable
 
-    async def _overtaking(self, arrivals: list[routing.Arrival], entries: list[stream.Entry]) -> list[routing.Arrival]:
+    async def _overtaking(self, arrivals: list[routing.Arrival], entries: list[inbox.Entry]) -> list[routing.Arrival]:
         """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
         if not any(arrival.routed.alert.status == "resolved" for arrival in arrivals):
             return arrivals

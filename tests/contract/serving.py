@@ -12,7 +12,7 @@ import redis
 from router.domain import alert as alerts
 from router.domain import decision, severity
 from router.sources import registry
-from router.store import client, codec, keys, quarantine, stream
+from router.store import client, codec, inbox, keys, quarantine
 from router.web import app, health, serve, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -47,7 +47,7 @@ def served(redis_url: str, endpoints: Mapping[str, registry.Endpoint]) -> Iterat
         door = webhooks.Door(
             endpoints,
             lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
-            inbox=stream.Inbox(connection),
+            inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,
             randomness=random.Random(3),

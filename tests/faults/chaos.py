@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from router.store import buried, client, incidents, keys
+from router.store import client, dead_deliveries, incidents, keys
 from tests import ports
 from tests.end_to_end import harness
 from tests.faults import oracles, topologies
@@ -284,7 +284,7 @@ async def _differences(town: Town, oracle: oracles.Oracle, connection: Any) -> A
     waiting = await connection.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"
-    for grave in await buried.Buried(connection).read():
+    for grave in await dead_deliveries.Buried(connection).read():
         yield f"a dead letter: {grave.reason}"
     firing = oracle.firing()
     names = {f'chaos{{labels.key="{key}"}}': key for key in firing}

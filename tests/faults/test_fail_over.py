@@ -6,7 +6,8 @@ import contextlib
 import pytest
 
 from router.domain import delivery, incident, publication
-from router.store import client, confirming, errors, health, incidents, keys, publications, stream
+from router.store import client, errors, health, incidents, keys, publications, replica_acks
+from router.store import inbox as stream
 from tests.end_to_end import harness
 from tests.faults import topologies
 from tests.faults import watched as watching
@@ -158,7 +159,7 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
 async def folded(watched: watching.Watched, connection, least: int) -> None:
     """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
     with stage.demanding(connection, 1, CONFIRMED_SECONDS):
-        on, all_have_it = stage.Stage(connection), confirming.Confirming(connection)
+        on, all_have_it = stage.Stage(connection), replica_acks.Confirming(connection)
     await on.deliver(stage.firing())
     await on.reader.prepare()
     await all_have_it.write("", [("SET", "prepared", 1)])

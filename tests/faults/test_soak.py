@@ -11,7 +11,7 @@ import pytest
 from router.assembly import parts, running
 from router.cli import soak
 from router.soak import load, town, trial
-from router.store import servers
+from router.store import connection_settings
 from tests.end_to_end import harness
 from tests.integration.test_cli import run
 
@@ -108,7 +108,7 @@ class TestThatWhatIsWrongIsFound:
 
     async def _tried(self, place: town.Town, change) -> trial.Findings:
         plan = trial.Plan(seconds=4, rate=20, incident_keys=3, fault_seconds=60)
-        async with running.connected(servers.Server(place.redis_url)) as connection:
+        async with running.connected(connection_settings.Server(place.redis_url)) as connection:
             one = trial.Trial(place, connection, plan, chance=parts.chance(1), clock=parts.clock, ticks=parts.ticks)
             looked = []
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import redis
 from redis import backoff, retry
 
-from router.store import embedded, keys, servers
+from router.store import connection_settings, embedded, keys
 from tests import ports
 from tests.end_to_end import harness
 
@@ -26,7 +26,7 @@ class Topology(Protocol):
 
     settings: dict[str, Any]  # The section `redis` of the configuration.
 
-    def server(self) -> servers.Server:
+    def server(self) -> connection_settings.Server:
         """Where the router finds it, for a test's own connection."""
         ...
 
@@ -87,8 +87,8 @@ class Standalone:
         self._valkey = Valkey(folder / "valkey", *DURABLE, *more)
         self.settings: dict[str, Any] = {"url": f"redis://127.0.0.1:{self._valkey.port}"}
 
-    def server(self) -> servers.Server:
-        return servers.Server(self.settings["url"])
+    def server(self) -> connection_settings.Server:
+        return connection_settings.Server(self.settings["url"])
 
     def disturb(self) -> None:
         self._valkey.kill()
@@ -122,8 +122,8 @@ class Clustered:
             replica.asks("CLUSTER", "REPLICATE", name)
         harness.eventually("the cluster is whole", lambda: len(list(self.primaries())) == 3 and self._whole())
 
-    def server(self) -> servers.Server:
-        return servers.Server(f"redis://127.0.0.1:{self._valkeys[0].port}", cluster=True)
+    def server(self) -> connection_settings.Server:
+        return connection_settings.Server(f"redis://127.0.0.1:{self._valkeys[0].port}", cluster=True)
 
     def primaries(self) -> Iterator[Valkey]:
         """The primaries that have a replica which follows them."""

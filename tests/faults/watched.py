@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from router.store import servers
+from router.store import connection_settings
 from tests import ports
 from tests.end_to_end import harness
 from tests.faults import blackhole, topologies
@@ -86,9 +86,9 @@ class Watched:
     def _announced(self, port: int) -> list[str]:
         return ["--replica-announce-ip", "127.0.0.1", "--replica-announce-port", str(self._fronts[port])]
 
-    def server(self) -> servers.Server:
+    def server(self) -> connection_settings.Server:
         nodes = tuple(("127.0.0.1", one.port) for one in self._sentinels)
-        return servers.Server("redis://", sentinel=servers.Sentinel("acme", nodes))
+        return connection_settings.Server("redis://", sentinel=connection_settings.Sentinel("acme", nodes))
 
     def disturb(self) -> None:
         next(self._ways)()

@@ -19,7 +19,7 @@ from pathlib import Path
 from router import settings as configuration
 from router.assembly import running
 from router.destinations.devhelm import incidents
-from router.store import keys, publications, stream
+from router.store import inbox, keys, publications
 from router.worker import perform, session
 
 
@@ -59,7 +59,7 @@ def arm_acknowledgement() -> None:
     async def done(_self, _entries):
         die()
 
-    stream.Reader.done = done
+    inbox.Reader.done = done
 
 
 def do_without(part: str) -> None:

@@ -17,7 +17,7 @@ from router.assembly import polling
 from router.domain import alert, decision, severity
 from router.sources import alertmanager, base, polled
 from router.store import keys
-from router.store import polls as polls_store
+from router.store import sync_state as polls_store
 from router.worker import polls
 from tests import ports
 from tests.integration import stage

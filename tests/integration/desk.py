@@ -16,7 +16,7 @@ from router.destinations import registry as destinations
 from router.domain import access, alert, delivery, identity
 from router.management import actions, app, bodies, console
 from router.store import access as access_store
-from router.store import accounts, stream
+from router.store import accounts, inbox
 from router.web import serve
 from router.worker import bound, reconcile
 from tests.integration import stage, vendor
@@ -99,7 +99,7 @@ class Desk:
             for name, at in (("page", self.page), ("on-call", self.on_call))
         }
         self.on = stage.Stage(connection, *places.values())
-        self.on.reader = self.on.triage._reader = stream.Reader(connection, "w1", archives=True)
+        self.on.reader = self.on.triage._reader = inbox.Reader(connection, "w1", archives=True)
         self.on.reconciler = reconcile.Reconciler(
             self.on.publications,
             self.on.incidents,

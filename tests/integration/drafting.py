@@ -8,11 +8,11 @@ from router.assembly import parts
 from router.destinations import registry
 from router.domain import decision
 from router.simulator.devhelm import requests
-from router.store import gate
+from router.store import publishing_state
 from router.worker import bound, pages, reviews
 from tests.integration import stage
 
-LIMITS = pages.Limits(gate.Limit(100, stage.HOUR), gate.Limit(100, stage.HOUR), looks=300_000)
+LIMITS = pages.Limits(publishing_state.Limit(100, stage.HOUR), publishing_state.Limit(100, stage.HOUR), looks=300_000)
 
 
 def rule(publish="review", **more):

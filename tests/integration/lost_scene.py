@@ -10,7 +10,7 @@ from router import settings as configuration
 from router.assembly import parts
 from router.domain import alert, decision, delivery, severity, timeline
 from router.domain import publication as publications
-from router.store import dataset, stream
+from router.store import dataset, inbox
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import recovery
@@ -47,7 +47,7 @@ class Scene:
         self.connection = connection
         self.settings = settings
         self.at = at
-        self.inbox = stream.Inbox(connection)
+        self.inbox = inbox.Inbox(connection)
         self.publications = publication_store.Publications(connection, lease_seconds=30.0)
         self._number = 0
 
@@ -107,7 +107,7 @@ class Scene:
         """Wait until every message has been folded."""
 
         async def met() -> bool:
-            return (await stream.depth(self.connection))[0] == 0
+            return (await inbox.depth(self.connection))[0] == 0
 
         await self.until(met)
 

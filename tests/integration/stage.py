@@ -11,16 +11,16 @@ from router.domain import alert, decision, delivery, incident, severity
 from router.store import (
     accounts,
     components,
-    confirming,
-    counts,
-    gate,
+    connection_settings,
+    inbox,
     incidents,
     keys,
     publications,
-    servers,
+    publishing_state,
+    replica_acks,
+    review_outcomes,
     silences,
-    storms,
-    stream,
+    storm_queue,
     vendor_ids,
 )
 from router.telemetry import tracing
@@ -28,17 +28,17 @@ from router.worker import bound, contradictions, desire, mutes, pages, perform, 
 
 LONG_AGO = 1_700_000_000_000_000
 HOUR = 3_600_000_000
-GENEROUS = pages.Limits(gate.Limit(100, HOUR), gate.Limit(100, HOUR))
+GENEROUS = pages.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
 
 
 @contextlib.contextmanager
 def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
     """What is made inside has what it writes confirmed like this."""
-    confirming.demand(connection, servers.Durability(replicas, wait_seconds))
+    replica_acks.demand(connection, connection_settings.Durability(replicas, wait_seconds))
     try:
         yield
     finally:
-        confirming.demand(connection, servers.Durability())
+        replica_acks.demand(connection, connection_settings.Durability())
 
 
 class NoJitter(random.Random):
@@ -103,7 +103,7 @@ class Stage:
         passed=lambda _: None,
         limits: pages.Limits = GENEROUS,
         traces: tracing.Traces = tracing.OFF,
-        most: gate.Limit | None = None,
+        most: publishing_state.Limit | None = None,
         store: incidents.Incidents | None = None,
         render: desire.Render = render,
         ids: vendor_ids.VendorIds | None = None,
@@ -111,13 +111,13 @@ class Stage:
     ) -> None:
         """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
         self.connection = connection
-        self.inbox = stream.Inbox(connection)
-        self.reader = stream.Reader(connection, consumer)
+        self.inbox = inbox.Inbox(connection)
+        self.reader = inbox.Reader(connection, consumer)
         self.incidents = store or incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
         self.pages = pages.Pages(
-            gate.Gate(connection),
-            counts.Counts(connection),
+            publishing_state.Gate(connection),
+            review_outcomes.Counts(connection),
             components.Components(connection),
             limits,
             desire.Desires(render),
@@ -131,13 +131,13 @@ class Stage:
             randomness=NoJitter(),
             wake=self.rung.update,
             contradicted=contradictions.Contradictions(
-                gate.Gate(connection), self.incidents, {place.name for place in places if place.kind.public}
+                publishing_state.Gate(connection), self.incidents, {place.name for place in places if place.kind.public}
             ),
             muting=self.mutes,
             traces=traces,
         )
         self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
-        count = storms.Storms(connection, most) if most is not None else None
+        count = storm_queue.Storms(connection, most) if most is not None else None
         self.storms = storm.Storms(count, self.incidents, self.publications)
         self.reconciler = reconcile.Reconciler(
             self.publications,

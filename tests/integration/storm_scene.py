@@ -1,16 +1,16 @@
 """A worker on a real server that lets only so many incidents open in a while: what alert storms are played on."""
 
 from router.domain import severity
-from router.store import gate, keys
+from router.store import keys, publishing_state
 from tests.integration import stage, vendor
 
-TWO = gate.Limit(2, stage.HOUR)
+TWO = publishing_state.Limit(2, stage.HOUR)
 
 
 class Scene:
     """A worker that lets two incidents open in an hour, at one vendor and one public page."""
 
-    def __init__(self, connection, most: gate.Limit | None = TWO) -> None:
+    def __init__(self, connection, most: publishing_state.Limit | None = TWO) -> None:
         self.pager, self.page = vendor.Vendor(), vendor.Vendor()
         self.places = [vendor.on_call(self.pager), vendor.place("page", self.page, public=True)]
         self.on = stage.Stage(connection, *self.places, most=most)

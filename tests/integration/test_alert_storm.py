@@ -3,7 +3,7 @@
 import msgspec
 
 from router.domain import decision, review, severity
-from router.store import gate, incidents, keys, storms
+from router.store import incidents, keys, publishing_state, storm_queue
 from router.worker import reports
 from tests.integration import stage, storm_scene, vendor
 
@@ -170,8 +170,8 @@ def test_a_worker_that_dies_between_the_count_and_the_record_counts_once(with_re
         await scene.on.deliver(stage.firing("a"), key="a")
         await scene.on.fold()
         held = (await scene.on.incidents.read(["a"]))["a"].incident
-        count = storms.Storms(scene.connection, storm_scene.TWO)
-        assert await count.admits(storms.Episode(held.episode, "a"), MAJOR, 1)
+        count = storm_queue.Storms(scene.connection, storm_scene.TWO)
+        assert await count.admits(storm_queue.Episode(held.episode, "a"), MAJOR, 1)
         await scene.on.turn()
         await scene.fires("b", "c")
         assert scene.opened() == ["a", "b"]
@@ -212,7 +212,7 @@ def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=automatic)
-        await gate.Gate(scene.connection).shut("breaker", "breaker", 1, "too many")
+        await publishing_state.Gate(scene.connection).shut("breaker", "breaker", 1, "too many")
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0
         (one,) = await scene.on.publications.look("c")
@@ -224,9 +224,9 @@ def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
 
 def test_who_is_gone_without_a_word_is_not_waited_for(with_redis):
     async def play(scene):
-        count = storms.Storms(scene.connection, storm_scene.TWO)
+        count = storm_queue.Storms(scene.connection, storm_scene.TWO)
         await scene.fires("a", "b", "c")
-        assert not await count.admits(storms.Episode("f" * 32, "gone"), MAJOR, 1)
+        assert not await count.admits(storm_queue.Episode("f" * 32, "gone"), MAJOR, 1)
         assert (await scene.on.storms.turn()).waiting == 2
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0

@@ -4,8 +4,8 @@ import pytest
 
 from router.cli import incidents as shown
 from router.management import models
-from router.store import gate
-from router.store import storms as storm_store
+from router.store import publishing_state
+from router.store import storm_queue as storm_store
 from router.worker import storm
 from tests.integration import desk
 
@@ -18,7 +18,7 @@ def play(play):
 
     def run(body):
         async def limited(at):
-            limit = storm_store.Storms(at.connection, gate.Limit(1, 3_600_000_000))
+            limit = storm_store.Storms(at.connection, publishing_state.Limit(1, 3_600_000_000))
             at.on.reconciler._storms = storm.Storms(limit, at.on.incidents, at.on.publications)
             await at.deliver(desk.firing("a"), desk.firing("b"))
             await body(at)

@@ -3,7 +3,7 @@
 import pytest
 
 from router import settings
-from router.store import gate, keys
+from router.store import keys, publishing_state
 from router.worker import own, reports, storm
 from tests.integration import stage, storm_scene
 
@@ -17,7 +17,7 @@ class Parent:
         self.at = {place.name: place for place in scene.places}
         self.own = own.Own(
             own.Wanted((), destinations), self.at, scene.on.performer.breakers,
-            store=scene.on.incidents, inbox=scene.on.inbox, at_gate=gate.Gate(scene.connection),
+            store=scene.on.incidents, inbox=scene.on.inbox, at_gate=publishing_state.Gate(scene.connection),
             storms=scene.on.storms, randomness=stage.NoJitter(),
         )  # fmt: skip
 

@@ -4,7 +4,8 @@ import random
 
 from router.assembly import parts
 from router.domain import delivery, identity
-from router.store import archive, keys, stream
+from router.store import archive, keys
+from router.store import inbox as stream
 from tests.integration import stage
 
 HOUR = 3_600_000_000

@@ -12,7 +12,7 @@ import redis
 
 from router.domain import access
 from router.store import access as access_store
-from router.store import backup, backup_file, client, embedded, errors, incidents, keys, schema, stream
+from router.store import backup, backup_file, client, embedded, errors, inbox, incidents, keys, schema
 from tests.integration import stage, vendor
 from tests.integration.test_inbox import accepted, names
 
@@ -193,7 +193,7 @@ def test_a_delivery_that_a_worker_has_read_is_read_again_after_a_restore(with_re
         data = await back_up(connection)
         await delete_all(connection)
         await restore(connection, data)
-        other = stream.Reader(connection, "w2")
+        other = inbox.Reader(connection, "w2")
         await other.prepare()
         assert names(await other.read(10, 100)) == ["read", "unread"]
         assert await connection.zrange(keys.WORKERS, 0, -1) == []

@@ -3,7 +3,7 @@
 What the server had written down before is written an hour ahead here, which is what a step back makes of it.
 """
 
-from router.store import gate, keys, storms
+from router.store import keys, publishing_state, storm_queue
 from tests.integration import stage, vendor
 
 HOUR = 3_600_000_000
@@ -51,16 +51,16 @@ def test_windows_count_what_is_ahead_from_now_on(with_redis):
     async def body(connection):
         seconds, _ = await connection.time()
         later = (seconds + 3600) * 1_000_000
-        limit = gate.Limit(2, 10_000_000)
+        limit = publishing_state.Limit(2, 10_000_000)
         await connection.zadd(keys.updates("page"), {"a": later, "b": later})
-        until = await gate.Gate(connection).room("page", "c", limit)
+        until = await publishing_state.Gate(connection).room("page", "c", limit)
         assert until - seconds * 1_000_000 <= 12_000_000
         await connection.zadd(keys.POSTS, {"a": later})
-        assert await gate.Gate(connection).count("b", [], limit, limit)
+        assert await publishing_state.Gate(connection).count("b", [], limit, limit)
         assert await connection.zscore(keys.POSTS, "a") < later
         await connection.zadd(keys.ADMITTED, {"a": later, "b": later})
-        assert not await storms.Storms(connection, limit).admits(
-            storms.Episode("c", "key"), stage.severity.Severity.MAJOR, 1
+        assert not await storm_queue.Storms(connection, limit).admits(
+            storm_queue.Episode("c", "key"), stage.severity.Severity.MAJOR, 1
         )
         assert await connection.zscore(keys.ADMITTED, "a") < later
 

@@ -5,10 +5,10 @@ import pytest
 from router.domain import access, incident, silence
 from router.store import access as access_store
 from router.store import (
-    buried,
+    dead_deliveries,
     errors,
-    gate,
     incidents,
+    publishing_state,
     quarantine,
     silences,
 )
@@ -17,18 +17,18 @@ from tests.integration import stage
 TOKEN = access.Token("t1", "ann", access.Role.VIEWER, "", 1)
 LINE = access.Action(1, "ann", "token t1", "", "freeze")
 SILENCE = silence.Silence("s1", (), 1, 2, "ann", "upgrade")
-LIMIT = gate.Limit(9, stage.HOUR)
+LIMIT = publishing_state.Limit(9, stage.HOUR)
 
 TOLD = {
-    "a freeze": lambda of: gate.Gate(of).shut("freeze", "ann", 1, ""),
-    "a thaw": lambda of: gate.Gate(of).open("freeze"),
-    "the breaker's count": lambda of: gate.Gate(of).count("post", [], LIMIT, LIMIT),
+    "a freeze": lambda of: publishing_state.Gate(of).shut("freeze", "ann", 1, ""),
+    "a thaw": lambda of: publishing_state.Gate(of).open("freeze"),
+    "the breaker's count": lambda of: publishing_state.Gate(of).count("post", [], LIMIT, LIMIT),
     "a silence": lambda of: silences.Silences(of).write(SILENCE),
     "a token": lambda of: access_store.Tokens(of).write(TOKEN),
     "a token that is taken back": lambda of: access_store.Tokens(of).revoke("t1"),
     "a line of the audit log": lambda of: access_store.Audit(of).write(LINE),
     "a body in quarantine": lambda of: quarantine.Quarantine(of).keep("am", b"{", {}, "cut off", 1),
-    "a dead letter that is tried again": lambda of: buried.Buried(of).redrive("1-1"),
+    "a dead letter that is tried again": lambda of: dead_deliveries.Buried(of).redrive("1-1"),
     "a person's word on an incident": lambda of: incidents.Incidents(of).write(
         incidents.Change(incident.Incident(key="down"), 0, wake=True)
     ),

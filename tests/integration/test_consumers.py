@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 
-from router.store import health, keys, stream
+from router.store import health, inbox, keys
 from tests.integration import stage
 from tests.integration.test_inbox import accepted, names, packed
 from tests.integration.test_supervise import QUICK, until, worker
@@ -44,7 +44,7 @@ def test_a_consumer_with_pending_deliveries_is_never_removed(with_redis):
         await reader.done([first])
         await reader.leave()
         assert await consumers(connection) == {"w1"}
-        other = stream.Reader(connection, "w2")
+        other = inbox.Reader(connection, "w2")
         assert names(await other.take_over(10, 0)) == ["b"]
         assert await other.retire(0) == ["w1"]
         await other.done([second])
@@ -59,7 +59,7 @@ def test_a_consumer_that_is_only_slow_stays_and_one_that_was_removed_comes_back(
         await reader.done(await reader.read(10, 100))
         assert await reader.retire(HOUR_MS) == []
         assert await reader.retire(0) == ["w1"]
-        await stream.Inbox(connection).accept(packed("b"), b"{}")
+        await inbox.Inbox(connection).accept(packed("b"), b"{}")
         assert names(await reader.read(10, 100)) == ["b"]
 
     with_redis(body)
@@ -67,9 +67,9 @@ def test_a_consumer_that_is_only_slow_stays_and_one_that_was_removed_comes_back(
 
 def test_without_an_inbox_there_is_nothing_to_remove(with_redis):
     async def body(connection):
-        assert await stream.Reader(connection, "w1").retire(0) == []
+        assert await inbox.Reader(connection, "w1").retire(0) == []
         await connection.xadd(keys.INBOX, {"h": b"", "b": b""})
-        assert await stream.Reader(connection, "w1").retire(0) == []
+        assert await inbox.Reader(connection, "w1").retire(0) == []
 
     with_redis(body)
 

@@ -1,7 +1,7 @@
 """A source that contradicts itself, on a real server: what would be posted by itself is a review instead."""
 
 from router.domain import decision
-from router.store import counts, gate
+from router.store import publishing_state, review_outcomes
 from router.telemetry import metrics
 from tests.integration import page_scene, stage, vendor
 
@@ -23,13 +23,13 @@ def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with
         await on.deliver(stage.firing(), stage.resolved(), stage.firing("f2"), response=AUTOMATIC)
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
-        state = await gate.Gate(on.connection).state()
+        state = await publishing_state.Gate(on.connection).state()
         why = 'source am says of one alert that it fires and that it is resolved: "f1 is down" (f1)'
         assert (state.breaker, {page: shut.why for page, shut in state.pages.items()}) == (None, {"page": why})
         told = [event.text for event in await on.incidents.timeline("down") if event.what == "review"]
         assert len(told) == 1
         assert why in told[0]
-        assert (await counts.Counts(on.connection).read()) == {}
+        assert (await review_outcomes.Counts(on.connection).read()) == {}
 
     page_scene.playing(with_redis, play)
     assert counted() == before + 1
@@ -39,7 +39,7 @@ def test_after_a_person_has_opened_the_breaker_it_goes_out(with_redis):
     async def play(on, page, _):
         await on.deliver(stage.firing(), stage.resolved(), stage.firing("f2"), response=AUTOMATIC)
         await on.turn()
-        assert await gate.Gate(on.connection).open("breaker")
+        assert await publishing_state.Gate(on.connection).open("breaker")
         await on.publications.wake_all()
         await on.turn()
         assert page.states() == ["open"]
@@ -53,18 +53,18 @@ def test_what_one_delivery_says_and_a_later_one_ends_is_posted_as_ever(with_redi
         await on.deliver(stage.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
-        assert await gate.Gate(on.connection).state() == gate.OPEN
+        assert await publishing_state.Gate(on.connection).state() == publishing_state.OPEN
 
     page_scene.playing(with_redis, play)
 
 
 def test_a_breaker_that_is_closed_already_keeps_its_reason(with_redis):
     async def play(on, page, _):
-        await gate.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
+        await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
         await on.deliver(stage.firing(), stage.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.kinds == []
-        assert (await gate.Gate(on.connection).state()).breaker.why == "too many"
+        assert (await publishing_state.Gate(on.connection).state()).breaker.why == "too many"
 
     page_scene.playing(with_redis, play)
 
@@ -79,7 +79,7 @@ def test_a_contradiction_that_reaches_no_page_stops_no_page(with_redis):
         await on.deliver(stage.firing("f2"), key="shown", response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
-        assert await gate.Gate(on.connection).state() == gate.OPEN
+        assert await publishing_state.Gate(on.connection).state() == publishing_state.OPEN
 
     page_scene.playing(with_redis, play)
 
@@ -92,7 +92,7 @@ def test_a_contradiction_stops_only_the_pages_that_it_reaches(with_redis):
         await on.deliver(stage.firing("f3"), key="elsewhere", response=OTHER)
         await on.turn()
         assert (reached.kinds, other.states()) == ([], ["open"])
-        assert list((await gate.Gate(on.connection).state()).pages) == ["page"]
+        assert list((await publishing_state.Gate(on.connection).state()).pages) == ["page"]
 
     places = [vendor.place("page", reached, public=True), vendor.place("other", other, public=True)]
     stage.playing(with_redis, play, *places, vendor.on_call(vendor.Vendor()))
@@ -107,15 +107,15 @@ def test_the_pages_of_the_incident_that_holds_the_alert_are_stopped(with_redis):
         await on.deliver(stage.firing(), stage.resolved(), key="moved", response=INTERNAL)
         await on.turn()
         assert page.kinds == []
-        assert list((await gate.Gate(on.connection).state()).pages) == ["page"]
+        assert list((await publishing_state.Gate(on.connection).state()).pages) == ["page"]
 
     page_scene.playing(with_redis, play)
 
 
 def test_a_page_that_is_stopped_after_its_post_was_planned_gets_no_post(with_redis):
     async def body(connection):
-        at_gate = gate.Gate(connection)
-        limit = gate.Limit(9, stage.HOUR)
+        at_gate = publishing_state.Gate(connection)
+        limit = publishing_state.Limit(9, stage.HOUR)
         await at_gate.shut_page("page", 1, "why")
         assert not await at_gate.count("page/e1", [], limit, limit)
         assert await at_gate.count("other/e1", [], limit, limit)

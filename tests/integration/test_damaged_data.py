@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from router.domain import decision, severity
-from router.store import buried, damage, errors, gate, keys, quarantine, storms
+from router.store import damage, dead_deliveries, errors, keys, publishing_state, quarantine, storm_queue
 from router.telemetry import metrics
 from router.worker import placements, storm
 from tests.integration import desk, stage, vendor
@@ -157,7 +157,7 @@ def test_a_message_to_an_unreadable_incident_becomes_a_dead_letter_that_names_it
             await on.incidents.read([HURT])
         await on.connection.delete(keys.incident(HURT))
         await on.connection.hset(keys.incident(HURT), mapping=kept)
-        assert await buried.Buried(on.connection).redrive(identity.decode())
+        assert await dead_deliveries.Buried(on.connection).redrive(identity.decode())
         await on.turn()
         await on.publications.wake([HURT])
         await on.turn()
@@ -178,7 +178,9 @@ def test_what_looks_at_many_incidents_passes_over_one_that_cannot_be_read(with_r
         assert (await on.incident(BESIDE)).status == "open"
         assert await on.connection.xlen(keys.DEAD) == 1
         await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
-        counted = storm.Storms(storms.Storms(on.connection, gate.Limit(9, stage.HOUR)), on.incidents, on.publications)
+        counted = storm.Storms(
+            storm_queue.Storms(on.connection, publishing_state.Limit(9, stage.HOUR)), on.incidents, on.publications
+        )
         assert (await counted.turn()).waiting == 1
         assert await on.connection.zcard(keys.WAITING) == 0
         routed = decision.Routed(stage.firing(HURT), decision.Decision("other", severity.Severity.MAJOR, stage.rule()))
@@ -283,7 +285,7 @@ def test_pages_show_what_can_be_read(play, kind, harm):
         hurt = {"incident": keys.incident(desk.key()), "publications": keys.publications(desk.key())}
         key = hurt.get(kind, KINDS[kind])
         if kind == "gate":
-            await gate.Gate(at.on.connection).shut("freeze", "ann", 1, "")
+            await publishing_state.Gate(at.on.connection).shut("freeze", "ann", 1, "")
         if kind == "tokens" and harm == "junk":
             await at.on.connection.hset(key, "another", b"\xc1")
         elif kind != "tokens":

@@ -4,7 +4,7 @@ import pytest
 
 from router import settings
 from router.assembly import dead_letters
-from router.store import buried, keys, stream
+from router.store import dead_deliveries, inbox, keys
 from tests.integration import stage, vendor
 
 
@@ -91,9 +91,9 @@ def test_a_delivery_that_could_not_be_processed_goes_back_whole(with_redis, conf
         await on.turn()
         (one,) = await letters(configured, on).read()
         assert (one.what, one.body) == ("a delivery", b'{"as": "received"}')
-        assert await stream.depth(on.connection) == (0, 0)
+        assert await inbox.depth(on.connection) == (0, 0)
         await letters(configured, on).redrive(one, "ann", 1)
-        assert (await stream.depth(on.connection))[0] == 1
+        assert (await inbox.depth(on.connection))[0] == 1
         ((_, fields),) = await on.connection.xrange(keys.INBOX)
         assert fields == {b"h": b"not a delivery", b"b": b'{"as": "received"}'}
         await on.turn()
@@ -106,6 +106,6 @@ def test_a_delivery_that_could_not_be_processed_goes_back_whole(with_redis, conf
 
 def test_what_is_gone_is_not_tried_again(with_redis):
     async def body(connection):
-        assert not await buried.Buried(connection).redrive("1-1")
+        assert not await dead_deliveries.Buried(connection).redrive("1-1")
 
     with_redis(body)

@@ -15,7 +15,7 @@ from cloudevents.core.v1 import event as v1
 from router.domain import alert as alerts
 from router.domain import decision, severity
 from router.sources import json, registry
-from router.store import client, codec, keys, quarantine, stream
+from router.store import client, codec, inbox, keys, quarantine
 from router.web import app, serve, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -43,7 +43,7 @@ async def served(url: str) -> AsyncIterator[Service]:
     door = webhooks.Door(
         {name: registry.build(name, config) for name, config in SOURCES.items()},
         lambda _alert, _now: decision.Decision("k", severity.Severity.MAJOR, RESPONSE),
-        inbox=stream.Inbox(connection),
+        inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),

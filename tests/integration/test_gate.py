@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from router.domain import alert, decision, plan, severity
-from router.store import counts, gate, keys
+from router.store import keys, publishing_state, review_outcomes
 from router.worker import desire, missing, pages, reconcile
 from tests.integration import page_scene, stage, vendor
 
 CRITICAL = severity.Severity.CRITICAL
-FEW = pages.Limits(gate.Limit(2, stage.HOUR), gate.Limit(3, stage.HOUR))
+FEW = pages.Limits(publishing_state.Limit(2, stage.HOUR), publishing_state.Limit(3, stage.HOUR))
 
 
 def automatic(*, components=(), **more) -> decision.Response:
@@ -20,7 +20,7 @@ def automatic(*, components=(), **more) -> decision.Response:
 
 def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
     async def play(on, page, pager):
-        at = gate.Gate(on.connection)
+        at = publishing_state.Gate(on.connection)
         assert await at.shut("freeze", "ann", 1, "all hands")
         assert not await at.shut("freeze", "bob", 2, "")
         await on.deliver(stage.firing(), response=automatic())
@@ -38,7 +38,7 @@ def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
 
 def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_redis, monkeypatch):
     async def play(on, page, _pager):
-        at = gate.Gate(on.connection)
+        at = publishing_state.Gate(on.connection)
         await at.shut("freeze", "ann", 1, "")
         seen = on.pages.desires
 
@@ -62,7 +62,7 @@ def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with
     """Another operation of the same incident may take long: what customers would see is not begun after it."""
 
     async def play(on, page, _pager):
-        at = gate.Gate(on.connection)
+        at = publishing_state.Gate(on.connection)
         if after == "resolve":
             await on.deliver(stage.firing(), response=automatic())
             await on.turn()
@@ -108,7 +108,7 @@ def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_lo
 
 def test_a_thaw_that_nobody_was_told_of_is_found_after_a_while(with_redis):
     async def play(on, page, _pager):
-        await gate.Gate(on.connection).shut("freeze", "ann", 1, "")
+        await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
         shown = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
         await on.deliver(stage.firing(), response=stage.rule(shown))
         await on.turn()
@@ -123,12 +123,12 @@ def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())
         await on.turn()
-        await gate.Gate(on.connection).shut("freeze", "ann", 1, "")
+        await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
         await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
         await on.deliver(stage.resolved(), stage.resolved("f2"), response=automatic())
         await on.turn()
         assert (page.kinds, pager.states()) == (["open"], ["resolved"])
-        await gate.Gate(on.connection).open("freeze")
+        await publishing_state.Gate(on.connection).open("freeze")
         await on.publications.wake_all()
         await on.turn()
         assert page.states() == ["resolved"]
@@ -143,12 +143,12 @@ def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itsel
         await on.turn()
         assert page.states() == ["open", "open"]
         assert pager.states() == ["open"] * 5
-        state = await gate.Gate(on.connection).state()
+        state = await publishing_state.Gate(on.connection).state()
         assert "more than 2 posts" in state.breaker.why
         await on.deliver(*(stage.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
-        assert (await counts.Counts(on.connection).read())["down"] == {"automatic": 2}
-        assert await gate.Gate(on.connection).open("breaker")
-        assert (await gate.Gate(on.connection).state()).breaker is None
+        assert (await review_outcomes.Counts(on.connection).read())["down"] == {"automatic": 2}
+        assert await publishing_state.Gate(on.connection).open("breaker")
+        assert (await publishing_state.Gate(on.connection).state()).breaker is None
 
     page_scene.playing(with_redis, play, limits=FEW)
 
@@ -167,15 +167,15 @@ def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
         page.before += [vendor.temporary(0.001)] * 4
         await on.deliver(stage.firing(), response=automatic(components=["a", "b"]))
         await on.until(lambda: page.states() == ["open"])
-        assert (await gate.Gate(on.connection).state()).breaker is None
+        assert (await publishing_state.Gate(on.connection).state()).breaker is None
 
     page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redis):
     async def body(connection):
-        at = gate.Gate(connection)
-        limits = (gate.Limit(3, stage.HOUR), gate.Limit(100, stage.HOUR))
+        at = publishing_state.Gate(connection)
+        limits = (publishing_state.Limit(3, stage.HOUR), publishing_state.Limit(100, stage.HOUR))
         passed = await asyncio.gather(*(at.count(f"page/{number}", [], *limits) for number in range(20)))
         assert sum(passed) == 3
 
@@ -186,7 +186,7 @@ def test_a_resolution_is_never_held_up_by_the_breaker(with_redis):
     async def play(on, page, _):
         await on.deliver(stage.firing(), response=automatic())
         await on.turn()
-        await gate.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
+        await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
         await on.deliver(stage.resolved(), response=automatic())
         await on.turn()
         assert page.states() == ["resolved"]
@@ -223,7 +223,7 @@ def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
 
 
 def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
-    apart = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), apart=2_000_000)
+    apart = pages.Limits(publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), apart=2_000_000)
 
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())
@@ -240,7 +240,7 @@ def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
 def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis, monkeypatch):
     monkeypatch.setattr(missing, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_LOOK", 5_000)
-    looking = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), looks=50_000)
+    looking = pages.Limits(publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), looks=50_000)
 
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())

@@ -6,7 +6,7 @@ import httpx
 
 from router.rules import load
 from router.sources import registry
-from router.store import quarantine, stream
+from router.store import inbox, quarantine
 from router.web import app, serve, webhooks
 from tests.integration import stage
 from tests.integration import test_large_deliveries as large
@@ -22,7 +22,7 @@ def test_alert_with_an_empty_group_is_accepted_with_a_notice(with_redis):
         door = webhooks.Door(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
-            inbox=stream.Inbox(connection),
+            inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: large.NOW,
             randomness=stage.NoJitter(),

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from router.domain import alert, decision, delivery, severity
-from router.store import client, codec, errors, keys, stream
+from router.store import client, codec, errors, keys
+from router.store import inbox as stream
 from tests.integration import stage
 
 RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from router.domain import alert_states, incident, severity
-from router.store import homes, incidents, keys
+from router.store import alert_owners, incidents, keys
 
 KEY = 'checkout-down{labels.region="eu"}'
 
@@ -164,7 +164,7 @@ def test_an_alert_is_remembered_beyond_the_period_in_which_it_came_and_then_forg
     async def body(connection):
         monkeypatch.setattr(keys, "HOME_LIFE_MS", 100)
         store = incidents.Incidents(connection)
-        await store.homes.look({"am/1": homes.Claim("old")})
+        await store.homes.look({"am/1": alert_owners.Claim("old")})
         (first,) = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
         async with asyncio.timeout(10):
             while await period(connection) == int(first.rpartition(b":")[2]):
@@ -174,7 +174,7 @@ def test_an_alert_is_remembered_beyond_the_period_in_which_it_came_and_then_forg
             while await store.homes.find(["am/1"]):
                 await asyncio.sleep(0.005)
             while await connection.exists(first):
-                await store.homes.look({"am/2": homes.Claim("any")})
+                await store.homes.look({"am/2": alert_owners.Claim("any")})
 
     with_redis(body)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.domain import alert_states, incident, publication, severity
-from router.store import errors, homes, incidents, keys, publications, scripts
+from router.store import alert_owners, errors, incidents, keys, publications, scripts
 
 KEY = 'checkout-down{labels.region="eu"}'
 
@@ -83,8 +83,8 @@ def test_a_closed_incident_goes_after_a_day_and_an_open_one_never(with_redis):
     with_redis(body)
 
 
-def claims(*alerts: str, key: str = "old", fires: bool = True) -> dict[str, homes.Claim]:
-    return {alert: homes.Claim(key, fires) for alert in alerts}
+def claims(*alerts: str, key: str = "old", fires: bool = True) -> dict[str, alert_owners.Claim]:
+    return {alert: alert_owners.Claim(key, fires) for alert in alerts}
 
 
 async def look(store, asked) -> dict[str, str]:
@@ -131,8 +131,10 @@ def test_a_home_says_when_it_was_claimed_by_a_firing_message(with_redis):
     with_redis(body)
 
 
-def move(token: str = "t1", **more) -> homes.Move:
-    return homes.Move(**{"alert": "am/1", "origin": "old", "target": "new key", "state": "-", "token": token, **more})
+def move(token: str = "t1", **more) -> alert_owners.Move:
+    return alert_owners.Move(
+        **{"alert": "am/1", "origin": "old", "target": "new key", "state": "-", "token": token, **more}
+    )
 
 
 def test_an_alert_that_moves_is_found_where_it_went(with_redis):

@@ -9,7 +9,7 @@ import pytest
 
 from router.domain import decision, severity
 from router.sources import registry
-from router.store import quarantine, stream
+from router.store import inbox, quarantine
 from router.web import app, bounds, serve, webhooks
 from tests.integration import stage
 
@@ -41,7 +41,7 @@ def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None =
         door = webhooks.Door(
             {"am": registry.build("am", registry.KINDS["alertmanager"].config(auth="none"))},
             decide,
-            inbox=stream.Inbox(connection),
+            inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,
             randomness=stage.NoJitter(),

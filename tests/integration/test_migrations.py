@@ -2,7 +2,7 @@
 
 import asyncio
 
-from router.store import homes as alert_homes
+from router.store import alert_owners as alert_homes
 from router.store import incidents, keys, publications, schema
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from router.domain import decision, review
-from router.store import gate, incidents, keys
+from router.store import incidents, keys, publishing_state
 from router.worker import reviews
 from tests.end_to_end import harness
 from tests.integration import real, stage
@@ -172,7 +172,7 @@ def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, p
 def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind):
     async def play(page):
         await page.fires()
-        frozen = gate.Gate(page.connection)
+        frozen = publishing_state.Gate(page.connection)
         await frozen.shut("freeze", "ann", 1, "all hands")
         await page.ends()
         assert page.statuses() == ["investigating"]
@@ -189,7 +189,7 @@ def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind)
 def test_closed_breaker_lets_a_reviewer_decide_on_the_monitoring(with_redis, at, kind):
     async def play(page):
         await page.fires()
-        await gate.Gate(page.connection).shut("breaker", "", 1, "too many posts")
+        await publishing_state.Gate(page.connection).shut("breaker", "", 1, "too many posts")
         await page.ends()
         assert page.statuses() == ["investigating"]
         (waits,) = await reviewing(page).of("down")

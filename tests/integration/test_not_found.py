@@ -3,12 +3,12 @@
 import pytest
 
 from router.domain import plan
-from router.store import gate
+from router.store import publishing_state
 from router.telemetry import metrics
 from router.worker import missing, pages
 from tests.integration import stage, vendor
 
-LOOKING = pages.Limits(gate.Limit(9, stage.HOUR), gate.Limit(9, stage.HOUR), looks=10_000)
+LOOKING = pages.Limits(publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), looks=10_000)
 
 
 @pytest.fixture(autouse=True)

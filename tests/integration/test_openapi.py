@@ -17,7 +17,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 
 from router.domain import decision, severity
 from router.sources import registry, signatures
-from router.store import client, quarantine, seen, stream, vendor_ids
+from router.store import client, delivery_dedup, inbox, quarantine, vendor_ids
 from router.web import app, health, openapi, serve, vendor_webhooks, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -37,11 +37,11 @@ def served(url: str) -> Iterator[str]:
         door = webhooks.Door(
             endpoints,
             lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
-            inbox=stream.Inbox(connection),
+            inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,
             randomness=random.Random(3),
-            seen=seen.Seen(connection),
+            seen=delivery_dedup.Seen(connection),
         )
 
         async def fine() -> health.State:
@@ -57,7 +57,9 @@ def served(url: str) -> Iterator[str]:
             signed = signatures.Signature(signatures.Config.model_validate(SIGNED))
             receivers = {"told": vendor_webhooks.Receiver("told", (signed,), ("told",))}
             ids = vendor_ids.VendorIds(connection, ["told"])
-            vendors = vendor_webhooks.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), lambda: NOW)
+            vendors = vendor_webhooks.VendorWebhooks(
+                receivers, ids.recheck, delivery_dedup.Seen(connection), lambda: NOW
+            )
             made = app.create(door, checks={"all": fine}, vendors=vendors)
             await serve.serve(made, "127.0.0.1", 0, started)
         await connection.aclose()

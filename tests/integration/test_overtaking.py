@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from router.domain import ending
-from router.store import errors, keys, stream
+from router.store import errors, inbox, keys
 from tests.integration import stage, vendor
 
 
 async def read_by_a_worker_that_dies(on: stage.Stage, consumer: str = "killed") -> None:
     """Let another worker read what waits, and do nothing with it."""
-    reader = stream.Reader(on.connection, consumer)
+    reader = inbox.Reader(on.connection, consumer)
     await reader.prepare()
     assert await reader.read(10, None)
 
@@ -146,7 +146,7 @@ def test_an_end_that_waits_is_looked_at_again_and_again_but_not_all_the_time(wit
 def test_without_a_group_of_readers_nothing_waits(with_redis):
     async def play(on):
         assert await on.reader.oldest_unfolded() == 0
-        assert await on.reader.overtaken_at([stream.Entry(b"5-0", b"", 0)]) == 0
+        assert await on.reader.overtaken_at([inbox.Entry(b"5-0", b"", 0)]) == 0
 
     stage.playing(with_redis, play)
 

@@ -9,7 +9,8 @@ from starlette import applications, requests, responses, routing
 from router import settings
 from router.destinations import base
 from router.outbound import errors, fetch
-from router.store import codec, gate, health, incidents, keys, stream
+from router.store import codec, health, incidents, keys, publishing_state
+from router.store import inbox as stream
 from router.telemetry import metrics
 from router.web import serve
 from router.worker import bound, breaker, own, reports
@@ -51,7 +52,7 @@ class Scene:
         self.store = incidents.Incidents(connection)
         wanted = own.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         inbox = stream.Inbox(connection)
-        self.gate = gate.Gate(connection)
+        self.gate = publishing_state.Gate(connection)
         self.stage = stage.Stage(connection)
         self.own = own.Own(
             wanted, PLACES, self.breakers,
@@ -195,10 +196,10 @@ def test_the_breaker_s_metric_follows_the_gate(with_redis):
     async def body(connection):
         on = stage.Stage(connection)
         read = metrics.REGISTRY.get_sample_value
-        await gate.Gate(connection).shut("breaker", "breaker", NOW, "too many")
+        await publishing_state.Gate(connection).shut("breaker", "breaker", NOW, "too many")
         await on.reconciler.gauge()
         assert read("incident_router_breaker_closed") == 1
-        await gate.Gate(connection).open("breaker")
+        await publishing_state.Gate(connection).open("breaker")
         await on.reconciler.gauge()
         assert read("incident_router_breaker_closed") == 0
 
@@ -210,7 +211,7 @@ def test_a_closed_breaker_is_reported_once_everywhere_and_the_report_ends_with_i
         scene = Scene(connection, "on-call", "devhelm")
         await scene.own.turn(NOW)
         assert await scene.reported() == []
-        one = gate.Limit(1, stage.HOUR)
+        one = publishing_state.Limit(1, stage.HOUR)
         assert [await scene.gate.count(f"page/{n}", [], one, one) for n in range(2)] == [True, False]
         await scene.own.turn(NOW + 1)
         assert await scene.reported() == [("breaker", "firing", ["on-call", "devhelm"])]

@@ -8,7 +8,7 @@ import pytest
 
 from router.domain import fold, silence
 from router.sources import alertmanager, base, polled
-from router.store import archive, keys, silences, stream
+from router.store import archive, inbox, keys, silences
 from router.telemetry import metrics
 from router.worker import polls
 from tests.end_to_end import harness
@@ -134,7 +134,7 @@ def test_what_a_webhook_tells_in_time_is_left_to_it(playing):
         before = await scene.told()
         await scene.poll(4)
         assert await scene.told() == before
-        assert await stream.depth(scene.on.connection) == (0, 0)
+        assert await inbox.depth(scene.on.connection) == (0, 0)
 
     playing(play)
 
@@ -228,7 +228,7 @@ def test_it_shows_the_token_that_it_is_asked_for(playing):
 def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis):
     async def body(connection):
         on = stage.Stage(connection)
-        on.reader = stream.Reader(connection, "w1", archives=True)
+        on.reader = inbox.Reader(connection, "w1", archives=True)
         on.triage._reader = on.reader
         there = alerting.Alertmanager(alerting.START - stage.HOUR)
         async with there.serving() as url:

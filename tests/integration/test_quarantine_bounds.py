@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.store import archive, health, keys, pages, quarantine
+from router.store import archive, health, keys, quarantine, stream_pages
 from router.telemetry import metrics
 from tests.integration import stage, test_supervise
 from tests.integration.test_archive import HOUR, packed, processed
@@ -45,7 +45,7 @@ def test_a_body_larger_than_the_quarantine_is_kept_alone(with_redis):
 
 
 def test_pages_end_earlier_where_bodies_are_large_and_miss_none(with_redis, monkeypatch):
-    monkeypatch.setattr(pages, "MOST_BYTES", 100 * KIB)
+    monkeypatch.setattr(stream_pages, "MOST_BYTES", 100 * KIB)
 
     async def play(connection):
         kept = quarantine.Quarantine(connection)

@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 
 from router.domain import delivery
-from router.store import client, errors, health, keys, publications, servers, stream
+from router.store import client, connection_settings, errors, health, keys, publications
+from router.store import inbox as stream
 from tests.faults import topologies
 from tests.integration import (
     stage,
@@ -193,14 +194,14 @@ def test_too_few_replicas_of_the_inbox_are_not_acceptance(with_cluster):
 
 def test_an_address_that_no_cluster_has_is_refused():
     with pytest.raises(errors.Unavailable, match="'db' must be 0"):
-        client.connect(servers.Server("redis://127.0.0.1/1", cluster=True))
+        client.connect(connection_settings.Server("redis://127.0.0.1/1", cluster=True))
     with pytest.raises(errors.Unavailable, match="not supported in cluster mode"):
-        client.connect(servers.Server("unix:///tmp/valkey.sock", cluster=True))
+        client.connect(connection_settings.Server("unix:///tmp/valkey.sock", cluster=True))
 
 
 def test_a_cluster_that_is_not_there_is_said():
     async def main():
-        connection = client.connect(servers.Server("redis://127.0.0.1:1", cluster=True))
+        connection = client.connect(connection_settings.Server("redis://127.0.0.1:1", cluster=True))
         async with contextlib.aclosing(connection):
             with pytest.raises(errors.Unavailable, match="cannot be"):
                 await health.Health(connection).ping()

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 import redis
 
-from router.store import client, errors, health, keys, servers
+from router.store import client, connection_settings, errors, health, keys
 from tests.faults import topologies
 from tests.faults import watched as watching
 from tests.integration import test_backup
@@ -14,7 +14,7 @@ from tests.integration import test_backup
 BEATS = 10
 
 
-def ask(server: servers.Server, body) -> None:
+def ask(server: connection_settings.Server, body) -> None:
     async def main():
         connection = client.connect(server)
         async with contextlib.aclosing(connection):
@@ -43,8 +43,8 @@ def guarded(tmp_path_factory):
 
 
 def of(port: int, *, service: str = "acme", password: str = "of-the-sentinel", url: str = "redis://:of-the-server@"):
-    sentinel = servers.Sentinel(service, (("127.0.0.1", port),), password=password)
-    return servers.Server(url, sentinel=sentinel)
+    sentinel = connection_settings.Sentinel(service, (("127.0.0.1", port),), password=password)
+    return connection_settings.Server(url, sentinel=sentinel)
 
 
 def test_sentinels_and_servers_have_passwords_of_their_own(guarded):

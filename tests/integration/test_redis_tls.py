@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from router.store import client, errors, health, servers
+from router.store import client, connection_settings, errors, health
 from tests.end_to_end import harness
 from tests.integration import tls
 
@@ -15,7 +15,7 @@ def files(tmp_path_factory) -> tls.Files:
     return tls.issue(tmp_path_factory.mktemp("tls") / "files")
 
 
-def ping(server: servers.Server) -> None:
+def ping(server: connection_settings.Server) -> None:
     async def body():
         connection = client.connect(server)
         async with contextlib.aclosing(connection):
@@ -26,34 +26,40 @@ def ping(server: servers.Server) -> None:
 
 def test_a_server_of_the_authority_that_is_named_is_trusted(valkey, files):
     with tls.proxy(files, valkey.socket) as port:
-        ping(servers.Server(f"rediss://127.0.0.1:{port}", servers.Tls(ca=files.ca)))
+        ping(connection_settings.Server(f"rediss://127.0.0.1:{port}", connection_settings.Tls(ca=files.ca)))
 
 
 def test_a_server_of_another_authority_is_not(valkey, files, tmp_path):
     other = tls.issue(tmp_path / "other")
     with tls.proxy(files, valkey.socket) as port:
         with pytest.raises(errors.Unavailable, match="certificate verify failed"):
-            ping(servers.Server(f"rediss://127.0.0.1:{port}", servers.Tls(ca=other.ca)))
+            ping(connection_settings.Server(f"rediss://127.0.0.1:{port}", connection_settings.Tls(ca=other.ca)))
         with pytest.raises(errors.Unavailable, match="certificate verify failed"):
-            ping(servers.Server(f"rediss://127.0.0.1:{port}"))  # The system's authorities do not know it either.
+            ping(
+                connection_settings.Server(f"rediss://127.0.0.1:{port}")
+            )  # The system's authorities do not know it either.
 
 
 def test_a_server_that_asks_who_comes_is_shown_the_certificate(valkey, files):
     with tls.proxy(files, valkey.socket, asks_clients=True) as port:
         url = f"rediss://127.0.0.1:{port}"
-        ping(servers.Server(url, servers.Tls(files.ca, files.cert, files.key)))
+        ping(connection_settings.Server(url, connection_settings.Tls(files.ca, files.cert, files.key)))
         with pytest.raises(errors.Unavailable):
-            ping(servers.Server(url, servers.Tls(ca=files.ca)))
+            ping(connection_settings.Server(url, connection_settings.Tls(ca=files.ca)))
 
 
 def test_files_for_tls_without_tls_are_refused_before_anything_is_sent(files):
     with pytest.raises(errors.Unavailable, match="does not begin with rediss://"):
-        client.connect(servers.Server("redis://127.0.0.1:1", servers.Tls(ca=files.ca)))
+        client.connect(connection_settings.Server("redis://127.0.0.1:1", connection_settings.Tls(ca=files.ca)))
 
 
 def test_a_file_that_is_not_there_is_said(valkey, files, tmp_path):
     with tls.proxy(files, valkey.socket) as port, pytest.raises(errors.Unavailable, match="No such file"):
-        ping(servers.Server(f"rediss://127.0.0.1:{port}", servers.Tls(ca=tmp_path / "missing.pem")))
+        ping(
+            connection_settings.Server(
+                f"rediss://127.0.0.1:{port}", connection_settings.Tls(ca=tmp_path / "missing.pem")
+            )
+        )
 
 
 def test_an_address_of_no_known_kind_is_said():
@@ -62,7 +68,7 @@ def test_an_address_of_no_known_kind_is_said():
 
 
 def test_no_password_is_shown():
-    assert "secret" not in repr(servers.Server("redis://:secret@127.0.0.1"))
+    assert "secret" not in repr(connection_settings.Server("redis://:secret@127.0.0.1"))
 
 
 def test_a_router_runs_by_files_that_stand_beside_its_configuration(tmp_path, valkey, redis_url, files):

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from router.domain import decision, severity
-from router.store import gate, keys
 from router.store import incidents as incident_store
+from router.store import keys, publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
 from tests.integration import real, stage
@@ -222,7 +222,7 @@ def test_what_an_unanswered_publishing_created_is_taken_down(with_redis, at, kin
 def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, bolt):
     async def play(page):
         await page.fires()
-        await gate.Gate(page.connection).shut(bolt, "bob", 1, "all hands")
+        await publishing_state.Gate(page.connection).shut(bolt, "bob", 1, "all hands")
         await page.retracts()
         assert page.is_down()
 

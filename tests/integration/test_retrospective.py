@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import decision, severity
-from router.store import gate
+from router.store import publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
 from tests.integration import real, stage
@@ -109,11 +109,11 @@ def test_approval_of_the_live_post_is_none_of_the_retrospective_one(with_redis, 
     """It was approved while pages were frozen, and over before the thaw."""
 
     async def play(page):
-        await gate.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
+        await publishing_state.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
         await page.delivers(stage.firing())
         await page.decides("approved")
         await page.delivers(stage.resolved())
-        await gate.Gate(page.connection).open("freeze")
+        await publishing_state.Gate(page.connection).open("freeze")
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.posts() == []
@@ -137,10 +137,10 @@ def test_automatic_rule_publishes_what_was_over_before_a_worker_looked(with_redi
 
 def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
     async def play(page):
-        await gate.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
+        await publishing_state.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
         await page.comes_and_goes()
         assert page.posts() == []
-        await gate.Gate(page.connection).open("freeze")
+        await publishing_state.Gate(page.connection).open("freeze")
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.statuses() == OVER
@@ -150,7 +150,7 @@ def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
 
 def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
     async def play(page):
-        await gate.Gate(page.connection).shut("breaker", "", 1, "too many posts")
+        await publishing_state.Gate(page.connection).shut("breaker", "", 1, "too many posts")
         await page.comes_and_goes()
         assert page.posts() == []
         await page.decides("approved")

@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import decision, review, severity
-from router.store import counts
+from router.store import review_outcomes
 from router.worker import desire, reviews
 from tests.integration import stage, vendor
 
@@ -31,7 +31,7 @@ class Scene:
         await self.on.turn()
 
     async def tally(self) -> dict:
-        return dict((await counts.Counts(self.on.connection).read()).get("down", {}))
+        return dict((await review_outcomes.Counts(self.on.connection).read()).get("down", {}))
 
 
 def playing(with_redis, play, **more) -> vendor.Vendor:

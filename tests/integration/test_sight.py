@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import incident
-from router.store import codec, damage, incidents, keys, sight
+from router.store import codec, damage, incident_snapshot, incidents, keys
 from tests.integration import stage, vendor
 
 SECOND = 1_000_000
@@ -25,7 +25,7 @@ def playing(with_redis, play):
     at, clock = vendor.Vendor(), Clock()
 
     async def body(on):
-        await play(on, sight.Sight(on.connection, on.publications, clock), clock, at)
+        await play(on, incident_snapshot.Sight(on.connection, on.publications, clock), clock, at)
 
     stage.playing(with_redis, body, vendor.on_call(at))
 
@@ -50,7 +50,7 @@ def test_every_incident_is_seen_with_where_it_appears(with_redis):
 
 def test_where_there_is_nothing_nothing_is_seen(with_redis):
     async def play(_on, looking, _clock, _at):
-        assert await looking.look() == sight.Seen({}, {})
+        assert await looking.look() == incident_snapshot.Seen({}, {})
 
     playing(with_redis, play)
 

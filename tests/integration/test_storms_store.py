@@ -3,18 +3,18 @@
 import asyncio
 
 from router.domain import severity
-from router.store import gate, keys, storms
+from router.store import keys, publishing_state, storm_queue
 from tests.integration import stage
 
 HOUR = 3_600_000_000
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
 
 
-def episode(number: int | str) -> storms.Episode:
-    return storms.Episode(f"e{number}", f'key {number}{{labels.a="b c"}}')
+def episode(number: int | str) -> storm_queue.Episode:
+    return storm_queue.Episode(f"e{number}", f'key {number}{{labels.a="b c"}}')
 
 
-async def one_by_one(at: storms.Storms, numbers, level=MAJOR) -> list[bool]:
+async def one_by_one(at: storm_queue.Storms, numbers, level=MAJOR) -> list[bool]:
     return [await at.admits(episode(number), level, number * 1000) for number in numbers]
 
 
@@ -25,8 +25,8 @@ async def pass_by(connection) -> None:
 
 def test_no_more_are_let_in_than_may_and_the_others_wait(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(2, HOUR))
-        assert await at.look() == storms.Storm()
+        at = storm_queue.Storms(connection, publishing_state.Limit(2, HOUR))
+        assert await at.look() == storm_queue.Storm()
         assert await one_by_one(at, range(5)) == [True, True, False, False, False]
         assert (await at.look()).waiting == 3
 
@@ -35,7 +35,7 @@ def test_no_more_are_let_in_than_may_and_the_others_wait(with_redis):
 
 def test_who_was_let_in_is_let_in_again_and_counted_once(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(2, HOUR))
+        at = storm_queue.Storms(connection, publishing_state.Limit(2, HOUR))
         assert await one_by_one(at, [1, 1, 1, 2, 1, 3]) == [True] * 5 + [False]
 
     with_redis(body)
@@ -43,7 +43,7 @@ def test_who_was_let_in_is_let_in_again_and_counted_once(with_redis):
 
 def test_of_many_workers_at_once_no_more_are_let_in_than_may(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(7, HOUR))
+        at = storm_queue.Storms(connection, publishing_state.Limit(7, HOUR))
         let_in = await asyncio.gather(*(at.admits(episode(number), MAJOR, number) for number in range(50)))
         assert sum(let_in) == 7
         assert (await at.look()).waiting == 43
@@ -53,7 +53,7 @@ def test_of_many_workers_at_once_no_more_are_let_in_than_may(with_redis):
 
 def test_the_most_severe_is_next_and_then_who_waits_longest_and_nobody_comes_in_between(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(2, HOUR))
+        at = storm_queue.Storms(connection, publishing_state.Limit(2, HOUR))
         await one_by_one(at, [1, 2, 8, 7])
         await one_by_one(at, [9], CRITICAL)
         assert (await at.look()).next == ()
@@ -69,7 +69,7 @@ def test_the_most_severe_is_next_and_then_who_waits_longest_and_nobody_comes_in_
 
 def test_a_newcomer_goes_first_where_it_is_worse_than_all_that_wait(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(1, HOUR))
+        at = storm_queue.Storms(connection, publishing_state.Limit(1, HOUR))
         await one_by_one(at, [1, 2])
         await pass_by(connection)
         assert await one_by_one(at, [3], CRITICAL) == [True]
@@ -79,7 +79,7 @@ def test_a_newcomer_goes_first_where_it_is_worse_than_all_that_wait(with_redis):
 
 def test_who_gets_worse_while_it_waits_is_moved_up(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(1, HOUR))
+        at = storm_queue.Storms(connection, publishing_state.Limit(1, HOUR))
         await one_by_one(at, [1, 2, 3])
         await one_by_one(at, [3], CRITICAL)
         await pass_by(connection)
@@ -90,7 +90,7 @@ def test_who_gets_worse_while_it_waits_is_moved_up(with_redis):
 
 def test_who_leaves_waits_no_more(with_redis):
     async def body(connection):
-        at = storms.Storms(connection, gate.Limit(1, HOUR))
+        at = storm_queue.Storms(connection, publishing_state.Limit(1, HOUR))
         await one_by_one(at, [1, 2, 3])
         await at.leave([])
         await at.leave([episode(2), episode("unknown")])
@@ -104,7 +104,7 @@ def test_there_is_room_again_when_the_window_has_passed(with_redis):
     async def body(connection):
         async def fill(window):
             await connection.flushall()
-            at = storms.Storms(connection, gate.Limit(1, window))
+            at = storm_queue.Storms(connection, publishing_state.Limit(1, window))
             return at, await one_by_one(at, [1, 2])
 
         (at, admitted), _ = await stage.in_time(connection, fill)
@@ -120,7 +120,7 @@ def test_a_storm_begins_once_and_is_over_when_none_has_waited_for_as_long_as_the
     async def body(connection):
         async def calm_down(window):
             await connection.flushall()
-            at = storms.Storms(connection, gate.Limit(1, window))
+            at = storm_queue.Storms(connection, publishing_state.Limit(1, window))
             await one_by_one(at, [1, 2])
             first, second = await at.look(), await at.look()
             await at.leave([episode(2)])
@@ -136,6 +136,6 @@ def test_a_storm_begins_once_and_is_over_when_none_has_waited_for_as_long_as_the
                 await asyncio.sleep(0.005)
         assert calm.since == 0
         assert await stage.now_of(connection) >= first.since + window
-        assert await at.look() == storms.Storm()
+        assert await at.look() == storm_queue.Storm()
 
     with_redis(body)

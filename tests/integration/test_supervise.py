@@ -8,7 +8,7 @@ import pytest
 import structlog
 
 from router.domain import silence
-from router.store import archive, errors, gate, health, keys, schema, silences, stream
+from router.store import archive, errors, health, inbox, keys, publishing_state, schema, silences
 from router.telemetry import metrics
 from router.worker import own, supervise
 from tests.integration import stage, vendor
@@ -34,7 +34,7 @@ class Depth:
         if self.away:
             self.away -= 1
             raise errors.Unavailable("Redis is away")
-        return await stream.depth(self._connection)
+        return await inbox.depth(self._connection)
 
 
 def worker(on: stage.Stage, depth=None, vintage=None, pace=QUICK) -> tuple[supervise.Worker, supervise.Bell]:
@@ -56,7 +56,7 @@ def worker(on: stage.Stage, depth=None, vintage=None, pace=QUICK) -> tuple[super
             on.performer.breakers,
             store=on.incidents,
             inbox=on.inbox,
-            at_gate=gate.Gate(on.connection),
+            at_gate=publishing_state.Gate(on.connection),
             storms=on.storms,
             randomness=stage.NoJitter(),
         ),
@@ -133,7 +133,7 @@ def test_what_another_worker_left_unfinished_is_taken_over(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        other = stream.Reader(on.connection, "died")
+        other = inbox.Reader(on.connection, "died")
         await other.prepare()
         await on.connection.xadd(keys.INBOX, await entry(on))
         await other.read(1, 100)

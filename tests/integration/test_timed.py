@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.store import client, keys, servers, stream, timed
+from router.store import client, connection_settings, inbox, keys, timed_client
 from router.telemetry import metrics
 
 
@@ -46,7 +46,7 @@ def test_command_that_fails_is_measured(with_redis):
 
 def test_read_that_waits_for_deliveries_is_not_measured(with_redis):
     async def body(connection):
-        reader = stream.Reader(connection, "w", life="1")
+        reader = inbox.Reader(connection, "w", life="1")
         await reader.prepare()
         before = measured("xreadgroup")
         assert await reader.read(1, block_ms=1) == []
@@ -57,13 +57,13 @@ def test_read_that_waits_for_deliveries_is_not_measured(with_redis):
 
 
 def test_client_of_a_primary_behind_sentinel_measures():
-    sentinel = servers.Sentinel("main", (("127.0.0.1", 1),), "", "")
-    made = client.connect(servers.Server("redis://", sentinel=sentinel))
-    assert isinstance(made, timed.Redis)
-    assert isinstance(made.pipeline(), timed.Pipeline)
+    sentinel = connection_settings.Sentinel("main", (("127.0.0.1", 1),), "", "")
+    made = client.connect(connection_settings.Server("redis://", sentinel=sentinel))
+    assert isinstance(made, timed_client.Redis)
+    assert isinstance(made.pipeline(), timed_client.Pipeline)
 
 
 def test_client_of_a_cluster_measures():
-    made = client.connect(servers.Server("redis://127.0.0.1:1", cluster=True))
-    assert isinstance(made, timed.RedisCluster)
-    assert isinstance(made.pipeline(), timed.ClusterPipeline)
+    made = client.connect(connection_settings.Server("redis://127.0.0.1:1", cluster=True))
+    assert isinstance(made, timed_client.RedisCluster)
+    assert isinstance(made.pipeline(), timed_client.ClusterPipeline)

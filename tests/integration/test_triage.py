@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.domain import decision
-from router.store import errors, keys, stream
+from router.store import errors, inbox, keys
 from router.worker import triage
 from tests.integration import stage, vendor
 
@@ -32,7 +32,7 @@ def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_i
         await on.reader.prepare()
         innocent, deadly = await on.reader.read(10, None)
         for number in range(triage.MOST_ATTEMPTS):
-            lost = stream.Reader(on.connection, "w1", life=f"lost-{number}")
+            lost = inbox.Reader(on.connection, "w1", life=f"lost-{number}")
             assert await lost.suspect(deadly) <= triage.MOST_ATTEMPTS
             await lost.own_pending(10)
         await on.triage.handle_again([deadly, innocent])

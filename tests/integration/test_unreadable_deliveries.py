@@ -7,7 +7,7 @@ import pytest
 from router import settings
 from router.assembly import reporting
 from router.domain import severity
-from router.store import gate, incidents, quarantine, stream, unreadable
+from router.store import inbox, incidents, publishing_state, quarantine, unreadable_deliveries
 from router.worker import own, reports
 from tests.integration import stage
 from tests.integration.test_own_failure import MINUTE, NOW, PLACES
@@ -27,11 +27,11 @@ class Scene:
             PLACES,
             self.stage.performer.breakers,
             store=self.store,
-            inbox=stream.Inbox(connection),
-            at_gate=gate.Gate(connection),
+            inbox=inbox.Inbox(connection),
+            at_gate=publishing_state.Gate(connection),
             storms=self.stage.storms,
             randomness=random.Random(2),
-            ledger=unreadable.Ledger(connection),
+            ledger=unreadable_deliveries.Ledger(connection),
         )
 
     async def keep(self, at: int, problem: str = "version: missing", source: str = "prod") -> None:

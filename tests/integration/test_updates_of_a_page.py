@@ -6,7 +6,7 @@ import pytest
 
 from router.domain import decision, operation, plan, publication, review, severity
 from router.settings import sections
-from router.store import gate
+from router.store import publishing_state
 from router.worker import pages
 from tests.integration import stage, vendor
 
@@ -14,7 +14,11 @@ LEVELS = (severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJ
 
 
 def limits(most: int, within: int = stage.HOUR) -> pages.Limits:
-    return pages.Limits(gate.Limit(100, stage.HOUR), gate.Limit(100, stage.HOUR), updates=gate.Limit(most, within))
+    return pages.Limits(
+        publishing_state.Limit(100, stage.HOUR),
+        publishing_state.Limit(100, stage.HOUR),
+        updates=publishing_state.Limit(most, within),
+    )
 
 
 def on_page(publish: str = "auto", **fields) -> decision.Response:
@@ -28,8 +32,8 @@ async def rises(on, level: severity.Severity, key: str = "down", response=None) 
 
 def test_so_many_are_counted_and_the_next_is_told_when_there_is_room(with_redis):
     async def body(connection):
-        at = gate.Gate(connection)
-        most = gate.Limit(2, stage.HOUR)
+        at = publishing_state.Gate(connection)
+        most = publishing_state.Limit(2, stage.HOUR)
         assert [await at.room("page", name, most) for name in ("a", "b", "a")] == [0, 0, 0]
         seconds, micros = await connection.time()
         until = await at.room("page", "c", most)
@@ -42,8 +46,8 @@ def test_so_many_are_counted_and_the_next_is_told_when_there_is_room(with_redis)
 
 def test_there_is_room_again_once_the_time_is_over(with_redis):
     async def body(connection):
-        at = gate.Gate(connection)
-        short = gate.Limit(1, 50_000)
+        at = publishing_state.Gate(connection)
+        short = publishing_state.Limit(1, 50_000)
         assert await at.room("page", "a", short) == 0
         async with asyncio.timeout(5):
             while await at.room("page", "b", short):

@@ -10,7 +10,8 @@ import pytest
 
 from router.domain import plan
 from router.sources import signatures
-from router.store import client, keys, seen, vendor_ids
+from router.store import client, keys, vendor_ids
+from router.store import delivery_dedup as seen
 from router.telemetry import metrics
 from router.web import app, serve, vendor_webhooks
 from tests.integration import stage, vendor

@@ -12,7 +12,7 @@ from router.destinations import registry
 from router.domain import alert, decision, plan, severity
 from router.outbound import backoff
 from router.simulator import faults, server
-from router.store import gate
+from router.store import publishing_state
 from router.worker import bound, breaker, pages
 from tests.integration import stage
 
@@ -31,7 +31,9 @@ TARGETS = (
     *(decision.Target(kind, {"title": "The shop", "message": "Sorry."}, "auto", parts=PARTS) for kind in PAGES),
 )
 SHOP = decision.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
-LIMITS = pages.Limits(gate.Limit(10_000, stage.HOUR), gate.Limit(10_000, stage.HOUR), looks=100_000)
+LIMITS = pages.Limits(
+    publishing_state.Limit(10_000, stage.HOUR), publishing_state.Limit(10_000, stage.HOUR), looks=100_000
+)
 STATUSES = {"critical": "major_outage", "major": "partial_outage", "minor": "degraded_performance"}
 SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
 Step = tuple[str, str]

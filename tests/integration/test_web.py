@@ -16,7 +16,7 @@ import uvloop
 
 from router.domain import decision, severity
 from router.sources import registry
-from router.store import client, codec, embedded, health, keys, quarantine, stream
+from router.store import client, codec, embedded, health, inbox, keys, quarantine
 from router.web import app, bounds, serve, webhooks
 from router.web import health as web_health
 
@@ -42,7 +42,7 @@ def application(connection: Any) -> app.App:
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in settings.items()},
         lambda alert, _: decision.Decision(f"k/{alert.labels.get('region', '')}", severity.Severity.MAJOR, RESPONSE),
-        inbox=stream.Inbox(connection),
+        inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),

@@ -18,7 +18,7 @@ import uvloop
 
 from router.domain import decision, severity
 from router.sources import registry
-from router.store import client, keys, quarantine, seen, stream
+from router.store import client, delivery_dedup, inbox, keys, quarantine
 from router.web import app, bounds, connections, serve, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -40,11 +40,11 @@ async def served(url: str, limits: bounds.Bounds, patience: connections.Patience
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
-        inbox=stream.Inbox(connection),
+        inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),
-        seen=seen.Seen(connection),
+        seen=delivery_dedup.Seen(connection),
         limits=limits,
     )
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()

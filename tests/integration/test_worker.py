@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import decision, severity
-from router.store import stream
+from router.store import inbox
 from router.telemetry import metrics
 from tests.integration import stage, vendor
 
@@ -29,7 +29,7 @@ def test_what_is_folded_in_is_acknowledged_and_gone_from_the_inbox(with_redis):
     async def play(on):
         await on.deliver(stage.firing())
         await on.turn()
-        assert await stream.depth(on.connection) == (0, 0)
+        assert await inbox.depth(on.connection) == (0, 0)
 
     stage.playing(with_redis, play, vendor.on_call(vendor.Vendor()))
 

@@ -17,7 +17,7 @@ import uvloop
 
 from router.domain import decision, severity
 from router.sources import registry
-from router.store import client, quarantine, stream
+from router.store import client, inbox, quarantine
 from router.web import app, bounds, serve, webhooks
 
 NOW = 1_772_450_000_000_000
@@ -41,7 +41,7 @@ async def main(url: str, more_mib: int) -> None:
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
         lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
-        inbox=stream.Inbox(connection),
+        inbox=inbox.Inbox(connection),
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),

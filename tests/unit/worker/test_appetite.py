@@ -1,11 +1,11 @@
 """How many deliveries are read at once: bounded in number and in bytes, and more of them while many wait."""
 
-from router.store import stream
+from router.store import inbox
 from router.worker import appetite
 
 
-def batch(count: int, size: int = 100) -> list[stream.Entry]:
-    return [stream.Entry(b"1-1", b"", size)] * count
+def batch(count: int, size: int = 100) -> list[inbox.Entry]:
+    return [inbox.Entry(b"1-1", b"", size)] * count
 
 
 def test_a_worker_that_keeps_up_reads_the_least():

@@ -3,7 +3,7 @@
 import pytest
 
 from router.domain import severity
-from router.store import gate, storms
+from router.store import publishing_state, storm_queue
 from router.worker import breaker, reports
 
 NOW = 1_700_000_000_000_000
@@ -26,13 +26,13 @@ def test_an_account_is_reported_after_a_while_and_well_only_where_it_is_known_to
 
 
 def test_a_closed_breaker_is_reported_at_once_and_a_freeze_after_a_while():
-    def fires(state: gate.State) -> list[bool | None]:
+    def fires(state: publishing_state.State) -> list[bool | None]:
         return [found.fires for found in reports.pages(state, HOUR, NOW)]
 
-    assert fires(gate.OPEN) == [False, False]
-    assert fires(gate.State(breaker=gate.Shut("breaker", 0, "too many"))) == [True, False]
-    assert fires(gate.State(freeze=gate.Shut("ann", NOW - HOUR, ""))) == [False, True]
-    assert fires(gate.State(freeze=gate.Shut("ann", NOW - HOUR + 1, ""))) == [False, False]
+    assert fires(publishing_state.OPEN) == [False, False]
+    assert fires(publishing_state.State(breaker=publishing_state.Shut("breaker", 0, "too many"))) == [True, False]
+    assert fires(publishing_state.State(freeze=publishing_state.Shut("ann", NOW - HOUR, ""))) == [False, True]
+    assert fires(publishing_state.State(freeze=publishing_state.Shut("ann", NOW - HOUR + 1, ""))) == [False, False]
 
 
 def test_each_report_is_an_incident_of_its_own():
@@ -54,7 +54,7 @@ def test_its_end_is_newer_than_its_beginning():
     ("waiting", "told"), [(0, "None waits"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")]
 )
 def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
-    found = reports.storm(storms.Storm(waiting, NOW))
+    found = reports.storm(storm_queue.Storm(waiting, NOW))
     assert (found.fires, found.since, found.reason) == (True, NOW, f"{waiting} incidents wait")
     assert told in found.report.text
     assert "began to wait at 2023-11-14 22:13:20+00:00" in found.report.text
@@ -62,4 +62,4 @@ def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
 
 
 def test_without_a_storm_there_is_nothing_to_report():
-    assert reports.storm(storms.Storm()).fires is False
+    assert reports.storm(storm_queue.Storm()).fires is False

@@ -9,7 +9,7 @@ import redis.asyncio
 from redis import exceptions
 
 from router.domain import delivery as deliveries
-from router.store import client, codec, confirming, errors, keys, scripts
+from router.store import client, codec, errors, keys, replica_acks, scripts
 
 MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
 COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is made ready.
@@ -26,7 +26,7 @@ class Inbox:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
@@ -142,7 +142,7 @@ class Reader:
         self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
     ) -> None:
         """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
         self._life = life or consumer
         self._connection = connection
         self._archives = archives

@@ -6,12 +6,12 @@ import redis.asyncio
 from redis import backoff, exceptions, retry
 from redis.asyncio import cluster as library
 
-from router.store import servers, timed
+from router.store import connection_settings, timed_client
 
 MOST_CONNECTIONS = 4096  # To one server; more than wait for the store at the same time.
 
 
-def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
+def connect(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
     """Make a client of all servers of a cluster, of which the address names one.
 
     Nothing is tried again by itself: the library would repeat a WAIT whose server was lost at another one, where it
@@ -19,7 +19,7 @@ def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.R
     """
     again = retry.Retry(backoff.NoBackoff(), 0)
     options = {**options, "retry": again, "max_connections": MOST_CONNECTIONS}
-    made: Any = timed.RedisCluster.from_url(server.url, **options)
+    made: Any = timed_client.RedisCluster.from_url(server.url, **options)
     client: redis.asyncio.Redis = made
     return client
 

@@ -11,7 +11,7 @@ import msgspec
 import redis.asyncio
 
 from router.domain.undecodable import Undecodable
-from router.store import client, confirming, damage, errors, keys, scripts
+from router.store import client, damage, errors, keys, replica_acks, scripts
 
 Bolt = Literal["freeze", "breaker"]
 
@@ -69,7 +69,7 @@ class Gate:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._confirming = confirming.Confirming(connection)
+        self._confirming = replica_acks.Confirming(connection)
         self._scripts = scripts.Scripts(connection)
 
     async def state(self) -> State:

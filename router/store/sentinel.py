@@ -6,12 +6,12 @@ import redis.asyncio
 from redis.asyncio import connection as connections
 from redis.asyncio import sentinel as library
 
-from router.store import servers, timed
+from router.store import connection_settings, timed_client
 
 PATIENCE_SECONDS = 1.0  # A sentinel that does not answer is passed over well within the patience for a command.
 
 
-def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
+def connect(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
     """Make a client of the primary; each new connection asks the sentinels who that is. ``ValueError`` as for a URL.
 
     A connection that finds its server demoted is dropped, and the others with it.
@@ -39,7 +39,7 @@ def connect(server: servers.Server, options: dict[str, Any]) -> "redis.asyncio.R
         },
     )
     made: redis.asyncio.Redis = sentinel.master_for(
-        asked.service, timed.Redis, connection_pool_class=_Pool, **options, **encrypted, **known
+        asked.service, timed_client.Redis, connection_pool_class=_Pool, **options, **encrypted, **known
     )
     return made
 

@@ -7,12 +7,14 @@ from typing import Any
 import redis.asyncio
 from redis import exceptions
 
-from router.store import clusters, errors, servers
+from router.store import cluster, connection_settings, errors
 
-_demanded: "weakref.WeakKeyDictionary[redis.asyncio.Redis, servers.Durability]" = weakref.WeakKeyDictionary()
+_demanded: "weakref.WeakKeyDictionary[redis.asyncio.Redis, connection_settings.Durability]" = (
+    weakref.WeakKeyDictionary()
+)
 
 
-def demand(connection: "redis.asyncio.Redis", durability: servers.Durability) -> None:
+def demand(connection: "redis.asyncio.Redis", durability: connection_settings.Durability) -> None:
     """Have what is written through this client confirmed like this, by all that is made of it from now on."""
     _demanded[connection] = durability
 
@@ -26,7 +28,7 @@ class Confirming:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._wanted = _demanded.get(connection, servers.Durability())
+        self._wanted = _demanded.get(connection, connection_settings.Durability())
         self.asked = bool(self._wanted.replicas)
         """Whether anybody has to confirm anything."""
 
@@ -46,14 +48,14 @@ class Confirming:
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:
-            await clusters.moved(self._connection, error)
+            await cluster.moved(self._connection, error)
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:  # Its words are those of the command.
             raise errors.Unavailable("the Redis Cluster is moving what was to be written", 1) from error
 
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        at = await clusters.holder(self._connection, key)
+        at = await cluster.holder(self._connection, key)
         pipeline: Any = self._connection.pipeline(transaction=False)
         for command in (*commands, ("WAIT", self._wanted.replicas, int(self._wanted.wait_seconds * 1000))):
             pipeline.execute_command(*command, **at)
@@ -63,7 +65,7 @@ class Confirming:
         try:
             *answers, confirmed = await pipeline.execute(**options)
         except exceptions.ConnectionError:
-            await clusters.look_again(self._connection)
+            await cluster.look_again(self._connection)
             raise
         if confirmed < self._wanted.replicas:
             said = f"only {confirmed} of {self._wanted.replicas} replicas confirmed what was written"

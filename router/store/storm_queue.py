@@ -8,7 +8,7 @@ from typing import NamedTuple
 import redis.asyncio
 
 from router.domain import severity as severities
-from router.store import client, gate, keys, scripts
+from router.store import client, keys, publishing_state, scripts
 
 _RANK = 10_000_000_000_000  # Milliseconds: further apart than any two times are.
 
@@ -41,7 +41,7 @@ class Storm(NamedTuple):
 class Storms:
     """The one count that all workers heed: ``limit`` is how many episodes begin to open in how long."""
 
-    def __init__(self, connection: "redis.asyncio.Redis", limit: gate.Limit) -> None:
+    def __init__(self, connection: "redis.asyncio.Redis", limit: publishing_state.Limit) -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self.limit = limit
