@@ -33,11 +33,11 @@ TABLES = {"web": "Of the webhook server", "worker": "Of the worker", "shared": "
 
 
 def documented() -> dict[str, dict[str, tuple[str, ...]]]:
-    """The metrics in the tables of docs/operations.md by role: their names without suffixes, and their labels."""
-    text = (tree.ROOT / "docs/operations.md").read_text()
+    """The metrics in docs/reference/metrics.md by role: their names without suffixes, and their labels."""
+    text = (tree.ROOT / "docs/reference/metrics.md").read_text()
     found = {}
     for role, heading in TABLES.items():
-        table = text.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
+        table = text.partition(f"\n## {heading}\n")[2].partition("\n#")[0]
         rows = re.findall(r"^\| `(incident_router_\w+)` \|(.*?)\|", table, re.MULTILINE)
         found[role] = {name.removesuffix("_total"): tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
     return found

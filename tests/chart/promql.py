@@ -60,8 +60,8 @@ def offered() -> dict[str, set[str]]:
 
 
 def outcomes(metric: str) -> set[str]:
-    """The values that docs/operations.md names for a metric; tests/structure holds them against the metric's help."""
-    text = (tree.ROOT / "docs/operations.md").read_text()
+    """The label values that docs/reference/metrics.md names for a metric; tests/structure compares them with the code."""
+    text = (tree.ROOT / "docs/reference/metrics.md").read_text()
     [row] = re.findall(rf"^\| `{metric}` \| .*? \| (.*) \|$", text, re.MULTILINE)
     return set(re.findall(r"`(\w+)`", row))
 

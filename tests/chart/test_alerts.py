@@ -13,7 +13,7 @@ pytestmark = pytest.mark.debian("prometheus")
 RENDERED_TEXTS = {
     "summary": "Source production sends what cannot be read.",
     "description": "About 3 bodies in an hour were set aside in the quarantine, in whole or in part.",
-    "runbook_url": "docs/operations.md#incidentrouterquarantinegrows",
+    "runbook_url": "docs/runbooks/IncidentRouterQuarantineGrows.md",
 }
 
 

@@ -14,22 +14,14 @@ ROWS += ["Redis and processes"]
 ANNOTATIONS = {"summary", "description", "runbook_url"}
 
 
-@pytest.fixture(scope="module")
-def operations() -> str:
-    return (tree.ROOT / "docs/operations.md").read_text()
+RUNBOOKS = tree.ROOT / "docs" / "runbooks"
 
 
-def sections(text: str) -> dict[str, str]:
-    """What stands below each heading of the chapter on alerts."""
-    chapter = text.partition("\n## Alerts\n")[2].partition("\n## ")[0]
-    parts = re.split(r"^### (.*)$", chapter, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
-
-
-def anchors(text: str) -> set[str]:
-    """Where a link into the page may lead, as GitHub and most others name headings."""
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+def runbook(name: str) -> str:
+    """What stands below the title of an alert's runbook."""
+    title, _, text = (RUNBOOKS / f"{name}.md").read_text().partition("\n")
+    assert title == f"# {name}"
+    return text.strip()
 
 
 def prometheus_rule(**values: object) -> helm.Object:
@@ -79,21 +71,21 @@ class TestExpressions:
 
 class TestAlerts:
     @pytest.mark.parametrize("name", promql.alerts())
-    def test_says_how_bad_it_is_what_is_wrong_and_where_to_read_on(self, name, operations):
+    def test_says_how_bad_it_is_what_is_wrong_and_where_to_read_on(self, name):
         rule = promql.alerts()[name]
         assert rule["labels"]["severity"] in {"critical", "warning"}
         assert rule["annotations"].keys() == ANNOTATIONS
-        page, anchor = rule["annotations"]["runbook_url"].split("#")
-        assert page == "docs/operations.md"
-        assert anchor == name.lower()
-        assert anchor in anchors(operations)
+        assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{name}.md"
 
-    def test_each_is_explained_in_their_order_and_no_other(self, operations):
-        assert list(sections(operations)) == list(promql.alerts())
+    def test_each_has_a_runbook_and_the_index_lists_them_in_order(self):
+        assert {path.stem for path in RUNBOOKS.glob("*.md")} == {"index", *promql.alerts()}
+        index = (RUNBOOKS / "index.md").read_text()
+        rows = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \| (\w+) \|$", index, re.MULTILINE)
+        assert rows == [(name, rule["labels"]["severity"]) for name, rule in promql.alerts().items()]
 
     @pytest.mark.parametrize("name", promql.alerts())
-    def test_the_explanation_tells_the_severity_and_what_to_do(self, name, operations):
-        text = sections(operations)[name].strip()
+    def test_the_runbook_has_the_severity_and_steps(self, name):
+        text = runbook(name)
         assert text.startswith(f"**{promql.alerts()[name]['labels']['severity']}.** ")
         assert re.findall(r"^(\d)\. ", text, re.MULTILINE)[:2] == ["1", "2"]
 
@@ -103,11 +95,6 @@ class TestAlerts:
         used = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
         grouped = re.search(r"by \(([^)]*)\)", rule["expr"])
         assert used <= (set(grouped[1].split(", ")) if grouped else set())
-
-    def test_what_the_chapter_links_to_is_there(self, operations):
-        linked = set(re.findall(r"\]\(#([^)]+)\)", operations))
-        assert linked
-        assert linked <= anchors(operations)
 
 
 class TestDashboard:
@@ -177,8 +164,8 @@ class TestRendered:
             rule["annotations"]["runbook_url"]
             for rule in rendered_alerts(documentation="https://w.example/r/").values()
         ]
-        assert urls[0] == "https://w.example/r/docs/operations.md#incidentrouterabsent"
-        assert all(url.startswith("https://w.example/r/docs/operations.md#") for url in urls)
+        assert urls[0] == "https://w.example/r/docs/runbooks/IncidentRouterAbsent.md"
+        assert all(url.startswith("https://w.example/r/docs/runbooks/") for url in urls)
 
     def test_prometheus_and_grafana_find_them_by_their_labels(self):
         labels = prometheus_rule(labels={"release": "monitoring"})["metadata"]["labels"]

@@ -9,7 +9,7 @@ import pytest
 from tests.chart import explained, golden, helm
 
 VALUES = explained.values()
-PAGE = helm.tree.ROOT / "docs/kubernetes.md"
+PAGE = helm.tree.ROOT / "docs/how-to/install/helm.md"
 SCHEMA = json.loads((helm.CHART / "values.schema.json").read_text())
 
 

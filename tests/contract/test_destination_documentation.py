@@ -9,7 +9,7 @@ from ruamel import yaml
 from router.destinations import ladder, opening, registry
 from router.domain import severity as severities
 
-PAGES = Path(__file__).parent.parent.parent / "docs" / "destinations"
+PAGES = Path(__file__).parent.parent.parent / "docs" / "how-to" / "destinations"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What the rule says beside the destination's own fields.
 OF_RULES = {"at", "publish", "resolve", "retrospective"}

@@ -13,7 +13,7 @@ from router.sources import base, registry
 from router.sources.presets import preset
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = ROOT / "docs" / "sources"
+PAGES = ROOT / "docs" / "how-to" / "sources"
 DATA = ROOT / "tests" / "data" / "sources"
 PRESETS = sorted(name for name, kind in registry.KINDS.items() if issubclass(kind.config, preset.Config))
 TEMPLATES = ["checkly", "dynatrace", "uptimerobot"]

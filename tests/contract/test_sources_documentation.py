@@ -9,7 +9,7 @@ from ruamel import yaml
 
 from router.sources import base, registry
 
-PAGES = Path(__file__).parent.parent.parent / "docs" / "sources"
+PAGES = Path(__file__).parent.parent.parent / "docs" / "how-to" / "sources"
 BLOCK = re.compile(r"^```(yaml|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KINDS = sorted(registry.KINDS)
 
@@ -62,7 +62,7 @@ def test_the_json_page_lists_every_word_of_a_status():
 
 def test_every_field_of_the_webhook_is_on_alertmanager_s_page():
     text = page("alertmanager")
-    case = json.loads((PAGES.parent.parent / "tests/data/sources/alertmanager/group-of-both.json").read_text())
+    case = json.loads((PAGES.parent.parent.parent / "tests/data/sources/alertmanager/group-of-both.json").read_text())
     top = case["body"].keys()
     assert [name for name in top if f"`{name}`" not in text and f"`{name}[]" not in text] == []
     assert [name for name in case["body"]["alerts"][0] if f"alerts[].{name}" not in text] == []

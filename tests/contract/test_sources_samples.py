@@ -126,7 +126,7 @@ def test_what_to_set_at_the_sender_names_the_address_and_the_secret(kind):
 
 @whole
 def test_what_to_paste_at_the_sender_is_what_the_page_of_the_kind_says(kind):
-    page = (FOLDER.parents[2] / "docs" / "sources" / f"{kind}.md").read_text()
+    page = (FOLDER.parents[2] / "docs" / "how-to" / "sources" / f"{kind}.md").read_text()
     said = samples.sender(kind, "n", "u")
     start, end = said.find("\n{\n"), said.find("\n}\n")
     if kind != "json" and start >= 0:

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1, 10**9))
     parser.add_argument("--target", action="append", help="only this one; may be given several times")
     parser.add_argument("--json", type=Path, help="write the results to this file")
-    parser.add_argument("--update-docs", action="store_true", help="write the results into docs/security.md")
+    parser.add_argument("--update-docs", action="store_true", help="write the results into docs/concepts/security.md")
     wanted = parser.parse_args(arguments)
     found = []
     for one in runs.run(wanted.seconds, wanted.seed, wanted.target or list(runs.names())):

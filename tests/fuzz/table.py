@@ -1,4 +1,4 @@
-"""The table of docs/security.md that says how many bad inputs were tried, and what harm they did."""
+"""The table of docs/concepts/security.md that says how many bad inputs were tried, and what harm they did."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.fuzz import runs, targets
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "concepts" / "security.md"
 HEAD = "| input | tried | harm | slowest input |\n| --- | --- | --- | --- |\n"
 _TABLE = re.compile(re.escape(HEAD) + r"(?:\|.*\n)*")
 _ROW = re.compile(

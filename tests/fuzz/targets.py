@@ -32,7 +32,7 @@ NOW = bodies.NOW
 class Target(NamedTuple):
     """One place that is fuzzed. ``make`` makes an input; ``judge`` says what is wrong with how it is handled.
 
-    ``title`` stands in the table of docs/security.md.
+    ``title`` stands in the table of docs/concepts/security.md.
     """
 
     title: str

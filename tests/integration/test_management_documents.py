@@ -1,4 +1,4 @@
-"""What docs/api.md and the OpenAPI document say of the management API is what it answers."""
+"""What docs/reference/api.md and the OpenAPI document say of the management API is what it answers."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from router.store import dataset, quarantine
 from tests.integration import desk, vendor
 from tests.structure import commands, tree
 
-PAGE = tree.ROOT / "docs/api.md"
+PAGE = tree.ROOT / "docs/reference/api.md"
 ROW = re.compile(r"^\| `([A-Z]+ /[^`]*)` \| (\w+) \| ", re.MULTILINE)
 PROBLEM = re.compile(r"^\| (\d{3}) \| `([\w-]+)` \| ", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The reference of the commands in `docs/cli.md`, made from the commands themselves; `make golden` writes it anew."""
+"""Generate the command reference, `docs/reference/cli.md`, from the commands; `make golden` writes it."""
 
 import re
 import typing
@@ -12,7 +12,7 @@ from typer import main as typer_main
 from router import cli
 from router.cli import contracts
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 _VALUES = {int: "NUMBER", float: "NUMBER", Path: "PATH"}
 _COMMON = frozenset({"help", "server", "config", "as_json"})  # Told once for all commands.
 BEGIN = "<!-- Made from the commands by `make golden`. -->\n"

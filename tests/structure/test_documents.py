@@ -18,13 +18,25 @@ from tests import collectors
 from tests.structure import tree
 
 DOCUMENTS = tree.files("*.md")
-LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(#[^)\s]*)?\)")
 CHANGES = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site name them."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def broken_links(path: Path) -> list[str]:
-    links = [match[1] for match in LINK.finditer(path.read_text())]
-    return [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    text = path.read_text()
+    links = [(match[1], match[2] or "") for match in LINK.finditer(text) if "://" not in match[1]]
+    return [link + anchor for link, anchor in links if not leads_somewhere(path, link, anchor)]
+
+
+def leads_somewhere(path: Path, link: str, anchor: str) -> bool:
+    target = path.parent / link if link else path
+    return target.exists() and (not anchor or anchor[1:] in anchors(target.read_text()))
 
 
 def changelog_problems(text: str) -> list[str]:
@@ -50,23 +62,28 @@ def setting_names(section: type[pydantic.BaseModel], before: str = "") -> list[s
 
 
 @pytest.fixture(scope="module")
-def operations() -> str:
-    return (tree.ROOT / "docs/operations.md").read_text()
+def configuration() -> str:
+    return (tree.ROOT / "docs/reference/configuration.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def metric_tables() -> str:
+    return (tree.ROOT / "docs/reference/metrics.md").read_text()
 
 
 @pytest.mark.parametrize("kind", sources.KINDS)
 def test_every_kind_of_source_has_a_page(kind):
-    assert f"`{kind}`" in (tree.ROOT / f"docs/sources/{kind}.md").read_text()
+    assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/sources/{kind}.md").read_text()
 
 
 @pytest.mark.parametrize("kind", destinations.KINDS)
 def test_every_kind_of_destination_has_a_page(kind):
-    assert f"`{kind}`" in (tree.ROOT / f"docs/destinations/{kind}.md").read_text()
+    assert f"`{kind}`" in (tree.ROOT / f"docs/how-to/destinations/{kind}.md").read_text()
 
 
 def test_no_page_is_about_a_kind_that_is_not_there():
-    pages = {path.stem for path in tree.files("docs/sources/*.md", "docs/destinations/*.md")} - {"README", "index"}
-    assert pages <= sources.KINDS.keys() | destinations.KINDS.keys()
+    pages = {path.stem for path in tree.files("docs/how-to/sources/*.md", "docs/how-to/destinations/*.md")}
+    assert pages - {"index"} <= sources.KINDS.keys() | destinations.KINDS.keys()
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=tree.place)
@@ -74,16 +91,16 @@ def test_every_link_within_the_tree_leads_somewhere(path):
     assert broken_links(path) == []
 
 
-def test_every_metric_is_explained_and_no_other(operations):
+def test_every_metric_is_explained_and_no_other(metric_tables):
     text = prometheus_client.generate_latest(metrics.REGISTRY).decode()
     offered = {match[1] for match in re.finditer(r"^# HELP (\w+)", text, re.MULTILINE)}
-    explained = {match[1] for match in re.finditer(r"^\| `(incident_router_\w+)` \|", operations, re.MULTILINE)}
+    explained = {match[1] for match in re.finditer(r"^\| `(incident_router_\w+)` \|", metric_tables, re.MULTILINE)}
     assert explained == offered
 
 
-def test_a_metric_is_explained_with_its_labels(operations):
+def test_a_metric_is_explained_with_its_labels(metric_tables):
     for name, metric in collectors.defined().items():
-        [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", operations, re.MULTILINE)
+        [row] = re.findall(rf"^\| `{name}(?:_total)?` \| (.*?) \|", metric_tables, re.MULTILINE)
         assert re.findall(r"`(\w+)`", row) == list(metric.labels)
 
 
@@ -101,26 +118,26 @@ VALUES = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_every_value_of_a_label_is_explained(name, operations):
-    [row] = re.findall(rf"^\| `{name}` \| .*? \| (.*) \|$", operations, re.MULTILINE)
+def test_every_value_of_a_label_is_explained(name, metric_tables):
+    [row] = re.findall(rf"^\| `{name}` \| .*? \| (.*) \|$", metric_tables, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", row)) == VALUES[name]
 
 
-def test_every_setting_is_explained(operations):
+def test_every_setting_is_explained(configuration):
     names = setting_names(sections.File)
     assert "web.port" in names
-    assert [name for name in names if f"`{name}`" not in operations] == []
+    assert [name for name in names if f"`{name}`" not in configuration] == []
 
 
-def test_no_setting_is_explained_that_is_not_there(operations):
-    rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", operations, re.MULTILINE)
+def test_no_setting_is_explained_that_is_not_there(configuration):
+    rows = re.findall(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| [^|]* \| [^|]* \|$", configuration, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
     settings_of_file = {name for name in explained if not name.startswith("incident_router_")}
     assert settings_of_file == set(setting_names(sections.File))
 
 
-def test_the_environment_s_settings_are_explained(operations):
-    assert [name for name in settings._Environment.model_fields if f"`{name.upper()}`" not in operations] == []
+def test_the_environment_s_settings_are_explained(configuration):
+    assert [name for name in settings._Environment.model_fields if f"`{name.upper()}`" not in configuration] == []
 
 
 def test_the_changelog_keeps_its_form():
@@ -128,8 +145,8 @@ def test_the_changelog_keeps_its_form():
 
 
 def test_every_decision_is_listed_and_says_what_it_has_to():
-    folder = tree.ROOT / "docs/decisions"
-    listed = (folder / "README.md").read_text()
+    folder = tree.ROOT / "docs/adr"
+    listed = (folder / "index.md").read_text()
     pages = sorted(folder.glob("[0-9]*.md"))
     for number, path in enumerate(pages, 1):
         text = path.read_text()
@@ -149,8 +166,10 @@ def test_the_license_is_whole():
 class TestThatTheseChecksCanFail:
     def test_link(self, tmp_path):
         page = tmp_path / "page.md"
-        page.write_text("[here](page.md#top) [there](gone.md) [outside](https://example.org/gone.md)")
-        assert broken_links(page) == ["gone.md"]
+        page.write_text(
+            "# Top\n[here](page.md#top) [there](gone.md) [up](#bottom) [outside](https://example.org/gone.md)"
+        )
+        assert broken_links(page) == ["gone.md", "#bottom"]
 
     @pytest.mark.parametrize(
         ("text", "problems"),

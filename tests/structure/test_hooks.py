@@ -26,5 +26,5 @@ def test_a_hook_runs_a_command_that_there_is(hook):
 
 
 def test_the_manual_names_the_hooks():
-    text = (tree.ROOT / "docs" / "rules.md").read_text()
+    text = (tree.ROOT / "docs" / "reference" / "rules.md").read_text()
     assert {hook["id"] for hook in HOOKS} == set(re.findall(r"`(incident-router-\w+)`", text))

@@ -100,7 +100,7 @@ def test_the_benchmarks_that_can_be_run_are_run(tmp_path):
 
 
 def test_the_benchmarks_that_are_run_are_those_that_are_described():
-    told = set(re.findall(r"`tests/benchmarks/(\w+)\.py`", (tree.ROOT / "docs/benchmarks.md").read_text()))
+    told = set(re.findall(r"`tests/benchmarks/(\w+)\.py`", (tree.ROOT / "docs/reference/benchmarks.md").read_text()))
     assert told == {
         path.stem for path in (tree.ROOT / "tests/benchmarks").glob("*.py") if "--json FILE" in path.read_text()
     }

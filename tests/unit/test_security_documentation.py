@@ -1,4 +1,4 @@
-"""What docs/security.md shows of a configuration is one that loads, and its tables name all there is."""
+"""The configurations that the documents on authentication and sign-in show load, and their tables are complete."""
 
 import pathlib
 import re
@@ -7,19 +7,21 @@ from router import settings
 from router.management import oidc, signing
 from router.sources import base, registry, signatures
 
-TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "security.md").read_text()
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+SENDERS = (DOCS / "reference" / "authentication.md").read_text()
+SIGN_IN = (DOCS / "how-to" / "sign-in-with-openid-connect.md").read_text()
 
 
-def shown(number: int, tmp_path) -> settings.Settings:
-    """What becomes of one of the examples."""
-    example = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)[number]
+def shown(page: str, tmp_path) -> settings.Settings:
+    """Load the example of a page."""
+    [example] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     file = tmp_path / "router.yaml"
     file.write_text(example)
     return settings.load(file, dict.fromkeys(re.findall(r"env: (\w+)", example), "whatever"))
 
 
 def test_the_sources_that_are_shown_can_be_configured(tmp_path):
-    loaded = shown(0, tmp_path)
+    loaded = shown(SENDERS, tmp_path)
     endpoints = {name: registry.build(name, config) for name, config in loaded.sources.items()}
     assert repr(endpoints["grafana"].signature).startswith("Signature(x-grafana-alerting-signature")
     assert endpoints["monitoring"].token.place == "query parameter auth_token"
@@ -27,18 +29,18 @@ def test_the_sources_that_are_shown_can_be_configured(tmp_path):
 
 
 def test_the_provider_that_is_shown_can_be_configured(tmp_path):
-    management = shown(1, tmp_path).management
+    management = shown(SIGN_IN, tmp_path).management
     assert (management.oidc.issuer, management.oidc.admins) == ("https://id.example.com", ("platform",))
     assert "whatever" not in repr(management)
 
 
 def test_every_algorithm_of_an_id_token_and_the_way_back_are_named():
-    (named,) = re.findall(r"own signature \(([^;]*);", TEXT)
+    (named,) = re.findall(r"own signature \(([^;]*);", SIGN_IN)
     assert set(re.findall(r"\w+\d+", named)) == set(oidc.ALGORITHMS)
-    assert f"`<public_url>{signing.BACK}`" in TEXT
+    assert f"`<public_url>{signing.BACK}`" in SIGN_IN
 
 
 def test_every_scheme_and_every_proof_is_named():
-    assert all(f"`{name}`" in TEXT for name in signatures.SCHEMES)
+    assert all(f"`{name}`" in SENDERS for name in signatures.SCHEMES)
     proofs = set(base.Config.model_fields) - {"kind", "auth", "resolve_after", "retry_window"}
-    assert {match[1] for match in re.finditer(r"^\| `(\w+)` \|", TEXT, re.MULTILINE)} == proofs
+    assert {match[1] for match in re.finditer(r"^\| `(\w+)` \|", SENDERS, re.MULTILINE)} == proofs

@@ -1,4 +1,4 @@
-"""What docs/rules.md shows is what the program does: its examples load, and its tables are complete."""
+"""What docs/reference/rules.md shows is what the program does: its examples load, and its tables are complete."""
 
 import pathlib
 import re
@@ -13,7 +13,7 @@ from router.rules import asking, cases, fields, known, load, model, template, wo
 from router.rules.conditions import registry
 from router.yaml_source import documents
 
-TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+TEXT = (pathlib.Path(__file__).parents[3] / "docs" / "reference" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 NAMES = {
     "on-call": "incident-io",

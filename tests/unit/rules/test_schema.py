@@ -15,7 +15,7 @@ from tests.unit.rules import conftest
 
 ROOT = pathlib.Path(__file__).parents[3]
 CASES = ROOT / "tests" / "data" / "rules"
-TEXT = (ROOT / "docs" / "rules.md").read_text()
+TEXT = (ROOT / "docs" / "reference" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 CONFIGURED = documents.read(ROOT / "incident-router.yaml").data["destinations"]
 REAL = {

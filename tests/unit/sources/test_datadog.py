@@ -11,7 +11,7 @@ import pytest
 from router.sources import base, datadog, reading, registry
 
 NOW = 1_772_450_000_000_000
-PAGE = Path(__file__).parents[3] / "docs" / "sources" / "datadog.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "sources" / "datadog.md"
 
 
 def parse(**body) -> base.Parsed:
