@@ -60,7 +60,7 @@ def offered() -> dict[str, set[str]]:
 
 
 def outcomes(metric: str) -> set[str]:
-    """The label values that docs/reference/metrics.md names for a metric; tests/structure compares them with the code."""
+    """Return the values that docs/reference/metrics.md lists for a metric; tests/structure compares them."""
     text = (tree.ROOT / "docs/reference/metrics.md").read_text()
     [row] = re.findall(rf"^\| `{metric}` \| .*? \| (.*) \|$", text, re.MULTILINE)
     return set(re.findall(r"`(\w+)`", row))
