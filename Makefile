@@ -16,9 +16,11 @@ LOCKED := --require-hashes --only-binary :all:
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 PIP_COMPILE := $(BIN)/pip-compile -q --no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 DIST := dist
+DOCUMENTS := docs README.md CONTRIBUTING.md SECURITY.md CODE_OF_CONDUCT.md CHANGELOG.md charts/incident-router/README.md
+DOCS_VERSION ?= dev
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt requirements/pip.txt
 
-.PHONY: help run demo test test-fast test-faults soak fuzz check bench screenshots golden sbom dist format lock clean
+.PHONY: help run demo test test-fast test-faults soak fuzz check bench docs docs-deploy screenshots golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,12 +49,21 @@ SECONDS ?= 60
 fuzz: $(VENV)/.installed-dev ## Hand every parser inputs that nobody should send, for a minute; SECONDS=N for longer
 	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
-check: $(VENV)/.installed-dev ## Check style, types, layers and locks
+check: $(VENV)/.installed-dev ## Check style, types, layers, locks, spelling, and Markdown
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@scripts/check-locks
+	@$(BIN)/codespell
+	@$(BIN)/pymarkdown scan -r $(DOCUMENTS)
+
+docs: $(VENV)/.installed-dev ## Build the documentation site into build/site; a broken link fails the build
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+docs-deploy: $(VENV)/.installed-dev ## Commit the site as DOCS_VERSION to the branch gh-pages, beside the sites of other versions
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mike deploy --update-aliases $(DOCS_VERSION) latest
 
 bench: $(VENV)/.installed-dev ## Run every benchmark; the figures go to benchmark-results/
 	@scripts/run-benchmarks $(BIN)/python

@@ -29,7 +29,7 @@ def send(
         str, typer.Argument(help="A kind of source, as `sources kinds` shows it.", autocompletion=completing.kinds)
     ],
     *,
-    to: Annotated[str, typer.Option("--to", help="The webhook's address: https://HOST/v1/webhooks/NAME.")],
+    to: Annotated[str, typer.Option("--to", help="URL of the webhook: `https://HOST/v1/webhooks/NAME`.")],
     resolved: Annotated[bool, typer.Option("--resolved", help="Send the end of the sample's alert.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only ask the router what would happen; it keeps nothing.")
