@@ -26,8 +26,8 @@ def create(
     log = calls.Calls()
     wanted: list[faults.Fault] = []
     hooks = webhooks.Webhooks(chosen)
-    desk = Desk(vendors, log, wanted, hooks)
     gates = {name: faults.Gate(routing.Router(one.routes()), one, chosen, log, wanted) for name, one in vendors.items()}
+    desk = Desk(vendors, log, wanted, hooks, gates)
     app = Simulator(desk.routes(), gates, vendors, hooks)
     app.state.vendors = vendors
     app.state.calls = log
@@ -73,7 +73,9 @@ class Desk:
         log: calls.Calls,
         wanted: list[faults.Fault],
         hooks: webhooks.Webhooks,
+        gates: Mapping[str, faults.Gate],
     ) -> None:
+        self._gates = gates
         self._hooks = hooks
         self._vendors = vendors
         self._log = log
@@ -114,7 +116,9 @@ class Desk:
         return responses.JSONResponse(fault.model_dump(), 201)
 
     async def _ordered(self, _request: requests.Request) -> responses.Response:
-        return responses.JSONResponse({"faults": [fault.model_dump() for fault in self._faults if fault.count]})
+        pending = sum(gate.pending for gate in self._gates.values())
+        ordered = [fault.model_dump() for fault in self._faults if fault.count]
+        return responses.JSONResponse({"faults": ordered, "pending": pending})
 
     async def _mend(self, _request: requests.Request) -> responses.Response:
         self._faults.clear()

@@ -33,6 +33,7 @@ Action = Literal[
     "act-then-conflict",
     "act-then-busy",
     "act-late",
+    "hang-then-act",
     "refuse-field",
     "truncate",
     "lag",
@@ -45,7 +46,7 @@ SHAPING: frozenset[Action] = frozenset({"lag", "normalize", "render", "odd-row",
 _OF_READS: frozenset[Action] = frozenset({"render", "odd-row", "endless"})
 _OF_WRITES: frozenset[Action] = frozenset({"lag", "normalize"})
 _ACTING: frozenset[Action] = frozenset(
-    {"act-then-drop", "act-then-hang", "act-then-conflict", "act-then-busy", "act-late", "truncate"}
+    {"act-then-drop", "act-then-hang", "act-then-conflict", "act-then-busy", "act-late", "hang-then-act", "truncate"}
 )
 _LOGIN = b"<html><body>Sign in to the proxy</body></html>"
 _BUSY_ANSWERS = 2
@@ -61,9 +62,13 @@ class Fault(pydantic.BaseModel):
     own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what ``cut`` leaves of them.
 
     ``act-then-conflict`` acts and answers 409. ``act-then-busy`` acts and hangs up; the next two calls with the same
-    idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later. ``redirect`` is
-    the answer of a proxy. ``refuse-field`` refuses a body in which ``field`` is set (to ``value``, if that is given),
-    and names the field in the vendor's envelope.
+    idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later. ``hang-then-act``
+    doesn't answer for ``hang_seconds`` and acts then, even if the client has gone. ``redirect`` is the answer of a proxy.
+    ``refuse-field`` refuses a body in which ``field`` is set (to ``value``, if that is given), and names the field in
+    the vendor's envelope.
+
+    With ``lasts_seconds``, a call that is struck begins a window of that length, in which every matching call is
+    struck. A window counts once.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -80,26 +85,39 @@ class Fault(pydantic.BaseModel):
     value: Any = None
     hang_seconds: float = pydantic.Field(default=60.0, ge=0)
     lag_seconds: float = pydantic.Field(default=1.0, ge=0)
+    lasts_seconds: float = pydantic.Field(default=0.0, ge=0)
     style: awkward.Style = "strip"
     length: int = pydantic.Field(default=60, ge=1)
     probability: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     seed: int = 1
     _die: random.Random = pydantic.PrivateAttr()
+    _window_ends: float = pydantic.PrivateAttr(default=-math.inf)
 
     def model_post_init(self, _context: Any) -> None:
         """Make the die."""
         self._die = random.Random(self.seed)
 
     def strikes(self, call: call_log.Call) -> bool:
-        """Whether this call is struck; one more of the count is used up if so."""
-        if self.count < 1 or self.vendor not in {"", call.vendor} or self.method.upper() not in {"", call.method}:
+        """Whether this call is struck; one more of the count is used up if so, unless a window is under way."""
+        if not self._matches(call):
+            return False
+        now = asyncio.get_running_loop().time()
+        if now < self._window_ends:
+            return True
+        if self.count < 1 or self._die.random() >= self.probability:
+            return False
+        self.count -= 1
+        if self.lasts_seconds:
+            self._window_ends = now + self.lasts_seconds
+        return True
+
+    def _matches(self, call: call_log.Call) -> bool:
+        """Whether the fault names the call, and its action makes sense of it."""
+        if self.vendor not in {"", call.vendor} or self.method.upper() not in {"", call.method}:
             return False
         if (self.action in _OF_READS and call.method != "GET") or (self.action in _OF_WRITES and call.method == "GET"):
             return False
-        if not call.path.startswith(self.path) or not self._fits(call) or self._die.random() >= self.probability:
-            return False
-        self.count -= 1
-        return True
+        return call.path.startswith(self.path) and self._fits(call)
 
     def _fits(self, call: call_log.Call) -> bool:
         """Whether the action makes sense of the call."""
@@ -109,7 +127,7 @@ class Fault(pydantic.BaseModel):
                 return said is not None and (self.value is None or self.value == said)
             case "act-then-busy":
                 return bool(call.idempotency_key)
-            case "act-then-conflict" | "act-late":
+            case "act-then-conflict" | "act-late" | "hang-then-act":
                 return call.method != "GET"
         return True
 
@@ -141,6 +159,11 @@ class Gate:
         self._past: list[tuple[float, Fault, Any]] = []
         self._busy: dict[str, list[int]] = {}
         self._late: set[asyncio.Task[None]] = set()
+
+    @property
+    def pending(self) -> int:
+        """How many requests are still to be carried out late."""
+        return len(self._late)
 
     async def __call__(self, scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         """Answer one call, or not."""
@@ -229,10 +252,12 @@ class Gate:
     async def _act(self, fault: Fault, scope: types.Scope, raw: bytes, answer: "_Answer") -> None:
         """Do what is asked for, and answer it otherwise than usual."""
         match fault.action:
-            case "act-late":
+            case "act-late" | "hang-then-act":
                 task = asyncio.create_task(self._act_late(fault.hang_seconds, scope, raw))
                 self._late.add(task)
                 task.add_done_callback(self._late.discard)
+                if fault.action == "hang-then-act":
+                    await asyncio.shield(task)
                 _hang_up(answer.send)
             case "act-then-hang":
                 kept = _Kept()

@@ -206,6 +206,18 @@ def failed(
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
 
 
+def taken_up(
+    publication: publications.Publication, intent: publications.Intent, *, repeatable: bool
+) -> publications.Publication:
+    """What stands when an operation of unknown outcome is taken up: nobody has recorded that its open got no answer.
+
+    The worker that began it may have been killed. The vendor may carry its request out after a search found nothing.
+    """
+    if intent.kind != "open" or repeatable or publication.unanswered_at >= intent.begun_at:
+        return publication
+    return msgspec.structs.replace(publication, unanswered_at=intent.begun_at)
+
+
 SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.
 
 

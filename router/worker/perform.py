@@ -128,6 +128,7 @@ class Performer:
         intent: publications.Intent,
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
+        publication = outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
         operation = await session.shared(place, operation_of(publication, intent, desired, session.now()))
         call: Awaitable[operations.Seen | None]
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:

@@ -170,6 +170,10 @@ class Vendors:
         status, answer = ask(f"{self.url}/faults", fault)
         assert status == 201, answer
 
+    def pending(self) -> int:
+        """How many requests the vendors have still to carry out late."""
+        return int(ask(f"{self.url}/faults")[1]["pending"])
+
     def incidents(self) -> dict[str, list[str]]:
         """At each destination, what the router has there: one word for each incident or post."""
         state = self.state()

@@ -97,6 +97,11 @@ class Scene:
                 assert await self.on.publications.record(lease, [known])
             await self.on.publications.release(lease, due=1, finished=False)
 
+    async def lease_expires(self, key: str = "down") -> None:
+        """Let the lease of an incident expire, so that the next turn takes the incident over."""
+        await self.on.connection.hset(keys.publications(key), "until", 0)
+        await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
+
     async def eventually(self, met: Callable[[], Any]) -> None:
         """Turn until the condition is met."""
         async with asyncio.timeout(10):
@@ -106,8 +111,15 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(connection: Any, at: harness.Vendors, kind: str, **settings: Any) -> AsyncIterator[Scene]:
-    """A scene for the length of the block."""
+async def scene(
+    connection: Any,
+    at: harness.Vendors,
+    kind: str,
+    *,
+    passed: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> AsyncIterator[Scene]:
+    """A scene for the length of the block; the worker calls ``passed`` with each point of an operation."""
     page = {"page": PAGES[kind]} if kind in PAGES else {}
     given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **settings}
     url = f"{at.url}/{VENDORS[kind]}"
@@ -117,7 +129,8 @@ async def scene(connection: Any, at: harness.Vendors, kind: str, **settings: Any
     destination = registry.KINDS[kind].make(NAME, config, client)
     place = bound.Bound(NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account")
     try:
-        yield Scene(stage.Stage(connection, place, render=lambda fields, _: dict(fields)), at, kind, place)
+        on = stage.Stage(connection, place, passed=passed, render=lambda fields, _: dict(fields))
+        yield Scene(on, at, kind, place)
     finally:
         await destination.aclose()
 

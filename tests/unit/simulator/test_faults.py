@@ -83,6 +83,49 @@ def test_a_call_that_hangs_is_not_answered_in_time(simulator, action, effect):
     harness.eventually("it had its effect", lambda: made(simulator) == effect)
 
 
+def pending(simulator) -> int:
+    return harness.ask(f"{simulator.url}/faults")[1]["pending"]
+
+
+@pytest.mark.parametrize("action", ["act-late", "hang-then-act"])
+def test_late_request_is_pending_until_carried_out(action):
+    with server.Server() as simulator:
+        order(simulator, action=action, hang_seconds=600)
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionError, TimeoutError)):
+            create(simulator, timeout=0.2)
+        harness.eventually("it is pending", lambda: pending(simulator) == 1)
+        assert made(simulator) == 0
+
+
+def test_dropped_request_is_carried_out_late(simulator):
+    order(simulator, action="act-late", hang_seconds=0.2)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        create(simulator)
+    harness.eventually("it is carried out", lambda: (pending(simulator), made(simulator)) == (0, 1))
+
+
+def test_timed_out_request_is_carried_out_late(simulator):
+    order(simulator, action="hang-then-act", hang_seconds=1.0)
+    with pytest.raises(TimeoutError):
+        create(simulator, timeout=0.2)
+    harness.eventually("it is carried out", lambda: (pending(simulator), made(simulator)) == (0, 1))
+
+
+def test_window_strikes_every_matching_call_while_it_lasts(simulator):
+    """A fault with a window counts once, however many calls it strikes."""
+    order(simulator, action="status", status=401, vendor="devhelm", lasts_seconds=60)
+    assert [create(simulator)[0] for _ in range(3)] == [401, 401, 401]
+    assert harness.ask(f"{simulator.url}/incident-io/v1/severities", token="any")[0] == 200
+    harness.ask(f"{simulator.url}/faults", method="DELETE")
+    assert create(simulator)[0] == 201
+
+
+def test_window_ends_after_its_time(simulator):
+    order(simulator, action="status", status=401, lasts_seconds=0.2)
+    assert create(simulator)[0] == 401
+    harness.eventually("the window is over", lambda: create(simulator)[0] == 201)
+
+
 def test_a_truncated_answer_breaks_off_in_the_middle(simulator):
     order(simulator, action="truncate")
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
