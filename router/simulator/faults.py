@@ -62,10 +62,10 @@ class Fault(pydantic.BaseModel):
     own ``seed``. ``style`` is how ``normalize`` and ``render`` change texts, ``length`` what ``cut`` leaves of them.
 
     ``act-then-conflict`` acts and answers 409. ``act-then-busy`` acts and hangs up; the next two calls with the same
-    idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later. ``hang-then-act``
-    doesn't answer for ``hang_seconds`` and acts then, even if the client has gone. ``redirect`` is the answer of a proxy.
-    ``refuse-field`` refuses a body in which ``field`` is set (to ``value``, if that is given), and names the field in
-    the vendor's envelope.
+    idempotency key meet ``status``, 409 or 422. ``act-late`` hangs up and acts ``hang_seconds`` later.
+    ``hang-then-act`` doesn't answer for ``hang_seconds`` and acts then, even if the client has gone. ``redirect`` is
+    the answer of a proxy. ``refuse-field`` refuses a body in which ``field`` is set (to ``value``, if that is given),
+    and names the field in the vendor's envelope.
 
     With ``lasts_seconds``, a call that is struck begins a window of that length, in which every matching call is
     struck. A window counts once.
