@@ -13,7 +13,7 @@ from router.cli import soak
 from router.soak import load, town, trial
 from router.store import connection_settings
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 HALF_A_MINUTE = ("--hours", "0.0084", "--rate", "40", "--keys", "20", "--fault-every", "4s")
 

@@ -7,7 +7,8 @@ import pytest
 
 from router.store import client, embedded, errors, keys, schema
 from tests.end_to_end import harness
-from tests.integration import stage, test_supervise, vendor
+from tests.integration import stage, vendor
+from tests.integration.worker import test_supervisor
 
 
 async def version(connection) -> int:
@@ -112,7 +113,7 @@ def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_sayi
 
     async def body(connection):
         on = stage.Stage(connection, vendor.on_call(at))
-        made, _ = test_supervise.worker(on)
+        made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
             running = asyncio.create_task(made.run(asyncio.Event()))
 
@@ -120,7 +121,7 @@ def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_sayi
                 return at.states() == ["open"]
 
             await on.deliver(stage.firing())
-            await test_supervise.until(opened)
+            await test_supervisor.until(opened)
             assert await connection.zscore(keys.WORKERS, "w1")
             await connection.set(keys.SCHEMA, schema.VERSION + 1)
             with pytest.raises(errors.Newer):
@@ -136,7 +137,7 @@ def test_a_worker_reads_nothing_of_newer_data(with_redis):
         on = stage.Stage(connection)
         await on.deliver(stage.firing())
         await connection.set(keys.SCHEMA, schema.VERSION + 1)
-        made, _ = test_supervise.worker(on)
+        made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
             with pytest.raises(errors.Newer):
                 await made.run(asyncio.Event())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.end_to_end import commands, harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 RULES = """rules:
   - {name: staging, when: {labels.env: staging}, ignore: "nobody is woken"}

@@ -5,7 +5,7 @@ import json
 import jsonschema_rs
 
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 
 def test_the_schema_is_printed_with_the_configured_destinations_and_without_keys(tmp_path):

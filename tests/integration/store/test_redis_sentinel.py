@@ -9,7 +9,7 @@ import redis
 from router.store import client, connection_settings, errors, health, keys
 from tests.faults import topologies
 from tests.faults import watched as watching
-from tests.integration import test_backup
+from tests.integration.store import test_backup
 
 BEATS = 10
 

@@ -11,7 +11,7 @@ from router import cli
 from router.sources import registry, samples
 from tests import ports, sample_secrets
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 KINDS = sorted(registry.KINDS)
 # What only the sender itself can sign: its snippet has no secret.

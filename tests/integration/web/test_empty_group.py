@@ -9,7 +9,7 @@ from router.sources import registry
 from router.store import inbox, quarantine
 from router.web import app, serve, webhooks
 from tests.integration import stage
-from tests.integration import test_large_deliveries as large
+from tests.integration.web import test_large_deliveries as large
 from tests.unit.rules import conftest
 
 RULES = [{"name": "all", "when": {}, "group_by": ["labels.team"], "open": []}]

@@ -7,7 +7,7 @@ import pytest
 
 from router.domain import recording
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from router.sources import registry
 from tests.benchmarks import load, payloads
 from tests.end_to_end import harness
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MARK = "INCIDENT_ROUTER_BENCHMARK_TEST"
 
 

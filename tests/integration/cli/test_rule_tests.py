@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 RULES = """rules:
   - {name: r, when: {labels.a: x}, timing: {hold: 1m}, open: [{at: on-call, name: Down}]}

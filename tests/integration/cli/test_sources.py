@@ -13,7 +13,7 @@ from router import cli, settings
 from router.sources import registry, samples
 from tests import sample_secrets
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 KINDS = sorted(registry.KINDS)
 CONFIGURATION = """

@@ -5,8 +5,8 @@ import dataclasses
 
 from router.store import health, inbox, keys
 from tests.integration import stage
-from tests.integration.test_inbox import accepted, names, packed
-from tests.integration.test_supervise import QUICK, until, worker
+from tests.integration.store.test_inbox import accepted, names, packed
+from tests.integration.worker.test_supervisor import QUICK, until, worker
 
 HOUR_MS = 60 * 60 * 1000
 

@@ -18,7 +18,7 @@ from router.cli import contracts
 from router.store import embedded, quarantine
 from tests import ports
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 from tests.structure.test_command_reference import options
 
 KEY = 'checkout-down{labels.service="checkout"}'

@@ -4,8 +4,9 @@ import pytest
 
 from router.store import archive, health, keys, quarantine, stream_pages
 from router.telemetry import metrics
-from tests.integration import stage, test_supervise
-from tests.integration.test_archive import HOUR, packed, processed
+from tests.integration import stage
+from tests.integration.store.test_archive import HOUR, packed, processed
+from tests.integration.worker import test_supervisor
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -82,7 +83,7 @@ def filled(with_redis):
             await connection.config_set("maxmemory", int(used / fullness))
             try:
                 on = stage.Stage(connection)
-                made, _ = test_supervise.worker(on)
+                made, _ = test_supervisor.worker(on)
                 made._archive = archive.Archive(connection, keep=HOUR, most=10**9)
                 made._quarantine = kept
                 await made._tidy_turn()

@@ -10,7 +10,7 @@ from router.domain import severity
 from router.store import inbox, incidents, publishing_state, quarantine, unreadable_deliveries
 from router.worker import own, reports
 from tests.integration import stage
-from tests.integration.test_own_failure import MINUTE, NOW, PLACES
+from tests.integration.worker.test_self_report import MINUTE, NOW, PLACES
 
 KEY = 'incident-router{source="prod"}'
 

@@ -7,7 +7,7 @@ import pytest
 from router.domain import alert, recording
 from tests import ports
 from tests.end_to_end import harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 GOOD = """rules:
   - name: shop

@@ -14,7 +14,7 @@ from router.domain import access
 from router.store import access as access_store
 from router.store import backup, backup_file, client, embedded, errors, inbox, incidents, keys, schema
 from tests.integration import stage, vendor
-from tests.integration.test_inbox import accepted, names
+from tests.integration.store.test_inbox import accepted, names
 
 HEADER = backup_file.Header(backup_file.FORMAT, schema.VERSION, 1_700_000_000_000_000, "test")
 

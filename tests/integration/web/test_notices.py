@@ -10,7 +10,7 @@ from router.domain import delivery, identity, notices
 from router.management import api
 from tests.end_to_end import commands
 from tests.integration import desk
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 CUT = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "f-checkout", 6)
 CONFIGURATION = """

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.end_to_end import commands, harness
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 EVERYWHERE = ("on-call", "public-page", "devhelm", "devhelm-page")
 RULES = harness.RULES.format(publish="auto").replace("group_by: [labels.service]", "group_by: [labels.region]")

@@ -10,7 +10,7 @@ from router.management import naming
 from router.store import incidents as incident_store
 from router.store import keys, schema
 from tests.integration import desk
-from tests.integration.test_cli import run
+from tests.integration.cli.test_commands import run
 
 API = "/api/v1"
 
