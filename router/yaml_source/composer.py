@@ -1,175 +1,228 @@
-"""From YAML text to nodes that know their place. Everything that YAML allows and a careful reader fears is refused.
+"""Composes YAML text into nodes with positions, and reports every construct that rule files must not use.
 
-Tags, cycles, aliases that grow without bound, keys given twice, merge keys and second documents are problems.
+libyaml scans and parses; the nodes are built here from its events, for three reasons. libyaml's own composer recurses
+in C, so a deeply nested file would crash the process. It drops the position of tags and aliases. And it resolves
+scalars by YAML 1.1, in which ``no`` is a Boolean.
+
+Tags, cycles, aliases that expand without bound, duplicate keys, merge keys, and second documents are problems.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from ruamel.yaml import YAML, events
-from ruamel.yaml import error as yaml_errors
+import yaml
 
 from router.yaml_source import nodes, scalars
 
+try:
+    from yaml.cyaml import CParser
+except ImportError as error:  # pragma: no cover - the wheels of PyYAML contain libyaml
+    raise ImportError(
+        "PyYAML was built without libyaml; install a wheel, or build it with libyaml's headers"
+    ) from error
+
 MAX_DEPTH = 64
-MAX_NODES = 1_000_000  # With every alias counted at the size of what it stands for.
+MAX_NODES = 1_000_000
+"""Nodes in a document, with each alias counted at the size of the node that it refers to."""
 
 Report = Callable[[int, int, str], None]
-"""Takes line and column (from 1) and what is wrong there."""
+"""Takes line and column (both from 1) and a message."""
+
+# libyaml refuses these characters too, but counts the position in bytes. A byte order mark inside a file is invisible,
+# and a key or a value that contains one never equals what was meant.
+_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Line breaks in YAML 1.1, and so in libyaml; ordinary characters in YAML 1.2.
+_OLD_LINE_BREAKS = re.compile("[\x85\u2028\u2029]")
+_PRIVATE_USE = range(0xE000, 0xF900)
 
 
 def compose(text: str, report: Report) -> nodes.Node | None:
-    """Build the document's node, or None where it is empty or its syntax is broken; mistakes are reported."""
-    builder = _Builder(report)
+    """Return the document's root node, or None if the document is empty or its syntax is broken.
+
+    Problems are reported. The nodes of a document with problems are incomplete, but positions in it stay usable.
+    """
+    if (wrong := _NOT_ALLOWED.search(text)) is not None:
+        line, column = _position(text, wrong.start())
+        report(line, column, f"a character that YAML does not allow: U+{ord(wrong[0]):04X}")
+        return None
+    text, substitutes = _protect_old_line_breaks(text)
+    builder = _Builder(report, substitutes)
+    parser = CParser(text)
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            if not builder.take(event):
-                return None
-    except yaml_errors.MarkedYAMLError as error:
-        _report_syntax(error, report)
+        builder.build(parser.get_event)
+    except yaml.MarkedYAMLError as error:
+        _report_syntax(error, text.translate(substitutes), report)
         return None
-    except yaml_errors.YAMLError as error:
-        _report_characters(text, error, report)
+    except yaml.YAMLError as error:
+        report(0, 0, f"this is not YAML: {error}")
         return None
-    return builder.root
+    finally:
+        parser.dispose()
+    return None if builder.stopped else builder.root
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    """Return the line and column, from 1, of a character."""
+    before = text[:index].replace("\r\n", " \n").replace("\r", "\n")
+    return before.count("\n") + 1, index - before.rfind("\n")
+
+
+def _protect_old_line_breaks(text: str) -> tuple[str, dict[int, int]]:
+    """Replace characters that only YAML 1.1 takes for line breaks by characters that the text doesn't contain.
+
+    Returns the text and the table that ``str.translate`` needs to put the original characters back. Each character
+    is replaced by one other, so all positions stay the same.
+    """
+    if not (breaks := set(_OLD_LINE_BREAKS.findall(text))):
+        return text, {}
+    # A file that contains all 6,400 characters of the private use area leaves none, and is then read as YAML 1.1.
+    unused = (code for code in _PRIVATE_USE if chr(code) not in text)
+    table = dict(zip((ord(letter) for letter in sorted(breaks)), unused, strict=False))
+    return text.translate(table), {substitute: original for original, substitute in table.items()}
 
 
 _ADVICE = {
-    "found character '\\t'": "YAML can't be indented by tabs; use spaces",
+    "tab character": "YAML can't be indented by tabs; use spaces",
     "mapping values are not allowed": 'a text with a colon and a space in it needs quotes, as "Checkout: down"',
+    "unknown directive": "only the directives %YAML and %TAG exist; a text that begins with % needs quotes",
+    "incompatible YAML document": "only YAML 1.1 and 1.2 can be read; delete the line that begins with %YAML",
+    "unexpected document indicator": "--- and ... at the beginning of a line end the document, even inside quotes",
 }
-"""What to say of the commonest mistakes, by a part of the parser's words."""
+"""What to do about the most common mistakes, by a part of libyaml's message."""
 
 
-def _report_syntax(error: Any, report: Report) -> None:
+def _report_syntax(error: Any, text: str, report: Report) -> None:
+    """Report a syntax error with advice, or in libyaml's own words."""
     mark = error.problem_mark or error.context_mark
-    message = error.problem or "this is not YAML"
-    if advice := next((said for words, said in _ADVICE.items() if words in message), ""):
+    message = (error.problem or "this is not YAML").replace("did not find expected", "expected")
+    if message == "found character that cannot start any token":
+        letter = text[mark.index : mark.index + 1]
+        message = "found a tab character" if letter == "\t" else f"found character '{letter}' that can't start a value"
+    if advice := next((advice for part, advice in _ADVICE.items() if part in message), ""):
         message = advice
     elif error.context:
-        message += f" ({error.context}"
         start = error.context_mark
-        message += f" that begins at line {start.line + 1})" if start is not None else ")"
-    report(mark.line + 1 if mark else 0, mark.column + 1 if mark else 0, message.replace("'\\t'", "tab"))
-
-
-def _report_characters(text: str, error: yaml_errors.YAMLError, report: Report) -> None:
-    position = getattr(error, "position", 0)
-    before = text[:position]
-    code = getattr(error, "character", None)
-    shown = f"U+{code if isinstance(code, int) else ord(str(code)):04X}" if code is not None else str(error)
-    line = before.count("\n") + 1
-    report(line, position - before.rfind("\n"), f"a character that YAML does not allow: {shown}")
+        message += f" ({error.context} that begins at line {start.line + 1})" if start else f" ({error.context})"
+    report(mark.line + 1 if mark else 0, mark.column + 1 if mark else 0, message)
 
 
 class _Builder:
-    """Puts nodes together from the parser's events, without recursion, so that depth is no danger."""
+    """Builds nodes from libyaml's events, with a stack of its own instead of recursion."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, substitutes: dict[int, int]) -> None:
         self.root: nodes.Node | None = None
+        self.stopped = False
+        """Whether the rest of the document was not read, since nothing useful could come of it."""
         self._report = report
-        self._open: list[tuple[nodes.Mapping | nodes.Sequence, str | None, int]] = []
-        self._keys: list[nodes.Scalar | None] = []
-        self._anchors: dict[str, nodes.Node] = {}
-        self._sizes: dict[str, int] = {}
+        self._substitutes = substitutes
+        self._parent: nodes.Mapping | nodes.Sequence | None = None
+        self._key: nodes.Scalar | None = None
+        """The key of ``_parent`` whose value comes next."""
+        self._outer: list[tuple[nodes.Mapping | nodes.Sequence | None, nodes.Scalar | None, str | None, int]] = []
+        """For each open collection: its parent, the parent's key, its own anchor, and the nodes before it."""
+        self._anchors: dict[str, tuple[nodes.Node, int]] = {}
+        """The complete nodes that have an anchor, each with the number of nodes in it."""
         self._count = 0
         self._documents = 0
 
-    def take(self, event: Any) -> bool:
-        """Take one event; False where reading on makes no sense."""
-        kind = type(event)
-        if kind is events.ScalarEvent:
-            self._scalar(event)
-        elif kind is events.MappingStartEvent or kind is events.SequenceStartEvent:
-            self._begin(event)
-        elif kind is events.MappingEndEvent or kind is events.SequenceEndEvent:
-            self._end()
-        elif kind is events.AliasEvent:
-            self._alias(event)
-        elif kind is events.DocumentStartEvent:
-            return self._document(event)
-        return self._bounded(event)
+    def build(self, next_event: Callable[[], Any]) -> None:
+        """Take events to the end of the stream, or to the first one after which reading on is pointless."""
+        take: dict[type, Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._begin,
+            yaml.SequenceStartEvent: self._begin,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+            yaml.DocumentEndEvent: lambda _event: None,
+            yaml.StreamStartEvent: lambda _event: None,
+        }
+        while not self.stopped and type(event := next_event()) is not yaml.StreamEndEvent:
+            take[type(event)](event)
+            if self._count > MAX_NODES:
+                self._stop(event, f"the document has more than {MAX_NODES:,} values once its aliases are followed")
 
-    def _document(self, event: Any) -> bool:
+    def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._say(event, "a file holds one YAML document; this begins a second one")
-        return self._documents == 1
-
-    def _bounded(self, event: Any) -> bool:
-        if len(self._open) > MAX_DEPTH:
-            self._say(event, f"nested deeper than {MAX_DEPTH} levels")
-            return False
-        if self._count > MAX_NODES:
-            self._say(event, f"the document has more than {MAX_NODES:,} values once its aliases are followed")
-            return False
-        return True
+            self._stop(event, "a file holds one YAML document; this begins a second one")
 
     def _scalar(self, event: Any) -> None:
-        self._check_tag(event)
-        text = event.value
-        plain = event.implicit[0] and event.style is None
+        text = event.value.translate(self._substitutes) if self._substitutes else event.value
         mark = event.start_mark
-        node = nodes.Scalar(text, scalars.value(text) if plain else text, mark.line + 1, mark.column + 1)
+        # Only a plain scalar without a tag is implicit. Any other is text, whatever it looks like.
+        value = scalars.value(text) if event.implicit[0] else text
+        node = nodes.Scalar(text, value, mark.line + 1, mark.column + 1)
         self._count += 1
+        if event.tag is not None:
+            self._refuse_tag(event)
         if event.anchor is not None:
-            self._anchors[event.anchor], self._sizes[event.anchor] = node, 1
+            self._anchors[event.anchor] = node, 1
         self._place(node, event)
 
     def _begin(self, event: Any) -> None:
-        self._check_tag(event)
-        kind = nodes.Mapping if type(event) is events.MappingStartEvent else nodes.Sequence
-        node = kind(event.start_mark.line + 1, event.start_mark.column + 1)
-        self._count += 1
+        mark = event.start_mark
+        kind = nodes.Mapping if type(event) is yaml.MappingStartEvent else nodes.Sequence
+        node = kind(mark.line + 1, mark.column + 1)
+        if event.tag is not None:
+            self._refuse_tag(event)
         self._place(node, event)
-        self._open.append((node, event.anchor, self._count))
-        self._keys.append(None)
+        self._outer.append((self._parent, self._key, event.anchor, self._count))
+        self._count += 1
+        self._parent, self._key = node, None
+        if len(self._outer) > MAX_DEPTH:
+            self._stop(event, f"nested deeper than {MAX_DEPTH} levels")
 
-    def _end(self) -> None:
-        node, anchor, begun = self._open.pop()
-        self._keys.pop()
-        # Only now: an alias to something that is not finished would make a cycle.
-        if anchor is not None:
-            self._anchors[anchor], self._sizes[anchor] = node, self._count - begun + 1
+    def _end(self, _event: Any) -> None:
+        node = self._parent
+        self._parent, self._key, anchor, before = self._outer.pop()
+        # Not before the end: an alias to an incomplete collection would make a cycle.
+        if anchor is not None and node is not None:
+            self._anchors[anchor] = node, self._count - before
 
     def _alias(self, event: Any) -> None:
-        known = self._anchors.get(event.anchor)
-        if known is None or event.anchor in {anchor for _, anchor, _ in self._open}:
+        mark = event.start_mark
+        node, size = self._anchors.get(event.anchor, (None, 1))
+        if node is None or any(anchor == event.anchor for _, _, anchor, _ in self._outer):
             self._say(event, f'the alias "{event.anchor}" stands for nothing that was finished before it')
-            known = nodes.Scalar("", None, event.start_mark.line + 1, event.start_mark.column + 1)
-        self._count += self._sizes.get(event.anchor, 1)
-        self._place(known, event)
+            node = nodes.Scalar("", None, mark.line + 1, mark.column + 1)
+        self._count += size
+        self._place(node, event)
 
     def _place(self, node: nodes.Node, event: Any) -> None:
-        """Put a node where the document stands: as root, as list item, as key or as a key's value."""
-        if not self._open:
+        """Add a node to its parent: as root, list item, key, or value."""
+        parent = self._parent
+        if parent is None:
             self.root = node
-            return
-        parent = self._open[-1][0]
-        if isinstance(parent, nodes.Sequence):
+        elif isinstance(parent, nodes.Sequence):
             parent.items.append(node)
-        elif self._keys[-1] is None:
-            self._keys[-1] = self._key(node, event)
+        elif self._key is None:
+            self._key = self._as_key(node, event)
         else:
-            key, self._keys[-1] = self._keys[-1], None
-            if key.text in parent.entries:
-                first = parent.entries[key.text][0].line
-                self._report(key.line, key.column, f'"{key.text}" stands here twice; first in line {first}')
-            else:
-                parent.entries[key.text] = (key, node)
+            key, self._key = self._key, None
+            # A duplicate keeps its first value; the mapping is not used anyway.
+            first, _ = parent.entries.setdefault(key.text, (key, node))
+            if first is not key:
+                self._report(key.line, key.column, f'duplicate key "{key.text}"; the first one is in line {first.line}')
 
-    def _key(self, node: nodes.Node, event: Any) -> nodes.Scalar:
+    def _as_key(self, node: nodes.Node, event: Any) -> nodes.Scalar:
         if not isinstance(node, nodes.Scalar):
             # The likeliest reason by far: {{ … }} is a mapping in YAML unless it is quoted.
             self._say(event, 'a key is plain text; a text with {{ … }} needs quotes: "{{ alert.title }}"')
             return nodes.Scalar(f"\0{node.line}:{node.column}", None, node.line, node.column)
-        if node.text == "<<" and node.value == "<<":
+        if node.text == "<<" and node.value == "<<" and event.implicit[0]:
             self._say(event, "merge keys (<<) are not supported; write the keys out")
         return node
 
-    def _check_tag(self, event: Any) -> None:
-        if event.tag is not None:
-            self._say(event, f"tags such as {event.tag} are not allowed; text that looks like a number needs quotes")
+    def _refuse_tag(self, event: Any) -> None:
+        self._say(event, f"tags such as {event.tag} are not allowed; text that looks like a number needs quotes")
+
+    def _stop(self, event: Any, message: str) -> None:
+        self.stopped = True
+        self._say(event, message)
 
     def _say(self, event: Any, message: str) -> None:
-        self._report(event.start_mark.line + 1, event.start_mark.column + 1, message)
+        mark = event.start_mark
+        self._report(mark.line + 1, mark.column + 1, message)

@@ -67,10 +67,10 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing():
     ("text", "expected"),
     [
         ("a: b: c\n", "1:5: a text with a colon and a space in it needs quotes"),
-        ("a: [1,\nb: 2\n", "3:1: expected ',' or ']', but got '<stream end>'"),
+        ("a: [1,\nb: 2\n", "3:1: expected ',' or ']' (while parsing a flow sequence that begins at line 1)"),
         ("a:\n\t- b\n", "2:1: YAML can't be indented by tabs; use spaces"),
         ('a: "x\n', "2:1: found unexpected end of stream (while scanning a quoted scalar that begins at line 1)"),
-        ("a: @x\n", "1:4: found character '@' that cannot start any token"),
+        ("a: @x\n", "1:4: found character '@' that can't start a value"),
         ("ok: 1\nbad: \x01\n", "2:6: a character that YAML does not allow: U+0001"),
     ],
 )
@@ -84,7 +84,7 @@ def test_broken_syntax_is_one_problem_with_its_place(text, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3\n", '3:1: "a" stands here twice; first in line 1'),
+        ("a: 1\nb: 2\na: 3\n", '3:1: duplicate key "a"; the first one is in line 1'),
         ("a: !thing x\n", "1:4: tags such as !thing are not allowed; text that looks like a number needs quotes"),
         ("a: !!python/object:os.system x\n", "1:4: tags such as tag:yaml.org,2002:python/object:os.system are"),
         ("a: !!map {}\n", "1:4: tags such as tag:yaml.org,2002:map are not allowed"),
