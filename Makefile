@@ -20,10 +20,12 @@ DOCUMENTS := docs README.md CONTRIBUTING.md SECURITY.md CODE_OF_CONDUCT.md CHANG
 DOCS_VERSION ?= dev
 BUILT_FROM := pyproject.toml router/__init__.py requirements/build.txt requirements/pip.txt
 
-.PHONY: help run demo test test-fast test-faults soak fuzz check bench docs docs-deploy screenshots golden sbom dist format lock clean
+.PHONY: help install run demo test test-fast test-faults soak fuzz check bench docs docs-deploy screenshots golden sbom dist format lock clean
 
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+install: $(VENV)/.installed-run ## Install the router into .venv
 
 run: $(VENV)/.installed-run ## Start the router with an embedded Valkey and simulated vendors (real ones where their keys are set)
 	@exec $(BIN)/incident-router run --simulate

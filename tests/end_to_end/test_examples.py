@@ -1,0 +1,46 @@
+"""Each example loads, passes its own tests, and decides its payload as it should."""
+
+import json
+import re
+
+import pytest
+
+from tests.end_to_end import commands
+from tests.structure import tree
+
+FOLDER = tree.ROOT / "examples"
+EXAMPLES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+RULES = {
+    "01-alertmanager-to-incident-io": "service-alert",
+    "02-status-page-with-review": "checkout-down",
+    "03-heartbeat": "prometheus-silent",
+    "04-team-folders": "payments-failing",
+    "05-opsgenie-to-devhelm": "urgent",
+}
+SECRETS = dict.fromkeys(("ALERTMANAGER_TOKEN", "OPSGENIE_TOKEN", "INCIDENT_IO_API_KEY", "DEVHELM_API_KEY"), "example")
+
+
+def run(name, *arguments):
+    config = ("--config", str(FOLDER / name / "incident-router.yaml"))
+    done = commands.ran(*arguments[:1], *config, *arguments[1:], environment=SECRETS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_has_no_problems_and_its_tests_pass(name):
+    assert run(name, "check").startswith("no problems found")
+    assert " passed" in run(name, "test")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_payload_is_decided_by_the_expected_rule(name):
+    payload = FOLDER / name / "payload.json"
+    explained = json.loads(run(name, "explain", "--source", "production", "--format", "json", str(payload)))
+    assert [alert["rule"] for alert in explained] == [RULES[name]]
+
+
+def test_the_examples_are_numbered_and_the_readme_lists_them():
+    assert [name[:2] for name in EXAMPLES] == [f"{number:02}" for number in range(1, len(EXAMPLES) + 1)]
+    listed = re.findall(r"^\| \[(\S+)\]\(\1\) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert listed == EXAMPLES == list(RULES)
