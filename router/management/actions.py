@@ -8,14 +8,14 @@ from typing import NamedTuple
 import msgspec
 import redis.asyncio
 
-from router.assembly import again, dead_letters, orphans, pages, parts
+from router.assembly import again, dead_letters, orphans, pages, parts, pauses
 from router.domain import access, heartbeat, identity, weekly
 from router.domain import silence as silencing
 from router.management import bodies, entries, models, queries, shown
 from router.sources import base as sources
 from router.store import access as access_store
-from router.store import accounts, publishing_state, quarantine, silences
 from router.store import incidents as incident_store
+from router.store import publishing_state, quarantine, silences
 from router.worker import corrections
 from router.worker import retractions as retracting
 from router.worker import reviews as reviewing
@@ -254,17 +254,12 @@ class Actions:
             return entries.Redriven(redriven=await letters.redrive_all(meant, act.actor.person.name, self._clock()))
 
     async def lift(self, act: Act) -> entries.Lifted:
-        """End the pauses at a destination, close its circuit breaker, and have what waits there tried again."""
+        """End the pauses of a destination's account, close its circuit breakers, and retry the operations that wait."""
         async with self._logged(act, "lift pauses"):
-            config = self._settings.destinations.get(act.subject)
-            if config is None:
+            if act.subject not in self._settings.destinations:
                 raise NotThere(f'there is no destination "{act.subject}"')
-            lifted = await parts.quota(self._connection, config).lift()
-            known = accounts.Accounts(self._connection)
-            lifted += act.subject in await known.open_circuits(self._clock())
-            waiting = await known.resume(act.subject, self._clock(), lifted=True)
-            await pages.publications(self._settings, self._connection).wake(waiting)
-            return entries.Lifted(lifted=lifted, looked_at=len(waiting))
+            done = await pauses.Pauses(self._settings, self._connection).lift(act.subject, self._clock())
+            return entries.Lifted(lifted=done.lifted, looked_at=len(done.incidents))
 
     async def resolve_orphan(self, act: Act) -> entries.Orphan:
         """Have an open item that belongs to no known incident resolved at its vendor."""

@@ -1,18 +1,16 @@
 """What is kept beside the incidents, for people to look through: silences, dead letters, the quarantine, the gate."""
 
 from collections.abc import Callable, Collection
-from typing import Literal
 
 import redis.asyncio
 
 from router import settings as configuration
 from router.assembly import dead_letters, orphans, parts
+from router.assembly import pauses as pausing
 from router.domain import silence as silencing
 from router.domain import timing
 from router.management import entries, matching, models, proofs, shown
-from router.store import access, accounts, incident_snapshot, publishing_state, quarantine, silences, storm_queue
-
-_Kind = Literal["rate_limit", "circuit_breaker", "quota"]
+from router.store import access, incident_snapshot, publishing_state, quarantine, silences, storm_queue
 
 
 class Ledgers:
@@ -111,29 +109,17 @@ class Ledgers:
         return models.Page(items=[shown.letter(one) for one in found[:limit]], next=more)
 
     async def pauses(self) -> list[entries.Pause]:
-        """What holds calls back now, by destination. Destinations of one account share its pauses and its quota."""
-        now = parts.clock()
-        known = accounts.Accounts(self.connection)
-        circuits = await known.open_circuits(now)
-        found = []
-        for name, config in self.settings.destinations.items():
-            quota = parts.quota(self.connection, config)
-            held: list[tuple[_Kind, str, int]] = [
-                ("rate_limit", one.endpoint, now + int(one.seconds_left * 1_000_000)) for one in await quota.pauses()
-            ]
-            if name in circuits:
-                held.append(("circuit_breaker", "", circuits[name]))
-            is_paused = any(not endpoint for _, endpoint, _ in held)
-            if not is_paused and (seconds := await quota.exhausted_for()):
-                held.append(("quota", "", now + int(seconds * 1_000_000)))
-            waiting = await known.waiting(name) if held else 0
-            found += [
-                entries.Pause(
-                    destination=name, endpoint=endpoint, ends_at=models.at(ends_at), kind=kind, waiting=waiting
-                )
-                for kind, endpoint, ends_at in held
-            ]
-        return found
+        """Return the active pauses by destination. Destinations of one account share its pauses and its quota."""
+        return [
+            entries.Pause(
+                destination=pause.destination,
+                endpoint=pause.endpoint,
+                ends_at=models.at(pause.ends_at),
+                kind=pause.kind,
+                waiting=pause.waiting,
+            )
+            for pause in await pausing.Pauses(self.settings, self.connection).read(parts.clock())
+        ]
 
     async def orphans(self) -> list[entries.Orphan]:
         """Open items at vendors that belong to no known incident, the oldest first."""

@@ -1,9 +1,10 @@
-"""What is known of destinations across workers: which incidents wait for one, and when it last worked again.
+"""What workers share about destinations: their accounts, which incidents wait for one, and when it last recovered.
 
 An operation that a vendor refuses for a condition of the account (a refused key, an outage) waits. The first success
 at the destination, in whichever worker, lets all waiting operations try again.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import redis.asyncio
@@ -27,6 +28,21 @@ class Accounts:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
+
+    async def write(self, account_ids: Mapping[str, str]) -> None:
+        """Store the account of each destination, for processes without the API keys that identify the accounts."""
+        fields: dict[Any, Any] = {**account_ids}
+        if fields:
+            async with client.failures():
+                answer: Any = self._connection.hset(keys.ACCOUNTS, mapping=fields)
+                await answer
+
+    async def read(self) -> dict[str, str]:
+        """Return the account of each destination that a worker has ever been configured with."""
+        async with client.failures():
+            answer: Any = self._connection.hgetall(keys.ACCOUNTS)
+            stored = await answer
+        return {name.decode(errors="replace"): account.decode(errors="replace") for name, account in stored.items()}
 
     async def wait(self, destination: str, incident: str, open_until: int = 0) -> Resumed:
         """Have the incident woken when the destination works again; answer when that was last.

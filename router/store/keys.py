@@ -32,6 +32,7 @@
 | ``ir:{quotas}:ACCOUNT``          | hash   | ``left``, ``at``, pauses: calls to a vendor       | two minutes     |
 | ``ir:{accounts}:waiting:NAME``   | set    | incident keys that wait for a destination         | a week at most  |
 | ``ir:{accounts}:resumed``        | hash   | destination → when it last worked again, circuits | for ever        |
+| ``ir:{accounts}:accounts``       | hash   | destination → the account it is called with       | for ever        |
 | ``ir:{vendors}:id:DIGEST``       | string | the incident key of what has this ID at a vendor  | 30 days, or end |
 | ``ir:{silences}:all``            | hash   | silence id → packed silence                       | 5 days after    |
 | ``ir:{polls}:turn:SOURCE``       | string | somebody has asked this source's monitoring       | until next time |
@@ -78,6 +79,7 @@ QUARANTINE = "ir:{inbox}:quarantine"
 UNREADABLE = "ir:{inbox}:unreadable"
 SILENCES = "ir:{silences}:all"
 RESUMED = "ir:{accounts}:resumed"
+ACCOUNTS = "ir:{accounts}:accounts"
 GATE = "ir:{pages}:gate"
 POSTS = "ir:{pages}:posts"
 TOUCHED = "ir:{pages}:touched"
@@ -106,6 +108,7 @@ TYPES = {
     UNREADABLE: "hash",
     SILENCES: "hash",
     RESUMED: "hash",
+    ACCOUNTS: "hash",
     GATE: "hash",
     POSTS: "zset",
     TOUCHED: "zset",

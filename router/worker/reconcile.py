@@ -78,8 +78,13 @@ class Reconciler:
         await self._pages.gauge()
 
     async def sweep(self) -> int:
-        """Rebuild the timers and list members that are missing, a page at a time; returns how many timers."""
-        return await self._upkeep.turn()
+        """Rebuild missing timers and list members, one page at a time, and store the accounts of the destinations.
+
+        Returns the number of rebuilt timers.
+        """
+        rebuilt = await self._upkeep.turn()
+        await self._accounts.write({name: place.account for name, place in self._places.items() if place.account})
+        return rebuilt
 
     async def claim(self, shard: int, most: int) -> list[publication_store.Lease]:
         """Take incidents of the shard that want attention now."""

@@ -95,7 +95,14 @@ class Desk:
         self.parts = made
         self.page, self.on_call = vendor.Vendor(), vendor.Vendor()
         places = {
-            name: bound.Bound(name, destinations.KINDS[settings.destinations[name].kind], at, "", 10.0)
+            name: bound.Bound(
+                name,
+                destinations.KINDS[settings.destinations[name].kind],
+                at,
+                "",
+                10.0,
+                account=parts.account(settings.destinations[name]),
+            )
             for name, at in (("page", self.page), ("on-call", self.on_call))
         }
         self.on = stage.Stage(connection, *places.values())

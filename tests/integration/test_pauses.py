@@ -1,0 +1,80 @@
+"""Pauses belong to an account at a vendor: any process can list and lift them, for all destinations of the account."""
+
+import pathlib
+import secrets
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import access
+from router.management import actions, app
+from router.outbound import errors
+from tests.integration import desk
+
+ENDPOINT = "POST /v1/incidents"
+
+
+def without_vendor_keys(at):
+    """The management application of a process that has no API key of a vendor."""
+    settings = configuration.load(pathlib.Path(at.settings.file), {}, configuration.StandIn("not-used", {}))
+    return app.parts(settings, at.connection, at.clock, secrets.token_urlsafe)
+
+
+async def pause(at, name="on-call", endpoint=ENDPOINT):
+    await parts.quota(at.connection, at.settings.destinations[name]).pause(600.0, endpoint)
+
+
+async def lift(made, name):
+    me = actions.Actor(access.Person("ann", access.Role.ADMIN, "command line"))
+    return await made.do.lift(actions.Act(me, name))
+
+
+def test_pauses_are_listed_without_vendor_keys(play):
+    async def body(at):
+        await at.on.reconciler.sweep()
+        await pause(at)
+        made = without_vendor_keys(at)
+        listed = [(one.destination, one.kind, one.endpoint) for one in await made.ask.ledgers.pauses()]
+        assert listed == [("on-call", "rate_limit", ENDPOINT), ("page", "rate_limit", ENDPOINT)]
+
+    play(body)
+
+
+def test_pauses_are_lifted_without_vendor_keys(play):
+    async def body(at):
+        await at.on.reconciler.sweep()
+        await pause(at)
+        made = without_vendor_keys(at)
+        assert (await lift(made, "page")).lifted == 1
+        assert await at.parts.ask.ledgers.pauses() == []
+
+    play(body)
+
+
+def test_lift_wakes_all_destinations_of_the_account(play):
+    """`page` is of the same account as `on-call`, so its lifted pause lets the incident at `on-call` open, too."""
+
+    async def body(at):
+        await pause(at)
+        at.on_call.before.append(errors.Throttled("429", 600.0, is_account_wide=False))
+        await at.deliver(desk.firing())
+        assert at.on_call.states() == []
+        done = await lift(at.parts, "page")
+        assert (done.lifted, done.looked_at) == (1, 1)
+        await at.on.turn()
+        assert at.on_call.states() == ["open"]
+
+    play(body)
+
+
+def test_lift_closes_all_circuit_breakers_of_the_account(play):
+    async def body(at):
+        now = await at.on.redis_now()
+        for _ in range(5):
+            at.on.performer.breakers.fared("on-call", errors.Unanswered("no answer"), now)
+        await at.deliver(desk.firing())
+        assert at.on_call.states() == []
+        assert (await lift(at.parts, "page")).lifted == 1
+        await at.on.turn()
+        assert at.on_call.states() == ["open"]
+
+    play(body)
