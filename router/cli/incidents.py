@@ -120,11 +120,17 @@ def retract(
             autocompletion=completing.destinations,
         ),
     ] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why the post is false; it is kept in the timeline.")],
+    reason: Annotated[
+        str,
+        typer.Option(
+            "--reason", callback=starting.not_blank, help="Why the post is false; it is kept in the timeline."
+        ),
+    ],
     message: Annotated[
         str,
         typer.Option(
             "--message",
+            callback=starting.not_blank,
             help="What customers read at a page that takes no post down; the destination's own text if left out.",
         ),
     ] = "",
@@ -136,8 +142,6 @@ def retract(
 
     It works while public pages are frozen, too.
     """
-    if not reason.strip():
-        raise starting.usage("--reason must not be empty")
 
     async def body(router: reaching.Reached) -> None:
         subject = f"{incident} at {destination}" if destination else incident
@@ -178,17 +182,25 @@ def correct(
         typer.Argument(help="The page where the update is posted.", autocompletion=completing.destinations),
     ],
     *,
-    body: Annotated[str, typer.Option("--body", help="The text that takes the place of the update's.")],
+    body: Annotated[
+        str, typer.Option("--body", callback=starting.not_blank, help="The text that replaces the update's.")
+    ],
     update: Annotated[
         str, typer.Option("--update", help="The update's ID, or how it begins; the newest if left out.")
     ] = "",
     status: Annotated[
-        str, typer.Option("--status", help="Its status, in the vendor's words; unchanged if left out.")
+        str,
+        typer.Option(
+            "--status",
+            help="Its status, in the vendor's words, but not to or from RESOLVED; unchanged if left out.",
+        ),
     ] = "",
     seen: Annotated[
         str, typer.Option("--seen", help="What `incidents show` prints beside the update; the newest if left out.")
     ] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept in the timeline.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", callback=starting.not_blank, help="The reason; it is kept in the timeline.")
+    ] = "",
     by: starting.By = "",
     server: starting.Server = "",
     config: starting.Config = configuration.DEFAULT_FILE,
@@ -282,6 +294,9 @@ def _print(one: models.Incident) -> None:
         out.print("\nTimeline")
     for event in one.timeline:
         _print_behind(out, f"  {tables.moment(event.at)}  ", event.text)
+        if event.what == "correction":
+            _print_behind(out, "    before: ", str(event.detail.get("before", "")))
+            _print_behind(out, "    after:  ", str(event.detail.get("body", "")))
 
 
 def _print_publication(out: consoles.Console, one: models.Publication) -> None:

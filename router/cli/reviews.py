@@ -80,7 +80,7 @@ def show(
         _show(one)
         for name, value in one.shown.items():
             if name not in {"title", "message", "components"} and value not in (None, "", [], {}, ()):
-                print(f"  {terminal.plain(name)}: {terminal.plain(str(value))}")
+                print(f"  {terminal.plain(name)}: {terminal.plain(plain_value(value))}")
 
     reaching.reach(config, server, body)
 
@@ -139,6 +139,15 @@ def dismiss(
 ) -> None:
     """Show nothing of this incident at one page, or, where it is shown already, leave it as it is."""
     reaching.reach(config, server, _deciding((incident, page, seen), "dismiss", (by, why)))
+
+
+def plain_value(value: Any) -> str:
+    """Return a field's value without the syntax of Python; lists are joined by commas."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(plain_value, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain_value(item)}" for name, item in value.items())
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _deciding(

@@ -131,7 +131,7 @@ def _window(one: entries.Silence) -> str:
 def add(
     matchers: Annotated[list[str], typer.Argument(help='Which alerts: service="checkout" env=~"prod.*"; all of them.')],
     *,
-    comment: Annotated[str, typer.Option("--comment", help="Why.")],
+    comment: Annotated[str, typer.Option("--comment", callback=starting.not_blank, help="The reason.")],
     during: Annotated[
         list[str] | None,
         typer.Option("--during", help="Only in this weekly window: 'mon-fri 22:00-06:00 Europe/Zurich'. Repeatable."),

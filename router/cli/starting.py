@@ -19,6 +19,7 @@ import uvloop
 from router import settings as configuration
 from router.assembly import listeners, parts, running
 from router.cli import endings, terminal
+from router.domain import visible
 from router.management import models
 from router.rules import load as loading
 from router.rules import ruleset
@@ -43,8 +44,20 @@ Server = Annotated[
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many, the newest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, in the form of the management API.")]
 Payload = Annotated[str, typer.Argument(help="A file with a delivery's body, or - for stdin.")]
-By = Annotated[str, typer.Option("--by", help="Who decides (default: your login name, or the user ID and host).")]
-Why = Annotated[str, typer.Option("--why", help="The reason; it is kept in the timeline.")]
+
+
+def not_blank(parameter: typer.CallbackParam, text: str) -> str:
+    """Return an option's text; a blank one is a usage error, and so is an empty one if the option is required."""
+    if (text or parameter.required) and not visible.visible(text).strip():
+        raise usage(f"{parameter.opts[0]} must not be blank")
+    return text
+
+
+By = Annotated[
+    str,
+    typer.Option("--by", callback=not_blank, help="Who decides (default: your login name, or the user ID and host)."),
+]
+Why = Annotated[str, typer.Option("--why", callback=not_blank, help="The reason; it is kept in the timeline.")]
 Body = Callable[[configuration.Settings, "redis.asyncio.Redis"], Awaitable[None]]
 
 Loaded = TypeVar("Loaded")

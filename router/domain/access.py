@@ -73,7 +73,10 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Action(msgspec.Struct, frozen=True, array_like=True):
-    """One line of the audit log: who did what to what, when (microseconds), from where, and what came of it."""
+    """One line of the audit log: who did what to what, when (microseconds), from where, and with which outcome.
+
+    ``detail`` holds what can't be seen afterwards, such as the text that a correction replaced.
+    """
 
     at: int
     who: str
@@ -83,6 +86,7 @@ class Action(msgspec.Struct, frozen=True, array_like=True):
     subject: str = ""
     outcome: str = "done"
     reason: str = ""
+    detail: dict[str, str] = {}
 
 
 def digest(secret: str) -> str:

@@ -7,6 +7,14 @@ import msgspec
 from router.domain import publication as publications
 from router.domain import severity as severities
 
+_RESOLVED = "RESOLVED"
+STATUS_REFUSED = "a correction neither resolves a post nor opens it again"
+
+
+def is_status_allowed(current: str, wanted: str) -> bool:
+    """Return whether a correction may set an update's status to ``wanted``; empty leaves it as it is."""
+    return wanted in {"", current} or _RESOLVED not in {wanted, current}
+
 
 class Correction(msgspec.Struct, frozen=True, array_like=True):
     """What takes the place of an update: its ``body``, and its ``status`` unless that is empty.

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -41,8 +41,20 @@ class NotThere(Exception):
     """What is to be acted on is not there (any more)."""
 
 
+class FieldError(NamedTuple):
+    """What is wrong with one field of a request: ``loc`` is its path, as pydantic has it."""
+
+    loc: tuple[str | int, ...]
+    detail: str
+
+
 class Unfit(Exception):
-    """What is asked for can't be: the text says what is wrong with it."""
+    """The request is invalid. The text says what is wrong; ``errors`` are the fields of the body or query at fault."""
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = (), *, is_query: bool = False) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
+        self.is_query = is_query
 
 
 class Changed(Exception):
@@ -66,18 +78,30 @@ class Actions:
         self._new_text = new_text
         self._audit = access_store.Audit(connection)
 
-    async def write_down(self, act: Act, what: str, outcome: str = "done") -> None:
-        """Leave a line in the audit log."""
+    async def write_down(
+        self, act: Act, what: str, outcome: str = "done", detail: Mapping[str, str] | None = None
+    ) -> None:
+        """Write a line to the audit log."""
         person, address = act.actor
-        line = access.Action(self._clock(), person.name, person.by, address, what, act.subject, outcome, act.reason)
+        line = access.Action(
+            at=self._clock(),
+            who=person.name,
+            by=person.by,
+            address=address,
+            what=what,
+            subject=act.subject,
+            outcome=outcome,
+            reason=act.reason,
+            detail=dict(detail or {}),
+        )
         await self._audit.write(line)
 
     @contextlib.asynccontextmanager
-    async def _logged(self, act: Act, what: str) -> AsyncIterator[None]:
-        """Write an action down, also one that did not succeed."""
-        outcome = "done"
+    async def _logged(self, act: Act, what: str) -> AsyncIterator[dict[str, str]]:
+        """Write an action to the audit log, also one that fails. The block may add to the ``detail`` of the line."""
+        outcome, detail = "done", dict[str, str]()
         try:
-            yield
+            yield detail
         except (NotThere, Unfit, Changed) as refused:
             outcome = f"refused: {refused}"
             raise
@@ -86,7 +110,7 @@ class Actions:
             raise
         finally:
             self._queries.ask_anew()
-            await asyncio.shield(self.write_down(act, what, outcome))
+            await asyncio.shield(self.write_down(act, what, outcome, detail))
 
     async def decide(self, act: Act, body: bodies.Decide) -> models.Decided:
         """Decide on a review; ``Changed`` where it is not what was seen any more, ``naming.Ambiguous``."""
@@ -163,11 +187,12 @@ class Actions:
             raise Unfit("the post is taken off the page, so nothing is said there: leave out the message")
 
     async def correct(self, act: Act, body: bodies.Correct) -> models.Corrected:
-        """Have a posted update corrected; ``Changed`` if it says something else than was seen."""
+        """Have a posted update corrected; ``Changed`` if its text isn't the one that the operator has seen."""
         if (key := await self._queries.named(body.incident)) is not None and key != body.incident:
             body = body.model_copy(update={"incident": key})
             act = act._replace(subject=f"{key} at {body.destination}")
-        async with self._logged(act, "correct"):
+        async with self._logged(act, "correct") as detail:
+            detail |= {"update": body.update, "body": body.body, "status": body.status}
             config = self._settings.destinations.get(body.destination)
             if config is None:
                 raise NotThere(f'there is no destination "{body.destination}"')
@@ -176,9 +201,11 @@ class Actions:
             word = corrections.Word(body.update, body.body, body.seen, act.actor.person.name, body.status, act.reason)
             correcting = pages.corrections(self._settings, self._connection, self._clock)
             try:
-                await correcting.correct(body.incident, body.destination, word)
+                detail["before"] = (await correcting.correct(body.incident, body.destination, word)).text
             except corrections.UnknownUpdateError as error:
                 raise NotThere(f'the router has posted no update "{body.update}" of this incident there') from error
+            except corrections.StatusError as error:
+                raise Unfit(f"status: {error}", [FieldError(("status",), str(error))]) from error
             except corrections.OutdatedError as error:
                 raise Changed(None, "") from error
             except corrections.UnderWayError as error:

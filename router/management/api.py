@@ -344,5 +344,17 @@ def problem(error: Exception) -> problems.Problem:
             return problems.Problem(500, "damaged", f"{error}; the log says what to do")
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)
+        case actions.Unfit() if error.errors:
+            listed = [_field_error(one, is_query=error.is_query) for one in error.errors]
+            return problems.Problem(422, "unfit", str(error), errors=listed)
         case _:
             return problems.Problem(422, "unfit", str(error))
+
+
+def _field_error(error: actions.FieldError, *, is_query: bool) -> dict[str, str]:
+    """Name a query parameter, or point to a member of the body as in RFC 9457 (a JSON pointer as a URI fragment)."""
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in error.loc]
+    place = (
+        {"parameter": parts[0]} if is_query and parts else {"pointer": "".join(["#", *(f"/{part}" for part in parts)])}
+    )
+    return {**place, "detail": error.detail}

@@ -3,12 +3,30 @@
 from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 
-from router.domain import weekly
+from router.domain import visible, weekly
 from router.management import models
 
 _Short = Annotated[str, pydantic.Field(max_length=200)]
 _Long = Annotated[str, pydantic.Field(max_length=4000)]
+
+
+def _refuse_blank(text: str) -> str:
+    """Return the text; an error if a reader would see nothing of it."""
+    if not visible.visible(text).strip():
+        raise pydantic_core.PydanticCustomError("blank", "must not be blank")
+    return text
+
+
+def _refuse_blank_unless_empty(text: str) -> str:
+    return _refuse_blank(text) if text else text
+
+
+Required = Annotated[str, pydantic.Field(min_length=1, max_length=4000), pydantic.AfterValidator(_refuse_blank)]
+"""A text that must be given and must not be blank."""
+Reason = Annotated[str, pydantic.Field(max_length=4000), pydantic.AfterValidator(_refuse_blank_unless_empty)]
+"""A text that may be left out or empty, but must not be blank."""
 
 
 class Decide(models.Model):
@@ -18,22 +36,23 @@ class Decide(models.Model):
     destination: _Short
     seen: _Short = pydantic.Field(description="The digest of what was seen; If-Match may say it instead.", default="")
     decision: Literal["approve", "dismiss"]
-    reason: _Long = ""
+    reason: Reason = ""
     fields: dict[str, Any] = pydantic.Field(default={})
 
 
 class Correct(models.Model):
-    """The text, and perhaps the status, that takes the place of those of an update that the router has posted."""
+    """The text, and optionally the status, that replace those of an update that the router has posted."""
 
     incident: _Long
     destination: _Short
-    update: _Short = pydantic.Field(description="The update's ID, as `posted` of the incident has it.")
-    seen: _Short = pydantic.Field(description="The mark of the text that was seen, as `posted` has it.")
-    body: Annotated[str, pydantic.Field(min_length=1, max_length=10_000)]
+    update: _Short = pydantic.Field(description="The update's `id` in the incident's `posted`.")
+    seen: _Short = pydantic.Field(description="The update's `seen` in the incident's `posted`.")
+    body: Annotated[str, pydantic.Field(min_length=1, max_length=10_000), pydantic.AfterValidator(_refuse_blank)]
     status: Literal["", "INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"] = pydantic.Field(
-        default="", description="Unchanged if empty."
+        default="",
+        description="Unchanged if empty. A correction can't change the status to or from `RESOLVED`.",
     )
-    reason: _Long = ""
+    reason: Reason = ""
 
 
 class Explain(models.Model):
@@ -49,8 +68,8 @@ class Retract(models.Model):
 
     incident: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
     destination: _Short = pydantic.Field(default="", description="A public page; all of the incident's pages if empty.")
-    reason: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
-    message: _Long = pydantic.Field(
+    reason: Required
+    message: Reason = pydantic.Field(
         default="",
         description="What the resolution says at a page that takes no post down; the destination's own text if empty.",
     )
@@ -67,7 +86,7 @@ class AddSilence(models.Model):
     """A silence to be made: matchers as ``service="checkout"``, all of which have to match."""
 
     matchers: Annotated[list[_Long], pydantic.Field(min_length=1, max_length=32)]
-    comment: Annotated[str, pydantic.Field(min_length=1, max_length=4000)]
+    comment: Required
     seconds: int = pydantic.Field(default=3600, ge=1, le=366 * 86400)
     during: Annotated[list[_Window], pydantic.Field(max_length=16)] = pydantic.Field(
         default=[], description="Weekly windows in which it mutes: mon-fri 22:00-06:00 Europe/Zurich; always if absent."
@@ -76,9 +95,9 @@ class AddSilence(models.Model):
 
 
 class Why(models.Model):
-    """A reason for the record."""
+    """The reason for an action."""
 
-    reason: _Long = ""
+    reason: Reason = ""
 
 
 class Redrive(models.Model):
@@ -92,6 +111,6 @@ class Redrive(models.Model):
 class NewToken(models.Model):
     """A token to be made."""
 
-    name: Annotated[str, pydantic.Field(min_length=1, max_length=100)]
+    name: Annotated[str, pydantic.Field(min_length=1, max_length=100), pydantic.AfterValidator(_refuse_blank)]
     role: Literal["viewer", "responder", "admin"]
     seconds: int = pydantic.Field(default=90 * 86400, ge=0, le=3660 * 86400, description="How long; 0 for ever.")

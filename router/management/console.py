@@ -75,9 +75,8 @@ class Console:
         async def handle(request: requests.Request) -> responses.Response:
             try:
                 asked, form = await self._posted(request, role)
-                act = actions.Act(
-                    actions.Actor(asked.person, asked.address), form.get("subject", ""), form.get("reason", "")
-                )
+                reason = bodies.Why(reason=form.get("reason", "")).reason
+                act = actions.Act(actions.Actor(asked.person, asked.address), form.get("subject", ""), reason)
                 return responses.RedirectResponse(await do(self._made.do, act, form), 303)
             except pydantic.ValidationError as error:
                 return await self._refused(request, actions.Unfit(reading.wrong("the form", error)))

@@ -151,7 +151,11 @@ class SourceKind(models.Model):
 
 
 class Action(models.Model):
-    """One line of the audit log."""
+    """One line of the audit log.
+
+    ``detail`` of a correction has the ``update`` and its text ``before``, and the ``body`` and ``status`` that replace
+    those of the update. It is empty for most actions.
+    """
 
     at: datetime | None
     who: str
@@ -161,6 +165,7 @@ class Action(models.Model):
     subject: str
     outcome: str
     reason: str
+    detail: dict[str, str] = pydantic.Field(default={})
 
 
 class TokenRow(models.Model):

@@ -160,6 +160,7 @@ class Ledgers:
                 subject=one.subject,
                 outcome=one.outcome,
                 reason=one.reason,
+                detail=one.detail,
             )
             for one in found
         ]

@@ -19,7 +19,7 @@ _REFUSALS = {
     "409": "The rules can't be used, or the name of an incident is ambiguous: `candidates` lists the incidents.",
     "413": "The body is too large.",
     "412": "Somebody or something else was first: `by` says who, `now` what waits instead.",
-    "422": "A parameter or the body can't be read; the detail says where.",
+    "422": "A parameter or the body is invalid; `errors` lists the fields at fault.",
     "428": "What was seen has to be said.",
     "503": "The store is out of reach.",
 }
@@ -105,7 +105,22 @@ _CANDIDATES = {
     "candidates": {"type": "array", "items": {"$ref": _REFERENCE.format(model="IncidentRow")}},
     "more": {"type": "boolean", "description": "Whether there are further candidates."},
 }
+_ERRORS = {
+    "errors": {
+        "type": "array",
+        "description": "The fields that can't be used: each a member of the body (`pointer`) or a query parameter.",
+        "items": {
+            "type": "object",
+            "required": ["detail"],
+            "properties": {
+                "pointer": {"type": "string", "description": "A JSON pointer as a URI fragment."},
+                "parameter": {"type": "string"},
+                "detail": {"type": "string"},
+            },
+        },
+    },
+}
 _PROBLEM = {
     **openapi.PROBLEM,
-    "properties": {**openapi.PROBLEM["properties"], "by": {"type": "string"}, "now": {}, **_CANDIDATES},
+    "properties": {**openapi.PROBLEM["properties"], "by": {"type": "string"}, "now": {}, **_CANDIDATES, **_ERRORS},
 }

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from router.management import shown
+from router.management import bodies, shown
 
 
 def _cursor(text: str) -> str:
@@ -74,9 +74,9 @@ class Silences(Nothing):
 
 
 class Why(Nothing):
-    """A reason for the record."""
+    """The reason for an action."""
 
-    reason: Annotated[str, pydantic.Field(max_length=4000)] = ""
+    reason: bodies.Reason = ""
 
 
 class Key(Nothing):

@@ -17,7 +17,7 @@ def query(model: type[Shape], found: Mapping[str, str]) -> Shape:
     try:
         return model.model_validate(found)
     except pydantic.ValidationError as error:
-        raise actions.Unfit(wrong("the query", error)) from error
+        raise actions.Unfit(wrong("the query", error), _field_errors(error), is_query=True) from error
 
 
 async def body(model: type[Shape] | None, request: requests.Request) -> pydantic.BaseModel | None:
@@ -28,7 +28,7 @@ async def body(model: type[Shape] | None, request: requests.Request) -> pydantic
     try:
         found = model.model_validate_json(raw or b"{}")
     except pydantic.ValidationError as error:
-        raise actions.Unfit(wrong("the body", error)) from error
+        raise actions.Unfit(wrong("the body", error), _field_errors(error)) from error
     return _seen(found, request) if isinstance(found, bodies.Decide) and not found.seen else found
 
 
@@ -39,6 +39,11 @@ def _seen(found: bodies.Decide, request: requests.Request) -> bodies.Decide:
             428, "precondition", "say what you have seen: If-Match with the entity tag of GET /review, or seen"
         )
     return found.model_copy(update={"seen": tag})
+
+
+def _field_errors(error: pydantic.ValidationError) -> list[actions.FieldError]:
+    """Return every field that doesn't fit, with what is wrong with it."""
+    return [actions.FieldError(one["loc"], one["msg"]) for one in error.errors(include_url=False, include_input=False)]
 
 
 def wrong(where: str, error: pydantic.ValidationError) -> str:

@@ -47,6 +47,10 @@ class OutdatedError(Exception):
     """The update says something else than the operator has seen."""
 
 
+class StatusError(Exception):
+    """The correction would change an update's status to or from resolved."""
+
+
 class UnderWayError(Exception):
     """Another correction of the post is still to be made."""
 
@@ -72,8 +76,8 @@ class Corrections:
         self._store = store
         self._clock = clock
 
-    async def correct(self, key: str, destination: str, word: Word) -> None:
-        """Have an update corrected; one of this module's errors says why not."""
+    async def correct(self, key: str, destination: str, word: Word) -> Posted:
+        """Have an update corrected, and return it as it is before; raises one of this module's errors."""
         known = await self._documents.look(key)
         one = next((one for one in known if one.destination == destination and _has(one, word.update)), None)
         if one is None:
@@ -81,6 +85,8 @@ class Corrections:
         update = next(update for update in posted(one) if update.id == word.update)
         if update.seen != word.seen:
             raise OutdatedError(update.text)
+        if not correction.is_status_allowed(update.status, word.status):
+            raise StatusError(correction.STATUS_REFUSED)
         now = self._clock()
 
         def make(held: incident_store.Held) -> incident_store.Change | None:
@@ -95,6 +101,7 @@ class Corrections:
             )
 
         await self._store.change(key, make)
+        return update
 
 
 def _has(publication: publications.Publication, update: str) -> bool:

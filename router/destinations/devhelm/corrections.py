@@ -12,8 +12,6 @@ from router.domain import correction, texts
 from router.domain import operation as operations
 from router.outbound import client, errors
 
-_RESOLVED = "RESOLVED"
-
 
 async def correct(http: client.Client, at: posts.Posts, operation: operations.Operation) -> operations.Seen:
     """Replace the text of one update; ``Permanent`` if it isn't there, or is not as the operator has seen it."""
@@ -24,9 +22,9 @@ async def correct(http: client.Client, at: posts.Posts, operation: operations.Op
     if update is None:
         raise errors.Permanent("the update is no longer in the post's timeline")
     body = _signed(wanted.body, update.body, operation.reference)
+    if not correction.is_status_allowed(update.status, wanted.status):
+        raise errors.Permanent(correction.STATUS_REFUSED)
     status = wanted.status if wanted.status != update.status else ""
-    if status and _RESOLVED in {status, update.status}:
-        raise errors.Permanent("a correction neither resolves a post nor opens it again")
     if update.body != body or status:
         # An earlier attempt may have changed the text already.
         if texts.mark(update.body) not in {wanted.seen, texts.mark(body)}:

@@ -1,14 +1,19 @@
 """`incidents correct`, the API, and the console correct an update at a page of DevHelm, beside a running router."""
 
+import functools
 import json
+import shlex
+import subprocess
 
 import httpx
 import pytest
 
 from tests.end_to_end import harness
+from tests.structure import commands, tree
 
 KEY = 'checkout-down{labels.service="checkout"}'
 API = "/api/v1"
+PAGE = tree.ROOT / "docs/reference/api.md"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,44 @@ def test_what_can_t_be_corrected_is_refused(scene):
     unknown = correct(router, "--body", "Other.", "--update", "ffff")
     assert (unknown.returncode, 'has posted no update "ffff"' in unknown.stderr) == (1, True)
     assert correct(router, "--body", "Other.", "--status", "OVER").returncode == 2
+    blank = correct(router, "--body", " \n")
+    assert (blank.returncode, blank.stderr) == (2, "incident-router: --body must not be blank\n")
+
+
+def test_status_resolved_is_refused_before_anything_is_recorded(scene, console):
+    router, _ = scene
+    done = correct(router, "--body", "It is over.", "--status", "RESOLVED")
+    refusal = "status: a correction neither resolves a post nor opens it again"
+    assert (done.returncode, done.stderr) == (1, f"incident-router: {refusal}\n")
+    url, token = console
+    (update,) = posted(router)
+    wanted = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
+    headers = {"authorization": f"Bearer {token}"}
+    answer = httpx.post(f"{url}{API}/corrections", json={**wanted, "body": "x", "status": "RESOLVED"}, headers=headers)
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["#/status"]
+    assert "It is over." not in router.command("incidents", "show", KEY).stdout
+
+
+def test_audit_log_and_timeline_have_both_texts(scene):
+    router, at = scene
+    (update,) = posted(router)
+    done = correct(router, "--body", "Payments by card fail again.", "--reason", "clearer", "--by", "ada")
+    assert done.returncode == 0, done.stderr
+    settles(router, at, "Payments by card fail again.")
+    shown = router.command("incidents", "show", KEY).stdout
+    assert f"    before: {update['text'].splitlines()[0]}" in shown
+    assert "    after:  Payments by card fail again." in shown
+    made = router.command("tokens", "create", "root", "--role", "admin")
+    url = router.process.says(r"console\W+(http://127\.0\.0\.1:\d+)")[1]
+    audit = httpx.get(f"{url}{API}/audit", headers={"authorization": f"Bearer {made.stdout.split()[-1]}"}).json()
+    (line,) = [one for one in audit["items"] if one["what"] == "correct" and one["reason"] == "clearer"]
+    assert line["detail"] == {
+        "update": update["id"],
+        "before": update["text"],
+        "body": "Payments by card fail again.",
+        "status": "",
+    }
 
 
 def test_api_corrects_what_was_seen(scene, console):
@@ -81,11 +124,37 @@ def test_api_corrects_what_was_seen(scene, console):
     (update,) = posted(router)
     wanted = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
     with httpx.Client(base_url=url, headers={"authorization": f"Bearer {token}"}) as client:
-        assert client.post(f"{API}/corrections", json={**wanted, "body": ""}).status_code == 422
+        for body in ("", " \u200b\n"):
+            refused = client.post(f"{API}/corrections", json={**wanted, "body": body})
+            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/body")
         assert client.post(f"{API}/corrections", json={**wanted, "seen": "0", "body": "x"}).status_code == 412
         done = client.post(f"{API}/corrections", json={**wanted, "body": "Payments by card fail."})
         assert (done.status_code, done.json()) == (200, {"warnings": []})
         settles(router, at, "Payments by card fail.")
+
+
+def test_curl_commands_of_the_page_correct_an_update(scene, console):
+    router, at = scene
+    url, token = console
+    (update,) = posted(router)
+    reference = json.loads(router.command("incidents", "show", KEY, "--json").stdout)["reference"]
+    curls = [said.text for said in commands.said(PAGE) if said.text.startswith("curl ")]
+    found = [command for command in curls if "/corrections" in command or "/incidents/IR-" in command]
+    actual = {
+        "http://127.0.0.1:8082": url,
+        "$TOKEN": token,
+        "IR-7F3K2QXM": reference,
+        "5d5f576c-deb8-4c4c-bb29-7d0b0e5e18ba": update["id"],
+        "471d8e35f901": update["seen"],
+        "Payments by card fail.": "Payments by card fail, as documented.",
+    }
+    for command in found:
+        typed = functools.reduce(lambda text, pair: text.replace(*pair), actual.items(), command)
+        words = [*shlex.split(typed), "-s", "--fail-with-body"]
+        done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout
+    assert len(found) == 2
+    settles(router, at, "Payments by card fail, as documented.")
 
 
 def test_console_corrects_with_a_form(scene, console):
@@ -95,7 +164,7 @@ def test_console_corrects_with_a_form(scene, console):
         assert browser.post("/sign-in", data={"token": token}).status_code == 303
         page = browser.get("/incident", params={"key": KEY}).text
         assert 'action="/corrections"' in page
-        assert "Payments by card fail." in page
+        assert "Payments by card fail, as documented." in page
         (update,) = posted(router)
         form = {"incident": KEY, "destination": "devhelm-page", "update": update["id"], "seen": update["seen"]}
         form |= {

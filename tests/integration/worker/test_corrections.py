@@ -153,8 +153,8 @@ def test_status_of_an_update_is_corrected_but_resolves_nothing(with_redis, simul
         await desk.corrects("Payments may fail.", status="IDENTIFIED")
         await desk.done()
         assert desk.post.updates[0].status == "IDENTIFIED"
-        await desk.corrects("It is over.", status="RESOLVED")
-        await desk.done()
+        with pytest.raises(corrections.StatusError):
+            await desk.corrects("It is over.", status="RESOLVED")
         assert desk.bodies()[0].startswith("Payments may fail.")
 
     playing(with_redis, simulator, play)
