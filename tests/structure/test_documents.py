@@ -91,6 +91,18 @@ def test_every_link_within_the_tree_leads_somewhere(path):
     assert broken_links(path) == []
 
 
+@pytest.mark.parametrize("section", ["tutorial", "how-to", "concepts", "reference", "runbooks", "adr"])
+def test_the_index_of_a_section_links_every_page(section):
+    folder = tree.ROOT / "docs" / section
+    pages = {path for path in folder.rglob("*.md") if path.name != "index.md"}
+    linked = {
+        (index.parent / link[1]).resolve()
+        for index in folder.rglob("index.md")
+        for link in LINK.finditer(index.read_text())
+    }
+    assert pages <= linked
+
+
 def test_every_metric_is_explained_and_no_other(metric_tables):
     text = prometheus_client.generate_latest(metrics.REGISTRY).decode()
     offered = {match[1] for match in re.finditer(r"^# HELP (\w+)", text, re.MULTILINE)}
