@@ -33,14 +33,14 @@ async def of_quarantine(
     made = _decided(one.source, parsed.alerts, rules, one.kept_at, parsed.notices)
     if parsed.rejected is not None:
         problem = f"{parsed.rejected.where}: {parsed.rejected.problem}"
-        await kept.keep(one.source, parsed.rejected.body, one.headers, problem, one.kept_at)
+        await kept.add(one.source, parsed.rejected.body, one.headers, problem, one.kept_at)
     await _hand_in(connection, made, one.body)
-    await kept.drop(one.id)
+    await kept.discard(one.id)
     return made
 
 
 async def of_archive(
-    connection: "redis.asyncio.Redis", one: archive.Recorded, rules: ruleset.RuleSet
+    connection: "redis.asyncio.Redis", one: archive.ArchivedDelivery, rules: ruleset.RuleSet
 ) -> deliveries.Delivery:
     """Hand in the alerts of a kept delivery again, by these rules; what is known of one already changes nothing."""
     kept = one.delivery

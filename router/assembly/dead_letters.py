@@ -73,24 +73,24 @@ class DeadLetters:
     def __init__(self, settings: configuration.Settings, connection: "redis.asyncio.Redis") -> None:
         self._publications = pages.publications(settings, connection)
         self._incidents = incident_store.Incidents(connection)
-        self._buried = dead_deliveries.Buried(connection)
+        self._buried = dead_deliveries.DeadDeliveries(connection)
 
     async def read(self) -> list[DeadLetter]:
         """All that a person has not let go, the oldest first, as they are now."""
         names = await self._publications.names()
         known = dict(zip(names, await self._publications.look_at_all(names), strict=True))
         refused = [name for name, documents in known.items() if any(_is_dead(one) for one in documents)]
-        seen = incident_snapshot.Seen(await self._incidents.read(refused, {}), known)
+        seen = incident_snapshot.Snapshot(await self._incidents.read(refused, {}), known)
         return _merged(await self._buried.read(), _operations(seen))
 
-    async def page(self, seen: incident_snapshot.Seen, after: Place, most: int) -> list[DeadLetter]:
+    async def page(self, seen: incident_snapshot.Snapshot, after: Place, most: int) -> list[DeadLetter]:
         """So many of them from behind a place on, the oldest first; operations as they were seen."""
         since, identity = after
         begin = f"({identity}" if identity[:1].isdigit() else f"{since // 1000 + 1}-0" if since else "-"
         refused = [one for one in _operations(seen) if (one.since, one.id) > after]
         return _merged(await self._buried.read(begin, most), refused)[:most]
 
-    async def count(self, seen: incident_snapshot.Seen) -> int:
+    async def count(self, seen: incident_snapshot.Snapshot) -> int:
         """How many there are."""
         return await self._buried.size() + len(_operations(seen))
 
@@ -115,7 +115,7 @@ class DeadLetters:
     async def discard(self, one: DeadLetter, who: str, why: str, now: int) -> None:
         """Let it go for good; ``ChangedError`` if another operator has decided on it since it was read."""
         if one.publication is None:
-            if not await self._buried.drop(one.id):
+            if not await self._buried.discard(one.id):
                 raise ChangedError
             return
         text = f"{who} has given {one.what} up" + (f": {why}" if why else ".")
@@ -126,7 +126,7 @@ class DeadLetters:
         assert one.publication is not None  # noqa: S101 - it is an operation's
         name = one.publication.name
 
-        def make(held: incident_store.Held) -> incident_store.Change | None:
+        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
             incident = held.incident
             if _decided_at(incident, name) != one.decided_at:
                 return None
@@ -136,19 +136,19 @@ class DeadLetters:
                 after = msgspec.structs.replace(incident, abandoned={**incident.abandoned, name: event.at})
             return incident_store.Change(after, held.version, wake=True, events=[event])
 
-        if not await self._incidents.change(one.incident, make):
+        if not await self._incidents.update(one.incident, make):
             events = await self._incidents.timeline(one.incident)
             raise ChangedError(next((e.who for e in reversed(events) if e.what in {"redrive", "discard"}), ""))
 
 
-def _merged(graves: list[dead_deliveries.Grave], operations: list[DeadLetter]) -> list[DeadLetter]:
+def _merged(graves: list[dead_deliveries.DeadDelivery], operations: list[DeadLetter]) -> list[DeadLetter]:
     """Both kinds in one order; of the same time, deliveries stand first, in the order in which they came."""
-    found = [DeadLetter(one.id, "a delivery", one.reason, one.buried_at, one.body) for one in graves]
+    found = [DeadLetter(one.id, "a delivery", one.reason, one.dead_lettered_at, one.body) for one in graves]
     found += sorted(operations, key=lambda one: one.id)
     return sorted(found, key=lambda one: one.since)
 
 
-def _operations(seen: incident_snapshot.Seen) -> list[DeadLetter]:
+def _operations(seen: incident_snapshot.Snapshot) -> list[DeadLetter]:
     """The operations that a vendor has refused for good and no person has let go, in no order."""
     return [
         _operation(name, one, seen.incidents.get(name))
@@ -158,7 +158,7 @@ def _operations(seen: incident_snapshot.Seen) -> list[DeadLetter]:
     ]
 
 
-def _let_go(held: incident_store.Held | None, one: publications.Publication) -> bool:
+def _let_go(held: incident_store.StoredIncident | None, one: publications.Publication) -> bool:
     return held is not None and held.incident.abandoned.get(one.name, 0) > one.dead_at
 
 
@@ -171,7 +171,7 @@ def _decided_at(incident: incidents.Incident, name: str) -> int:
     return max(incident.pardons.get(name, 0), incident.abandoned.get(name, 0))
 
 
-def _operation(incident: str, one: publications.Publication, held: incident_store.Held | None) -> DeadLetter:
+def _operation(incident: str, one: publications.Publication, held: incident_store.StoredIncident | None) -> DeadLetter:
     kind = one.dead_of.partition(":")[0]
     what = f'the {kind} of incident "{incident}" at {one.destination}'
     said = msgspec.json.format(msgspec.json.encode(one.content.fields)) if one.content is not None else b""

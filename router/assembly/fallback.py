@@ -41,7 +41,7 @@ async def rules(
 async def _kept(connection: "redis.asyncio.Redis") -> rule_files.RuleFiles | None:
     try:
         return await good_rules.GoodRules(connection).read()
-    except (errors.Unavailable, errors.Unreadable) as error:
+    except (errors.Unavailable, errors.UnreadableDocument) as error:
         _log.error("kept_rules_not_read", reason=str(error))
         return None
 
@@ -61,7 +61,7 @@ def keeper(in_force: reload.Rules, connection: "redis.asyncio.Redis") -> Callabl
         if accepted is None or (accepted.version == written and await store.version()):
             return
         try:
-            await store.keep(accepted._replace(kept_at=parts.clock()))
+            await store.save(accepted._replace(kept_at=parts.clock()))
         except good_rules.TooLarge:
             _log.warning("rules_not_kept", version=accepted.version, most_bytes=good_rules.MOST_BYTES)
         written = accepted.version

@@ -45,7 +45,7 @@ async def resolve(
     about = alerts.Alert(_RULE, orphan.id, "resolved", orphan.item.opened_at, parts.clock(), orphan.item.title)
     response = decisions.Response(_RULE, settings.file, "", (decisions.Target(orphan.destination),))
 
-    def make(held: incident_store.Held) -> incident_store.Change | None:
+    def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
         after = msgspec.structs.replace(
             incidents.Incident(key),
             generation=held.incident.generation + 1,
@@ -61,7 +61,7 @@ async def resolve(
         return incident_store.Change(after, held.version, wake=True, events=[event])
 
     await dataset.give(connection, orphan, owner)
-    await incident_store.Incidents(connection).change(key, make)
+    await incident_store.Incidents(connection).update(key, make)
     return True
 
 

@@ -115,7 +115,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
     desires = desire.Desires(render, public_renderer(hosts), examine=examiner(hosts))
     return showing.Pages(
         publishing_state.Gate(connection),
-        review_outcomes.Counts(connection),
+        review_outcomes.ReviewOutcomes(connection),
         components.Components(connection),
         limits,
         desires,

@@ -197,7 +197,7 @@ def worker(
     randomness, name = random.SystemRandom(), settings.worker.name or socket.gethostname()
     lease_seconds = _lease_seconds(settings, at)
     bell, inbox = supervise.Bell(), stream.Inbox(connection)
-    reader = stream.Reader(connection, name, life=new_id(), archives=settings.archive.enabled)
+    reader = stream.InboxReader(connection, name, life=new_id(), archives=settings.archive.enabled)
     store = incident_store.Incidents(connection, remembered=_REMEMBERED)
     silenced, public = muting(settings, connection), {name for name, place in at.items() if place.kind.public}
     data, shared = data_set(settings, connection), accounts.Accounts(connection)
@@ -280,7 +280,7 @@ def _pace(settings: configuration.Settings) -> supervise.Pace:
 
 def archive(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> archives.Archive:
     """The deliveries that were processed lately."""
-    return archives.Archive(connection, keep=settings.archive.keep, most=settings.archive.most)
+    return archives.Archive(connection, retention=settings.archive.keep, max_bytes=settings.archive.most)
 
 
 def kept_aside(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> quarantine.Quarantine:
@@ -303,7 +303,7 @@ def checks(connection: "redis.asyncio.Redis", in_force: reload.Rules | None = No
         return web_health.State(True, "answers")
 
     async def worker_lives() -> web_health.State:
-        silent = (clock() - await condition.last_beat()) / 1_000_000
+        silent = (clock() - await condition.latest_heartbeat()) / 1_000_000
         if silent > BEAT_LATE_SECONDS:
             said = "no worker has been heard of lately; deliveries are kept until one is"
             return web_health.State(receives, said, degraded=receives)
@@ -353,7 +353,7 @@ def door(
         quarantine=kept_aside(settings, connection),
         clock=clock,
         randomness=random.SystemRandom(),
-        seen=delivery_dedup.Seen(connection),
+        seen=delivery_dedup.DeliveryIds(connection),
         placements=placements.Placements(store, silenced) if silenced is not None else None,
         limits=limits(settings),
         known=senders.Senders(settings.web.trusted_proxies),
@@ -383,7 +383,7 @@ def vendor_webhooks(
         if config.webhook is not None
     }
     ids = _vendor_ids(settings, connection)
-    return vendor_receivers.VendorWebhooks(receivers, ids.recheck, delivery_dedup.Seen(connection), clock)
+    return vendor_receivers.VendorWebhooks(receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), clock)
 
 
 def _vendor_ids(settings: configuration.Settings, connection: "redis.asyncio.Redis") -> vendor_ids.VendorIds:

@@ -39,7 +39,7 @@ def polling(
         decide,
         inbox=inbox,
         store=incident_store.Incidents(connection),
-        turns=polls_store.Polls(connection),
+        turns=polls_store.SyncState(connection),
         clock=parts.clock,
         randomness=random.SystemRandom(),
     )

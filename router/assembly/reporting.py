@@ -38,7 +38,7 @@ def itself(
         at_gate=publishing_state.Gate(connection),
         storms=storms(settings, connection),
         randomness=randomness,
-        ledger=unreadable_deliveries.Ledger(connection),
+        ledger=unreadable_deliveries.UnreadableCounts(connection),
     )
 
 
@@ -46,7 +46,7 @@ def storms(settings: configuration.Settings, connection: "redis.asyncio.Redis") 
     """What holds incidents back in an alert storm; nothing where no destination is named for it."""
     wanted = settings.storm
     limit = publishing_state.Limit(wanted.incidents, wanted.within)
-    count = storm_store.Storms(connection, limit) if wanted.destinations else None
+    count = storm_store.StormQueue(connection, limit) if wanted.destinations else None
     return storm.Storms(count, incident_store.Incidents(connection), pages.publications(settings, connection))
 
 

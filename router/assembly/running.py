@@ -52,7 +52,7 @@ class Address:
 
 @contextlib.contextmanager
 def redis_server(
-    settings: configuration.Settings, lock: private_folder.Lock | None = None
+    settings: configuration.Settings, lock: private_folder.FolderLock | None = None
 ) -> Iterator[connection_settings.Server]:
     """The configured server, or an embedded one which ends with the block; ``lock`` is that of its data folder."""
     if server := _configured(settings):
@@ -248,8 +248,8 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, d
     while True:
         try:
             if not known:
-                await vintage.agree()
-                for doubt in await condition.doubts():
+                await vintage.ensure()
+                for doubt in await condition.durability_warnings():
                     log.get("web").warning("redis_may_lose_deliveries", reason=doubt)
                 known = True
             full = await condition.fullness()
@@ -258,7 +258,7 @@ async def _watch_store(connection: "redis.asyncio.Redis", inbox: stream.Inbox, d
         except store_errors.Unavailable:
             inbox.refusing = ""  # Every accept finds out for itself.
         with contextlib.suppress(store_errors.Unavailable):
-            await data.watch()
+            await data.check()
         await asyncio.sleep(_WATCH_SECONDS)
 
 
@@ -290,7 +290,7 @@ async def connected(
     connection = client.connect(server)
     try:
         with contextlib.suppress(store_errors.Unavailable) if patient else contextlib.nullcontext():
-            await schema.Schema(connection).agree()
+            await schema.Schema(connection).ensure()
         yield connection
     finally:
         await connection.aclose()
@@ -300,7 +300,7 @@ def outside_redis(settings: configuration.Settings) -> connection_settings.Serve
     """The configured server, or that of a running ``run``; ``Unavailable`` where there is neither."""
     if server := _configured(settings):
         return server
-    if address := embedded.address(settings.data):
+    if address := embedded.running_address(settings.data):
         return connection_settings.Server(address, durability=_durability(settings))
     raise store_errors.Unavailable("set REDIS_URL: web and worker share one Redis; only `run` starts its own")
 

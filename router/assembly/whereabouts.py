@@ -48,7 +48,7 @@ async def find(
     ]
 
 
-def _muted_by(one: placements.Placement, held: dict[str, incident_store.Held], identity: str) -> str:
+def _muted_by(one: placements.Placement, held: dict[str, incident_store.StoredIncident], identity: str) -> str:
     if one.incident_key in held and identity in (muted := held[one.incident_key].incident.muted):
         return muted[identity].by
     return one.mute.by if one.mute is not None else ""

@@ -40,11 +40,11 @@ def back_up(
 
     async def main() -> None:
         async with _connected(config, serves_empty=False) as connection:
-            version = await schema.Schema(connection).held()
+            version = await schema.Schema(connection).read_version()
             if not version:
-                raise backup.Refused("there is nothing to back up: Redis holds no data of the router")
+                raise backup.BackupError("there is nothing to back up: Redis holds no data of the router")
             if version != schema.VERSION:
-                raise backup.Refused(
+                raise backup.BackupError(
                     f"the data in Redis has version {version}, and this version of incident-router backs up "
                     f"{schema.VERSION}: use the version that works with the data"
                 )
@@ -99,9 +99,9 @@ def _run(main: Callable[[], Awaitable[None]], file: str) -> None:
     async def guarded() -> None:
         try:
             await main()
-        except backup.Refused as refused:
+        except backup.BackupError as refused:
             print(f"incident-router: {refused}", file=sys.stderr)
-        except backup_file.Damaged as damaged:
+        except backup_file.CorruptBackupError as damaged:
             print(f"incident-router: {file} can't be restored: {damaged}", file=sys.stderr)
         else:
             return
@@ -180,9 +180,9 @@ def _verified(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
 
 
 async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
-    silent = (parts.clock() - await health.Health(connection).last_beat()) / 1_000_000
+    silent = (parts.clock() - await health.Health(connection).latest_heartbeat()) / 1_000_000
     if silent < parts.BEAT_LATE_SECONDS:
-        raise backup.Refused(
+        raise backup.BackupError(
             f"a worker sent a heartbeat {max(silent, 0):.0f} s ago: stop every web and worker first, or add --force"
         )
 
@@ -191,4 +191,4 @@ async def _note(connection: "redis.asyncio.Redis", by: str, what: str, subject: 
     """Leave a line in the audit log."""
     name = by or starting.login_name()
     action = access.Action(parts.clock(), name, "command line", "", what, subject)
-    await access_store.Audit(connection).write(action)
+    await access_store.Audit(connection).append(action)

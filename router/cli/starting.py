@@ -168,7 +168,7 @@ _FORESEEN = (
     private_folder.InUseError,
     listeners.ListenError,
     errors.Unavailable,
-    errors.Newer,
+    errors.SchemaTooNew,
     tracing.Missing,
 )
 

@@ -94,7 +94,7 @@ class Actions:
             reason=act.reason,
             detail=dict(detail or {}),
         )
-        await self._audit.write(line)
+        await self._audit.append(line)
 
     @contextlib.asynccontextmanager
     async def _logged(self, act: Act, what: str) -> AsyncIterator[dict[str, str]]:
@@ -226,7 +226,7 @@ class Actions:
             who = act.actor.person.name
             made = silencing.Silence(parts.new_id()[:12], matchers, starts_at, ends_at, who, body.comment)
             made = msgspec.structs.replace(made, during=tuple(weekly.parse(text) for text in body.during))
-            await silences.Silences(self._connection).write(made)
+            await silences.Silences(self._connection).save(made)
             self._queries.ask_anew()
             return next(one for one in await self._queries.ledgers.silences() if one.id == made.id)
 
@@ -241,12 +241,12 @@ class Actions:
         act = act._replace(subject=await self._queries.named(act.subject) or act.subject)
         async with self._logged(act, "forget heartbeat"):
 
-            def make(held: incident_store.Held) -> incident_store.Change | None:
+            def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
                 if not held.incident.beat_at:
                     return None
                 return incident_store.Change(heartbeat.forgotten(held.incident, self._clock()), held.version, wake=True)
 
-            if not await incident_store.Incidents(self._connection).change(act.subject, make):
+            if not await incident_store.Incidents(self._connection).update(act.subject, make):
                 raise NotThere("there is no such heartbeat")
 
     async def freeze(self, act: Act) -> None:
@@ -330,7 +330,7 @@ class Actions:
     async def drop(self, act: Act) -> None:
         """Let a body of the quarantine go for good."""
         async with self._logged(act, "discard quarantined"):
-            await quarantine.Quarantine(self._connection).drop((await self._quarantined(act.subject)).id)
+            await quarantine.Quarantine(self._connection).discard((await self._quarantined(act.subject)).id)
 
     async def _quarantined(self, identity: str) -> quarantine.Quarantined:
         found = await quarantine.Quarantine(self._connection).find(identity)
@@ -344,7 +344,7 @@ class Actions:
             now = self._clock()
             expires_at = now + body.seconds * 1_000_000 if body.seconds else 0
             made, text = access.new_token(body.name, access.ROLES[body.role], now, expires_at, self._new_text)
-            await access_store.Tokens(self._connection).write(made)
+            await access_store.Tokens(self._connection).save(made)
             return entries.MadeToken(**shown.token(made).model_dump(), token=text)
 
     async def revoke(self, act: Act) -> None:

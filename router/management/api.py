@@ -24,7 +24,7 @@ FORESEEN = (
     naming.Ambiguous,
     rules.Refused,
     errors.Unavailable,
-    errors.Unreadable,
+    errors.UnreadableDocument,
     sources.Unparsable,
 )
 VIEWER, RESPONDER, ADMIN = access.Role.VIEWER, access.Role.RESPONDER, access.Role.ADMIN
@@ -340,7 +340,7 @@ def problem(error: Exception) -> problems.Problem:
             return problems.Problem(409, "ambiguous", str(error), candidates=candidates, more=error.more)
         case rules.Refused():
             return problems.Problem(409, "rules-refused", "the rules can't be used: `incident-router check` says why")
-        case errors.Unreadable():
+        case errors.UnreadableDocument():
             return problems.Problem(500, "damaged", f"{error}; the log says what to do")
         case errors.Unavailable():
             return problems.unavailable(error.reason, error.retry_after_seconds)

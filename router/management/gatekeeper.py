@@ -81,7 +81,7 @@ class Gatekeeper:
         """Let somebody in who has at least this role; a ``problems.Problem`` (401, 403) where they have not."""
         asked = await self.who(request)
         if asked is None:
-            if not await self._tokens.any():
+            if not await self._tokens.has_any():
                 detail = "nobody may look yet: make a token with `incident-router tokens create`"
             else:
                 detail = "send Authorization: Bearer with a token of `incident-router tokens create`"
@@ -95,7 +95,7 @@ class Gatekeeper:
     async def _refused(self, request: requests.HTTPConnection, asked: Asked, why: str) -> problems.Problem:
         """What somebody is told who may not, once it is written down."""
         person, called = asked.person, f"{request.scope['method']} {request.url.path[:_MOST_OF_PATH]}"
-        await self._audit.refused(
+        await self._audit.append_refusal(
             access.Action(self._clock(), person.name, person.by, asked.address, "request", called, f"refused: {why}")
         )
         return problems.Problem(403, "forbidden", why)

@@ -21,7 +21,7 @@ class Ledgers:
         settings: configuration.Settings,
         connection: "redis.asyncio.Redis",
         clock: Callable[[], int],
-        looking: incident_snapshot.Sight,
+        looking: incident_snapshot.SnapshotCache,
         named: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.settings = settings
@@ -38,7 +38,7 @@ class Ledgers:
         chosen = [one for one in found if over or one.state(now) != "expired"]
         if not chosen:
             return []
-        firing = await self._matching.firing(await self._sight.look())
+        firing = await self._matching.firing(await self._sight.get())
         return [await self._silence(one, now, firing) for one in chosen]
 
     def look_anew(self) -> None:
@@ -68,7 +68,7 @@ class Ledgers:
         """All muted alerts, those of the worst severity first, then the oldest."""
         found = [
             (one.incident.key, muted)
-            for one in (await self._sight.look()).incidents.values()
+            for one in (await self._sight.get()).incidents.values()
             for muted in one.incident.muted.values()
         ]
         found.sort(key=lambda pair: (-pair[1].routed.decision.severity, pair[1].routed.alert.starts_at, pair[0]))
@@ -76,7 +76,7 @@ class Ledgers:
 
     async def heartbeats(self) -> list[entries.Heartbeat]:
         """All heartbeats, those that were heard of longest ago first."""
-        held = [one.incident for one in (await self._sight.look()).incidents.values() if one.incident.beat_at]
+        held = [one.incident for one in (await self._sight.get()).incidents.values() if one.incident.beat_at]
         return [
             entries.Heartbeat(
                 incident=one.key,
@@ -98,13 +98,13 @@ class Ledgers:
 
     async def storm(self) -> models.Storm | None:
         """The alert storm that holds incidents back; None where there is none."""
-        since, waiting = await storm_queue.glance(self.connection)
+        since, waiting = await storm_queue.read_state(self.connection)
         return models.Storm(since=models.at(since), waiting=waiting) if since else None
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
         """What can't succeed without a person, the oldest first; ``ValueError`` where the cursor is none."""
         after = shown.letter_place(cursor) if cursor else dead_letters.FIRST
-        found = await self._letters.page(await self._sight.look(), after, limit + 1)
+        found = await self._letters.page(await self._sight.get(), after, limit + 1)
         more = shown.letter_cursor(found[limit - 1]) if len(found) > limit else ""
         return models.Page(items=[shown.letter(one) for one in found[:limit]], next=more)
 
@@ -127,7 +127,7 @@ class Ledgers:
 
     async def dead_letter_count(self) -> int:
         """How many of these there are."""
-        return await self._letters.count(await self._sight.look())
+        return await self._letters.count(await self._sight.get())
 
     async def quarantine(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.Quarantined]:
         """Bodies that could not be read, the newest first."""

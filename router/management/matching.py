@@ -42,7 +42,7 @@ class Matching:
         self._found = Firing([], 0, frozenset())
         self._found_at = 0
 
-    async def firing(self, seen: incident_snapshot.Seen) -> Firing:
+    async def firing(self, seen: incident_snapshot.Snapshot) -> Firing:
         """The alerts that fire now; read again after 10 seconds at the earliest."""
         now = self._clock()
         if now - self._found_at > _FRESH:
@@ -62,7 +62,7 @@ class Matching:
         # Ten thousand alerts take a few milliseconds for each silence: others are answered meanwhile.
         return await asyncio.to_thread(lambda: sum(all(test(alert) for test in tests) for alert in firing.known))
 
-    async def _read(self, seen: incident_snapshot.Seen) -> Firing:
+    async def _read(self, seen: incident_snapshot.Snapshot) -> Firing:
         fires = {
             identity
             for held in seen.incidents.values()
@@ -101,7 +101,7 @@ def _nearest(name: str, labels: Collection[str]) -> str:
     return suggestions.nearest(name, _ALWAYS.union(labels)) or ""
 
 
-def _held(seen: incident_snapshot.Seen) -> Iterable[alerts.Alert]:
+def _held(seen: incident_snapshot.Snapshot) -> Iterable[alerts.Alert]:
     """The alerts whose labels incidents keep: those that opened one, that are muted, or that wait."""
     for held in seen.incidents.values():
         incident = held.incident

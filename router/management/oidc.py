@@ -95,7 +95,7 @@ class Provider:
         metadata = await self._found()
         state, verifier, nonce = self._new_text(24), self._new_text(48), self._new_text(24)
         kept = msgspec.msgpack.encode(_Begun(verifier, nonce, to, access.digest(browser)))
-        await self._sessions.put_away(state, kept, UNDER_WAY_SECONDS)
+        await self._sessions.save_sign_in(state, kept, UNDER_WAY_SECONDS)
         async with self._client(back, metadata) as client:
             url, _ = client.create_authorization_url(
                 metadata.authorization_endpoint,
@@ -108,7 +108,7 @@ class Provider:
 
     async def end(self, query: Mapping[str, str], back: str, browser: str) -> tuple[access.Person, str]:
         """Who came back from the provider, and where they go; ``RefusedError`` where it is nobody with a role."""
-        kept = await self._sessions.take_out(query.get("state", ""))
+        kept = await self._sessions.take_sign_in(query.get("state", ""))
         begun = msgspec.msgpack.decode(kept, type=_Begun) if kept is not None else None
         # Whoever lets somebody else open their own way back would have them act in their name.
         if begun is None or begun.browser != access.digest(browser):

@@ -41,9 +41,9 @@ class Queries:
         self._in_force = in_force
         self._places = pages.kinds(settings)
         self._rates = rates.Rates()
-        self._sight = incident_snapshot.Sight(connection, pages.publications(settings, connection), clock)
+        self._sight = incident_snapshot.SnapshotCache(connection, pages.publications(settings, connection), clock)
         self.sandbox = sandbox.Sandbox()
-        self._waiting: tuple[incident_snapshot.Seen | None, list[models.Review]] = (None, [])
+        self._waiting: tuple[incident_snapshot.Snapshot | None, list[models.Review]] = (None, [])
         self.ledgers = ledgers.Ledgers(settings, connection, clock, self._sight, self._labels_named)
 
     def rule_set(self) -> ruleset.RuleSet:
@@ -65,7 +65,7 @@ class Queries:
         ``status``: ``open`` is every one that is not over, else ``pending``, ``closed`` or ``all``. ``text`` is looked
         for in key, title, rule and labels. ``cursor`` is where the page before ended; ``ValueError`` where it is none.
         """
-        seen = await self._sight.look()
+        seen = await self._sight.get()
         awaited = {one.incident for one in await self.reviews()}
         found = [
             one.incident
@@ -152,7 +152,7 @@ class Queries:
 
     async def reviews(self) -> list[models.Review]:
         """What waits for a person, the oldest first; at most a second old, as incidents are."""
-        seen = await self._sight.look()
+        seen = await self._sight.get()
         if self._waiting[0] is not seen:
             known = (
                 (seen.incidents[key].incident, of) for key, of in seen.publications.items() if key in seen.incidents
@@ -169,7 +169,7 @@ class Queries:
 
     def ask_anew(self) -> None:
         """Remember nothing: somebody has acted, and wants to see what came of it."""
-        self._sight.look_anew()
+        self._sight.invalidate()
         self.ledgers.look_anew()
 
     async def deliveries(self, *, cursor: str = "", limit: int = 50) -> models.Page[models.DeliveryRow]:
@@ -212,8 +212,8 @@ class Queries:
     async def rules(self) -> entries.Rules:
         """The rules in force."""
         rules = self.rule_set()
-        outcomes = await review_outcomes.Counts(self.connection).read()
-        held = [one.incident for one in (await self._sight.look()).incidents.values()]
+        outcomes = await review_outcomes.ReviewOutcomes(self.connection).read()
+        held = [one.incident for one in (await self._sight.get()).incidents.values()]
         lately = collections.Counter(one.response.rule for one in held if one.response is not None and one.opened_at)
         opened = collections.Counter(
             one.response.rule for one in held if one.response is not None and one.status == "open"
@@ -239,7 +239,7 @@ class Queries:
 
     async def outcomes(self) -> entries.Outcomes:
         """How the reviews of each rule ended."""
-        found = await review_outcomes.Counts(self.connection).read()
+        found = await review_outcomes.ReviewOutcomes(self.connection).read()
         return entries.Outcomes(rules={rule: dict(counted) for rule, counted in found.items()})
 
     async def alerts(self, asked: bodies.Explain) -> tuple[list[alerts.Alert], int]:
@@ -272,7 +272,7 @@ class Queries:
         """The configured destinations, and how open incidents fare there."""
         known = await self._appearances()
         called: dict[str, int] = {}
-        for each in (await self._sight.look()).publications.values():
+        for each in (await self._sight.get()).publications.values():
             for one in each:
                 called[one.destination] = max(called.get(one.destination, 0), one.acted_at)
         return [
@@ -306,7 +306,7 @@ class Queries:
 
     async def _appearances(self) -> Mapping[str, list[publications.Publication]]:
         """What is known at each destination of the incidents that are open."""
-        seen = await self._sight.look()
+        seen = await self._sight.get()
         found: dict[str, list[publications.Publication]] = {}
         for key, held in seen.incidents.items():
             if held.incident.status == "open":
@@ -318,18 +318,18 @@ class Queries:
         """How things are now."""
         (waiting, oldest), (last, accepted), letters, quarantined = await asyncio.gather(
             inbox.depth(self.connection),
-            inbox.pulse(self.connection),
+            inbox.last_accepted(self.connection),
             self.ledgers.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )
         kept, beat, gate, storm, data_set = await asyncio.gather(
             self._archive().size(),
-            health.Health(self.connection).last_beat(),
+            health.Health(self.connection).latest_heartbeat(),
             self.ledgers.gate(),
             self.ledgers.storm(),
             dataset.look(self.connection, self.clock()),
         )
-        seen = await self._sight.look()
+        seen = await self._sight.get()
         held = [one.incident for one in seen.incidents.values()]
         opened = [one for one in held if one.status == "open"]
         now = self.clock()

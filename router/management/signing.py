@@ -65,14 +65,14 @@ class Signing:
 
     async def _show(self, request: requests.Request, problem: str = "", status: int = 200) -> responses.Response:
         to = _own_path(request.query_params.get("to", "/"))
-        none = not await self._made.tokens.any() and self._provider is None
+        none = not await self._made.tokens.has_any() and self._provider is None
         return await self._render(
             request, None, "sign-in.html", status, title="Sign in", problem=problem, to=to, nobody=none
         )
 
     async def _by_token(self, request: requests.Request) -> responses.Response:
         address = self._made.keeper.address(request)
-        if not await self._made.sessions.may_try(address or "unknown"):
+        if not await self._made.sessions.count_attempt(address or "unknown"):
             return await self._show(request, "too many tries: wait a minute", 429)
         async with request.form(max_files=0, max_part_size=4096) as form:
             text, to = str(form.get("token", "")), _own_path(str(form.get("to", "/")))
@@ -91,8 +91,8 @@ class Signing:
         provider, lasts = self._made.ask.settings.management.oidc, access_store.SESSION_SECONDS
         if provider is not None and not token:
             secret, lasts = gatekeeper.OF_PROVIDER + secret, provider.session // 1_000_000
-        await self._made.sessions.write(secret, session, lasts)
-        await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
+        await self._made.sessions.save(secret, session, lasts)
+        await self._made.sessions.delete(request.cookies.get(gatekeeper.COOKIE, ""))
         actor = actions.Actor(person, self._made.keeper.address(request))
         await self._made.do.write_down(actions.Act(actor, person.role.word), "sign in")
         _log.info("signed_in", person=person.name, by=person.by, role=person.role.word)
@@ -112,7 +112,7 @@ class Signing:
         if asked is not None:
             async with request.form(max_files=0, max_part_size=4096) as form:
                 await self._made.keeper.check_origin(request, asked, form)
-            await self._made.sessions.end(request.cookies.get(gatekeeper.COOKIE, ""))
+            await self._made.sessions.delete(request.cookies.get(gatekeeper.COOKIE, ""))
         answer = responses.RedirectResponse("/sign-in", 303)
         answer.delete_cookie(gatekeeper.COOKIE)
         return answer
@@ -120,7 +120,7 @@ class Signing:
     async def _leave(self, request: requests.Request) -> responses.Response:
         if self._provider is None:
             return await self._show(request, "signing in with a provider is not configured", 404)
-        if not await self._made.sessions.may_try(f"oidc {self._made.keeper.address(request)}", _DEPARTURES):
+        if not await self._made.sessions.count_attempt(f"oidc {self._made.keeper.address(request)}", _DEPARTURES):
             return await self._show(request, "too many tries: wait a minute", 429)
         # The same in all tabs of a browser, so that several may be on their way.
         browser = request.cookies.get(BEGUN) or self._new_text(24)

@@ -97,7 +97,7 @@ class Town:
     def start(self) -> None:
         """Start all of them, when Valkey answers; ``StartFailedError`` where it does not."""
         self._start(VALKEY)
-        if not embedded.answers(("127.0.0.1", self._port)):
+        if not embedded.wait_until_ready(("127.0.0.1", self._port)):
             raise embedded.StartFailedError(f"{VALKEY} did not start; it said last:\n{self.last_words(VALKEY)}")
         for name in (SIMULATOR, *WEBS, *WORKERS):
             self._start(name)

@@ -38,7 +38,7 @@ class Witness:
         self._connection = connection
         self._vendors = vendors
         self._ledger = ledger
-        self._archive = archive.Archive(connection, keep=0, most=0)
+        self._archive = archive.Archive(connection, retention=0, max_bytes=0)
 
     async def follow(self, since: int) -> None:
         """Strike off the ledger what was processed since a moment (microseconds); ``Unavailable`` without the store."""
@@ -66,7 +66,8 @@ class Witness:
         waiting, _ = await inbox.depth(self._connection)
         behind = [f"{waiting} deliveries are still in the inbox"] if waiting else []
         behind += [
-            f"{one.id} is a dead letter: {one.reason}" for one in await dead_deliveries.Buried(self._connection).read()
+            f"{one.id} is a dead letter: {one.reason}"
+            for one in await dead_deliveries.DeadDeliveries(self._connection).read()
         ]
         for place, found in shown(state).items():
             behind += [f"{key} is not open at {place}" for key in sorted(wanted - found)]
@@ -75,7 +76,7 @@ class Witness:
 
 async def held(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     """How many bytes the store has allocated for what it holds, and how many keys that is."""
-    async with store.failures():
+    async with store.translate_errors():
         memory = await connection.info("memory")
         return int(memory["used_memory"]), int(await connection.dbsize())
 

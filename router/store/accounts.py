@@ -15,7 +15,7 @@ _FEW = 4
 _OPEN = "open:"
 
 
-class Resumed(NamedTuple):
+class AccountRecovery(NamedTuple):
     """When a destination last worked again, and when an operator last lifted its pauses; microseconds, 0 for never."""
 
     recovered_at: int = 0
@@ -33,30 +33,30 @@ class Accounts:
         """Store the account of each destination, for processes without the API keys that identify the accounts."""
         fields: dict[Any, Any] = {**account_ids}
         if fields:
-            async with client.failures():
+            async with client.translate_errors():
                 answer: Any = self._connection.hset(keys.ACCOUNTS, mapping=fields)
                 await answer
 
     async def read(self) -> dict[str, str]:
         """Return the account of each destination that a worker has ever been configured with."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.ACCOUNTS)
             stored = await answer
         return {name.decode(errors="replace"): account.decode(errors="replace") for name, account in stored.items()}
 
-    async def wait(self, destination: str, incident: str, open_until: int = 0) -> Resumed:
+    async def add_waiting(self, destination: str, incident: str, open_until: int = 0) -> AccountRecovery:
         """Have the incident woken when the destination works again; answer when that was last.
 
         ``open_until`` is until when a worker's circuit breaker is open (microseconds; 0: that isn't why it waits).
         """
-        async with client.failures():
+        async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
             recovered, lifted = await self._scripts.run("await", names, [destination, incident, open_until])
-        return Resumed(int(recovered), int(lifted))
+        return AccountRecovery(int(recovered), int(lifted))
 
     async def resume(self, destination: str, now: int, *, lifted: bool = False) -> list[str]:
         """Note that the destination works again, or that its pauses were lifted; the incidents that waited for it."""
-        async with client.failures():
+        async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
             what = "lifted" if lifted else "recovered"
             found = await self._scripts.run("resume", names, [destination, what, now])
@@ -64,7 +64,7 @@ class Accounts:
 
     async def open_circuits(self, now: int) -> dict[str, int]:
         """Until when the circuit breaker is open, by destination; those of all workers, as far as incidents wait."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.RESUMED)
             found = await answer
         fields = {name.decode(errors="replace"): until for name, until in found.items()}
@@ -75,15 +75,15 @@ class Accounts:
         }
         return {name: until for name, until in circuits.items() if until > now}
 
-    async def waiting(self, destination: str) -> int:
+    async def count_waiting(self, destination: str) -> int:
         """How many incidents wait for the destination."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.scard(keys.waiting(destination))
             return int(await answer)
 
-    async def some_waiting(self, destination: str) -> list[str]:
+    async def sample_waiting(self, destination: str) -> list[str]:
         """Return a few of the incidents that wait for the destination, at random."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.srandmember(keys.waiting(destination), _FEW)
             found = await answer
         return [incident.decode(errors="replace") for incident in found]

@@ -52,7 +52,7 @@ class Move(NamedTuple):
         return f"{self.token} {self.state} {self.target}"
 
 
-class Home(NamedTuple):
+class Owner(NamedTuple):
     """The incident that holds an alert.
 
     ``claimed_at`` is when it became that, in microseconds; 0 if that is more than an hour ago. ``move`` is the move
@@ -64,51 +64,51 @@ class Home(NamedTuple):
     move: Move | None
 
 
-class Homes:
+class AlertOwners:
     """The homes of all alerts, in shards."""
 
     def __init__(self, runner: Callable[[], Runner]) -> None:
         self._runner = runner
 
-    async def look(self, claims: Mapping[str, Claim]) -> dict[str, Home]:
+    async def claim(self, claims: Mapping[str, Claim]) -> dict[str, Owner]:
         """Return the homes of alerts, by identity; an alert without one gets the one it claims.
 
         Of two workers that claim at once, the later one finds the home that the earlier one has set.
         """
         if not claims:
             return {}
-        return await self._look(claims, writes=True)
+        return await self._claim(claims, writes=True)
 
     async def find(self, alerts: Iterable[str]) -> dict[str, str]:
         """Return which incident holds each of these alerts, by identity; nothing is written."""
-        found = await self._look(dict.fromkeys(alerts, Claim("")), writes=False)
+        found = await self._claim(dict.fromkeys(alerts, Claim("")), writes=False)
         return {alert: home.key for alert, home in found.items()}
 
-    async def begin(self, moves: Iterable[Move]) -> None:
+    async def begin_moves(self, moves: Iterable[Move]) -> None:
         """Write moves down: until each is finished or aborted, nobody may place its alert anywhere."""
         await self._move("begin", moves)
 
-    async def finish(self, moves: Iterable[Move]) -> None:
+    async def finish_moves(self, moves: Iterable[Move]) -> None:
         """Give the alerts their new homes, as far as these moves are still under way."""
         await self._move("finish", moves)
 
-    async def abort(self, moves: Iterable[Move]) -> None:
+    async def abort_moves(self, moves: Iterable[Move]) -> None:
         """Leave the alerts their homes."""
         await self._move("abort", moves)
 
-    async def _look(self, claims: Mapping[str, Claim], *, writes: bool) -> dict[str, Home]:
+    async def _claim(self, claims: Mapping[str, Claim], *, writes: bool) -> dict[str, Owner]:
         calls: list[tuple[list[str], list[Any]]] = []
         for number, names in keys.by_shard(claims).items():
             asked = [value for name in names for value in (name, claims[name].key, claims[name].fires)]
             calls.append((_keys(number), [keys.HOME_LIFE_MS, 0 if writes else 1, codec.pack_arguments(asked)]))
         runner = self._runner()
         run = runner.run_all_confirmed if writes else runner.run_all
-        found: dict[str, Home] = {}
-        async with client.failures(client.patience(len(claims))):
+        found: dict[str, Owner] = {}
+        async with client.translate_errors(client.command_timeout(len(claims))):
             for answer in await run("homes", calls) if calls else ():
                 texts = [text.decode(errors="replace") for text in answer]
                 for alert, key, since, move in zip(texts[::4], texts[1::4], texts[2::4], texts[3::4], strict=True):
-                    found[alert] = Home(key, int(since), _read(alert, key, move))
+                    found[alert] = Owner(key, int(since), _read(alert, key, move))
         return found
 
     async def _move(self, what: str, moves: Iterable[Move]) -> None:
@@ -119,7 +119,7 @@ class Homes:
         for number, names in keys.by_shard(by_alert).items():
             told = [text for one in map(by_alert.get, names) if one for text in (*one[:3], one.written)]
             calls.append((_keys(number), [what, keys.HOME_LIFE_MS, codec.pack_arguments(told)]))
-        async with client.failures(client.patience(len(by_alert))):
+        async with client.translate_errors(client.command_timeout(len(by_alert))):
             await self._runner().run_all_confirmed("move", calls)
 
 

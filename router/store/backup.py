@@ -40,11 +40,11 @@ _LEFT_OUT = re.compile(
 )
 
 
-class Refused(Exception):
+class BackupError(Exception):
     """The backup can't be made or restored here; the message says why and what to do."""
 
 
-class Restored(NamedTuple):
+class RestoreResult(NamedTuple):
     """How many keys were restored, and how many had expired since the backup."""
 
     keys: int
@@ -84,7 +84,7 @@ class _Copy:
 
     async def begin(self) -> None:
         """Read the server's clock: keys that expire are kept with the time at which they do."""
-        async with client.failures(SECONDS):
+        async with client.translate_errors(SECONDS):
             seconds, microseconds = await self._connection.time()
         self._now_ms = seconds * 1000 + microseconds // 1000
 
@@ -92,9 +92,9 @@ class _Copy:
         """Read all of an incident at one moment; keys of a wrong type as they are, one after the other."""
         names = [keys.incident(key), keys.publications(key), keys.timeline(key)]
         try:
-            async with client.failures(SECONDS):
+            async with client.translate_errors(SECONDS):
                 answer = await self._scripts.run("copy", names, [])
-        except (errors.Damaged, errors.WrongType):
+        except (errors.DamagedKey, errors.WrongType):
             for name in names:
                 async for record in self.key(name.encode()):
                     yield record
@@ -114,7 +114,7 @@ class _Copy:
 
     async def key(self, name: bytes) -> AsyncIterator[backup_file.Record]:
         """Read a key of any type; nothing where it has expired meanwhile."""
-        async with client.failures(SECONDS):
+        async with client.translate_errors(SECONDS):
             kind = (await self._connection.type(name)).decode()
             expires_at = self._expires_at(await self._connection.pttl(name))
         match kind:
@@ -124,7 +124,7 @@ class _Copy:
                 async for record in self.stream(name, expires_at):
                     yield record
             case "string":
-                async with client.failures(SECONDS):
+                async with client.translate_errors(SECONDS):
                     value = await self._connection.get(name)
                 if value is not None:
                     yield backup_file.Record(name, "string", expires_at, [value])
@@ -132,13 +132,13 @@ class _Copy:
                 async for items in self._members(name, kind):
                     yield backup_file.Record(name, kind, expires_at, items)
             case _:
-                raise Refused(f"{name.decode(errors='replace')} is a {kind}, which the router never writes")
+                raise BackupError(f"{name.decode(errors='replace')} is a {kind}, which the router never writes")
 
     async def stream(self, name: bytes, expires_at: int) -> AsyncIterator[backup_file.Record]:
         """Read a stream from its first to its last entry."""
         count, begin = (_FEW if name in _WITH_BODIES else _SCANNED), b"-"
         while True:
-            async with client.failures(SECONDS):
+            async with client.translate_errors(SECONDS):
                 found = await self._connection.xrange(name, min=begin, count=count)
             if not found:
                 break
@@ -149,7 +149,7 @@ class _Copy:
             begin = b"(" + found[-1][0]
         if begin == b"-":
             return
-        async with client.failures(SECONDS):
+        async with client.translate_errors(SECONDS):
             try:
                 told = await self._connection.xinfo_stream(name)
             except exceptions.ResponseError:
@@ -160,7 +160,7 @@ class _Copy:
         scan: Callable[..., Any] = getattr(self._connection, {"hash": "hscan", "set": "sscan", "zset": "zscan"}[kind])
         cursor = 0
         while True:
-            async with client.failures(SECONDS):
+            async with client.translate_errors(SECONDS):
                 cursor, found = await scan(name, cursor=cursor, count=_SCANNED)
             items = list(_flat(found.items() if isinstance(found, dict) else found, kind))
             if items:
@@ -200,7 +200,7 @@ async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
     """Go through the router's keys, some perhaps twice; ``Unavailable``."""
     names = connection.scan_iter(PATTERN, count=_SCANNED)
     while True:
-        async with client.failures(SECONDS):
+        async with client.translate_errors(SECONDS):
             try:
                 name = await anext(names)
             except StopAsyncIteration:
@@ -208,23 +208,25 @@ async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
         yield name
 
 
-async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader, *, replace: bool) -> Restored:
+async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader, *, replace: bool) -> RestoreResult:
     """Write the records into the store; with ``replace``, all that the router kept there is deleted before.
 
     Until it ends well, no process of the router uses the store. ``Refused``, ``backup_file.Damaged``, ``Unavailable``.
     """
     if reader.header.schema > schema.VERSION:
-        raise Refused(
+        raise BackupError(
             f"the backup's data has version {reader.header.schema}, and this version of incident-router works with "
             f"{schema.VERSION}: restore it with the version that made it ({reader.header.version}), or a later one"
         )
     if not replace and not await is_empty(connection):
-        raise Refused("the store is not empty: add --replace to delete everything that the router keeps there first")
+        raise BackupError(
+            "the store is not empty: add --replace to delete everything that the router keeps there first"
+        )
     state = schema.Schema(connection)
     await state.begin_restore()
     if replace:
         await _delete_all(connection)
-    async with client.failures(SECONDS):
+    async with client.translate_errors(SECONDS):
         seconds, microseconds = await connection.time()
     load = _Load(connection, seconds * 1000 + microseconds // 1000)
     for record in reader.records():
@@ -233,10 +235,10 @@ async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader,
     await load.check()
     await dataset.mark_restored(connection)
     await state.end_restore(reader.header.schema)
-    await state.agree()
-    async with client.failures(SECONDS):
+    await state.ensure()
+    async with client.translate_errors(SECONDS):
         await migrations.name_incidents(connection)  # Not of the backup: it is made of the incidents.
-    return Restored(load.keys, load.expired)
+    return RestoreResult(load.keys, load.expired)
 
 
 async def _delete_all(connection: "redis.asyncio.Redis") -> None:
@@ -251,7 +253,7 @@ async def _delete_all(connection: "redis.asyncio.Redis") -> None:
 
 
 async def _unlink(connection: "redis.asyncio.Redis", names: list[bytes]) -> None:
-    async with client.failures(SECONDS):
+    async with client.translate_errors(SECONDS):
         await _run(connection, [("UNLINK", name) for name in names])
 
 
@@ -286,12 +288,14 @@ class _Load:
         """Write what has been gathered."""
         commands, self._commands, self._bytes = self._commands, [], 0
         try:
-            async with client.failures(SECONDS):
+            async with client.translate_errors(SECONDS):
                 await _run(self._connection, commands)
         except errors.Unavailable as error:
             if "XADD" not in error.reason and "smaller" not in error.reason:
                 raise
-            raise Refused("something else writes to the store: stop every web and worker, and restore again") from error
+            raise BackupError(
+                "something else writes to the store: stop every web and worker, and restore again"
+            ) from error
 
     async def check(self) -> None:
         """Compare how many keys there are with how many were written."""
@@ -299,7 +303,7 @@ class _Load:
         async for name in _names(self._connection):
             found += not is_left_out(name)
         if found < self._lasting:
-            raise Refused(f"{self.keys} keys were written, and the store holds {found} of them")
+            raise BackupError(f"{self.keys} keys were written, and the store holds {found} of them")
 
 
 async def _run(connection: "redis.asyncio.Redis", commands: list[tuple[Any, ...]]) -> None:

@@ -58,7 +58,7 @@ class Trailer(msgspec.Struct):
     sha256: str
 
 
-class Damaged(Exception):
+class CorruptBackupError(Exception):
     """The file is not a backup, or not all of one."""
 
 
@@ -105,10 +105,12 @@ class Reader:
         self._hash = hashlib.sha256()
         letter, content = self._frame()
         if letter != b"H":
-            raise Damaged("it is not a backup of incident-router")
+            raise CorruptBackupError("it is not a backup of incident-router")
         self.header = _decoded(content, Header)
         if self.header.format > FORMAT:
-            raise Damaged(f"it has format {self.header.format}, and this version of incident-router reads {FORMAT}")
+            raise CorruptBackupError(
+                f"it has format {self.header.format}, and this version of incident-router reads {FORMAT}"
+            )
         self.trailer: Trailer | None = None
 
     def records(self) -> Iterator[Record]:
@@ -120,7 +122,7 @@ class Reader:
             if letter == b"T":
                 break
             if letter != b"R":
-                raise Damaged("it has an unknown frame")
+                raise CorruptBackupError("it has an unknown frame")
             record = _decoded(content, Record)
             records += 1
             keys += record.name != before
@@ -128,11 +130,13 @@ class Reader:
             yield record
         trailer = _decoded(content, Trailer)
         if (trailer.keys, trailer.records) != (keys, records):
-            raise Damaged(f"it should hold {trailer.keys} keys in {trailer.records} records, not {keys} in {records}")
+            raise CorruptBackupError(
+                f"it should hold {trailer.keys} keys in {trailer.records} records, not {keys} in {records}"
+            )
         if trailer.sha256 != digest:
-            raise Damaged("its checksum does not match")
+            raise CorruptBackupError("its checksum does not match")
         if self._read(1):
-            raise Damaged("there is something after its end")
+            raise CorruptBackupError("there is something after its end")
         self.trailer = trailer
 
     def check(self) -> Trailer:
@@ -145,11 +149,11 @@ class Reader:
     def _frame(self) -> tuple[bytes, bytes]:
         head = self._read(_HEAD.size)
         if len(head) < _HEAD.size:
-            raise Damaged("it ends before its trailer: the backup was not finished")
+            raise CorruptBackupError("it ends before its trailer: the backup was not finished")
         letter, length = _HEAD.unpack(head)
         content = self._read(length) if length <= MOST_BYTES else b""
         if len(content) < length:
-            raise Damaged("it ends within a record: the backup was not finished")
+            raise CorruptBackupError("it ends within a record: the backup was not finished")
         self._hash.update(head)
         self._hash.update(content)
         return letter, content
@@ -158,13 +162,13 @@ class Reader:
         try:
             return self._gzip.read(size)
         except gzip.BadGzipFile as error:
-            raise Damaged(f"it is not a backup of incident-router, or damaged: {error}") from error
+            raise CorruptBackupError(f"it is not a backup of incident-router, or damaged: {error}") from error
         except (EOFError, zlib.error) as error:
-            raise Damaged(f"it is damaged or was not finished: {error}") from error
+            raise CorruptBackupError(f"it is damaged or was not finished: {error}") from error
 
 
 def _decoded(content: bytes, shape: type[Any]) -> Any:
     try:
         return msgspec.msgpack.decode(content, type=shape)
     except msgspec.MsgspecError as error:
-        raise Damaged(f"it holds a {shape.__name__.lower()} that can't be read: {error}") from error
+        raise CorruptBackupError(f"it holds a {shape.__name__.lower()} that can't be read: {error}") from error

@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as
 _PER_SECOND = 1000  # Documents that a busy server reads or writes in a second, in any case.
 
 
-def patience(documents: int) -> float:
+def command_timeout(documents: int) -> float:
     """How many seconds commands about so many documents may take: one delivery may hold 20,000 incidents."""
     return PATIENCE_SECONDS + documents / _PER_SECOND
 
@@ -30,7 +30,7 @@ def connect(where: connection_settings.Server | str) -> "redis.asyncio.Redis":
         connection = _made(server, {**_OPTIONS, **_tls(server)})
     except (ValueError, exceptions.RedisClusterException) as error:
         raise errors.Unavailable(f"the address of Redis cannot be used: {error}") from error
-    replica_acks.demand(connection, server.durability)
+    replica_acks.require(connection, server.durability)
     return connection
 
 
@@ -60,7 +60,7 @@ def _tls(server: connection_settings.Server) -> dict[str, Any]:
     return {name: str(path) for name, path in files.items() if path}
 
 
-class failures:  # noqa: N801 - read as a word of the `with` statement that it stands in
+class translate_errors:  # noqa: N801 - read as a word of the `with` statement that it stands in
     """Bounds the commands of an ``async with`` block in time, and turns failures into ``errors.Unavailable``."""
 
     def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:

@@ -24,7 +24,7 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
     return client
 
 
-def of(connection: "redis.asyncio.Redis") -> library.RedisCluster | None:
+def cluster_of(connection: "redis.asyncio.Redis") -> library.RedisCluster | None:
     """The cluster that a connection is to; None where it is to one server."""
     passed: object = connection
     return passed if isinstance(passed, library.RedisCluster) else None
@@ -32,30 +32,30 @@ def of(connection: "redis.asyncio.Redis") -> library.RedisCluster | None:
 
 async def primaries(connection: "redis.asyncio.Redis") -> list[dict[str, Any]]:
     """What sends a command to each primary in turn, as keyword arguments; once nothing at all for one server."""
-    cluster = of(connection)
+    cluster = cluster_of(connection)
     if cluster is None:
         return [{}]
     await cluster.initialize()
     return [{"target_nodes": node} for node in cluster.get_primaries()]
 
 
-async def moved(connection: "redis.asyncio.Redis", error: exceptions.MovedError) -> None:
+async def follow_redirect(connection: "redis.asyncio.Redis", error: exceptions.MovedError) -> None:
     """Learn where keys are that are not where they were."""
-    cluster = of(connection)
+    cluster = cluster_of(connection)
     if cluster is not None:
         await cluster.nodes_manager.move_slot(error)
 
 
-async def look_again(connection: "redis.asyncio.Redis") -> None:
+async def refresh_topology(connection: "redis.asyncio.Redis") -> None:
     """Ask the servers anew who holds what: one of them was lost."""
-    cluster = of(connection)
+    cluster = cluster_of(connection)
     if cluster is not None:
         await cluster.nodes_manager.initialize()
 
 
-async def holder(connection: "redis.asyncio.Redis", key: str) -> dict[str, Any]:
+async def primary_of(connection: "redis.asyncio.Redis", key: str) -> dict[str, Any]:
     """What sends a command to the primary that holds a key, as keyword arguments; nothing for one server."""
-    cluster = of(connection)
+    cluster = cluster_of(connection)
     if cluster is None:
         return {}
     await cluster.initialize()

@@ -27,12 +27,12 @@ def pack_arguments(arguments: Sequence[str | int]) -> bytes:
     return _encode(arguments)
 
 
-def number(data: bytes) -> int:
+def parse_integer(data: bytes) -> int:
     """Read a whole number; ``Unreadable`` where it is none."""
     try:
         return int(data)
     except ValueError as error:
-        raise errors.Unreadable(f"{data[:40]!r} is no number") from error
+        raise errors.UnreadableDocument(f"{data[:40]!r} is no number") from error
 
 
 def pack_delivery(delivery: deliveries.Delivery) -> bytes:
@@ -45,9 +45,11 @@ def unpack_delivery(data: bytes) -> deliveries.Delivery:
     try:
         delivery = _decode_delivery(data)
     except Undecodable as error:
-        raise errors.Unreadable(f"the entry is not a delivery: {error}") from error
+        raise errors.UnreadableDocument(f"the entry is not a delivery: {error}") from error
     if delivery.schema != deliveries.SCHEMA:
-        raise errors.Unreadable(f"the entry has schema {delivery.schema}, this version reads {deliveries.SCHEMA}")
+        raise errors.UnreadableDocument(
+            f"the entry has schema {delivery.schema}, this version reads {deliveries.SCHEMA}"
+        )
     return delivery
 
 
@@ -61,7 +63,7 @@ def unpack_events(data: bytes) -> list[timeline.Event]:
     try:
         return _decode_events(data)
     except Undecodable as error:
-        raise errors.Unreadable(f"the entry is not of a timeline: {error}") from error
+        raise errors.UnreadableDocument(f"the entry is not of a timeline: {error}") from error
 
 
 def pack_incident(incident: incidents.Incident) -> bytes:
@@ -80,12 +82,12 @@ def unpack_incident(data: bytes) -> incidents.Incident:
     try:
         incident = _decode_incident(data)
     except Undecodable as error:
-        raise errors.Unreadable(f"the document is not an incident: {error}") from error
+        raise errors.UnreadableDocument(f"the document is not an incident: {error}") from error
     stored, response, alert = incident.sole_ask, incident.response, incident.opening_alert
     if stored is None:
         return incident
     if response is None or alert is None:
-        raise errors.Unreadable("the document is not an incident: it has an ask without a response or an alert")
+        raise errors.UnreadableDocument("the document is not an incident: it has an ask without a response or an alert")
     ask = asking.Ask(
         stored.id, response, alert, stored.began_at, stored.since, stored.fires, stored.severity, stored.is_joined
     )
@@ -104,4 +106,4 @@ def unpack_publications(data: bytes) -> list[publications.Publication]:
     try:
         return _decode_publications(data)
     except Undecodable as error:
-        raise errors.Unreadable(f"the document is not a list of publications: {error}") from error
+        raise errors.UnreadableDocument(f"the document is not a list of publications: {error}") from error

@@ -36,7 +36,7 @@ def wrong_type(error: Exception) -> tuple[str, str] | None:
     return (f"ir:{key}", f"it is a {problem}") if begins and said else None
 
 
-def place_aside(key: str) -> str:
+def aside_key(key: str) -> str:
     """Return the name that a key of a wrong type gets, in the same hash slot; empty if it has to stay."""
     if _KEPT.fullmatch(key):
         return ""
@@ -49,7 +49,7 @@ def kind_of(key: str) -> str:
     return key.partition("}:")[2].partition(":")[0]
 
 
-def tell(key: str, problem: str, todo: str = _REPAIR) -> None:
+def report(key: str, problem: str, todo: str = _REPAIR) -> None:
     """Name damaged data in the log and count it; of the same key at most once a minute."""
     now = time.monotonic()
     if now - _told.get(key, -_TOLD_EVERY_SECONDS) < _TOLD_EVERY_SECONDS:
@@ -61,27 +61,27 @@ def tell(key: str, problem: str, todo: str = _REPAIR) -> None:
     _log.error("data_damaged", key=key, problem=problem, todo=todo)
 
 
-def told(key: str, problem: str) -> str:
+def report_and_describe(key: str, problem: str) -> str:
     """Tell of damaged data, and return it in one line."""
-    tell(key, problem)
+    report(key, problem)
     return f"{key}: {problem}"
 
 
 async def move_aside(connection: "redis.asyncio.Redis", key: str, problem: str) -> None:
     """Move a key of a wrong type aside, so that work goes on without it; ``Damaged`` if it has to stay."""
-    aside = place_aside(key)
+    aside = aside_key(key)
     if not aside:
-        tell(key, problem)
-        raise errors.Damaged(key, problem)
+        report(key, problem)
+        raise errors.DamagedKey(key, problem)
     try:
         await connection.rename(key, aside)
     except exceptions.ResponseError as failure:
         if "no such key" not in str(failure):  # Another process was first.
             raise
-    tell(key, problem, f"nothing: it is {aside} now, for you to look at, and the router goes on without it")
+    report(key, problem, f"nothing: it is {aside} now, for you to look at, and the router goes on without it")
 
 
-async def mend(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) -> None:
+async def repair(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) -> None:
     """Move those of the keys aside that haven't the type named for them; tell of those that have to stay."""
     pipeline = connection.pipeline(transaction=False)
     for key in kinds:
@@ -89,5 +89,5 @@ async def mend(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) -> N
     for (key, kind), answer in zip(kinds.items(), await pipeline.execute(), strict=True):
         held = answer.decode() if isinstance(answer, bytes) else str(answer)
         if held not in {"none", kind}:
-            with contextlib.suppress(errors.Damaged):
+            with contextlib.suppress(errors.DamagedKey):
                 await move_aside(connection, key, f"it is a {held} and not a {kind}")

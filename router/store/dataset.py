@@ -61,7 +61,7 @@ class Orphan(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(frozen=True)
-class State:
+class DataSetState:
     """How the data set stands; times in microseconds, by Redis' clock.
 
     It is reconciled ``since`` then (0: it isn't), for a ``reason``; it was last lost at ``lost_at``. ``read`` says when
@@ -93,7 +93,7 @@ class State:
         return "; ".join([said, *waiting, *([orphans] if self.orphans else [])])
 
 
-def restored_at(state: State) -> int:
+def restored_at(state: DataSetState) -> int:
     """When the data were last found to be those of an earlier time (microseconds); 0 if they never were."""
     return state.lost_at if state.reason in RESTORED else 0
 
@@ -114,7 +114,7 @@ class DataSet:
         reconciles_new: bool = False,
     ) -> None:
         self._connection: Any = connection
-        self._confirming = replica_acks.Confirming(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
         self._scripts = scripts.Scripts(connection)
         self._process = process
         self._randomness = randomness
@@ -122,7 +122,7 @@ class DataSet:
         self._id = ""
         self._mark = 0
 
-    async def watch(self) -> State:
+    async def check(self) -> DataSetState:
         """Compare the data set with what this process remembers, and return how it stands; ``Unavailable``.
 
         What this writes is confirmed like everything else: a fail-over that loses nothing confirmed takes no mark back.
@@ -135,7 +135,7 @@ class DataSet:
             UNATTENDED,
             int(self._reconciles_new),
         ]
-        async with client.failures():
+        async with client.translate_errors():
             answer = await self._scripts.run_confirmed("watch", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments)
         mark, now, orphans, began, *marker = answer
         state = _state(marker, int(now), int(orphans))
@@ -143,24 +143,24 @@ class DataSet:
         self._mark = int(mark) if state.id != self._id else max(self._mark, int(mark))
         self._id = state.id
         if began:
-            self._tell(began.decode(), state)
+            self._report(began.decode(), state)
         return state
 
-    def _tell(self, reason: str, state: State) -> None:
+    def _report(self, reason: str, state: DataSetState) -> None:
         metrics.data_set_losses.labels(reason).inc()
         say = _log.info if reason in {"new", "unattended"} else _log.error
         say("data_set_reconciles", reason=reason, data_set=state.id, detail=state.describe())
 
     async def begin_reading(self, destination: str) -> bool:
         """Whether this process is to read the open items of the destination now: one at a time does."""
-        async with client.failures():
+        async with client.translate_errors():
             return bool(await self._connection.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
 
     async def end_reading(
         self, destination: str, at: int, orphans: Collection[Orphan], listed: Collection[str]
     ) -> None:
         """Keep what a reading that began ``at`` has found; ``listed`` are the IDs of what may still be an orphan."""
-        async with client.failures():
+        async with client.translate_errors():
             known = [one async for one in self.orphans() if one.destination == destination]
             gone = [one.name for one in known if one.item.vendor_id not in listed]
             names = [one.name for one in orphans]
@@ -182,13 +182,13 @@ class DataSet:
 
     async def reading_failed(self, destination: str, problem: str) -> None:
         """Say why the open items of a destination can't be read; another try is made soon."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.hset(keys.MARKER, f"problem:{destination}", problem[:300])
             await self._connection.expire(keys.reading(destination), 5)
 
     async def finish(self, since: int) -> None:
         """End the reconciliation that began ``since`` then, unless another has begun."""
-        async with client.failures():
+        async with client.translate_errors():
             if (held := await self._connection.hget(keys.MARKER, "since")) and int(held) == since:
                 await self._connection.hset(keys.MARKER, "since", 0)
 
@@ -205,7 +205,7 @@ class DataSet:
 
     async def claim(self, orphan: Orphan, incident_key: str) -> bool:
         """Whether an orphan is the incident's to adopt: two incidents that fit it don't both get it."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.hsetnx(keys.CLAIMS, orphan.name, incident_key)
             await self._connection.expire(keys.CLAIMS, _CLAIM_SECONDS)
             return bool((await self._connection.hget(keys.CLAIMS, orphan.name)).decode() == incident_key)
@@ -229,14 +229,14 @@ async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -
 async def settle(connection: "redis.asyncio.Redis", orphan: Orphan) -> None:
     """Forget an orphan, whose incident is known or which is over at the vendor."""
     held: Any = connection
-    async with client.failures():
+    async with client.translate_errors():
         await held.hdel(keys.ORPHANS, orphan.name)
 
 
 async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) -> None:
     """Give an orphan another owner."""
     given = msgspec.structs.replace(orphan, owner=owner)
-    async with client.failures():
+    async with client.translate_errors():
         pipeline: Any = connection.pipeline(transaction=False)
         pipeline.hset(keys.ORPHANS, given.name, msgspec.msgpack.encode(given))
         if given.name != orphan.name:
@@ -244,9 +244,9 @@ async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) ->
         await pipeline.execute()
 
 
-async def look(connection: "redis.asyncio.Redis", now: int) -> State:
+async def look(connection: "redis.asyncio.Redis", now: int) -> DataSetState:
     """How the data set stands, for people; nothing is compared or written."""
-    async with client.failures():
+    async with client.translate_errors():
         pipeline: Any = connection.pipeline(transaction=False)
         pipeline.hgetall(keys.MARKER)
         pipeline.hlen(keys.ORPHANS)
@@ -260,7 +260,7 @@ async def mark_restored(connection: "redis.asyncio.Redis") -> None:
     For tools that restore. The router need not run: the mark is part of the data.
     """
     marker: Any = connection
-    async with client.failures():
+    async with client.translate_errors():
         await marker.hsetnx(keys.MARKER, "id", "restored")
         await marker.hset(keys.MARKER, "restored", 1)
 
@@ -268,9 +268,9 @@ async def mark_restored(connection: "redis.asyncio.Redis") -> None:
 _decode = msgspec.msgpack.Decoder(Orphan).decode
 
 
-def _state(marker: list[bytes], now: int, orphans: int) -> State:
+def _state(marker: list[bytes], now: int, orphans: int) -> DataSetState:
     said = {name.decode(): value.decode() for name, value in zip(marker[::2], marker[1::2], strict=True)}
-    return State(
+    return DataSetState(
         said.get("id", ""),
         now,
         int(said.get("since", 0)),

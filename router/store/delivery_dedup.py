@@ -10,7 +10,7 @@ from router.store import client, keys
 LIFE_SECONDS = 24 * 60 * 60
 
 
-class Seen:
+class DeliveryIds:
     """The deliveries of the last day that carried a name of their own.
 
     A name is remembered once its delivery is safe, never before: a sender that was not answered finds it new again.
@@ -21,13 +21,13 @@ class Seen:
 
     async def find(self, source: str, name: str) -> str:
         """Our id of the delivery that the sender calls so; empty where there was none. ``Unavailable``."""
-        async with client.failures():
+        async with client.translate_errors():
             found: Any = await self._connection.get(_key(source, name))
         return str(found.decode()) if found else ""
 
     async def remember(self, source: str, name: str, delivery: str) -> None:
         """Remember a delivery that is safe; ``Unavailable``."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.set(_key(source, name), delivery, ex=LIFE_SECONDS)
 
 

@@ -40,7 +40,7 @@ def find_program() -> str:
     )
 
 
-def address(folder: Path) -> str | None:
+def running_address(folder: Path) -> str | None:
     """Where the server of this data folder listens, if one runs."""
     try:
         return (folder / ADDRESS).read_text(encoding="utf-8")
@@ -55,11 +55,11 @@ class Server:
     """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.Lock | None = None
+        self, folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.FolderLock | None = None
     ) -> None:
         self._folder = folder
         self._lock = lock
-        self._own_lock: private_folder.Lock | None = None
+        self._own_lock: private_folder.FolderLock | None = None
         self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **(settings or {})}
         # A socket's path may have about 100 bytes, a data folder's more; so the socket stands apart.
         self._sockets = tempfile.mkdtemp(prefix="incident-router-")
@@ -77,14 +77,14 @@ class Server:
         ``StartFailedError`` if it doesn't, ``private_folder.InUseError`` if another process uses the folder.
         """
         if self._lock is None and self._own_lock is None:
-            self._own_lock = private_folder.take(self._folder)
+            self._own_lock = private_folder.acquire(self._folder)
         try:
             self._start(self._lock or self._own_lock)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, lock: private_folder.Lock | None) -> None:
+    def _start(self, lock: private_folder.FolderLock | None) -> None:
         command = [find_program(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700"]
         command += ["--dir", str(self._folder.resolve()), "--logfile", "valkey.log", "--daemonize", "no"]
         for name, value in self._settings.items():
@@ -99,7 +99,7 @@ class Server:
             # The server outlives a killed router by a moment, and still writes then.
             pass_fds=(lock.descriptor,) if lock is not None else (),
         )
-        if not answers(self.socket):
+        if not wait_until_ready(self.socket):
             raise StartFailedError(f"the embedded server did not start; see {self._folder / 'valkey.log'}")
         private_folder.write(self._folder / ADDRESS, self.url)
 
@@ -110,7 +110,7 @@ class Server:
                 self._guard.stdin.close()
             self._guard.wait()
             self._guard = None
-            if address(self._folder) == self.url:
+            if running_address(self._folder) == self.url:
                 (self._folder / ADDRESS).unlink()
         if self._own_lock is not None:
             private_folder.release(self._own_lock)
@@ -120,7 +120,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.Lock | None = None
+    folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.FolderLock | None = None
 ) -> Iterator[Server]:
     """A server for the length of a ``with`` block."""
     server = Server(folder, settings, lock)
@@ -131,7 +131,7 @@ def running(
         server.stop()
 
 
-def answers(address: str | tuple[str, int]) -> bool:
+def wait_until_ready(address: str | tuple[str, int]) -> bool:
     """Ask until a server at a socket's path, or a host and port, answers PING: when it has loaded its data.
 
     False where it does not within the time that a server has to start.

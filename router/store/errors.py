@@ -26,7 +26,7 @@ class WrongType(Unavailable):
     """A key has a wrong type, and Redis doesn't say which: the worker's next sweep names it."""
 
 
-class Damaged(Unavailable):
+class DamagedKey(Unavailable):
     """A key has a wrong type: what needs it can't be done before an operator has looked at it."""
 
     def __init__(self, key: str, problem: str) -> None:
@@ -34,7 +34,7 @@ class Damaged(Unavailable):
         self.key = key
 
 
-class Newer(StoreError):
+class SchemaTooNew(StoreError):
     """The data in the store is of a later version of the router than this one; nothing here may touch it."""
 
     def __init__(self, held: int, known: int) -> None:
@@ -45,7 +45,7 @@ class Newer(StoreError):
         self.held = held
 
 
-class Unreadable(StoreError):
+class UnreadableDocument(StoreError):
     """Data in the store that this version cannot read; ``key`` is where it stands, if that is known."""
 
     def __init__(self, problem: str, key: str = "") -> None:

@@ -27,22 +27,22 @@ class GoodRules:
 
     async def version(self) -> str:
         """Return the version of the rules that are kept; empty if none are."""
-        async with client.failures():
+        async with client.translate_errors():
             held = await self._connection.hget(keys.GOOD_RULES, "v")
         return held.decode() if held else ""
 
-    async def keep(self, accepted: rule_files.RuleFiles) -> None:
+    async def save(self, accepted: rule_files.RuleFiles) -> None:
         """Keep rule files in the place of those before; ``TooLarge``, ``Unavailable``."""
         if sum(map(len, accepted.files.values())) > MOST_BYTES:
             raise TooLarge
         packed = zlib.compress(msgspec.msgpack.encode(dict(accepted.files)))
         fields = {"v": accepted.version, "at": accepted.kept_at, "d": packed}
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.hset(keys.GOOD_RULES, mapping=fields)
 
     async def read(self) -> rule_files.RuleFiles | None:
         """Return the rule files that are kept, None if there are none; ``Unreadable``, ``Unavailable``."""
-        async with client.failures():
+        async with client.translate_errors():
             version, at, packed = await self._connection.hmget(keys.GOOD_RULES, "v", "at", "d")
         if packed is None:
             return None
@@ -51,4 +51,4 @@ class GoodRules:
             content = zlib.decompressobj().decompress(packed, 2 * MOST_BYTES)
             return rule_files.RuleFiles(version.decode(), _decode(content), int(at))
         except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:
-            raise errors.Unreadable(f"the rules kept in Redis can't be read: {error}") from error
+            raise errors.UnreadableDocument(f"the rules kept in Redis can't be read: {error}") from error

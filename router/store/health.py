@@ -9,7 +9,7 @@ from router.store import client, cluster, keys
 FULL_AT = 0.75  # Of maxmemory: beyond it nothing more is accepted, so that what was accepted can be processed.
 
 
-class Kept(NamedTuple):
+class PendingCounts(NamedTuple):
     """How many bodies are in quarantine, and how many deliveries are dead letters."""
 
     quarantined: int
@@ -24,19 +24,19 @@ class Health:
 
     async def ping(self) -> None:
         """Return where the store answers; ``Unavailable`` where it does not."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._each("PING")
 
     async def fullness(self) -> float:
         """Used memory as a share of ``maxmemory``, of the fullest of several; 0.0 where no limit is set."""
-        async with client.failures():
+        async with client.translate_errors():
             memories = await self._each("INFO", "memory")
         limited = [(int(one["used_memory"]), int(one.get("maxmemory", 0))) for one in memories]
         return max((used / limit for used, limit in limited if limit), default=0.0)
 
-    async def doubts(self) -> list[str]:
+    async def durability_warnings(self) -> list[str]:
         """How servers are set up that may lose what was accepted, in words for who set them up."""
-        async with client.failures():
+        async with client.translate_errors():
             memories, files = await self._each("INFO", "memory"), await self._each("INFO", "persistence")
         found = []
         if any(int(one.get("maxmemory", 0)) and one.get("maxmemory_policy") != "noeviction" for one in memories):
@@ -45,33 +45,33 @@ class Health:
             found.append("appendonly is off: what was accepted since the last snapshot is lost with the server")
         return found
 
-    async def kept(self) -> Kept:
+    async def pending_counts(self) -> PendingCounts:
         """What waits for a person."""
-        async with client.failures():
+        async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.xlen(keys.QUARANTINE)
             pipeline.xlen(keys.DEAD)
             quarantined, dead = await pipeline.execute()
-        return Kept(int(quarantined), int(dead))
+        return PendingCounts(int(quarantined), int(dead))
 
-    async def beat(self, worker: str, now: int) -> None:
+    async def record_heartbeat(self, worker: str, now: int) -> None:
         """Say that this worker is alive at ``now`` (microseconds)."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.zadd(keys.WORKERS, {worker: now})
 
-    async def leave(self, worker: str) -> None:
+    async def remove_worker(self, worker: str) -> None:
         """Say that this worker has stopped on purpose."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.zrem(keys.WORKERS, worker)
 
-    async def forget(self, before: int) -> None:
+    async def expire_workers(self, before: int) -> None:
         """Forget the workers whose last heartbeat was before this time, in microseconds."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.zremrangebyscore(keys.WORKERS, "-inf", f"({before}")
 
-    async def last_beat(self) -> int:
+    async def latest_heartbeat(self) -> int:
         """When the liveliest worker was last heard of, microseconds; 0 where there is none."""
-        async with client.failures():
+        async with client.translate_errors():
             newest = await self._connection.zrange(keys.WORKERS, 0, 0, desc=True, withscores=True)
         return int(newest[0][1]) if newest else 0
 

@@ -26,7 +26,7 @@ class Inbox:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._confirming = replica_acks.Confirming(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
@@ -81,7 +81,7 @@ class Inbox:
         arguments: list[bytes] = []
         for packed, body, _ in group:
             arguments += (packed, body)
-        async with client.failures():
+        async with client.translate_errors():
             if self._confirming.asked:
                 await self._write_confirmed(arguments)
             elif not _are_large(arguments) and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
@@ -127,7 +127,7 @@ def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: err
             future.set_exception(errors.Unavailable(error.reason, error.retry_after_seconds))
 
 
-class Entry(NamedTuple):
+class InboxEntry(NamedTuple):
     """One entry of the inbox as read: its id, the delivery still packed, and how many bytes it has with its body."""
 
     id: bytes
@@ -135,14 +135,14 @@ class Entry(NamedTuple):
     size: int
 
 
-class Reader:
+class InboxReader:
     """The worker's side: read in batches, fold, and only then acknowledge."""
 
     def __init__(
         self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
     ) -> None:
         """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
-        self._confirming = replica_acks.Confirming(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
         self._life = life or consumer
         self._connection = connection
         self._archives = archives
@@ -154,20 +154,20 @@ class Reader:
 
     async def prepare(self) -> None:
         """Make the consumer group where it is missing; it begins at the first entry ever accepted."""
-        async with client.failures():
+        async with client.translate_errors():
             try:
                 await self._connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
             except exceptions.ResponseError as error:
                 if "BUSYGROUP" not in str(error):
                     raise
 
-    async def read(self, count: int, block_ms: int | None) -> list[Entry]:
+    async def read(self, count: int, block_ms: int | None) -> list[InboxEntry]:
         """Read up to ``count`` new entries; wait ``block_ms`` for the first one, or not at all.
 
         Only ``FEW`` are read at once as long as a large one may be among them: bodies come with their entries.
         """
         count = min(count, FEW) if await self._large_ahead() else count
-        async with client.failures(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
+        async with client.translate_errors(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
             try:
                 answer = await self._connection.xreadgroup(
                     keys.GROUP, self._consumer, {keys.INBOX: ">"}, count=count, block=block_ms
@@ -183,7 +183,7 @@ class Reader:
         return entries
 
     async def _large_ahead(self) -> bool:
-        async with client.failures():
+        async with client.translate_errors():
             newest: Any = await self._connection.xrevrange(keys.LARGE, count=1)
         return bool(newest) and _milliseconds(newest[0][0]) >= self._read_until
 
@@ -192,9 +192,9 @@ class Reader:
         """Whether ``take_over`` has come to the end of what others have read, and begins anew."""
         return bool(self._claim_from == b"0-0")
 
-    async def take_over(self, count: int, idle_ms: int) -> list[Entry]:
+    async def take_over(self, count: int, idle_ms: int) -> list[InboxEntry]:
         """Claim entries that another worker read more than ``idle_ms`` ago and never acknowledged."""
-        async with client.failures():
+        async with client.translate_errors():
             answer = await self._connection.xautoclaim(
                 keys.INBOX, keys.GROUP, self._consumer, idle_ms, start_id=self._claim_from, count=count
             )
@@ -210,34 +210,34 @@ class Reader:
         await self._retire(0, self._consumer)
 
     async def _retire(self, idle_ms: int, name: str) -> list[str]:
-        async with client.failures():
+        async with client.translate_errors():
             removed = await self._scripts.run("retire", [keys.INBOX], [keys.GROUP, idle_ms, name])
         return [one.decode() for one in removed]
 
-    async def own_pending(self, count: int) -> list[Entry]:
+    async def own_pending(self, count: int) -> list[InboxEntry]:
         """Entries that a consumer of this very name read before a crash and never acknowledged."""
-        async with client.failures():
+        async with client.translate_errors():
             answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
         return _entries(answer)
 
-    async def suspect(self, entry: Entry) -> int:
+    async def record_redelivery(self, entry: InboxEntry) -> int:
         """Count that this entry is begun again, and return by how many it was; 0 where it is no longer pending.
 
         ``Unavailable``, and nothing is counted, while too few confirm anything: who dies then did not of this.
         """
         arguments = [keys.GROUP, entry.id, self._life]
-        async with client.failures():
+        async with client.translate_errors():
             if self._confirming.asked:
                 await self._confirming.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
             return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
 
-    async def absolve(self, entry: Entry) -> None:
+    async def clear_redeliveries(self, entry: InboxEntry) -> None:
         """Forget that this entry was begun again: whoever did has come to an end with it, and lives."""
-        async with client.failures():
+        async with client.translate_errors():
             command: Any = self._connection.hdel(keys.SUSPECTS, entry.id.decode())
             await command
 
-    async def overtaken_at(self, entries: Sequence[Entry]) -> int:
+    async def overtaken_at(self, entries: Sequence[InboxEntry]) -> int:
         """Return when the newest of these entries was accepted, if an earlier one has been read and not folded yet.
 
         The time is in microseconds, by Redis' clock; 0 if no earlier one waits. An entry waits with a worker that
@@ -255,19 +255,19 @@ class Reader:
             own = name == self._consumer.encode()
             before, most = (first[1], len(self._acknowledging) + 1) if own else (newest[1], 1)
             pipeline.xpending_range(keys.INBOX, keys.GROUP, "-", b"(" + before, most, consumername=name)
-        async with client.failures():
+        async with client.translate_errors():
             answers = await pipeline.execute()
         earlier = {one["message_id"] for answer in answers for one in answer} - self._acknowledging
         return newest[0][0] * 1000 if earlier else 0
 
     async def oldest_unfolded(self) -> int:
         """Return when the oldest entry was accepted that has not been folded yet, in microseconds; 0 for none."""
-        async with client.failures():
+        async with client.translate_errors():
             oldest = await self._scripts.run("oldest", [keys.INBOX], [])
         return _position(oldest)[0] * 1000 if oldest else 0
 
     @contextlib.contextmanager
-    def acknowledging(self, entries: Sequence[Entry]) -> Iterator[None]:
+    def acknowledging(self, entries: Sequence[InboxEntry]) -> Iterator[None]:
         """Mark entries as folded and committed for the length of the block, in which they are acknowledged."""
         identities = {entry.id for entry in entries}
         self._acknowledging |= identities
@@ -276,14 +276,14 @@ class Reader:
         finally:
             self._acknowledging -= identities
 
-    async def done(self, entries: list[Entry]) -> None:
+    async def acknowledge(self, entries: list[InboxEntry]) -> None:
         """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
         with self.acknowledging(entries):
-            await self._done(entries)
+            await self._acknowledge(entries)
 
-    async def _done(self, entries: list[Entry]) -> None:
+    async def _acknowledge(self, entries: list[InboxEntry]) -> None:
         identities = [entry.id for entry in entries]
-        async with client.failures():
+        async with client.translate_errors():
             if self._archives:
                 calls = [
                     ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MOST_AT_ONCE]])
@@ -296,17 +296,17 @@ class Reader:
             pipeline.xdel(keys.INBOX, *identities)
             await pipeline.execute()
 
-    async def bury(self, entry: Entry, reason: str) -> None:
+    async def move_to_dead_letters(self, entry: InboxEntry, reason: str) -> None:
         """Move an entry that cannot be processed to the dead letters; nothing of it is lost."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._scripts.run("bury", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
 
 
-def _entries(answer: Any) -> list[Entry]:
+def _entries(answer: Any) -> list[InboxEntry]:
     if not answer:
         return []
     streams = answer.items() if isinstance(answer, dict) else answer
-    found: list[Entry] = []
+    found: list[InboxEntry] = []
     for _, entries in streams:
         pages = entries if entries and isinstance(entries[0], tuple) else [e for page in entries for e in page]
         found += [_entry(identity, fields) for identity, fields in pages if fields]
@@ -317,9 +317,9 @@ def _milliseconds(identity: bytes) -> int:
     return int(identity.split(b"-")[0])
 
 
-def _entry(identity: bytes, fields: dict[bytes, bytes]) -> Entry:
+def _entry(identity: bytes, fields: dict[bytes, bytes]) -> InboxEntry:
     # Without what was decided, it can't be read, and becomes a dead letter.
-    return Entry(identity, fields.get(b"h", b""), sum(map(len, fields.values())))
+    return InboxEntry(identity, fields.get(b"h", b""), sum(map(len, fields.values())))
 
 
 def _position(identity: bytes | str) -> tuple[int, int]:
@@ -330,7 +330,7 @@ def _position(identity: bytes | str) -> tuple[int, int]:
 
 async def _pending(connection: "redis.asyncio.Redis") -> Any:
     """How many entries have been read and not acknowledged, the first of them, and by whom."""
-    async with client.failures():
+    async with client.translate_errors():
         try:
             return await connection.xpending(keys.INBOX, keys.GROUP)
         except exceptions.ResponseError as error:
@@ -341,7 +341,7 @@ async def _pending(connection: "redis.asyncio.Redis") -> Any:
 
 async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     """How many deliveries wait, and when the oldest was accepted (microseconds since the epoch, 0 for none)."""
-    async with client.failures():
+    async with client.translate_errors():
         length = await connection.xlen(keys.INBOX)
         oldest: Any = await connection.xrange(keys.INBOX, count=1)
     if not oldest:
@@ -349,12 +349,12 @@ async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     return int(length), int(oldest[0][0].split(b"-")[0]) * 1000
 
 
-async def pulse(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+async def last_accepted(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     """When a delivery was last accepted (microseconds since the epoch), and how many ever were; 0 for what is unknown.
 
     Servers before Redis 7 do not count.
     """
-    async with client.failures():
+    async with client.translate_errors():
         if not await connection.exists(keys.INBOX):
             return 0, 0
         told: Any = await connection.xinfo_stream(keys.INBOX)

@@ -8,35 +8,35 @@ from router.domain import incident as incidents
 _ITSELF = 8  # What an incident without alerts weighs, in alerts.
 
 
-class Seen(NamedTuple):
+class CachedIncident(NamedTuple):
     """An incident at a version."""
 
     incident: incidents.Incident
     version: int
 
 
-class Known:
+class IncidentCache:
     """The incidents known, as many as hold ``most`` alerts together; those not asked for longest go first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._weight = 0
-        self._seen: OrderedDict[str, Seen] = OrderedDict()
+        self._seen: OrderedDict[str, CachedIncident] = OrderedDict()
 
-    def look(self, name: str) -> Seen | None:
+    def get(self, name: str) -> CachedIncident | None:
         """What is known of an incident; whether it is so still has to be asked for."""
         return self._seen.get(name)
 
-    def learn(self, incident: incidents.Incident, version: int) -> None:
+    def put(self, incident: incidents.Incident, version: int) -> None:
         """Keep an incident as it is at a version; what was known of it before is forgotten."""
-        self.forget(incident.key)
+        self.evict(incident.key)
         self._weight += _weight(incident)
-        self._seen[incident.key] = Seen(incident, version)
+        self._seen[incident.key] = CachedIncident(incident, version)
         while self._weight > self._most:
             _, gone = self._seen.popitem(last=False)
             self._weight -= _weight(gone.incident)
 
-    def forget(self, name: str) -> None:
+    def evict(self, name: str) -> None:
         """Know nothing of an incident any more."""
         if seen := self._seen.pop(name, None):
             self._weight -= _weight(seen.incident)

@@ -6,13 +6,13 @@ from typing import Any
 from router.store import client, damage, keys, scripts
 
 
-async def names(run: scripts.Scripts, *listed: Callable[[int], str]) -> list[str]:
+async def read_names(run: scripts.Scripts, *listed: Callable[[int], str]) -> list[str]:
     """All incident keys of the lists that ``listed`` gives for each shard, in order; what has expired leaves them.
 
     After the list of the incidents, ``keys.names`` may follow, to remove the names of expired incidents as well.
     """
     calls: list[tuple[list[str], list[Any]]] = [([of(number) for of in listed], []) for number in range(keys.SHARDS)]
-    async with client.failures():
+    async with client.translate_errors():
         answers = await run.run_all("names", calls)
         return sorted([name async for name in _texts(run, listed[0], answers)])
 
@@ -25,5 +25,5 @@ async def _texts(run: scripts.Scripts, listed: Callable[[int], str], answers: li
                 yield member.decode()
             except UnicodeDecodeError:
                 key = listed(number)
-                damage.tell(key, f"its member {member!r} is no incident key", "nothing: it is removed")
+                damage.report(key, f"its member {member!r} is no incident key", "nothing: it is removed")
                 await run.remove_member(key, member)

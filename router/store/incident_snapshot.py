@@ -19,27 +19,27 @@ _FRESH_MICROSECONDS = 1_000_000
 _LEFT_MICROSECONDS = 60_000_000
 
 
-class Seen(NamedTuple):
+class Snapshot(NamedTuple):
     """Everything there is, by incident key. An incident that is gone may still have appearances.
 
     ``unreadable`` are the incidents whose documents can't be read, and why.
     """
 
-    incidents: Mapping[str, incidents.Held]
+    incidents: Mapping[str, incidents.StoredIncident]
     publications: Mapping[str, list[publications.Publication]]
     unreadable: Mapping[str, str] = {}
 
 
-class _Known(NamedTuple):
+class _CachedIncident(NamedTuple):
     """What was read of one incident, and the bytes that its publications were read from."""
 
-    held: incidents.Held | None
+    held: incidents.StoredIncident | None
     packed: bytes
     publications: list[publications.Publication]
     problem: str = ""
 
 
-class Sight:
+class SnapshotCache:
     """Looks at everything, at most once a second. ``clock`` gives microseconds."""
 
     def __init__(
@@ -53,14 +53,14 @@ class Sight:
         self._documents = documents
         self._clock = clock
         self._reading = asyncio.Lock()
-        self._known: dict[str, _Known] = {}
-        self._seen = Seen({}, {})
+        self._known: dict[str, _CachedIncident] = {}
+        self._seen = Snapshot({}, {})
         self._seen_at = 0
         self._acts = 0
         self._left: set[str] = set()
         self._left_at = 0
 
-    async def look(self) -> Seen:
+    async def get(self) -> Snapshot:
         """Everything, as it was at most a second ago, but for damaged documents: they are told in the log."""
         async with self._reading:
             now = self._clock()
@@ -70,7 +70,7 @@ class Sight:
                 self._seen_at = now if acts == self._acts else 0
             return self._seen
 
-    def look_anew(self) -> None:
+    def invalidate(self) -> None:
         """Look again at once the next time: somebody has acted, and wants to see what came of it."""
         self._acts += 1
         self._seen_at = 0
@@ -83,19 +83,19 @@ class Sight:
             self._left_at = now
         return sorted(names | self._left)
 
-    async def _read(self, names: list[str]) -> Seen:
+    async def _read(self, names: list[str]) -> Snapshot:
         shards = keys.by_shard(names).values()
         calls = [self._call(of_shard) for of_shard in shards]
-        async with client.failures():
+        async with client.translate_errors():
             answers = await self._scripts.run_all("glance", calls) if calls else []
-        fresh: dict[str, _Known] = {}
+        fresh: dict[str, _CachedIncident] = {}
         for of_shard, answer in zip(shards, answers, strict=True):
             told = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)
             for name, version, data, packed in told:
                 fresh[name] = self._one(name, int(answer[0]), (version, data, packed))
         self._known = fresh
         found = {name: fresh[name] for name in names}
-        return Seen(
+        return Snapshot(
             {name: one.held for name, one in found.items() if one.held is not None},
             {name: one.publications for name, one in found.items() if one.publications},
             {name: one.problem for name, one in found.items() if one.problem},
@@ -109,29 +109,29 @@ class Sight:
         known = self._known.get(name)
         return known.held.version if known is not None and known.held is not None else 0
 
-    def _one(self, name: str, now: int, told: tuple[Any, Any, Any]) -> _Known:
+    def _one(self, name: str, now: int, told: tuple[Any, Any, Any]) -> _CachedIncident:
         version, data, packed = told
         known = self._known.get(name, _NOTHING)
         held, documents, problem = known.held, known.publications, ""
         if version == incidents.NOT_A_HASH:
-            held, problem = None, damage.told(keys.incident(name), "it is not a hash")
+            held, problem = None, damage.report_and_describe(keys.incident(name), "it is not a hash")
         elif data:
             try:
-                held = incidents.Held(codec.unpack_incident(data), codec.number(version), now)
-            except errors.Unreadable as error:
-                held, problem = None, damage.told(keys.incident(name), error.problem)
+                held = incidents.StoredIncident(codec.unpack_incident(data), codec.parse_integer(version), now)
+            except errors.UnreadableDocument as error:
+                held, problem = None, damage.report_and_describe(keys.incident(name), error.problem)
         elif held is not None:
             held = held._replace(read_at=now) if version else None
         if packed == incidents.NOT_A_HASH:
             documents, packed = [], b""
-            problem = damage.told(keys.publications(name), "it is not a hash")
+            problem = damage.report_and_describe(keys.publications(name), "it is not a hash")
         elif (packed or b"") != known.packed:
             try:
                 documents = codec.unpack_publications(packed or b"")
-            except errors.Unreadable as error:
+            except errors.UnreadableDocument as error:
                 documents, packed = [], b""
-                problem = damage.told(keys.publications(name), error.problem)
-        return _Known(held, packed or b"", documents, problem)
+                problem = damage.report_and_describe(keys.publications(name), error.problem)
+        return _CachedIncident(held, packed or b"", documents, problem)
 
 
-_NOTHING = _Known(None, b"", [])
+_NOTHING = _CachedIncident(None, b"", [])

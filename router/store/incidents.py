@@ -25,7 +25,7 @@ Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
 
 
-class Held(NamedTuple):
+class StoredIncident(NamedTuple):
     """An incident as read, the version that it was read at (0: there was none), and when, by Redis' clock."""
 
     incident: incidents.Incident
@@ -54,53 +54,53 @@ class Incidents:
     """
 
     def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
-        self._confirming = replica_acks.Confirming(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._known = incident_cache.Known(remembered)
-        self.homes = alert_owners.Homes(lambda: self._scripts)
+        self._known = incident_cache.IncidentCache(remembered)
+        self.owners = alert_owners.AlertOwners(lambda: self._scripts)
 
-    async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, Held]:
+    async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, StoredIncident]:
         """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0.
 
         ``problems`` gets those that can't be read, and why: these are missing in the answer. Without it they are
         ``Unreadable``.
         """
-        asked = {name: self._known.look(name) for name in names}
+        asked = {name: self._known.get(name) for name in names}
         if not asked:
             return {}
-        found: dict[str, Held] = {}
+        found: dict[str, StoredIncident] = {}
         shards = keys.by_shard(asked)
-        async with client.failures(client.patience(len(asked))):
+        async with client.translate_errors(client.command_timeout(len(asked))):
             answers = await self._scripts.run_all("read", [_read_call(of, asked, no) for no, of in shards.items()])
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
                 try:
                     found[name] = self._known_or(asked[name], name, int(time), (version, data))
-                except errors.Unreadable as error:
-                    damage.tell(keys.incident(name), error.problem)
+                except errors.UnreadableDocument as error:
+                    damage.report(keys.incident(name), error.problem)
                     if problems is None:
-                        raise errors.Unreadable(error.problem, keys.incident(name)) from error
+                        raise errors.UnreadableDocument(error.problem, keys.incident(name)) from error
                     problems[name] = error.problem
         return found
 
     def _known_or(
-        self, seen: incident_cache.Seen | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
-    ) -> Held:
+        self, seen: incident_cache.CachedIncident | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
+    ) -> StoredIncident:
         """The incident as it was answered, or as it was known when it was asked for; ``Unreadable``."""
         version, data = answer
         if not version:
-            return Held(incidents.Incident(key=name), 0, now)
+            return StoredIncident(incidents.Incident(key=name), 0, now)
         if version == NOT_A_HASH:
-            raise errors.Unreadable("it is not a hash")
+            raise errors.UnreadableDocument("it is not a hash")
         if data:
-            seen = incident_cache.Seen(codec.unpack_incident(data), codec.number(version))
+            seen = incident_cache.CachedIncident(codec.unpack_incident(data), codec.parse_integer(version))
         if seen is None:
-            raise errors.Unreadable("it has a version and no document")
-        self._known.learn(*seen)
-        return Held(*seen, now)
+            raise errors.UnreadableDocument("it has a version and no document")
+        self._known.put(*seen)
+        return StoredIncident(*seen, now)
 
-    async def commit(self, changes: Iterable[Change], unchanged: Iterable[Held] = ()) -> list[str]:
+    async def commit(self, changes: Iterable[Change], unchanged: Iterable[StoredIncident] = ()) -> list[str]:
         """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile.
 
         What was found ``unchanged`` is compared as well where anybody has to confirm: that something is there already
@@ -122,7 +122,7 @@ class Incidents:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
         if not shards:
             return {}
-        async with client.failures(client.patience(sum(map(len, shards.values())))):
+        async with client.translate_errors(client.command_timeout(sum(map(len, shards.values())))):
             calls = [_commit_call(no, of) for no, of in shards.items()]
             answers = await self._scripts.run_all_confirmed("commit", calls)
         written: dict[str, int | None] = {}
@@ -130,35 +130,35 @@ class Incidents:
             refused = {name.decode() for name in names if isinstance(name, bytes)}
             for timeline_key, aside in (name for name in names if isinstance(name, list)):
                 todo = f"nothing: it is {aside.decode()} now, for you to look at, and a new timeline begins"
-                damage.tell(timeline_key.decode(), "it is not a stream", todo)
+                damage.report(timeline_key.decode(), "it is not a stream", todo)
             for change in of_shard:
                 name = change.incident.key
                 if name in refused:
                     written[name] = None
-                    self._known.forget(name)
+                    self._known.evict(name)
                 elif change.stays:
                     written[name] = change.version
                 else:
                     written[name] = version = max(change.version + 1, int(time))  # As the script does.
-                    self._known.learn(change.incident, version)
+                    self._known.put(change.incident, version)
         return written
 
-    async def change(self, name: str, make: Callable[[Held], Change | None]) -> bool:
-        """Change one incident as ``make`` says, again and again until nobody else was first.
+    async def update(self, name: str, change: Callable[[StoredIncident], Change | None]) -> bool:
+        """Apply ``change`` to one incident; read and apply it again if another process has written meanwhile.
 
-        False where there is nothing to change (any more): ``make`` has answered None.
+        Return False if ``change`` returned None: nothing was written.
         """
         while True:
-            held = (await self.read([name]))[name]
-            change = make(held)
-            if change is None:
+            stored = (await self.read([name]))[name]
+            changed = change(stored)
+            if changed is None:
                 return False
-            if await self.write(change):
+            if await self.write(changed):
                 return True
 
     async def timeline(self, name: str) -> list[timeline.Event]:
         """What has happened to an incident, the oldest first."""
-        async with client.failures():
+        async with client.translate_errors():
             entries: Any = await self._connection.xrange(keys.timeline(name))
         return [event for _, fields in entries for event in codec.unpack_events(fields[b"e"])]
 
@@ -167,7 +167,7 @@ class Incidents:
 
         What stands for an inhibition key isn't an incident.
         """
-        found = await incident_lists.names(self._scripts, keys.incidents, keys.names)
+        found = await incident_lists.read_names(self._scripts, keys.incidents, keys.names)
         return [name for name in found if not inhibition.is_key(name)]
 
     async def find(self, text: str, most: int) -> dict[str, str]:
@@ -179,13 +179,13 @@ class Incidents:
             ([keys.names(number), keys.incidents(number)], [text, identity.read_reference(text), most])
             for number in range(keys.SHARDS)
         ]
-        async with client.failures():
+        async with client.translate_errors():
             answers = await self._scripts.run_all("find", calls)
         texts = [text.decode() for answer in answers for text in answer]
         return dict(sorted(zip(texts[::2], texts[1::2], strict=True)))
 
 
-def _read_call(names: list[str], asked: Mapping[str, incident_cache.Seen | None], number: int) -> Call:
+def _read_call(names: list[str], asked: Mapping[str, incident_cache.CachedIncident | None], number: int) -> Call:
     """The keys and arguments of reading incidents of a shard."""
     pairs: list[str | int] = []
     for name in names:

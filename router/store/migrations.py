@@ -26,7 +26,7 @@ async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> 
         found = await pipeline.execute()
         alerts = map(keys.incident_key, names)
         claims = {alert: alert_owners.Claim(home.decode()) for alert, home in zip(alerts, found, strict=True) if home}
-        await store.homes.look(claims)
+        await store.owners.claim(claims)
 
 
 async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Callable[[int], str]) -> None:
@@ -69,7 +69,7 @@ def _reference(data: object) -> str:
     """The reference of an incident's episode; empty if there is none, or the document can't be read."""
     try:
         episode = codec.unpack_incident(data).episode if isinstance(data, bytes) else ""
-    except errors.Unreadable:
+    except errors.UnreadableDocument:
         return ""
     return identity.reference(episode) if episode else ""
 

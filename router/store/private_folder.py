@@ -27,7 +27,7 @@ class InUseError(Exception):
 
 
 @dataclass(frozen=True)
-class Lock:
+class FolderLock:
     """A data folder that this process may use; a child that inherits ``descriptor`` holds the lock as well."""
 
     folder: Path
@@ -35,19 +35,19 @@ class Lock:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[Lock]:
+def locked(folder: Path) -> Iterator[FolderLock]:
     """Make the folder, lock it, and make it private, for the length of a ``with`` block; ``InUseError``.
 
     If the process that locked the folder has been killed, wait up to 20 seconds for its server to end.
     """
-    lock = take(folder)
+    lock = acquire(folder)
     try:
         yield lock
     finally:
         release(lock)
 
 
-def take(folder: Path) -> Lock:
+def acquire(folder: Path) -> FolderLock:
     """Lock a folder until ``release``, see ``locked``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -59,10 +59,10 @@ def take(folder: Path) -> Lock:
         os.close(descriptor)
         raise
     _make_private(folder)
-    return Lock(folder, descriptor)
+    return FolderLock(folder, descriptor)
 
 
-def release(lock: Lock) -> None:
+def release(lock: FolderLock) -> None:
     """Give the lock back; a child that has inherited it still holds it."""
     os.close(lock.descriptor)
 

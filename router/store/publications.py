@@ -49,14 +49,14 @@ _DAMAGED = 2  # How long an answer is that names a damaged document.
 def _readable(name: str, packed: Any) -> list[publications.Publication]:
     """The publications of an incident; none where they can't be read, which the log tells."""
     if isinstance(packed, exceptions.ResponseError) and "WRONGTYPE" in str(packed):
-        damage.tell(keys.publications(name), "it is not a hash")
+        damage.report(keys.publications(name), "it is not a hash")
         return []
     if isinstance(packed, Exception):
         raise packed
     try:
         return codec.unpack_publications(packed or b"")
-    except errors.Unreadable as error:
-        damage.tell(keys.publications(name), str(error))
+    except errors.UnreadableDocument as error:
+        damage.report(keys.publications(name), str(error))
         return []
 
 
@@ -73,19 +73,19 @@ def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
     member, fence, version, incident, packed, rechecks = answer
     shown = member.decode(errors="replace")
     if not _is_text(member):
-        damage.tell(
+        damage.report(
             keys.timers(keys.shard(shown)), f"its member {member!r} is no incident key", "nothing: it is removed"
         )
         return None
     key = keys.incident(shown)
     try:
         held = codec.unpack_incident(incident) if incident else incidents.Incident(key=shown)
-        at_version = codec.number(version)
+        at_version = codec.parse_integer(version)
         key = keys.publications(shown)
         documents = codec.unpack_publications(packed)
-        asked = {name.decode(): codec.number(at) for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)}
-    except (errors.Unreadable, UnicodeDecodeError) as error:
-        damage.tell(key, str(error))
+        asked = {name.decode(): codec.parse_integer(at) for name, at in zip(rechecks[::2], rechecks[1::2], strict=True)}
+    except (errors.UnreadableDocument, UnicodeDecodeError) as error:
+        damage.report(key, str(error))
         return None
     return Lease(shown, int(fence), at_version, held, documents, now, asked)
 
@@ -105,18 +105,18 @@ class Publications:
         ``Unavailable`` where too few servers know of them: after a fail-over others would get the same numbers.
         """
         names = [keys.timers(shard), keys.published(shard)]
-        async with client.failures():
+        async with client.translate_errors():
             arguments = [keys.prefix(shard), self._lease, most, self._seen_at.get(shard, 0)]
             now, *found = await self._scripts.run_confirmed("claim", names, arguments)
         self._note_time(shard, int(now))
         leases = []
         for one in found:
             if len(one) == _DAMAGED:
-                damage.tell(one[0].decode(errors="replace"), f"it is a {one[1].decode()} and not a hash")
+                damage.report(one[0].decode(errors="replace"), f"it is a {one[1].decode()} and not a hash")
             elif lease := _lease(int(now), one):
                 leases.append(lease)
             elif not _is_text(one[0]):
-                async with client.failures():
+                async with client.translate_errors():
                     await self._connection.zrem(keys.timers(shard), one[0])
                     await self._connection.zrem(keys.published(shard), one[0])
         return leases
@@ -131,14 +131,14 @@ class Publications:
 
     async def look(self, name: str) -> list[publications.Publication]:
         """What is known of an incident's publications, without a lease: for people, not for acting on."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.hget(keys.publications(name), "d")
             packed = await answer
         return codec.unpack_publications(packed or b"")
 
     async def look_at_all(self, names: Sequence[str]) -> list[list[publications.Publication]]:
         """The same of many incidents at once; none where they can't be read, which the log tells."""
-        async with client.failures():
+        async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
             for name in names:
                 pipeline.hget(keys.publications(name), "d")
@@ -162,7 +162,7 @@ class Publications:
 
     async def names(self) -> list[str]:
         """The keys of all incidents that have publications, in order."""
-        return await incident_lists.names(self._scripts, keys.published)
+        return await incident_lists.read_names(self._scripts, keys.published)
 
     async def record(
         self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()
@@ -175,20 +175,20 @@ class Publications:
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
         arguments = [lease.fence, packed, self._lease, lease.key, told]
-        async with client.failures():
+        async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("record", names, arguments))
 
     async def sweep(self, shard: int, first: int, most: int) -> Swept:
         """Look at a page of a shard's lists, from a place on: see ``sweep.lua``."""
         names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
-        async with client.failures():
+        async with client.translate_errors():
             more, *found = await self._scripts.run("sweep", names, [keys.prefix(shard), first, most])
         return Swept(bool(more), {member.decode(): bool(flag) for member, flag in found if _is_text(member)})
 
     async def mend(self) -> None:
         """Move the keys aside that have a wrong type, of those of which there is one each."""
-        async with client.failures():
-            await damage.mend(self._connection, keys.TYPES)
+        async with client.translate_errors():
+            await damage.repair(self._connection, keys.TYPES)
 
     async def wake_all(self) -> int:
         """Have every incident that has publications looked at now; returns how many there are."""
@@ -204,7 +204,7 @@ class Publications:
             for first in range(0, len(of), _MOST_WOKEN)
         ]
         if calls:
-            async with client.failures():
+            async with client.translate_errors():
                 await self._scripts.run_all_confirmed("wake", calls)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
@@ -216,6 +216,6 @@ class Publications:
             keys.published(keys.shard(lease.key)),
         ]
         life = keys.CLOSED_LIFE_MS if finished else 0
-        async with client.failures():
+        async with client.translate_errors():
             answer = await self._scripts.run("release", names, [lease.fence, lease.version, due, lease.key, life])
         return bool(answer == 2)

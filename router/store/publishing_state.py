@@ -60,7 +60,7 @@ def _shut(data: bytes) -> Shut:
         return _decode(data)
     except Undecodable as error:
         problem = f"a field can't be read: {error}"
-        damage.tell(keys.GATE, problem, "thaw or reset it once you know who has shut it, and why")
+        damage.report(keys.GATE, problem, "thaw or reset it once you know who has shut it, and why")
         return _LOST
 
 
@@ -69,18 +69,18 @@ class Gate:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._confirming = replica_acks.Confirming(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
         self._scripts = scripts.Scripts(connection)
 
     async def state(self) -> State:
         """How it stands now."""
         try:
-            async with client.failures():
+            async with client.translate_errors():
                 answer: Any = self._connection.hgetall(keys.GATE)
                 found = {name.decode(errors="replace"): _shut(data) for name, data in (await answer).items()}
         except errors.WrongType:
             # Nobody knows whether the pages were frozen, so they are.
-            damage.tell(keys.GATE, "it is not a hash", "delete it; the public pages are frozen until then")
+            damage.report(keys.GATE, "it is not a hash", "delete it; the public pages are frozen until then")
             return State(freeze=_LOST)
         pages = {name.removeprefix(_PAGE): shut for name, shut in found.items() if name.startswith(_PAGE)}
         return State(found.get("freeze"), found.get("breaker"), pages)
@@ -94,7 +94,7 @@ class Gate:
         return await self._shut(_PAGE + page, Shut("breaker", at, why))
 
     async def _shut(self, field: str, shut: Shut) -> bool:
-        async with client.failures():
+        async with client.translate_errors():
             return bool(await self._confirming.run("HSETNX", keys.GATE, field, _pack(shut)))
 
     async def open(self, bolt: Bolt) -> bool:
@@ -105,7 +105,7 @@ class Gate:
         fields: list[str] = [bolt]
         if bolt == "breaker":
             fields += [_PAGE + page for page in (await self.state()).pages]
-        async with client.failures():
+        async with client.translate_errors():
             opened = bool(await self._confirming.run("HDEL", keys.GATE, *fields))
             if bolt == "breaker":
                 await self._connection.delete(keys.POSTS, keys.TOUCHED)
@@ -119,7 +119,7 @@ class Gate:
         why = f"more than {posts.most} posts or {touched.most} components at once"
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
         arguments: list[Any] = [*posts, *touched, _pack(Shut("breaker", 0, why)), post, *components]
-        async with client.failures():
+        async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("count", names, arguments))
 
     async def room(self, page: str, update: str, limit: Limit) -> int:
@@ -127,7 +127,7 @@ class Gate:
 
         Counting the same update twice is counting it once.
         """
-        async with client.failures():
+        async with client.translate_errors():
             return int(await self._scripts.run("room", [keys.updates(page)], [*limit, update]))
 
 

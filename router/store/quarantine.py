@@ -11,7 +11,7 @@ from redis import exceptions
 from router.store import client, damage, keys, replica_acks, scripts, stream_pages, unreadable_deliveries
 from router.telemetry import log, metrics
 
-MOST = 10_000  # Bodies.
+MAX_BODIES = 10_000  # Bodies.
 MOST_BYTES = 64 * 1024 * 1024
 SHORT_OF_MEMORY = 0.7  # Of maxmemory: from here on the quarantine gives way, after the archive and before the inbox.
 
@@ -40,16 +40,16 @@ class Quarantine:
         self._connection = connection
         self._most_bytes = most_bytes
         self._scripts = scripts.Scripts(connection)
-        self._confirming = replica_acks.Confirming(connection)
-        self._unreadable = unreadable_deliveries.Ledger(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
+        self._unreadable = unreadable_deliveries.UnreadableCounts(connection)
 
-    async def refused(self, source: str, problem: str, now: int) -> None:
+    async def count_refused(self, source: str, problem: str, now: int) -> None:
         """Count an authentic delivery that can't be read and isn't kept; ``Unavailable``."""
-        await self._unreadable.note(source, problem, now)
+        await self._unreadable.count(source, problem, now)
 
-    async def keep(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
+    async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
         """Keep a body and return its ID; ``Unavailable`` if the store hasn't got it."""
-        await self._unreadable.note(source, problem, now)
+        await self._unreadable.count(source, problem, now)
         fields: dict[str, str | bytes | int] = {
             "source": source,
             "problem": problem,
@@ -57,22 +57,22 @@ class Quarantine:
             "headers": msgspec.json.encode(dict(headers)),
             "body": body,
         }
-        async with client.failures():
+        async with client.translate_errors():
             packed = itertools.chain(*fields.items())
             identity: Any = await self._confirming.run("XADD", keys.QUARANTINE, "*", *packed)
             length: int = await self._connection.xlen(keys.QUARANTINE)
-            if length > MOST:
-                dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MOST, approximate=False)
-                _dropped(int(dropped), most=MOST)
+            if length > MAX_BODIES:
+                dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)
+                _dropped(int(dropped), most=MAX_BODIES)
             removed, _ = await self._scripts.run("evict", [keys.QUARANTINE], [self._most_bytes])
             _dropped(int(removed), most_bytes=self._most_bytes)
         return str(identity.decode())
 
-    async def give_way(self, fullness: float) -> bool:
+    async def evict(self, fullness: float) -> bool:
         """Remove half of what is kept if the server is short of memory; False if there was nothing to remove."""
         if fullness <= SHORT_OF_MEMORY:
             return False
-        async with client.failures():
+        async with client.translate_errors():
             size = int(await self._connection.memory_usage(keys.QUARANTINE, samples=0) or 0)
             removed, _ = await self._scripts.run("evict", [keys.QUARANTINE], [size // 2])
         _dropped(int(removed), fullness=fullness)
@@ -80,21 +80,21 @@ class Quarantine:
 
     async def find(self, identity: str) -> Quarantined | None:
         """The body of this id, or None where there is none (any more)."""
-        async with client.failures():
+        async with client.translate_errors():
             try:
                 entries: Any = await self._connection.xrange(keys.QUARANTINE, identity, identity)
             except exceptions.ResponseError:  # What is no id of a stream is the id of nothing.
                 return None
         return _read(*entries[0]) if entries else None
 
-    async def drop(self, identity: str) -> None:
+    async def discard(self, identity: str) -> None:
         """Let a body go: it was run again, or a person has looked at it."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.xdel(keys.QUARANTINE, identity)
 
     async def size(self) -> int:
         """How many bodies are kept."""
-        async with client.failures():
+        async with client.translate_errors():
             return int(await self._connection.xlen(keys.QUARANTINE))
 
     async def read(self, most: int = 100, before: str = "") -> list[Quarantined]:
@@ -104,7 +104,7 @@ class Quarantine:
     async def page(self, most: int = 100, before: str = "") -> tuple[list[Quarantined], str]:
         """As ``read``, and where the page ends (empty: the end). It ends earlier if its bodies are large."""
         last = f"({before}" if before else "+"
-        async with client.failures():
+        async with client.translate_errors():
             page = await stream_pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
         read = (_read(identity, fields) for identity, fields in page.entries)
         return [one for one in read if one is not None], page.end
@@ -129,5 +129,5 @@ def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined | None:
         )
     except (KeyError, ValueError) as error:
         problem = f"the entry {identity.decode()} can't be read: {error!r}"
-        damage.tell(keys.QUARANTINE, problem, "look at it with XRANGE, and delete it with XDEL")
+        damage.report(keys.QUARANTINE, problem, "look at it with XRANGE, and delete it with XDEL")
         return None

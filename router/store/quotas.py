@@ -38,7 +38,7 @@ class Quota:
         whoever makes it has just written down that it does, or soon will find out that it can't.
         """
         try:
-            async with client.failures():
+            async with client.translate_errors():
                 arguments = [self._most, turn.floor, turn.endpoint]
                 wait, paused = await self._scripts.run("take", [self._key], arguments)
         except errors.Unavailable:
@@ -48,7 +48,7 @@ class Quota:
     async def pause(self, seconds: float, endpoint: str = "") -> None:
         """The vendor asked for a pause: nobody calls the endpoint (all of them if empty) before it is over."""
         try:
-            async with client.failures():
+            async with client.translate_errors():
                 arguments = [int(seconds * 1_000_000), self._most * _AFTER_PAUSE, endpoint]
                 await self._scripts.run_confirmed("pause", [self._key], arguments)
         except errors.Unavailable:
@@ -56,7 +56,7 @@ class Quota:
 
     async def pauses(self) -> list[Pause]:
         """The pauses that hold now, the longest first."""
-        async with client.failures():
+        async with client.translate_errors():
             found = await self._scripts.run("pauses", [self._key], [])
         pauses = [
             Pause(endpoint.decode(), int(left) / 1_000_000)
@@ -69,7 +69,7 @@ class Quota:
 
         Resolutions, of which the quota keeps calls, may go on meanwhile.
         """
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.hmget(self._key, ["left", "at"])
             left, at = await answer
             seconds, micros = await self._connection.time()
@@ -81,5 +81,5 @@ class Quota:
 
     async def lift(self) -> int:
         """End every pause of the account; returns how many there were."""
-        async with client.failures():
+        async with client.translate_errors():
             return int(await self._scripts.run_confirmed("lift", [self._key], []))

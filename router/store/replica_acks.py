@@ -14,12 +14,12 @@ _demanded: "weakref.WeakKeyDictionary[redis.asyncio.Redis, connection_settings.D
 )
 
 
-def demand(connection: "redis.asyncio.Redis", durability: connection_settings.Durability) -> None:
+def require(connection: "redis.asyncio.Redis", durability: connection_settings.Durability) -> None:
     """Have what is written through this client confirmed like this, by all that is made of it from now on."""
     _demanded[connection] = durability
 
 
-class Confirming:
+class DurableWriter:
     """Writes at one client, each with the word of the replicas that have to have it.
 
     WAIT speaks of the writes of its own connection, so it goes through the same pipeline as they do. A replica with
@@ -48,14 +48,14 @@ class Confirming:
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:
-            await cluster.moved(self._connection, error)
+            await cluster.follow_redirect(self._connection, error)
         try:
             return await self._write(key, commands)
         except exceptions.MovedError as error:  # Its words are those of the command.
             raise errors.Unavailable("the Redis Cluster is moving what was to be written", 1) from error
 
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        at = await cluster.holder(self._connection, key)
+        at = await cluster.primary_of(self._connection, key)
         pipeline: Any = self._connection.pipeline(transaction=False)
         for command in (*commands, ("WAIT", self._wanted.replicas, int(self._wanted.wait_seconds * 1000))):
             pipeline.execute_command(*command, **at)
@@ -65,7 +65,7 @@ class Confirming:
         try:
             *answers, confirmed = await pipeline.execute(**options)
         except exceptions.ConnectionError:
-            await cluster.look_again(self._connection)
+            await cluster.refresh_topology(self._connection)
             raise
         if confirmed < self._wanted.replicas:
             said = f"only {confirmed} of {self._wanted.replicas} replicas confirmed what was written"

@@ -14,22 +14,22 @@ operator took down what was posted, or was about to be."""
 _PREFIX = keys.counts("")
 
 
-class Counts:
+class ReviewOutcomes:
     """The counts of all rules."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
 
-    async def count(self, rule: str, outcome: Outcome) -> None:
+    async def record(self, rule: str, outcome: Outcome) -> None:
         """Count one end. After a crash one may go uncounted: they are for people to judge by."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.hincrby(keys.counts(rule), outcome, 1)
             await answer
 
     async def read(self) -> Mapping[str, Mapping[str, int]]:
         """For every rule that was counted, in order: how often each outcome was."""
         found: dict[str, Mapping[str, int]] = {}
-        async with client.failures():
+        async with client.translate_errors():
             names = sorted([key.decode() async for key in self._connection.scan_iter(keys.counts_of_all(), count=1000)])
             for name in names:
                 answer: Any = self._connection.hgetall(name)

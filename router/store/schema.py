@@ -33,47 +33,47 @@ class Schema:
         self._version = version
         self._steps = steps
 
-    async def agree(self) -> None:
+    async def ensure(self) -> None:
         """Return once the data has this program's version; ``Newer`` where it has a later one, ``Unavailable``.
 
         Data without a version gets this one; older data is migrated, step by step. ``Unavailable`` while a backup is
         restored, too: a part of the data is not the data.
         """
-        await self._must_be_whole()
-        held = await self._raised(0, self._version)
+        await self._ensure_not_restoring()
+        held = await self._compare_and_set(0, self._version)
         while held < self._version:
-            async with client.failures(_STEP_SECONDS):
+            async with client.translate_errors(_STEP_SECONDS):
                 await self._steps[held](self._connection)
-            held = await self._raised(held, held + 1)
+            held = await self._compare_and_set(held, held + 1)
         if held > self._version:
-            raise errors.Newer(held, self._version)
+            raise errors.SchemaTooNew(held, self._version)
 
-    async def held(self) -> int:
+    async def read_version(self) -> int:
         """Return the version of the data, 0 for none; ``Unavailable`` as ``agree``."""
-        await self._must_be_whole()
-        async with client.failures():
+        await self._ensure_not_restoring()
+        async with client.translate_errors():
             return int(await self._connection.get(keys.SCHEMA) or 0)
 
     async def begin_restore(self) -> None:
         """Keep every process from using the data until ``end_restore``."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.set(keys.RESTORING, 1)
 
     async def end_restore(self, version: int) -> None:
         """Say that the data is complete and has this version."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._connection.set(keys.SCHEMA, version)
             await self._connection.delete(keys.RESTORING)
 
-    async def _must_be_whole(self) -> None:
-        async with client.failures():
+    async def _ensure_not_restoring(self) -> None:
+        async with client.translate_errors():
             if await self._connection.exists(keys.RESTORING):
                 raise errors.Unavailable(
                     "a backup is being restored, or a restore was broken off: wait for its end, or run "
                     "`incident-router restore --replace` again"
                 )
 
-    async def _raised(self, before: int, after: int) -> int:
+    async def _compare_and_set(self, before: int, after: int) -> int:
         """Put another version in the place of this one; the version that the data has then."""
-        async with client.failures():
+        async with client.translate_errors():
             return int(await self._scripts.run("raise", [keys.SCHEMA], [before, after]))

@@ -77,7 +77,7 @@ class Scripts:
 
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
-        self._confirming = replica_acks.Confirming(client)
+        self._confirming = replica_acks.DurableWriter(client)
         self._texts = _texts()
         self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
 
@@ -118,7 +118,7 @@ class Scripts:
         """Run a script once for each of several keys and arguments, in one round trip; the answers in their order."""
         if len(calls) == 1:
             return [await self.run(name, *calls[0])]
-        if cluster.of(self._client):
+        if cluster.cluster_of(self._client):
             return await self._run_each(name, calls)
         script = self._scripts[name]
         pipeline = self._client.pipeline(transaction=False)
@@ -144,7 +144,7 @@ class Scripts:
         """
         if not self._confirming.asked:
             return await self.run_all(name, calls)
-        if cluster.of(self._client):
+        if cluster.cluster_of(self._client):
             return await _all(self.run_confirmed(name, *call) for call in calls)
         return await self._at_one(name, calls)
 

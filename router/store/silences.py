@@ -21,11 +21,11 @@ class Silences:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._confirming = replica_acks.Confirming(connection)
+        self._confirming = replica_acks.DurableWriter(connection)
 
     async def read(self) -> list[silencing.Silence]:
         """All of them, those that end first before the others."""
-        async with client.failures():
+        async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.SILENCES)
             found = await answer
         silences = []
@@ -36,9 +36,9 @@ class Silences:
                 _log.error("silence_unreadable", silence=identity.decode(), reason=str(error))
         return sorted(silences, key=lambda one: (one.ends_at, one.id))
 
-    async def write(self, silence: silencing.Silence) -> None:
+    async def save(self, silence: silencing.Silence) -> None:
         """Keep a silence, in the place of the one of the same id."""
-        async with client.failures():
+        async with client.translate_errors():
             await self._confirming.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
 
     async def expire(self, identity: str, now: int) -> silencing.Silence | None:
@@ -47,14 +47,14 @@ class Silences:
         if found is None:
             return None
         ended = msgspec.structs.replace(found, ends_at=now, starts_at=min(found.starts_at, now))
-        await self.write(ended)
+        await self.save(ended)
         return ended
 
-    async def forget(self, now: int) -> int:
+    async def delete_expired(self, now: int) -> int:
         """Let those go that have been over for long; returns how many."""
         old = [one.id for one in await self.read() if one.ends_at < now - KEPT_AFTER]
         if old:
-            async with client.failures():
+            async with client.translate_errors():
                 answer: Any = self._connection.hdel(keys.SILENCES, *old)
                 await answer
         return len(old)

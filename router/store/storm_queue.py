@@ -25,7 +25,7 @@ class Episode(NamedTuple):
         return f"{self.id} {self.incident}"
 
 
-class Storm(NamedTuple):
+class StormState(NamedTuple):
     """How it stands: how many wait, since when there is a storm (microseconds, 0: there is none), and who is next.
 
     ``began`` and ``ended`` are true for the one that asked first after it.
@@ -38,7 +38,7 @@ class Storm(NamedTuple):
     next: tuple[Episode, ...] = ()
 
 
-class Storms:
+class StormQueue:
     """The one count that all workers heed: ``limit`` is how many episodes begin to open in how long."""
 
     def __init__(self, connection: "redis.asyncio.Redis", limit: publishing_state.Limit) -> None:
@@ -46,36 +46,36 @@ class Storms:
         self._scripts = scripts.Scripts(connection)
         self.limit = limit
 
-    async def admits(self, episode: Episode, severity: severities.Severity, since: int) -> bool:
+    async def admit(self, episode: Episode, severity: severities.Severity, since: int) -> bool:
         """Let an episode in, or have it wait: True where it may open. Asking again changes nothing.
 
         Of those that wait the most severe goes first, and of these who has waited longest ``since`` (microseconds).
         """
         turn = (severities.Severity.CRITICAL - severity) * _RANK + since // 1000
-        async with client.failures():
+        async with client.translate_errors():
             answer = await self._scripts.run(
                 "admit", [keys.ADMITTED, keys.WAITING], [*self.limit, episode.member, turn]
             )
         return bool(answer)
 
-    async def leave(self, episodes: list[Episode]) -> None:
+    async def remove(self, episodes: list[Episode]) -> None:
         """Let episodes wait no more: nothing fires there now, or they are over."""
         if episodes:
-            async with client.failures():
+            async with client.translate_errors():
                 await self._connection.zrem(keys.WAITING, *(one.member for one in episodes))
 
-    async def look(self) -> Storm:
+    async def state(self) -> StormState:
         """How it stands now."""
-        async with client.failures():
+        async with client.translate_errors():
             waiting, since, began, ended, *following = await self._scripts.run(
                 "storm", [keys.ADMITTED, keys.WAITING, keys.STORM], [*self.limit]
             )
-        return Storm(int(waiting), int(since), bool(began), bool(ended), tuple(map(_episode, following)))
+        return StormState(int(waiting), int(since), bool(began), bool(ended), tuple(map(_episode, following)))
 
 
-async def glance(connection: "redis.asyncio.Redis") -> tuple[int, int]:
+async def read_state(connection: "redis.asyncio.Redis") -> tuple[int, int]:
     """Since when there is a storm (microseconds, 0: there is none), and how many wait; for people: nothing changes."""
-    async with client.failures():
+    async with client.translate_errors():
         pipeline = connection.pipeline(transaction=False)
         pipeline.hget(keys.STORM, "since")
         pipeline.zcard(keys.WAITING)

@@ -9,7 +9,7 @@ from router.store import client, keys
 _LONGEST_PROBLEM = 500  # Characters.
 
 
-class Unreadable(NamedTuple):
+class UnreadableCount(NamedTuple):
     """The unreadable deliveries of one source since the last report of them ended.
 
     ``since`` and ``last_at`` are when the first and the latest were received (microseconds), ``number`` is how many
@@ -23,15 +23,15 @@ class Unreadable(NamedTuple):
     problem: str
 
 
-class Ledger:
+class UnreadableCounts:
     """The counts of all sources."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
 
-    async def note(self, source: str, problem: str, now: int) -> None:
+    async def count(self, source: str, problem: str, now: int) -> None:
         """Count one delivery that could not be read; ``Unavailable``."""
-        async with client.failures():
+        async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.hsetnx(keys.UNREADABLE, f"since:{source}", str(now))
             pipeline.hsetnx(keys.UNREADABLE, f"problem:{source}", problem[:_LONGEST_PROBLEM])
@@ -39,9 +39,9 @@ class Ledger:
             pipeline.hincrby(keys.UNREADABLE, f"count:{source}", 1)
             await pipeline.execute()
 
-    async def read(self) -> list[Unreadable]:
+    async def read(self) -> list[UnreadableCount]:
         """What was counted, by source."""
-        async with client.failures():
+        async with client.translate_errors():
             command: Any = self._connection.hgetall(keys.UNREADABLE)
             fields: dict[bytes, bytes] = await command
         found: dict[str, dict[str, str]] = {}
@@ -49,7 +49,7 @@ class Ledger:
             name, _, source = field.decode().partition(":")
             found.setdefault(source, {})[name] = value.decode(errors="replace")
         return [
-            Unreadable(
+            UnreadableCount(
                 source,
                 int(said.get("since", "0")),
                 int(said.get("last_at", "0")),
@@ -59,9 +59,9 @@ class Ledger:
             for source, said in sorted(found.items())
         ]
 
-    async def forget(self, source: str) -> None:
+    async def clear(self, source: str) -> None:
         """Begin to count anew: the report has ended."""
         fields = [f"{name}:{source}" for name in ("since", "problem", "last_at", "count")]
-        async with client.failures():
+        async with client.translate_errors():
             command: Any = self._connection.hdel(keys.UNREADABLE, *fields)
             await command

@@ -25,7 +25,7 @@ class VendorIds:
         self._scripts = scripts.Scripts(connection)
         self._destinations = frozenset(destinations)
 
-    async def note(self, incident: str, known: Iterable[publications.Publication]) -> None:
+    async def save(self, incident: str, known: Iterable[publications.Publication]) -> None:
         """List the publications of an incident that are at a vendor, and none that is over; ``Unavailable``."""
         listed = [one for one in known if one.vendor_id and one.destination in self._destinations]
         if not listed:
@@ -33,7 +33,7 @@ class VendorIds:
         # What an episode has opened again is that of the one before, too.
         shown = {_key(one.destination, one.vendor_id) for one in listed if one.state in _SHOWN}
         over = {_key(one.destination, one.vendor_id) for one in listed} - shown
-        async with client.failures():
+        async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
             for key in shown:
                 pipeline.set(key, incident, ex=LIFE_SECONDS)
@@ -49,7 +49,7 @@ class VendorIds:
         pairs = [(destination, one) for destination in destinations for one in vendor_ids]
         if not pairs:
             return 0
-        async with client.failures():
+        async with client.translate_errors():
             found: Any = await self._connection.mget([_key(*pair) for pair in pairs])
         wanted: dict[str, set[str]] = {}
         for (destination, _), incident in zip(pairs, found, strict=True):
@@ -60,7 +60,7 @@ class VendorIds:
             told = [text for name in names for destination in sorted(wanted[name]) for text in (name, destination)]
             calls.append(([keys.timers(shard)], [keys.prefix(shard), *told]))
         if calls:
-            async with client.failures():
+            async with client.translate_errors():
                 await self._scripts.run_all("recheck", calls)
         return len(wanted)
 

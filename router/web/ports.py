@@ -61,10 +61,10 @@ class Seen(Protocol):
 class Quarantine(Protocol):
     """Where authentic bodies go that could not be parsed."""
 
-    async def keep(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
+    async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
         """Keep a body and return its id; ``store.errors.Unavailable`` where it was not taken."""
         ...
 
-    async def refused(self, source: str, problem: str, now: int) -> None:
+    async def count_refused(self, source: str, problem: str, now: int) -> None:
         """Count a delivery that can't be read and isn't kept; ``store.errors.Unavailable`` if it wasn't counted."""
         ...

@@ -221,7 +221,7 @@ class Door:
             if is_authentic and problem.name in _UNREADABLE:
                 # What the delivery tells of is unknown, and its sender may give up: somebody has to look.
                 with contextlib.suppress(errors.Unavailable):
-                    await self._quarantine.refused(desk.name, problem.detail, self._clock())
+                    await self._quarantine.count_refused(desk.name, problem.detail, self._clock())
             raise
         return now, body
 
@@ -346,7 +346,7 @@ class Door:
     async def _set_aside(self, one: _Request, body: bytes, problem: str) -> str:
         """Keep a body that an authentic sender sent, and return what it is called in the quarantine."""
         name = one.desk.name
-        kept = await self._quarantine.keep(name, body, one.desk.shown(one.headers), problem, one.now)
+        kept = await self._quarantine.add(name, body, one.desk.shown(one.headers), problem, one.now)
         one.desk.counts.quarantined()
         # What is wrong with it may quote it: that stands beside the body, and not in the log.
         _log.warning("delivery_quarantined", source=name, quarantined=kept)

@@ -22,7 +22,7 @@ class Appetite:
         self._most = most
         self.count = least
 
-    def fed(self, entries: Sequence[inbox.Entry]) -> None:
+    def fed(self, entries: Sequence[inbox.InboxEntry]) -> None:
         """Learn from a batch that was read: as many as asked for means that more wait."""
         if not entries:
             return

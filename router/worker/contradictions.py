@@ -64,7 +64,7 @@ class Contradictions:
             for row in delivery.rows
             if row.alert.fingerprint == alert.fingerprint
         ]
-        homes = set((await self._store.homes.find([alert.identity])).values())
+        homes = set((await self._store.owners.find([alert.identity])).values())
         responses += [held.incident.response for held in (await self._store.read(homes, {})).values()]
         targets = [target for response in responses if response is not None for target in response.targets]
         return {target.destination for target in targets} & self._public

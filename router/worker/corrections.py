@@ -89,7 +89,7 @@ class Corrections:
             raise StatusError(correction.STATUS_REFUSED)
         now = self._clock()
 
-        def make(held: incident_store.Held) -> incident_store.Change | None:
+        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
             incident = held.incident
             if correction.pending(incident.corrections, one) is not None:
                 raise UnderWayError
@@ -100,7 +100,7 @@ class Corrections:
                 _with(incident, one.name, wanted), held.version, wake=True, events=[_told(one, update, wanted)]
             )
 
-        await self._store.change(key, make)
+        await self._store.update(key, make)
         return update
 
 

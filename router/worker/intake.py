@@ -12,13 +12,15 @@ from router.worker import appetite, triage
 class Intake:
     """Takes the inbox in, turn by turn. At the end of it all ``finish`` has to be called."""
 
-    def __init__(self, reader: inbox.Reader, stage: triage.Triage, hunger: appetite.Appetite, block_ms: int) -> None:
+    def __init__(
+        self, reader: inbox.InboxReader, stage: triage.Triage, hunger: appetite.Appetite, block_ms: int
+    ) -> None:
         """``block_ms`` is how long a turn waits for a first delivery."""
         self._reader = reader
         self._triage = stage
         self._appetite = hunger
         self._block_ms = block_ms
-        self._ahead: asyncio.Task[list[inbox.Entry]] | None = None
+        self._ahead: asyncio.Task[list[inbox.InboxEntry]] | None = None
         self._behind: asyncio.Task[None] | None = None
 
     async def turn(self) -> None:
@@ -37,15 +39,15 @@ class Intake:
         await self._fold(await self._read_ahead())
         await self._acknowledged()
 
-    async def _read_ahead(self) -> list[inbox.Entry]:
+    async def _read_ahead(self) -> list[inbox.InboxEntry]:
         ahead, self._ahead = self._ahead, None
         return await ahead if ahead is not None else []
 
-    async def _fold(self, entries: list[inbox.Entry]) -> None:
+    async def _fold(self, entries: list[inbox.InboxEntry]) -> None:
         folded = await self._triage.fold(entries) if entries else []
         await self._acknowledged()
         if folded:
-            self._behind = asyncio.create_task(self._reader.done(folded))
+            self._behind = asyncio.create_task(self._reader.acknowledge(folded))
 
     async def _acknowledged(self) -> None:
         behind, self._behind = self._behind, None

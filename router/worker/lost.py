@@ -61,7 +61,7 @@ class Ends:
         goes_on = any(routed.held[key].incident.status != "closed" for key in routed.groups)
         if self._data is None or not (groups or goes_on):
             return NONE
-        state = await self._data.watch()
+        state = await self._data.check()
         restored_at = dataset.restored_at(state)
         lost_at = state.lost_at - recovery.JUST_BEFORE
         heard_since = min(state.saved_at or lost_at, lost_at)

@@ -70,7 +70,7 @@ class Mutes:
 
     async def tidy(self, now: int) -> None:
         """Forget silences that have been over for long."""
-        await self._store.forget(now)
+        await self._store.delete_expired(now)
 
     def _compile(self) -> None:
         self._silencer = silencing.Silencer(

@@ -54,7 +54,7 @@ class Own:
         at_gate: publishing_state.Gate,
         storms: storm.Storms,
         randomness: identity.Randomness,
-        ledger: unreadable_deliveries.Ledger | None = None,
+        ledger: unreadable_deliveries.UnreadableCounts | None = None,
     ) -> None:
         """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
         self._storms = storms
@@ -87,7 +87,7 @@ class Own:
             elif finding.fires is False and reported:
                 await self._say(replace(finding, since=_begun(held[finding.report.key])), "resolved", now)
             if finding.fires is False and finding.report.kind == reports.SOURCE_KIND and self._ledger is not None:
-                await self._ledger.forget(finding.report.name)
+                await self._ledger.clear(finding.report.name)
 
     async def let_in(self) -> None:
         """Have those looked at for whom an alert storm has room."""
@@ -116,11 +116,11 @@ class Own:
         identity_of = identity.new_delivery_id(now, self._randomness)
         await self._inbox.accept(deliveries.pack(identity_of, reports.SOURCE, now, [routed]), b"")
 
-    async def _tell_anew(self, finding: reports.Finding, held: incident_store.Held) -> None:
+    async def _tell_anew(self, finding: reports.Finding, held: incident_store.StoredIncident) -> None:
         """Have a report that is open say what is so now. Where it is told stays as it is."""
         now = {target.destination: target for target in self._targets(finding.report)}
 
-        def make(held: incident_store.Held) -> incident_store.Change | None:
+        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
             response = held.incident.response
             if response is None or held.incident.status == "closed":
                 return None
@@ -134,7 +134,7 @@ class Own:
             )
 
         if make(held) is not None:
-            await self._store.change(finding.report.key, make)
+            await self._store.update(finding.report.key, make)
 
     def _targets(self, report: reports.Report) -> tuple[decisions.Target, ...]:
         """Where it is told: at every wanted destination but those of an account that it is about."""
@@ -150,6 +150,6 @@ class Own:
         return tuple(found)
 
 
-def _begun(held: incident_store.Held) -> int:
+def _begun(held: incident_store.StoredIncident) -> int:
     """When what is reported began: its end is told of that beginning, so that a next one is newer by any clock."""
     return max((state.starts_at for state in held.incident.alerts.values()), default=0)

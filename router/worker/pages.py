@@ -31,7 +31,7 @@ class Pages:
     def __init__(
         self,
         at_gate: publishing_state.Gate,
-        tally: review_outcomes.Counts,
+        tally: review_outcomes.ReviewOutcomes,
         shared: components.Components,
         limits: Limits,
         desires: desire.Desires,
@@ -91,12 +91,12 @@ class Pages:
 
     async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Say how an episode affects a page's components, and learn what all others say of them."""
-        return await self._components.share(page, episode, statuses)
+        return await self._components.set_statuses(page, episode, statuses)
 
     async def count(self, incident: incidents.Incident, outcome: review_outcomes.Outcome) -> None:
         """Count how a review of the incident's rule ended."""
         if incident.response is not None:
-            await self._tally.count(incident.response.rule, outcome)
+            await self._tally.record(incident.response.rule, outcome)
 
 
 def _closed(shut: publishing_state.Shut) -> str:

@@ -100,7 +100,7 @@ class _Lookups:
     async def _answer(self, batch: list[tuple[list[str], Lookup]]) -> None:
         found: Mapping[str, str] | Exception
         try:
-            found = await self._store.homes.find(name for names, _ in batch for name in names)
+            found = await self._store.owners.find(name for names, _ in batch for name in names)
         except errors.StoreError as error:
             found = error
         for _, lookup in batch:
@@ -113,7 +113,7 @@ class _Lookups:
                 lookup.set_result(found)
 
 
-def _is_open(held: incident_store.Held | None, identity: str) -> bool:
+def _is_open(held: incident_store.StoredIncident | None, identity: str) -> bool:
     if held is None:
         return False
     state = held.incident.alerts.get(identity)

@@ -80,7 +80,7 @@ class Polls:
         *,
         inbox: stream.Inbox,
         store: incident_store.Incidents,
-        turns: sync_state.Polls,
+        turns: sync_state.SyncState,
         clock: Callable[[], int],
         randomness: identity.Randomness,
     ) -> None:
@@ -112,7 +112,7 @@ class Polls:
     async def turn(self, one: Asked) -> str:
         """Ask if it is our turn; returns what came of it, and nothing where it is not."""
         try:
-            if not await self._turns.take_turn(one.source, one.every):
+            if not await self._turns.acquire(one.source, one.every):
                 return ""
             result = await self._poll(one)
         except outbound_errors.Failure as failure:
@@ -138,7 +138,7 @@ class Polls:
             name: sweep.Held(alert.starts_at, alert.active and one.concerns(alert)) for name, alert in listed.items()
         }
         found, ended, memory = sweep.compare(
-            await self._turns.remembered(one.source),
+            await self._turns.read(one.source),
             here.alerts,
             there,
             asked_at=asked_at,
@@ -147,7 +147,7 @@ class Polls:
         )
         over = await self._end(one, ended, here)
         heard = await self._hear_of(one, [_since(listed[name], starts_at) for name, starts_at in found.items()], here)
-        await self._turns.remember(one.source, memory, one.every)
+        await self._turns.save(one.source, memory, one.every)
         if heard or over:
             self._log.warning("poll_changed", source=one.source, found=heard, ended=over, alerts=len(listed))
         return "whole" if whole else "partial"
@@ -185,7 +185,7 @@ class Polls:
         over = 0
         for key, known in groups.items():
             held: dict[str, _Held] = {}
-            await self._store.change(key, functools.partial(_noted, source=one.source, known=known, to=held))
+            await self._store.update(key, functools.partial(_noted, source=one.source, known=known, to=held))
             for chunk in _chunks(list(held)):
                 now = self._clock()
                 told = [
@@ -220,7 +220,7 @@ class Polls:
 
 
 def _noted(
-    held: incident_store.Held, *, source: str, known: Mapping[str, sweep.Known], to: dict[str, _Held]
+    held: incident_store.StoredIncident, *, source: str, known: Mapping[str, sweep.Known], to: dict[str, _Held]
 ) -> incident_store.Change | None:
     """Tell the timeline why alerts end, and say ``to`` whom which of them fire still; None where none does.
 

@@ -49,9 +49,9 @@ class Reclaimer:
         desired: publications.Desired,
     ) -> publications.Publication | plan.Rest:
         """Return the publication, with what is open already adopted; or a rest until that is known."""
-        state = await self.data.watch()
+        state = await self.data.check()
         if state.is_unread(place.name):
-            await self._accounts.wait(place.name, session.incident.key)
+            await self._accounts.add_waiting(place.name, session.incident.key)
             reason = "the data in Redis was lost: what is open at the destination is read first"
             return plan.Rest(reason, session.now() + _WAIT, "time")
         if not state.orphans:
@@ -70,7 +70,7 @@ class Reclaimer:
         incident = session.incident
         if incident.status != "closed" or not incident.episode:
             return 0
-        state = await self.data.watch()
+        state = await self.data.check()
         if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0
         again = 0

@@ -96,7 +96,7 @@ class Reconciler:
             lease = self._interrupted.pop()
             try:
                 await self._store.release(lease, due=_AT_ONCE, finished=False)
-            except errors.Damaged as error:
+            except errors.DamagedKey as error:
                 self._log.error("release_failed", incident=lease.key, reason=str(error))
             except errors.StoreError:
                 self._interrupted.append(lease)
@@ -115,14 +115,14 @@ class Reconciler:
             rests = await self._rounds(session)
             due = min((rest.due for rest in rests if rest.due), default=0)
             if self._vendor_ids is not None:
-                await self._vendor_ids.note(lease.key, session.publications)
+                await self._vendor_ids.save(lease.key, session.publications)
             moments = [moment for moment in (due, again, self._due(lease.incident, session.now())) if moment]
             return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, rests))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
             # What can't be read, or is damaged, will not be otherwise by trying again at once.
-            if isinstance(error, errors.Unavailable) and not isinstance(error, errors.Damaged):
+            if isinstance(error, errors.Unavailable) and not isinstance(error, errors.DamagedKey):
                 self._interrupted.append(lease)
             self._log.warning("reconcile_interrupted", incident=lease.key, reason=str(error))
         return False
@@ -264,7 +264,7 @@ class Reconciler:
 
         A limit of the vendor's ends with its time, or when an operator says so: other calls succeed all the while.
         """
-        resumed = await self._accounts.wait(publication.destination, session.incident.key)
+        resumed = await self._accounts.add_waiting(publication.destination, session.incident.key)
         limited = publication.condition in {"throttled", "queued"}
         return resumed.lifted_at if limited else max(resumed.recovered_at, resumed.lifted_at)
 
@@ -291,7 +291,7 @@ class Reconciler:
 
         Another worker may have seen it work while this one's circuit breaker is open.
         """
-        resumed = await self._accounts.wait(place.name, session.incident.key, until)
+        resumed = await self._accounts.add_waiting(place.name, session.incident.key, until)
         works_since = max(resumed.recovered_at, resumed.lifted_at)
         return self._performer.breakers.is_open(place.name, session.now(), works_since)
 
@@ -300,7 +300,7 @@ class Reconciler:
         if not self._performer.breakers.is_probing(place.name):
             return
         self._performer.breakers.give_back_probe(place.name, session.now())
-        waiting = await self._accounts.some_waiting(place.name)
+        waiting = await self._accounts.sample_waiting(place.name)
         await self._store.wake([key for key in waiting if key != session.incident.key])
 
     async def _resume_others(self, session: sessions.Session, place: bound.Bound) -> None:

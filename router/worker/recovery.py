@@ -49,7 +49,7 @@ class Recovery:
 
     async def turn(self) -> None:
         """Compare the data set, and begin to read where that is due; ``Unavailable``."""
-        state = await self._data.watch()
+        state = await self._data.check()
         metrics.orphans.set(state.orphans)
         metrics.data_set_unread_destinations.set(sum(map(state.is_unread, self._places)))
         if not state.since:
@@ -119,7 +119,7 @@ class Recovery:
     async def _wake(self, place: bound.Bound, at: int, found: Sequence[dataset.Orphan]) -> None:
         """Have the incidents looked at that have waited for this, and those that have ended since the loss."""
         woken = await self._accounts.resume(place.name, at)
-        lost_at = (await self._data.watch()).lost_at - JUST_BEFORE
+        lost_at = (await self._data.check()).lost_at - JUST_BEFORE
         for names in _chunks(await self._incidents.names()) if found else ():
             held = await self._incidents.read(names, {})
             woken += [
@@ -130,7 +130,7 @@ class Recovery:
         await self._publications.wake(woken)
 
 
-def _is_due(state: dataset.State, name: str) -> bool:
+def _is_due(state: dataset.DataSetState, name: str) -> bool:
     read_at = state.read.get(name)
     return read_at is None or (read_at < state.since + SETTLED <= state.now)
 

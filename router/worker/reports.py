@@ -113,7 +113,7 @@ def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterato
     yield Finding(FREEZE, lasts, freeze.at if freeze else 0, str(freeze) if freeze else "")
 
 
-def storm(state: storm_queue.Storm) -> Finding:
+def storm(state: storm_queue.StormState) -> Finding:
     """Whether there is an alert storm, and what is told of it now: how many wait, roughly, and since when it lasts."""
     begun = datetime.fromtimestamp(state.since // 1_000_000, UTC).isoformat(" ")
     waiting = f"At least {_roughly(state.waiting)} wait" if state.waiting else "None waits any more"
@@ -137,7 +137,7 @@ class Unreadable:
     severity: severities.Severity = severities.Severity.MAJOR
 
 
-def unreadable(counted: Iterable[unreadable_store.Unreadable], wanted: Unreadable, now: int) -> Iterator[Finding]:
+def unreadable(counted: Iterable[unreadable_store.UnreadableCount], wanted: Unreadable, now: int) -> Iterator[Finding]:
     """Report each source whose deliveries can't be read, until none has been unreadable for ``resolve_after``."""
     for one in counted:
         begun = datetime.fromtimestamp(one.since // 1_000_000, UTC).isoformat(" ")

@@ -82,7 +82,7 @@ class Retractions:
         found: list[Retracted] = []
         retracted_before: set[str] = set()
 
-        def make(held: incident_store.Held) -> incident_store.Change | None:
+        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
             found[:] = outcomes(held.incident, known, self._places, destination)
             retracted_before.clear()
             retracted_before.update(held.incident.retractions)
@@ -91,7 +91,7 @@ class Retractions:
                 return None
             return incident_store.Change(after, held.version, wake=True, events=told(found, word, now))
 
-        await self._store.change(key, make)
+        await self._store.update(key, make)
         incident = (await self._store.read([key]))[key].incident
         for one in found:
             if one.outcome in DONE and one.name not in retracted_before:

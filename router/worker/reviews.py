@@ -173,13 +173,13 @@ class Reviews:
         earlier = held.incident.verdicts.get(seen.destination)
         given = verdict(seen, word, now, earlier)
 
-        def make(held: incident_store.Held) -> incident_store.Change | None:
+        def make(held: incident_store.StoredIncident) -> incident_store.Change | None:
             after = decided(held.incident, seen, given, earlier)
             if after is None:
                 return None
             return incident_store.Change(after, held.version, wake=True, events=[told(seen, given)])
 
-        if not await self._store.change(seen.incident, make):
+        if not await self._store.update(seen.incident, make):
             held = (await self._store.read([seen.incident]))[seen.incident]
             raise ChangedError(await self._at(seen.destination, held.incident))
         if seen.what in {"opening", "retrospective"}:

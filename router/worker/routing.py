@@ -79,7 +79,7 @@ class Routing(NamedTuple):
     """
 
     groups: dict[str, list[Arrival]]
-    held: dict[str, incident_store.Held]
+    held: dict[str, incident_store.StoredIncident]
     moves: dict[str, home_store.Move]
     begun: list[home_store.Move]
     unsure: set[str]
@@ -107,7 +107,7 @@ class Router:
         held = await self._store.read(decided - {IGNORED}, unreadable)
         # Documents are read before homes are looked at: see the protocol.
         claims = _claims(arrivals, held)
-        homes = await self._store.homes.look(claims)
+        homes = await self._store.owners.claim(claims)
         unsure: set[str] = set()
         for _ in range(_MOST_LOOKS):
             unread = {alert for alert, home in homes.items() if home.key not in held and home.key not in unreadable}
@@ -118,11 +118,11 @@ class Router:
             unsure = {alert for alert in unread if not _is_live_in(held.get(homes[alert].key), alert)}
             if not unsure:
                 break
-            homes |= await self._store.homes.look({alert: home_store.Claim("") for alert in unsure})
+            homes |= await self._store.owners.claim({alert: home_store.Claim("") for alert in unsure})
         unsure = {alert for alert in unsure if homes[alert].key not in held and homes[alert].key not in unreadable}
         return self._placed(arrivals, homes, Routing({}, held, {}, [], unsure, {}, unreadable, []))
 
-    def _placed(self, arrivals: list[Arrival], homes: Mapping[str, home_store.Home], routing: Routing) -> Routing:
+    def _placed(self, arrivals: list[Arrival], homes: Mapping[str, home_store.Owner], routing: Routing) -> Routing:
         held = routing.held
         for arrival in arrivals:
             if _is_placed(arrival, held):
@@ -133,7 +133,7 @@ class Router:
         routing.groups.pop(IGNORED, None)
         return routing
 
-    def _place(self, arrival: Arrival, home: home_store.Home | None, routing: Routing) -> None:
+    def _place(self, arrival: Arrival, home: home_store.Owner | None, routing: Routing) -> None:
         """Put an alert that isn't live in the incident decided for it into its home, or have it move."""
         key = home.key if home is not None else arrival.key
         if key in routing.unreadable:
@@ -154,24 +154,26 @@ class Router:
 
     async def move(self, routing: Routing) -> None:
         """Take the remaining steps of the moves. Whatever comes of it, their alerts are routed again after this."""
-        await self._store.homes.begin(routing.begun)
+        await self._store.owners.begin_moves(routing.begun)
         moves = routing.moves.values()
         held = await self._store.read({move.origin for move in moves}, {})
         unlike = [move for move in moves if not _is_like(move, held.get(move.origin))]
-        await self._store.homes.abort(unlike)
+        await self._store.owners.abort_moves(unlike)
         like = [move for move in moves if move not in unlike]
         origins = {move.origin: held[move.origin] for move in like}
         committed = [incident_store.Change(one.incident, one.version, wake=False) for one in origins.values()]
         refused = set(await self._store.commit(committed))
-        await self._store.homes.finish([move for move in like if move.origin not in refused])
+        await self._store.owners.finish_moves([move for move in like if move.origin not in refused])
 
 
-def _is_like(move: home_store.Move, held: incident_store.Held | None) -> bool:
+def _is_like(move: home_store.Move, held: incident_store.StoredIncident | None) -> bool:
     """Whether an incident knows of an alert what it knew when the move was decided."""
     return held is not None and state_of(held.incident, move.alert) == move.state
 
 
-def _claims(arrivals: Iterable[Arrival], held: Mapping[str, incident_store.Held]) -> dict[str, home_store.Claim]:
+def _claims(
+    arrivals: Iterable[Arrival], held: Mapping[str, incident_store.StoredIncident]
+) -> dict[str, home_store.Claim]:
     """The alerts whose homes are to be looked at, each with the home that it gets if it has none.
 
     A resolution claims a home, too: a firing message that is folded later, and decided by other rules, finds it there.
@@ -187,14 +189,14 @@ def _claims(arrivals: Iterable[Arrival], held: Mapping[str, incident_store.Held]
     return claims
 
 
-def _is_placed(arrival: Arrival, held: Mapping[str, incident_store.Held]) -> bool:
+def _is_placed(arrival: Arrival, held: Mapping[str, incident_store.StoredIncident]) -> bool:
     """Whether an alert goes to the incident decided for it, wherever its home is."""
     if inhibition.is_key(arrival.key):
         return True
     return _is_live_in(held.get(arrival.key), arrival.identity)
 
 
-def _is_live_in(held: incident_store.Held | None, alert: str) -> bool:
+def _is_live_in(held: incident_store.StoredIncident | None, alert: str) -> bool:
     return held is not None and is_live(held.incident, alert)
 
 

@@ -43,7 +43,7 @@ class Storms:
 
     def __init__(
         self,
-        store: storm_queue.Storms | None,
+        store: storm_queue.StormQueue | None,
         known: incident_store.Incidents,
         documents: publication_store.Publications,
     ) -> None:
@@ -65,18 +65,18 @@ class Storms:
             if held_since:
                 await self._leave([episode])
                 await _mark(session, current, {"held_since": 0}, story.freed(held_since, session.now()))
-        elif await self._store.admits(episode, session.incident.severity, held_since or session.now()):
+        elif await self._store.admit(episode, session.incident.severity, held_since or session.now()):
             told = [story.freed(held_since, session.now())] if held_since else []
             await _mark(session, current, {"held_since": 0, "admitted": True}, *told)
         elif not held_since:
             now = session.now()
             await _mark(session, current, {"held_since": now}, story.held(*self._store.limit, now))
 
-    async def turn(self) -> storm_queue.Storm:
+    async def turn(self) -> storm_queue.StormState:
         """Say whether there is a storm, and wake those for whom there is room; who is gone is waited for no more."""
         if self._store is None:
-            return storm_queue.Storm()
-        storm = await self._store.look()
+            return storm_queue.StormState()
+        storm = await self._store.state()
         metrics.storm_waiting.set(storm.waiting)
         if storm.began:
             metrics.storms.inc()
@@ -86,7 +86,7 @@ class Storms:
         if storm.next:
             held = await self._incidents.read({one.incident for one in storm.next}, {})
             there = [one for one in storm.next if one.incident in held and _waits(held[one.incident].incident, one.id)]
-            await self._store.leave([one for one in storm.next if one not in there])
+            await self._store.remove([one for one in storm.next if one not in there])
             await self._documents.wake([one.incident for one in there])
         return storm
 
@@ -98,7 +98,7 @@ class Storms:
 
     async def _leave(self, episodes: Sequence[storm_queue.Episode]) -> None:
         if self._store is not None:
-            await self._store.leave(list(episodes))
+            await self._store.remove(list(episodes))
 
 
 async def _mark(

@@ -44,7 +44,7 @@ class Worker:
     def __init__(
         self,
         name: str,
-        reader: inbox.Reader,
+        reader: inbox.InboxReader,
         triage_stage: triage.Triage,
         reconciler: reconcile.Reconciler,
         condition: health.Health,
@@ -74,7 +74,7 @@ class Worker:
         self._mutes = silenced
         self._own = itself
         self._vintage = vintage
-        self._newer: errors.Newer | None = None
+        self._newer: errors.SchemaTooNew | None = None
         self._known = asyncio.Event()
         self._silences_read = asyncio.Event()
         self._pace = pace
@@ -107,7 +107,7 @@ class Worker:
             loops.result()
         with contextlib.suppress(errors.Unavailable, TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
-                await self._health.leave(self._name)
+                await self._health.remove_worker(self._name)
                 await self._reader.leave()
         if self._newer is not None:
             raise self._newer
@@ -185,10 +185,12 @@ class Worker:
                 if isinstance(error, errors.WrongType):
                     with contextlib.suppress(errors.StoreError):
                         await self._reconciler.sweep()
-            except errors.Unreadable as error:  # What can't be read has been told of; the next turn may not meet it.
+            except (
+                errors.UnreadableDocument
+            ) as error:  # What can't be read has been told of; the next turn may not meet it.
                 self._log.error("turn_failed", reason=str(error))
                 pause = max(pause, _AWAY_SECONDS)
-            except errors.Newer as newer:
+            except errors.SchemaTooNew as newer:
                 self._log.error("data_is_newer", reason=str(newer))
                 self._newer = newer
                 stop.set()
@@ -234,7 +236,7 @@ class Worker:
         idle = int(self._pace.retire_seconds * 1000)
         if removed := await self._reader.retire(idle):
             self._log.info("consumers_removed", consumers=removed)
-        await self._health.forget(self._clock() - idle * 1000)
+        await self._health.expire_workers(self._clock() - idle * 1000)
 
     async def _reconcile_turn(self) -> None:
         """Look at the shards that triage rang for at once, and at all of them every so often for timers."""
@@ -261,10 +263,10 @@ class Worker:
 
     async def _heartbeat_turn(self) -> None:
         """Tell that this worker lives, and how much waits."""
-        await self._vintage.agree()
+        await self._vintage.ensure()
         self._known.set()
         now = self._clock()
-        await self._health.beat(self._name, now)
+        await self._health.record_heartbeat(self._name, now)
         metrics.worker_heartbeat_timestamp_seconds.set(now / 1_000_000)
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
@@ -280,7 +282,7 @@ class Worker:
         await self._mutes.tidy(self._clock())
         fullness = await self._health.fullness()
         metrics.redis_memory_used_ratio.set(fullness)
-        kept = await self._health.kept()
+        kept = await self._health.pending_counts()
         metrics.quarantine_entries.set(kept.quarantined)
         metrics.dead_deliveries.set(kept.dead)
         size = await self._give_way(fullness)
@@ -302,7 +304,7 @@ class Worker:
                 break
         if self._quarantine is not None:
             for _ in range(MOST_HALVINGS):
-                if not await self._quarantine.give_way(fullness):
+                if not await self._quarantine.evict(fullness):
                     break
                 fullness = await self._health.fullness()
         return size

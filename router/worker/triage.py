@@ -33,7 +33,7 @@ class Triage:
 
     def __init__(
         self,
-        reader: inbox.Reader,
+        reader: inbox.InboxReader,
         store: incident_store.Incidents,
         *,
         randomness: identity.Randomness,
@@ -57,23 +57,23 @@ class Triage:
         self._router = routing.Router(store, lambda: identity.new_id(randomness))
         self._log = log.get("triage")
 
-    async def handle(self, entries: list[inbox.Entry]) -> None:
+    async def handle(self, entries: list[inbox.InboxEntry]) -> None:
         """Fold the entries in, commit, tell the reconciler, acknowledge: in this order."""
         folded = await self.fold(entries)
         if folded:
-            await self._reader.done(folded)
+            await self._reader.acknowledge(folded)
 
-    async def fold(self, entries: list[inbox.Entry]) -> list[inbox.Entry]:
+    async def fold(self, entries: list[inbox.InboxEntry]) -> list[inbox.InboxEntry]:
         """The same, but for acknowledging: the answer are the entries that are to be acknowledged now."""
         with contextlib.ExitStack() as spans:
             arrivals, readable = await self._unpack(entries, spans)
             stuck = await self._fold_all(await self._overtaking(arrivals, readable))
         for entry in readable:
             if entry.id in stuck:
-                await self._reader.bury(entry, stuck[entry.id])
+                await self._reader.move_to_dead_letters(entry, stuck[entry.id])
         return [entry for entry in readable if entry.id not in stuck]
 
-    async def handle_again(self, entries: list[inbox.Entry]) -> None:
+    async def handle_again(self, entries: list[inbox.InboxEntry]) -> None:
         """Fold entries that were read before and never acknowledged, one at a time, so that a bad one harms no other.
 
         One that too many workers did not survive goes to the dead letters. Each is counted before it is looked at, by
@@ -81,32 +81,34 @@ class Triage:
         that the store was in no state for.
         """
         for entry in entries:
-            times = await self._reader.suspect(entry)
+            times = await self._reader.record_redelivery(entry)
             if times > MOST_ATTEMPTS:
                 self._log.error("entry_worn_out", entry=entry.id.decode(), attempts=times - 1)
-                await self._reader.bury(entry, f"{times - 1} workers began to fold it and did not live to finish")
+                await self._reader.move_to_dead_letters(
+                    entry, f"{times - 1} workers began to fold it and did not live to finish"
+                )
             elif times:
                 await self._handle_suspected(entry)
 
-    async def _handle_suspected(self, entry: inbox.Entry) -> None:
+    async def _handle_suspected(self, entry: inbox.InboxEntry) -> None:
         try:
             await self.handle([entry])
         except errors.Unavailable:
             with contextlib.suppress(errors.Unavailable):
-                await self._reader.absolve(entry)
+                await self._reader.clear_redeliveries(entry)
             raise
 
     async def _unpack(
-        self, entries: list[inbox.Entry], spans: contextlib.ExitStack
-    ) -> tuple[list[routing.Arrival], list[inbox.Entry]]:
+        self, entries: list[inbox.InboxEntry], spans: contextlib.ExitStack
+    ) -> tuple[list[routing.Arrival], list[inbox.InboxEntry]]:
         arrivals: list[routing.Arrival] = []
         readable = []
         for entry in entries:
             try:
                 delivery = codec.unpack_delivery(entry.packed)
-            except errors.Unreadable as error:
+            except errors.UnreadableDocument as error:
                 self._log.error("entry_unreadable", entry=entry.id.decode(), reason=str(error))
-                await self._reader.bury(entry, str(error))
+                await self._reader.move_to_dead_letters(entry, str(error))
                 continue
             readable.append(entry)
             await self._contradicted.check(delivery)
@@ -127,7 +129,9 @@ class Triage:
                 ]
         return arrivals, readable
 
-    async def _overtaking(self, arrivals: list[routing.Arrival], entries: list[inbox.Entry]) -> list[routing.Arrival]:
+    async def _overtaking(
+        self, arrivals: list[routing.Arrival], entries: list[inbox.InboxEntry]
+    ) -> list[routing.Arrival]:
         """Mark the alerts of a batch that could end an incident while earlier deliveries wait with other workers."""
         if not any(arrival.routed.alert.status == "resolved" for arrival in arrivals):
             return arrivals
@@ -211,7 +215,9 @@ class Triage:
             events = []  # It isn't shown anywhere.
         return incident_store.Change(after, held.version, visible(held.incident, after), events)
 
-    async def _commit(self, changes: list[incident_store.Change], unchanged: list[incident_store.Held]) -> set[str]:
+    async def _commit(
+        self, changes: list[incident_store.Change], unchanged: list[incident_store.StoredIncident]
+    ) -> set[str]:
         """Write changes and tell the reconciler; returns the keys that somebody else had changed meanwhile."""
         lost = set(await self._store.commit(changes, unchanged))
         written = {keys.shard(change.incident.key) for change in changes if change.wake}
@@ -233,7 +239,7 @@ class Triage:
 
     def _fold(
         self,
-        held: incident_store.Held,
+        held: incident_store.StoredIncident,
         group: list[routing.Arrival],
         muting: silence.Muting | None,
         ignored: list[decisions.Routed],

@@ -44,7 +44,7 @@ class Upkeep:
         return len(names)
 
 
-def _wants(held: incident_store.Held | None) -> bool:
+def _wants(held: incident_store.StoredIncident | None) -> bool:
     """Whether an incident that is nowhere to be seen yet should be, or has to be looked at when time has passed."""
     if held is None:
         return False

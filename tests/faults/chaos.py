@@ -233,7 +233,7 @@ class Sender(threading.Thread):
                 self._together.wait()
         except AssertionError as error:
             self.failure = str(error)
-            self._together.abort()
+            self._together.abort_moves()
         except threading.BrokenBarrierError:
             self.failure = "another sender has failed"
         finally:
@@ -284,7 +284,7 @@ async def _differences(town: Town, oracle: oracles.Oracle, connection: Any) -> A
     waiting = await connection.xlen(keys.INBOX)
     if waiting:
         yield f"{waiting} deliveries are still in the inbox"
-    for grave in await dead_deliveries.Buried(connection).read():
+    for grave in await dead_deliveries.DeadDeliveries(connection).read():
         yield f"a dead letter: {grave.reason}"
     firing = oracle.firing()
     names = {f'chaos{{labels.key="{key}"}}': key for key in firing}

@@ -49,7 +49,7 @@ async def replaced(watched: watching.Watched, connection) -> None:
     async with asyncio.timeout(20):
         while True:
             with contextlib.suppress(errors.Unavailable):
-                await health.Health(connection).beat("w", 1)
+                await health.Health(connection).record_heartbeat("w", 1)
                 return
             await asyncio.sleep(0.05)
 
@@ -159,7 +159,7 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
 async def folded(watched: watching.Watched, connection, least: int) -> None:
     """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
     with stage.demanding(connection, 1, CONFIRMED_SECONDS):
-        on, all_have_it = stage.Stage(connection), replica_acks.Confirming(connection)
+        on, all_have_it = stage.Stage(connection), replica_acks.DurableWriter(connection)
     await on.deliver(stage.firing())
     await on.reader.prepare()
     await all_have_it.write("", [("SET", "prepared", 1)])
@@ -171,7 +171,7 @@ async def folded(watched: watching.Watched, connection, least: int) -> None:
         entries = await on.reader.read(10, None)
         done = await on.triage.fold(entries)
         await replaced(watched, connection)
-        await on.reader.done(done)
+        await on.reader.acknowledge(done)
 
 
 def test_what_was_folded_in_at_a_primary_that_is_cut_off_is_not_acknowledged_at_the_next_one(watched):

@@ -59,7 +59,7 @@ def arm_acknowledgement() -> None:
     async def done(_self, _entries):
         die()
 
-    inbox.Reader.done = done
+    inbox.InboxReader.acknowledge = done
 
 
 def do_without(part: str) -> None:

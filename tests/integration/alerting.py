@@ -127,7 +127,7 @@ class Scene:
             decide,
             inbox=self.on.inbox,
             store=self.on.incidents,
-            turns=polls_store.Polls(self.on.connection),
+            turns=polls_store.SyncState(self.on.connection),
             clock=lambda: self.now,
             randomness=stage.NoJitter(),
         )

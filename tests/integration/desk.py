@@ -38,7 +38,7 @@ rules:
     when: {labels.noise: "yes"}
     ignore: noise
   - name: beating
-    when: {labels.beat: "yes"}
+    when: {labels.record_heartbeat: "yes"}
     group_by: [labels.service]
     timing: {heartbeat: 1h}
     open: [{at: on-call, name: It is silent}]
@@ -106,7 +106,7 @@ class Desk:
             for name, at in (("page", self.page), ("on-call", self.on_call))
         }
         self.on = stage.Stage(connection, *places.values())
-        self.on.reader = self.on.triage._reader = inbox.Reader(connection, "w1", archives=True)
+        self.on.reader = self.on.triage._reader = inbox.InboxReader(connection, "w1", archives=True)
         self.on.reconciler = reconcile.Reconciler(
             self.on.publications,
             self.on.incidents,

@@ -238,7 +238,7 @@ async def token_of(found: Console, name: str, *, seconds: int = 0) -> tuple[acce
     now = found.parts.ask.clock()
     expires_at = now + seconds * 1_000_000 if seconds else 0
     token, text = access.new_token(name, access.Role.VIEWER, now, expires_at, secrets.token_urlsafe)
-    await found.parts.tokens.write(token)
+    await found.parts.tokens.save(token)
     return token, text
 
 

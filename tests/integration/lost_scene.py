@@ -111,14 +111,14 @@ class Scene:
 
         await self.until(met)
 
-    async def state(self) -> dataset.State:
+    async def state(self) -> dataset.DataSetState:
         """How the data set stands."""
         return await dataset.look(self.connection, parts.clock())
 
-    async def until_noticed(self, reason: str) -> dataset.State:
+    async def until_noticed(self, reason: str) -> dataset.DataSetState:
         """Wait until the loss has been noticed and every destination has been read."""
 
-        async def met() -> dataset.State | None:
+        async def met() -> dataset.DataSetState | None:
             state = await self.state()
             done = state.reason == reason and state.since and all(name in state.read for name in PLACES)
             return state if done else None

@@ -34,11 +34,11 @@ GENEROUS = pages.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limi
 @contextlib.contextmanager
 def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
     """What is made inside has what it writes confirmed like this."""
-    replica_acks.demand(connection, connection_settings.Durability(replicas, wait_seconds))
+    replica_acks.require(connection, connection_settings.Durability(replicas, wait_seconds))
     try:
         yield
     finally:
-        replica_acks.demand(connection, connection_settings.Durability())
+        replica_acks.require(connection, connection_settings.Durability())
 
 
 class NoJitter(random.Random):
@@ -112,12 +112,12 @@ class Stage:
         """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
         self.connection = connection
         self.inbox = inbox.Inbox(connection)
-        self.reader = inbox.Reader(connection, consumer)
+        self.reader = inbox.InboxReader(connection, consumer)
         self.incidents = store or incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
         self.pages = pages.Pages(
             publishing_state.Gate(connection),
-            review_outcomes.Counts(connection),
+            review_outcomes.ReviewOutcomes(connection),
             components.Components(connection),
             limits,
             desire.Desires(render),
@@ -137,7 +137,7 @@ class Stage:
             traces=traces,
         )
         self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
-        count = storm_queue.Storms(connection, most) if most is not None else None
+        count = storm_queue.StormQueue(connection, most) if most is not None else None
         self.storms = storm.Storms(count, self.incidents, self.publications)
         self.reconciler = reconcile.Reconciler(
             self.publications,

@@ -282,9 +282,9 @@ def test_cursors_walk_through_all_dead_letters_once_the_oldest_first_while_some_
 def test_a_body_of_the_quarantine_is_handed_in_again_once_it_can_be_read(play):
     async def body(at):
         store = quarantine.Quarantine(at.connection)
-        good = await store.keep("json", WELL, {}, "was not to be read", 1)
-        bad = await store.keep("json", b"{", {}, "cut off", 1)
-        gone = await store.keep("other", b"{}", {}, "source gone", 1)
+        good = await store.add("json", WELL, {}, "was not to be read", 1)
+        bad = await store.add("json", b"{", {}, "cut off", 1)
+        gone = await store.add("other", b"{}", {}, "source gone", 1)
         client = await at.as_("responder")
         assert [one["id"] for one in await items(client, "/quarantine")] == [gone, bad, good]
         done = await client.post(f"{API}/quarantine/{good}/run")
@@ -317,7 +317,7 @@ async def walked(client, path, name):
 def test_the_quarantine_and_the_audit_log_are_walked_page_by_page(play):
     async def body(at):
         store = quarantine.Quarantine(at.connection)
-        kept = [await store.keep("json", b"{", {}, "cut off", number) for number in range(5)]
+        kept = [await store.add("json", b"{", {}, "cut off", number) for number in range(5)]
         client = await at.as_("admin")
         assert await walked(client, "/quarantine", "id") == kept[::-1]
         for identity in kept[:4]:
@@ -371,7 +371,7 @@ def test_the_audit_log_keeps_so_many_lines_and_lets_the_oldest_go(with_redis, mo
     async def body(connection):
         log = access_store.Audit(connection)
         for number in range(400):
-            await log.write(access.Action(number, "a", "b", "c", "d"))
+            await log.append(access.Action(number, "a", "b", "c", "d"))
         lines, more = await log.page("", 1000)
         assert (lines[0].at, more) == (399, "")
         assert 100 <= len(lines) < 300
@@ -403,7 +403,7 @@ def test_what_there_is_to_configure_is_listed_without_secrets(play):
 
 def test_the_overview_counts_what_there_is(play):
     async def body(at):
-        await quarantine.Quarantine(at.connection).keep("json", b"{", {}, "cut off", 1)
+        await quarantine.Quarantine(at.connection).add("json", b"{", {}, "cut off", 1)
         await at.deliver(desk.firing("a", severity="critical"), desk.firing("b"))
         await at.put(desk.firing("c"))
         found = (await (await at.as_("viewer")).get(f"{API}/overview")).json()

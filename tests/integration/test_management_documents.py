@@ -84,7 +84,7 @@ async def furnish(at, client):
     await at.deliver(desk.firing("beats", beat="yes"), desk.firing("x", noise="yes"))
     store = quarantine.Quarantine(at.connection)
     well = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
-    run, drop = await store.keep("json", well, {}, "odd", 1), await store.keep("json", b"{", {"a": "b"}, "odd", 1)
+    run, drop = await store.add("json", well, {}, "odd", 1), await store.add("json", b"{", {"a": "b"}, "odd", 1)
     silence = (await client.post(f"{api.PREFIX}/silences", json={"matchers": ["a=b"], "comment": "c"})).json()["id"]
     token = (await client.post(f"{api.PREFIX}/tokens", json={"name": "n", "role": "viewer"})).json()["id"]
     seen = {"incident": desk.key(), "destination": "page"}

@@ -85,7 +85,7 @@ def test_the_end_of_one_token_is_nothing_to_others(with_console):
 def test_a_session_that_nothing_but_a_provider_began_needs_no_token(with_console):
     async def body(found, clock):
         session = access.Session("ada", access.Role.VIEWER, "oidc 1", "csrf", clock())
-        await found.parts.sessions.write("secret", session)
+        await found.parts.sessions.save("secret", session)
         found.browser.cookies.set(gatekeeper.COOKIE, "secret")
         assert await found.may() == 200
 

@@ -119,7 +119,7 @@ def test_the_very_curl_that_is_printed_opens_an_incident(tmp_path):
         )
     finally:
         assert process.stop() == 0
-    assert embedded.address(tmp_path / "data") is None
+    assert embedded.running_address(tmp_path / "data") is None
 
 
 def test_simulated_vendors_remember_what_they_held(tmp_path):

@@ -126,7 +126,7 @@ def test_data_of_version_2_gets_its_names_also_beside_a_document_that_cannot_be_
             await connection.delete(keys.names(number))
         await connection.set(keys.SCHEMA, 2)
         assert await naming.keys_of(store, "dow") == []
-        await schema.Schema(connection).agree()
+        await schema.Schema(connection).ensure()
         assert await naming.keys_of(store, "dow") == ["down"]
         assert await naming.keys_of(store, identity.reference("e1")) == ["down"]
         assert await naming.keys_of(store, "damage") == ["damaged"]

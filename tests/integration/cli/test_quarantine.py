@@ -82,7 +82,7 @@ def test_a_full_quarantine_lets_the_oldest_go_and_says_so(with_redis, monkeypatc
     async def body(connection):
         store = quarantine.Quarantine(connection)
         for number in range(8):
-            await store.keep("json", str(number).encode(), {}, "no title", number)
+            await store.add("json", str(number).encode(), {}, "no title", number)
         assert await connection.xlen(keys.QUARANTINE) == 5
         assert [one.body for one in await store.read()] == [b"7", b"6", b"5", b"4", b"3"]
 

@@ -352,8 +352,8 @@ def test_the_quarantine_is_emptied_from_elsewhere(scene):
 
 async def keep(scene, body):
     """Put a body into the quarantine that could not be read before the rules or the configuration were mended."""
-    async with running.connected(embedded.address(scene.router.file.parent / "data")) as connection:
-        return await quarantine.Quarantine(connection).keep("json", body, {}, "no title", 1)
+    async with running.connected(embedded.running_address(scene.router.file.parent / "data")) as connection:
+        return await quarantine.Quarantine(connection).add("json", body, {}, "no title", 1)
 
 
 def test_a_heartbeat_is_forgotten_from_elsewhere_whatever_is_in_its_key(scene):

@@ -17,18 +17,18 @@ def packed(name: str, now: int | None = None) -> delivery.Delivery:
     return delivery.pack(made, name, moment, [(stage.firing(name), stage.decision.Decision(ignored="no rule"))])
 
 
-async def processed(connection, *wanted: delivery.Delivery, body: bytes = b"{}") -> stream.Reader:
-    inbox, reader = stream.Inbox(connection), stream.Reader(connection, "w1", archives=True)
+async def processed(connection, *wanted: delivery.Delivery, body: bytes = b"{}") -> stream.InboxReader:
+    inbox, reader = stream.Inbox(connection), stream.InboxReader(connection, "w1", archives=True)
     await reader.prepare()
     for one in wanted:
         await inbox.accept(one, body)
     while entries := await reader.read(100, None):
-        await reader.done(entries)
+        await reader.acknowledge(entries)
     return reader
 
 
 def kept(connection, keep: int = HOUR, most: int = 10**9) -> archive.Archive:
-    return archive.Archive(connection, keep=keep, most=most)
+    return archive.Archive(connection, retention=keep, max_bytes=most)
 
 
 def test_what_is_done_leaves_the_inbox_and_is_kept_with_its_body(with_redis):
@@ -120,12 +120,12 @@ def test_an_empty_archive_is_empty(with_redis):
 
 def test_what_nobody_has_acknowledged_stays_in_the_inbox(with_redis):
     async def play(connection):
-        reader = stream.Reader(connection, "w1", archives=True)
+        reader = stream.InboxReader(connection, "w1", archives=True)
         await reader.prepare()
         await stream.Inbox(connection).accept(packed("a"), b"{}")
         await stream.Inbox(connection).accept(packed("b"), b"{}")
         first, _ = await reader.read(10, None)
-        await reader.done([first])
+        await reader.acknowledge([first])
         await kept(connection, keep=0, most=0).trim(0.9)
         assert await connection.xlen(keys.INBOX) == 1
         assert (await stream.depth(connection))[0] == 1

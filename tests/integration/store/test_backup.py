@@ -28,7 +28,7 @@ async def back_up(connection, header=HEADER) -> bytes:
     return out.getvalue()
 
 
-async def restore(connection, data: bytes, *, replace: bool = False) -> backup.Restored:
+async def restore(connection, data: bytes, *, replace: bool = False) -> backup.RestoreResult:
     return await backup.restore(connection, backup_file.Reader(io.BytesIO(data)), replace=replace)
 
 
@@ -149,7 +149,7 @@ def test_a_restored_incident_is_resolved_at_the_vendor_and_not_opened_again(with
         await on.turn()
         assert at.states() == ["open"]
         token = access.Token("id", "ann", access.Role.ADMIN, "hash", 1)
-        await access_store.Tokens(connection).write(token)
+        await access_store.Tokens(connection).save(token)
         data = await back_up(connection)
         await delete_all(connection)
         await restore(connection, data)
@@ -193,7 +193,7 @@ def test_a_delivery_that_a_worker_has_read_is_read_again_after_a_restore(with_re
         data = await back_up(connection)
         await delete_all(connection)
         await restore(connection, data)
-        other = inbox.Reader(connection, "w2")
+        other = inbox.InboxReader(connection, "w2")
         await other.prepare()
         assert names(await other.read(10, 100)) == ["read", "unread"]
         assert await connection.zrange(keys.WORKERS, 0, -1) == []
@@ -266,14 +266,14 @@ def two_keys(with_redis):
 def test_a_store_that_is_not_empty_is_left_alone_unless_told_otherwise(with_redis, two_keys):
     async def body(connection):
         await connection.set("ir:{vendors}:id:b", 1)
-        with pytest.raises(backup.Refused, match="not empty: add --replace"):
+        with pytest.raises(backup.BackupError, match="not empty: add --replace"):
             await restore(connection, two_keys)
         assert await connection.exists("ir:{vendors}:id:b")
         await connection.set("another:program's", 1)
         await restore(connection, two_keys, replace=True)
         assert not await connection.exists("ir:{vendors}:id:b")
         assert await connection.exists("another:program's")
-        await schema.Schema(connection).agree()
+        await schema.Schema(connection).ensure()
 
     with_redis(body)
 
@@ -281,7 +281,7 @@ def test_a_store_that_is_not_empty_is_left_alone_unless_told_otherwise(with_redi
 def test_data_of_a_later_version_is_refused(with_redis):
     async def body(connection):
         data = await back_up(connection, backup_file.Header(1, schema.VERSION + 1, 1, "9.9.9"))
-        with pytest.raises(backup.Refused, match=r"has version \d, .*works with \d: .*made it \(9.9.9\)"):
+        with pytest.raises(backup.BackupError, match=r"has version \d, .*works with \d: .*made it \(9.9.9\)"):
             await restore(connection, data)
         assert await connection.keys("ir:*") == []
 
@@ -297,8 +297,8 @@ def test_data_of_an_earlier_version_is_brought_forward(with_redis):
         data = await back_up(connection, backup_file.Header(1, 1, 1, "0.0.1"))
         await delete_all(connection)
         await restore(connection, data)
-        assert await schema.Schema(connection).held() == schema.VERSION
-        assert await incidents.Incidents(connection).homes.find(["am/9"]) == {"am/9": "down"}
+        assert await schema.Schema(connection).read_version() == schema.VERSION
+        assert await incidents.Incidents(connection).owners.find(["am/9"]) == {"am/9": "down"}
         assert await incidents.Incidents(connection).names() == ["down"]
 
     with_redis(body)
@@ -321,15 +321,15 @@ def test_a_damaged_file_is_refused_and_no_process_uses_what_was_restored(with_re
 
     async def body(connection):
         await delete_all(connection)
-        with pytest.raises(backup_file.Damaged):
+        with pytest.raises(backup_file.CorruptBackupError):
             backup_file.Reader(io.BytesIO(damaged)).check()
-        with pytest.raises(backup_file.Damaged):
+        with pytest.raises(backup_file.CorruptBackupError):
             await restore(connection, damaged)
         if await connection.keys("ir:*"):
             with pytest.raises(errors.Unavailable, match="restore was broken off"):
-                await schema.Schema(connection).agree()
+                await schema.Schema(connection).ensure()
         await restore(connection, two_keys, replace=True)
-        await schema.Schema(connection).agree()
+        await schema.Schema(connection).ensure()
 
     with_redis(body)
 
@@ -343,7 +343,7 @@ def test_a_process_that_writes_meanwhile_is_noticed(with_redis):
         load = backup._Load(connection, 0)
         for record in backup_file.Reader(io.BytesIO(data)).records():
             await load.add(record)
-        with pytest.raises(backup.Refused, match="stop every web and worker"):
+        with pytest.raises(backup.BackupError, match="stop every web and worker"):
             await load.flush()
 
     with_redis(body)

@@ -46,7 +46,7 @@ def test_command_that_fails_is_measured(with_redis):
 
 def test_read_that_waits_for_deliveries_is_not_measured(with_redis):
     async def body(connection):
-        reader = inbox.Reader(connection, "w", life="1")
+        reader = inbox.InboxReader(connection, "w", life="1")
         await reader.prepare()
         before = measured("xreadgroup")
         assert await reader.read(1, block_ms=1) == []

@@ -41,13 +41,13 @@ def test_a_consumer_with_pending_deliveries_is_never_removed(with_redis):
         reader = await accepted(connection, "a", "b")
         (first, second) = await reader.read(10, 100)
         assert await reader.retire(0) == []
-        await reader.done([first])
+        await reader.acknowledge([first])
         await reader.leave()
         assert await consumers(connection) == {"w1"}
-        other = inbox.Reader(connection, "w2")
+        other = inbox.InboxReader(connection, "w2")
         assert names(await other.take_over(10, 0)) == ["b"]
         assert await other.retire(0) == ["w1"]
-        await other.done([second])
+        await other.acknowledge([second])
         assert await connection.xlen(keys.INBOX) == 0
 
     with_redis(body)
@@ -56,7 +56,7 @@ def test_a_consumer_with_pending_deliveries_is_never_removed(with_redis):
 def test_a_consumer_that_is_only_slow_stays_and_one_that_was_removed_comes_back(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a")
-        await reader.done(await reader.read(10, 100))
+        await reader.acknowledge(await reader.read(10, 100))
         assert await reader.retire(HOUR_MS) == []
         assert await reader.retire(0) == ["w1"]
         await inbox.Inbox(connection).accept(packed("b"), b"{}")
@@ -67,9 +67,9 @@ def test_a_consumer_that_is_only_slow_stays_and_one_that_was_removed_comes_back(
 
 def test_without_an_inbox_there_is_nothing_to_remove(with_redis):
     async def body(connection):
-        assert await inbox.Reader(connection, "w1").retire(0) == []
+        assert await inbox.InboxReader(connection, "w1").retire(0) == []
         await connection.xadd(keys.INBOX, {"h": b"", "b": b""})
-        assert await inbox.Reader(connection, "w1").retire(0) == []
+        assert await inbox.InboxReader(connection, "w1").retire(0) == []
 
     with_redis(body)
 
@@ -79,7 +79,7 @@ def test_a_worker_removes_the_dead_once_their_deliveries_are_folded(with_redis):
         on = stage.Stage(connection)
         reader = await accepted(connection, "a")
         await reader.read(10, 100)  # And dies.
-        await health.Health(connection).beat("w0", 1)
+        await health.Health(connection).record_heartbeat("w0", 1)
         made, _ = worker(on, pace=dataclasses.replace(QUICK, retire_seconds=0.0))
         stop = asyncio.Event()
         task = asyncio.create_task(made.run(stop))

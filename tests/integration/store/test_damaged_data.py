@@ -153,11 +153,11 @@ def test_a_message_to_an_unreadable_incident_becomes_a_dead_letter_that_names_it
         ((identity, dead),) = await on.connection.xrange(keys.DEAD)
         assert HURT in dead[b"reason"].decode()
         assert metrics.damaged.labels("incident")._value.get() >= counted
-        with pytest.raises(errors.Unreadable, match=HURT):
+        with pytest.raises(errors.UnreadableDocument, match=HURT):
             await on.incidents.read([HURT])
         await on.connection.delete(keys.incident(HURT))
         await on.connection.hset(keys.incident(HURT), mapping=kept)
-        assert await dead_deliveries.Buried(on.connection).redrive(identity.decode())
+        assert await dead_deliveries.DeadDeliveries(on.connection).redrive(identity.decode())
         await on.turn()
         await on.publications.wake([HURT])
         await on.turn()
@@ -179,7 +179,7 @@ def test_what_looks_at_many_incidents_passes_over_one_that_cannot_be_read(with_r
         assert await on.connection.xlen(keys.DEAD) == 1
         await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
         counted = storm.Storms(
-            storm_queue.Storms(on.connection, publishing_state.Limit(9, stage.HOUR)), on.incidents, on.publications
+            storm_queue.StormQueue(on.connection, publishing_state.Limit(9, stage.HOUR)), on.incidents, on.publications
         )
         assert (await counted.turn()).waiting == 1
         assert await on.connection.zcard(keys.WAITING) == 0
@@ -281,7 +281,7 @@ def test_pages_show_what_can_be_read(play, kind, harm):
     async def body(at):
         admin = await at.as_("admin")
         await at.deliver(desk.firing(), desk.firing("other"))
-        await quarantine.Quarantine(at.on.connection).keep("json", b"x", {}, "bad", 1)
+        await quarantine.Quarantine(at.on.connection).add("json", b"x", {}, "bad", 1)
         hurt = {"incident": keys.incident(desk.key()), "publications": keys.publications(desk.key())}
         key = hurt.get(kind, KINDS[kind])
         if kind == "gate":

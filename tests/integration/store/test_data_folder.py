@@ -18,7 +18,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from router.store import private_folder
-lock = private_folder.take(Path(sys.argv[1]))
+lock = private_folder.acquire(Path(sys.argv[1]))
 print("locked", flush=True)
 time.sleep(600)
 """
@@ -71,7 +71,7 @@ class TestLock:
     def test_a_second_process_is_refused_and_told_of_the_first(self, process, data_folder):
         held, _ = process(HOLDER)
         with pytest.raises(private_folder.InUseError, match=rf"{data_folder} is in use by process {held.pid}\."):
-            private_folder.take(data_folder)
+            private_folder.acquire(data_folder)
 
     def test_a_killed_process_leaves_the_folder_free(self, process, data_folder):
         held, _ = process(HOLDER)
@@ -104,7 +104,7 @@ class TestLock:
                 patch.setattr(private_folder, "_ENDING_SECONDS", 0.2)
                 said = rf"in use by process .*{server} \(.*\), which process"
                 with pytest.raises(private_folder.InUseError, match=said):
-                    private_folder.take(data_folder)
+                    private_folder.acquire(data_folder)
         finally:
             os.kill(server, signal.SIGCONT)
         with embedded.running(data_folder) as again, redis.Redis.from_url(again.url) as connection:
@@ -116,7 +116,7 @@ class TestLock:
 
         monkeypatch.setattr(private_folder.fcntl, "flock", unsupported)
         with pytest.raises(private_folder.InUseError, match="can't lock files: No locks available"):
-            private_folder.take(data_folder)
+            private_folder.acquire(data_folder)
 
 
 class TestRights:
@@ -149,7 +149,7 @@ class TestRun:
             assert again.stderr.count("\n") == 1
             first.receives(dedup_key="after")
             assert first.command("incidents", "list").returncode == 0
-            assert embedded.address(tmp_path / "data") is not None
+            assert embedded.running_address(tmp_path / "data") is not None
 
     def test_a_second_run_with_simulated_vendors_is_refused_as_well(self, file, tmp_path):
         simulated = ["--simulate", "--simulator-port", str(ports.free())]

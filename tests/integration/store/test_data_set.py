@@ -28,7 +28,7 @@ def test_new_data_set_is_taken_for_granted(with_redis):
     async def body(connection):
         first, second = known(connection, "a"), known(connection, "b")
         for one in (first, second, first, second):
-            state = await one.watch()
+            state = await one.check()
             assert (state.since, state.reason) == (0, "")
         assert state.describe() == "in use"
 
@@ -38,9 +38,9 @@ def test_new_data_set_is_taken_for_granted(with_redis):
 def test_new_data_set_of_a_named_installation_is_reconciled(with_redis):
     async def body(connection):
         first = known(connection, "a", reconciles_new=True)
-        state = await first.watch()
+        state = await first.check()
         assert state.reason == "new"
-        again = await first.watch()
+        again = await first.check()
         assert again.since == state.since
 
     with_redis(body)
@@ -53,17 +53,17 @@ def test_flushall_is_noticed_once(with_redis, first):
     async def body(connection):
         processes = {"a": known(connection, "a"), "b": known(connection, "b")}
         for one in processes.values():
-            await one.watch()
+            await one.check()
         await connection.flushall()
         processes["c"] = known(connection, "c")
-        await processes[first].watch()
+        await processes[first].check()
         for one in processes.values():
-            await one.watch()
-        state = await processes["a"].watch()
+            await one.check()
+        state = await processes["a"].check()
         assert state.since > 0
         assert state.reason == ("replaced" if first == "c" else "vanished")
         for one in processes.values():
-            later = await one.watch()
+            later = await one.check()
             assert (later.id, later.since) == (state.id, state.since)
 
     with_redis(body)
@@ -72,28 +72,28 @@ def test_flushall_is_noticed_once(with_redis, first):
 def test_older_copy_of_the_data_is_noticed(with_redis):
     async def body(connection):
         first, second = known(connection, "a"), known(connection, "b")
-        await first.watch()
+        await first.check()
         copy = await copied(connection)
-        await first.watch()
-        await second.watch()
+        await first.check()
+        await second.check()
         await restored(connection, copy)
-        assert (await second.watch()).reason == "went_back"
-        state = await first.watch()
+        assert (await second.check()).reason == "went_back"
+        state = await first.check()
         assert state.reason == "went_back"
-        assert (await second.watch()).since == state.since
+        assert (await second.check()).since == state.since
 
     with_redis(body)
 
 
 def test_backup_of_another_data_set_is_noticed(with_redis):
     async def body(connection):
-        await known(connection, "old").watch()
+        await known(connection, "old").check()
         copy = await copied(connection)
         await connection.flushall()
         process = known(connection, "a")
-        await process.watch()
+        await process.check()
         await restored(connection, copy)
-        assert (await process.watch()).reason == "replaced"
+        assert (await process.check()).reason == "replaced"
 
     with_redis(body)
 
@@ -103,24 +103,24 @@ def test_fail_over_that_lost_the_last_write_of_a_process_is_noticed(with_redis):
 
     async def body(connection):
         first, second = known(connection, "a"), known(connection, "b")
-        await first.watch()
+        await first.check()
         before = await connection.hget(keys.MARKS, "a")
-        await first.watch()
+        await first.check()
         await connection.hset(keys.MARKS, "a", before)
-        assert (await second.watch()).since == 0
-        assert (await first.watch()).reason == "went_back"
+        assert (await second.check()).since == 0
+        assert (await first.check()).reason == "went_back"
 
     with_redis(body)
 
 
 def test_data_that_no_process_used_for_long_may_be_a_backup(with_redis):
     async def body(connection):
-        await known(connection, "a").watch()
-        assert (await known(connection, "b").watch()).reason == ""
+        await known(connection, "a").check()
+        assert (await known(connection, "b").check()).reason == ""
         for process in ("a", "b"):
             mark = int(await connection.hget(keys.MARKS, process))
             await connection.hset(keys.MARKS, process, mark - dataset.UNATTENDED)
-        assert (await known(connection, "c").watch()).reason == "unattended"
+        assert (await known(connection, "c").check()).reason == "unattended"
 
     with_redis(body)
 
@@ -129,11 +129,11 @@ def test_data_marked_as_restored_is_reconciled_once(with_redis):
     async def body(connection):
         await dataset.mark_restored(connection)
         first, second = known(connection, "a"), known(connection, "b")
-        state = await first.watch()
+        state = await first.check()
         assert state.reason == "restored"
-        assert (await second.watch()).since == state.since
+        assert (await second.check()).since == state.since
         await first.finish(state.since)
-        assert (await second.watch()).since == 0
+        assert (await second.check()).since == 0
 
     with_redis(body)
 
@@ -141,17 +141,17 @@ def test_data_marked_as_restored_is_reconciled_once(with_redis):
 def test_second_loss_during_reconciliation_begins_again(with_redis):
     async def body(connection):
         process = known(connection, "a")
-        await process.watch()
+        await process.check()
         await connection.flushall()
-        first = await process.watch()
+        first = await process.check()
         await process.end_reading("on-call", first.now, [], [])
-        assert not (await process.watch()).is_unread("on-call")
+        assert not (await process.check()).is_unread("on-call")
         await connection.flushall()
-        second = await process.watch()
+        second = await process.check()
         assert second.since > first.since
         assert second.is_unread("on-call")
         await process.finish(first.since)
-        assert (await process.watch()).since == second.since
+        assert (await process.check()).since == second.since
 
     with_redis(body)
 
@@ -201,12 +201,12 @@ def test_a_destination_is_read_by_one_process(with_redis):
 
 
 def test_state_says_what_waits():
-    state = dataset.State("id", 9, 5, "vanished", 5, 2, {}, {"b": "refused", "a": "no answer"})
+    state = dataset.DataSetState("id", 9, 5, "vanished", 5, 2, {}, {"b": "refused", "a": "no answer"})
     assert state.describe() == (
         "the data set vanished; before anything is opened, each destination's items are read; "
         "a can't be read: no answer; b can't be read: refused; 2 open items of no known incident"
     )
-    after = dataset.State("id", 9, 0, "vanished", 5, 1)
+    after = dataset.DataSetState("id", 9, 0, "vanished", 5, 1)
     assert after.describe() == "in use, 1 open item of no known incident: see `incident-router orphans list`"
 
 

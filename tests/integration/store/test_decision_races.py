@@ -20,14 +20,14 @@ PAIRS = [(one, other) for one in DECISIONS for other in DECISIONS]
 def both_checked(monkeypatch):
     """Let two decisions write only after both have been checked."""
     barrier = asyncio.Barrier(2)
-    change = incident_store.Incidents.change
+    change = incident_store.Incidents.update
 
     async def together(self, name, make):
         await barrier.wait()
         return await change(self, name, make)
 
     def meet():
-        monkeypatch.setattr(incident_store.Incidents, "change", together)
+        monkeypatch.setattr(incident_store.Incidents, "update", together)
 
     return meet
 

@@ -60,10 +60,10 @@ def test_settings_may_be_given(data_folder):
 
 
 def test_others_find_it_while_it_runs_and_only_then(data_folder):
-    assert embedded.address(data_folder) is None
+    assert embedded.running_address(data_folder) is None
     with embedded.running(data_folder) as server:
-        assert embedded.address(data_folder) == server.url
-    assert embedded.address(data_folder) is None
+        assert embedded.running_address(data_folder) == server.url
+    assert embedded.running_address(data_folder) is None
 
 
 @pytest.mark.parametrize("last_word", [signal.SIGKILL, signal.SIGTERM])

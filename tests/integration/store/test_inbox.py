@@ -17,14 +17,14 @@ def packed(name: str) -> delivery.Delivery:
     return delivery.pack(name, "am", 5, [(alert.Alert("am", name, "firing", 1, 0), ROUTED)])
 
 
-def names(entries: list[stream.Entry]) -> list[str]:
+def names(entries: list[stream.InboxEntry]) -> list[str]:
     return [codec.unpack_delivery(entry.packed).id for entry in entries]
 
 
-async def accepted(connection, *wanted: str) -> stream.Reader:
+async def accepted(connection, *wanted: str) -> stream.InboxReader:
     inbox = stream.Inbox(connection)
     await asyncio.gather(*(inbox.accept(packed(name), b"{}") for name in wanted))
-    reader = stream.Reader(connection, "w1")
+    reader = stream.InboxReader(connection, "w1")
     await reader.prepare()
     return reader
 
@@ -152,7 +152,7 @@ def test_acknowledged_entries_are_gone_and_only_those(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a", "b")
         first, second = await reader.read(10, 100)
-        await reader.done([first])
+        await reader.acknowledge([first])
         assert [identity for identity, _ in await connection.xrange(keys.INBOX)] == [second.id]
         assert (await connection.xpending(keys.INBOX, keys.GROUP))["pending"] == 1
 
@@ -163,7 +163,7 @@ def test_a_worker_that_comes_back_finds_what_it_never_acknowledged(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a")
         await reader.read(10, 100)
-        again = stream.Reader(connection, "w1")
+        again = stream.InboxReader(connection, "w1")
         assert names(await again.own_pending(10)) == ["a"]
 
     with_redis(body)
@@ -173,7 +173,7 @@ def test_another_worker_takes_over_what_a_dead_one_left(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a", "b")
         await reader.read(10, 100)
-        other = stream.Reader(connection, "w2")
+        other = stream.InboxReader(connection, "w2")
         assert await other.take_over(10, idle_ms=60_000) == []
         assert names(await other.take_over(10, idle_ms=0)) == ["a", "b"]
 
@@ -186,13 +186,17 @@ def test_how_often_an_entry_was_begun_again_is_counted_for_each_by_itself(with_r
         first, second = await reader.read(10, 100)
         for _ in range(3):
             await reader.own_pending(10)  # To be handed out is no fault of theirs.
-        lives = [stream.Reader(connection, "w1", life=f"life-{number}") for number in range(3)]
-        assert [await one.suspect(first) for one in lives] == [1, 2, 3]
-        assert [await lives[2].suspect(first) for _ in range(3)] == [3, 3, 3]  # It tries again, and lives.
-        assert [await one.suspect(first) for one in lives] == [3, 3, 3]  # They are slow, and take it from one another.
-        assert await reader.suspect(second) == 1
-        await reader.done([first, second])
-        assert await reader.suspect(first) == 0
+        lives = [stream.InboxReader(connection, "w1", life=f"life-{number}") for number in range(3)]
+        assert [await one.record_redelivery(first) for one in lives] == [1, 2, 3]
+        assert [await lives[2].record_redelivery(first) for _ in range(3)] == [3, 3, 3]  # It tries again, and lives.
+        assert [await one.record_redelivery(first) for one in lives] == [
+            3,
+            3,
+            3,
+        ]  # They are slow, and take it from one another.
+        assert await reader.record_redelivery(second) == 1
+        await reader.acknowledge([first, second])
+        assert await reader.record_redelivery(first) == 0
 
     with_redis(body)
 
@@ -201,8 +205,8 @@ def test_an_entry_that_cannot_be_processed_is_moved_whole_with_the_reason(with_r
     async def body(connection):
         reader = await accepted(connection, "a")
         entry = (await reader.read(10, 100))[0]
-        await reader.bury(entry, "no such schema")
-        await reader.bury(entry, "twice does no harm")
+        await reader.move_to_dead_letters(entry, "no such schema")
+        await reader.move_to_dead_letters(entry, "twice does no harm")
         assert await connection.xlen(keys.INBOX) == 0
         dead = await connection.xrange(keys.DEAD)
         assert len(dead) == 1
@@ -235,9 +239,9 @@ def test_a_consumer_group_that_was_lost_is_made_again_and_nothing_is_skipped(wit
 
 
 def test_an_entry_of_another_schema_is_unreadable_not_misread():
-    with pytest.raises(errors.Unreadable, match="schema 2"):
+    with pytest.raises(errors.UnreadableDocument, match="schema 2"):
         codec.unpack_delivery(codec.pack_delivery(delivery.Delivery(2, "d", "am", 5, [], [])))
-    with pytest.raises(errors.Unreadable, match="not a delivery"):
+    with pytest.raises(errors.UnreadableDocument, match="not a delivery"):
         codec.unpack_delivery(b"\xc1")
 
 
@@ -257,11 +261,11 @@ def test_more_entries_than_one_script_takes_are_moved_to_the_archive_all_the_sam
         for number in range(stream.MOST_AT_ONCE + 5):
             pipeline.xadd(keys.INBOX, {"h": str(number), "b": "{}"})
         await pipeline.execute()
-        reader = stream.Reader(connection, "w1", archives=True)
+        reader = stream.InboxReader(connection, "w1", archives=True)
         await reader.prepare()
         entries = await reader.read(2 * stream.MOST_AT_ONCE, 100)
-        await reader.done(entries)
-        await reader.done(entries[:3])
+        await reader.acknowledge(entries)
+        await reader.acknowledge(entries[:3])
         archived = [fields[b"h"] for _, fields in await connection.xrange(keys.ARCHIVE)]
         assert archived == [entry.packed for entry in entries]
         assert await connection.xlen(keys.INBOX) == 0

@@ -119,12 +119,12 @@ def test_no_more_is_remembered_than_was_asked_for(with_redis):
         await write(store, *(opened(str(number)) for number in range(9)))
         alerts = {str(number): alert_states.AlertState(1, False, 0, severity.Severity.MAJOR) for number in range(50)}
         await write(store, opened("large", alerts=alerts))
-        kept = [name for name in [*map(str, range(9)), "large"] if store._known.look(name)]
+        kept = [name for name in [*map(str, range(9)), "large"] if store._known.get(name)]
         assert kept == [], "the large one alone is more than fits"
         await write(store, *(opened(f"again {number}") for number in range(9)))
         await store.read(["again 6"])
         await write(store, opened("last"))
-        assert [name for name in ("again 6", "again 7", "again 8", "last") if store._known.look(name)] == [
+        assert [name for name in ("again 6", "again 7", "again 8", "last") if store._known.get(name)] == [
             "again 6",
             "again 8",
             "last",
@@ -164,17 +164,17 @@ def test_an_alert_is_remembered_beyond_the_period_in_which_it_came_and_then_forg
     async def body(connection):
         monkeypatch.setattr(keys, "HOME_LIFE_MS", 100)
         store = incidents.Incidents(connection)
-        await store.homes.look({"am/1": alert_owners.Claim("old")})
+        await store.owners.claim({"am/1": alert_owners.Claim("old")})
         (first,) = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
         async with asyncio.timeout(10):
             while await period(connection) == int(first.rpartition(b":")[2]):
                 await asyncio.sleep(0.005)
-            found = await store.homes.find(["am/1"])
+            found = await store.owners.find(["am/1"])
             assert found in ({"am/1": "old"}, {}), "empty only on a machine that stood still for a period"
-            while await store.homes.find(["am/1"]):
+            while await store.owners.find(["am/1"]):
                 await asyncio.sleep(0.005)
             while await connection.exists(first):
-                await store.homes.look({"am/2": alert_owners.Claim("any")})
+                await store.owners.claim({"am/2": alert_owners.Claim("any")})
 
     with_redis(body)
 

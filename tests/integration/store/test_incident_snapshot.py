@@ -25,7 +25,7 @@ def playing(with_redis, play):
     at, clock = vendor.Vendor(), Clock()
 
     async def body(on):
-        await play(on, incident_snapshot.Sight(on.connection, on.publications, clock), clock, at)
+        await play(on, incident_snapshot.SnapshotCache(on.connection, on.publications, clock), clock, at)
 
     stage.playing(with_redis, body, vendor.on_call(at))
 
@@ -39,7 +39,7 @@ async def opened(on, *names: str) -> None:
 def test_every_incident_is_seen_with_where_it_appears(with_redis):
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
-        seen = await looking.look()
+        seen = await looking.get()
         assert [held.incident.status for held in seen.incidents.values()] == ["open", "open"]
         assert seen.incidents["a"].version == (await on.incidents.read(["a"]))["a"].version
         assert seen.publications == {name: await on.publications.look(name) for name in ("a", "b")}
@@ -50,7 +50,7 @@ def test_every_incident_is_seen_with_where_it_appears(with_redis):
 
 def test_where_there_is_nothing_nothing_is_seen(with_redis):
     async def play(_on, looking, _clock, _at):
-        assert await looking.look() == incident_snapshot.Seen({}, {})
+        assert await looking.get() == incident_snapshot.Snapshot({}, {})
 
     playing(with_redis, play)
 
@@ -58,12 +58,12 @@ def test_where_there_is_nothing_nothing_is_seen(with_redis):
 def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
-        first = await looking.look()
+        first = await looking.get()
         await opened(on, "b")
         clock.pass_(0.9)
-        assert await looking.look() is first
+        assert await looking.get() is first
         clock.pass_(0.2)
-        assert list((await looking.look()).incidents) == ["a", "b"]
+        assert list((await looking.get()).incidents) == ["a", "b"]
 
     playing(with_redis, play)
 
@@ -71,7 +71,7 @@ def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with
 def test_many_who_look_at_once_cost_one_reading(with_redis):
     async def play(on, looking, _clock, _at):
         await opened(on, "a")
-        first, *others = await asyncio.gather(*(looking.look() for _ in range(20)))
+        first, *others = await asyncio.gather(*(looking.get() for _ in range(20)))
         assert all(one is first for one in others)
 
     playing(with_redis, play)
@@ -79,23 +79,23 @@ def test_many_who_look_at_once_cost_one_reading(with_redis):
 
 def test_who_has_acted_sees_at_once_what_came_of_it(with_redis):
     async def play(on, looking, _clock, _at):
-        await looking.look()
+        await looking.get()
         await opened(on, "a")
-        looking.look_anew()
-        assert list((await looking.look()).incidents) == ["a"]
+        looking.invalidate()
+        assert list((await looking.get()).incidents) == ["a"]
 
     playing(with_redis, play)
 
 
 def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis):
     async def play(on, looking, _clock, _at):
-        others = asyncio.create_task(looking.look())
+        others = asyncio.create_task(looking.get())
         while not looking._reading.locked():
             await asyncio.sleep(0)
-        looking.look_anew()
+        looking.invalidate()
         await others
         await opened(on, "a")
-        assert list((await looking.look()).incidents) == ["a"]
+        assert list((await looking.get()).incidents) == ["a"]
 
     playing(with_redis, play)
 
@@ -103,7 +103,7 @@ def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis):
 def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
     async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
-        before = await looking.look()
+        before = await looking.get()
         decoded = []
         unpack = codec.unpack_incident
         monkeypatch.setattr(codec, "unpack_incident", lambda data: decoded.append(1) or unpack(data))
@@ -111,7 +111,7 @@ def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
         await on.turn()
         decoded.clear()
         clock.pass_(2)
-        after = await looking.look()
+        after = await looking.get()
         assert len(decoded) == 1
         assert after.incidents["a"].incident is before.incidents["a"].incident
         assert after.publications["a"] is before.publications["a"]
@@ -123,10 +123,10 @@ def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
 def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
-        await looking.look()
+        await looking.get()
         await on.connection.delete(keys.incident("a"), keys.publications("a"))
         clock.pass_(2)
-        seen = await looking.look()
+        seen = await looking.get()
         assert (list(seen.incidents), list(seen.publications)) == (["b"], ["b"])
 
     playing(with_redis, play)
@@ -135,12 +135,12 @@ def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
 def test_an_incident_that_was_forgotten_and_begins_anew_is_seen_as_it_is_now(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
-        await looking.look()
+        await looking.get()
         await on.connection.delete(keys.incident("a"))
         pending = incident.Incident(key="a", status="pending")
         await on.incidents.commit([incidents.Change(pending, 0, wake=False)])
         clock.pass_(2)
-        assert (await looking.look()).incidents["a"].incident.status == "pending"
+        assert (await looking.get()).incidents["a"].incident.status == "pending"
 
     playing(with_redis, play)
 
@@ -150,7 +150,7 @@ def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
         at.before.append(vendor.permanent())
         await opened(on, "a")
         await on.connection.delete(keys.incident("a"))
-        seen = await looking.look()
+        seen = await looking.get()
         assert seen.incidents == {}
         assert [one.dead != "" for one in seen.publications["a"]] == [True]
 
@@ -164,7 +164,7 @@ def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, of,
     async def play(on, looking, _clock, _at):
         await opened(on, "a", "b")
         await on.connection.hset(of("a"), mapping={"d": b"\xc1 no document"})
-        seen = await looking.look()
+        seen = await looking.get()
         left = {keys.incident: (["b"], ["a", "b"]), keys.publications: (["a", "b"], ["b"])}
         assert (list(seen.incidents), list(seen.publications)) == left[of]
         assert list(seen.unreadable) == ["a"]

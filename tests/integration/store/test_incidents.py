@@ -88,7 +88,7 @@ def claims(*alerts: str, key: str = "old", fires: bool = True) -> dict[str, aler
 
 
 async def look(store, asked) -> dict[str, str]:
-    return {alert: home.key for alert, home in (await store.homes.look(asked)).items()}
+    return {alert: home.key for alert, home in (await store.owners.claim(asked)).items()}
 
 
 def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redis):
@@ -98,7 +98,7 @@ def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redi
         wanted = dict.fromkeys(names, "old")
         assert await look(store, claims(*names)) == wanted
         assert await look(store, claims(*names, key="another") | claims("am/unknown", key="")) == wanted
-        assert await store.homes.find([*names, "am/unknown"]) == wanted
+        assert await store.owners.find([*names, "am/unknown"]) == wanted
         kept = [name async for name in connection.scan_iter("ir:{s*}:homes:*")]
         assert len(kept) == keys.SHARDS
         for name in kept:
@@ -119,14 +119,14 @@ def test_of_two_workers_that_give_an_alert_a_home_at_once_one_finds_the_others(w
 def test_a_home_says_when_it_was_claimed_by_a_firing_message(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
-        found = await store.homes.look(claims("am/1") | claims("am/2", fires=False))
+        found = await store.owners.claim(claims("am/1") | claims("am/2", fires=False))
         seconds, micros = await connection.time()
         assert 0 <= seconds * 1_000_000 + micros - found["am/1"].claimed_at < 60_000_000
         assert found["am/2"].claimed_at == 0
-        assert await store.homes.look(claims("am/1", "am/2", key="other")) == found
+        assert await store.owners.claim(claims("am/1", "am/2", key="other")) == found
         (name,) = [name async for name in connection.scan_iter("ir:{s*}:claims:*")]
         await connection.hset(name, "am/1", found["am/1"].claimed_at - 3_600_000_001)
-        assert (await store.homes.look(claims("am/1")))["am/1"].claimed_at == 0
+        assert (await store.owners.claim(claims("am/1")))["am/1"].claimed_at == 0
 
     with_redis(body)
 
@@ -141,11 +141,11 @@ def test_an_alert_that_moves_is_found_where_it_went(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         await look(store, claims("am/1"))
-        await store.homes.begin([move()])
-        found = (await store.homes.look(claims("am/1")))["am/1"]
+        await store.owners.begin_moves([move()])
+        found = (await store.owners.claim(claims("am/1")))["am/1"]
         assert (found.key, found.move) == ("old", move())
-        await store.homes.finish([move()])
-        found = (await store.homes.look(claims("am/1", key="other")))["am/1"]
+        await store.owners.finish_moves([move()])
+        found = (await store.owners.claim(claims("am/1", key="other")))["am/1"]
         assert (found.key, found.move, found.claimed_at > 0) == ("new key", None, True)
         assert await connection.exists(keys.moves(keys.shard("am/1"))) == 0
 
@@ -155,11 +155,11 @@ def test_an_alert_that_moves_is_found_where_it_went(with_redis):
 @pytest.mark.parametrize(
     "steps",
     [
-        [("begin", move(origin="elsewhere")), ("finish", move(origin="elsewhere"))],
-        [("begin", move("t0")), ("begin", move()), ("finish", move())],
-        [("begin", move()), ("abort", move()), ("finish", move())],
-        [("begin", move()), ("finish", move("t0"))],
-        [("begin", move()), ("finish", move(state="else"))],
+        [("begin_moves", move(origin="elsewhere")), ("finish_moves", move(origin="elsewhere"))],
+        [("begin_moves", move("t0")), ("begin_moves", move()), ("finish_moves", move())],
+        [("begin_moves", move()), ("abort_moves", move()), ("finish_moves", move())],
+        [("begin_moves", move()), ("finish_moves", move("t0"))],
+        [("begin_moves", move()), ("finish_moves", move(state="else"))],
     ],
 )
 def test_a_move_that_is_not_under_way_is_not_finished(with_redis, steps):
@@ -167,8 +167,8 @@ def test_a_move_that_is_not_under_way_is_not_finished(with_redis, steps):
         store = incidents.Incidents(connection)
         await look(store, claims("am/1"))
         for step, moved in steps:
-            await getattr(store.homes, step)([moved])
-        assert await store.homes.find(["am/1"]) == {"am/1": "old"}
+            await getattr(store.owners, step)([moved])
+        assert await store.owners.find(["am/1"]) == {"am/1": "old"}
 
     with_redis(body)
 
@@ -315,7 +315,7 @@ def test_a_document_that_cannot_be_read_stands_in_nobodys_way(with_redis):
         assert await make(connection).claim(keys.shard(KEY), 10) == []
         (lease,) = await make(connection).claim(keys.shard("other"), 10)
         assert lease.key == "other"
-        with pytest.raises(errors.Unreadable):
+        with pytest.raises(errors.UnreadableDocument):
             await incidents.Incidents(connection).read([KEY])
 
     with_redis(body)

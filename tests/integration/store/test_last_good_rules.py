@@ -113,7 +113,7 @@ def test_rules_are_kept_when_they_change_and_when_they_are_missing(folder, with_
         kept = await store.read()
         assert (kept.version, kept.files) == (rules.in_force.version, rules.accepted.files)
         assert kept.kept_at > 1_600_000_000_000_000
-        await store.keep(rule_files.RuleFiles("another's", {"a.yaml": b"rules: []"}, 1))
+        await store.save(rule_files.RuleFiles("another's", {"a.yaml": b"rules: []"}, 1))
         await turn()
         assert await store.version() == "another's", "processes with different rules must not overwrite each other"
         await connection.delete(keys.GOOD_RULES)
@@ -128,12 +128,12 @@ def test_what_is_kept_is_bounded_and_damage_is_told(folder, with_redis):
         store = good_rules.GoodRules(connection)
         files = {f"{number}.yaml": b"#" * (1024 * 1024) for number in range(9)}
         with pytest.raises(good_rules.TooLarge):
-            await store.keep(rule_files.RuleFiles("large", files))
+            await store.save(rule_files.RuleFiles("large", files))
         assert await store.read() is None
-        await store.keep(rule_files.RuleFiles("v1", {"a.yaml": b"rules: []"}, 1))
+        await store.save(rule_files.RuleFiles("v1", {"a.yaml": b"rules: []"}, 1))
         for damage in (b"junk", b"", b"x\x9c\x03\x00\x00\x00\x00\x01"):
             await connection.hset(keys.GOOD_RULES, "d", damage)
-            with pytest.raises(errors.Unreadable):
+            with pytest.raises(errors.UnreadableDocument):
                 await store.read()
 
     with_redis(body)

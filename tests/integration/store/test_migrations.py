@@ -18,13 +18,13 @@ def test_data_of_version_1_is_taken_along_incidents_are_listed_and_alerts_keep_t
             await connection.set(f"ir:{{s{keys.shard(alert)}}}:home:{alert}", home, px=60_000)
         await connection.set(keys.SCHEMA, 1)
         store = incidents.Incidents(connection)
-        await store.homes.look({"am/7": alert_homes.Claim("another since")})
-        await asyncio.gather(*(schema.Schema(connection).agree() for _ in range(3)))
+        await store.owners.claim({"am/7": alert_homes.Claim("another since")})
+        await asyncio.gather(*(schema.Schema(connection).ensure() for _ in range(3)))
         assert await connection.get(keys.SCHEMA) == str(schema.VERSION).encode()
         assert await store.names() == [alive, closed]
         assert await connection.zscore(keys.incidents(keys.shard(alive)), alive) == float("inf")
         assert 0 < await connection.zscore(keys.incidents(keys.shard(closed)), closed) < float("inf")
         assert await publications.Publications(connection, lease_seconds=1.0).names() == [closed]
-        assert await store.homes.find(homes) == {**homes, "am/7": "another since"}
+        assert await store.owners.find(homes) == {**homes, "am/7": "another since"}
 
     with_redis(body)

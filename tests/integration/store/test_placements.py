@@ -42,7 +42,7 @@ def test_mute_is_named_unless_the_alert_has_opened(with_redis):
         await on.turn()
         now = await on.redis_now()
         matcher = silence.matcher("source=am")
-        await silences.Silences(on.connection).write(silence.Silence("s", (matcher,), now, now + stage.HOUR, "ann"))
+        await silences.Silences(on.connection).save(silence.Silence("s", (matcher,), now, now + stage.HOUR, "ann"))
         await on.mutes.refresh()
         asked = [decided(of("a"), "shop"), decided(of("b"), "shop"), decided(of("b", "resolved"), "shop")]
         assert [one.mute.by if one.mute else "" for one in await find(on, *asked)] == ["", "silence s of ann", ""]

@@ -146,7 +146,7 @@ def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itsel
         state = await publishing_state.Gate(on.connection).state()
         assert "more than 2 posts" in state.breaker.why
         await on.deliver(*(stage.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
-        assert (await review_outcomes.Counts(on.connection).read())["down"] == {"automatic": 2}
+        assert (await review_outcomes.ReviewOutcomes(on.connection).read())["down"] == {"automatic": 2}
         assert await publishing_state.Gate(on.connection).open("breaker")
         assert (await publishing_state.Gate(on.connection).state()).breaker is None
 

@@ -6,8 +6,8 @@ from router.store import health, keys, quarantine
 def test_a_body_that_could_not_be_parsed_is_kept_as_received(with_redis):
     async def body(connection):
         kept = quarantine.Quarantine(connection)
-        first = await kept.keep("am", b"\xff not json", {"content-type": "text/plain"}, "not JSON", 7)
-        second = await kept.keep("json", b"{}", {}, "no title", 8)
+        first = await kept.add("am", b"\xff not json", {"content-type": "text/plain"}, "not JSON", 7)
+        second = await kept.add("json", b"{}", {}, "no title", 8)
         found = await kept.read()
         assert [one.id for one in found] == [second, first]
         assert found[1] == quarantine.Quarantined(
@@ -29,12 +29,12 @@ def test_the_liveliest_worker_counts_and_one_that_left_does_not(with_redis):
     async def body(connection):
         condition = health.Health(connection)
         await condition.ping()
-        assert await condition.last_beat() == 0
-        await condition.beat("a", 5)
-        await condition.beat("b", 9)
-        assert await condition.last_beat() == 9
-        await condition.leave("b")
-        assert await condition.last_beat() == 5
+        assert await condition.latest_heartbeat() == 0
+        await condition.record_heartbeat("a", 5)
+        await condition.record_heartbeat("b", 9)
+        assert await condition.latest_heartbeat() == 9
+        await condition.remove_worker("b")
+        assert await condition.latest_heartbeat() == 5
         assert await connection.zcard(keys.WORKERS) == 1
 
     with_redis(body)

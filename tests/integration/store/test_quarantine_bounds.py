@@ -17,7 +17,7 @@ def dropped() -> float:
 
 
 async def keep(kept: quarantine.Quarantine, number: int, size: int) -> str:
-    return await kept.keep("am", b"x" * size, {}, "not JSON", number)
+    return await kept.add("am", b"x" * size, {}, "not JSON", number)
 
 
 def test_the_oldest_bodies_leave_a_quarantine_that_is_full_in_bytes(with_redis):
@@ -62,7 +62,7 @@ def test_pages_end_earlier_where_bodies_are_large_and_miss_none(with_redis, monk
         assert [one.kept_at for one in found] == list(range(19, -1, -1))
         assert max(sizes) == 3
         await processed(connection, *(packed(str(number)) for number in range(20)), body=b"x" * 30 * KIB)
-        recorded = archive.Archive(connection, keep=HOUR, most=10**9)
+        recorded = archive.Archive(connection, retention=HOUR, max_bytes=10**9)
         assert [one.delivery.source for one in await recorded.newest(12)] == [str(n) for n in range(19, 7, -1)]
         assert [one.delivery.source async for one in recorded.since(0)] == [str(n) for n in range(20)]
 
@@ -84,7 +84,7 @@ def filled(with_redis):
             try:
                 on = stage.Stage(connection)
                 made, _ = test_supervisor.worker(on)
-                made._archive = archive.Archive(connection, keep=HOUR, most=10**9)
+                made._archive = archive.Archive(connection, retention=HOUR, max_bytes=10**9)
                 made._quarantine = kept
                 await made._tidy_turn()
                 await play(connection, await health.Health(connection).fullness())

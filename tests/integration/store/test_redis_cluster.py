@@ -156,12 +156,12 @@ def test_nothing_is_begun_again_and_counted_while_replicas_are_away(with_cluster
         (entry,) = await reader.read(10, None)
         for number in range(5):
             with stage.demanding(connection, 2, 0.02):
-                life = stream.Reader(connection, "w1", life=f"{number}")
+                life = stream.InboxReader(connection, "w1", life=f"{number}")
             with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
-                await life.suspect(entry)
+                await life.record_redelivery(entry)
         with stage.demanding(connection, 1, 5.0):
-            sure = stream.Reader(connection, "w1", life="5")
-        assert await sure.suspect(entry) == 1
+            sure = stream.InboxReader(connection, "w1", life="5")
+        assert await sure.record_redelivery(entry) == 1
 
     with_cluster(play)
 

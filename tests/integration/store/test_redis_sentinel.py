@@ -86,14 +86,14 @@ def test_no_password_is_shown(guarded):
 @pytest.mark.timeout(120)
 def test_the_same_connection_follows_to_the_next_primary_and_finds_what_replicas_have_confirmed(tmp_path):
     async def body(asked: health.Health):
-        await asked.beat("before", 1)
+        await asked.record_heartbeat("before", 1)
         await asyncio.to_thread(watched.fail_over)
         for number in range(BEATS):
             with contextlib.suppress(errors.Unavailable):  # The demoted one may be asked once more, and refuses.
-                await asked.beat(f"w{number}", 2 + number)
-        assert await asked.last_beat() == 1 + BEATS
-        await asked.leave(f"w{BEATS - 1}")
-        assert await asked.last_beat() == BEATS
+                await asked.record_heartbeat(f"w{number}", 2 + number)
+        assert await asked.latest_heartbeat() == 1 + BEATS
+        await asked.remove_worker(f"w{BEATS - 1}")
+        assert await asked.latest_heartbeat() == BEATS
 
     with topologies.running(watching.Watched(tmp_path)) as watched:
         ask(watched.server(), body)

@@ -23,12 +23,12 @@ TOLD = {
     "a freeze": lambda of: publishing_state.Gate(of).shut("freeze", "ann", 1, ""),
     "a thaw": lambda of: publishing_state.Gate(of).open("freeze"),
     "the breaker's count": lambda of: publishing_state.Gate(of).count("post", [], LIMIT, LIMIT),
-    "a silence": lambda of: silences.Silences(of).write(SILENCE),
-    "a token": lambda of: access_store.Tokens(of).write(TOKEN),
+    "a silence": lambda of: silences.Silences(of).save(SILENCE),
+    "a token": lambda of: access_store.Tokens(of).save(TOKEN),
     "a token that is taken back": lambda of: access_store.Tokens(of).revoke("t1"),
-    "a line of the audit log": lambda of: access_store.Audit(of).write(LINE),
-    "a body in quarantine": lambda of: quarantine.Quarantine(of).keep("am", b"{", {}, "cut off", 1),
-    "a dead letter that is tried again": lambda of: dead_deliveries.Buried(of).redrive("1-1"),
+    "a line of the audit log": lambda of: access_store.Audit(of).append(LINE),
+    "a body in quarantine": lambda of: quarantine.Quarantine(of).add("am", b"{", {}, "cut off", 1),
+    "a dead letter that is tried again": lambda of: dead_deliveries.DeadDeliveries(of).redrive("1-1"),
     "a person's word on an incident": lambda of: incidents.Incidents(of).write(
         incidents.Change(incident.Incident(key="down"), 0, wake=True)
     ),

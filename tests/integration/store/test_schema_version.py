@@ -17,7 +17,7 @@ async def version(connection) -> int:
 
 def test_data_without_a_version_gets_the_current_one(with_redis):
     async def body(connection):
-        await schema.Schema(connection).agree()
+        await schema.Schema(connection).ensure()
         assert await version(connection) == schema.VERSION
 
     with_redis(body)
@@ -26,8 +26,8 @@ def test_data_without_a_version_gets_the_current_one(with_redis):
 def test_data_of_this_version_is_left_as_it_is(with_redis):
     async def body(connection):
         ran = []
-        await schema.Schema(connection, version=2).agree()
-        await schema.Schema(connection, version=2, steps={1: noted(ran, 1)}).agree()
+        await schema.Schema(connection, version=2).ensure()
+        await schema.Schema(connection, version=2, steps={1: noted(ran, 1)}).ensure()
         assert (await version(connection), ran) == (2, [])
 
     with_redis(body)
@@ -44,10 +44,10 @@ def noted(ran: list[int], number: int):
 def test_older_data_is_migrated_step_by_step_in_order_and_once(with_redis):
     async def body(connection):
         ran: list[int] = []
-        await schema.Schema(connection, version=1).agree()
+        await schema.Schema(connection, version=1).ensure()
         newer = schema.Schema(connection, version=3, steps={2: noted(ran, 2), 1: noted(ran, 1)})
-        await newer.agree()
-        await newer.agree()
+        await newer.ensure()
+        await newer.ensure()
         assert (await version(connection), ran) == (3, [1, 2])
         assert await connection.get("ir:{schema}:step-2") == b"done"
 
@@ -61,11 +61,11 @@ def test_a_step_that_fails_is_done_again_and_those_before_it_are_not(with_redis)
         async def fails(_) -> None:
             raise ConnectionError("gone")
 
-        await schema.Schema(connection, version=1).agree()
+        await schema.Schema(connection, version=1).ensure()
         with pytest.raises(errors.Unavailable, match="gone"):
-            await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: fails}).agree()
+            await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: fails}).ensure()
         assert await version(connection) == 2
-        await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: noted(ran, 2)}).agree()
+        await schema.Schema(connection, version=3, steps={1: noted(ran, 1), 2: noted(ran, 2)}).ensure()
         assert (await version(connection), ran) == (3, [1, 2])
 
     with_redis(body)
@@ -81,11 +81,11 @@ def test_two_that_migrate_at_once_agree_and_neither_sets_the_version_back(with_r
         async def nothing(_) -> None:
             return
 
-        await schema.Schema(connection, version=1).agree()
-        behind = asyncio.create_task(schema.Schema(connection, version=2, steps={1: slow}).agree())
-        await schema.Schema(connection, version=3, steps={1: nothing, 2: nothing}).agree()
+        await schema.Schema(connection, version=1).ensure()
+        behind = asyncio.create_task(schema.Schema(connection, version=2, steps={1: slow}).ensure())
+        await schema.Schema(connection, version=3, steps={1: nothing, 2: nothing}).ensure()
         waits.set()
-        with pytest.raises(errors.Newer):
+        with pytest.raises(errors.SchemaTooNew):
             await behind
         assert await version(connection) == 3
 
@@ -96,9 +96,10 @@ def test_newer_data_is_refused_with_both_versions_and_left_alone(with_redis):
     async def body(connection):
         await connection.set(keys.SCHEMA, 9)
         with pytest.raises(
-            errors.Newer, match=rf"has version 9, and this version of incident-router works with {schema.VERSION}"
+            errors.SchemaTooNew,
+            match=rf"has version 9, and this version of incident-router works with {schema.VERSION}",
         ):
-            await schema.Schema(connection).agree()
+            await schema.Schema(connection).ensure()
         assert await version(connection) == 9
 
     with_redis(body)
@@ -124,7 +125,7 @@ def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_sayi
             await test_supervisor.until(opened)
             assert await connection.zscore(keys.WORKERS, "w1")
             await connection.set(keys.SCHEMA, schema.VERSION + 1)
-            with pytest.raises(errors.Newer):
+            with pytest.raises(errors.SchemaTooNew):
                 await running
         assert await connection.zscore(keys.WORKERS, "w1") is None, "it has said that it leaves"
         assert await connection.xlen(keys.INBOX) == 0
@@ -139,7 +140,7 @@ def test_a_worker_reads_nothing_of_newer_data(with_redis):
         await connection.set(keys.SCHEMA, schema.VERSION + 1)
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
-            with pytest.raises(errors.Newer):
+            with pytest.raises(errors.SchemaTooNew):
                 await made.run(asyncio.Event())
         assert await connection.xlen(keys.INBOX) == 1
         assert await connection.xinfo_groups(keys.INBOX) == [], "it has not even made its group"

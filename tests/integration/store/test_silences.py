@@ -27,14 +27,14 @@ def quiet(identity: str = "s1", end: int = NOW + stage.HOUR) -> silence.Silence:
 def test_silences_are_kept_ended_and_in_the_end_forgotten(with_redis):
     async def body(connection):
         at = silences.Silences(connection)
-        await at.write(quiet("later", NOW + 2 * stage.HOUR))
-        await at.write(quiet("sooner"))
+        await at.save(quiet("later", NOW + 2 * stage.HOUR))
+        await at.save(quiet("sooner"))
         assert [one.id for one in await at.read()] == ["sooner", "later"]
         assert (await at.expire("sooner", NOW + 5)).ends_at == NOW + 5
         assert await at.expire("sooner", NOW + 6) is None
         assert await at.expire("unknown", NOW) is None
-        assert await at.forget(NOW + 5 + silences.KEPT_AFTER) == 0
-        assert await at.forget(NOW + 6 + silences.KEPT_AFTER) == 1
+        assert await at.delete_expired(NOW + 5 + silences.KEPT_AFTER) == 0
+        assert await at.delete_expired(NOW + 6 + silences.KEPT_AFTER) == 1
         assert [one.id for one in await at.read()] == ["later"]
 
     with_redis(body)
@@ -49,7 +49,7 @@ def test_the_worker_opens_nothing_for_what_is_silenced_until_it_is_over(with_red
         async def mute(length):
             now, name = await on.redis_now(), f"down{length}"
             matcher = silence.matcher(f'alertname="{name}"')
-            await store.write(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
+            await store.save(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
             await on.mutes.refresh()
             await on.deliver(msgspec.structs.replace(stage.firing(name), labels={"alertname": name}), key=name)
             await on.turn()

@@ -26,7 +26,7 @@ def server(program, folder, *, appendonly="yes"):
     with subprocess.Popen([*command, "--appendonly", appendonly], stdout=subprocess.DEVNULL) as process:
         connection = redis.Redis(port=port, decode_responses=True)
         try:
-            assert embedded.answers(("127.0.0.1", port))
+            assert embedded.wait_until_ready(("127.0.0.1", port))
             yield connection
         finally:
             connection.close()

@@ -44,7 +44,7 @@ async def served(url: str, limits: bounds.Bounds, patience: connections.Patience
         quarantine=quarantine.Quarantine(connection),
         clock=lambda: NOW,
         randomness=random.Random(3),
-        seen=delivery_dedup.Seen(connection),
+        seen=delivery_dedup.DeliveryIds(connection),
         limits=limits,
     )
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -82,7 +82,7 @@ def test_a_process_that_receives_deliveries_stays_ready_without_redis(with_scene
         await scene.start()
         status, said = await scene.web()
         assert (status, said["status"]) == (200, "degraded"), "no worker runs"
-        await health.Health(scene.connection).beat("w1", parts.clock())
+        await health.Health(scene.connection).record_heartbeat("w1", parts.clock())
         assert (await scene.web())[1]["status"] == "ready"
         assert (await scene.worker())[0] == 200
         await scene.stop()
@@ -111,7 +111,7 @@ def test_a_process_that_nobody_has_asked_yet_stays_ready_too(with_scene):
 def test_a_worker_without_a_heartbeat_is_not_ready(with_scene):
     async def body(scene):
         await scene.start()
-        await health.Health(scene.connection).beat("w1", parts.clock() - 16_000_000)
+        await health.Health(scene.connection).record_heartbeat("w1", parts.clock() - 16_000_000)
         assert (await scene.worker())[0] == 503
         assert (await scene.web())[0] == 200
 

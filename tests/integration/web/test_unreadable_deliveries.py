@@ -31,11 +31,11 @@ class Scene:
             at_gate=publishing_state.Gate(connection),
             storms=self.stage.storms,
             randomness=random.Random(2),
-            ledger=unreadable_deliveries.Ledger(connection),
+            ledger=unreadable_deliveries.UnreadableCounts(connection),
         )
 
     async def keep(self, at: int, problem: str = "version: missing", source: str = "prod") -> None:
-        await self.quarantine.keep(source, b"body", {}, problem, at)
+        await self.quarantine.add(source, b"body", {}, problem, at)
 
     async def turn(self, now: int) -> incidents.incidents.Incident:
         await self.own.turn(now)
@@ -98,7 +98,9 @@ def test_a_delay_is_kept_and_other_sources_have_incidents_of_their_own(with_redi
 def test_deliveries_that_were_refused_are_reported_where_that_is_wanted(with_redis, destinations):
     async def play(connection):
         scene = Scene(connection, *destinations)
-        await scene.quarantine.refused("prod", "the body is longer than the 16777216 bytes that are read here", NOW)
+        await scene.quarantine.count_refused(
+            "prod", "the body is longer than the 16777216 bytes that are read here", NOW
+        )
         assert (await scene.turn(NOW)).status == ("open" if destinations else "closed")
 
     with_redis(play)

@@ -41,7 +41,7 @@ def served(url: str) -> Iterator[str]:
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,
             randomness=random.Random(3),
-            seen=delivery_dedup.Seen(connection),
+            seen=delivery_dedup.DeliveryIds(connection),
         )
 
         async def fine() -> health.State:
@@ -58,7 +58,7 @@ def served(url: str) -> Iterator[str]:
             receivers = {"told": vendor_webhooks.Receiver("told", (signed,), ("told",))}
             ids = vendor_ids.VendorIds(connection, ["told"])
             vendors = vendor_webhooks.VendorWebhooks(
-                receivers, ids.recheck, delivery_dedup.Seen(connection), lambda: NOW
+                receivers, ids.recheck, delivery_dedup.DeliveryIds(connection), lambda: NOW
             )
             made = app.create(door, checks={"all": fine}, vendors=vendors)
             await serve.serve(made, "127.0.0.1", 0, started)

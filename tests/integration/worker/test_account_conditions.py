@@ -155,7 +155,7 @@ def test_a_redriven_open_keeps_its_idempotency_key(play, kind):
             after = real.msgspec.structs.replace(held.incident, pardons={known.name: now})
             return real.stage.incidents.Change(after, held.version, wake=True)
 
-        await scene.on.incidents.change("down", pardon)
+        await scene.on.incidents.update("down", pardon)
         await scene.eventually(lambda: scene.states() == ["open"])
         keys = [call["idempotency_key"] for call in scene.creates()]
         assert len(keys) == 2

@@ -136,7 +136,7 @@ async def _approve(scene: storm_scene.Scene, name: str) -> None:
         verdicts = {"page": review.Verdict("approved", "ann", 1, "")}
         return incidents.Change(msgspec.structs.replace(held.incident, verdicts=verdicts), held.version, wake=True)
 
-    await scene.on.incidents.change(name, make)
+    await scene.on.incidents.update(name, make)
     await scene.on.turn()
 
 
@@ -170,8 +170,8 @@ def test_a_worker_that_dies_between_the_count_and_the_record_counts_once(with_re
         await scene.on.deliver(stage.firing("a"), key="a")
         await scene.on.fold()
         held = (await scene.on.incidents.read(["a"]))["a"].incident
-        count = storm_queue.Storms(scene.connection, storm_scene.TWO)
-        assert await count.admits(storm_queue.Episode(held.episode, "a"), MAJOR, 1)
+        count = storm_queue.StormQueue(scene.connection, storm_scene.TWO)
+        assert await count.admit(storm_queue.Episode(held.episode, "a"), MAJOR, 1)
         await scene.on.turn()
         await scene.fires("b", "c")
         assert scene.opened() == ["a", "b"]
@@ -224,9 +224,9 @@ def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
 
 def test_who_is_gone_without_a_word_is_not_waited_for(with_redis):
     async def play(scene):
-        count = storm_queue.Storms(scene.connection, storm_scene.TWO)
+        count = storm_queue.StormQueue(scene.connection, storm_scene.TWO)
         await scene.fires("a", "b", "c")
-        assert not await count.admits(storm_queue.Episode("f" * 32, "gone"), MAJOR, 1)
+        assert not await count.admit(storm_queue.Episode("f" * 32, "gone"), MAJOR, 1)
         assert (await scene.on.storms.turn()).waiting == 2
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0

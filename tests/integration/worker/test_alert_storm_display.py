@@ -18,7 +18,7 @@ def play(play):
 
     def run(body):
         async def limited(at):
-            limit = storm_store.Storms(at.connection, publishing_state.Limit(1, 3_600_000_000))
+            limit = storm_store.StormQueue(at.connection, publishing_state.Limit(1, 3_600_000_000))
             at.on.reconciler._storms = storm.Storms(limit, at.on.incidents, at.on.publications)
             await at.deliver(desk.firing("a"), desk.firing("b"))
             await body(at)

@@ -102,7 +102,7 @@ def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_e
         now = await scene.on.redis_now()
         until = now + stage.HOUR
         quiet = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, until, "ann", "works")
-        await silences.Silences(scene.on.connection).write(quiet)
+        await silences.Silences(scene.on.connection).save(quiet)
         await scene.on.mutes.refresh()
         await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
         assert list((await scene.on.incident()).muted) == ["am/f1"]
@@ -228,7 +228,7 @@ def test_it_shows_the_token_that_it_is_asked_for(playing):
 def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis):
     async def body(connection):
         on = stage.Stage(connection)
-        on.reader = inbox.Reader(connection, "w1", archives=True)
+        on.reader = inbox.InboxReader(connection, "w1", archives=True)
         on.triage._reader = on.reader
         there = alerting.Alertmanager(alerting.START - stage.HOUR)
         async with there.serving() as url:
@@ -236,7 +236,7 @@ def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis
             there.has("f1", alerting.BEGAN)
             await scene.poll(3)
             await scene.http.aclose()
-        kept = await archive.Archive(connection, keep=stage.HOUR, most=2**20).newest(9)
+        kept = await archive.Archive(connection, retention=stage.HOUR, max_bytes=2**20).newest(9)
         (bodies,) = [entry[1][b"b"] for entry in await connection.xrange(keys.ARCHIVE)]
         assert len(kept) == 1
         written = msgspec.json.decode(bodies)

@@ -18,13 +18,15 @@ def on_page(**said: str) -> decision.Response:
 def test_what_one_says_the_others_hear_until_it_is_taken_back(with_redis):
     async def body(connection):
         at = components.Components(connection)
-        assert await at.share("page", "e1", {"Checkout API": "major_outage", "Search": "partial_outage"}) == []
-        assert await at.share("other page", "e9", {"Checkout API": "degraded_performance"}) == []
-        heard = await at.share("page", "e2", {"Checkout API": "degraded_performance"})
+        assert await at.set_statuses("page", "e1", {"Checkout API": "major_outage", "Search": "partial_outage"}) == []
+        assert await at.set_statuses("other page", "e9", {"Checkout API": "degraded_performance"}) == []
+        heard = await at.set_statuses("page", "e2", {"Checkout API": "degraded_performance"})
         assert sorted(heard) == [("Checkout API", "major_outage"), ("Search", "partial_outage")]
-        assert await at.share("page", "e1", {"Search": "operational"}) == [("Checkout API", "degraded_performance")]
-        assert await at.share("page", "e1", {}) == [("Checkout API", "degraded_performance")]
-        assert await at.share("page", "e2", {}) == []
+        assert await at.set_statuses("page", "e1", {"Search": "operational"}) == [
+            ("Checkout API", "degraded_performance")
+        ]
+        assert await at.set_statuses("page", "e1", {}) == [("Checkout API", "degraded_performance")]
+        assert await at.set_statuses("page", "e2", {}) == []
         assert not await connection.exists("ir:{pages}:components:page")
 
     with_redis(body)
@@ -34,8 +36,8 @@ def test_of_two_that_end_together_the_later_one_sees_nothing_left(with_redis):
     async def body(connection):
         at = components.Components(connection)
         for episode in ("e1", "e2"):
-            await at.share("page", episode, {"API": "major_outage"})
-        heard = await asyncio.gather(*(at.share("page", episode, {}) for episode in ("e1", "e2")))
+            await at.set_statuses("page", episode, {"API": "major_outage"})
+        heard = await asyncio.gather(*(at.set_statuses("page", episode, {}) for episode in ("e1", "e2")))
         assert sorted(map(len, heard)) == [0, 1]
 
     with_redis(body)

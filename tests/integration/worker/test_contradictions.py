@@ -29,7 +29,7 @@ def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with
         told = [event.text for event in await on.incidents.timeline("down") if event.what == "review"]
         assert len(told) == 1
         assert why in told[0]
-        assert (await review_outcomes.Counts(on.connection).read()) == {}
+        assert (await review_outcomes.ReviewOutcomes(on.connection).read()) == {}
 
     page_scene.playing(with_redis, play)
     assert counted() == before + 1

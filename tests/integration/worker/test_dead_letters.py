@@ -106,6 +106,6 @@ def test_a_delivery_that_could_not_be_processed_goes_back_whole(with_redis, conf
 
 def test_what_is_gone_is_not_tried_again(with_redis):
     async def body(connection):
-        assert not await dead_deliveries.Buried(connection).redrive("1-1")
+        assert not await dead_deliveries.DeadDeliveries(connection).redrive("1-1")
 
     with_redis(body)

@@ -88,7 +88,7 @@ def test_the_same_alert_by_two_rule_sets_fires_in_one_incident_and_ends(rollouts
     async def play(at):
         await at.race((stage.firing(), KEYS[0]), (stage.firing(), KEYS[1]))
         (holder,) = await at.holders()
-        assert await at.plain.incidents.homes.find([ALERT]) == {ALERT: holder}
+        assert await at.plain.incidents.owners.find([ALERT]) == {ALERT: holder}
         await at.ends(at.randomness.choice(KEYS[:2]))
 
     rollouts(play)

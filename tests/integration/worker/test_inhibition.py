@@ -192,7 +192,7 @@ def test_silenced_alert_still_inhibits(with_redis):
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
         now = await on.redis_now()
-        await silences.Silences(on.connection).write(
+        await silences.Silences(on.connection).save(
             silence.Silence("s", (silence.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
         )
         await on.mutes.refresh()

@@ -61,7 +61,7 @@ class Page:
             earlier = msgspec.structs.replace(held.incident, monitored_since=1)
             return incidents.Change(earlier, held.version, wake=True)
 
-        assert await self.on.incidents.change("down", make)
+        assert await self.on.incidents.update("down", make)
         await self.on.turn()
 
     def posts(self):

@@ -12,7 +12,7 @@ from tests.integration import stage, vendor
 
 async def read_by_a_worker_that_dies(on: stage.Stage, consumer: str = "killed") -> None:
     """Let another worker read what waits, and do nothing with it."""
-    reader = inbox.Reader(on.connection, consumer)
+    reader = inbox.InboxReader(on.connection, consumer)
     await reader.prepare()
     assert await reader.read(10, None)
 
@@ -126,7 +126,7 @@ def test_a_delivery_that_became_a_dead_letter_is_not_waited_for(with_redis):
         await fires_and_resolves(on)
         assert (await on.incident()).status == "open"
         [lost] = await on.reader.take_over(10, idle_ms=0)
-        await on.reader.bury(lost, "it can't be folded")
+        await on.reader.move_to_dead_letters(lost, "it can't be folded")
         await on.until_awaited(lambda: is_closed(on))
 
     stage.playing(with_redis, play)
@@ -146,7 +146,7 @@ def test_an_end_that_waits_is_looked_at_again_and_again_but_not_all_the_time(wit
 def test_without_a_group_of_readers_nothing_waits(with_redis):
     async def play(on):
         assert await on.reader.oldest_unfolded() == 0
-        assert await on.reader.overtaken_at([inbox.Entry(b"5-0", b"", 0)]) == 0
+        assert await on.reader.overtaken_at([inbox.InboxEntry(b"5-0", b"", 0)]) == 0
 
     stage.playing(with_redis, play)
 

@@ -449,7 +449,7 @@ def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, ki
                 after = msgspec.structs.replace(held.incident, abandoned={known.name: page.on.redis_time()})
                 return incident_store.Change(after, held.version, wake=True)
 
-            await page.on.incidents.change("down", give_up)
+            await page.on.incidents.update("down", give_up)
             await page.on.turn()
         message = "" if kind.startswith("devhelm") else "We were wrong. Checkout works."
         assert await page.retracts(message) == ["repeated"]

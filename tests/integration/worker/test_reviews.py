@@ -31,7 +31,7 @@ class Scene:
         await self.on.turn()
 
     async def tally(self) -> dict:
-        return dict((await review_outcomes.Counts(self.on.connection).read()).get("down", {}))
+        return dict((await review_outcomes.ReviewOutcomes(self.on.connection).read()).get("down", {}))
 
 
 def playing(with_redis, play, **more) -> vendor.Vendor:

@@ -23,7 +23,7 @@ def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it
 
 def test_an_incident_that_was_left_since_something_cannot_be_read_is_not_tried_again_at_once(with_redis):
     at = vendor.Vendor()
-    at.before = [errors.Unreadable("the document is damaged")]
+    at.before = [errors.UnreadableDocument("the document is damaged")]
 
     async def play(on):
         await on.deliver(stage.firing())

@@ -48,7 +48,7 @@ def worker(on: stage.Stage, depth=None, vintage=None, pace=QUICK) -> tuple[super
         depth=depth or Depth(on.connection),
         clock=itertools.count(1_700_000_000_000_000, 1000).__next__,
         bell=bell,
-        kept=archive.Archive(on.connection, keep=0, most=0),
+        kept=archive.Archive(on.connection, retention=0, max_bytes=0),
         silenced=on.mutes,
         itself=own.Own(
             own.Wanted(),
@@ -133,7 +133,7 @@ def test_what_another_worker_left_unfinished_is_taken_over(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        other = inbox.Reader(on.connection, "died")
+        other = inbox.InboxReader(on.connection, "died")
         await other.prepare()
         await on.connection.xadd(keys.INBOX, await entry(on))
         await other.read(1, 100)
@@ -162,13 +162,13 @@ def test_a_worker_says_that_it_lives_and_that_it_has_gone(with_redis):
         task = asyncio.create_task(made.run(stop))
 
         async def heard():
-            return await health.Health(connection).last_beat() > 0
+            return await health.Health(connection).latest_heartbeat() > 0
 
         await until(heard)
         assert metrics.worker_heartbeat_timestamp_seconds._value.get() > 1_600_000_000
         stop.set()
         await asyncio.wait_for(task, 5)
-        assert await health.Health(connection).last_beat() == 0
+        assert await health.Health(connection).latest_heartbeat() == 0
 
     with_redis(body)
 
@@ -270,7 +270,7 @@ def test_a_worker_drains_within_its_time_whatever_hangs(with_redis):
         with structlog.testing.capture_logs() as lines:
             await asyncio.wait_for(task, 30)
         assert "drain_timed_out" in {line["event"] for line in lines}
-        assert await health.Health(connection).last_beat() == 0
+        assert await health.Health(connection).latest_heartbeat() == 0
         (known,) = await on.publications.look("down")
         assert known.intent is not None, "the next worker must know that the call was begun"
         await until(lambda: _none_left(before | {task}))
@@ -314,7 +314,7 @@ class TestSilencesAtStart:
         at = vendor.Vendor()
 
         async def before(on):
-            await silences.Silences(on.connection).write(self.SILENCE)
+            await silences.Silences(on.connection).save(self.SILENCE)
             await on.deliver(stage.firing())
 
         async def play(on):

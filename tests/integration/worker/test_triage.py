@@ -32,8 +32,8 @@ def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_i
         await on.reader.prepare()
         innocent, deadly = await on.reader.read(10, None)
         for number in range(triage.MOST_ATTEMPTS):
-            lost = inbox.Reader(on.connection, "w1", life=f"lost-{number}")
-            assert await lost.suspect(deadly) <= triage.MOST_ATTEMPTS
+            lost = inbox.InboxReader(on.connection, "w1", life=f"lost-{number}")
+            assert await lost.record_redelivery(deadly) <= triage.MOST_ATTEMPTS
             await lost.own_pending(10)
         await on.triage.handle_again([deadly, innocent])
         ((_, fields),) = await on.connection.xrange(keys.DEAD)

@@ -68,7 +68,9 @@ def playing(with_redis, play):
             "on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD), signature(SVIX)), ("on-call",)),
             "devhelm": vendor_webhooks.Receiver("devhelm", (signature(DEVHELM),), ("devhelm", "on-call")),
         }
-        handler = vendor_webhooks.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), stage.parts.clock)
+        handler = vendor_webhooks.VendorWebhooks(
+            receivers, ids.recheck, seen.DeliveryIds(connection), stage.parts.clock
+        )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             await on.deliver(stage.firing())
             await on.turn()
@@ -266,7 +268,9 @@ def test_vendor_sends_again_what_the_store_did_not_take():
         connection = client.connect("redis://127.0.0.1:1")
         ids = vendor_ids.VendorIds(connection, ["on-call"])
         receivers = {"on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD),), ("on-call",))}
-        handler = vendor_webhooks.VendorWebhooks(receivers, ids.recheck, seen.Seen(connection), stage.parts.clock)
+        handler = vendor_webhooks.VendorWebhooks(
+            receivers, ids.recheck, seen.DeliveryIds(connection), stage.parts.clock
+        )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             answer = await Told(None, None, http).post(telling(ID))
             assert answer.status_code == 503

@@ -46,7 +46,7 @@ def test_an_ask_that_differs_from_the_incident_is_written_in_full():
 def test_a_sole_ask_without_a_response_is_refused():
     document = msgspec.msgpack.decode(codec.pack_incident(folded("a")))
     del document["response"]
-    with pytest.raises(errors.Unreadable, match="an ask without a response"):
+    with pytest.raises(errors.UnreadableDocument, match="an ask without a response"):
         codec.unpack_incident(msgspec.msgpack.encode(document))
 
 
@@ -55,5 +55,5 @@ def test_a_sole_ask_without_a_response_is_refused():
 )
 @pytest.mark.parametrize("data", [b"\xa1\xff", b"\xc1", b"\x91" * 100_000], ids=["not UTF-8", "no type", "too deep"])
 def test_damaged_documents_are_refused(unpack, data):
-    with pytest.raises(errors.Unreadable):
+    with pytest.raises(errors.UnreadableDocument):
         unpack(data)

@@ -4,8 +4,8 @@ from router.store import inbox
 from router.worker import appetite
 
 
-def batch(count: int, size: int = 100) -> list[inbox.Entry]:
-    return [inbox.Entry(b"1-1", b"", size)] * count
+def batch(count: int, size: int = 100) -> list[inbox.InboxEntry]:
+    return [inbox.InboxEntry(b"1-1", b"", size)] * count
 
 
 def test_a_worker_that_keeps_up_reads_the_least():

@@ -54,7 +54,7 @@ def test_its_end_is_newer_than_its_beginning():
     ("waiting", "told"), [(0, "None waits"), (1, "least 1 "), (4, "least 2 "), (99, "least 50 "), (1950, "least 1000 ")]
 )
 def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
-    found = reports.storm(storm_queue.Storm(waiting, NOW))
+    found = reports.storm(storm_queue.StormState(waiting, NOW))
     assert (found.fires, found.since, found.reason) == (True, NOW, f"{waiting} incidents wait")
     assert told in found.report.text
     assert "began to wait at 2023-11-14 22:13:20+00:00" in found.report.text
@@ -62,4 +62,4 @@ def test_a_storm_is_told_with_about_how_many_wait_and_since_when(waiting, told):
 
 
 def test_without_a_storm_there_is_nothing_to_report():
-    assert reports.storm(storm_queue.Storm()).fires is False
+    assert reports.storm(storm_queue.StormState()).fires is False
