@@ -60,7 +60,7 @@ class Pauses:
             is_paused = any(not endpoint for _, endpoint, _ in active)
             if not is_paused and (seconds := await quota.exhausted_for()):
                 active.append(("quota", "", now + int(seconds * 1_000_000)))
-            waiting = await self._accounts.waiting(name) if active else 0
+            waiting = await self._accounts.count_waiting(name) if active else 0
             pauses += [Pause(name, kind, endpoint, ends_at, waiting) for kind, endpoint, ends_at in active]
         return pauses
 
