@@ -73,6 +73,9 @@ def plan(desired: publications.Desired, observed: publications.Publication, *, n
     # A vendor may carry out an open minutes after it was sent. What it created would stay open for ever.
     if observed.search_at and observed.search_at <= now:
         return _frozen(desired, now) or Search()
+    # The same holds for a change: carried out after the resolution, it would show for ever what is over.
+    if observed.state == "resolved" and observed.verify_at and observed.verify_at <= now:
+        return Look("a change that got no answer may have been carried out late")
     return _searched(_next(desired, observed, now), observed)
 
 
@@ -156,10 +159,11 @@ def _waiting(observed: publications.Publication) -> str:
 
 
 def _searched(step: Step, observed: publications.Publication) -> Step:
-    """Rest no longer than until the next search."""
-    if not isinstance(step, Rest) or not observed.search_at:
+    """Rest no longer than until the vendor is searched, or looked at, for what it may have done late."""
+    moments = [moment for moment in (observed.search_at, observed.verify_at) if moment]
+    if not isinstance(step, Rest) or not moments:
         return step
-    return msgspec.structs.replace(step, look_at=min(step.look_at or observed.search_at, observed.search_at))
+    return msgspec.structs.replace(step, look_at=min([*moments, *([step.look_at] if step.look_at else ())]))
 
 
 def is_unopened(observed: publications.Publication) -> bool:
@@ -211,6 +215,8 @@ def _watched(desired: publications.Desired, observed: publications.Publication, 
     # A request in the future is one before the server's clock was set back.
     if observed.looked_at < desired.recheck_at <= now + CLOCK_DRIFT:
         moments.append(moment + RECHECKS_APART)
+    if observed.verify_at:
+        moments.append(observed.verify_at)
     if not moments:
         return rest
     look_at = min(moments)

@@ -16,7 +16,7 @@ Condition = Literal["", "denied", "conflict", "throttled", "queued", "stale", "u
 
 
 SEARCH_DELAYS = (180_000_000, 900_000_000)
-"""Microseconds after an unanswered open at which the vendor is searched for what it created late."""
+"""Microseconds after an unanswered call at which the router looks for what the vendor has done late."""
 
 
 class Content(msgspec.Struct, frozen=True, array_like=True):
@@ -155,6 +155,8 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     retracted before it was published again. ``review_ended``: its incident was over, or its time was up, before any
     reviewer decided, and nothing of it is published any more.
     ``corrected_at`` is when the newest correction that is done with was asked for.
+    ``unanswered_change_at`` is when a change of what was open last got no answer: the vendor may carry it out after
+    later changes, also after the resolution.
     ``resolves_by_review``: only a reviewer resolves it, also once its episode is no longer the newest one.
 
     Fields that have their defaults are not stored: a default can be changed only together with what is stored.
@@ -204,6 +206,7 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     review_ended: bool = False
     corrected_at: int = 0
     resolves_by_review: bool = False
+    unanswered_change_at: int = 0
 
     @property
     def name(self) -> str:
@@ -218,10 +221,20 @@ class Publication(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def search_at(self) -> int:
         """When the vendor is searched next for what an unanswered open may have created late; 0 for never again."""
-        if not self.unanswered_at:
+        return _after(self.unanswered_at, self.searched_at)
+
+    @property
+    def verify_at(self) -> int:
+        """When the vendor is looked at next for what an unanswered change may have done late; 0 for never again."""
+        if self.state not in {"open", "resolved"} or self.gone:
             return 0
-        moments = (self.unanswered_at + delay for delay in SEARCH_DELAYS)
-        return next((moment for moment in moments if self.searched_at < moment), 0)
+        return _after(self.unanswered_change_at, self.looked_at)
+
+
+def _after(unanswered_at: int, done_at: int) -> int:
+    """The first moment after an unanswered call that comes after ``done_at``; 0 if there is none."""
+    moments = (unanswered_at + delay for delay in SEARCH_DELAYS if unanswered_at)
+    return next((moment for moment in moments if done_at < moment), 0)
 
 
 def renewed(publication: Publication) -> Publication:

@@ -6,7 +6,7 @@ it. It is kept
 
 - while it isn't at rest: it is open or a draft, an operation is under way or unknown, or it waits for a reviewer or its
   turn;
-- while the vendor has to be searched for what an unanswered open created late;
+- while the vendor has to be searched for what an unanswered open created late, or looked at for a late change;
 - if the current episode takes it up again (``Incident.follows``);
 - for two hours, and only what names it, at most 64 of them. If the outcome of an open isn't known, the router searches
   the page for a post by title, text, and time, up to an hour before the open. A post of an earlier episode looks the
@@ -24,7 +24,7 @@ MOST_NAMED = 64
 
 def is_at_rest(publication: publications.Publication) -> bool:
     """Return whether nothing is left to do for a publication whose episode is over."""
-    if publication.search_at or publication.intent is not None or publication.held_since:
+    if publication.search_at or publication.verify_at or publication.intent is not None or publication.held_since:
         return False
     if publication.settled:
         return True

@@ -21,7 +21,7 @@ from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import silence as silences
 from router.rehearsal import muting
-from router.worker import desire, outcome, perform, retractions, reviews, routing, triage
+from router.worker import calls, desire, outcome, retractions, reviews, routing, triage
 from router.yaml_source import quantities
 
 Decide = Callable[[alerts.Alert, int], decisions.Decision]
@@ -333,7 +333,7 @@ class World:
         is_over = kind == "open" and plan.is_retrospective(desired, publication)
         if is_over:
             intent = msgspec.structs.replace(intent, began_at=desired.began_at, ended_at=desired.ended_at)
-        operation = perform.operation_of(begun, intent, desired, self.now)
+        operation = calls.operation_of(begun, intent, desired, self.now)
         if kind == "adopt":
             return outcome.done(begun, operation, self._drafted(publication.destination), self.now)
         response = incident.response

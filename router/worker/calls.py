@@ -7,6 +7,7 @@ import msgspec
 
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain import review
 from router.outbound import errors
 from router.worker import bound
 
@@ -17,6 +18,7 @@ _WANTED: dict[publications.Kind, frozenset[publications.State]] = {
     "dismiss": frozenset({"resolved", "dismissed"}),
     "retract": frozenset({"resolved", "dismissed"}),
 }
+LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
 
 
 async def of(place: bound.Bound, operation: operations.Operation) -> operations.Seen | None:
@@ -136,3 +138,36 @@ async def published(place: bound.Bound, operation: operations.Operation) -> oper
     if seen.state == "draft":
         return await of(place, operation)
     return seen
+
+
+def operation_of(
+    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired, now: int
+) -> operations.Operation:
+    """The operation that an intent of the publication amounts to at ``now``.
+
+    What a person has approved of a post that another has changed at the vendor takes the place of that change: the
+    change is in the view, since the person has seen it. A change after that is not.
+    """
+    verdict = desired.verdict
+    digest = intent.content.digest if desired.present else review.RESOLUTION
+    shown = publication.view.digest if publication.taken_over else ""
+    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == review.digest_of(digest, shown)
+    if desired.retracted is not None:
+        insists = desired.retracted.digest == review.digest_of(review.RETRACTION, shown)
+    return operations.Operation(
+        kind=intent.kind,
+        episode=publication.episode,
+        destination=publication.destination,
+        number=intent.number,
+        content=intent.content,
+        opened_at=publication.opened_at,
+        vendor_id=publication.vendor_id or intent.again,
+        linked_id=desired.linked_id,
+        before=publication.content if publication.digest and not (insists and not publication.view.fields) else None,
+        told=publication.told,
+        view=publication.view,
+        lags=now < publication.acted_at + LAG,
+        message=desired.retracted.message if desired.retracted is not None else "",
+        began_at=intent.began_at,
+        ended_at=intent.ended_at,
+    )

@@ -201,7 +201,9 @@ def failed(
     )
     if isinstance(problem, errors.Unanswered):
         of_open = publication.intent is not None and publication.intent.kind == "open"
-        return msgspec.structs.replace(after, unanswered_at=now) if of_open and not repeatable else after
+        if of_open:
+            return after if repeatable else msgspec.structs.replace(after, unanswered_at=now)
+        return msgspec.structs.replace(after, unanswered_change_at=now)
     # Surely not done, so it is not under way any more: the next attempt has the same number and key.
     return msgspec.structs.replace(after, intent=None, number=publication.number - 1)
 
@@ -209,13 +211,53 @@ def failed(
 def taken_up(
     publication: publications.Publication, intent: publications.Intent, *, repeatable: bool
 ) -> publications.Publication:
-    """What stands when an operation of unknown outcome is taken up: nobody has recorded that its open got no answer.
+    """What stands when an operation of unknown outcome is taken up: it has got no answer.
 
-    The worker that began it may have been killed. The vendor may carry its request out after a search found nothing.
+    The worker that began it may have been killed before it recorded that. The vendor may carry the request out after
+    the router has searched for it, or has repeated it.
     """
-    if intent.kind != "open" or repeatable or publication.unanswered_at >= intent.begun_at:
+    if intent.kind != "open":
+        begun_at = max(publication.unanswered_change_at, intent.begun_at)
+        return msgspec.structs.replace(publication, unanswered_change_at=begun_at)
+    if repeatable:
         return publication
-    return msgspec.structs.replace(publication, unanswered_at=intent.begun_at)
+    return msgspec.structs.replace(publication, unanswered_at=max(publication.unanswered_at, intent.begun_at))
+
+
+LATE = "an earlier change was carried out late"
+
+
+def is_carried_out_late(publication: publications.Publication, seen: operations.Seen) -> bool:
+    """Whether a look shows an update of ours that was not there after our last operation.
+
+    Its text is one that we have posted before: what got no answer was repeated. A person's text is a new one.
+    """
+    if not publication.unanswered_change_at or seen.edited or seen.view is None or not seen.told:
+        return False
+    is_new = not set(seen.view.entries) <= set(publication.view.entries)
+    return is_new and set(seen.told) <= set(publication.told)
+
+
+def verified(
+    publication: publications.Publication, seen: operations.Seen, now: int, *, is_reopened: bool
+) -> publications.Publication:
+    """What stands after a look at what is over: it is open again only if a change of ours was carried out late.
+
+    ``is_reopened`` says that a later episode has opened it again. Otherwise, a person has.
+    """
+    if seen.state != "open" or is_reopened or not is_carried_out_late(publication, seen):
+        return msgspec.structs.replace(publication, looked_at=now)
+    return seen_as(publication, seen, now)
+
+
+def look_failed(publication: publications.Publication, problem: Exception, now: int) -> publications.Publication:
+    """What stands after a look that failed: the next regular look follows. A look at what is over is repeated soon."""
+    if publication.state != "resolved":
+        return msgspec.structs.replace(publication, looked_at=now)
+    condition = condition_of(problem) if isinstance(problem, errors.Failure) else "unreachable"
+    return msgspec.structs.replace(
+        publication, condition=condition, failed_at=now, problem=str(problem), retry_at=now + SEARCHED_AGAIN
+    )
 
 
 SEARCHED_AGAIN = 30_000_000  # Microseconds after a search that failed.

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from router.domain import identity, plan, review, timeline
+from router.domain import identity, plan, timeline
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
@@ -38,7 +38,6 @@ OPEN_SETTLED = 300_000_000
 """Microseconds after which an open that was sent once is not under way any more."""
 _SEARCHED_EVERY = 20.0  # Seconds between searches for what an open of unknown outcome may still create.
 _TAKING_DOWN = frozenset({"retract", "resolve", "dismiss"})  # What a retraction lets go on.
-LAG = 120_000_000  # Microseconds after an operation for which a read may show what was before it.
 
 
 class LeaseLostError(Exception):
@@ -63,6 +62,10 @@ class Session(Protocol):
 
     async def taken(self, place: bound.Bound) -> frozenset[str]:
         """The IDs at the vendor of what belongs to any other publication at the destination."""
+        ...
+
+    def is_reopened(self, publication: publications.Publication) -> bool:
+        """Whether another publication of the incident holds what this one has at the vendor."""
         ...
 
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
@@ -109,7 +112,7 @@ class Performer:
         publication = msgspec.structs.replace(publication, number=number, intent=intent)
         await session.record(publication)
         self._passed("after-intent")
-        operation = await session.shared(place, operation_of(publication, intent, desired, session.now()))
+        operation = await session.shared(place, calls.operation_of(publication, intent, desired, session.now()))
         repeated = act.kind == "open" and bool(publication.attempts or publication.unanswered_at)
         again = repeated and not place.destination.repeatable_open
         call = calls.opened_again(place, operation) if again else calls.of(place, operation)
@@ -129,7 +132,7 @@ class Performer:
     ) -> publications.Publication:
         """Bring an operation of unknown outcome to its end without doing it twice."""
         publication = outcome.taken_up(publication, intent, repeatable=place.destination.repeatable_open)
-        operation = await session.shared(place, operation_of(publication, intent, desired, session.now()))
+        operation = await session.shared(place, calls.operation_of(publication, intent, desired, session.now()))
         call: Awaitable[operations.Seen | None]
         if desired.retracted is not None and intent.kind not in _TAKING_DOWN:
             call = calls.looked_up(place, operation, self._found_alone(session, place, operation, intent))
@@ -167,7 +170,7 @@ class Performer:
         intent = publications.Intent(
             "update", publication.number, session.now(), publication.content or desired.content
         )
-        operation = operation_of(publication, intent, desired, session.now())
+        operation = calls.operation_of(publication, intent, desired, session.now())
         # A change that the vendor tells of while it answers may not be in the answer.
         began = session.now()
         try:
@@ -175,17 +178,39 @@ class Performer:
                 call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
                 seen = await call
         except missing.Missing as problem:
+            if publication.settled:  # Nothing of it is shown.
+                after = msgspec.structs.replace(publication, looked_at=began)
+                await session.record(after)
+                return after
             return await self._not_found(session, place, publication, problem)
         except (TimeoutError, errors.Failure) as failure:
             self._log.warning("look_failed", destination=place.name, episode=publication.episode, reason=str(failure))
-            after = msgspec.structs.replace(publication, looked_at=session.now())
+            after = outcome.look_failed(publication, failure, session.now())
             await session.record(after)
             return after
         assert seen is not None  # noqa: S101 - ``observe`` answers what is there, or fails
+        if publication.settled:
+            return await self._verified(session, publication, seen, began)
         after = outcome.seen_as(publication, seen, began)
+        if outcome.is_carried_out_late(publication, seen):
+            # What is shown may be older than what was sent last, so that is sent again.
+            after = msgspec.structs.replace(after, differs=after.differs or outcome.LATE)
         await session.record(after, *story.noticed(publication, after, session.now(), present=desired.present))
         if after.unanswered_at and after.vendor_id:
             return await self._end_duplicates(session, place, after, operation)
+        return after
+
+    async def _verified(
+        self, session: Session, publication: publications.Publication, seen: operations.Seen, began: int
+    ) -> publications.Publication:
+        """Record a look at what is over: if a late change has opened it again, it is resolved again."""
+        if seen.is_stale:
+            after = outcome.look_failed(publication, errors.Stale("the vendor shows an old state"), session.now())
+        else:
+            after = outcome.verified(publication, seen, began, is_reopened=session.is_reopened(publication))
+        if after.state != publication.state:
+            self._log.warning("change_carried_out_late", destination=after.destination, episode=after.episode)
+        await session.record(after, *story.carried_out_late(publication, after, session.now()))
         return after
 
     async def _not_found(
@@ -218,7 +243,7 @@ class Performer:
         What is wanted and isn't known to be there is taken for the publication's own; everything else is ended.
         """
         intent = publications.Intent("open", publication.number + 1, session.now(), desired.content)
-        operation = operation_of(publication, intent, desired, session.now())
+        operation = calls.operation_of(publication, intent, desired, session.now())
         if publication.state == "absent" and (desired.present or desired.retracted is not None):
             return await self._find_late(session, place, publication, operation)
         return await self._end_duplicates(session, place, publication, operation)
@@ -237,7 +262,7 @@ class Performer:
         """
         intent = publications.Intent("adopt", publication.number, session.now(), desired.content)
         named = msgspec.structs.replace(publication, vendor_id=item.vendor_id)
-        operation = operation_of(named, intent, desired, session.now())
+        operation = calls.operation_of(named, intent, desired, session.now())
         call = missing.asked_again(place.destination.observe(operation), place, operation, 0)
         seen = await self._ask(session, place, call)
         if isinstance(seen, missing.Missing):
@@ -265,7 +290,7 @@ class Performer:
         """What the vendor shows of a publication; nothing is sent or recorded."""
         content = publication.content or desired.content
         intent = publications.Intent("update", publication.number, session.now(), content)
-        operation = operation_of(publication, intent, desired, session.now())
+        operation = calls.operation_of(publication, intent, desired, session.now())
         return await self._ask(
             session, place, missing.asked_again(place.destination.observe(operation), place, operation, 0)
         )
@@ -463,36 +488,3 @@ def _step(publication: publications.Publication, kind: publications.Kind, conten
     """
     refused = publication.dead_of.partition(":")[0] == kind == "open"
     return 2 if refused and publication.dead_of != plan.death(kind, content) else 1
-
-
-def operation_of(
-    publication: publications.Publication, intent: publications.Intent, desired: publications.Desired, now: int
-) -> operations.Operation:
-    """The operation that an intent of the publication amounts to at ``now``.
-
-    What a person has approved of a post that another has changed at the vendor takes the place of that change: the
-    change is in the view, since the person has seen it. A change after that is not.
-    """
-    verdict = desired.verdict
-    digest = intent.content.digest if desired.present else review.RESOLUTION
-    shown = publication.view.digest if publication.taken_over else ""
-    insists = verdict is not None and verdict.kind == "approved" and verdict.digest == review.digest_of(digest, shown)
-    if desired.retracted is not None:
-        insists = desired.retracted.digest == review.digest_of(review.RETRACTION, shown)
-    return operations.Operation(
-        kind=intent.kind,
-        episode=publication.episode,
-        destination=publication.destination,
-        number=intent.number,
-        content=intent.content,
-        opened_at=publication.opened_at,
-        vendor_id=publication.vendor_id or intent.again,
-        linked_id=desired.linked_id,
-        before=publication.content if publication.digest and not (insists and not publication.view.fields) else None,
-        told=publication.told,
-        view=publication.view,
-        lags=now < publication.acted_at + LAG,
-        message=desired.retracted.message if desired.retracted is not None else "",
-        began_at=intent.began_at,
-        ended_at=intent.ended_at,
-    )

@@ -14,7 +14,7 @@ from router.domain import operation as operations
 from router.domain import publication as publications
 from router.outbound import errors
 from router.store import accounts, dataset
-from router.worker import bound, perform, recovery
+from router.worker import bound, calls, perform, recovery
 from router.worker import session as sessions
 
 _WAIT = 60_000_000  # Microseconds; who waits is woken as soon as the destination has been read.
@@ -104,7 +104,7 @@ class Reclaimer:
         owner = identity.owner(self.installation, key)
         found = [one async for one in self.data.orphans(owner) if one.destination == place.name]
         if not place.kind.has_references:
-            operation = perform.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
+            operation = calls.operation_of(publication, _intent(publication, desired, session.now()), desired, 0)
             unowned = [one async for one in self.data.orphans("") if one.destination == place.name]
             found += [one for one in unowned if _recognizes(place, one, operation)]
         held = await self._held(session, place, owner, found)

@@ -437,4 +437,4 @@ def _finished(session: sessions.Session, rests: list[plan.Rest]) -> bool:
     if follows and any(rest.waits_for != "nothing" for rest in rests):
         return False
     over = (p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
-    return all(over) and not any(p.search_at for p in session.publications)
+    return all(over) and not any(p.search_at or p.verify_at for p in session.publications)

@@ -98,6 +98,14 @@ class Session:
         """The IDs at the vendor of what any publication at these destinations holds; reads all of them."""
         return await self._store.vendor_ids(destinations)
 
+    def is_reopened(self, publication: publications.Publication) -> bool:
+        """Whether another publication of the incident holds what this one has at the vendor."""
+        return any(
+            one.vendor_id == publication.vendor_id and one.destination == publication.destination
+            for one in self.publications
+            if one.name != publication.name
+        )
+
     async def record(self, publication: publications.Publication, *events: timeline.Event) -> None:
         """Put the publication in the place of its predecessor and write all of them; ``LeaseLostError``."""
         self.publications = [

@@ -105,6 +105,16 @@ def found_late(before: publications.Publication, after: publications.Publication
     return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
 
 
+def carried_out_late(
+    before: publications.Publication, after: publications.Publication, now: int
+) -> list[timeline.Event]:
+    """Tell that a change which got no answer was carried out after the resolution."""
+    if after.state == before.state:
+        return []
+    text = f"At {after.destination} a change that got no answer was carried out after the resolution: it is undone."
+    return [timeline.Event(now, "operation", text, after.destination, detail={"vendor_id": after.vendor_id})]
+
+
 def taken_over(after: publications.Publication, item: operations.OpenItem, now: int) -> timeline.Event:
     """Tell that something was open already, though Redis had lost what it knew of it."""
     how = f"its reference {item.reference}" if item.reference else "its title and text"

@@ -203,7 +203,11 @@ class StatusPages:
         entry = await _posted(calls, update)
         if entry is not None and entry.status not in {"", "resolved"}:
             raise errors.Unanswered(f"{self.name}: the resolution was answered with the status {entry.status}")
-        return operations.Seen(post.id, "resolved", omitted=tuple(calls.omitted))
+        known = [*_timeline(post), *([entry] if entry is not None else ())]
+        told = (*views.marks(operation, known), texts.mark(text))
+        seen = operations.Seen(post.id, "resolved", told=tuple(dict.fromkeys(told)))
+        view = _view(post, operation, entries=known)
+        return msgspec.structs.replace(seen, view=view, omitted=tuple(calls.omitted))
 
     async def dismiss(self, operation: operations.Operation) -> operations.Seen:
         """There are no drafts: this is the same as a resolution."""

@@ -2,9 +2,10 @@
 
 import pytest
 
+from router.domain import decision, severity
 from router.worker import perform
 from tests.end_to_end import harness
-from tests.integration import real
+from tests.integration import real, stage
 
 MICROS = 1_000_000
 without_keys = pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
@@ -54,3 +55,169 @@ def test_open_of_killed_worker_is_searched_for(with_redis, kind):
                 assert sorted(scene.states()) == ["open", "resolved"]
 
     with_redis(body)
+
+
+UPDATES = {
+    "incident-io-status-page": "/v2/status_page_incident_updates",
+    "devhelm-status-page": "/api/v1/status-pages/",
+}
+pages = pytest.mark.parametrize("kind", UPDATES)
+
+
+@pytest.fixture
+def play(with_redis):
+    """Run a coroutine function with a scene of a kind."""
+
+    def run(kind, play, *, passed=lambda _: None):
+        async def body(connection):
+            with harness.vendors() as at:
+                async with real.scene(connection, at, kind, passed=passed) as scene:
+                    await play(scene)
+
+        with_redis(body)
+
+    return run
+
+
+def updates(scene: real.Scene) -> list[dict]:
+    ends = ("/updates", "status_page_incident_updates")
+    return [call for call in scene.at.calls("POST") if call["path"].endswith(ends)]
+
+
+def status(scene: real.Scene) -> str:
+    """The status that the page shows of its only post."""
+    if scene.kind == "devhelm-status-page":
+        return str(scene.at.posts()[0]["status"]).lower()
+    return str(scene.at.state()["incident-io"]["status_page_incidents"][0]["incident_status"])
+
+
+def fields_of(scene: real.Scene) -> dict[str, str]:
+    """What a rule wants beside the scene's own fields, in the words of the vendor."""
+    word = "IDENTIFIED" if scene.kind == "devhelm-status-page" else "identified"
+    texts = {"update_message": "It is worse.", "resolve_message": "It is over."}
+    return {**texts, "status": word, "update_status": word}
+
+
+async def worsen(scene: real.Scene) -> None:
+    """Let the severity rise, which the post is updated for."""
+    critical = severity.Severity.CRITICAL
+    response = scene.response(**fields_of(scene))
+    await scene.on.deliver(stage.firing("down"), key="down", level=critical, response=response)
+    await scene.on.turn()
+
+
+async def lost_update(scene: real.Scene) -> dict:
+    """Let an update get no answer, and return its request once it was repeated."""
+    await scene.fires(**fields_of(scene))
+    scene.fault("drop", "POST", UPDATES[scene.kind])
+    await worsen(scene)
+    await scene.eventually(lambda: len(updates(scene)) == 2)
+    lost, repeated = updates(scene)
+    assert (lost["fault"], repeated["fault"]) == ("drop", "")
+    return lost
+
+
+async def three_minutes_pass(scene: real.Scene) -> None:
+    """Let the time come at which the router looks for what the vendor has carried out late."""
+    known = await scene.known()
+    assert known.verify_at
+    await scene.changed(unanswered_change_at=known.unanswered_change_at - 181 * MICROS, acted_at=1, looked_at=0)
+    await scene.on.turn()
+
+
+@pages
+def test_late_update_does_not_reopen_a_resolved_post(play, kind):
+    async def body(scene):
+        lost = await lost_update(scene)
+        await scene.ends()
+        assert status(scene) == "resolved"
+        carry_out(scene, lost)
+        assert status(scene) == "identified"
+        await three_minutes_pass(scene)
+        assert status(scene) == "resolved"
+        events = [event.text for event in await scene.on.incidents.timeline("down")]
+        assert any("carried out after the resolution" in text for text in events)
+
+    play(kind, body)
+
+
+@pages
+def test_late_update_of_killed_worker_is_undone(play, kind):
+    dying = Dying("before-record")
+    dying.is_dead = True  # Not at the open.
+
+    async def body(scene):
+        await scene.fires(**fields_of(scene))
+        dying.is_dead = False
+        scene.fault("drop", "POST", UPDATES[scene.kind])
+        await worsen(scene)
+        assert dying.is_dead
+        await scene.lease_expires()
+        await scene.eventually(lambda: len(updates(scene)) == 2)
+        await scene.ends()
+        carry_out(scene, updates(scene)[0])
+        assert status(scene) == "identified"
+        await three_minutes_pass(scene)
+        assert status(scene) == "resolved"
+
+    play(kind, body, passed=dying)
+
+
+@pages
+def test_post_monitored_late_is_set_back_while_firing(play, kind):
+    """The page would say that a fix is monitored while alerts fire again."""
+
+    async def body(scene):
+        words = [word.upper() if kind == "devhelm-status-page" else word for word in ("monitoring", "investigating")]
+        monitoring = {"update_status": words[0], "update_message": "It works again."}
+        ending = decision.Ending(stage.HOUR, monitoring, {"update_status": words[1]})
+        rule = stage.rule(decision.Target(real.NAME, real.FIELDS[kind], "auto", ending=ending))
+        await scene.on.deliver(stage.firing(starts_at=1_000), response=rule)
+        await scene.on.turn()
+        scene.fault("drop", "POST", UPDATES[kind])
+        await scene.on.deliver(stage.resolved(starts_at=1_000), response=rule)
+        await scene.eventually(lambda: len(updates(scene)) == 2)
+        assert status(scene) == "monitoring"
+        await scene.on.deliver(stage.firing(starts_at=2_000), response=rule)
+        await scene.eventually(lambda: status(scene) == "investigating")
+        carry_out(scene, updates(scene)[0])
+        assert status(scene) == "monitoring"
+        await three_minutes_pass(scene)
+        assert status(scene) == "investigating"
+
+    play(kind, body)
+
+
+@pages
+def test_person_may_reopen_a_post_after_unanswered_update(play, kind):
+    """A text that the router has not posted is a person's."""
+
+    async def body(scene):
+        lost = await lost_update(scene)
+        await scene.ends()
+        named = "message" if kind == "incident-io-status-page" else "body"
+        carry_out(scene, {**lost, "body": {**lost["body"], named: "We are still looking."}})
+        await three_minutes_pass(scene)
+        assert status(scene) == "identified"
+        assert (await scene.known()).state == "resolved"
+
+    play(kind, body)
+
+
+@pages
+def test_failed_look_for_late_update_is_repeated(play, kind):
+    async def body(scene):
+        lost = await lost_update(scene)
+        await scene.ends()
+        carry_out(scene, lost)
+        scene.fault("500", "GET", "", count=1000)
+        await three_minutes_pass(scene)
+        known = await scene.known()
+        assert (status(scene), known.condition) == ("identified", "unreachable")
+        assert known.verify_at
+        harness.ask(f"{scene.at.url}/faults", method="DELETE")
+        await scene.changed(retry_at=1)
+        await scene.on.turn()
+        assert status(scene) == "resolved"
+
+    play(kind, body)

@@ -338,6 +338,27 @@ def test_what_an_unanswered_open_may_create_late_is_searched_for_twice(observed,
     assert getattr(found, "due", 0) == until
 
 
+@pytest.mark.parametrize(
+    ("changes", "answer", "until"),
+    [
+        ({"unanswered_change_at": NOW - 179 * SECOND}, "Rest", NOW + SECOND),
+        ({"unanswered_change_at": NOW - 181 * SECOND}, "Look", 0),
+        ({"unanswered_change_at": NOW - 200 * SECOND, "looked_at": NOW}, "Rest", NOW + 700 * SECOND),
+        ({"unanswered_change_at": NOW - 901 * SECOND, "looked_at": NOW - 600 * SECOND}, "Look", 0),
+        ({"unanswered_change_at": NOW - 901 * SECOND, "looked_at": NOW}, "Rest", 0),
+    ],
+)
+@pytest.mark.parametrize("state", ["open", "resolved"])
+def test_unanswered_change_is_looked_at_twice(state, changes, answer, until):
+    found = step(wanted(present=state == "open"), known(state, digest=IN_STEP, **changes))
+    assert (kind(found), getattr(found, "due", 0)) == (answer, until)
+
+
+@pytest.mark.parametrize("changes", [{"state": "dismissed"}, {"state": "absent"}, {"state": "resolved", "gone": True}])
+def test_unanswered_change_of_nothing_is_not_looked_at(changes):
+    assert known(**changes, unanswered_change_at=NOW - 181 * SECOND).verify_at == 0
+
+
 def test_nothing_is_ended_on_a_frozen_page():
     observed = known("open", digest=IN_STEP, unanswered_at=NOW - 181 * SECOND)
     assert step(wanted(public=True, frozen="ann"), observed).waits_for == "thaw"

@@ -62,6 +62,7 @@ HANDLED = {
     "waits_for_its_turn": {"state": "absent", "held_since": NOW},
     "search_is_to_come": {"state": "resolved", "unanswered_at": NOW},
     "second_search_is_to_come": {"state": "resolved", "unanswered_at": NOW, "searched_at": NOW + 200 * SECOND},
+    "late_change_may_come": {"state": "resolved", "unanswered_change_at": NOW},
 }
 
 

@@ -1,0 +1,43 @@
+"""What a look at a resolved post says of a change that got no answer."""
+
+import pytest
+
+from router.domain import operation, publication
+from router.worker import outcome
+
+NOW = 1_000_000_000
+KNOWN = publication.Publication(
+    "e",
+    "page",
+    state="resolved",
+    vendor_id="p",
+    told=("first", "over"),
+    view=publication.View({"title": "t"}, entries=("1", "2")),
+    unanswered_change_at=NOW - 1,
+)
+
+
+def shown(entries=("1", "2", "3"), told=("first", "over"), **more):
+    view = publication.View({"title": "t"}, entries=entries)
+    return operation.Seen("p", "open", told=told, view=view, **more)
+
+
+def test_own_text_in_new_update_was_carried_out_late():
+    after = outcome.verified(KNOWN, shown(), NOW, is_reopened=False)
+    assert (after.state, after.looked_at) == ("open", NOW)
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_reopened"),
+    [
+        (shown(), True),
+        (shown(entries=("1", "2")), False),
+        (shown(told=("first", "over", "a person's")), False),
+        (shown(told=()), False),
+        (shown(edited="a person has posted an update"), False),
+    ],
+    ids=["reopened by a later episode", "without an update", "with a new text", "without texts", "edited"],
+)
+def test_resolved_post_stays_resolved_otherwise(seen, is_reopened):
+    after = outcome.verified(KNOWN, seen, NOW, is_reopened=is_reopened)
+    assert (after.state, after.looked_at) == ("resolved", NOW)
