@@ -36,13 +36,16 @@ class Lease(NamedTuple):
 class Swept(NamedTuple):
     """A page of a shard's lists: whether there may be more, and the incidents that have no timer.
 
-    Of each, ``untimed`` says whether it is unfinished at a vendor.
+    ``untimed`` says of each incident that lost its timer whether it is unfinished at a vendor. ``resting`` are the
+    incidents that a worker gave no timer, because they wait for an operator or are in sync.
     """
 
     more: bool
     untimed: Mapping[str, bool]
+    resting: Sequence[str] = ()
 
 
+_RESTS = 2
 _DAMAGED = 2  # How long an answer is that names a damaged document.
 
 
@@ -178,12 +181,15 @@ class Publications:
         async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("record", names, arguments))
 
-    async def sweep(self, shard: int, first: int, most: int) -> Swept:
+    async def sweep(self, shard: int, first: int, most: int, *, with_resting: bool = False) -> Swept:
         """Look at a page of a shard's lists, from a place on: see ``sweep.lua``."""
         names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
         async with client.translate_errors():
-            more, *found = await self._scripts.run("sweep", names, [keys.prefix(shard), first, most])
-        return Swept(bool(more), {member.decode(): bool(flag) for member, flag in found if _is_text(member)})
+            arguments = [keys.prefix(shard), first, most, int(with_resting)]
+            more, *found = await self._scripts.run("sweep", names, arguments)
+        states = {member.decode(): state for member, state in found if _is_text(member)}
+        resting = [name for name, state in states.items() if state == _RESTS]
+        return Swept(bool(more), {name: bool(state) for name, state in states.items() if state != _RESTS}, resting)
 
     async def mend(self) -> None:
         """Move the keys aside that have a wrong type, of those of which there is one each."""

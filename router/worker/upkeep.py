@@ -1,7 +1,10 @@
 """Keeps the lists of each shard true to the documents, a page at a time: missing timers and members are rebuilt.
 
-Timers and lists are written together with the documents. They differ only after somebody has deleted or damaged them
-by hand, or after a fail-over. What has expired leaves the lists here, too, whether or not anybody asks for them.
+Timers and lists are written together with the documents. They differ only after an operator has deleted or damaged them
+by hand, or after a fail-over. Expired members leave the lists here, too.
+
+An incident that waits for an operator, or is in sync, rests without a timer, and is left alone. Only the first pass of
+a worker wakes resting incidents, because the configuration may have changed before it started.
 """
 
 from router.domain import incident as incidents
@@ -22,6 +25,7 @@ class Upkeep:
         self._store = store
         self._incidents = known
         self._offsets = dict.fromkeys(range(keys.SHARDS), 0)
+        self._unvisited = set(range(keys.SHARDS))  # Shards whose lists this worker hasn't walked through yet.
         self._log = log.get("worker")
 
     async def turn(self) -> int:
@@ -29,15 +33,18 @@ class Upkeep:
         await self._store.mend()
         woken = 0
         for shard, offset in self._offsets.items():
-            page = await self._store.sweep(shard, offset, PAGE)
+            page = await self._store.sweep(shard, offset, PAGE, with_resting=shard in self._unvisited)
             self._offsets[shard] = offset + PAGE if page.more else 0
+            await self._store.wake(page.resting)
             woken += await self._wake(page)
+            if not page.more:
+                self._unvisited.discard(shard)
         if woken:
             self._log.info("timers_rebuilt", incidents=woken)
         return woken
 
     async def _wake(self, page: publication_store.Swept) -> int:
-        """Have those looked at that want attention; what waits for an operator may rest without a timer."""
+        """Wake the incidents of the page that lost a timer they need; returns how many."""
         held = await self._incidents.read(page.untimed, {})
         names = [name for name, unfinished in page.untimed.items() if unfinished or _wants(held.get(name))]
         await self._store.wake(names)

@@ -40,7 +40,7 @@ local function leased(member, publications)
   local before = tonumber(redis.call('HGET', publications, 'fence') or '0') or 0
   local fence = string.format('%.0f', math.max(before + 1, now))
   redis.call('HSET', publications, 'fence', fence, 'until', lease)
-  redis.call('HDEL', publications, 'wake')
+  redis.call('HDEL', publications, 'wake', 'rest')
   redis.call('PERSIST', publications)
   redis.call('ZADD', KEYS[1], lease, member)
   redis.call('ZADD', KEYS[2], 'inf', member)

@@ -14,6 +14,7 @@ for i = 2, #ARGV, 2 do
   local publications = ARGV[1] .. 'publications:' .. ARGV[i]
   if redis.call('TYPE', publications).ok == 'hash' and redis.call('HEXISTS', publications, 'd') == 1 then
     redis.call('HSET', publications, 'recheck', 1, 'recheck:' .. ARGV[i + 1], now, 'wake', 1)
+    redis.call('HDEL', publications, 'rest')
     redis.call('ZADD', KEYS[1], 0, ARGV[i])
     known = known + 1
   end

@@ -2,7 +2,7 @@
 --
 -- Called:  release  KEYS[1..4]  ARGV[1..5]
 -- KEYS[1]  hash    the incident: v version, d packed
--- KEYS[2]  hash    the publications: d packed, fence, until, wake
+-- KEYS[2]  hash    the publications: d packed, fence, until, wake, rest
 -- KEYS[3]  zset    the shard's timers
 -- KEYS[4]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- ARGV[1]  integer the fence that the lease was given with
@@ -21,6 +21,8 @@ if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[2] or redis.call('HEXISTS',
 end
 if ARGV[3] == '0' then
   redis.call('ZREM', KEYS[3], ARGV[4])
+  -- It has no timer on purpose: the sweep rebuilds only timers that were lost.
+  redis.call('HSET', KEYS[2], 'rest', ARGV[2])
 else
   redis.call('ZADD', KEYS[3], ARGV[3], ARGV[4])
 end

@@ -1,6 +1,6 @@
 -- Look at a page of what one shard lists: remove what has expired, list what is missing, and return what has no timer.
 --
--- Called:  sweep  KEYS[1..4]  ARGV[1..3]
+-- Called:  sweep  KEYS[1..4]  ARGV[1..4]
 -- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
 -- KEYS[2]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- KEYS[3]  zset    the shard's timers
@@ -8,8 +8,11 @@
 -- ARGV[1]  string  what the shard's keys begin with
 -- ARGV[2]  integer where the page begins in each list, those that never expire first
 -- ARGV[3]  integer how many incidents of each list are looked at, and how many are removed, at the most
--- Returns  list    1 where there may be more, else 0; then {incident key, 1 if it is unfinished at a vendor, else 0} of
---                  each incident that has no timer and doesn't expire
+-- ARGV[4]  integer 1 to return also the incidents that rest, else 0
+-- Returns  list    1 where there may be more, else 0; then {incident key, state} of each incident that has no timer and
+--                  doesn't expire. The state is 0 if nothing is open at a vendor, 1 if something is unfinished there, and
+--                  2 if the incident rests: the last worker gave it no timer on purpose (see release.lua), and it hasn't
+--                  changed since
 local time = redis.call('TIME')
 local now_ms = math.floor(time[1] * 1000 + time[2] / 1000)
 local first, most = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -34,6 +37,15 @@ local function list(key, part, member)
     redis.call('ZADD', key, life < 0 and 'inf' or now_ms + life, member)
   end
 end
+-- Whether a worker has given the incident no timer at its present version.
+local function rests(member)
+  local publications, incident = ARGV[1] .. 'publications:' .. member, ARGV[1] .. 'incident:' .. member
+  if redis.call('TYPE', publications).ok ~= 'hash' or redis.call('TYPE', incident).ok == 'string' then
+    return false
+  end
+  local version = redis.call('TYPE', incident).ok == 'hash' and redis.call('HGET', incident, 'v') or '0'
+  return redis.call('HGET', publications, 'rest') == version
+end
 local result = {0}
 local seen = {}
 for number = 1, 3 do
@@ -49,7 +61,13 @@ for number = 1, 3 do
       local lives = redis.call('ZSCORE', KEYS[1], member) == 'inf'
       local unfinished = redis.call('ZSCORE', KEYS[2], member) == 'inf'
       if (lives or unfinished) and not redis.call('ZSCORE', KEYS[3], member) then
-        result[#result + 1] = {member, unfinished and 1 or 0}
+        local state = unfinished and 1 or 0
+        if rests(member) then
+          state = 2
+        end
+        if state < 2 or ARGV[4] == '1' then
+          result[#result + 1] = {member, state}
+        end
       end
     end
   end

@@ -10,6 +10,7 @@ for i = 2, #ARGV do
   local publications = ARGV[1] .. 'publications:' .. ARGV[i]
   if redis.call('TYPE', publications).ok == 'hash' then
     redis.call('HSET', publications, 'wake', 1)
+    redis.call('HDEL', publications, 'rest')
   end
   redis.call('ZADD', KEYS[1], 0, ARGV[i])
 end

@@ -1,0 +1,82 @@
+"""An incident that waits for an operator has no timer, and the upkeep of timers leaves it alone."""
+
+import pytest
+
+from router.domain import decision
+from tests.integration import stage, vendor
+
+REVIEW = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "review"))
+ENDS_BY_REVIEW = stage.rule(
+    decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto", ending=decision.Ending(review=True))
+)
+
+
+@pytest.fixture
+def playing(with_redis):
+    def run(play):
+        page = vendor.Vendor()
+
+        async def body(on):
+            await play(on, page)
+
+        stage.playing(with_redis, body, vendor.place("page", page, public=True))
+
+    return run
+
+
+async def rest(on, response, *alerts):
+    for one in alerts:
+        await on.deliver(one, response=response)
+        await on.turn()
+    await on.reconciler.sweep()  # A worker's first pass wakes what rests, once.
+    await on.turn()
+
+
+@pytest.mark.parametrize(
+    ("response", "alerts"),
+    [(REVIEW, [stage.firing()]), (ENDS_BY_REVIEW, [stage.firing(), stage.resolved()])],
+    ids=["open", "closed"],
+)
+def test_incident_that_waits_for_a_reviewer_is_not_woken(playing, response, alerts):
+    async def play(on, _page):
+        await rest(on, response, *alerts)
+        for _ in range(3):
+            assert await on.reconciler.sweep() == 0
+            assert await on.due() == []
+
+    playing(play)
+
+
+def test_lost_timer_of_a_changed_incident_is_rebuilt(playing):
+    async def play(on, page):
+        await rest(on, REVIEW, stage.firing())
+        await on.deliver(stage.resolved(), response=REVIEW)
+        await on.fold()
+        for shard in range(stage.keys.SHARDS):
+            await on.connection.delete(stage.keys.timers(shard))
+        assert await on.reconciler.sweep() == 1
+
+    playing(play)
+
+
+def test_lost_timer_of_a_woken_incident_is_rebuilt(playing):
+    async def play(on, page):
+        await rest(on, REVIEW, stage.firing())
+        await on.publications.wake_all()
+        for shard in range(stage.keys.SHARDS):
+            await on.connection.delete(stage.keys.timers(shard))
+        assert await on.reconciler.sweep() == 1
+
+    playing(play)
+
+
+def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
+    """Its configuration may be another one: a destination may have been added again, or a limit raised."""
+
+    async def play(on, page):
+        await rest(on, REVIEW, stage.firing())
+        on.reconciler._upkeep = type(on.reconciler._upkeep)(on.publications, on.incidents)
+        assert await on.reconciler.sweep() == 0
+        assert len(await on.due()) == 1
+
+    playing(play)
