@@ -11,6 +11,7 @@ from rich import text
 
 from router import settings as configuration
 from router.cli import completing, reaching, starting, tables, terminal
+from router.domain import messages
 from router.management import actions, bodies, models, reading
 from router.worker import retractions
 
@@ -303,7 +304,7 @@ def _print_publication(out: consoles.Console, one: models.Publication) -> None:
     out.print(
         f"\n{terminal.markup(one.destination)}: {one.state}  {terminal.markup(one.url or one.vendor_id)}".rstrip()
     )
-    problem = one.refused or one.problem or one.taken_over
+    problem = one.refused or one.problem or messages.describe_edit(one.taken_over)
     if problem:
         out.print(terminal.hanging("  ", problem), style="yellow", markup=False)
     if one.next:

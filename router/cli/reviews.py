@@ -204,7 +204,7 @@ def _show(one: models.Review) -> None:
     out = terminal.console(soft_wrap=True)
     out.print(f"[bold]{terminal.markup(one.reference)}[/]  {terminal.markup(one.incident)}")
     print(terminal.hanging("  ", f"{one.severity} since {tables.moment(one.since)}, by rule {one.rule}"))
-    print(terminal.hanging("  ", f"{_WOULD[one.what]} at {one.destination} ({one.reason}):"))
+    print(terminal.hanging("  ", f"{_WOULD[one.what]} at {one.destination} ({one.explanation}):"))
     # All of it, however narrow the terminal is: the reviewer approves what customers will read.
     for line in (terminal.plain(one.title), *terminal.lines(one.message).splitlines()):
         print(terminal.hanging("    ", line))

@@ -16,6 +16,7 @@ import msgspec
 from router.domain import identity, texts
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain.reasons import Edit
 from router.outbound import errors
 
 _NOTHING: Mapping[str, str] = {}
@@ -97,8 +98,8 @@ def edited_title(operation: operations.Operation, title: str, ours: Collection[s
     return not (operation.view.is_unconfirmed and any(texts.is_cut(title, one) for one in ours))
 
 
-def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], ours: Collection[str]) -> str:
-    """Say what a person has done in a timeline, empty if nothing; ``ours`` are the texts that we may have posted."""
+def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], ours: Collection[str]) -> Edit | None:
+    """Return what a person has done in a timeline, None if nothing; ``ours`` are the texts that we may have posted."""
     told = set(operation.told)
     marks = {texts.mark(text) for text in ours}
     for entry in entries:
@@ -109,10 +110,10 @@ def edited_timeline(operation: operations.Operation, entries: Sequence[Entry], o
         if is_known and operation.view.is_unconfirmed:
             continue
         if is_known:
-            return "a person has changed an update"
+            return Edit.UPDATE_CHANGED
         if texts.mark(entry.text) not in marks and not any(texts.is_cut(entry.text, text) for text in ours):
-            return "a person has posted an update"
-    return ""
+            return Edit.UPDATE_POSTED
+    return None
 
 
 def edited_components(

@@ -31,11 +31,6 @@ class Correction(msgspec.Struct, frozen=True, array_like=True):
     status: str = ""
     reason: str = ""
 
-    @property
-    def told(self) -> str:
-        """Who has asked for it, and why, for people."""
-        return f"{self.who}: {self.reason}" if self.reason else self.who
-
     def content(self, severity: severities.Severity) -> publications.Content:
         """Return what the operation is handed, as its content."""
         return publications.Content(severity, msgspec.structs.asdict(self))

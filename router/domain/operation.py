@@ -2,7 +2,7 @@
 
 import msgspec
 
-from router.domain import identity
+from router.domain import identity, reasons
 from router.domain import publication as publications
 
 
@@ -101,7 +101,7 @@ class Seen(msgspec.Struct, frozen=True):
     vendor_id: str
     state: publications.State
     url: str = ""
-    edited: str = ""
+    edited: reasons.Edit | None = None
     told: tuple[str, ...] = ()
     note: str = ""
     ended: bool = False

@@ -1,119 +1,155 @@
-"""The next step for a publication, from what it should be and what it is: pure, and every answer has its reason."""
+"""Plans the next step for a publication from its desired and its observed state. Pure: ``now`` is an argument.
 
-from typing import Literal
+Each step has a reason code. The order of the checks is the order of importance: an operation that was begun is finished
+before another one begins, a retraction comes before anything that alerts ask for, and a freeze stops everything else.
+"""
+
+import enum
 
 import msgspec
 
 from router.domain import correction, review
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 
 
-class Act(msgspec.Struct, frozen=True):
-    """Make this call next."""
+class WaitingOn(enum.StrEnum):
+    """What ends a wait."""
+
+    NOTHING = "nothing"
+    TIME = "time"
+    REVIEWER = "reviewer"
+    OPERATOR = "operator"
+    OTHER_PUBLICATION = "other_publication"
+    UNFREEZE = "unfreeze"
+    STORM_QUEUE = "storm_queue"
+
+
+class Subject(enum.StrEnum):
+    """What a reviewer decides on."""
+
+    POST = "post"
+    RESOLUTION = "resolution"
+    RETRACTION = "retraction"
+    RETROSPECTIVE = "retrospective"
+
+
+class Execute(msgspec.Struct, frozen=True):
+    """Begin an operation. ``also`` is what else the timeline says of it."""
 
     kind: publications.Kind
-    reason: str
+    cause: Cause
+    also: tuple[Cause, ...] = ()
 
 
-class Recover(msgspec.Struct, frozen=True):
-    """An operation was begun and its answer never recorded: find out whether it happened before anything else."""
+class ResumeIntent(msgspec.Struct, frozen=True):
+    """An operation was begun and its result never recorded: find out whether it happened before anything else."""
 
     intent: publications.Intent
-    reason: str = "an operation was begun and its outcome is not known"
+    cause: Cause = Cause(Reason.OUTCOME_UNKNOWN)
 
 
-class Rest(msgspec.Struct, frozen=True):
-    """Do nothing, or nothing before ``until`` (microseconds; 0 is: until something changes).
+class Wait(msgspec.Struct, frozen=True):
+    """Do nothing before ``until``, or before something changes. Times in microseconds.
 
-    ``look_at`` is when the vendor is asked meanwhile; 0 is never.
+    The vendor is read at ``observe_at`` meanwhile. ``subject`` is what a reviewer decides on.
     """
 
-    reason: str
-    until: int = 0
-    waits_for: Literal["nothing", "time", "person", "sibling", "thaw", "turn"] = "nothing"
-    look_at: int = 0
+    cause: Cause
+    until: int | None = None
+    waiting_on: WaitingOn = WaitingOn.NOTHING
+    observe_at: int | None = None
+    subject: Subject = Subject.POST
 
     @property
-    def due(self) -> int:
-        """When the publication has to be planned again (microseconds); 0 if only after a change."""
-        return min(filter(None, (self.until, self.look_at)), default=0)
+    def due(self) -> int | None:
+        """When the publication has to be planned again (microseconds); None if only after a change."""
+        return min(filter(None, (self.until, self.observe_at)), default=None)
 
 
-class Look(msgspec.Struct, frozen=True):
-    """Ask the vendor what has become of the publication; nothing is changed by it."""
+class Observe(msgspec.Struct, frozen=True):
+    """Read the publication from the vendor. Nothing is changed there."""
 
-    reason: str = "the vendor has not been asked for a while"
+    cause: Cause = Cause(Reason.OBSERVATION_DUE)
 
 
 class Search(msgspec.Struct, frozen=True):
     """Search the vendor for what an unanswered open created late, and end every duplicate."""
 
-    reason: str = "an open that got no answer may have been carried out late"
+    cause: Cause = Cause(Reason.LATE_OPEN_POSSIBLE)
 
 
-Step = Act | Recover | Look | Search | Rest
+Step = Execute | ResumeIntent | Observe | Search | Wait
 
 CLOCK_DRIFT = 1_000_000  # Microseconds by which two workers' readings of the server's clock may differ.
-UNCONFIRMED_LOOK = 15_000_000  # Microseconds between looks until one shows what the last operation has sent.
-MISMATCH_APART = 15_000_000  # Microseconds until what the vendor shows otherwise is sent again; then twice as many.
-MOST_MISMATCHES = 5
-RECHECKS_APART = 3_000_000  # Microseconds from an operation or a look to a look that a vendor's webhook asks for.
-MISSING_LOOK = 20_000_000  # Microseconds between looks at what the vendor has answered "not found" to.
-HELD_LOOK = 600_000_000  # Microseconds after which what is held back is looked at, should nobody call it before.
+UNCONFIRMED_OBSERVE_INTERVAL = 15_000_000  # Microseconds between reads until one shows what was last sent.
+MISMATCH_RETRY_DELAY = 15_000_000  # Microseconds before the first repeat of an update that the vendor doesn't show.
+MAX_MISMATCHES = 5
+RECHECK_DELAY = 3_000_000  # Microseconds from an operation or a read to a read that a vendor's webhook asks for.
+MISSING_OBSERVE_INTERVAL = 20_000_000  # Microseconds between reads of what the vendor has answered "not found" to.
+HELD_RECHECK_INTERVAL = 600_000_000  # Microseconds after which a wait is checked if no event has ended it.
 
 
 def plan(desired: publications.Desired, observed: publications.Publication, *, now: int) -> Step:
-    """Decide the next step. The order of the questions is the order of importance."""
-    # A failed attempt is not repeated before its time, whatever else is wanted.
-    if _waits(desired, observed, now):
-        return Rest(_waiting(observed), observed.retry_at, "time")
-    # What was begun is brought to its end before anything new is begun.
+    """Return the next step."""
+    # The last attempt failed a moment ago. Nothing else is tried either: it would meet the same vendor.
+    if _is_backing_off(desired, observed, now):
+        return Wait(Cause(Reason.BACKOFF, detail=observed.condition), observed.retry_at, WaitingOn.TIME)
+    # An operation was begun and its result is unknown. A second operation could open the incident twice.
     if observed.intent is not None:
-        return _frozen(desired, now) or Recover(observed.intent)
-    # A vendor may carry out an open minutes after it was sent. What it created would stay open for ever.
+        return _frozen(desired, now) or ResumeIntent(observed.intent)
+    # A vendor may carry out an open minutes after it was sent. What it created would stay open forever.
     if observed.search_at and observed.search_at <= now:
         return _frozen(desired, now) or Search()
-    # The same holds for a change: carried out after the resolution, it would show for ever what is over.
+    # A vendor may carry out a change after the resolution as well. The post would show an outage that is over.
     if observed.state == "resolved" and observed.verify_at and observed.verify_at <= now:
-        return Look("a change that got no answer may have been carried out late")
-    return _searched(_next(desired, observed, now), observed)
+        return Observe(Cause(Reason.LATE_CHANGE_POSSIBLE))
+    return _limited_by_checks(_next_step(desired, observed, now), observed)
 
 
-def _next(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
-    """The next step of what is neither waiting nor under way."""
+def _next_step(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
+    """Return the next step of a publication that has no failed attempt and no operation under way."""
+    # An operator corrects a text that customers read now, also of a post that is resolved.
     if (
         desired.correction is not None
         and desired.retracted is None
         and observed.vendor_id
         and observed.state in {"open", "resolved"}
     ):
-        return _frozen(desired, now) or Act("correct", correction.of(desired.correction).told)
+        return _frozen(desired, now) or Execute("correct", _correction_cause(desired.correction))
+    # Resolved and dismissed posts are never touched again: a new episode has a publication of its own.
     if observed.settled:
-        return Rest(_finished(desired, observed))
-    # In an alert storm nothing of it is opened, or shown to anybody for approval, before its turn.
+        return Wait(_finished(desired, observed))
+    # In an alert storm an incident is neither opened nor sent to reviewers before its turn.
     if desired.present and observed.held_since and desired.retracted is None:
-        return Rest("alert storm: waits for its turn", now + HELD_LOOK, "turn")
+        return Wait(Cause(Reason.STORM_QUEUED), now + HELD_RECHECK_INTERVAL, WaitingOn.STORM_QUEUE)
     if desired.retracted is not None:
         step = _towards_retracted(desired, observed, desired.retracted)
     elif desired.present:
         step = _towards_open(desired, observed, now)
     else:
         step = _towards_closed(desired, observed, now)
-    if isinstance(step, Act):
-        return _hindrance(desired, observed, step, now) or step
-    if isinstance(step, Rest) and observed.state in {"open", "draft"}:
-        return _watched(desired, observed, step, now)
+    if isinstance(step, Execute):
+        return _obstacle(desired, observed, step, now) or step
+    # A person may change or end what is open at the vendor, so it is read from time to time.
+    if isinstance(step, Wait) and observed.state in {"open", "draft"}:
+        return _observed_while_waiting(desired, observed, step, now)
     return step
 
 
-def _finished(desired: publications.Desired, observed: publications.Publication) -> str:
+def _correction_cause(content: publications.Content) -> Cause:
+    requested = correction.of(content)
+    return Cause(Reason.CORRECTION_REQUESTED, who=requested.who, detail=requested.reason)
+
+
+def _finished(desired: publications.Desired, observed: publications.Publication) -> Cause:
     if desired.retracted is not None and observed.retracted:
-        return f"finished: retracted by {desired.retracted.who}"
-    return f"finished: {observed.state}"
+        return Cause(Reason.FINISHED, detail=f"retracted by {desired.retracted.who}")
+    return Cause(Reason.FINISHED, detail=observed.state)
 
 
-def renewed(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
-    """Return what is planned for: the publication, or, if a retracted post is to be published again, a new one."""
+def republished(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
+    """Return the publication, or a new one if a retracted post is to be published again."""
     if observed.settled and observed.retracted and desired.retracted is None and desired.present:
         return publications.renewed(observed)
     return observed
@@ -122,7 +158,7 @@ def renewed(desired: publications.Desired, observed: publications.Publication) -
 def noted(desired: publications.Desired, observed: publications.Publication) -> publications.Publication:
     """Return the publication with what has to be known of its end when its episode is no longer the newest one.
 
-    Should alerts fire again while its resolution waits for a reviewer, that review is over.
+    If alerts fire again while the resolution waits for a reviewer, that review is over.
     """
     ends_by_review = observed.resolves_by_review or (desired.ends_by_review and not observed.settled)
     shown = observed.view.digest if observed.taken_over else ""
@@ -134,36 +170,23 @@ def noted(desired: publications.Desired, observed: publications.Publication) -> 
     return observed
 
 
-def _waits(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
-    """Whether the last failure is too young for another attempt."""
+def _is_backing_off(desired: publications.Desired, observed: publications.Publication, now: int) -> bool:
+    """Whether the last failure is too recent for another attempt."""
     if observed.retry_at <= now:
         return False
-    # The account has worked since, or an operator lifted its pauses. A failure in the future is one before the
-    # server's clock was set back: when it is to be repeated can't be known, so it is now.
+    # The account has worked since, or an operator lifted its pauses.
+    resumed = desired.resumed_at > observed.failed_at
+    # A failure in the future is one before the server's clock was set back. Its retry time says nothing, so retry now.
     set_back = observed.failed_at > now + CLOCK_DRIFT
-    return not (observed.failed_at and (desired.resumed_at > observed.failed_at or set_back))
+    return not (observed.failed_at and (resumed or set_back))
 
 
-def _waiting(observed: publications.Publication) -> str:
-    """Why an attempt waits, for people."""
-    why = {
-        "denied": "the account is refused",
-        "conflict": "the vendor reported a conflict",
-        "throttled": "the vendor limits calls",
-        "queued": "the account has no call left for now",
-        "stale": "the vendor does not show the last change yet",
-        "unreachable": "the vendor cannot be reached",
-        "unanswered": "the outcome of the last attempt is not known",
-    }.get(observed.condition, "")
-    return f"waits before the next attempt: {why}" if why else "waits before the next attempt"
-
-
-def _searched(step: Step, observed: publications.Publication) -> Step:
-    """Rest no longer than until the vendor is searched, or looked at, for what it may have done late."""
+def _limited_by_checks(step: Step, observed: publications.Publication) -> Step:
+    """Let a wait end when the vendor is searched, or read, for what it may have carried out late."""
     moments = [moment for moment in (observed.search_at, observed.verify_at) if moment]
-    if not isinstance(step, Rest) or not moments:
+    if not isinstance(step, Wait) or not moments:
         return step
-    return msgspec.structs.replace(step, look_at=min([*moments, *([step.look_at] if step.look_at else ())]))
+    return msgspec.structs.replace(step, observe_at=min(filter(None, (step.observe_at, *moments))))
 
 
 def is_unopened(observed: publications.Publication) -> bool:
@@ -171,225 +194,261 @@ def is_unopened(observed: publications.Publication) -> bool:
     return observed.state == "absent" and observed.intent is None and not observed.unanswered_at
 
 
-def death(kind: publications.Kind, content: publications.Content) -> str:
-    """What marks an operation that was refused for good: its kind and what it would have said."""
+def operation_fingerprint(kind: publications.Kind, content: publications.Content) -> str:
+    """Identify an operation that the vendor refused for good, by its kind and content."""
     return f"{kind}:{content.digest}"
 
 
-def _hindrance(desired: publications.Desired, observed: publications.Publication, step: Act, now: int) -> Rest | None:
-    """What stands in the way of an operation that is wanted."""
-    # What the vendor refused for good is not tried again; a person has to look. Anything else still is: a page whose
-    # update was refused must be resolved all the same.
-    refused = observed.dead_of == death(step.kind, desired.content)
-    if refused and desired.abandoned_at > max(observed.dead_at, desired.pardoned_at):
-        return Rest(f"given up: {observed.dead}")
-    if refused and desired.pardoned_at <= observed.dead_at:
-        return Rest(f"dead letter: {observed.dead}", waits_for="person")
-    if step.kind == "adopt":  # It only reads.
+def _obstacle(
+    desired: publications.Desired, observed: publications.Publication, step: Execute, now: int
+) -> Wait | None:
+    """Return why an operation that is due can't begin now; None if it can."""
+    refused = observed.dead_of == operation_fingerprint(step.kind, desired.content)
+    # An operator has given the dead letter up.
+    if refused and desired.discarded_at > max(observed.dead_at, desired.redriven_at):
+        return Wait(Cause(Reason.DISCARDED, detail=observed.dead))
+    # The vendor refuses this operation for good, so an operator has to look. Other operations still run: a page whose
+    # update was refused has to be resolved all the same.
+    if refused and desired.redriven_at <= observed.dead_at:
+        return Wait(Cause(Reason.DEAD_LETTER, detail=observed.dead), waiting_on=WaitingOn.OPERATOR)
+    # Adopting only reads, so no freeze stops it.
+    if step.kind == "adopt":
         return None
-    # Subscribers are not told of every turn: what changes meanwhile is told together.
-    said = step.kind in {"update", "monitor"} and observed.state == "open" and observed.digest
-    if said and now < observed.acted_at + desired.apart:
-        return Rest("updates are kept apart", observed.acted_at + desired.apart, "time")
+    # Each update notifies subscribers. Changes within the interval are posted together.
+    is_update = step.kind in {"update", "monitor"} and observed.state == "open" and observed.digest
+    if is_update and now < observed.acted_at + desired.min_update_interval:
+        return Wait(Cause(Reason.UPDATE_INTERVAL), observed.acted_at + desired.min_update_interval, WaitingOn.TIME)
     return _frozen(desired, now)
 
 
-def _frozen(desired: publications.Desired, now: int) -> Rest | None:
-    # A freeze keeps false things off the page. What takes one down is let through.
-    frozen = desired.public and desired.frozen and desired.retracted is None
-    return Rest(f"frozen: {desired.frozen}", now + HELD_LOOK, "thaw") if frozen else None
+def _frozen(desired: publications.Desired, now: int) -> Wait | None:
+    # A freeze keeps false posts off the page. A retraction takes one down, so it isn't stopped.
+    if not desired.public or desired.frozen is None or desired.retracted is not None:
+        return None
+    return Wait(desired.frozen, now + HELD_RECHECK_INTERVAL, WaitingOn.UNFREEZE)
 
 
-def _watched(desired: publications.Desired, observed: publications.Publication, rest: Rest, now: int) -> Step:
-    """What is open or a draft is looked at every so often: a person may have changed or ended it."""
-    moment = max(observed.looked_at, observed.acted_at)
+def _observed_while_waiting(
+    desired: publications.Desired, observed: publications.Publication, wait: Wait, now: int
+) -> Step:
+    """Return a read of the vendor if one is due, else the wait with the time of the next one."""
+    last_contact = max(observed.looked_at, observed.acted_at)
     moments = []
-    if desired.looks:
-        every = desired.looks
+    if desired.observe_interval:
+        interval = desired.observe_interval
+        # "Not found" is believed only after several answers, which should come soon.
         if observed.missing_since:
-            every = min(MISSING_LOOK, every)
+            interval = min(MISSING_OBSERVE_INTERVAL, interval)
+        # Customers may see something else than was sent: find that out soon.
         elif observed.view.is_unconfirmed and desired.public:
-            every = min(UNCONFIRMED_LOOK, every)
-        moments.append(moment + every)
-    # The vendor says that something has changed. The router's own calls are told, too: they are looked at together.
+            interval = min(UNCONFIRMED_OBSERVE_INTERVAL, interval)
+        moments.append(last_contact + interval)
+    # The vendor's webhook reports a change. It also reports the router's own calls, so a few are read together.
     # A request in the future is one before the server's clock was set back.
     if observed.looked_at < desired.recheck_at <= now + CLOCK_DRIFT:
-        moments.append(moment + RECHECKS_APART)
+        moments.append(last_contact + RECHECK_DELAY)
+    # A change that got no answer may have been carried out late.
     if observed.verify_at:
         moments.append(observed.verify_at)
     if not moments:
-        return rest
-    look_at = min(moments)
-    if now >= look_at:
-        return Look()
-    return msgspec.structs.replace(rest, look_at=look_at)
+        return wait
+    observe_at = min(moments)
+    if now >= observe_at:
+        return Observe()
+    return msgspec.structs.replace(wait, observe_at=observe_at)
 
 
 def _towards_open(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
-    digest = desired.content.digest
     if observed.state == "open":
-        if observed.digest == digest:
+        if observed.digest == desired.content.digest:
             return _as_sent(desired, observed, now)
         return _refusal(desired, observed, now) or _change(desired, observed)
-    if desired.public and (desired.silent or desired.publish == "shadow"):
-        return Rest(desired.silent or "shadow: what would be posted is only written down")
+    # Nothing is posted for a test alert, in shadow mode, or if no alert asks for the page any longer.
+    if (reason := _unpublished(desired)) is not None:
+        return Wait(reason)
     if observed.state == "draft":
-        return _towards_published(desired, observed, digest, now)
-    # The page may have drafted the post itself, so its own incident has to be there first.
-    if desired.adopts and not desired.linked_id and not desired.follows_settled:
-        return Rest("waits for the incident that the page follows", waits_for="sibling")
-    if not desired.again_settled:
-        return Rest("waits for the end of what it takes up again", waits_for="sibling")
-    if desired.adopts and desired.linked_id and not observed.adoption_tried:
-        return Act("adopt", "the page may have drafted this post itself")
-    why = "it fires again soon after its end" if desired.again else "the incident is open and nothing is there yet"
-    return _refusal(desired, observed, now) or Act("open", why)
+        return _towards_published(desired, observed, now)
+    # The page may draft the post itself from its own incident, so that one has to be there first.
+    if desired.may_adopt_draft and not desired.linked_id and not desired.follows_settled:
+        return Wait(Cause(Reason.FOLLOWED_INCIDENT), waiting_on=WaitingOn.OTHER_PUBLICATION)
+    # The vendor can't open an incident again before the resolution of the last episode has arrived there.
+    if not desired.is_previous_closed:
+        return Wait(Cause(Reason.PREVIOUS_EPISODE), waiting_on=WaitingOn.OTHER_PUBLICATION)
+    # A draft of the page's own would be a second post beside ours.
+    if desired.may_adopt_draft and desired.linked_id and not observed.adoption_tried:
+        return Execute("adopt", Cause(Reason.DRAFT_POSSIBLE))
+    reason = Cause(Reason.REOPENING if desired.reopen_vendor_id else Reason.NOT_OPENED)
+    return _refusal(desired, observed, now) or Execute("open", reason)
 
 
-def _change(desired: publications.Desired, observed: publications.Publication, differs: str = "") -> Act:
-    """The change of a post; ``differs`` is what the vendor shows otherwise than was sent."""
-    reason = f"the vendor shows something else: {differs}" if differs else ""
-    # The post is shown as monitored only by an operation of its own, which rules and timelines name.
+def _unpublished(desired: publications.Desired) -> Cause | None:
+    """Return why nothing is posted at a public page at all; None if a post may be made."""
+    if not desired.public:
+        return None
+    if desired.suppressed is not None:
+        return desired.suppressed
+    return Cause(Reason.SHADOW) if desired.publish == "shadow" else None
+
+
+def _change(desired: publications.Desired, observed: publications.Publication, differs: str = "") -> Execute:
+    """Return the change of a post; ``differs`` is what the vendor shows instead of what was sent."""
+    mismatch = Cause(Reason.VENDOR_DIFFERS, detail=differs) if differs else None
+    # Monitoring is an operation of its own, which rules and timelines name.
     if desired.monitored:
-        return Act("monitor", reason or "nothing fires any more")
-    if is_taken_back(desired, observed):
-        return Act("update", "it fires again")
-    return Act("update", reason or "what should be shown has changed")
+        return Execute("monitor", mismatch or Cause(Reason.ALERTS_RESOLVED))
+    # The post says that it is monitored. That is false now, whatever else differs.
+    if is_monitoring_outdated(desired, observed):
+        return Execute("update", Cause(Reason.FIRING_AGAIN))
+    return Execute("update", mismatch or Cause(Reason.CONTENT_CHANGED))
 
 
-def is_taken_back(desired: publications.Desired, observed: publications.Publication) -> bool:
-    """Whether a post says that it is monitored while alerts fire: that isn't true any more."""
+def is_monitoring_outdated(desired: publications.Desired, observed: publications.Publication) -> bool:
+    """Whether a post says that it is monitored although alerts fire."""
     return observed.says_monitored and desired.present and not desired.monitored
 
 
 def _as_sent(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
-    """What was sent is what should be shown; what the vendor shows is what counts."""
+    """Return the next step of a post whose desired content was sent. What the vendor shows is what counts."""
+    # A person's edit stays, so the difference that it makes is no mismatch.
     if not observed.differs or observed.taken_over:
-        return Rest("in step")
-    if observed.mismatches >= MOST_MISMATCHES:
-        return Rest(f"the vendor does not show what was sent: {observed.differs}")
-    # The first time at once; then later and later, for it may only be slow.
-    again = observed.acted_at + MISMATCH_APART * 2 ** (observed.mismatches - 1) if observed.mismatches else 0
-    if now < again:
-        return Rest(f"the vendor shows something else: {observed.differs}", again, "time")
+        return Wait(Cause(Reason.IN_SYNC))
+    # Repeating further would only notify subscribers again.
+    if observed.mismatches >= MAX_MISMATCHES:
+        return Wait(Cause(Reason.VENDOR_DIFFERS_STILL, detail=observed.differs))
+    # The first repeat is immediate. The delay then doubles: the vendor may only be slow.
+    retry_at = observed.acted_at + MISMATCH_RETRY_DELAY * 2 ** (observed.mismatches - 1) if observed.mismatches else 0
+    if now < retry_at:
+        return Wait(Cause(Reason.VENDOR_DIFFERS, detail=observed.differs), retry_at, WaitingOn.TIME)
     return _refusal(desired, observed, now) or _change(desired, observed, observed.differs)
 
 
-def _towards_published(
-    desired: publications.Desired, observed: publications.Publication, digest: str, now: int
-) -> Step:
+def _towards_published(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     refusal = _refusal(desired, observed, now)
     if refusal is None:
-        return Act("publish", "the draft may be published")
-    if refusal.waits_for == "nothing":
-        return Act("dismiss", refusal.reason)
-    if observed.digest != digest and not observed.taken_over:
-        return Act("update", "the draft should say what the rule says")
+        return Execute("publish", Cause(Reason.PUBLISHING_ALLOWED))
+    # A refusal that nothing can end is final: the draft would stay on the page forever.
+    if refusal.waiting_on is WaitingOn.NOTHING:
+        return Execute("dismiss", refusal.cause)
+    # Reviewers who work at the vendor see the draft there, so it has to say what would be published.
+    if observed.digest != desired.content.digest and not observed.taken_over:
+        return Execute("update", Cause(Reason.DRAFT_OUTDATED))
     return refusal
 
 
 def _towards_closed(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
     if observed.state == "open":
-        return _unresolved(desired, observed, now) or Act("resolve", "the incident is over")
+        return _unresolved(desired, observed, now) or Execute("resolve", Cause(Reason.INCIDENT_CLOSED))
+    # Publishing the draft now would announce an outage that is over.
     if observed.state == "draft":
-        return Act("dismiss", "the incident was over before its draft was published")
+        return Execute("dismiss", Cause(Reason.CLOSED_BEFORE_PUBLISHING))
+    # The rule asks for a retrospective incident.
     if desired.ended_at:
         return _towards_retrospective(desired, observed, now)
-    return Rest("the incident was over before anything was opened")
+    return Wait(Cause(Reason.CLOSED_BEFORE_OPENING))
 
 
 def _towards_retrospective(desired: publications.Desired, observed: publications.Publication, now: int) -> Step:
-    """What was over before it was published may be published as over. It needs an approval of its own."""
-    if desired.silent or desired.publish == "shadow":
-        return Rest(desired.silent or "shadow: what would be posted is only written down")
+    """Return the next step towards publishing an incident that is over. It needs an approval of its own."""
+    if (reason := _unpublished(desired)) is not None:
+        return Wait(reason)
     refusal = _refusal(desired, observed, now)
     if refusal is None:
-        return Act("open", "the incident was over before anything was published")
-    if refusal.waits_for == "person":
-        return msgspec.structs.replace(refusal, reason=f"retrospective incident: {refusal.reason}")
-    return refusal
+        return Execute("open", Cause(Reason.RETROSPECTIVE))
+    return msgspec.structs.replace(refusal, subject=Subject.RETROSPECTIVE)
 
 
 def _towards_retracted(
     desired: publications.Desired, observed: publications.Publication, retraction: review.Retraction
 ) -> Step:
-    by = f"retracted by {retraction.who}"
+    # Nothing was published, so nothing has to be taken down.
     if observed.state == "absent":
-        return Rest(f"{by}: nothing of it is shown")
-    # The operator hasn't seen what somebody else has made of the post since.
-    if observed.taken_over and retraction.digest != asked(desired, observed):
-        return Rest(f"{observed.taken_over}: the retraction waits for a person", waits_for="person")
-    return Act("retract", f"{by}: {retraction.reason}" if retraction.reason else by)
+        return Wait(Cause(Reason.RETRACTED_BEFORE_PUBLISHING, who=retraction.who))
+    # The operator hasn't seen what another person has made of the post since.
+    if observed.taken_over and retraction.digest != review_digest(desired, observed):
+        return Wait(_edited(observed), waiting_on=WaitingOn.REVIEWER, subject=Subject.RETRACTION)
+    return Execute("retract", Cause(Reason.RETRACTED, who=retraction.who, detail=retraction.reason))
 
 
-def _unresolved(desired: publications.Desired, observed: publications.Publication, now: int) -> Rest | None:
-    """Why a post isn't resolved though its incident is over; None if it may be."""
-    reason = observed.taken_over or ("review" if desired.ends_by_review else "")
-    if not reason:
+def _edited(observed: publications.Publication) -> Cause:
+    return Cause(Reason.EDITED_AT_VENDOR, detail=observed.taken_over)
+
+
+def _unresolved(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
+    """Return why a post isn't resolved although its incident is closed; None if it may be."""
+    # Nobody has edited the post, and the rule lets the router resolve it.
+    if not observed.taken_over and not desired.ends_by_review:
         return None
+    reason = _edited(observed) if observed.taken_over else Cause(Reason.REVIEW_REQUIRED)
+    digest = review_digest(desired, observed)
     verdict = desired.verdict
-    if verdict is not None and verdict.digest == asked(desired, observed):
-        return Rest(f"{verdict.who} will end it at the vendor") if verdict.kind == "dismissed" else None
-    # Who approves a whole episode approves its end, but not that a person's change at the vendor is replaced.
+    # A reviewer has decided on this resolution. One who dismisses it resolves the post at the vendor.
+    if verdict is not None and verdict.digest == digest:
+        return Wait(Cause(Reason.LEFT_TO_REVIEWER, who=verdict.who)) if verdict.kind == "dismissed" else None
+    # An approval of the whole episode includes its end, but not that a person's change at the vendor is replaced.
     if verdict is not None and not observed.taken_over and verdict.kind == "approved" and not verdict.digest:
         return None
-    # A deadline that dismisses is for what isn't shown yet. What is shown can't stay for ever, so the review goes on.
+    wait = Wait(reason, waiting_on=WaitingOn.REVIEWER, subject=Subject.RESOLUTION)
+    # A deadline that dismisses is for posts that aren't shown yet. A post that is shown can't stay forever, so its
+    # review goes on.
     if observed.taken_over or not desired.deadline or desired.at_deadline != "publish":
-        return Rest(f"{reason}: the resolution waits for a person", waits_for="person")
-    due = (observed.waits_since if observed.waits_of == asked(desired, observed) else now) + desired.deadline
-    return Rest(f"{reason}: the resolution waits for a person", due, "person") if now < due else None
+        return wait
+    due = (observed.waits_since if observed.waits_of == digest else now) + desired.deadline
+    return msgspec.structs.replace(wait, until=due) if now < due else None
 
 
-def _refusal(desired: publications.Desired, observed: publications.Publication, now: int) -> Rest | None:
-    """Why what customers see may not be changed now; None where it may. Resting for nothing is for good."""
+def _refusal(desired: publications.Desired, observed: publications.Publication, now: int) -> Wait | None:
+    """Return why public content may not change now; None if it may. A wait on nothing is final."""
+    # Only customers' pages need an approval.
     if not desired.public:
         return None
+    digest = review_digest(desired, observed)
     verdict = desired.verdict
-    # Who approves a whole episode has not seen what a person made or changed at the vendor.
+    # An approval of the whole episode doesn't cover what a person made or changed at the vendor: nobody had seen it.
     is_blind = verdict is not None and verdict.kind == "approved" and not verdict.digest and bool(observed.taken_over)
-    if verdict is not None and verdict.covers(asked(desired, observed)) and not is_blind:
-        return None if verdict.kind == "approved" else Rest(f"dismissed by {verdict.who}")
-    reason = observed.taken_over or desired.careful
-    if not reason and (desired.publish == "auto" or is_taken_back(desired, observed)):
+    if verdict is not None and verdict.covers(digest) and not is_blind:
+        return None if verdict.kind == "approved" else Wait(Cause(Reason.REVIEW_DISMISSED, who=verdict.who))
+    reason = _edited(observed) if observed.taken_over else desired.review_cause
+    # The rule publishes automatically, and nothing speaks against it. Taking back "monitoring" needs no approval
+    # either: the page says something false until then.
+    if reason is None and (desired.publish == "auto" or is_monitoring_outdated(desired, observed)):
         return None
-    # A deadline is for what nobody has objected to.
+    # A deadline decides only if there is no objection: a leak or a person's edit waits for a reviewer however long.
     due = observed.waits_since + desired.deadline
-    if not reason and desired.deadline and observed.waits_of == asked(desired, observed):
+    if reason is None and desired.deadline and observed.waits_of == digest:
         if now < due:
-            return Rest("review: waits for a person to approve", due, "person")
-        return None if desired.at_deadline == "publish" else Rest("dismissed: nobody approved it in time")
-    return Rest(f"{reason or 'review'}: waits for a person to approve", waits_for="person")
+            return Wait(Cause(Reason.REVIEW_REQUIRED), due, WaitingOn.REVIEWER)
+        return None if desired.at_deadline == "publish" else Wait(Cause(Reason.REVIEW_EXPIRED))
+    return Wait(reason or Cause(Reason.REVIEW_REQUIRED), waiting_on=WaitingOn.REVIEWER)
 
 
-def by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
-    """Whether it is the end of its review that lets something be posted, and no person's word."""
-    waited_of = asked(desired, observed)
+def is_decided_by_deadline(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
+    """Whether the deadline of a review, and no reviewer, lets something be posted."""
+    digest = review_digest(desired, observed)
     if (
         desired.retracted is not None
         or not desired.deadline
-        or observed.waits_of != waited_of
+        or observed.waits_of != digest
         or now < observed.waits_since + desired.deadline
     ):
         return False
-    # What a person has decided before was about something else.
-    return desired.verdict is None or (not desired.present and not desired.verdict.covers(waited_of))
+    # An earlier decision was about something else.
+    return desired.verdict is None or (not desired.present and not desired.verdict.covers(digest))
 
 
-def is_lapsed(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
+def is_review_expired(desired: publications.Desired, observed: publications.Publication, *, now: int) -> bool:
     """Whether a review has ended at its deadline with nothing published."""
-    lapses = (
-        bool(desired.deadline) and desired.at_deadline == "dismiss" and observed.waits_of == asked(desired, observed)
-    )
-    return lapses and now >= observed.waits_since + desired.deadline
+    dismisses = bool(desired.deadline) and desired.at_deadline == "dismiss"
+    is_awaited = dismisses and observed.waits_of == review_digest(desired, observed)
+    return is_awaited and now >= observed.waits_since + desired.deadline
 
 
 def is_retrospective(desired: publications.Desired, observed: publications.Publication) -> bool:
-    """Whether what is to be published is over already."""
+    """Whether the incident that is to be published is over already."""
     return bool(desired.ended_at) and not desired.present and observed.state == "absent"
 
 
-def asked(desired: publications.Desired, observed: publications.Publication) -> str:
-    """The digest of what a reviewer decides upon: what would be sent, and a person's change that it would replace."""
+def review_digest(desired: publications.Desired, observed: publications.Publication) -> str:
+    """Return the digest of what a reviewer decides on: what would be sent, and a person's change that it replaces."""
     if desired.retracted is not None:
         content = review.RETRACTION
     elif desired.present:
@@ -401,8 +460,8 @@ def asked(desired: publications.Desired, observed: publications.Publication) -> 
     return review.digest_of(content, observed.view.digest if observed.taken_over else "")
 
 
-def review_of(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:
-    """The digest of what waits for a person's approval by this step; empty where nothing does."""
-    if not isinstance(step, Rest) or step.waits_for != "person" or not desired.public or step.reason.startswith("dead"):
+def pending_review_digest(desired: publications.Desired, observed: publications.Publication, step: Step) -> str:
+    """Return the digest of what waits for a reviewer by this step; empty if nothing does."""
+    if not isinstance(step, Wait) or step.waiting_on is not WaitingOn.REVIEWER or not desired.public:
         return ""
-    return asked(desired, observed)
+    return review_digest(desired, observed)

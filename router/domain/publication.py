@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from router.domain import decision as decisions
-from router.domain import review
+from router.domain import reasons, review
 from router.domain import severity as severities
 
 State = Literal["absent", "draft", "open", "resolved", "dismissed"]
@@ -33,27 +33,27 @@ class Content(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Desired(msgspec.Struct, frozen=True):
-    """What a publication should be now.
+    """What a publication should be now. Times and durations in microseconds; 0 means never.
 
-    ``present`` says whether the incident should be open there. ``public`` destinations obey ``publish``; the others
-    always act; ``verdict`` is what a person has decided of this episode there. ``adopts`` tells that the destination
-    may have drafted the post itself, from the incident whose publication is named by ``follows``; ``linked_id`` is
-    that one's id at the vendor once it has one, and ``follows_settled`` whether it will not get one any more.
-
-    ``careful`` is why a person has to look at what the rule would publish by itself, ``frozen`` why nothing may be
-    posted at all, ``silent`` why nothing is to be shown whatever the rule says; all empty where there is no such thing.
-    A review is over ``deadline`` microseconds after it began (0: never), and then ``at_deadline`` holds. ``apart`` is
-    how far apart updates have to be, ``looks`` how often the vendor is asked what has become of it. ``pardoned_at`` is
-    when a person last said that what was refused is to be tried again, ``abandoned_at`` that it is not. ``note`` is
-    what is to be told of the content. ``again`` is the id of what a call of ours has ended at the vendor and
-    this episode takes up again; ``again_settled`` is false while that end is still to come. An attempt that failed
-    before ``resumed_at`` need not wait any longer: the account works again, or an operator has said so.
-    ``recheck_at`` is when the vendor last said that something has changed there (0: never).
-    ``monitored``: nothing fires, and the post says so before it is resolved. ``ends_by_review``: the resolution waits
-    for a reviewer. ``retracted`` is an operator's word that the post has to go, whatever fires.
-    With ``ended_at`` the incident was over before anything was published, and may be published as a retrospective one;
-    it began at ``began_at``. Both are 0 otherwise.
-    ``correction`` is what an operator wants an update that is posted already to say.
+    ``present``: the incident should be open at the destination.
+    ``public``: customers see it, so ``publish`` and ``verdict`` (a reviewer's decision on this episode) apply.
+    ``may_adopt_draft``: the page may have drafted the post from the incident that it follows, whose ID at the vendor is
+    ``linked_id``. ``follows_settled``: that incident won't get an ID any more.
+    ``review_cause``: why a reviewer has to approve what the rule would publish automatically.
+    ``frozen``: why nothing may be posted. ``suppressed``: why nothing is published, whatever the rule says.
+    ``deadline``: how long a review lasts until ``at_deadline`` applies.
+    ``min_update_interval``: the least time between two updates. ``observe_interval``: how often the vendor is read.
+    ``redriven_at``, ``discarded_at``: when an operator last redrove or discarded a dead letter.
+    ``note``: what the timeline says of the content.
+    ``reopen_vendor_id``: the ID at the vendor of the last episode, which this one opens again.
+    ``is_previous_closed``: false while the resolution of that episode is still to be sent.
+    ``resumed_at``: when the account worked again, or an operator lifted its pauses. Older failures are retried at once.
+    ``recheck_at``: when the vendor last reported a change.
+    ``monitored``: all alerts are resolved, and the post says so before it is resolved.
+    ``ends_by_review``: the resolution needs an approval.
+    ``retracted``: the retraction of the post by an operator, whatever fires.
+    ``began_at``, ``ended_at``: set if the incident closed before it was published, and may be published afterwards.
+    ``correction``: what an operator wants a posted update to say instead.
     """
 
     present: bool
@@ -61,21 +61,21 @@ class Desired(msgspec.Struct, frozen=True):
     public: bool = False
     publish: decisions.Publish = "review"
     verdict: review.Verdict | None = None
-    adopts: bool = False
+    may_adopt_draft: bool = False
     linked_id: str = ""
     follows_settled: bool = True
-    careful: str = ""
-    frozen: str = ""
-    silent: str = ""
+    review_cause: reasons.Cause | None = None
+    frozen: reasons.Cause | None = None
+    suppressed: reasons.Cause | None = None
     deadline: int = 0
     at_deadline: decisions.AtDeadline = "dismiss"
-    apart: int = 0
-    looks: int = 0
-    pardoned_at: int = 0
-    abandoned_at: int = 0
-    note: str = ""
-    again: str = ""
-    again_settled: bool = True
+    min_update_interval: int = 0
+    observe_interval: int = 0
+    redriven_at: int = 0
+    discarded_at: int = 0
+    note: reasons.Cause | None = None
+    reopen_vendor_id: str = ""
+    is_previous_closed: bool = True
     resumed_at: int = 0
     recheck_at: int = 0
     monitored: bool = False

@@ -11,6 +11,7 @@ from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import severity as severities
+from router.domain.reasons import Cause, Reason
 
 _NONE = decisions.Timing()
 
@@ -57,35 +58,38 @@ def _due(incident: incidents.Incident) -> int:
     return min(moments, default=0)
 
 
-def coming(incident: incidents.Incident) -> list[tuple[int, str]]:
-    """All that time alone will do to the incident, as (microseconds, what in words), the next of it first.
+def upcoming(incident: incidents.Incident) -> list[tuple[int, Cause]]:
+    """Return what time alone will do to the incident, as (microseconds, cause), in order of time.
 
-    It is for people, and says no more than ``due``: each of it happens only if nothing else does before.
+    Each of it happens only if nothing else changes the incident before. The times agree with ``due``.
     """
-    found = [
-        (muted.until, f"an alert is heard of again that is muted: {muted.by}") for muted in incident.muted.values()
-    ]
+    found = [(muted.until, Cause(Reason.MUTE_ENDS, detail=muted.by)) for muted in incident.muted.values()]
     if incident.status == "closed":
-        found += [(moment, "it opens, if no heartbeat comes") for moment in [heartbeat.due(incident)] if moment]
-        return sorted(found)
+        found += [(moment, Cause(Reason.HEARTBEAT_MISSING)) for moment in [heartbeat.due(incident)] if moment]
+        return sorted(found, key=_in_order)
     if incident.status == "pending":
-        found.append((_opens_at(incident), "it opens, if it fires until then"))
+        found.append((_opens_at(incident), Cause(Reason.HOLD_ENDS)))
     elif incident.quiet_since:
         is_over = incident.monitored_since or not monitor_for(incident)
-        what = "it is over" if is_over else "it is monitored before it ends"
-        found.append((_next_of_quiet(incident), f"{what}, if it stays quiet until then"))
+        reason = Reason.QUIET_PERIOD_ENDS if is_over else Reason.MONITORING_BEGINS
+        found.append((_next_of_quiet(incident), Cause(reason)))
     else:
         found += [
-            (ask.joins_at, f"its alerts open what rule {ask.response.rule} asks for, if they fire until then")
+            (ask.joins_at, Cause(Reason.ESCALATION_DUE, detail=ask.response.rule))
             for ask in incident.asks
             if ask.joins_at
         ]
     stale_after = min(stale_by_ask(incident).values(), default=0)
     if stale_after and incident.heard_since:
-        found.append((incident.heard_since + stale_after, "alerts that nothing was heard of since then end"))
+        found.append((incident.heard_since + stale_after, Cause(Reason.ALERTS_STALE)))
     if incident.expires_at:
-        found.append((incident.expires_at, "an alert ends by its own time"))
-    return sorted(found)
+        found.append((incident.expires_at, Cause(Reason.ALERT_EXPIRES)))
+    return sorted(found, key=_in_order)
+
+
+def _in_order(change: tuple[int, Cause]) -> tuple[int, str, str]:
+    moment, cause = change
+    return moment, cause.code, cause.detail
 
 
 def settle(incident: incidents.Incident, *, now: int, episode: str) -> incidents.Incident:

@@ -1,12 +1,13 @@
-"""What people are told of an incident at its destinations: as it should be, as it is, what comes next, and when."""
+"""Presents an incident at its destinations for the API: desired and observed state, the next step, and its time."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from router.assembly import pages
-from router.domain import correction, plan, timing
+from router.domain import correction, messages, plan, reasons, timing
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 from router.management import models
 from router.worker import corrections, desire, retractions
 from router.worker import reviews as reviewing
@@ -19,11 +20,14 @@ def publication(
     target = desire.target_of(story.incident, one.destination)
     public = place is not None and place.kind.public
     shown: Mapping[str, Any] = one.content.fields if one.content is not None else {}
-    fields, next_, next_at = shown, "its destination is not configured any more", 0
+    fields = shown
+    removed = Cause(Reason.DESTINATION_REMOVED)
+    next_text, next_reason, next_at = messages.describe(removed), removed.code, 0
     if place is not None:
         desired = desires.of(story.incident, one, story.publications, place)
         fields = desired.content.fields
-        next_, next_at = _next(plan.plan(desired, one, now=now), desired)
+        step = plan.plan(desired, one, now=now)
+        next_text, next_reason, next_at = messages.describe_step(step, desired), step.cause.code, _next_at(step)
     return models.Publication(
         destination=one.destination,
         public=public,
@@ -40,7 +44,8 @@ def publication(
         operations=one.number,
         retry_at=models.at(one.retry_at if one.retry_at > now else 0),
         acted_at=models.at(one.acted_at),
-        next=next_,
+        next=next_text,
+        next_reason=next_reason,
         next_at=models.at(next_at),
         posted=_posted(one) if place is not None and place.kind.corrects else [],
         correcting=correction.pending(story.incident.corrections, one) is not None,
@@ -66,6 +71,14 @@ def _retraction(story: pages.Story, one: publications.Publication, place: pages.
     }
 
 
+def _next_at(step: plan.Step) -> int:
+    """Return when the step is due (microseconds); 0 if now, or only after a change."""
+    # The time at which a wait on an event is checked in any case is of no interest to readers.
+    if not isinstance(step, plan.Wait) or step.waiting_on in {plan.WaitingOn.UNFREEZE, plan.WaitingOn.STORM_QUEUE}:
+        return 0
+    return step.until or 0
+
+
 def _posted(one: publications.Publication) -> list[models.PostedUpdate]:
     return [
         models.PostedUpdate(id=update.id, status=update.status, text=update.text, seen=update.seen)
@@ -73,61 +86,27 @@ def _posted(one: publications.Publication) -> list[models.PostedUpdate]:
     ]
 
 
-_DEEDS: Mapping[publications.Kind, str] = {
-    "adopt": "looks for a draft of the page",
-    "open": "is opened",
-    "update": "is updated",
-    "publish": "is published",
-    "monitor": "is set to monitoring",
-    "resolve": "is resolved",
-    "dismiss": "is dismissed",
-    "retract": "is retracted",
-    "correct": "is corrected",
-}
-
-
-def _next(step: plan.Step, desired: publications.Desired) -> tuple[str, int]:
-    """What happens next, and when (microseconds); 0 is: now, or not before something changes."""
-    match step:
-        case plan.Act():
-            return f"{_DEEDS[step.kind]} next: {step.reason}", 0
-        case plan.Recover():
-            return f"is looked for: {step.reason}", 0
-        case plan.Look():
-            return f"is looked at next: {step.reason}", 0
-        case plan.Search():
-            return f"is searched for next: {step.reason}", 0
-        case plan.Rest(waits_for="person") if step.until:
-            shown = "published" if desired.present or desired.ended_at else "resolved"
-            end = shown if desired.at_deadline == "publish" else "dismissed"
-            return f"{step.reason}; {end} if nobody has decided by then", step.until
-        case plan.Rest(waits_for="thaw" | "turn"):
-            return step.reason, 0  # Nobody knows when; that it is looked at by then in any case is no news.
-        case _:
-            return step.reason, step.until
-
-
-def coming(incident: incidents.Incident, known: Iterable[models.Publication]) -> list[models.Coming]:
-    """All that will happen to an incident that is known already, the next of it first."""
-    found = [models.Coming(at=models.at(at), what=what, destination="") for at, what in timing.coming(incident)]
+def upcoming(incident: incidents.Incident, known: Iterable[models.Publication]) -> list[models.Coming]:
+    """Return what happens to an incident next unless something changes, in order of time."""
+    found = [
+        models.Coming(at=models.at(at), reason=cause.code, what=messages.describe(cause), destination="")
+        for at, cause in timing.upcoming(incident)
+    ]
     found += [
-        models.Coming(at=one.next_at, what=one.next, destination=one.destination) for one in known if _is_news(one)
+        models.Coming(at=one.next_at, reason=one.next_reason, what=one.next, destination=one.destination)
+        for one in known
+        if one.next_reason not in reasons.IDLE
     ]
     return sorted(found, key=lambda one: (one.at is not None, one.at.timestamp() if one.at is not None else 0.0))
 
 
-def _is_news(one: models.Publication) -> bool:
-    """Whether anything is still to be done there, by the router or a person: to be looked at again is nothing."""
-    return not one.next.startswith(("in step", "finished", "shadow", "a test"))
-
-
-def reasons(incident: incidents.Incident) -> list[models.Reason]:
-    """Why an incident was opened: rule by rule, and condition by condition."""
+def rule_matches(incident: incidents.Incident) -> list[models.RuleMatch]:
+    """Return the rules that opened an incident, with their conditions."""
     return [
-        models.Reason(
+        models.RuleMatch(
             rule=one.rule,
             place=one.place,
             conditions=[models.Condition(asks=words, value=value) for words, value in one.asked],
         )
-        for one in reviewing.reasons(incident)
+        for one in reviewing.rule_matches(incident)
     ]

@@ -9,7 +9,7 @@ import jinja2
 import pydantic
 from starlette import requests, responses, routing
 
-from router.domain import access
+from router.domain import access, messages
 from router.management import (
     actions,
     api,
@@ -47,6 +47,7 @@ class Console:
         self._assets = assets.Assets()
         self._templates.globals["asset"] = self._assets.address
         self._templates.filters["link"] = functools.partial(urllib.parse.quote, safe="")
+        self._templates.filters["edit"] = messages.describe_edit
 
     def routes(self) -> list[routing.BaseRoute]:
         """A route for each page, and one for each thing that can be done."""

@@ -109,7 +109,11 @@ class PostedUpdate(Model):
 
 
 class Publication(Model):
-    """An incident at one destination: as it should be there (``fields``), as it is (``shown``), and what comes next."""
+    """An incident at one destination: the desired ``fields``, the ``shown`` ones, and the next step.
+
+    ``next_reason`` is the code of why the next step is due, or of what it waits for; ``next`` is its text.
+    ``taken_over`` is the code of what a person has changed at the vendor.
+    """
 
     destination: str
     public: bool
@@ -134,6 +138,7 @@ class Publication(Model):
     retry_at: datetime | None
     acted_at: datetime | None
     next: str
+    next_reason: str
     next_at: datetime | None
     posted: list[PostedUpdate] = pydantic.Field(
         default=[], description="The newest updates that the router has posted, if the vendor lets them be corrected."
@@ -159,7 +164,7 @@ class Condition(Model):
     value: str
 
 
-class Reason(Model):
+class RuleMatch(Model):
     """A rule that decided, and its conditions: all of them held."""
 
     rule: str
@@ -168,9 +173,13 @@ class Reason(Model):
 
 
 class Coming(Model):
-    """What will happen unless something else does before: when (null: as soon as can be), what, and where."""
+    """What happens next unless something changes: when (null: as soon as possible), why, and at which destination.
+
+    ``reason`` is a code, ``what`` its text.
+    """
 
     at: datetime | None
+    reason: str
     what: str
     destination: str
 
@@ -185,7 +194,7 @@ class Incident(IncidentRow):
     place: str
     rules_version: str
     because: list[str]
-    decided: list[Reason]
+    decided: list[RuleMatch]
     due_at: datetime | None
     coming: list[Coming]
     timing: dict[str, str]
@@ -203,7 +212,9 @@ class Story(Model):
 
 
 class Review(Model):
-    """What waits for a person. ``digest`` stands for its content: whoever decides names what they have seen.
+    """A post that waits for a reviewer. ``digest`` identifies its content: a decision names what the reviewer has seen.
+
+    ``reason`` is the code of why it waits, ``explanation`` its text.
 
     ``before`` is what is shown there now, empty where nothing is. ``at_vendor`` is what a draft, or a post that a
     person has changed, is at the vendor: an approval replaces just that. ``shown`` is what customers would see:
@@ -218,6 +229,7 @@ class Review(Model):
     what: Literal["opening", "update", "monitoring", "resolution", "retraction", "retrospective"]
     digest: str
     reason: str
+    explanation: str = ""
     rule: str
     severity: str
     title: str

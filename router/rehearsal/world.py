@@ -20,6 +20,7 @@ from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import severity as severities
 from router.domain import silence as silences
+from router.domain.reasons import Cause, Reason
 from router.rehearsal import muting
 from router.worker import calls, desire, outcome, retractions, reviews, routing, triage
 from router.yaml_source import quantities
@@ -212,7 +213,9 @@ class World:
 
     def freeze(self, reason: str) -> None:
         """Stop all public posts until thawed; an empty reason thaws."""
-        self._desires = dataclasses.replace(self._desires, policy=desire.Policy(frozen=reason))
+        self._desires = dataclasses.replace(
+            self._desires, policy=desire.Policy(frozen=Cause(Reason.FROZEN, detail=reason) if reason else None)
+        )
         for incident in list(self.incidents.values()):
             self._reconcile(incident)
 
@@ -275,17 +278,19 @@ class World:
 
     def _reconcile(self, incident: incidents.Incident) -> None:
         known = desire.with_missing(incident, self._publications.get(incident.key, []))
-        rests: list[plan.Rest] = []
+        waits: list[plan.Wait] = []
         for _ in range(len(known) + 1):
             before = list(known)
-            rests = [self._advance(incident, known, position) for position in range(len(known))]
-            if known == before or not any(rest.waits_for == "sibling" for rest in rests):
+            waits = [self._advance(incident, known, position) for position in range(len(known))]
+            is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
+            if known == before or not is_blocked:
                 break
         self._publications[incident.key] = [one for one in known if not one.settled]
-        for moment in {rest.until for rest in rests if rest.waits_for == "person" and rest.until > self.now}:
+        reviews_due = (wait.until for wait in waits if wait.waiting_on is plan.WaitingOn.REVIEWER)
+        for moment in {until for until in reviews_due if until is not None and until > self.now}:
             heapq.heappush(self._reviews, (moment, incident.key))
 
-    def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Rest:
+    def _advance(self, incident: incidents.Incident, known: list[publications.Publication], position: int) -> plan.Wait:
         """Every step that the plan wants of one publication, which is written back into the list."""
         for _ in range(_MOST_STEPS):
             publication = known[position]
@@ -295,19 +300,19 @@ class World:
                 known[position] = noted
                 continue
             step = plan.plan(desired, publication, now=self.now)
-            if isinstance(step, plan.Rest) and (waits := self._awaits(publication, desired, step)) is not publication:
+            if isinstance(step, plan.Wait) and (waits := self._awaits(publication, desired, step)) is not publication:
                 known[position] = waits
                 continue
-            if not isinstance(step, plan.Act):
+            if not isinstance(step, plan.Execute):
                 break
             known[position] = self._perform(incident, publication, step.kind, desired)
-        return step if isinstance(step, plan.Rest) else plan.Rest("too many steps in a row")
+        return step if isinstance(step, plan.Wait) else plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING))
 
     def _awaits(
-        self, publication: publications.Publication, desired: publications.Desired, step: plan.Rest
+        self, publication: publications.Publication, desired: publications.Desired, step: plan.Wait
     ) -> publications.Publication:
         """Note what begins to await approval, since deadlines count from then; the same object if nothing changes."""
-        digest = plan.review_of(desired, publication, step)
+        digest = plan.pending_review_digest(desired, publication, step)
         if digest and publication.waits_of != digest:
             return msgspec.structs.replace(publication, waits_of=digest, waits_since=self.now)
         return publication

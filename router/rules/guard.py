@@ -72,6 +72,10 @@ _QUADS = 4
 _MAC_COLONS = 5
 
 
+HOST_NAME = "a host name or an address that is not allowed"
+"""The objection to a host outside of the allowed domains."""
+
+
 def objections(text: str, allowed: Collection[str] = ()) -> list[str]:
     """What is in a text that customers must not see, in words; hosts of the ``allowed`` domains may be named."""
     if len(text) > MOST_CHARACTERS:
@@ -113,7 +117,7 @@ def _objections(text: str, allowed: Collection[str]) -> Iterator[str]:
     if _EMAIL.search(content):
         yield "an e-mail address"
     if links.foreign(text, allowed) or not all(links.is_allowed(host, allowed) for host in _hosts(content)):
-        yield "a host name or an address that is not allowed"
+        yield HOST_NAME
     if links.is_active(text):
         yield "markup, or an address that is no web page's"
     for pattern, what in ((_MACHINE, "the name of a machine"), (_PATH, "a path of a file"), (_TRACE, "a stack trace")):

@@ -40,7 +40,7 @@ def problems(text: str, hosts: Sequence[str], allow_text: Sequence[str] = ()) ->
         yield "invisible characters are left out of what is posted"
     for part in parts:
         for objection in guard.objections(part, hosts):
-            advice = "; domains that may be named stand in pages.allowed_hosts" if "host name" in objection else ""
+            advice = "; domains that may be named stand in pages.allowed_hosts" if objection == guard.HOST_NAME else ""
             quote = " ".join(part.split())[:_LONGEST_QUOTE]
             yield f'customers will read {objection} in "{quote}"; if that is meant, name it in allow_text{advice}'
 

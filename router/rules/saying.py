@@ -11,14 +11,22 @@ _LISTED = 8  # Texts of a longer list are counted.
 
 
 def rule_words(rule: model.Rule) -> tuple[tuple[str, str], ...]:
-    """All that a rule asks: pairs of a field, empty for what asks more than one, and the words about it."""
+    """Return a rule's conditions as pairs of a field and a text.
+
+    The field is empty if the condition is on several, or if the text has the value that the alert must have.
+    """
     beside = rule.beside
     return (
-        *((field.name, condition_words(one)) for field, one in rule.conditions),
+        *(_field_and_text(field.name, one) for field, one in rule.conditions),
         *(("", schedule_words(one)) for one in beside.schedules),
         *(("", group_words(one)) for one in beside.grouped),
         *(("", f"expr {one.text.strip()}") for one in beside.expressions),
     )
+
+
+def _field_and_text(field: str, one: condition.Condition) -> tuple[str, str]:
+    text = condition_words(one)
+    return ("", f"{field} {text}") if isinstance(one, equal.Equal) else (field, text)
 
 
 def condition_words(one: condition.Condition) -> str:

@@ -96,6 +96,10 @@ class Signature:
     def __repr__(self) -> str:
         return f"Signature({self._header.decode()}, {len(self._keys)} secrets)"
 
+    def has_headers(self, headers: Headers) -> bool:
+        """Whether a request has every header of this scheme."""
+        return all(name in headers for name in (self._header, self._id, self._time) if name)
+
     def problem(self, headers: Headers, body: bytes, now: int) -> str:
         """Why the body is not the sender's, in words that help nobody to forge one; empty where it is.
 

@@ -12,6 +12,7 @@ from router.domain import asks as asking
 from router.domain import decision as decisions
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 from router.worker import kept
 
 Render = Callable[[Mapping[str, Any], incidents.Incident], dict[str, Any]]
@@ -33,16 +34,17 @@ Examine = Callable[[Iterable[str]], str]
 class Policy:
     """What holds for all pages now. Times in microseconds.
 
-    ``frozen`` is why nothing may be posted, ``careful`` why a person has to look at what would be posted by itself;
-    ``careful_at`` says so of single pages, by destination.
-    Updates of one post are ``apart``; what is open at a vendor is looked at every ``looks``.
+    ``frozen`` is why nothing may be posted. ``tripped`` is why the publishing guard lets nothing be posted without an
+    approval, ``tripped_at`` the same for single pages, by destination.
+    ``min_update_interval`` is the least time between two updates of a post, ``observe_interval`` how often a vendor is
+    read.
     """
 
-    frozen: str = ""
-    careful: str = ""
-    careful_at: Mapping[str, str] = field(default_factory=dict)
-    apart: int = 0
-    looks: int = 0
+    frozen: Cause | None = None
+    tripped: Cause | None = None
+    tripped_at: Mapping[str, Cause] = field(default_factory=dict)
+    min_update_interval: int = 0
+    observe_interval: int = 0
 
 
 FREE = Policy()
@@ -54,7 +56,6 @@ It is less than such an incident is kept for.
 _COMPONENTS = "components"
 _TITLES = frozenset({"name", "title"})
 _TEST = "[TEST] "
-_UNASKED = "no firing alert asks for it any longer"
 
 
 class Place(Protocol):
@@ -127,8 +128,7 @@ class Desires:
         current = is_current(incident, publication, siblings)
         target = target_of(incident, publication.destination) if current else None
         verdict = incident.verdicts.get(publication.destination) if current else None
-        public = place.kind.public
-        retracted = incident.retractions.get(publication.name) if public else None
+        retracted = incident.retractions.get(publication.name) if place.kind.public else None
         ask = timing.ask_for(incident, publication.destination) if target is not None else None
         is_asked = ask is None or not incident.still_fires or timing.is_asked(incident, publication.destination)
         is_begun = publication.state != "absent" or publication.intent is not None
@@ -136,11 +136,11 @@ class Desires:
         ending = target.ending if target is not None else decisions.Ending()
         is_quiet = incident.status == "open" and bool(incident.monitored_since)
         monitored = is_quiet and bool(ending.monitor_for) and publication.state == "open"
-        content, careful, note = self._content(
-            _seen_by(incident, ask), publication, target if is_asked else None, verdict, (public, monitored)
+        content, leaks, note = self._content(
+            _seen_by(incident, ask), publication, target if is_asked else None, verdict, (place.kind.public, monitored)
         )
         if retracted is not None and publication.content is not None:
-            content = publication.content  # Whatever fires by now: the post is taken down as it was last written.
+            content = publication.content  # The post is taken down as it was last written.
         followed = _followed(publication, siblings, place.follows)
         earlier = _earlier(incident, publication, siblings) if current and place.kind.reopens else None
         # What is opened again may have a post already, which is not that of this episode.
@@ -150,26 +150,28 @@ class Desires:
         return publications.Desired(
             present=is_open and ((is_asked and not is_quiet) or is_begun),
             content=content,
-            public=public,
+            public=place.kind.public,
             publish=target.publish if target is not None else "review",
             verdict=verdict,
-            adopts=place.kind.adopts and linked is not None,
+            may_adopt_draft=place.kind.adopts and linked is not None,
             linked_id=linked.vendor_id if linked is not None else "",
             follows_settled=followed is None or bool(followed.dead) or followed.settled,
-            careful=careful or self.policy.careful or self.policy.careful_at.get(publication.destination, ""),
+            review_cause=leaks or self.policy.tripped or self.policy.tripped_at.get(publication.destination),
             frozen=self.policy.frozen,
-            silent=(_silent(incident) or ("" if is_asked else _UNASKED)) if public else "",
+            suppressed=_suppressed(incident, is_asked=is_asked) if place.kind.public else None,
             deadline=(target.deadline if target else 0) or (RETROSPECTIVE_REVIEW if ended_at else 0),
             at_deadline=target.at_deadline if target is not None else "dismiss",
-            apart=self.policy.apart if public else 0,
-            looks=self.policy.looks,
-            pardoned_at=max(incident.pardons.get(publication.name, 0), retracted.at if retracted is not None else 0),
-            abandoned_at=incident.abandoned.get(publication.name, 0),
+            min_update_interval=self.policy.min_update_interval if place.kind.public else 0,
+            observe_interval=self.policy.observe_interval,
+            redriven_at=max(incident.pardons.get(publication.name, 0), retracted.at if retracted is not None else 0),
+            discarded_at=incident.abandoned.get(publication.name, 0),
             note=note,
-            again=earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else "",
-            again_settled=earlier is None or earlier.state != "open" or bool(earlier.dead),
+            reopen_vendor_id=earlier.vendor_id
+            if earlier is not None and earlier.state == "resolved" and earlier.ended
+            else "",
+            is_previous_closed=earlier is None or earlier.state != "open" or bool(earlier.dead),
             monitored=monitored,
-            ends_by_review=public and (ending.review or (current and publication.resolves_by_review)),
+            ends_by_review=place.kind.public and (ending.review or (current and publication.resolves_by_review)),
             retracted=retracted,
             began_at=began_at,
             ended_at=ended_at,
@@ -183,55 +185,55 @@ class Desires:
         target: decisions.Target | None,
         verdict: review.Verdict | None,
         shown: tuple[bool, bool],
-    ) -> tuple[publications.Content, str, str]:
-        """What is to be said, why a person has to look at it first, and what is to be told of it.
+    ) -> tuple[publications.Content, Cause | None, Cause | None]:
+        """Return the content, why a reviewer has to approve it, and what the timeline says of it.
 
-        ``shown`` says whether customers see it, and whether they are told that it is monitored.
+        ``shown`` says whether customers see it, and whether the post says that the incident is monitored.
         """
         public, monitored = shown
         known = publication.content
         if known is not None and (target is None or incident.status != "open"):
-            return _ended(known, publication, verdict), "", ""
+            return _ended(known, publication, verdict), None, None
         if target is None:
-            return publications.Content(incident.severity, {}), "", ""
+            return publications.Content(incident.severity, {}), None, None
         ending = target.ending.monitoring if monitored else target.ending.firing if publication.monitored else {}
         if public:
-            fields, note, careful = self._public(incident, target, ending)
+            fields, note, leaks = self._public(incident, target, ending)
         else:
-            fields, note, careful = _marked(self.render(target.fields, incident), incident), "", ""
+            fields, note, leaks = _marked(self.render(target.fields, incident), incident), None, None
         if target.parts:
             last = known.fields.get(_COMPONENTS) if known is not None else None
             fields[_COMPONENTS] = affected.shown(incident, target, fields.get(_COMPONENTS), last)
         if drafted := kept.of(fields, publication):
             fields |= drafted
             leak = self.examine(kept.texts(drafted)) if self.examine is not None else ""
-            careful = careful or (f"the draft has {leak}" if leak else "")
+            leaks = leaks or (Cause(Reason.DRAFT_LEAKS, detail=leak) if leak else None)
         own = {name: fields[name] for name in ending} if monitored else {}
         if verdict is not None and verdict.fields:
             # Whatever a person wrote before this was seen to, no invisible character is posted.
             fields |= visible.everywhere(verdict.fields)
-            note = f"with {verdict.who}'s own words" if verdict.kind == "approved" else note
+            note = Cause(Reason.REVIEWER_TEXT_USED, who=verdict.who) if verdict.kind == "approved" else note
         if monitored:
             # A person's words for an update don't take the place of the text that says that it is monitored.
             fields |= own | (visible.everywhere(verdict.ending) if verdict is not None else {})
-        return publications.Content(incident.severity, fields), careful, note
+        return publications.Content(incident.severity, fields), leaks, note
 
     def _public(
         self, incident: incidents.Incident, target: decisions.Target, ending: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], str, str]:
-        """The fields that customers would see, what is to be told of them, and why a person has to look at them.
+    ) -> tuple[dict[str, Any], Cause | None, Cause | None]:
+        """Return the fields that customers would see, what the timeline says of them, and why they need an approval.
 
-        ``ending`` are fields that hold over the rule's, for what is monitored, or fires again after that.
+        ``ending`` are fields that replace the rule's while the incident is monitored, or if it fires again after that.
         """
         if self.render_public is None:
-            return self.render({**target.fields, **ending}, incident), "", ""
+            return self.render({**target.fields, **ending}, incident), None, None
         fields, leak = self.render_public({**target.fields, **ending}, incident, target.public)
-        note = ""
+        note = None
         if leak and target.fallback:
-            note = f"the rule's fall-back took the place of a text with {leak}"
+            note = Cause(Reason.FALLBACK_TEXT_USED, detail=leak)
             fallback = {**target.fields, **target.fallback, **ending}
             fields, leak = self.render_public(fallback, incident, target.public)
-        return fields, note, f"the text has {leak}" if leak else ""
+        return fields, note, Cause(Reason.TEXT_LEAKS, detail=leak) if leak else None
 
 
 def _ended(
@@ -285,9 +287,12 @@ def _correction(incident: incidents.Incident, publication: publications.Publicat
     return found.content(incident.severity) if found is not None else None
 
 
-def _silent(incident: incidents.Incident) -> str:
+def _suppressed(incident: incidents.Incident, *, is_asked: bool) -> Cause | None:
+    """Return why nothing is published; None if it may be."""
     alert = incident.opening_alert
-    return "a test: customers see nothing of it" if alert is not None and alert.is_test else ""
+    if alert is not None and alert.is_test:
+        return Cause(Reason.TEST_ALERT)
+    return None if is_asked else Cause(Reason.NOT_REQUESTED)
 
 
 def _marked(fields: dict[str, Any], incident: incidents.Incident) -> dict[str, Any]:
@@ -310,6 +315,11 @@ def _earlier(
         return None
     wanted = (incident.follows, publication.destination)
     return next((one for one in siblings if (one.episode, one.destination) == wanted), None)
+
+
+def _reopenable(earlier: publications.Publication | None) -> str:
+    """Return the ID at the vendor of an episode that the router itself resolved; empty if there is none."""
+    return earlier.vendor_id if earlier is not None and earlier.state == "resolved" and earlier.ended else ""
 
 
 def _followed(

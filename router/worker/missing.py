@@ -91,5 +91,5 @@ def noted(
         number=publication.number if keeps_intent else publication.number - 1,
         attempts=publication.attempts + 1,
         problem=str(problem),
-        retry_at=now + plan.MISSING_LOOK,
+        retry_at=now + plan.MISSING_OBSERVE_INTERVAL,
     )

@@ -175,7 +175,7 @@ def refused(publication: publications.Publication, problem: errors.Permanent, no
         intent=None,
         number=publication.number - 1 if kind == "open" else publication.number,
         dead=str(problem),
-        dead_of=plan.death(kind, publication.intent.content),
+        dead_of=plan.operation_fingerprint(kind, publication.intent.content),
         dead_at=now,
         problem=str(problem),
         attempts=0,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from router.domain import incident as incidents
 from router.domain import plan
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 from router.store import components, publishing_state, review_outcomes
 from router.telemetry import log, metrics
 from router.worker import desire
@@ -20,8 +21,8 @@ class Limits:
 
     posts: publishing_state.Limit
     components: publishing_state.Limit
-    apart: int = 0
-    looks: int = 0
+    min_update_interval: int = 0
+    observe_interval: int = 0
     updates: publishing_state.Limit = _AN_HOUR
 
 
@@ -48,11 +49,11 @@ class Pages:
         """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
         state = await self._gate.state() if public else publishing_state.OPEN
         policy = desire.Policy(
-            frozen=str(state.freeze) if state.freeze is not None else "",
-            careful=_closed(state.breaker) if state.breaker is not None else "",
-            careful_at={page: _closed(shut) for page, shut in state.pages.items()},
-            apart=self._limits.apart,
-            looks=self._limits.looks,
+            frozen=Cause(Reason.FROZEN, detail=str(state.freeze)) if state.freeze is not None else None,
+            tripped=_tripped(state.breaker) if state.breaker is not None else None,
+            tripped_at={page: _tripped(shut) for page, shut in state.pages.items()},
+            min_update_interval=self._limits.min_update_interval,
+            observe_interval=self._limits.observe_interval,
         )
         return dataclasses.replace(self._desires, policy=policy)
 
@@ -74,12 +75,12 @@ class Pages:
         Not kept back are what a person has approved, resolutions (they are the end of it), and an update that takes the
         monitoring back: a post must not say that nothing fires when something does.
         """
-        if not isinstance(step, plan.Act) or step.kind not in {"update", "monitor"} or not desired.public:
+        if not isinstance(step, plan.Execute) or step.kind not in {"update", "monitor"} or not desired.public:
             return 0
         verdict = desired.verdict
-        if publication.state != "open" or plan.is_taken_back(desired, publication):
+        if publication.state != "open" or plan.is_monitoring_outdated(desired, publication):
             return 0
-        if verdict is not None and verdict.covers(plan.asked(desired, publication)):
+        if verdict is not None and verdict.covers(plan.review_digest(desired, publication)):
             return 0
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
         return await self._gate.room(page, f"{publication.episode}/{publication.number + 1}", self._limits.updates)
@@ -99,5 +100,5 @@ class Pages:
             await self._tally.record(incident.response.rule, outcome)
 
 
-def _closed(shut: publishing_state.Shut) -> str:
-    return f"the breaker is closed: {shut.why}"
+def _tripped(shut: publishing_state.Shut) -> Cause:
+    return Cause(Reason.GUARD_TRIPPED, detail=shut.why)

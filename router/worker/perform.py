@@ -11,6 +11,7 @@ from router.domain import identity, plan, timeline
 from router.domain import incident as incidents
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 from router.outbound import backoff, client, errors
 from router.store import quotas
 from router.telemetry import log, metrics, tracing
@@ -97,12 +98,12 @@ class Performer:
         place: bound.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
-        act: plan.Act,
+        act: plan.Execute,
     ) -> publications.Publication:
         """Begin a new operation: intent, call, record."""
         self._passed("before-intent")
         number = publication.number + _step(publication, act.kind, desired.content)
-        taken_up = desired.again if act.kind == "open" else ""
+        taken_up = desired.reopen_vendor_id if act.kind == "open" else ""
         content = desired.content
         if act.kind == "correct" and desired.correction is not None:
             content = desired.correction
@@ -117,7 +118,7 @@ class Performer:
         again = repeated and not place.destination.repeatable_open
         call = calls.opened_again(place, operation) if again else calls.of(place, operation)
         call = missing.asked_again(call, place, operation, publication.attempts)
-        after = await self._carry_out(session, place, publication, operation, call, reason=act.reason)
+        after = await self._carry_out(session, place, publication, operation, call, causes=(act.cause, *act.also))
         if after.settled and after.unanswered_at:
             return await self._end_duplicates(session, place, after, operation)
         return after
@@ -367,12 +368,13 @@ class Performer:
         operation: operations.Operation,
         call: Awaitable[operations.Seen | None],
         *,
-        reason: str = "it was begun before",
+        causes: tuple[Cause, ...] = (Cause(Reason.OUTCOME_UNKNOWN),),
         begun: bool = False,
     ) -> publications.Publication:
         began = session.now()
         self._hurry(_FLOORS.get(operation.kind, _UPDATES), operation.kind)
         result = "done"
+        notes: tuple[str, ...] = ()
         problem: errors.Failure | None = None
         cut_off = errors.Unanswered("the operation took too long")
         try:
@@ -381,8 +383,7 @@ class Performer:
                     seen = await call
             self._passed("after-call")
             after = outcome.done(publication, operation, seen, session.now())
-            reason = "; ".join(filter(None, (reason, seen.note if seen is not None else "")))
-            reason += self._told_of(place, seen)
+            notes = self._notes(place, seen)
         except TimeoutError:
             problem = cut_off
         except errors.Failure as failure:
@@ -397,20 +398,22 @@ class Performer:
         elif problem is not None:
             after, result = self._failed(publication, problem, place, session.now())
         self._passed("before-record")
-        await session.record(after, *story.performed(publication, after, operation, (result, reason), session.now()))
+        ended = story.Ended(result, causes, notes)
+        await session.record(after, *story.performed(publication, after, operation, ended, session.now()))
         self._passed("after-record")
-        self._tell(session, operation, after, result, session.now() - began)
+        self._tell(session, operation, after, ended, session.now() - began)
         return after
 
-    def _told_of(self, place: bound.Bound, seen: operations.Seen | None) -> str:
-        """Count what an operation did without, and tell it for the timeline."""
-        omitted = seen.omitted if seen is not None else ()
-        for one in omitted:
+    def _notes(self, place: bound.Bound, seen: operations.Seen | None) -> tuple[str, ...]:
+        """Return the vendor's notes on an operation for the timeline, and count the fields that it left out."""
+        if seen is None:
+            return ()
+        for one in seen.omitted:
             metrics.omitted_fields.labels(place.name, one.field, one.code).inc()
             self._log.warning(
                 "field_omitted", destination=place.name, field=one.field, code=one.code, reason=one.detail
             )
-        return "".join(f"; {one.field}: {one.detail}" for one in omitted)
+        return (*filter(None, (seen.note,)), *(f"{one.field}: {one.detail}" for one in seen.omitted))
 
     def _hurry(self, floor: float, operation: str) -> None:
         """Tell the calls that follow what they leave of the quota, when they are cut off, and what they are part of."""
@@ -431,8 +434,7 @@ class Performer:
         attempts = publication.attempts + 1
         asked = getattr(problem, "retry_after", None)
         least = asked or 0.0
-        unanswered = isinstance(problem, errors.Unanswered)
-        repeatable = place.destination.repeatable_open
+        unanswered, repeatable = isinstance(problem, errors.Unanswered), place.destination.repeatable_open
         if unanswered and not repeatable:
             least = max(least, place.timeout_seconds)
         cap = backoff.cap(asked, of_account=breaker.is_of_account(problem))
@@ -448,19 +450,20 @@ class Performer:
         session: Session,
         operation: operations.Operation,
         after: publications.Publication,
-        result: str,
+        ended: story.Ended,
         took: int,
     ) -> None:
+        result = ended.result
         metrics.operations.labels(operation.destination, operation.kind, result).inc()
         if operation.kind == "retract" and after.retracted:
             metrics.retractions.labels(operation.destination).inc()
         trace = tracing.trace_id(session.incident.trace)
-        write = self._log.info if result == "done" else self._log.warning
-        write(
+        (self._log.info if result == "done" else self._log.warning)(
             "operation",
             destination=operation.destination,
             operation=operation.kind,
             result=result,
+            reason=ended.causes[0].code,
             incident=session.incident.key,
             episode=operation.episode,
             reference=operation.reference,
@@ -487,4 +490,4 @@ def _step(publication: publications.Publication, kind: publications.Kind, conten
     refuse a known key with an unknown body, and some repeat their refusal of the first one.
     """
     refused = publication.dead_of.partition(":")[0] == kind == "open"
-    return 2 if refused and publication.dead_of != plan.death(kind, content) else 1
+    return 2 if refused and publication.dead_of != plan.operation_fingerprint(kind, content) else 1

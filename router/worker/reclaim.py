@@ -12,6 +12,7 @@ import msgspec
 from router.domain import identity, plan
 from router.domain import operation as operations
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 from router.outbound import errors
 from router.store import accounts, dataset
 from router.worker import bound, calls, perform, recovery
@@ -47,13 +48,12 @@ class Reclaimer:
         place: bound.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
-    ) -> publications.Publication | plan.Rest:
+    ) -> publications.Publication | plan.Wait:
         """Return the publication, with what is open already adopted; or a rest until that is known."""
         state = await self.data.check()
         if state.is_unread(place.name):
             await self._accounts.add_waiting(place.name, session.incident.key)
-            reason = "the data in Redis was lost: what is open at the destination is read first"
-            return plan.Rest(reason, session.now() + _WAIT, "time")
+            return plan.Wait(Cause(Reason.READING_AFTER_DATA_LOSS), session.now() + _WAIT, plan.WaitingOn.TIME)
         if not state.orphans:
             return publication
         async for orphan in self._candidates(session, place, publication, desired):
@@ -89,7 +89,7 @@ class Reclaimer:
             session.add(publication)
             after = await self._adopted(session, place, publication, desired, orphan)
             if after is not None:
-                return after.until if isinstance(after, plan.Rest) else 0
+                return after.until or 0 if isinstance(after, plan.Wait) else 0
         return 0
 
     async def _candidates(
@@ -133,13 +133,14 @@ class Reclaimer:
         publication: publications.Publication,
         desired: publications.Desired,
         orphan: dataset.Orphan,
-    ) -> publications.Publication | plan.Rest | None:
+    ) -> publications.Publication | plan.Wait | None:
         """Adopt an orphan as the vendor shows it now; None if it is over, a rest if the vendor doesn't say."""
         if not desired.content.fields:
             desired = msgspec.structs.replace(desired, content=_content(place, orphan, desired.content))
         after = await self._performer.take_over(session, place, publication, desired, orphan.item)
         if isinstance(after, errors.Failure):
-            return plan.Rest(f"what is open already can't be read: {after}", session.now() + _AGAIN, "time")
+            cause = Cause(Reason.OPEN_ITEM_UNREADABLE, detail=str(after))
+            return plan.Wait(cause, session.now() + _AGAIN, plan.WaitingOn.TIME)
         await self.data.settle(orphan)
         return after
 

@@ -8,6 +8,7 @@ import msgspec
 from router.domain import fold, identity, plan, silence, timeline, timing
 from router.domain import incident as incidents
 from router.domain import publication as publications
+from router.domain.reasons import Cause, Reason
 from router.store import accounts as account_store
 from router.store import errors
 from router.store import incidents as incident_store
@@ -21,7 +22,6 @@ from router.worker import session as sessions
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
 FRESH = 100_000  # Microseconds for which what was seen of the gate and the incident is not asked for again.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
-_UNKNOWN_DESTINATION = "the destination is not configured any more"
 
 
 class Reconciler:
@@ -112,12 +112,12 @@ class Reconciler:
             lease = session.lease
             if self._storms is not None:
                 await self._storms.heed(session, self._places)
-            rests = await self._rounds(session)
-            due = min((rest.due for rest in rests if rest.due), default=0)
+            waits = await self._rounds(session)
+            due = min((wait.due for wait in waits if wait.due is not None), default=0)
             if self._vendor_ids is not None:
                 await self._vendor_ids.save(lease.key, session.publications)
             moments = [moment for moment in (due, again, self._due(lease.incident, session.now())) if moment]
-            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, rests))
+            return await self._store.release(lease, due=min(moments, default=0), finished=_finished(session, waits))
         except perform.LeaseLostError:
             self._log.warning("lease_lost", incident=lease.key)
         except errors.StoreError as error:
@@ -181,57 +181,57 @@ class Reconciler:
         names |= {target.destination for target in response.targets} if response is not None else set()
         return any(name in self._places and self._places[name].kind.public for name in names)
 
-    async def _rounds(self, session: sessions.Session) -> list[plan.Rest]:
+    async def _rounds(self, session: sessions.Session) -> list[plan.Wait]:
         """Work on all publications at once; go round again while one that another waits for has got on."""
-        rests: list[plan.Rest] = []
+        waits: list[plan.Wait] = []
         for _ in range(len(session.publications) + 1):
             before = list(session.publications)
-            rests = await self._round(session, before)
-            waiting = any(rest.waits_for == "sibling" for rest in rests)
-            if not waiting or session.publications == before:
+            waits = await self._round(session, before)
+            is_blocked = any(wait.waiting_on is plan.WaitingOn.OTHER_PUBLICATION for wait in waits)
+            if not is_blocked or session.publications == before:
                 break
-        return rests if session.publications else []
+        return waits if session.publications else []
 
-    async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Rest]:
+    async def _round(self, session: sessions.Session, known: list[publications.Publication]) -> list[plan.Wait]:
         """Every publication as far as it goes now. All come to their end before a failure of one is told."""
         checked = [one for one in known if one.name not in session.unchecked]
         results = await asyncio.gather(*(self._advance(session, one) for one in checked), return_exceptions=True)
-        rests = []
+        waits = []
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-            rests.append(result)
-        return rests
+            waits.append(result)
+        return waits
 
-    async def _advance(self, session: sessions.Session, publication: publications.Publication) -> plan.Rest:
+    async def _advance(self, session: sessions.Session, publication: publications.Publication) -> plan.Wait:
         place = self._places.get(publication.destination)
         if place is None:
-            return plan.Rest(_UNKNOWN_DESTINATION, waits_for="person")
+            return plan.Wait(Cause(Reason.DESTINATION_REMOVED), waiting_on=plan.WaitingOn.OPERATOR)
         looked = None
         for _ in range(MOST_STEPS):
             desired = await self._desired(session, place, publication)
-            if (again := plan.noted(desired, plan.renewed(desired, publication))) is not publication:
+            if (again := plan.noted(desired, plan.republished(desired, publication))) is not publication:
                 publication = again
                 await session.record(publication)
                 continue
             publication, step = await self._next(session, place, publication, desired)
             was = publication
-            if isinstance(step, plan.Rest):
+            if isinstance(step, plan.Wait):
                 publication = await self._rest(session, publication, desired, step)
                 if publication is was:
                     return step
             elif until := await self._pages.full_until(publication, desired, step):
-                return plan.Rest("the page has had its updates of this hour", until, "time")
+                return plan.Wait(Cause(Reason.UPDATE_BUDGET_USED), until, plan.WaitingOn.TIME)
             elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
                 looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
             elif until := self._performer.breakers.rests_until(place.name, session.now()):
                 if await self._must_wait(session, place, until):
-                    return plan.Rest("the circuit breaker is open", until, "time")
+                    return plan.Wait(Cause(Reason.CIRCUIT_OPEN), until, plan.WaitingOn.TIME)
             else:
                 publication = await self._admitted(session, place, publication, desired, step)
             self._measure(session, was, publication)
-        self._log.error("plan_goes_round", incident=session.lease.key, destination=publication.destination)
-        return plan.Rest("too many steps in a row", session.now() + 60_000_000, "time")
+        self._log.error("plan_not_converging", incident=session.lease.key, destination=publication.destination)
+        return plan.Wait(Cause(Reason.PLAN_NOT_CONVERGING), session.now() + 60_000_000, plan.WaitingOn.TIME)
 
     async def _next(
         self,
@@ -243,7 +243,7 @@ class Reconciler:
         """Plan the next step; what is open already, though the data in Redis was lost, is adopted before."""
         if self._reclaimer is not None and desired.present and plan.is_unopened(publication):
             found = await self._reclaimer.before_opening(session, place, publication, desired)
-            if isinstance(found, plan.Rest):
+            if isinstance(found, plan.Wait):
                 return publication, found
             publication = found
         return publication, plan.plan(desired, publication, now=session.now())
@@ -274,7 +274,7 @@ class Reconciler:
         place: bound.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
-        step: plan.Act | plan.Recover | plan.Look | plan.Search,
+        step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
     ) -> publications.Publication:
         """Take a step that the circuit breaker lets through; if the circuit was open, the step is the probe."""
         probing = self._performer.breakers.is_probing(place.name)
@@ -319,16 +319,16 @@ class Reconciler:
         place: bound.Bound,
         publication: publications.Publication,
         desired: publications.Desired,
-        step: plan.Act | plan.Recover | plan.Look | plan.Search,
+        step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
     ) -> publications.Publication:
         """Take one step. What customers would see by itself is counted first, and may then have to wait."""
-        if isinstance(step, plan.Look):
+        if isinstance(step, plan.Observe):
             return await self._performer.look(session, place, publication, desired)
         if isinstance(step, plan.Search):
             return await self._performer.search(session, place, publication, desired)
-        if isinstance(step, plan.Recover):
+        if isinstance(step, plan.ResumeIntent):
             return await self._performer.recover(session, place, publication, desired, step.intent)
-        lapsed = plan.by_deadline(desired, publication, now=session.now())
+        lapsed = plan.is_decided_by_deadline(desired, publication, now=session.now())
         automatic = desired.public and step.kind in {"open", "publish"} and desired.verdict is None
         if automatic and not lapsed and not await self._pages.admits(publication, desired):
             session.desires = await self._pages.desires(public=True)
@@ -357,7 +357,7 @@ class Reconciler:
         session: sessions.Session,
         before: publications.Publication,
         desired: publications.Desired,
-        step: plan.Act,
+        step: plan.Execute,
         *,
         lapsed: bool,
     ) -> None:
@@ -374,20 +374,22 @@ class Reconciler:
         session: sessions.Session,
         publication: publications.Publication,
         desired: publications.Desired,
-        step: plan.Rest,
+        step: plan.Wait,
     ) -> publications.Publication:
         """Write down what begins to wait for a person, once; and that it was over before anyone acted."""
         now = session.now()
         shadow = desired.present and desired.public and desired.publish == "shadow" and publication.state == "absent"
-        digest = desired.content.digest if shadow else plan.review_of(desired, publication, step)
+        digest = desired.content.digest if shadow else plan.pending_review_digest(desired, publication, step)
         if digest and publication.waits_of != digest:
             after = msgspec.structs.replace(publication, waits_of=digest, waits_since=now)
-            await session.record(after, story.waits(publication.destination, step.reason, desired.content, now))
+            await session.record(after, story.waits(publication.destination, step, desired.content, now))
             if shadow:
                 await self._pages.count(session.lease.incident, "shadow")
             return after
         # What may still be published afterwards keeps the time at which its review began.
-        may_follow = plan.is_retrospective(desired, publication) and not plan.is_lapsed(desired, publication, now=now)
+        may_follow = plan.is_retrospective(desired, publication) and not plan.is_review_expired(
+            desired, publication, now=now
+        )
         if publication.waits_of and not may_follow and not desired.present and publication.state == "absent":
             after = msgspec.structs.replace(publication, waits_of="", waits_since=0, review_ended=True)
             unheeded = desired.verdict is None and desired.publish == "review" and desired.retracted is None
@@ -408,33 +410,33 @@ class Reconciler:
 
 def _shows(desired: publications.Desired, step: plan.Step) -> bool:
     """Whether customers may see something of the step."""
-    return desired.public and not isinstance(step, plan.Look | plan.Search)
+    return desired.public and not isinstance(step, plan.Observe | plan.Search)
 
 
-def explained(act: plan.Act, desired: publications.Desired, *, lapsed: bool) -> plan.Act:
-    """The same step with all that is to be told of why it is taken."""
-    if act.kind == "correct":
-        return act
-    reasons = [act.reason]
+def explained(step: plan.Execute, desired: publications.Desired, *, lapsed: bool) -> plan.Execute:
+    """Return the step with everything that the timeline says of why it is taken."""
+    if step.kind == "correct":
+        return step
+    also: list[Cause] = []
     verdict = desired.verdict
     is_decided = desired.present or (desired.ends_by_review and verdict is not None and bool(verdict.digest))
     if verdict is not None and verdict.kind == "approved" and is_decided:
-        reasons.append(f"approved by {verdict.who}")
+        also.append(Cause(Reason.APPROVED, who=verdict.who))
     if lapsed:
-        reasons.append(f"nobody acted before its deadline, and the rule says to {desired.at_deadline}")
-    if desired.note:
-        reasons.append(desired.note)
-    return plan.Act(act.kind, "; ".join(reasons))
+        also.append(Cause(Reason.DEADLINE_REACHED, detail=desired.at_deadline))
+    if desired.note is not None:
+        also.append(desired.note)
+    return msgspec.structs.replace(step, also=tuple(also))
 
 
-def _finished(session: sessions.Session, rests: list[plan.Rest]) -> bool:
+def _finished(session: sessions.Session, waits: list[plan.Wait]) -> bool:
     """Whether nothing is left to be done for a closed incident, so that its documents may go after a while."""
     incident = session.lease.incident
     if incident.status != "closed":
         return False
     # What is published afterwards waits for a reviewer, or for the vendor.
     follows = incident.response is not None and any(target.retrospective for target in incident.response.targets)
-    if follows and any(rest.waits_for != "nothing" for rest in rests):
+    if follows and any(wait.waiting_on is not plan.WaitingOn.NOTHING for wait in waits):
         return False
     over = (p.settled or (p.state == "absent" and p.intent is None) for p in session.publications)
     return all(over) and not any(p.search_at or p.verify_at for p in session.publications)

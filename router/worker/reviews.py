@@ -10,9 +10,10 @@ import msgspec
 from router.domain import alert as alerts
 from router.domain import decision as decisions
 from router.domain import incident as incidents
-from router.domain import plan, review, timeline, visible
+from router.domain import messages, plan, review, timeline, visible
 from router.domain import publication as publications
 from router.domain import severity as severities
+from router.domain.reasons import Cause, Reason
 from router.store import incidents as incident_store
 from router.store import publications as publication_store
 from router.worker import desire
@@ -22,7 +23,9 @@ What = Literal["opening", "update", "monitoring", "resolution", "retraction", "r
 
 
 class Review(NamedTuple):
-    """One publication that waits, for ``reason``; ``what`` would be done, and ``fields`` are what would be shown.
+    """One publication that waits for a reviewer; ``what`` would be done, and ``fields`` are what would be shown.
+
+    ``reason`` is the code of why it waits, and ``explanation`` its text.
 
     ``digest`` stands for all of it: whoever decides says of what. ``since`` and ``deadline_at`` (0: there is none) are
     microseconds. ``because`` says for each rule that decided what it asked, and the value that the alert had there.
@@ -40,7 +43,7 @@ class Review(NamedTuple):
     destination: str
     what: What
     digest: str
-    reason: str
+    reason: Reason
     rule: str
     severity: str
     fields: Mapping[str, Any]
@@ -60,6 +63,7 @@ class Review(NamedTuple):
     ended_at: int = 0
     retraction: review.Retraction | None = None
     asked: str = ""
+    explanation: str = ""
 
     @property
     def title(self) -> str:
@@ -287,11 +291,11 @@ def waiting(
         if not desire.is_current(incident, one, known):
             continue
         # That the vendor is to be looked at next doesn't end a review.
-        desired = msgspec.structs.replace(desires.of(incident, one, known, place), looks=0)
+        desired = msgspec.structs.replace(desires.of(incident, one, known, place), observe_interval=0)
         step = plan.plan(desired, one, now=now)
-        digest = plan.review_of(desired, one, step)
-        if digest and isinstance(step, plan.Rest):
-            made = _review(incident, one, desired, digest, step.reason)
+        digest = plan.pending_review_digest(desired, one, step)
+        if digest and isinstance(step, plan.Wait):
+            made = _review(incident, one, desired, digest, (step.subject, step.cause))
             found.append(_previewed(made, incident, (one, desired), saying, (known, place)))
     return found
 
@@ -337,9 +341,10 @@ def republishable(
         without = msgspec.structs.replace(incident, retractions=kept)
         again = publications.renewed(one) if one.settled else one
         desired = saying[0].of(without, again, known, place)
-        if desired.present and not desired.silent and desired.publish != "shadow":
-            digest = plan.asked(desired, again)
-            made = _review(incident, again, desired, digest, f"retracted by {retraction.who}")
+        if desired.present and desired.suppressed is None and desired.publish != "shadow":
+            digest = plan.review_digest(desired, again)
+            retracted = Cause(Reason.RETRACTED, who=retraction.who)
+            made = _review(incident, again, desired, digest, (plan.Subject.POST, retracted))
             anew = review.again_of(digest, retraction, incident.verdicts.get(one.destination))
             made = made._replace(deadline_at=0, since=retraction.at, digest=anew, asked=digest, retraction=retraction)
             found.append(_previewed(made, without, (again, desired), saying, (known, place)))
@@ -351,10 +356,11 @@ def _review(
     publication: publications.Publication,
     desired: publications.Desired,
     digest: str,
-    reason: str,
+    why: tuple[plan.Subject, Cause],
 ) -> Review:
     response = incident.response
     assert response is not None  # noqa: S101 - what waits was opened by a rule
+    subject, cause = why
     what = _what(publication, desired)
     since = publication.waits_since if publication.waits_of == digest else incident.opened_at
     return Review(
@@ -363,7 +369,7 @@ def _review(
         publication.destination,
         what,
         digest,
-        reason,
+        cause.code,
         response.rule,
         desired.content.severity.word,
         desired.content.fields,
@@ -378,6 +384,7 @@ def _review(
         at_deadline=desired.at_deadline,
         began_at=desired.began_at,
         ended_at=desired.ended_at,
+        explanation=messages.describe_review(subject, cause),
     )
 
 
@@ -433,10 +440,10 @@ def _at_vendor(publication: publications.Publication) -> Mapping[str, Any]:
     return {name: publication.view.fields[name] for name in kept if publication.view.fields.get(name)}
 
 
-class Reason(NamedTuple):
-    """A rule that decided, where it stands, and its conditions: each in words, with the value that the alert had there.
+class RuleMatch(NamedTuple):
+    """A rule that decided, its place, and its conditions: each as text, with the value that the alert had.
 
-    The value is empty where the words say it already, or where the condition is on no one field.
+    The value is empty if the text contains it, or if the condition is on no single field.
     """
 
     rule: str
@@ -444,32 +451,32 @@ class Reason(NamedTuple):
     asked: tuple[tuple[str, str], ...]
 
 
-def reasons(incident: incidents.Incident) -> tuple[Reason, ...]:
-    """Why the incident was opened: each rule that decided, as it is kept with the incident."""
+def rule_matches(incident: incidents.Incident) -> tuple[RuleMatch, ...]:
+    """Return the rules that opened the incident, as stored with it."""
     response, alert = incident.response, incident.opening_alert
     if response is None or alert is None:
         return ()
     return tuple(
-        Reason(
+        RuleMatch(
             one.rule,
             one.place,
-            tuple((f"{field} {words}".strip(), _value(field, words, alert)) for field, words in one.asked),
+            tuple((f"{field} {words}".strip(), _value(field, alert)) for field, words in one.asked),
         )
         for one in response.because
     )
 
 
 def because(incident: incidents.Incident) -> tuple[str, ...]:
-    """The same, a line for each rule."""
+    """Return a line for each rule that opened the incident."""
     lines = []
-    for one in reasons(incident):
+    for one in rule_matches(incident):
         asked = [f'{words}, it was "{value}"' if value else words for words, value in one.asked]
         lines.append(f"rule {one.rule} ({one.place}): {'; '.join(asked) or 'matches every alert'}")
     return tuple(lines)
 
 
-def _value(field: str, words: str, alert: alerts.Alert) -> str:
-    if not field or words.startswith("= "):
+def _value(field: str, alert: alerts.Alert) -> str:
+    if not field:
         return ""
     part, _, key = field.partition(".")
     return str(getattr(alert, part).get(key, "") if key else getattr(alert, part))

@@ -146,4 +146,4 @@ def _opens(
         return False
     desired = session.desires.of(session.incident, publication, siblings, place)
     approved = desired.public and desired.verdict is not None
-    return isinstance(plan.plan(desired, publication, now=session.now()), plan.Act) and not approved
+    return isinstance(plan.plan(desired, publication, now=session.now()), plan.Execute) and not approved

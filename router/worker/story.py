@@ -2,10 +2,12 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from router.domain import messages, plan, timeline
 from router.domain import operation as operations
 from router.domain import publication as publications
-from router.domain import timeline
+from router.domain.reasons import Cause
 from router.yaml_source import quantities
 
 _DONE = {
@@ -22,15 +24,24 @@ _DONE = {
 _MOST_FAILURES = 3  # Failures in a row that are told; the log has all of them.
 
 
+class Ended(NamedTuple):
+    """How an operation ended: its result, why it was begun, and what its vendor said of it."""
+
+    result: str
+    causes: tuple[Cause, ...]
+    notes: tuple[str, ...] = ()
+
+
 def performed(
     before: publications.Publication,
     after: publications.Publication,
     operation: operations.Operation,
-    outcome: tuple[str, str],
+    ended: Ended,
     now: int,
 ) -> list[timeline.Event]:
-    """Tell how an operation ended; ``outcome`` is its result and the reason it was begun for."""
-    result, reason = outcome
+    """Return the events for the end of an operation."""
+    result = ended.result
+    reason = "; ".join([messages.describe_all(ended.causes), *ended.notes])
     if operation.kind == "adopt" and after.state == "absent":
         return []
     if result in {"temporary", "unanswered"} and after.attempts > _MOST_FAILURES:
@@ -44,7 +55,7 @@ def performed(
         "key": operation.key,
         "vendor_id": after.vendor_id,
         "url": after.url,
-        "reason": reason,
+        "reasons": [cause.code for cause in ended.causes],
         "fields": operation.content.fields,
     }
     if result == "not_found":
@@ -73,8 +84,8 @@ def noticed(
     """Tell what a person has done at the vendor."""
     at = after.destination
     if after.taken_over and not before.taken_over:
-        text = f"At {at} {after.taken_over}: from now on nothing is changed there without a person's word."
-        return [timeline.Event(now, "person", text, at)]
+        text = f"At {at} {messages.describe_edit(after.taken_over)}. Further changes there require approval."
+        return [timeline.Event(now, "person", text, at, detail={"edit": after.taken_over})]
     if after.settled and not before.settled and present:
         done = "resolved" if after.state == "resolved" else "deleted"
         return [timeline.Event(now, "person", f"It was {done} at {at} by a person: it stays so.", at)]
@@ -131,10 +142,12 @@ def duplicates_ended(at: str, ended: Sequence[str], now: int) -> list[timeline.E
     return [timeline.Event(now, "operation", text, at, detail={"vendor_ids": list(ended)})]
 
 
-def waits(at: str, reason: str, content: publications.Content, now: int) -> timeline.Event:
-    """Tell that something waits for a person, or is only written down, and what it says."""
-    detail = {"digest": content.digest, "fields": content.fields}
-    return timeline.Event(now, "review", f"At {at}: {reason}.", at, "", detail)
+def waits(at: str, wait: plan.Wait, content: publications.Content, now: int) -> timeline.Event:
+    """Return the event for a post that waits for a reviewer, or is recorded in shadow mode."""
+    is_reviewed = wait.waiting_on is plan.WaitingOn.REVIEWER
+    text = messages.describe_review(wait.subject, wait.cause) if is_reviewed else messages.describe(wait.cause)
+    detail = {"reason": wait.cause.code, "digest": content.digest, "fields": content.fields}
+    return timeline.Event(now, "review", f"At {at}: {text}.", at, "", detail)
 
 
 def over(publication: publications.Publication, now: int) -> timeline.Event:

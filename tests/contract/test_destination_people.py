@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from router.domain.reasons import Edit
 from tests.contract import test_destination_simulator as simulated
 from tests.unit.destinations import scripted
 
@@ -88,31 +89,31 @@ def observed(world):
 @pytest.mark.parametrize("kind", PAGES)
 def test_a_title_that_a_person_has_changed_stays(world, kind):
     world.opens(kind).renames("Card payments fail")
-    assert observed(world).edited == "a person has changed the title"
+    assert observed(world).edited == Edit.TITLE_CHANGED
     seen = world.again("update", {"title": "Ours again", "update_message": "Still looking."}, severity="critical")
-    assert (seen.state, seen.edited) == ("open", "a person has changed the title")
+    assert (seen.state, seen.edited) == ("open", Edit.TITLE_CHANGED)
     assert world.title() == "Card payments fail"
-    assert world.again("resolve", {}).edited == "a person has changed the title"
+    assert world.again("resolve", {}).edited == Edit.TITLE_CHANGED
     assert "resolve" not in str(world.post().get("status", world.post().get("incident_status"))).lower()
 
 
 @pytest.mark.parametrize("kind", PAGES)
 def test_what_a_person_has_posted_is_the_last_word(world, kind):
     world.opens(kind).writes("We have found the cause.")
-    assert observed(world).edited == "a person has posted an update"
+    assert observed(world).edited == Edit.UPDATE_POSTED
     texts = len(world.post()["updates"])
-    assert world.again("update", UPDATED, severity="critical").edited == "a person has posted an update"
+    assert world.again("update", UPDATED, severity="critical").edited == Edit.UPDATE_POSTED
     assert len(world.post()["updates"]) == texts
 
 
 @pytest.mark.parametrize("kind", PAGES)
 def test_what_nobody_has_touched_is_updated_and_resolved(world, kind):
     world.opens(kind)
-    assert observed(world).edited == ""
+    assert observed(world).edited is None
     updated = world.again("update", UPDATED, severity="critical")
-    assert (updated.state, updated.edited) == ("open", "")
+    assert (updated.state, updated.edited) == ("open", None)
     again = world.again("update", UPDATED, severity="critical")
-    assert (again.edited, set(again.told)) == ("", set(updated.told))
+    assert (again.edited, set(again.told)) == (None, set(updated.told))
     assert world.again("resolve", UPDATED, severity="critical", told=updated.told).state == "resolved"
 
 
@@ -120,7 +121,7 @@ def test_what_nobody_has_touched_is_updated_and_resolved(world, kind):
 def test_what_a_person_has_approved_takes_the_place_of_another_s_change(world, kind):
     world.opens(kind).renames("Card payments fail")
     seen = world.again("update", {"title": "Approved"}, insists=True)
-    assert (seen.edited, world.title()) == ("", "Approved")
+    assert (seen.edited, world.title()) == (None, "Approved")
 
 
 @pytest.mark.parametrize("kind", PAGES)
@@ -128,7 +129,7 @@ def test_the_router_s_own_words_before_a_crash_are_no_person_s(world, kind):
     """The update was made and its answer lost: the next attempt knows only what was sent before."""
     world.opens(kind)
     world.again("update", UPDATED, severity="critical")
-    assert world.again("update", UPDATED, severity="critical").edited == ""
+    assert world.again("update", UPDATED, severity="critical").edited is None
 
 
 def test_an_incident_s_name_stays_a_person_s_and_its_severity_is_raised_all_the_same(world):
@@ -167,7 +168,7 @@ def test_subscribers_are_told_of_an_update_only_where_it_is_worse(world, kind, s
 def test_retraction_leaves_what_a_person_has_changed(world, kind):
     world.opens(kind).renames("Card payments fail")
     seen = world.again("retract", {})
-    assert (seen.state, seen.edited) == ("open", "a person has changed the title")
+    assert (seen.state, seen.edited) == ("open", Edit.TITLE_CHANGED)
     assert world.title() == "Card payments fail"
     gone = world.again("retract", {}, insists=True)
     assert gone.state == ("dismissed" if kind == "devhelm-status-page" else "resolved")

@@ -6,6 +6,7 @@ Each kind of destination, at a vendor that stores or shows texts in its own way:
 import msgspec
 import pytest
 
+from router.domain.reasons import Edit
 from router.simulator import faults
 from tests.contract import test_destination_simulator as simulated
 from tests.unit.destinations import scripted
@@ -100,12 +101,12 @@ each_page = pytest.mark.parametrize("kind", PAGES)
 @each_style
 def test_rewritten_texts_are_no_edits(life, style, action):
     rewriting(life, action, style)
-    assert (life.does("open").state, life.seen.edited) == ("open", "")
-    assert life.does("observe").edited == ""
-    assert life.does("update", severity="critical").edited == ""
-    assert life.does("observe", severity="critical").edited == ""
+    assert (life.does("open").state, life.seen.edited) == ("open", None)
+    assert life.does("observe").edited is None
+    assert life.does("update", severity="critical").edited is None
+    assert life.does("observe", severity="critical").edited is None
     life.simulator.app.state.calls.all.clear()
-    assert life.does("update", severity="critical").edited == ""
+    assert life.does("update", severity="critical").edited is None
     # What the vendor has made of a text is not set back.
     assert life.changes() == []
     assert life.does("resolve", severity="critical").state == "resolved"
@@ -117,7 +118,7 @@ def test_title_follows_the_rule_although_it_is_rewritten(life, style):
     rewriting(life, "normalize", style)
     life.does("open")
     field = "name" if life.kind == "incident-io" else "title"
-    assert life.does("update", **{field: "Everything is down now"}).edited == ""
+    assert life.does("update", **{field: "Everything is down now"}).edited is None
     (stored,) = life.objects(life.kind)
     incident = stored.get("incident", stored)
     # A DevHelm incident carries our reference in front of its title; one of the styles cuts the end.
@@ -125,9 +126,9 @@ def test_title_follows_the_rule_although_it_is_rewritten(life, style):
 
 
 EDITS = {
-    "a person has changed the title": {"title": "Card payments fail"},
-    "a person has posted an update": {"update": "We have found the cause."},
-    "a person has changed an update": {"rewrites": "We have found the cause, and nothing else."},
+    Edit.TITLE_CHANGED: {"title": "Card payments fail"},
+    Edit.UPDATE_POSTED: {"update": "We have found the cause."},
+    Edit.UPDATE_CHANGED: {"rewrites": "We have found the cause, and nothing else."},
 }
 
 
@@ -158,7 +159,7 @@ def test_edit_of_a_person_stops_an_operation(life, operation, edit):
 def test_small_edit_of_a_title_is_noticed(life):
     life.does("open")
     life.person(title=life.seen.view.fields["title"].replace(" at all there", ""))
-    assert life.does("observe").edited == "a person has changed the title"
+    assert life.does("observe").edited == Edit.TITLE_CHANGED
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
@@ -166,7 +167,7 @@ def test_impact_that_a_person_has_changed_is_noticed_where_the_page_derives_it(l
     rewriting(life, "normalize", "impact")
     life.does("open", severity="minor")
     life.person(impact="CRITICAL")
-    assert life.does("observe", severity="minor").edited == "a person has changed the impact"
+    assert life.does("observe", severity="minor").edited == Edit.IMPACT_CHANGED
 
 
 @pytest.mark.parametrize("kind", ["devhelm-status-page"])
@@ -174,7 +175,7 @@ def test_component_that_a_person_has_changed_is_noticed(life):
     life.does("open")
     (component,) = life.seen.view.asked
     life.person(affected={component: "UNDER_MAINTENANCE"})
-    assert life.does("observe").edited == "a person has changed a component"
+    assert life.does("observe").edited == Edit.COMPONENT_CHANGED
 
 
 @each_page
@@ -183,8 +184,8 @@ def test_edit_that_a_reviewer_has_seen_gives_way_and_a_later_one_does_not(life):
     life.does("open")
     life.person(title="Card payments fail")
     life.does("observe")
-    assert life.does("update", title="Approved words").edited == ""
+    assert life.does("update", title="Approved words").edited is None
     life.person(title="Once more by hand")
     life.does("observe")
     life.person(title="And again, unseen")
-    assert life.does("update", title="Other approved words").edited == "a person has changed the title"
+    assert life.does("update", title="Other approved words").edited == Edit.TITLE_CHANGED

@@ -12,7 +12,9 @@ from router.store import publishing_state
 from router.worker import bound, pages, reviews
 from tests.integration import stage
 
-LIMITS = pages.Limits(publishing_state.Limit(100, stage.HOUR), publishing_state.Limit(100, stage.HOUR), looks=300_000)
+LIMITS = pages.Limits(
+    publishing_state.Limit(100, stage.HOUR), publishing_state.Limit(100, stage.HOUR), observe_interval=300_000
+)
 
 
 def rule(publish="review", **more):

@@ -84,9 +84,9 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
         await at.on.turn()
         assert at.page.calls == []
         shown = (await client.get(f"{API}/incidents/{desk.key()}")).json()["publications"]
-        assert [(one["next"], one["next_at"]) for one in shown if one["destination"] == "page"] == [
-            ("frozen: all hands (ann)", None)
-        ]
+        [page] = [one for one in shown if one["destination"] == "page"]
+        assert (page["next_reason"], page["next_at"]) == ("frozen", None)
+        assert page["next"] == "public posts are frozen: all hands (ann)"
         assert (await client.delete(f"{API}/freeze")).status_code == 200
         await at.on.turn()
         assert at.page.kinds == ["open"]
@@ -435,7 +435,7 @@ def test_retraction_is_written_down_with_its_outcomes(play):
         assert (known["retracted_by"], known["can_retract"], known["can_publish_again"]) == ("ann", False, True)
         query = {"incident": desk.key(), "destination": "page"}
         again = (await client.get(f"{API}/review", params=query)).json()
-        assert (again["what"], again["reason"]) == ("opening", "retracted by ann")
+        assert (again["what"], again["reason"]) == ("opening", "retracted")
         assert await items(client, "/reviews") == []
         decision = {**query, "decision": "approve", "seen": again["digest"]}
         assert (await client.post(f"{API}/review", json=decision)).status_code == 200

@@ -85,11 +85,12 @@ def test_what_comes_next_is_told_with_its_time(play):
         client = await at.as_("viewer")
         [waits] = (await told(at, client))["coming"]
         assert waits["destination"] == "page"
-        assert waits["what"].endswith("published if nobody has decided by then")
+        assert waits["reason"] == "review_required"
+        assert waits["what"].endswith("published if not decided before the deadline")
         assert waits["at"] > "2020"
         await at.deliver(desk.resolved())
         over, *_ = (await told(at, client))["coming"]
-        assert (over["destination"], over["what"]) == ("", "it is over, if it stays quiet until then")
+        assert (over["destination"], over["reason"]) == ("", "quiet_period_ends")
 
     play(body)
 
@@ -99,7 +100,7 @@ def test_what_is_refused_or_not_yet_done_comes_next_as_well(play):
         at.on_call.before.append(vendor.permanent())
         await at.deliver(desk.firing())
         coming = {one["destination"]: one for one in (await told(at, await at.as_("viewer")))["coming"]}
-        assert coming["on-call"]["what"].startswith("dead letter: ")
+        assert coming["on-call"]["reason"] == "dead_letter"
         assert coming["on-call"]["at"] is None
 
     play(body)

@@ -4,6 +4,7 @@ import itertools
 
 from router.destinations import base
 from router.domain import operation
+from router.domain.reasons import Edit
 from router.outbound import errors
 from router.worker import bound
 
@@ -113,8 +114,8 @@ class Vendor:
         if call.vendor_id not in self.incidents:
             raise not_found()
 
-    def _edited(self, call: operation.Operation) -> str:
-        return self.incidents[call.vendor_id].get("edited", "") if call.before is not None else ""
+    def _edited(self, call: operation.Operation) -> Edit | None:
+        return self.incidents[call.vendor_id].get("edited") if call.before is not None else None
 
     async def end_duplicates(self, call: operation.Operation) -> tuple[str, ...]:
         found = [

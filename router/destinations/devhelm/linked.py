@@ -13,7 +13,6 @@ from router.destinations.devhelm import wire
 from router.outbound import client, errors
 
 INCIDENTS = "/api/v1/incidents"
-BY_PERSON = "a person has linked this post to the incident"
 _SYSTEM = "SYSTEM"
 
 

@@ -11,6 +11,7 @@ from router.destinations.devhelm import account, lately, linked, names, wire
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import texts
+from router.domain.reasons import Edit
 from router.outbound import client, errors
 
 # How long before the episode's opening its post is looked for: the vendor's clock is not ours.
@@ -222,7 +223,7 @@ def seen(
     operation: operations.Operation,
     sent: Sent | None = None,
     *,
-    edited: str = "",
+    edited: Edit | None = None,
     is_answer: bool = False,
 ) -> operations.Seen:
     """Return what a post is, as operations answer. ``is_answer`` if that is from a change, and no read has shown it."""

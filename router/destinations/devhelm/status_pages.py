@@ -16,6 +16,7 @@ from router.destinations.devhelm import corrections, linked, names, posts, wire
 from router.domain import operation as operations
 from router.domain import severity as severities
 from router.domain import texts
+from router.domain.reasons import Edit
 from router.outbound import client, errors
 
 _WELL = "OPERATIONAL"
@@ -198,7 +199,7 @@ class StatusPages:
             return msgspec.structs.replace(posts.seen(post, operation), view=None, is_stale=True)
         edited = self._edited(post, operation, wanted)
         if not edited and posts.state(post) == "open" and views.edited_components(operation, posts.affected(post)):
-            edited = "a person has changed a component"
+            edited = Edit.COMPONENT_CHANGED
         return posts.seen(post, operation, edited=edited)
 
     def touches(self, operation: operations.Operation) -> Mapping[str, components.Status]:
@@ -335,25 +336,25 @@ class StatusPages:
             affected = await self._components(post.status_page_id, operation, [])
             ours = {one.component_id: one.status for one in affected}
             if views.edited_components(operation, posts.affected(post), ours):
-                edited = "a person has changed a component"
+                edited = Edit.COMPONENT_CHANGED
         return posts.seen(post, operation, edited=edited) if edited else None
 
-    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
         """What a person has changed: it is neither as the vendor has returned it nor as we want it now."""
         last, view = operation.before, operation.view
         before = opening.before(configs.PostOpening, self._config, operation)
         is_ended = posts.state(post) == "resolved"
         # A draft that the page has made itself has nothing of ours yet: it is compared with how it was found.
         if is_ended or (before is None and not view.fields):
-            return ""
+            return None
         known = [wanted] if before is None else [before, wanted]
         if views.edited_title(operation, post.title, {one.title for one in known}):
-            return "a person has changed the title"
+            return Edit.TITLE_CHANGED
         impacts = {self._impact(wanted, operation.content.severity), view.fields.get("impact")}
         if before is not None and last is not None:
             impacts.add(self._impact(before, last.severity))
         if post.impact not in impacts:
-            return "a person has changed the impact"
+            return Edit.IMPACT_CHANGED
         ours = self._ours(operation, wanted) | posts.by_itself(post)
         return views.edited_timeline(operation, posts.timeline(post), ours)
 
@@ -450,7 +451,7 @@ class StatusPages:
 
 def _linked(found: linked.Linked, operation: operations.Operation) -> operations.Seen:
     """What is known of a linked post that nothing was sent to; of a person's the router changes nothing."""
-    return posts.seen(found.post, operation, edited=linked.BY_PERSON if found.is_person_s else "")
+    return posts.seen(found.post, operation, edited=Edit.POST_LINKED if found.is_person_s else None)
 
 
 def _duplicate(operation: operations.Operation) -> str:

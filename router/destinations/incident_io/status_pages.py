@@ -12,6 +12,7 @@ from router.destinations.incident_io import config as configs
 from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import texts
+from router.domain.reasons import Edit
 from router.outbound import client, errors
 
 # The ladder's words are incident.io's, but for the worst.
@@ -24,7 +25,6 @@ _SKEW = dt.timedelta(hours=1)
 _RETROSPECTIVE = "/v2/status_page_retrospective_incidents"
 _WELL = "operational"
 _STATUS = ("incident_status",)  # An update without it would leave a resolved or monitored post as it was.
-_COMPONENT = "a person has changed a component"
 
 
 class _Sent(NamedTuple):
@@ -159,7 +159,7 @@ class StatusPages:
         calls = reducing.Reducing(self._http, needed=_STATUS)
         wanted_statuses = await self._components(post.status_page_id, operation, calls.omitted)
         if views.edited_components(operation, _affected(post), _asked(wanted_statuses, calls)):
-            return _taken_over(post, operation, _COMPONENT)
+            return _taken_over(post, operation, Edit.COMPONENT_CHANGED)
         title = await self._renamed(post, operation, wanted)
         update = self._update_body(post, operation, wanted, wanted_statuses)
         note, entry = "", None
@@ -229,7 +229,7 @@ class StatusPages:
             return operations.Seen(post.id, "open", is_stale=True)
         edited = self._edited(post, operation, wanted)
         if not edited and _state(post) == "open" and views.edited_components(operation, _affected(post)):
-            edited = _COMPONENT
+            edited = Edit.COMPONENT_CHANGED
         differs = _differs(post, operation.view.asked) if _state(post) == "open" and not edited else ""
         seen = operations.Seen(post.id, _state(post), edited=edited, view=_view(post, operation), differs=differs)
         return msgspec.structs.replace(seen, told=views.marks(operation, _timeline(post)))
@@ -286,13 +286,13 @@ class StatusPages:
                 found.append(wire.ComponentStatus(identity_of, STATUS_WORDS.get(status, status)))
         return found
 
-    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> str:
+    def _edited(self, post: wire.Post, operation: operations.Operation, wanted: configs.PostOpening) -> Edit | None:
         """What a person has changed of an open post: it is neither as we have left it nor as we want it now."""
         before = opening.before(configs.PostOpening, self._config, operation)
         if before is None or _state(post) == "resolved":
-            return ""
+            return None
         if views.edited_title(operation, post.name, {before.title, wanted.title}):
-            return "a person has changed the title"
+            return Edit.TITLE_CHANGED
         ours = {one.message for one in (before, wanted)} | {self._update_text(one) for one in (before, wanted)}
         return views.edited_timeline(operation, _timeline(post), ours)
 
@@ -421,7 +421,7 @@ def _moment(micros: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(micros / 1_000_000, dt.UTC)
 
 
-def _taken_over(post: wire.Post, operation: operations.Operation, edited: str) -> operations.Seen:
+def _taken_over(post: wire.Post, operation: operations.Operation, edited: Edit) -> operations.Seen:
     """What a person has made of the post: nothing is sent, and later changes are compared with this."""
     told = views.marks(operation, _timeline(post))
     return operations.Seen(post.id, _state(post), edited=edited, told=told, view=_view(post, operation))

@@ -43,7 +43,7 @@ def decide(router, *arguments, page="public-page"):
 def test_a_review_shows_everything_and_how_to_approve_it(firing):
     router, _ = firing
     shown = decide(router, "show").stdout
-    assert "would be shown at public-page (review: waits for a person to approve)" in shown
+    assert "would be shown at public-page (awaiting approval: the rule requires a review)" in shown
     assert "Checkout is unavailable" in shown
     assert "because rule checkout-down" in shown
     assert f"--seen {review(router)['digest'][:8]}" in shown
@@ -77,7 +77,7 @@ def test_edited_words_are_shown_and_what_does_not_fit_is_refused(firing):
     assert "Cards fail" in [one["name"] for one in at.state()["incident-io"]["status_page_incidents"]]
     told = router.command("incidents", "show", KEY).stdout
     assert "Approved at public-page by ann: clearer" in told
-    assert "with ann's own words" in told
+    assert "with text by ann" in told
 
 
 def test_what_is_dismissed_is_not_shown_and_counted(firing):

@@ -113,7 +113,7 @@ def test_a_thaw_that_nobody_was_told_of_is_found_after_a_while(with_redis):
         await on.deliver(stage.firing(), response=stage.rule(shown))
         await on.turn()
         due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
-        assert 0 < due - on.redis_time() <= plan.HELD_LOOK
+        assert 0 < due - on.redis_time() <= plan.HELD_RECHECK_INTERVAL
         assert page.kinds == []
 
     page_scene.playing(with_redis, play)
@@ -217,13 +217,15 @@ def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"
         told = (await on.incidents.timeline("down"))[-1].text
-        assert "fall-back took the place of a text with an IP address" in told
+        assert "fallback replaces a text with an IP address" in told
 
     page_scene.playing(with_redis, play)
 
 
 def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
-    apart = pages.Limits(publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), apart=2_000_000)
+    apart = pages.Limits(
+        publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), min_update_interval=2_000_000
+    )
 
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())
@@ -239,8 +241,10 @@ def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
 
 def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis, monkeypatch):
     monkeypatch.setattr(missing, "PROOF", 20_000)
-    monkeypatch.setattr(plan, "MISSING_LOOK", 5_000)
-    looking = pages.Limits(publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), looks=50_000)
+    monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
+    looking = pages.Limits(
+        publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), observe_interval=50_000
+    )
 
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())

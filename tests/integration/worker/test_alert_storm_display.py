@@ -9,7 +9,7 @@ from router.store import storm_queue as storm_store
 from router.worker import storm
 from tests.integration import desk
 
-WAITS = "alert storm: waits for its turn"
+WAITS = "storm_queued"
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ async def _held(at, client) -> str:
     waits = []
     for service in ("a", "b"):
         one = (await client.get(f"/api/v1/incidents/{desk.key(service)}")).json()
-        if any(each["next"] == WAITS for each in one["publications"]):
-            assert {(each["next"], each["next_at"]) for each in one["publications"]} == {(WAITS, None)}
+        if any(each["next_reason"] == WAITS for each in one["publications"]):
+            assert {(each["next_reason"], each["next_at"]) for each in one["publications"]} == {(WAITS, None)}
             assert "It waits: alert storm" in one["timeline"][-1]["text"]
             assert one["timeline"][-1]["what"] == "storm"
             waits.append(service)
@@ -55,7 +55,7 @@ def test_the_console_s_page_of_the_incident_says_so(play):
         client, _ = await at.browser("viewer")
         held = await _held(at, await at.as_("viewer"))
         page = (await client.get("/incident", params={"key": desk.key(held)})).text
-        assert WAITS in page
+        assert "queued in an alert storm" in page
         assert "It waits: alert storm" in page
 
     play(body)
@@ -90,6 +90,6 @@ def test_the_command_says_so_too(play, capsys):
         one = await at.parts.ask.incident(desk.key(held))
         shown._print(one)
         said = " ".join(capsys.readouterr().out.split())
-        assert f"on-call: absent {WAITS}" in said
+        assert "on-call: absent queued in an alert storm" in said
 
     play(body)

@@ -25,7 +25,7 @@ def test_linked_post_of_a_person_waits_for_a_reviewer(with_redis, simulator, dra
         desk.links(draft=draft)
         await desk.approves(seen)
         one = await desk.until_waiting(lambda one: one.at_vendor)
-        assert "a person has linked this post" in one.reason
+        assert "a person has linked this post" in one.explanation
         assert one.at_vendor["title"] == "A colleague's title"
         assert theirs(desk.post)
         assert bool(desk.post.published_at) is not draft

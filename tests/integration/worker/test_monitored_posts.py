@@ -219,7 +219,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
         await page.on.turn()
         assert page.updates()[-1] == ("resolved", "All is well.")
         texts = [event.text for event in await page.on.incidents.timeline("down")]
-        assert "Resolved at there: the incident is over; approved by ann." in texts
+        assert "Resolved at there: the incident is closed; approved by ann." in texts
 
     playing(with_redis, at, kind, play, monitor_for=monitor_for, review=True)
 

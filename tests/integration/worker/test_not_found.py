@@ -8,14 +8,16 @@ from router.telemetry import metrics
 from router.worker import missing, pages
 from tests.integration import stage, vendor
 
-LOOKING = pages.Limits(publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), looks=10_000)
+LOOKING = pages.Limits(
+    publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), observe_interval=10_000
+)
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """What takes a minute takes some milliseconds."""
     monkeypatch.setattr(missing, "PROOF", 20_000)
-    monkeypatch.setattr(plan, "MISSING_LOOK", 5_000)
+    monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
 
 
 async def publication(on):

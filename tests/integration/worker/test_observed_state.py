@@ -32,7 +32,7 @@ TARGETS = (
 )
 SHOP = decision.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
 LIMITS = pages.Limits(
-    publishing_state.Limit(10_000, stage.HOUR), publishing_state.Limit(10_000, stage.HOUR), looks=100_000
+    publishing_state.Limit(10_000, stage.HOUR), publishing_state.Limit(10_000, stage.HOUR), observe_interval=100_000
 )
 STATUSES = {"critical": "major_outage", "major": "partial_outage", "minor": "degraded_performance"}
 SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
@@ -60,8 +60,8 @@ def simulator():
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """Waits of seconds take milliseconds; texts say how bad it is."""
-    monkeypatch.setattr(plan, "UNCONFIRMED_LOOK", 20_000)
-    monkeypatch.setattr(plan, "MISMATCH_APART", 20_000)
+    monkeypatch.setattr(plan, "UNCONFIRMED_OBSERVE_INTERVAL", 20_000)
+    monkeypatch.setattr(plan, "MISMATCH_RETRY_DELAY", 20_000)
     monkeypatch.setattr(breaker.Breakers, "rests_until", lambda *_: 0)
     monkeypatch.setattr(backoff, "full_jitter", lambda *_, **more: min(more.get("at_least", 0.0), 0.05))
 

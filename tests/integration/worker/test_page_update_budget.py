@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from router.domain import decision, operation, plan, publication, review, severity
+from router.domain.reasons import Cause, Reason
 from router.settings import sections
 from router.store import publishing_state
 from router.worker import pages
 from tests.integration import stage, vendor
 
+CHANGED = Cause(Reason.CONTENT_CHANGED)
 LEVELS = (severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL)
 
 
@@ -128,14 +130,14 @@ def test_a_person_s_word_is_not_kept_back(with_redis):
         from_rule = publication.Content(LEVELS[1], {"title": "t"})
         known = publication.Publication("e1", "page", state="open", digest="before")
         wanted = publication.Desired(True, from_rule, public=True)
-        act = plan.Act("update", "why")
+        act = plan.Execute("update", CHANGED)
         assert await at.full_until(known, wanted, act) == 0
         later = publication.Publication("e1", "page", state="open", digest="before", number=1)
         assert await at.full_until(later, wanted, act) > 0
         approved = review.Verdict("approved", "ann", 1, from_rule.digest)
         hers = publication.Desired(True, from_rule, public=True, verdict=approved)
         assert await at.full_until(later, hers, act) == 0
-        assert await at.full_until(later, wanted, plan.Act("resolve", "why")) == 0
+        assert await at.full_until(later, wanted, plan.Execute("resolve", CHANGED)) == 0
 
     with_redis(body)
 

@@ -63,7 +63,7 @@ def test_the_same_incident_is_opened_again_as_often_as_it_fires_again(with_redis
         assert at.states() == ["resolved"]
         assert [call.vendor_id for call in at.calls if call.kind == "open"] == ["", "v1", "v1"]
         texts = [event.text for event in await on.incidents.timeline("down")]
-        assert "Opened at devhelm: it fires again soon after its end." in texts
+        assert "Opened at devhelm: the incident fires again soon after it was resolved." in texts
 
     stage.playing(with_redis, play, reopening(at))
 

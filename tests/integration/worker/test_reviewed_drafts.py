@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.domain.reasons import Reason
 from router.simulator import server
 from router.worker import reviews
 from tests.integration import drafting
@@ -19,7 +20,7 @@ def test_review_shows_the_draft_as_it_is_at_the_vendor(with_redis, simulator):
         assert one.at_vendor["title"] == "The shop is down"
         desk.post.title = "A colleague's title"
         one = await desk.until_waiting(lambda one: one.at_vendor["title"] == "A colleague's title")
-        assert "a person has changed the title" in one.reason
+        assert one.reason == Reason.EDITED_AT_VENDOR
         assert one.title == "The shop is down"
 
     drafting.playing(with_redis, simulator, play)
@@ -70,7 +71,7 @@ def test_approval_never_overwrites_an_edit_that_nobody_has_seen(with_redis, simu
         await desk.reviews.decide(seen, reviews.Word("approved", "ada"))
         one = await desk.until_waiting(lambda one: one.at_vendor.get("message") == "A colleague's text")
         assert not desk.post.published_at
-        assert "a person has changed an update" in one.reason
+        assert one.explanation.endswith("a person has changed an update")
         await desk.approves(one)
         await desk.on.until(lambda: desk.post.published_at)
 

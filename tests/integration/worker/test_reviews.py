@@ -3,6 +3,7 @@
 import pytest
 
 from router.domain import decision, review, severity
+from router.domain.reasons import Edit, Reason
 from router.store import review_outcomes
 from router.worker import desire, reviews
 from tests.integration import stage, vendor
@@ -50,7 +51,7 @@ def test_what_is_approved_is_shown_and_counted(with_redis):
         await scene.on.deliver(stage.firing(), response=reviewed())
         await scene.on.turn()
         one = await scene.waiting()
-        assert (one.what, one.title, one.reason) == ("opening", "Down", "review: waits for a person to approve")
+        assert (one.what, one.title, one.reason) == ("opening", "Down", Reason.REVIEW_REQUIRED)
         assert page.calls == []
         await scene.says("approved")
         assert page.kinds == ["open"]
@@ -59,7 +60,7 @@ def test_what_is_approved_is_shown_and_counted(with_redis):
         told = [event.text for event in await scene.on.incidents.timeline("down")]
         assert told[-2:] == [
             "Approved at page by ann: because",
-            "Opened at page: the incident is open and nothing is there yet; approved by ann.",
+            "Opened at page: the incident is open and nothing has been posted yet; approved by ann.",
         ]
 
     playing(with_redis, play)
@@ -166,7 +167,7 @@ def test_a_deadline_publishes_where_the_rule_says_so_and_says_that_nobody_did(wi
         assert page.calls == []
         await scene.on.until(lambda: page.states() == ["open"])
         assert await scene.tally() == {"lapsed": 1}
-        assert "nobody acted before its deadline" in (await scene.on.incidents.timeline("down"))[-1].text
+        assert "not decided before the review deadline" in (await scene.on.incidents.timeline("down"))[-1].text
 
     playing(with_redis, play)
 
@@ -207,11 +208,11 @@ def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(wit
     async def play(scene, page):
         await scene.on.deliver(stage.firing(), response=reviewed("auto"))
         await scene.on.turn()
-        page.incidents["v1"]["edited"] = "a person has changed the title"
+        page.incidents["v1"]["edited"] = Edit.TITLE_CHANGED
         await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed("auto"))
         await scene.on.turn()
         assert page.incidents["v1"]["content"].severity is MAJOR
-        assert (await scene.waiting()).reason.startswith("a person has changed the title")
+        assert (await scene.waiting()).reason == Reason.EDITED_AT_VENDOR
         await scene.on.deliver(stage.resolved(), stage.resolved("f2"), response=reviewed("auto"))
         await scene.on.turn()
         assert page.states() == ["open"]
@@ -231,7 +232,7 @@ def test_a_person_may_end_themselves_what_they_have_taken_over(with_redis):
     async def play(scene, page):
         await scene.on.deliver(stage.firing(), response=reviewed("auto"))
         await scene.on.turn()
-        page.incidents["v1"]["edited"] = "a person has posted an update"
+        page.incidents["v1"]["edited"] = Edit.UPDATE_POSTED
         await scene.on.deliver(stage.resolved(), response=reviewed("auto"))
         await scene.on.turn()
         await scene.says("dismissed")
@@ -252,7 +253,7 @@ def test_texts_of_a_person_and_of_nobody_else_pass_the_guard(with_redis):
         await scene.on.deliver(stage.firing(), response=leaky)
         await scene.on.turn()
         assert page.calls == []
-        assert (await scene.waiting()).reason == "the text has an IP address: waits for a person to approve"
+        assert (await scene.waiting()).explanation == "awaiting approval: the text has an IP address"
         await scene.says("approved", {"title": "Down"})
         assert page.incidents["v1"]["content"].fields["title"] == "Down"
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from router.domain import plan
+from router.domain.reasons import Edit
 from router.sources import signatures
 from router.store import client, keys, vendor_ids
 from router.store import delivery_dedup as seen
@@ -25,7 +26,7 @@ ID = "v01HZY7A4WQ0V2R3T5M8N9K6C1D"
 @pytest.fixture
 def at_once(monkeypatch):
     """Looks need not be apart."""
-    monkeypatch.setattr(plan, "RECHECKS_APART", 0)
+    monkeypatch.setattr(plan, "RECHECK_DELAY", 0)
 
 
 def signature(said):
@@ -98,7 +99,7 @@ def counted(outcome, destination="on-call"):
 @pytest.mark.parametrize("said", [STANDARD, SVIX], ids=["standard-webhooks", "svix"])
 def test_timeline_names_an_edit_without_a_poll(with_redis, at_once, said):
     async def play(told):
-        told.at.incidents[ID]["edited"] = "a person has changed the title"
+        told.at.incidents[ID]["edited"] = Edit.TITLE_CHANGED
         await told.on.turn()
         assert told.at.looks == 0
         answer = await told.post(telling(ID), said=said)
@@ -226,7 +227,7 @@ def test_looks_are_apart_from_the_router_s_own_calls(with_redis):
             await told.on.turn()
         assert told.at.looks == 0
         due = await told.on.connection.zscore(keys.timers(keys.shard("down")), "down")
-        assert due == (await told.known()).acted_at + plan.RECHECKS_APART
+        assert due == (await told.known()).acted_at + plan.RECHECK_DELAY
 
     playing(with_redis, play)
 
@@ -238,7 +239,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
         async def edited_meanwhile(call):
             seen = await observe(call)
             if told.at.looks == 1:
-                told.at.incidents[ID]["edited"] = "a person has changed the title"
+                told.at.incidents[ID]["edited"] = Edit.TITLE_CHANGED
                 await told.post(telling(ID))
             return seen
 
@@ -247,7 +248,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
         await told.post(telling(ID))
         await told.on.turn()
         assert told.at.looks == 2
-        assert (await told.known()).taken_over == "a person has changed the title"
+        assert (await told.known()).taken_over == Edit.TITLE_CHANGED
 
     playing(with_redis, play)
 

@@ -4,9 +4,12 @@ import msgspec
 import pytest
 
 from router.domain import alert, decision, ending, fold, incident, plan, publication, review, severity, timeline, timing
+from router.domain.reasons import Cause, Edit, Reason
 
 SECOND = 1_000_000
 NOW = 1_700_000_000 * SECOND
+LEAK = Cause(Reason.TEXT_LEAKS, detail="an IP address")
+FROZEN = Cause(Reason.FROZEN, detail="by ann")
 CONTENT = publication.Content(severity.Severity.MAJOR, {"title": "Down"})
 MONITORED = publication.Content(severity.Severity.MAJOR, {"title": "Down", "update_status": "MONITORING"})
 
@@ -51,12 +54,10 @@ def test_quiet_incident_is_monitored_and_then_closes():
 def test_incident_is_monitored_only_after_it_was_quiet_for_long_enough():
     found = quiet(resolve_after=300 * SECOND)
     assert (found.monitored_since, timing.due(found)) == (0, NOW + 360 * SECOND)
-    assert [what for _, what in timing.coming(found)] == [
-        "it is monitored before it ends, if it stays quiet until then"
-    ]
+    assert [cause.code for _, cause in timing.upcoming(found)] == [Reason.MONITORING_BEGINS]
     later = settled(found, 360)
     assert (later.monitored_since, timing.due(later)) == (NOW + 360 * SECOND, NOW + 1260 * SECOND)
-    assert [what for _, what in timing.coming(later)] == ["it is over, if it stays quiet until then"]
+    assert [cause.code for _, cause in timing.upcoming(later)] == [Reason.QUIET_PERIOD_ENDS]
 
 
 def test_incident_that_fires_again_is_the_same_episode():
@@ -134,19 +135,19 @@ def step(desired, observed, now=NOW):
 
 
 def test_open_post_is_set_to_monitoring_once():
-    assert step(wanted(), known()) == plan.Act("monitor", "nothing fires any more")
-    assert step(wanted(), known(MONITORED)) == plan.Rest("in step")
+    assert step(wanted(), known()) == plan.Execute("monitor", Cause(Reason.ALERTS_RESOLVED))
+    assert step(wanted(), known(MONITORED)) == plan.Wait(Cause(Reason.IN_SYNC))
     back = step(wanted(CONTENT, monitored=False), known(MONITORED, monitored=True))
-    assert (back.kind, back.reason) == ("update", "what should be shown has changed")
+    assert (back.kind, back.cause.code) == ("update", Reason.CONTENT_CHANGED)
 
 
 def test_monitoring_is_taken_back_without_a_review():
     says = known(MONITORED, monitored=True, says_monitored=True)
     fires = wanted(CONTENT, monitored=False, publish="review")
-    assert step(fires, says) == plan.Act("update", "it fires again")
-    assert step(fires, msgspec.structs.replace(says, says_monitored=False)).waits_for == "person"
-    dangerous = msgspec.structs.replace(fires, careful="the text has an IP address")
-    assert step(dangerous, says).waits_for == "person"
+    assert step(fires, says) == plan.Execute("update", Cause(Reason.FIRING_AGAIN))
+    assert step(fires, msgspec.structs.replace(says, says_monitored=False)).waiting_on == "reviewer"
+    dangerous = msgspec.structs.replace(fires, review_cause=LEAK)
+    assert step(dangerous, says).waiting_on == "reviewer"
 
 
 def test_vendor_that_shows_something_else_is_set_to_monitoring_again():
@@ -157,24 +158,24 @@ def test_vendor_that_shows_something_else_is_set_to_monitoring_again():
 @pytest.mark.parametrize(
     ("more", "waits_for"),
     [
-        ({"frozen": "all hands"}, "thaw"),
-        ({"careful": "the breaker is closed"}, "person"),
-        ({"publish": "review"}, "person"),
+        ({"frozen": FROZEN}, "unfreeze"),
+        ({"review_cause": LEAK}, "reviewer"),
+        ({"publish": "review"}, "reviewer"),
     ],
 )
 def test_freeze_breaker_and_review_hold_the_monitoring_back(more, waits_for):
     found = step(wanted(**more), known())
-    assert (type(found), found.waits_for) == (plan.Rest, waits_for)
+    assert (type(found), found.waiting_on) == (plan.Wait, waits_for)
 
 
 def test_monitoring_is_kept_apart_from_the_update_before():
-    found = step(wanted(apart=60 * SECOND), known(acted_at=NOW - SECOND))
-    assert found == plan.Rest("updates are kept apart", NOW + 59 * SECOND, "time")
+    found = step(wanted(min_update_interval=60 * SECOND), known(acted_at=NOW - SECOND))
+    assert found == plan.Wait(Cause(Reason.UPDATE_INTERVAL), NOW + 59 * SECOND, plan.WaitingOn.TIME)
 
 
 def test_refused_monitoring_does_not_stop_the_resolution():
-    dead = known(dead="422", dead_of=plan.death("monitor", MONITORED), dead_at=NOW - 9)
-    assert step(wanted(), dead).waits_for == "person"
+    dead = known(dead="422", dead_of=plan.operation_fingerprint("monitor", MONITORED), dead_at=NOW - 9)
+    assert step(wanted(), dead).waiting_on == "operator"
     assert step(wanted(present=False, monitored=False), dead).kind == "resolve"
 
 
@@ -188,12 +189,14 @@ def verdict(kind, digest=review.RESOLUTION):
 
 def test_resolution_waits_for_a_reviewer():
     found = step(over(), known())
-    assert found == plan.Rest("review: the resolution waits for a person", waits_for="person")
-    assert plan.review_of(over(), known(), found) == review.RESOLUTION
+    assert found == plan.Wait(
+        Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER, subject=plan.Subject.RESOLUTION
+    )
+    assert plan.pending_review_digest(over(), known(), found) == review.RESOLUTION
     assert step(over(verdict=verdict("approved")), known()).kind == "resolve"
     # The approval of what was shown before is none of its end.
     assert step(over(verdict=verdict("approved", CONTENT.digest)), known()) == found
-    assert step(over(verdict=verdict("dismissed")), known()) == plan.Rest("ann will end it at the vendor")
+    assert step(over(verdict=verdict("dismissed")), known()) == plan.Wait(Cause(Reason.LEFT_TO_REVIEWER, who="ann"))
 
 
 def test_deadline_resolves_only_if_the_rule_says_to_publish():
@@ -201,16 +204,16 @@ def test_deadline_resolves_only_if_the_rule_says_to_publish():
     assert step(at_deadline, known(waits_of=review.RESOLUTION, waits_since=NOW - 99)).until == NOW + 1
     lapsed = known(waits_of=review.RESOLUTION, waits_since=NOW - 100)
     assert step(at_deadline, lapsed).kind == "resolve"
-    assert plan.by_deadline(at_deadline, lapsed, now=NOW)
+    assert plan.is_decided_by_deadline(at_deadline, lapsed, now=NOW)
     # An approval of the opening says nothing of the end.
-    assert plan.by_deadline(
+    assert plan.is_decided_by_deadline(
         over(deadline=100, at_deadline="publish", verdict=verdict("approved", "x")), lapsed, now=NOW
     )
-    assert step(over(deadline=100), lapsed).waits_for == "person"
+    assert step(over(deadline=100), lapsed).waiting_on == "reviewer"
     # A person's change at the vendor isn't replaced because time has passed.
-    taken = msgspec.structs.replace(lapsed, taken_over="a person has changed the title")
-    assert step(at_deadline, taken).waits_for == "person"
+    taken = msgspec.structs.replace(lapsed, taken_over=Edit.TITLE_CHANGED)
+    assert step(at_deadline, taken).waiting_on == "reviewer"
 
 
 def test_approved_resolution_still_waits_for_the_thaw():
-    assert step(over(verdict=verdict("approved"), frozen="all hands"), known()).waits_for == "thaw"
+    assert step(over(verdict=verdict("approved"), frozen=FROZEN), known()).waiting_on == "unfreeze"

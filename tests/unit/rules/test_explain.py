@@ -111,7 +111,7 @@ def test_a_response_keeps_why_it_was_given(build, make_alert):
     )
     because = ruleset.decide(make_alert({"a": "1", "b": "1"}, title="x"), 0).response.because
     assert [(one.rule, one.asked) for one in because] == [
-        ("r0", (("labels.a", '= "1"'),)),
+        ("r0", (("", 'labels.a = "1"'),)),
         ("r1", (("title", 'contains "x"'), ("", 'any of (labels.b = "1"; labels.c = "1")'), ("", "expr true"))),
     ]
 

@@ -47,7 +47,7 @@ def posted(target: decision.Target, one: incident.Incident) -> dict | None:
     known = publication.Publication("e1", "page", opened_at=NOW)
     desired = desires.of(one, known, [], PAGE)
     step = plan.plan(desired, known, now=NOW)
-    return desired.content.fields if isinstance(step, plan.Act) else None
+    return desired.content.fields if isinstance(step, plan.Execute) else None
 
 
 def test_of_twelve_thousand_hostile_values_none_reaches_the_page():

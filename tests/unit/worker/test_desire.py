@@ -5,10 +5,15 @@ import pytest
 
 from router.destinations import base
 from router.domain import alert, decision, fold, incident, publication, review, severity
+from router.domain.reasons import Cause, Reason
 from router.worker import bound, desire
 
 NOW = 1_700_000_000_000_000
 MINOR, MAJOR, CRITICAL = severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL
+
+LEAK = Cause(Reason.TEXT_LEAKS, detail="an IP address")
+FROZEN = Cause(Reason.FROZEN, detail="by ann")
+TRIPPED = Cause(Reason.GUARD_TRIPPED, detail="more than 30 posts")
 
 
 def place(*, public: bool = True, adopts: bool = False, follows: str = "") -> bound.Bound:
@@ -47,20 +52,20 @@ def wanted(one: incident.Incident, of=None, *, at=None, **more) -> publication.D
 
 def test_a_text_that_must_not_be_shown_makes_the_post_wait():
     desired = wanted(opened(), render_public=render_public)
-    assert desired.careful == "the text has an IP address"
+    assert desired.review_cause == LEAK
     assert desired.publish == "auto"
 
 
 def test_what_only_the_company_sees_is_not_examined():
-    assert wanted(opened(), render_public=render_public, at=place(public=False)).careful == ""
+    assert wanted(opened(), render_public=render_public, at=place(public=False)).review_cause is None
 
 
 def test_the_fall_back_takes_the_place_of_what_must_not_be_shown_and_is_told():
     desired = wanted(opened(target(fallback={"title": "An outage"})), render_public=render_public)
-    assert (desired.careful, desired.content.fields) == ("", {"title": "An outage", "message": "m"})
-    assert "an IP address" in desired.note
+    assert (desired.review_cause, desired.content.fields) == (None, {"title": "An outage", "message": "m"})
+    assert desired.note == Cause(Reason.FALLBACK_TEXT_USED, detail="an IP address")
     still = wanted(opened(target(fallback={"message": "Sorry"})), render_public=render_public)
-    assert still.careful == "the text has an IP address"
+    assert still.review_cause == LEAK
 
 
 def test_a_person_s_words_stand_over_the_rule_s():
@@ -75,7 +80,7 @@ def test_a_person_s_words_stand_over_the_rule_s():
 def test_dismissed_update_keeps_the_words_of_the_review_before():
     dismissed = review.Verdict("dismissed", "bob", NOW, "d", fields={"title": "Hers"})
     desired = wanted(opened(verdicts={"page": dismissed}))
-    assert (desired.content.fields["title"], desired.note) == ("Hers", "")
+    assert (desired.content.fields["title"], desired.note) == ("Hers", None)
 
 
 def test_a_verdict_is_about_its_own_episode_and_page():
@@ -88,28 +93,29 @@ def test_a_verdict_is_about_its_own_episode_and_page():
 
 
 def test_the_policy_holds_for_every_page():
-    policy = desire.Policy(frozen="ann", careful="too many", apart=5, looks=7)
+    policy = desire.Policy(frozen=FROZEN, tripped=TRIPPED, min_update_interval=5, observe_interval=7)
     desired = wanted(opened(), policy=policy)
-    assert (desired.frozen, desired.careful, desired.apart, desired.looks) == ("ann", "too many", 5, 7)
+    assert (desired.frozen, desired.review_cause) == (FROZEN, TRIPPED)
+    assert (desired.min_update_interval, desired.observe_interval) == (5, 7)
     private = wanted(opened(), policy=policy, at=place(public=False))
-    assert (private.apart, private.looks) == (0, 7)
+    assert (private.min_update_interval, private.observe_interval) == (0, 7)
 
 
 def test_a_leak_is_told_before_anything_else_that_makes_a_post_wait():
-    desired = wanted(opened(), render_public=render_public, policy=desire.Policy(careful="too many"))
-    assert desired.careful == "the text has an IP address"
+    desired = wanted(opened(), render_public=render_public, policy=desire.Policy(tripped=TRIPPED))
+    assert desired.review_cause == LEAK
 
 
 @pytest.mark.parametrize("said", ["true", "True", " yes ", "1"])
 def test_a_test_is_silent_where_customers_look_and_nowhere_else(said):
     tried = opened(labels={"test": said})
-    assert wanted(tried).silent
-    assert wanted(tried, at=place(public=False)).silent == ""
+    assert wanted(tried).suppressed == Cause(Reason.TEST_ALERT)
+    assert wanted(tried, at=place(public=False)).suppressed is None
 
 
 @pytest.mark.parametrize("said", ["false", "no", "0", "", "integration"])
 def test_what_only_mentions_tests_is_none(said):
-    assert wanted(opened(labels={"test": said})).silent == ""
+    assert wanted(opened(labels={"test": said})).suppressed is None
 
 
 def test_what_a_rule_says_of_its_review_comes_with_it():
@@ -119,9 +125,9 @@ def test_what_a_rule_says_of_its_review_comes_with_it():
 
 def test_pardons_are_for_one_publication_of_one_episode():
     one = opened(pardons={"e1/page": 5}, abandoned={"e0/page": 6})
-    assert (wanted(one).pardoned_at, wanted(one).abandoned_at) == (5, 0)
+    assert (wanted(one).redriven_at, wanted(one).discarded_at) == (5, 0)
     earlier = publication.Publication("e0", "page", content=publication.Content(MAJOR, {}))
-    assert (wanted(one, earlier).pardoned_at, wanted(one, earlier).abandoned_at) == (0, 6)
+    assert (wanted(one, earlier).redriven_at, wanted(one, earlier).discarded_at) == (0, 6)
 
 
 def test_what_was_last_sent_is_what_its_end_is_about():
@@ -132,7 +138,7 @@ def test_what_was_last_sent_is_what_its_end_is_about():
 
 def test_what_variables_may_be_is_the_target_s_to_say():
     declared = target(public={"{{ t }}": decision.Allowed(("10.0.0.1",))})
-    assert wanted(opened(declared), render_public=render_public).careful == ""
+    assert wanted(opened(declared), render_public=render_public).review_cause is None
 
 
 def test_invisible_characters_of_a_person_s_words_are_not_posted():
@@ -233,10 +239,10 @@ def test_monitoring_with_a_leak_waits_or_has_the_fallback():
     """The message of the monitoring is no text that the fallback takes the place of."""
     ending = decision.Ending(1, {"update_status": "MONITORING", "update_message": "{{ t }} is fixed."})
     leaks = wanted(quiet(target(ending=ending)), known(**OPEN), render_public=render_public)
-    assert leaks.careful == "the text has an IP address"
+    assert leaks.review_cause == LEAK
     fallback = {"title": "An outage", "update_message": "We look on."}
     spared = wanted(quiet(target(ending=MONITORING, fallback=fallback)), known(**OPEN), render_public=render_public)
-    assert (spared.careful, spared.content.fields["title"]) == ("", "An outage")
+    assert (spared.review_cause, spared.content.fields["title"]) == (None, "An outage")
     assert spared.content.fields["update_message"] == "Fixed."
 
 
@@ -261,7 +267,7 @@ def test_a_test_says_so_in_titles_that_only_the_company_sees(label):
     one = opened(labels={"test": label})
     private, page = wanted(one, at=place(public=False)), wanted(one)
     assert private.content.fields == {"title": "[TEST] 10.0.0.1", "message": "m"}
-    assert (page.content.fields["title"], bool(page.silent)) == ("10.0.0.1", True)
+    assert (page.content.fields["title"], page.suppressed is not None) == ("10.0.0.1", True)
     again = opened(decision.Target("page", {"name": "[TEST] once", "title": 3}), labels={"test": label})
     marked = desire.Desires(lambda fields, _: dict(fields)).of(again, known(), [], place(public=False))
     assert marked.content.fields == {"name": "[TEST] once", "title": 3}

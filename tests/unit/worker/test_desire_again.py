@@ -29,7 +29,7 @@ def earlier(**more) -> publication.Publication:
 
 def test_what_we_have_ended_is_taken_up_again():
     desired = wanted(earlier())
-    assert (desired.again, desired.again_settled) == ("v1", True)
+    assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("v1", True)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_what_we_have_ended_is_taken_up_again():
 )
 def test_what_is_not_ended_by_us_is_not(before, settled):
     desired = wanted(before)
-    assert (desired.again, desired.again_settled) == ("", settled)
+    assert (desired.reopen_vendor_id, desired.is_previous_closed) == ("", settled)
 
 
 def test_only_the_episode_before_counts_and_only_where_the_vendor_opens_again():
-    assert wanted(earlier(), follows="").again == ""
-    assert wanted(earlier(), follows="e0").again == ""
+    assert wanted(earlier(), follows="").reopen_vendor_id == ""
+    assert wanted(earlier(), follows="e0").reopen_vendor_id == ""
     never = dataclasses.replace(AT, kind=dataclasses.replace(KIND, reopens=False))
-    assert wanted(earlier(), at=never).again == ""
+    assert wanted(earlier(), at=never).reopen_vendor_id == ""
 
 
 @pytest.mark.parametrize(("reopened", "linked"), [(False, "v1"), (True, "")])
@@ -58,4 +58,4 @@ def test_a_page_is_not_linked_to_what_may_have_a_post_already(reopened, linked):
     page = dataclasses.replace(AT, name="page", kind=dataclasses.replace(KIND, adopts=True), follows="devhelm")
     followed = publication.Publication("e2", "devhelm", state="open", vendor_id="v1", reopened=reopened)
     desired = wanted(followed, at=page)
-    assert (desired.linked_id, desired.adopts) == (linked, not reopened)
+    assert (desired.linked_id, desired.may_adopt_draft) == (linked, not reopened)

@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from router.domain import operation, publication, severity
+from router.domain import operation, plan, publication, severity
+from router.domain.reasons import Cause, Edit, Reason
 from router.worker import story
 
 NOW = 1_700_000_000_000_000
@@ -18,13 +19,16 @@ def asked(kind: str = "open") -> operation.Operation:
     return operation.Operation(kind, "e1", "page", 3, CONTENT, NOW)
 
 
-def told(before, after, kind="open", result="done", reason="because") -> list:
-    return story.performed(before, after, asked(kind), (result, reason), NOW)
+def told(before, after, kind="open", result="done") -> list:
+    ended = story.Ended(result, (Cause(Reason.NOT_OPENED), Cause(Reason.APPROVED, who="ann")), ("found",))
+    return story.performed(before, after, asked(kind), ended, NOW)
 
 
 def test_what_was_done_is_told_with_the_reason_and_every_field():
     (event,) = told(known(), known("open", vendor_id="v1", url="https://v/1"))
-    assert event.text == "Opened at page: because."
+    reasons = "the incident is open and nothing has been posted yet; approved by ann; found"
+    assert event.text == f"Opened at page: {reasons}."
+    assert event.detail["reasons"] == ["not_opened", "approved"]
     assert (event.what, event.destination, event.at) == ("operation", "page", NOW)
     assert event.detail["fields"] == {"title": "Down"}
     assert (event.detail["vendor_id"], event.detail["number"]) == ("v1", 3)
@@ -51,10 +55,11 @@ def test_a_draft_that_was_not_there_is_nothing_to_tell():
 @pytest.mark.parametrize("kind", ["update", "resolve"])
 def test_a_change_that_was_not_made_for_a_person_s_sake_is_theirs_and_no_operation(kind):
     before = known("open")
-    after = msgspec.structs.replace(before, taken_over="a person has changed the title")
+    after = msgspec.structs.replace(before, taken_over=Edit.TITLE_CHANGED)
     (event,) = told(before, after, kind)
     assert event.what == "person"
     assert "a person has changed the title" in event.text
+    assert event.detail == {"edit": "title_changed"}
 
 
 @pytest.mark.parametrize(("state", "word"), [("resolved", "resolved"), ("dismissed", "deleted")])
@@ -74,9 +79,10 @@ def test_a_draft_that_a_person_publishes_is_told():
 
 
 def test_what_waits_is_told_with_all_that_would_be_shown():
-    event = story.waits("page", "review: waits for a person to approve", CONTENT, NOW)
-    assert event.text == "At page: review: waits for a person to approve."
-    assert event.detail == {"digest": CONTENT.digest, "fields": {"title": "Down"}}
+    wait = plan.Wait(Cause(Reason.REVIEW_REQUIRED), waiting_on=plan.WaitingOn.REVIEWER)
+    event = story.waits("page", wait, CONTENT, NOW)
+    assert event.text == "At page: awaiting approval: the rule requires a review."
+    assert event.detail == {"reason": "review_required", "digest": CONTENT.digest, "fields": {"title": "Down"}}
 
 
 def test_a_review_that_came_to_nothing_is_told():

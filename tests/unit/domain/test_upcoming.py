@@ -1,8 +1,9 @@
-"""What people are told that time will do to an incident: the same as time then does, in the order in which it does."""
+"""The upcoming changes of an incident are those that time then makes, in the same order."""
 
 import pytest
 
 from router.domain import alert, decision, fold, incident, severity, timing
+from router.domain.reasons import Cause, Reason
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND
@@ -27,37 +28,37 @@ def resolved(name: str = "a") -> alert.Alert:
     return alert.Alert("am", name, "resolved", 1, 2)
 
 
-def told(one: incident.Incident) -> list[tuple[int, str]]:
-    """Seconds after the start, and the first word or two of what is said."""
-    return [((at - START) // SECOND, " ".join(what.split()[:2])) for at, what in timing.coming(one)]
+def upcoming(one: incident.Incident) -> list[tuple[int, Reason]]:
+    """The upcoming changes, with seconds after the start."""
+    return [((at - START) // SECOND, cause.code) for at, cause in timing.upcoming(one)]
 
 
 @pytest.mark.parametrize(
     ("one", "expected"),
     [
         (held(firing()), []),
-        (held(firing(), hold=90), [(90, "it opens,")]),
-        (held(firing(), resolved(), resolve_after=300), [(301, "it is")]),
-        (held(firing(), stale_after=3600), [(3600, "alerts that")]),
-        (held(firing(), hold=90, stale_after=60), [(60, "alerts that"), (90, "it opens,")]),
-        (held(firing(ends_at=START + 20 * SECOND)), [(20, "an alert")]),
+        (held(firing(), hold=90), [(90, Reason.HOLD_ENDS)]),
+        (held(firing(), resolved(), resolve_after=300), [(301, Reason.QUIET_PERIOD_ENDS)]),
+        (held(firing(), stale_after=3600), [(3600, Reason.ALERTS_STALE)]),
+        (held(firing(), hold=90, stale_after=60), [(60, Reason.ALERTS_STALE), (90, Reason.HOLD_ENDS)]),
+        (held(firing(ends_at=START + 20 * SECOND)), [(20, Reason.ALERT_EXPIRES)]),
         (held(firing(), resolved()), []),
     ],
     ids=["nothing", "held", "quiet", "stale", "both", "expires", "over"],
 )
-def test_all_that_time_will_do_is_told_the_next_of_it_first(one, expected):
-    assert told(one) == expected
-    assert timing.due(one) == min((at for at, _ in timing.coming(one)), default=0)
+def test_upcoming_changes_are_listed_in_order_of_time(one, expected):
+    assert upcoming(one) == expected
+    assert timing.due(one) == min((at for at, _ in timing.upcoming(one)), default=0)
 
 
 def test_a_heartbeat_that_was_heard_tells_when_it_is_missed():
     one = held(firing(), heartbeat=60)
-    [(at, what)] = timing.coming(one)
-    assert (at, what) == (timing.due(one), "it opens, if no heartbeat comes")
+    [(at, cause)] = timing.upcoming(one)
+    assert (at, cause.code) == (timing.due(one), Reason.HEARTBEAT_MISSING)
 
 
 def test_what_is_muted_tells_until_when_and_by_what():
     routed = decision.Routed(firing(), decision.Decision("key", severity.Severity.MAJOR))
     one = incident.Incident(key="key", muted={"am/a": incident.Muted(routed, START + 5 * SECOND, "upgrade")})
-    assert timing.coming(one) == [(START + 5 * SECOND, "an alert is heard of again that is muted: upgrade")]
+    assert timing.upcoming(one) == [(START + 5 * SECOND, Cause(Reason.MUTE_ENDS, detail="upgrade"))]
     assert timing.due(one) == START + 5 * SECOND
