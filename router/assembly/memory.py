@@ -5,12 +5,13 @@ from pathlib import Path
 
 _MIB = 1024 * 1024
 FLOOR = 32 * _MIB  # Of bytes in flight: the largest body by default, received and inflated.
+CEILING = 256 * _MIB  # More would only let more clients wait, and take the memory of other programs on a large machine.
 _SHARE = 4  # A quarter: the rest is for the process itself and for what parsed bodies take.
 
 
 def bytes_in_flight(root: Path = Path("/")) -> int:
-    """The default budget for request bodies: a quarter of the memory limit, and at least ``FLOOR``."""
-    return max(limit(root) // _SHARE, FLOOR)
+    """The default budget for request bodies: a quarter of the memory limit, between ``FLOOR`` and ``CEILING``."""
+    return min(max(limit(root) // _SHARE, FLOOR), CEILING)
 
 
 def limit(root: Path = Path("/")) -> int:

@@ -114,7 +114,7 @@ async def serving(
     port: int,
     group: asyncio.TaskGroup,
     *,
-    patience: connections.Patience | None = None,
+    limits: connections.Limits | None = None,
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Address]:
@@ -123,7 +123,7 @@ async def serving(
     ``listener`` is a socket that has been opened for it already. Once ``stop`` is set, no new request is accepted.
     """
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = group.create_task(serve.serve(app, host, port, started.set_result, patience, listener=listener, stop=stop))
+    task = group.create_task(serve.serve(app, host, port, started.set_result, limits, listener=listener, stop=stop))
     task.add_done_callback(lambda _: started.done() or started.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await started
@@ -177,9 +177,9 @@ async def door(
     )
     _freeze()
     try:
-        patience = connections.Patience(settings.web.receive_seconds, settings.web.max_connections)
+        limits = connections.Limits(settings.web.receive_seconds, settings.web.max_connections)
         at = settings.web
-        async with serving(app, at.host, at.port, group, patience=patience, listener=listener, stop=stop) as address:
+        async with serving(app, at.host, at.port, group, limits=limits, listener=listener, stop=stop) as address:
             yield Running(settings, address, in_force.in_force, in_force)
     finally:
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)

@@ -115,11 +115,14 @@ class Web(Section):
     max_labels: int = pydantic.Field(default=64, ge=1, description="Labels, and annotations, kept of one alert.")
     max_value_bytes: int = pydantic.Field(default=4096, ge=64, description="Bytes kept of one text of an alert.")
     receive_seconds: float = pydantic.Field(default=10.0, gt=0, le=300, description="For a request to be whole.")
-    max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests that are under way at once.")
+    max_in_flight: int = pydantic.Field(default=1000, ge=1, description="Requests in flight at once.")
     max_bytes_in_flight: quantities.Size | None = pydantic.Field(
-        default=None, description="Bytes of all bodies under way; a quarter of the memory limit if left out."
+        default=None,
+        description="Bytes of all bodies in flight; by default a quarter of the memory limit, at most 256 MiB.",
     )
-    max_connections: int = pydantic.Field(default=10_000, ge=1, description="Connections at once.")
+    max_connections: int = pydantic.Field(
+        default=10_000, ge=1, description="Connections at once. A new one replaces the one that has been idle longest."
+    )
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = pydantic.Field(
         default=(), description="Networks of proxies whose X-Forwarded-For is believed."
     )

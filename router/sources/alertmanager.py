@@ -80,22 +80,26 @@ class Alertmanager:
         self.name = name
         self._version = version
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
+    def parse(
+        self,
+        body: bytes,
+        headers: Mapping[bytes, bytes],  # noqa: ARG002
+        now: int,
+        max_alerts: int = base.MAX_ALERTS,
+    ) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` where it is not webhook version 4.
 
         A group may hold firing and resolved alerts, whatever its own status says. ``now`` stands in for a missing
         start, and for the missing end of a resolved alert.
         """
-        delivery = reading.Reading(self.name, now)
+        delivery = reading.Reading(self.name, now, max_alerts)
         try:
             group = _read(body, self._version)
         except base.Unparsable as error:
             return self._one_by_one(body, error, delivery)
-        return base.Parsed(
-            [self._alert(alert, alert.status, group, delivery) for alert in group.alerts],
-            group.truncated_alerts,
-            _about(group),
-        )
+        found = delivery.limited(group.alerts, "alerts")
+        read = [self._alert(alert, alert.status, group, delivery) for alert in found]
+        return delivery.close(base.Parsed(read, group.truncated_alerts, _about(group)))
 
     def _alert(
         self, found: "_Alert | _Found", status: alerts.Status, group: _Body, delivery: reading.Reading

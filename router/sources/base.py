@@ -20,6 +20,9 @@ QUERY = b":query"
 The name is none that a request could have.
 """
 
+MAX_ALERTS = 20_000
+"""Alerts that are read of one delivery by default."""
+
 ALERTMANAGER_RETRY_WINDOW = 60 * 1_000_000
 """Alertmanager sends a group's messages one after the other; only a peer of its cluster repeats one, within seconds."""
 
@@ -136,10 +139,11 @@ class Source(Protocol):
 
     name: str
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> Parsed:
+    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = MAX_ALERTS) -> Parsed:
         """Turn the body into alerts in the normal form; ``Unparsable`` where it is not what the kind sends.
 
-        ``headers`` have lower-case names. ``now`` (microseconds) stands in for times that the sender leaves out.
+        ``headers`` have lower-case names. ``now`` (microseconds) stands in for times that the sender leaves out. If the
+        body holds more than ``max_alerts`` alerts, only the first ones are read, and a notice gives the number.
         """
         ...
 

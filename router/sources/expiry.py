@@ -24,9 +24,11 @@ class Expiring:
         self._resolve_after = resolve_after
         self._step = max(resolve_after // _PARTS, 1)
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+    ) -> base.Parsed:
         """Parse as the source does; ``base.Unparsable`` where it says so."""
-        parsed = self._parse(body, headers, now)
+        parsed = self._parse(body, headers, now, max_alerts)
         ends_at = -(-(now + self._resolve_after) // self._step) * self._step
         return msgspec.structs.replace(parsed, alerts=[_ending(one, ends_at) for one in parsed.alerts])
 

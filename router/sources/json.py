@@ -193,20 +193,27 @@ class Json:
         self._expires_at = config.expires_at.reader()
         self._link = config.link.getter()
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+    ) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the alert and the setting that found nothing."""
         try:
             events = not self._in_query and cloudevents.is_event(headers)
             whole = cloudevents.read(body, headers) if events else self._decoded(body, headers)
-            return self.read(whole, headers, now, raw=body, events=events)
+            return self.read(whole, headers, reading.Reading(self.name, now, max_alerts), raw=body, events=events)
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 
     def read(
-        self, whole: Any, headers: Mapping[bytes, bytes], now: int, *, raw: bytes = b"", events: bool = False
+        self,
+        whole: Any,
+        headers: Mapping[bytes, bytes],
+        delivery: reading.Reading,
+        *,
+        raw: bytes = b"",
+        events: bool = False,
     ) -> base.Parsed:
-        """Turn a decoded body into alerts; ``raw`` is what it was, for what of a list can't be read."""
-        delivery = reading.Reading(self.name, now)
+        """Turn a decoded body into alerts; ``raw`` is the body as received, for what of it can't be read."""
         request = mapping.Scope(None, None, headers, mapping.query_of(headers, delivery))
         items = [item for group in self._groups(whole, request, delivery, events=events) for item in group]
         kept = [item for item in items if not self._is_ignored(item, delivery)]
@@ -231,7 +238,7 @@ class Json:
         if not events or not isinstance(whole, list):
             yield self._items(cloudevents.opened(whole) if events else whole, request, delivery)
             return
-        for position, event in enumerate(whole):
+        for position, event in enumerate(delivery.limited(whole, "")):
             try:
                 yield self._items(cloudevents.opened(event), request, delivery, (f"[{position}]", position))
             except base.Unparsable as error:
@@ -259,7 +266,7 @@ class Json:
         alone = self._alerts is None
         return [
             _Item(f"{place}[{position}]", _scope(request, whole, item), shared, position if alone else origin)
-            for position, item in enumerate(found)
+            for position, item in enumerate(delivery.limited(found, "alerts"))
         ]
 
     def _several(self, items: list[_Item], whole: Any, raw: bytes, delivery: reading.Reading) -> base.Parsed:

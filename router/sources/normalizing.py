@@ -30,9 +30,11 @@ class Normalizing:
         self.name = source.name
         self._parse = source.parse
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+    ) -> base.Parsed:
         """Parse as the source does; ``base.Unparsable`` where it says so."""
-        parsed = self._parse(body, headers, now)
+        parsed = self._parse(body, headers, now, max_alerts)
         for alert in parsed.alerts:
             title, link = alert.title, alert.link
             if not title.isascii() or not title.isprintable() or (link and not link.startswith(links.SCHEMES)):

@@ -34,11 +34,13 @@ class Source:
         self._read = read
         self._unwrap = unwrap
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+    ) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the field that is missing or wrong."""
         whole = self._unwrap(body, headers) if self._unwrap else decode(body)
         try:
-            delivery = reading.Reading(self.name, now)
+            delivery = reading.Reading(self.name, now, max_alerts)
             return delivery.close(self._read(delivery, whole))
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
@@ -59,13 +61,14 @@ def several(
     """Read each alert of a delivery by itself, so that a bad one does not hold up the good ones beside it.
 
     ``read`` gets an item and its place, ``alone`` makes a delivery of the bad ones. ``base.Unparsable`` where there is
-    not one good alert, but a bad one; the first ``_MOST_BAD`` are enough for that.
+    not one good alert, but a bad one; the first ``_MOST_BAD`` are enough for that. At most ``delivery.max_alerts`` are
+    read.
     """
     found: list[alerts.Alert] = []
     bad: list[Any] = []
     first = ("", "")
     received_at = delivery.now
-    for position, item in enumerate(items):
+    for position, item in enumerate(delivery.limited(items, where)):
         mark = delivery.mark()
         # Items without a time of their own happened in their order: the last one of an alert says how it is.
         delivery.now = received_at + position

@@ -64,21 +64,27 @@ class Prometheus:
         self._clock_skew = clock_skew
         self._ends = _Ends()
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:  # noqa: ARG002
+    def parse(
+        self,
+        body: bytes,
+        headers: Mapping[bytes, bytes],  # noqa: ARG002
+        now: int,
+        max_alerts: int = base.MAX_ALERTS,
+    ) -> base.Parsed:
         """Turn a list of alerts into ours; ``base.Unparsable`` where it is none.
 
         An alert whose end is past is resolved; one whose end is yet to come fires until then, unless it is repeated.
         """
-        delivery = reading.Reading(self.name, now)
+        delivery = reading.Reading(self.name, now, max_alerts)
         try:
-            read = [self._alert(_found(alert), "", delivery) for alert in _decode(body)]
+            found = delivery.limited(_decode(body), "")
+            read = [self._alert(_found(alert), "", delivery) for alert in found]
         except (msgspec.MsgspecError, UnicodeDecodeError, base.Unparsable):
-            return self._one_by_one(body, now)
+            return self._one_by_one(body, reading.Reading(self.name, now, max_alerts))
         return delivery.close(base.Parsed(read))
 
-    def _one_by_one(self, raw: bytes, now: int) -> base.Parsed:
+    def _one_by_one(self, raw: bytes, delivery: reading.Reading) -> base.Parsed:
         """Read a list that cannot be read as a whole, because of some of its alerts or because it is none."""
-        delivery = reading.Reading(self.name, now)
         items = body.decode(_decode_items, raw)
         read, rejected = objects.several(
             delivery,

@@ -3,7 +3,8 @@
 An unreadable detail never loses an alert. Whoever finds one reports it here and goes on without it.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,24 +13,39 @@ from router.sources import base, paths, times
 
 _MOST = 1_000  # Notices that are collected; further ones are only counted. What is kept of them is less.
 
+Item = TypeVar("Item")
+
 
 class Reading:
-    """Collects the notices about one delivery. ``now`` is when it was received, in microseconds."""
+    """Collects the notices about one delivery.
 
-    __slots__ = ("_more", "_notices", "now", "source")
+    ``now`` is when it was received, in microseconds. At most ``max_alerts`` of its alerts are read.
+    """
 
-    def __init__(self, source: str, now: int) -> None:
+    __slots__ = ("_more", "_notices", "max_alerts", "now", "source")
+
+    def __init__(self, source: str, now: int, max_alerts: int = base.MAX_ALERTS) -> None:
         self.source = source
         self.now = now
+        self.max_alerts = max_alerts
         self._notices: list[noticing.Notice] = []
         self._more: dict[noticing.Code, int] = {}
 
-    def note(self, code: noticing.Code, where: str, detail: str) -> None:
+    def note(self, code: noticing.Code, where: str, detail: str, count: int = 1) -> None:
         """Report a change to what was sent; ``where`` is the place in the body, or the setting that looked there."""
         if len(self._notices) < _MOST:
-            self._notices.append(noticing.Notice(code, where, detail))
+            self._notices.append(noticing.Notice(code, where, detail, count=count))
         else:
-            self._more[code] = self._more.get(code, 0) + 1
+            self._more[code] = self._more.get(code, 0) + count
+
+    def limited(self, items: Sequence[Item], where: str) -> Sequence[Item]:
+        """Return the first ``max_alerts`` items, and report the number of the others."""
+        count, most = len(items), self.max_alerts
+        if count <= most:
+            return items
+        detail = f"{count} alerts arrived, and the first {most} are read (web.max_alerts)"
+        self.note("alerts_truncated", where or "alerts", detail, count - most)
+        return items[:most]
 
     def ignore(self, where: str, problem: str) -> None:
         """Report an optional field that can't be used."""

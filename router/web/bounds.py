@@ -16,7 +16,7 @@ import msgspec
 from router.domain import alert as alerts
 from router.domain import notices as noticing
 from router.sources import base, registry, repairs
-from router.web import problems
+from router.web import budget, problems
 
 TEST = b"incident-router-test"
 """The header by which a sender says that a delivery is a test: ``true``, or ``dry-run``. Only ``false`` denies it."""
@@ -49,8 +49,9 @@ class Bounds:
 
     @property
     def values(self) -> int:
-        """How many JSON values a body may hold: each costs up to 240 bytes of memory, however short it is."""
-        return max(self.body_bytes // _BYTES_A_VALUE, _FEWEST_VALUES)
+        """The most JSON values in a body, so that what is parsed of them fits into the memory for bodies."""
+        most = min(self.body_bytes // _BYTES_A_VALUE, self.bytes_in_flight // budget.BYTES_PER_VALUE)
+        return max(most, _FEWEST_VALUES)
 
 
 def read(
@@ -91,7 +92,7 @@ def _parsed(
 ) -> base.Parsed:
     """Parse the body. If it, or one of its alerts, can't be read since it isn't valid JSON, parse it repaired."""
     try:
-        parsed = endpoint.source.parse(body, headers, now)
+        parsed = endpoint.source.parse(body, headers, now, bounds.alerts)
         if parsed.rejected is None:
             return parsed
     except base.Unparsable:
@@ -101,7 +102,7 @@ def _parsed(
         if (fixed := repairs.repaired(body)) is None:
             return parsed
     not_too_deep(fixed.body, bounds.depth)
-    parsed = endpoint.source.parse(fixed.body, headers, now)
+    parsed = endpoint.source.parse(fixed.body, headers, now, bounds.alerts)
     notice = noticing.Notice("body_repaired", "body", f"the body is not valid JSON: {'; '.join(fixed.changes)}")
     return msgspec.structs.replace(parsed, notices=(notice, *parsed.notices))
 
@@ -151,7 +152,10 @@ def not_too_deep(body: bytes, depth: int) -> None:
     if body.count(b"{") + body.count(b"[") <= depth:
         return
     brackets = _without_texts(body.translate(_ALIKE), _OTHERS)
+    too_deep = b"[" * (depth + 1)
     for _ in range(depth):
+        if too_deep in brackets:  # The usual attack, found in one pass.
+            break
         # Each round removes the innermost pairs, so what is left is nested one level less.
         shorter = brackets.replace(b"[]", b"")
         if len(shorter) == len(brackets):
@@ -166,14 +170,16 @@ def not_too_many_values(body: bytes, most: int) -> None:
 
     Parsed, ``[{},{},...]`` takes 25 times the memory of its text, and real alerts take 3 times as much.
     """
-    if _count(body) <= most:  # Brackets and commas in texts count too: this is at least the number of values.
+    if count_values(body) <= most:  # Brackets and commas in texts count too: this is at least the number of values.
         return
-    count = _count(_without_texts(body, _NO_VALUES))
+    count = count_values(_without_texts(body, _NO_VALUES))
     if count > most:
-        raise base.Unparsable("", f"the JSON holds {count} values, and at most {most} are read (web.max_body_bytes)")
+        limits = "web.max_body_bytes, web.max_bytes_in_flight"
+        raise base.Unparsable("", f"the JSON holds {count} values, and at most {most} are read ({limits})")
 
 
-def _count(body: bytes) -> int:
+def count_values(body: bytes) -> int:
+    """Count JSON values without parsing: at least as many as there are, since texts may hold brackets and commas."""
     return body.count(b",") + body.count(b"[") + body.count(b"{")
 
 

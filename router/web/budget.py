@@ -1,11 +1,13 @@
-"""The memory that request bodies may take: one budget for all bytes in flight, received and inflated.
+"""Limits on the memory that request bodies and parsed deliveries take.
 
-Without it, a few connections fill the memory of a container: 1,000 requests of 1 MiB take 1 GiB. Beyond the budget a
-request is answered 503 with ``Retry-After``, and the sender repeats it. Senders that are authenticated only by their
-body, or not yet, share half of the budget, so that they can't turn others away.
+Without these limits, a few connections fill the memory of a container: 1,000 requests of 1 MiB take 1 GiB. Beyond a
+limit, the router answers 503 with ``Retry-After``, and the sender retries. Three rules keep one kind of request from
+using up what another kind needs:
 
-A parsed delivery takes several times the memory of its body. So bodies are parsed in turn: a quarter of the budget is
-parsed at once, or one body if it is larger than that.
+- Requests of senders that haven't proven who they are share half of the bytes.
+- Large bodies share three quarters of the bytes. The rest is for small bodies, which are most deliveries.
+- A parsed delivery takes several times the memory of its body. Large and small bodies are parsed in a queue each, while
+  the estimated size of what is being parsed fits into a quarter of the budget.
 """
 
 import asyncio
@@ -16,90 +18,113 @@ from typing import Self
 from router.web import problems
 
 MIB = 1024 * 1024
+LARGE_BYTES = 64 * 1024
+"""Larger bodies are parsed in a thread, in order of arrival, so that they delay neither small ones nor probes."""
+
+BYTES_PER_VALUE = 100
+"""Memory of a parsed JSON value, as measured: an empty object takes 64 bytes, one with a member (two values) 200."""
 
 
 class Budget:
-    """Bytes in flight of all requests, of which there may be ``most``."""
+    """Bytes in flight of all requests, of which there may be at most ``max_bytes``."""
 
-    def __init__(self, most: int = 64 * MIB) -> None:
-        self.most = most
+    def __init__(self, max_bytes: int = 64 * MIB) -> None:
+        self.max_bytes = max_bytes
         self.used = 0
-        self.unproven = 0
-        self._parsed = 0
+        self.used_unproven = 0
+        self.used_large = 0
+        self.small = Turns(max_bytes // 4)
+        self.large = Turns(max_bytes // 4)
+
+    def share(self, *, is_proven: bool) -> "Share":
+        """Make the share of one request, which returns its bytes when the request ends."""
+        return Share(self, is_proven=is_proven)
+
+    def turns(self, size: int) -> "Turns":
+        """Return the queue in which a body of this size waits to be parsed."""
+        return self.large if size > LARGE_BYTES else self.small
+
+
+class Turns:
+    """A queue of bodies to be parsed, in order of arrival, while their sizes fit into ``max_size`` or one is alone."""
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
+        self.used = 0
         self._waiting: collections.deque[tuple[int, asyncio.Future[None]]] = collections.deque()
 
-    def share(self, *, proven: bool) -> "Share":
-        """Make the share of one request, which gives its bytes back at its end."""
-        return Share(self, proven=proven)
-
     async def begin(self, size: int) -> None:
-        """Wait until a body of this size may be parsed, in the order of arrival; then ``end`` has to be called."""
+        """Wait until a body of this estimated size may be parsed; then ``end`` has to be called."""
         if self._waiting or not self._has_room(size):
-            await self._turn(size)
+            await self._wait(size)
         else:
-            self._parsed += size
+            self.used += size
 
     def end(self, size: int) -> None:
-        """What was parsed of a body of this size is no longer needed."""
-        self._parsed -= size
-        self._let_in()
+        """Release what a parsed body took."""
+        self.used -= size
+        self._admit()
 
-    async def _turn(self, size: int) -> None:
+    async def _wait(self, size: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((size, turn))
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # It was let in at the moment when it was cancelled.
-                self._parsed -= size
-            self._let_in()
+            if turn.done() and not turn.cancelled():  # Its turn came when it was cancelled.
+                self.used -= size
+            self._admit()
             raise
 
-    def _let_in(self) -> None:
+    def _admit(self) -> None:
         while self._waiting:
             size, turn = self._waiting[0]
             if not turn.done():
                 if not self._has_room(size):
                     return
-                self._parsed += size
+                self.used += size
                 turn.set_result(None)
             self._waiting.popleft()
 
     def _has_room(self, size: int) -> bool:
-        return not self._parsed or self._parsed + size <= self.most // 4
+        return not self.used or self.used + size <= self._max_size
 
 
 class Share:
-    """What one request takes of the budget."""
+    """The part of the budget that one request takes. Bytes are counted as large once they exceed ``LARGE_BYTES``."""
 
-    __slots__ = ("_budget", "_proven", "_size")
+    __slots__ = ("_budget", "_is_large", "_is_proven", "_size")
 
-    def __init__(self, budget: Budget, *, proven: bool) -> None:
+    def __init__(self, budget: Budget, *, is_proven: bool) -> None:
         self._budget = budget
-        self._proven = proven
+        self._is_proven = is_proven
+        self._is_large = False
         self._size = 0
 
     @property
     def room(self) -> int:
-        """How many more bytes this request may take now."""
-        budget = self._budget
-        free = budget.most - budget.used
-        return free if self._proven else min(free, budget.most // 2 - budget.unproven)
+        """How many more bytes this request may take, at most."""
+        small = min(self._room(is_large=False), LARGE_BYTES - self._size)
+        return max(small, self._room(is_large=True))
+
+    def require(self, size: int) -> None:
+        """Check that this request may take ``size`` more bytes; a ``problems.Problem`` (503) if not."""
+        if size > self._room(is_large=self._size + size > LARGE_BYTES):
+            raise full()
 
     def take(self, size: int) -> None:
-        """Take so many more bytes; a ``problems.Problem`` (503) if there are none left."""
-        if size > self.room:
-            raise full()
+        """Take ``size`` more bytes; a ``problems.Problem`` (503) if there are not enough left."""
+        self.require(size)
         self._change(size)
 
     def prove(self) -> None:
-        """The sender is authenticated: its bytes no longer count as those of strangers."""
-        if not self._proven:
-            self._budget.unproven -= self._size
-            self._proven = True
+        """Note that the sender is authenticated: its request no longer counts as unproven."""
+        if not self._is_proven:
+            self._budget.used_unproven -= self._size
+            self._is_proven = True
 
     def give_back(self, size: int) -> None:
-        """Some bytes are no longer needed, such as a body that has been inflated."""
+        """Return bytes that are no longer needed, such as a body that has been inflated."""
         self._change(-size)
 
     def __enter__(self) -> Self:
@@ -110,15 +135,36 @@ class Share:
     ) -> None:
         self._change(-self._size)
 
+    def _room(self, *, is_large: bool) -> int:
+        budget = self._budget
+        room = budget.max_bytes - budget.used
+        if not self._is_proven:
+            room = min(room, budget.max_bytes // 2 - budget.used_unproven)
+        if is_large:
+            # Bytes that this request took while it was small count as large from now on.
+            own = 0 if self._is_large else self._size
+            room = min(room, budget.max_bytes * 3 // 4 - budget.used_large - own)
+        return room
+
     def _change(self, size: int) -> None:
+        budget = self._budget
+        if not self._is_large and self._size + size > LARGE_BYTES:
+            self._is_large = True
+            budget.used_large += self._size
         self._size += size
-        self._budget.used += size
-        if not self._proven:
-            self._budget.unproven += size
+        budget.used += size
+        if self._is_large:
+            budget.used_large += size
+        if not self._is_proven:
+            budget.used_unproven += size
+
+
+def parsed_size(body_bytes: int, values: int) -> int:
+    """Estimate the memory in bytes that a parsed body of this many JSON values takes."""
+    return body_bytes + values * BYTES_PER_VALUE
 
 
 def full() -> problems.Problem:
-    """The 503 for a request for which there is no memory now."""
-    return problems.unavailable(
-        "the requests under way take all of the memory that they may (web.max_bytes_in_flight)", 1
-    )
+    """Make the 503 for a request for which there is no memory now."""
+    reason = "the requests in flight take all of the memory that they may (web.max_bytes_in_flight)"
+    return problems.unavailable(reason, 1)

@@ -1,4 +1,9 @@
-"""One connection to the door: uvicorn's protocol with the limits in size, time and number that it does not have."""
+"""HTTP connections: uvicorn's protocol with limits on time, size, and number.
+
+A connection is idle while it has no complete request: before its first request, between requests, and while a request
+is being received. If the limit on connections is reached, a new connection replaces the one that has been idle for the
+longest time. So clients that only hold connections open don't keep senders out.
+"""
 
 import asyncio
 from typing import Any, NamedTuple
@@ -7,73 +12,92 @@ from uvicorn.protocols.http import httptools_impl
 
 from router.web import problems
 
-MOST_HEADER_BYTES = 64 * 1024
-IDLE_SECONDS = 75  # Longer than the minute that most senders and balancers keep a connection.
-LAST_SECONDS = 1.0  # How long a connection may stay silent that was made just before the server ends.
+MAX_HEADER_BYTES = 64 * 1024
+MAX_PIPELINED = 100  # Requests that a client sends before the first of them is answered. Each takes about 3 KiB.
+IDLE_SECONDS = 75  # Longer than the minute for which most senders and load balancers keep a connection.
+LAST_SECONDS = 1.0  # For the request of a connection that was made just before the server stops.
 
 
-class Patience(NamedTuple):
-    """How long a request may take to arrive, and how many connections there may be at once.
+class Limits(NamedTuple):
+    """Limits of a server.
 
-    ``most_head_bytes`` is how much of requests whose headers are incomplete may be in memory, over all connections.
+    ``receive_seconds`` is the time from the first to the last byte of a request. ``max_head_bytes`` is the memory of
+    all requests with incomplete headers.
     """
 
     receive_seconds: float = 10.0
-    most_connections: int = 10_000
-    most_head_bytes: int = 16 * 1024 * 1024
+    max_connections: int = 10_000
+    max_head_bytes: int = 16 * 1024 * 1024
 
 
-class Heads:
-    """How many bytes there are of requests whose headers are incomplete, over all connections of a server."""
+class Shared:
+    """State of all connections of a server: the idle ones, the oldest first, and the bytes of incomplete headers."""
 
-    size = 0
+    def __init__(self) -> None:
+        self.idle: dict[Protocol, None] = {}
+        self.head_bytes = 0
+
+
+class TooManyPipelinedError(Exception):
+    """A client has sent too many requests without waiting for a response; the parser stops, and answers 400."""
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
-    """uvicorn's protocol: headers without end and requests that never become whole are cut off.
+    """uvicorn's protocol within ``Limits``.
 
-    The clock runs only while a request is incomplete, so one that arrives at once costs nothing.
+    The timer runs only while a request is incomplete, so a request that arrives in one piece costs nothing.
     """
 
-    def __init__(self, *given: Any, patience: Patience, heads: "Heads", **named: Any) -> None:
+    def __init__(self, *given: Any, limits: Limits, shared: Shared, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._patience = patience
-        self._heads = heads
+        self._limits = limits
+        self._shared = shared
         self._headers_complete = False
         self._head_bytes = 0
         self._incomplete = False
         self._last = False
-        self._waiting: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or turn it away where there are too many."""
+        """Accept a connection. If there are too many, close the oldest idle one, or refuse this one."""
         super().connection_made(transport)
-        if len(self.connections) > self._patience.most_connections:
-            self._end(problems.unavailable("too many connections are open", 1))
-        else:
-            self._waiting = self.loop.call_later(IDLE_SECONDS, self.transport.close)
+        idle = self._shared.idle
+        if len(self.connections) > self._limits.max_connections:
+            if not idle:
+                self._end(problems.unavailable("too many connections are open (web.max_connections)", 1))
+                return
+            next(iter(idle)).evict()
+        idle[self] = None
+        self._timer = self.loop.call_later(IDLE_SECONDS, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._wait_no_more()
+        self._shared.idle.pop(self, None)
+        self._stop_timer()
         self._forget_head()
         super().connection_lost(exc)
 
+    def evict(self) -> None:
+        """Close an idle connection for the sake of a new one."""
+        self._shared.idle.pop(self, None)
+        self.connections.discard(self)
+        self.transport.abort()  # close() would wait for a client that doesn't read its last response.
+
     def shutdown(self) -> None:
-        """Answer one more request where one is on its way: who was let in is not sent away without a word."""
+        """Answer one more request if one is on its way, so that no sender is left without a response."""
         self._last = True
         cycle: Any = self.cycle  # None before the first request.
         answered = cycle is None or cycle.response_complete
         if self._incomplete and answered:
-            return  # Of the next request the headers have not come yet.
+            return  # The headers of the next request are incomplete.
         if cycle is None:
-            self._wait_no_more()
-            self._waiting = self.loop.call_later(LAST_SECONDS, self.transport.close)
+            self._stop_timer()
+            self._timer = self.loop.call_later(LAST_SECONDS, self.transport.close)
         else:
             super().shutdown()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. One after the body is a trailer: proxies pass those on as the client sent them."""
+        """Take a header. One after the body is a trailer, which is dropped: proxies pass on what the client sent."""
         if not self._headers_complete:
             super().on_header(name, value)
 
@@ -84,55 +108,65 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         if self._last:
             self.cycle.keep_alive = False
 
+    def on_response_complete(self) -> None:
+        """Note that the connection is idle, unless the next request is complete already."""
+        super().on_response_complete()
+        if (self._incomplete or self.cycle.response_complete) and not self.transport.is_closing():
+            self._shared.idle.setdefault(self)
+
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a request; the clock runs from its first to its last."""
+        """Take bytes of a request; its timer runs from the first to the last."""
         if not self._incomplete:
-            self._wait_no_more()
+            self._stop_timer()
         super().data_received(data)
         if self._incomplete:
-            self._wait_on(data)
+            self._await_more(data)
         else:
-            self._wait_no_more()
+            self._stop_timer()
             self._forget_head()
 
-    def _wait_on(self, data: bytes) -> None:
-        if self._waiting is None:
-            self._waiting = self.loop.call_later(self._patience.receive_seconds, self._too_slow)
+    def _await_more(self, data: bytes) -> None:
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._limits.receive_seconds, self._time_out)
         scope: Any = self.scope
-        if "path" not in scope:  # Without a path until its headers are whole.
+        if "path" not in scope:  # uvicorn sets the path when the headers are complete.
             self._head_bytes += len(data)
-            self._heads.size += len(data)
+            self._shared.head_bytes += len(data)
             if self.transport.is_closing():
                 return
-            if self._head_bytes > MOST_HEADER_BYTES:
+            if self._head_bytes > MAX_HEADER_BYTES:
                 self.send_400_response("The request's headers are too long.")
-            elif self._heads.size > self._patience.most_head_bytes:
+            elif self._shared.head_bytes > self._limits.max_head_bytes:
                 self._end(problems.unavailable("too many requests have incomplete headers", 1))
         else:
             self._forget_head()
 
     def _forget_head(self) -> None:
-        self._heads.size -= self._head_bytes
+        self._shared.head_bytes -= self._head_bytes
         self._head_bytes = 0
 
     def on_message_begin(self) -> None:
         """Note that a request began."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise TooManyPipelinedError
         self._incomplete = True
         self._headers_complete = False
         super().on_message_begin()
 
     def on_message_complete(self) -> None:
-        """Note that a request is whole."""
+        """Note that a request is complete."""
         self._incomplete = False
+        if not self.cycle.response_complete:
+            self._shared.idle.pop(self, None)
         super().on_message_complete()
 
-    def _too_slow(self) -> None:
-        self._waiting = None
-        seconds = self._patience.receive_seconds
-        self._end(problems.Problem(408, "too-slow", f"the request was not whole after {seconds:g} s"))
+    def _time_out(self) -> None:
+        self._timer = None
+        seconds = self._limits.receive_seconds
+        self._end(problems.Problem(408, "too-slow", f"the request was not complete after {seconds:g} s"))
 
     def _end(self, problem: problems.Problem) -> None:
-        """Say why, unless something was said already, and close."""
+        """Send the problem, unless a response has begun, and close."""
         cycle: Any = self.cycle  # None before the first request.
         if cycle is None or not cycle.response_started or cycle.response_complete:
             headers, body = problems.render(problem, "")
@@ -141,7 +175,7 @@ class Protocol(httptools_impl.HttpToolsProtocol):
             self.transport.write(b"%s%sconnection: close\r\n\r\n%s" % (status, lines, body))
         self.transport.close()
 
-    def _wait_no_more(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -32,8 +32,8 @@ async def read(receive: Receive, headers: Mapping[bytes, bytes], limit: int, sha
     length = headers.get(b"content-length")
     if length is not None and (len(length) > _LONGEST_NUMBER or (length.isdigit() and int(length) > limit)):
         raise bounds.too_large(limit)
-    if length is not None and length.isdigit() and int(length) > share.room:
-        raise budget.full()
+    if length is not None and length.isdigit():
+        share.require(int(length))
     message = await receive()
     if not message.get("more_body") and message["type"] == "http.request":
         body: bytes = message["body"]

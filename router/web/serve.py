@@ -38,7 +38,7 @@ async def serve(
     host: str,
     port: int,
     on_started: Callable[[int], None] | None = None,
-    patience: connections.Patience | None = None,
+    limits: connections.Limits | None = None,
     *,
     listener: socket.socket | None = None,
     stop: asyncio.Event | None = None,
@@ -51,9 +51,7 @@ async def serve(
     """
     listener = listener or listen(host, port)
     chosen = listener.getsockname()[1]
-    server = _Server(
-        _config(app, patience or connections.Patience()), lambda: on_started(chosen) if on_started else None
-    )
+    server = _Server(_config(app, limits or connections.Limits()), lambda: on_started(chosen) if on_started else None)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task((stop or asyncio.Event()).wait())
     try:
@@ -90,10 +88,10 @@ def _has_ipv6() -> bool:
     return True
 
 
-def _config(app: types.ASGIApp, patience: connections.Patience) -> uvicorn.Config:
+def _config(app: types.ASGIApp, limits: connections.Limits) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=functools.partial(connections.Protocol, patience=patience, heads=connections.Heads()),  # type: ignore[arg-type]
+        http=functools.partial(connections.Protocol, limits=limits, shared=connections.Shared()),  # type: ignore[arg-type]
         ws="none",
         interface="asgi3",
         lifespan="off",

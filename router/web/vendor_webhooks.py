@@ -91,7 +91,7 @@ class VendorWebhooks:
         if scope["method"] != "POST":
             raise problems.Problem(405, "method", "webhooks are sent with POST", headers=[(b"allow", b"POST")])
         headers = dict(scope["headers"])
-        with self._budget.share(proven=False) as share:
+        with self._budget.share(is_proven=False) as share:
             body = await requests.read(receive, headers, _BODY_BYTES, share)
             wrong = receiver.problem(headers, body, self._clock())
             if wrong:

@@ -28,8 +28,8 @@ ALERTS_V2 = prometheus.PATH
 
 _log = log.get("web")
 _UNAVAILABLE = 503
-_LARGE_BYTES = 256 * 1024  # Larger bodies are parsed in a thread, so that others, and probes, are answered meanwhile.
 _GZIP = frozenset({b"gzip", b"x-gzip"})
+_QUICK_TO_INFLATE = 4096  # Bytes; they inflate to at most 4 MiB. Larger bodies are inflated in a thread.
 _UNREADABLE = frozenset({"too-large", "encoding"})  # Problems of a body that its sender can't solve by repeating it.
 PLACEMENT_SECONDS = 0.5  # The answer doesn't wait longer for what it may leave out.
 
@@ -100,8 +100,9 @@ class Door:
         self._traces = traces
         self._in_flight = 0
         self._budget = budget.Budget(self._limits.bytes_in_flight)
-        # One thread: a hostile body of 1 MiB takes up to 80 MiB while it is parsed, so only one is at a time.
+        # One thread each: of two parsers only one would run at a time, and inflating must not wait for parsing.
         self._parser = futures.ThreadPoolExecutor(1, "parser")
+        self._inflater = futures.ThreadPoolExecutor(1, "inflater")
 
     async def __call__(self, scope: Scope, receive: requests.Receive, send: problems.Send) -> None:
         """Answer one request whose path begins with ``PREFIX``, or is ``ALERTS_V2``."""
@@ -112,11 +113,7 @@ class Door:
         if desk is None:
             await _refuse_unknown(scope, send, began)
             return
-        self._in_flight += 1
-        try:
-            status = await self._respond(desk, call, scope, receive, send)
-        finally:
-            self._in_flight -= 1
+        status = await self._respond(desk, call, scope, receive, send)
         desk.counts.took(status, began)
 
     async def _respond(
@@ -124,7 +121,7 @@ class Door:
     ) -> int:
         """Respond to one request, and return the status; 0 if the sender has hung up. A success counts as 200."""
         try:
-            self._not_too_many()
+            self._limit_requests()
             await self._take(desk, call, scope, receive, send)
         except problems.Problem as problem:
             return await self._refuse(desk, problem, scope, send)
@@ -149,9 +146,9 @@ class Door:
             return None, None
         return desk, calls.Call(scope["method"], slash + rest, scope["query_string"].decode("latin-1"))
 
-    def _not_too_many(self) -> None:
-        if self._in_flight > self._limits.in_flight:
-            raise problems.unavailable("too many requests are under way", 1)
+    def _limit_requests(self) -> None:
+        if self._in_flight >= self._limits.in_flight:
+            raise problems.unavailable("too many requests are in flight (web.max_in_flight)", 1)
 
     async def _take(
         self, desk: desks.Desk, call: calls.Call | None, scope: Scope, receive: requests.Receive, send: problems.Send
@@ -169,14 +166,20 @@ class Door:
         if call is not None and (reply := desk.reply(call)) is not None:
             await answers.as_the_kind_has_it(send, reply.body, reply.status)
             return
-        with self._budget.share(proven=desk.proof == "headers" and not desk.is_open) as share:
+        with self._budget.share(is_proven=desk.proof == "headers" and not desk.is_open) as share:
             now, body = await self._read(desk, headers, receive, share)
             body = desk.said(desk.unlock(body), scope["query_string"], call)
             headers = desk.with_query(headers, scope["query_string"])
             one = _Request(
                 desk, headers, body, now, desk.delivery_id(headers, body), _wants_explanation(scope, headers)
             )
-            await self._prove(one, share, send)
+            # Only now: a request that is still being received costs a connection, and those have a limit of their own.
+            self._limit_requests()
+            self._in_flight += 1
+            try:
+                await self._prove(one, share, send)
+            finally:
+                self._in_flight -= 1
 
     async def _prove(self, one: _Request, share: budget.Share, send: problems.Send) -> None:
         """Have a message of SNS proven, and look whether the delivery was accepted before."""
@@ -196,14 +199,16 @@ class Door:
             await answers.duplicate(send, earlier)
             return
         one = one._replace(called=called)
-        await self._budget.begin(len(body))
+        turns = self._budget.turns(len(body))
+        size = budget.parsed_size(len(body), bounds.count_values(body))
+        await turns.begin(size)
         try:
             # Only here: a stranger neither makes a span nor goes on with anybody's trace.
             before = headers.get(b"traceparent", b"").decode("latin-1")
             with self._traces.span("webhook", "server", parent=before, source=desk.name) as span:
                 await self._enter(one, send, span)
         finally:
-            self._budget.end(len(body))
+            turns.end(size)
 
     async def _read(
         self, desk: desks.Desk, headers: Headers, receive: requests.Receive, share: budget.Share
@@ -216,7 +221,7 @@ class Door:
             desk.prove(headers, body, now)
             is_authentic = desk.proof != "text"
             if encoding := headers.get(b"content-encoding"):
-                body = _inflated(body, encoding.strip().lower(), self._limits.body_bytes, share)
+                body = await self._inflate(body, encoding.strip().lower(), share)
         except problems.Problem as problem:
             if is_authentic and problem.name in _UNREADABLE:
                 # What the delivery tells of is unknown, and its sender may give up: somebody has to look.
@@ -225,11 +230,33 @@ class Door:
             raise
         return now, body
 
+    async def _inflate(self, body: bytes, encoding: bytes, share: budget.Share) -> bytes:
+        """Undo the content encoding within the request's share of the budget, and release the received body."""
+        limit = self._limits.body_bytes
+        # The last member of a gzip body states its size, so most bodies that don't fit are refused without inflating.
+        if encoding in _GZIP and len(body) < (size := int.from_bytes(body[-4:], "little")) <= limit:
+            share.require(size)
+        room = share.room
+        most = min(limit, room)
+        try:
+            if len(body) > _QUICK_TO_INFLATE:
+                loop = asyncio.get_running_loop()
+                whole = await loop.run_in_executor(self._inflater, bounds.inflated, body, encoding, most)
+            else:
+                whole = bounds.inflated(body, encoding, most)
+        except problems.Problem as problem:
+            if problem.name == "too-large" and room < limit:
+                raise budget.full() from problem
+            raise
+        share.take(len(whole))
+        share.give_back(len(body))
+        return whole
+
     async def _enter(self, one: _Request, send: problems.Send, span: tracing.Span) -> None:
         """Decide an authentic delivery, keep it, and only then answer it."""
         desk = one.desk
         try:
-            if len(one.body) > _LARGE_BYTES:
+            if len(one.body) > budget.LARGE_BYTES:
                 parsed, routed = await asyncio.get_running_loop().run_in_executor(self._parser, self._decide, one)
             else:
                 parsed, routed = self._decide(one)
@@ -392,23 +419,6 @@ async def _proven(topics: sns.Topics, body: bytes, now: int) -> sns.Admitted:
         raise problems.Problem(403, "forbidden", str(error)) from error
     except sns.Unreachable as error:
         raise problems.unavailable(f"the message could not be proven now: {error}", 5) from error
-
-
-def _inflated(body: bytes, encoding: bytes, limit: int, share: budget.Share) -> bytes:
-    """As ``bounds.inflated``, within the share of the memory for bodies; the body as received is let go."""
-    room = share.room
-    # The last member says its size, so that most bodies for which there is no room need not be inflated to find out.
-    if encoding in _GZIP and room < int.from_bytes(body[-4:], "little") <= limit:
-        raise budget.full()
-    try:
-        whole = bounds.inflated(body, encoding, min(limit, room))
-    except problems.Problem as problem:
-        if problem.name == "too-large" and room < limit:
-            raise budget.full() from problem
-        raise
-    share.take(len(whole))
-    share.give_back(len(body))
-    return whole
 
 
 def _wants_explanation(scope: Scope, headers: Headers) -> bool:

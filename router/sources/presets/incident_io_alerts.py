@@ -63,9 +63,12 @@ class Source(preset.Source):
         super().__init__(name, config)
         self._groups = alertmanager.Alertmanager(name, _RECEIVER_VERSION)
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+    ) -> base.Parsed:
         """Turn an event, or a group, into alerts; ``base.Unparsable`` where it is neither."""
-        return self._groups.parse(body, headers, now) if _is_group(body) else super().parse(body, headers, now)
+        parse = self._groups.parse if _is_group(body) else super().parse
+        return parse(body, headers, now, max_alerts)
 
 
 def _is_group(body: bytes) -> bool:

@@ -12,7 +12,7 @@ import pydantic
 
 from router.domain import alert as alerts
 from router.domain import patterns
-from router.sources import base, forms, json, mapping, objects, paths
+from router.sources import base, forms, json, mapping, objects, paths, reading
 from router.sources.presets import tags
 from router.yaml_source import suggestions
 
@@ -101,14 +101,18 @@ class Source:
         self._mark = config.sender.placeholder.lstrip("\\")[:1]
         self._placeholder = patterns.compile(config.sender.placeholder) if config.sender.placeholder else None
 
-    def parse(self, body: bytes, headers: Mapping[bytes, bytes], now: int) -> base.Parsed:
+    def parse(
+        self, body: bytes, headers: Mapping[bytes, bytes], now: int, max_alerts: int = base.MAX_ALERTS
+    ) -> base.Parsed:
         """Turn a delivery into alerts; ``base.Unparsable`` names the setting of the mapping that found nothing."""
         try:
             whole = objects.decode(body) if forms.is_json(body) else dict(forms.fields(body, headers))
             reason = self._reason(whole, headers)
             if reason:
                 return objects.no_alert(reason)
-            return self._endless(self._json.read(self._tidied(whole), headers, now))
+            return self._endless(
+                self._json.read(self._tidied(whole), headers, reading.Reading(self.name, now, max_alerts))
+            )
         except RecursionError as error:
             raise base.Unparsable("", "the JSON is nested too deeply") from error
 

@@ -35,7 +35,7 @@ SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @contextlib.asynccontextmanager
-async def served(url: str, limits: bounds.Bounds, patience: connections.Patience) -> AsyncIterator[tuple[int, Any]]:
+async def served(url: str, limits: bounds.Bounds, patience: connections.Limits) -> AsyncIterator[tuple[int, Any]]:
     connection = client.connect(url)
     door = webhooks.Door(
         {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
@@ -61,7 +61,7 @@ async def served(url: str, limits: bounds.Bounds, patience: connections.Patience
 
 def run(url: str, body: Any, limits: bounds.Bounds | None = None, **patience: Any) -> None:
     async def main() -> None:
-        given = connections.Patience(**patience) if patience else connections.Patience()
+        given = connections.Limits(**patience) if patience else connections.Limits()
         async with (
             asyncio.timeout(30),
             served(url, limits or bounds.Bounds(), given) as (port, connection),
@@ -152,34 +152,79 @@ def test_five_hundred_senders_that_dawdle_do_not_harm_the_others(redis_url):
     run(redis_url, body, receive_seconds=2.5)
 
 
-def test_one_connection_more_than_the_bound_is_answered_503_and_the_others_go_on(redis_url):
+Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+ALIVE = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def connected(stack: contextlib.AsyncExitStack, port: int, start: bytes) -> Connected:
+    """Open a connection that ends with the test, and send the start of a request on it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    stack.callback(writer.close)
+    writer.write(start)
+    return reader, writer
+
+
+async def asked(connection: Connected) -> bytes:
+    """Send a whole request on a connection; the status line of its response, empty if the connection is closed."""
+    reader, writer = connection
+    with contextlib.suppress(ConnectionError):
+        writer.write(ALIVE)
+        line = await reader.readline()
+        if line:
+            await reader.readuntil(b"OK")
+        return line
+    return b""
+
+
+def test_a_new_connection_replaces_the_one_idle_longest(redis_url):
+    async def body(port: int, _: httpx.AsyncClient, __: Any) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            kept = await connected(stack, port, b"")
+            assert (await asked(kept)).startswith(b"HTTP/1.1 200")
+            silent = await connected(stack, port, b"")
+            incomplete = await connected(stack, port, HEAD[:-2])
+            assert (await asked(kept)).startswith(b"HTTP/1.1 200")  # From now on the others are idle for longer.
+            for evicted in (silent, incomplete):
+                new = await connected(stack, port, b"")
+                assert (await asked(new)).startswith(b"HTTP/1.1 200")
+                assert await evicted[0].read() == b""
+            assert (await asked(kept)).startswith(b"HTTP/1.1 200")
+
+    run(redis_url, body, max_connections=3)
+
+
+def test_a_thousand_idle_connections_keep_no_sender_out(redis_url):
+    async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(1000):
+                await connected(stack, port, b"")
+            for _ in range(20):
+                assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
+        assert await connection.xlen(keys.INBOX) == 20
+
+    run(redis_url, body, max_connections=100)
+
+
+def test_bodies_that_never_become_complete_keep_no_sender_out(redis_url):
+    async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(1000):
+                await connected(stack, port, HEAD + BODY[:10])
+            for _ in range(20):
+                assert (await http.post("/v1/webhooks/any", content=BODY)).status_code == 202
+        assert await connection.xlen(keys.INBOX) == 20
+
+    run(redis_url, body, bounds.Bounds(in_flight=2), max_connections=100)
+
+
+def test_requests_that_are_pipelined_without_end_are_refused(redis_url):
     async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
-        assert (await http.get("/healthz")).status_code == 200
-        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        answer, _seconds = await answered(port, b"")
-        assert answer.startswith(b"HTTP/1.1 503")
-        assert b"retry-after: 1" in answer
-        assert (await http.get("/healthz")).status_code == 200
-        for _, writer in held:
-            writer.close()
+        answer, _seconds = await answered(port, ALIVE * 3 * connections.MAX_PIPELINED)
+        assert answer.count(b"HTTP/1.1 400") == 1
+        assert answer.count(b"HTTP/1.1 200") <= connections.MAX_PIPELINED + 1
+        assert (await http.get("/-/healthy")).status_code == 200
 
-    run(redis_url, body, most_connections=3)
-
-
-def test_one_request_more_than_may_be_under_way_is_503_and_to_be_sent_again(redis_url):
-    async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
-        _, waiting = await asyncio.open_connection("127.0.0.1", port)
-        waiting.write(HEAD)
-        async with asyncio.timeout(5):
-            while (answer := await http.post("/v1/webhooks/any", content=BODY)).status_code == 202:
-                await asyncio.sleep(0.01)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        waiting.close()
-        async with asyncio.timeout(5):
-            while (await http.post("/v1/webhooks/any", content=BODY)).status_code != 202:
-                await asyncio.sleep(0.01)
-
-    run(redis_url, body, bounds.Bounds(in_flight=1))
+    run(redis_url, body)
 
 
 def signed(name: str, body: bytes = BODY) -> dict[str, str]:

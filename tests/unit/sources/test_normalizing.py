@@ -16,7 +16,7 @@ class Sends:
     def __init__(self, *found: alerts.Alert) -> None:
         self.found = list(found)
 
-    def parse(self, _body, _headers, _now):
+    def parse(self, _body, _headers, _now, _max_alerts):
         return base.Parsed(self.found)
 
 

@@ -78,7 +78,12 @@ def door(store: Recording, **settings: Any) -> webhooks.Door:
     )
 
 
-def ask(
+def ask(app: Any, path: str, **request: Any) -> Answer | None:
+    """Send one request, in an event loop of its own; None if it was not answered."""
+    return asyncio.run(asked(app, path, **request))
+
+
+async def asked(
     app: Any,
     path: str,
     *,
@@ -87,7 +92,7 @@ def ask(
     headers: Sequence[tuple[bytes, bytes]] = ((b"authorization", b"Bearer token"),),
     query: bytes = b"",
 ) -> Answer | None:
-    """Send the request in chunks (None hangs up); None where it was not answered."""
+    """Send the request in chunks (None hangs up); None if it was not answered."""
     waiting = [
         {"type": "http.disconnect"}
         if chunk is None
@@ -113,7 +118,7 @@ def ask(
         "query_string": query,
         "headers": [(name, value) for name, value in headers],
     }
-    asyncio.run(app(scope, receive, send))
+    await app(scope, receive, send)
     if not sent:
         return None
     start, *rest = sent

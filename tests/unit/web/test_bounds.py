@@ -303,3 +303,43 @@ def test_refused_deliveries_of_authenticated_senders_are_counted_as_unreadable(p
     door = asking.door(store, limits=bounds.Bounds(100_000), endpoints=endpoints)
     assert asking.ask(door, path, chunks=(body,), headers=headers).status in {401, 413, 415}
     assert len(store.refusals) == counted
+
+
+ALERT = '{"status":"firing","title":"t%d","dedup_key":"k%d","labels":{"alertname":"a%d"},"annotations":{}}'
+FORMS = {
+    "json": "[%s]",
+    "prometheus": "[%s]",
+    "alertmanager": '{"version":"4","alerts":[%s]}',
+    "grafana": '{"version":"1","alerts":[%s]}',
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("bad", ["", ",{}", ",7"])
+def test_alerts_beyond_the_limit_are_counted_and_not_read(kind, bad):
+    endpoint = registry.build("s", registry.KINDS[kind].config.model_validate({"kind": kind, "auth": "none"}))
+    items = ",".join(ALERT.replace("%d", str(number)) for number in range(6))
+    body = (FORMS[kind] % (items + bad * 2)).encode()
+    found = bounds.read(endpoint, body, {}, 1_772_450_000_000_000, bounds=LIMITS)
+    assert [alert.labels["alertname"] for alert in found.alerts] == ["a0", "a1", "a2"]
+    (notice,) = (each for each in found.notices if each.code == "alerts_truncated")
+    assert notice.count == (5 if bad else 3)
+
+
+def test_a_million_unreadable_values_are_refused_quickly_by_a_mapping():
+    endpoint = registry.build("s", registry.KINDS["json"].config.model_validate({"kind": "json", "auth": "none"}))
+    wide = bounds.Bounds(bytes_in_flight=256 * 1024 * 1024)
+    body = b"[" + ALERT.replace("%d", "1").encode() + b",{}" * 500_000 + b"]"
+    before = time.process_time()
+    found = bounds.read(endpoint, body, {}, 1_772_450_000_000_000, bounds=wide)
+    assert len(found.alerts) == 1
+    assert found.rejected is not None
+    assert len(found.rejected.body) < 100_000
+    assert time.process_time() - before < 30
+
+
+def test_the_limit_on_values_follows_the_memory_for_bodies():
+    mib = 1024 * 1024
+    assert bounds.Bounds().values == 64 * mib // 100
+    assert bounds.Bounds(bytes_in_flight=256 * mib).values == mib
+    assert bounds.Bounds(bytes_in_flight=mib).values == 65_536

@@ -10,7 +10,7 @@ from router.web import budget, problems
 
 def test_a_request_takes_bytes_and_gives_them_back():
     whole = budget.Budget(100)
-    with whole.share(proven=True) as share:
+    with whole.share(is_proven=True) as share:
         share.take(60)
         share.take(40)
         share.give_back(60)
@@ -20,7 +20,7 @@ def test_a_request_takes_bytes_and_gives_them_back():
 
 def test_beyond_the_budget_a_request_is_told_when_to_come_again():
     whole = budget.Budget(100)
-    with whole.share(proven=True) as first, whole.share(proven=True) as second:
+    with whole.share(is_proven=True) as first, whole.share(is_proven=True) as second:
         first.take(90)
         with pytest.raises(problems.Problem) as refused:
             second.take(11)
@@ -31,37 +31,65 @@ def test_beyond_the_budget_a_request_is_told_when_to_come_again():
 
 def test_senders_that_are_not_authenticated_share_half_until_they_are():
     whole = budget.Budget(100)
-    with whole.share(proven=False) as first, whole.share(proven=False) as second, whole.share(proven=True) as known:
+    with (
+        whole.share(is_proven=False) as first,
+        whole.share(is_proven=False) as second,
+        whole.share(is_proven=True) as known,
+    ):
         first.take(50)
         with pytest.raises(problems.Problem):
             second.take(1)
         known.take(10)
         first.prove()
         second.take(40)
-        assert (whole.used, whole.unproven) == (100, 40)
-    assert (whole.used, whole.unproven) == (0, 0)
+        assert (whole.used, whole.used_unproven) == (100, 40)
+    assert (whole.used, whole.used_unproven) == (0, 0)
 
 
 def test_a_share_is_given_back_however_the_request_ends():
     whole = budget.Budget(100)
-    with contextlib.suppress(ZeroDivisionError), whole.share(proven=False) as share:
+    with contextlib.suppress(ZeroDivisionError), whole.share(is_proven=False) as share:
         share.take(10)
         raise ZeroDivisionError
-    assert (whole.used, whole.unproven) == (0, 0)
+    assert (whole.used, whole.used_unproven) == (0, 0)
+
+
+def test_small_bodies_find_room_when_large_ones_find_none():
+    large = budget.LARGE_BYTES + 1
+    whole = budget.Budget(large * 4)
+    with contextlib.ExitStack() as stack:
+        shares = [stack.enter_context(whole.share(is_proven=True)) for _ in range(5)]
+        for share in shares[:3]:
+            share.take(large)
+        with pytest.raises(problems.Problem):
+            shares[3].require(large)
+        shares[3].take(budget.LARGE_BYTES)
+        with pytest.raises(problems.Problem):
+            shares[3].take(1)
+        shares[0].give_back(large)
+        shares[3].take(1)
+        assert whole.used_large == 3 * large
+    assert (whole.used, whole.used_large) == (0, 0)
+
+
+def test_large_and_small_bodies_wait_in_different_queues():
+    whole = budget.Budget(400)
+    assert whole.turns(budget.LARGE_BYTES) is whole.small
+    assert whole.turns(budget.LARGE_BYTES + 1) is whole.large
 
 
 def test_bodies_are_parsed_in_the_order_of_arrival_and_a_large_one_alone():
     async def main() -> None:
-        whole = budget.Budget(400)
+        turns = budget.Turns(100)
         order: list[str] = []
 
         async def parse(name: str, size: int, ends: asyncio.Event) -> None:
-            await whole.begin(size)
+            await turns.begin(size)
             order.append(name)
             try:
                 await ends.wait()
             finally:
-                whole.end(size)
+                turns.end(size)
 
         ends = {name: asyncio.Event() for name in ("a", "b", "large", "last")}
         sizes = {"a": 50, "b": 50, "large": 300, "last": 1}
@@ -81,7 +109,7 @@ def test_bodies_are_parsed_in_the_order_of_arrival_and_a_large_one_alone():
         ends["last"].set()
         await asyncio.gather(*tasks.values())
         assert order == ["a", "b", "large", "last"]
-        assert whole._parsed == 0
+        assert turns.used == 0
 
     asyncio.run(main())
 
@@ -89,19 +117,19 @@ def test_bodies_are_parsed_in_the_order_of_arrival_and_a_large_one_alone():
 @pytest.mark.parametrize("let_in_first", [False, True])
 def test_a_sender_that_hangs_up_while_it_waits_holds_nothing_up(let_in_first):
     async def main() -> None:
-        whole = budget.Budget(400)
-        await whole.begin(100)
-        waiting = asyncio.create_task(whole.begin(100))
-        behind = asyncio.create_task(whole.begin(50))
+        turns = budget.Turns(100)
+        await turns.begin(100)
+        waiting = asyncio.create_task(turns.begin(100))
+        behind = asyncio.create_task(turns.begin(50))
         await asyncio.sleep(0)
         if let_in_first:
-            whole.end(100)
+            turns.end(100)
         waiting.cancel()
         await asyncio.wait({waiting})
         if not let_in_first:
-            whole.end(100)
+            turns.end(100)
         await asyncio.wait_for(behind, 5)
-        whole.end(50)
-        assert whole._parsed == 0
+        turns.end(50)
+        assert turns.used == 0
 
     asyncio.run(main())

@@ -1,5 +1,6 @@
 """The door when a body makes no sense, or the router itself fails: kept, told, and nothing given away."""
 
+import asyncio
 import io
 import json
 from collections.abc import Iterator
@@ -7,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from router.domain import delivery
 from router.sources import alertmanager
 from router.store import errors
 from router.telemetry import log, metrics
+from router.web import bounds, webhooks
 from tests.unit.web import asking
 
 PROD = "/v1/webhooks/prod"
@@ -121,3 +124,39 @@ def test_the_log_tells_of_refusals_and_of_no_secret(written):
         ("delivery_refused", 422),
     ]
     assert "hunter2" not in written.getvalue()
+
+
+class Held(asking.Recording):
+    """An inbox that takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_two = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    async def accept(self, entry: delivery.Delivery, body: bytes) -> None:
+        self.accepted.append((entry, body))
+        if len(self.accepted) > 1:
+            self.has_two.set()
+        await self.may_go_on.wait()
+
+
+async def posted(door: webhooks.Door, body: bytes = b'{"status":"ok","dedup_key":"a"}') -> asking.Answer:
+    answer = await asking.asked(door, ANY, chunks=(body,), headers=HEADERS)
+    assert answer is not None
+    return answer
+
+
+def test_requests_in_flight_are_limited():
+    async def main() -> None:
+        store = Held()
+        door = asking.door(store, limits=bounds.Bounds(in_flight=2))
+        first = [asyncio.create_task(posted(door)) for _ in range(2)]
+        await store.has_two.wait()
+        refused = await posted(door)
+        assert (refused.status, refused.headers[b"retry-after"]) == (503, b"1")
+        store.may_go_on.set()
+        assert [answer.status for answer in await asyncio.gather(*first)] == [202, 202]
+        assert (await posted(door)).status == 202
+
+    asyncio.run(main())
