@@ -1,1 +1,1 @@
-"""The state in Redis or Valkey: the only package that speaks to it."""
+"""State in Redis or Valkey. No other package connects to the server."""

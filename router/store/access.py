@@ -1,4 +1,4 @@
-"""Tokens, sessions and the audit log: who may look and act, and who did what."""
+"""API tokens, console sessions, and the audit log."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,8 +11,9 @@ from router.domain.undecodable import Undecodable
 from router.store import client, damage, keys, replica_acks
 
 SESSION_SECONDS = 12 * 60 * 60
-MOST_ACTIONS = 100_000  # Lines of the audit log; the oldest go beyond it.
-MOST_REFUSALS, _REFUSAL_SECONDS = 10, 60 * 60  # Lines of one person, so that nobody writes the log full.
+MOST_ACTIONS = 100_000  # Maximum length of the audit log; older entries are trimmed.
+# Refusals logged for one person per hour, so that a client can't flood the log.
+MOST_REFUSALS, _REFUSAL_SECONDS = 10, 60 * 60
 _SIGN_INS, _SIGN_IN_SECONDS = 10, 60
 
 _token = msgspec.msgpack.Decoder(access.Token).decode
@@ -21,19 +22,19 @@ _action = msgspec.msgpack.Decoder(access.Action).decode
 
 
 class Tokens:
-    """All tokens."""
+    """Stores API tokens."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
         self._confirming = replica_acks.DurableWriter(connection)
 
     async def save(self, token: access.Token) -> None:
-        """Keep a token."""
+        """Store a token."""
         async with client.translate_errors():
             await self._confirming.run("HSET", keys.TOKENS, token.id, msgspec.msgpack.encode(token))
 
     async def find(self, identity: str) -> access.Token | None:
-        """The token of this id; None where there is none (any more)."""
+        """Return the token with this ID, or None if it doesn't exist."""
         async with client.translate_errors():
             found = await self._connection.hget(keys.TOKENS, identity)
         try:
@@ -43,18 +44,18 @@ class Tokens:
             return None
 
     async def read(self) -> list[access.Token]:
-        """All of them, the oldest first."""
+        """Return all tokens, oldest first."""
         async with client.translate_errors():
             found = await self._connection.hgetall(keys.TOKENS)
         return sorted(_readable(found), key=lambda one: (one.created_at, one.id))
 
     async def has_any(self) -> bool:
-        """Whether there is one at all."""
+        """Return whether at least one token exists."""
         async with client.translate_errors():
             return bool(await self._connection.hlen(keys.TOKENS))
 
     async def revoke(self, identity: str) -> bool:
-        """Take a token back; False where there is none of this id."""
+        """Delete a token. Return False if no token has this ID."""
         async with client.translate_errors():
             return bool(await self._confirming.run("HDEL", keys.TOKENS, identity))
 
@@ -69,67 +70,70 @@ def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
 
 
 class Sessions:
-    """Those who have signed in; kept by the hash of what their cookie says."""
+    """Stores console sessions by the hash of their cookie, and the state of pending sign-ins."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
 
     async def save(self, secret: str, session: access.Session, seconds: int = SESSION_SECONDS) -> None:
-        """Keep a session for as long as it lives."""
+        """Store a session for ``seconds``."""
         async with client.translate_errors():
             await self._connection.set(_session_key(secret), msgspec.msgpack.encode(session), ex=seconds)
 
     async def find(self, secret: str) -> access.Session | None:
-        """The session of a cookie; None where it is over."""
+        """Return the session of a cookie, or None if it has expired or was deleted."""
         async with client.translate_errors():
             found = await self._connection.get(_session_key(secret))
         try:
             return _session(found) if found else None
-        except Undecodable:  # Its owner signs in again.
+        except Undecodable:  # The user signs in again.
             return None
 
     async def delete(self, secret: str) -> None:
-        """Sign out."""
+        """Delete the session of a cookie."""
         async with client.translate_errors():
             await self._connection.delete(_session_key(secret))
 
     async def count_attempt(self, address: str, most: int = _SIGN_INS) -> bool:
-        """Count a try to sign in from an address; False where there were more than ``most`` within a minute."""
+        """Count a sign-in attempt from an address. Return False after more than ``most`` attempts within a minute."""
         return await _increment(self._connection, keys.sign_ins(address), _SIGN_IN_SECONDS) <= most
 
     async def save_sign_in(self, state: str, value: bytes, seconds: int) -> None:
-        """Remember something of a sign-in that is under way elsewhere."""
+        """Store the state of a sign-in that continues at the identity provider."""
         async with client.translate_errors():
             await self._connection.set(keys.sign_in(access.digest(state)), value, ex=seconds)
 
     async def take_sign_in(self, state: str) -> bytes | None:
-        """What was remembered of a sign-in: once, and not again."""
+        """Return and delete the state of a sign-in, so that it can be used only once."""
         async with client.translate_errors():
             found: bytes | None = await self._connection.getdel(keys.sign_in(access.digest(state)))
         return found
 
 
 class Audit:
-    """What people and programs did, in order."""
+    """The audit log: actions of people and programs, in order."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
         self._confirming = replica_acks.DurableWriter(connection)
 
     async def append(self, action: access.Action) -> None:
-        """Add a line."""
+        """Append an action."""
         async with client.translate_errors():
             packed = msgspec.msgpack.encode(action)
             await self._confirming.run("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)
 
     async def append_refusal(self, action: access.Action) -> None:
-        """Add a line of something that its person may not do, unless there were many of them within the hour."""
+        """Append a refused action, unless the same person has had many refusals within the hour."""
         counted = keys.refusals(access.digest(action.by))
         if await _increment(self._connection, counted, _REFUSAL_SECONDS) <= MOST_REFUSALS:
             await self.append(action)
 
     async def page(self, before: str, limit: int) -> tuple[list[access.Action], str]:
-        """Lines older than a place in the log (empty: the newest), and where the page ends (empty: the end)."""
+        """Return entries older than ``before`` (empty:
+
+        the newest entries) and the cursor of the next page (empty: none).
+        """
         async with client.translate_errors():
             found = await self._connection.xrevrange(keys.AUDIT, max=f"({before}" if before else "+", count=limit)
         lines = [line for place, fields in found if (line := _line(place, fields)) is not None]
@@ -149,7 +153,7 @@ def _session_key(secret: str) -> str:
 
 
 async def _increment(connection: Any, name: str, seconds: int) -> int:
-    """Count once more; how often that was within so many seconds of the first time."""
+    """Increment a counter that expires after ``seconds``, and return its value."""
     async with client.translate_errors():
         pipeline = connection.pipeline(transaction=True)
         pipeline.incr(name)

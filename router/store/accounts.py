@@ -16,14 +16,14 @@ _OPEN = "open:"
 
 
 class AccountRecovery(NamedTuple):
-    """When a destination last worked again, and when an operator last lifted its pauses; microseconds, 0 for never."""
+    """When a destination last recovered and when an operator last lifted its pauses: microseconds, 0 for never."""
 
     recovered_at: int = 0
     lifted_at: int = 0
 
 
 class Accounts:
-    """What all workers share about destinations."""
+    """State of destinations that all workers share."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
@@ -45,9 +45,10 @@ class Accounts:
         return {name.decode(errors="replace"): account.decode(errors="replace") for name, account in stored.items()}
 
     async def add_waiting(self, destination: str, incident: str, open_until: int = 0) -> AccountRecovery:
-        """Have the incident woken when the destination works again; answer when that was last.
+        """Register the incident to be woken when the destination recovers. Return when that last happened.
 
-        ``open_until`` is until when a worker's circuit breaker is open (microseconds; 0: that isn't why it waits).
+        ``open_until`` is when the worker's circuit breaker becomes half-open (microseconds; 0 if the circuit is
+        closed).
         """
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
@@ -55,7 +56,10 @@ class Accounts:
         return AccountRecovery(int(recovered), int(lifted))
 
     async def resume(self, destination: str, now: int, *, lifted: bool = False) -> list[str]:
-        """Note that the destination works again, or that its pauses were lifted; the incidents that waited for it."""
+        """Record that the destination recovered, or that its pauses were lifted.
+
+        Return the incidents that waited for it.
+        """
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
             what = "lifted" if lifted else "recovered"
@@ -63,7 +67,7 @@ class Accounts:
         return [incident.decode(errors="replace") for incident in found]
 
     async def open_circuits(self, now: int) -> dict[str, int]:
-        """Until when the circuit breaker is open, by destination; those of all workers, as far as incidents wait."""
+        """Return when each open circuit becomes half-open, by destination, for circuits that incidents wait for."""
         async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.RESUMED)
             found = await answer
@@ -76,7 +80,7 @@ class Accounts:
         return {name: until for name, until in circuits.items() if until > now}
 
     async def count_waiting(self, destination: str) -> int:
-        """How many incidents wait for the destination."""
+        """Return the number of incidents that wait for the destination."""
         async with client.translate_errors():
             answer: Any = self._connection.scard(keys.waiting(destination))
             return int(await answer)

@@ -1,8 +1,8 @@
-"""The homes of alerts: which incident holds each of them, and how an alert moves to another one.
+"""Alert owners: which incident owns each alert, and how an alert moves to another incident.
 
-An alert fires in one incident, though two webs with different rules may name two. These registers, in the shard of the
-alert, and the versions of the incidents' documents, in the shards of the incidents, hold that together; ``routing`` in
-the worker has the protocol.
+An alert belongs to one incident, even if two webhook servers with different rules name two. The owner index in the
+shard of the alert and the versions of the incident documents in the shards of the incidents ensure this together. The
+protocol is described in ``worker/routing.py``.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,21 +12,21 @@ from router.store import client, codec, keys
 
 
 class Runner(Protocol):
-    """Runs a script once for each of several keys and arguments, as ``scripts.Scripts`` does."""
+    """Runs a script once for each of several calls, as ``scripts.Scripts`` does."""
 
     async def run_all(self, name: str, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run it."""
+        """Run the script."""
         ...
 
     async def run_all_confirmed(self, name: str, calls: list[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run it, and have what it writes confirmed."""
+        """Run the script and wait until replicas have acknowledged its writes."""
         ...
 
 
 class Claim(NamedTuple):
-    """The incident that an alert gets for its home if it has none (empty: it gets none).
+    """The incident that becomes the owner of an alert that has none. If ``key`` is empty, the alert gets no owner.
 
-    ``fires`` if the message is a firing one: other firing messages then join the incident for an hour.
+    ``fires`` is set if the message is a firing one: for an hour, other firing messages then join the same incident.
     """
 
     key: str
@@ -34,10 +34,10 @@ class Claim(NamedTuple):
 
 
 class Move(NamedTuple):
-    """An alert that is to leave an incident for another one.
+    """A move of an alert from one incident to another.
 
-    ``state`` stands for what the document of ``origin`` said of the alert when the move was decided: if it says
-    something else by now, the move is aborted. ``token`` is unlike that of any other move.
+    ``state`` identifies what the document of ``origin`` held of the alert when the move was planned. If the document
+    holds something else by then, the move is aborted. ``token`` is unique to the move.
     """
 
     alert: str
@@ -48,15 +48,15 @@ class Move(NamedTuple):
 
     @property
     def written(self) -> str:
-        """The move as it stands in the store."""
+        """Return the move as it is stored."""
         return f"{self.token} {self.state} {self.target}"
 
 
 class Owner(NamedTuple):
-    """The incident that holds an alert.
+    """The incident that owns an alert.
 
-    ``claimed_at`` is when it became that, in microseconds; 0 if that is more than an hour ago. ``move`` is the move
-    that is under way.
+    ``claimed_at`` is when it became the owner (microseconds; 0 if more than an hour ago). ``move`` is the pending move,
+    if any.
     """
 
     key: str
@@ -65,35 +65,35 @@ class Owner(NamedTuple):
 
 
 class AlertOwners:
-    """The homes of all alerts, in shards."""
+    """The owners of all alerts, in shards."""
 
     def __init__(self, runner: Callable[[], Runner]) -> None:
         self._runner = runner
 
     async def claim(self, claims: Mapping[str, Claim]) -> dict[str, Owner]:
-        """Return the homes of alerts, by identity; an alert without one gets the one it claims.
+        """Return the owners of alerts by identity. An alert without an owner gets the one in its claim.
 
-        Of two workers that claim at once, the later one finds the home that the earlier one has set.
+        If two workers claim an alert at the same time, both get the owner that was set first.
         """
         if not claims:
             return {}
         return await self._claim(claims, writes=True)
 
     async def find(self, alerts: Iterable[str]) -> dict[str, str]:
-        """Return which incident holds each of these alerts, by identity; nothing is written."""
+        """Return the incident key that owns each alert, by identity, without writing anything."""
         found = await self._claim(dict.fromkeys(alerts, Claim("")), writes=False)
         return {alert: home.key for alert, home in found.items()}
 
     async def begin_moves(self, moves: Iterable[Move]) -> None:
-        """Write moves down: until each is finished or aborted, nobody may place its alert anywhere."""
+        """Store moves. Until a move is finished or aborted, no worker may add its alert to an incident."""
         await self._move("begin", moves)
 
     async def finish_moves(self, moves: Iterable[Move]) -> None:
-        """Give the alerts their new homes, as far as these moves are still under way."""
+        """Set the new owners of those moves that are still pending."""
         await self._move("finish", moves)
 
     async def abort_moves(self, moves: Iterable[Move]) -> None:
-        """Leave the alerts their homes."""
+        """Delete moves; the alerts keep their owners."""
         await self._move("abort", moves)
 
     async def _claim(self, claims: Mapping[str, Claim], *, writes: bool) -> dict[str, Owner]:

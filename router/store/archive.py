@@ -1,4 +1,4 @@
-"""The archive: deliveries that are folded in, kept for a while with their bodies, to be explained and replayed."""
+"""The archive of folded deliveries with their bodies, for `explain` and `replay`."""
 
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -10,26 +10,27 @@ from router.domain import identity
 from router.store import client, codec, errors, keys, scripts, stream_pages
 
 _CHUNK = 500
-_WINDOW_MS = 60_000  # A delivery is folded in soon after it came; where it was not, everything is searched.
-SHORT_OF_MEMORY = 0.6  # Of maxmemory: from here on the archive gives way, before the door would have to refuse.
+# A delivery is usually folded soon after it was accepted. If this window misses it, search everything.
+_WINDOW_MS = 60_000
+SHORT_OF_MEMORY = 0.6  # Share of maxmemory from which the archive is trimmed, before webhooks would be refused.
 
 
 class ArchivedDelivery(NamedTuple):
-    """One delivery of the archive: what was decided of it, and its body as it was received."""
+    """A delivery in the archive: its decisions, and its body as received."""
 
     delivery: deliveries.Delivery
     body: bytes
 
 
 class Size(NamedTuple):
-    """How much the archive holds."""
+    """Size of the archive."""
 
     entries: int
     bytes: int
 
 
 class Archive:
-    """The archive, bounded by time and by size. ``keep`` is microseconds, ``most`` bytes."""
+    """The archive, limited to ``retention`` (microseconds) and ``max_bytes``."""
 
     def __init__(self, connection: "redis.asyncio.Redis", *, retention: int, max_bytes: int) -> None:
         self._connection = connection
@@ -38,7 +39,7 @@ class Archive:
         self._most = max_bytes
 
     async def trim(self, fullness: float) -> Size:
-        """Let go what is too old or too much; half of it where the server is short of memory."""
+        """Delete entries beyond the limits, and half of all entries if the server is short of memory."""
         async with client.translate_errors():
             most = self._most
             if fullness > SHORT_OF_MEMORY:
@@ -47,7 +48,7 @@ class Archive:
         return Size(int(entries), int(size))
 
     async def find(self, delivery_id: str) -> ArchivedDelivery | None:
-        """The delivery of this id, or None where it is not kept (any more)."""
+        """Return the delivery with this ID, or None if it isn't in the archive."""
         near = identity.made_at(delivery_id) // 1000
         async for recorded in self._range(f"{max(0, near - _WINDOW_MS)}", f"{near + _WINDOW_MS}"):
             if recorded.delivery.id == delivery_id:
@@ -58,7 +59,7 @@ class Archive:
         return None
 
     async def newest(self, count: int) -> list[ArchivedDelivery]:
-        """The newest deliveries, the newest first."""
+        """Return the newest deliveries, newest first."""
         found: list[ArchivedDelivery] = []
         last = "+"
         while count > 0:
@@ -72,9 +73,9 @@ class Archive:
         return found
 
     async def page(self, before: str, count: int) -> tuple[list[ArchivedDelivery], str]:
-        """Deliveries older than a place in the archive (empty: the newest), and where the page ends (empty: the end).
+        """Return deliveries older than ``before`` (empty: the newest), and the cursor of the next page (empty: none).
 
-        ``errors.Unavailable`` where the place is none.
+        Raises ``errors.Unavailable``, also if the cursor is invalid.
         """
         last = f"({before}" if before else "+"
         async with client.translate_errors():
@@ -82,9 +83,9 @@ class Archive:
         return _all_recorded(page), page.end
 
     async def page_since(self, moment: int, after: str, count: int) -> tuple[list[ArchivedDelivery], str]:
-        """Deliveries since a moment (microseconds), the oldest first, from behind a place on; and as ``page``, the end.
+        """Return deliveries since a time (microseconds), oldest first, and the cursor of the next page (empty: none).
 
-        ``errors.Unavailable`` where the place is none.
+        Raises ``errors.Unavailable``, also if the cursor is invalid.
         """
         first = f"({after}" if after else str(max(0, moment // 1000))
         async with client.translate_errors():
@@ -92,12 +93,12 @@ class Archive:
         return _all_recorded(page), page.end
 
     async def size(self) -> int:
-        """How many deliveries are kept."""
+        """Return the number of deliveries and their size."""
         async with client.translate_errors():
             return int(await self._connection.xlen(keys.ARCHIVE))
 
     async def since(self, moment: int) -> AsyncIterator[ArchivedDelivery]:
-        """Everything that was folded in since a moment (microseconds), the oldest first."""
+        """Iterate over the deliveries folded since a time (microseconds), oldest first."""
         async for recorded in self._range(str(max(0, moment // 1000)), "+"):
             yield recorded
 
@@ -118,7 +119,7 @@ def _all_recorded(page: stream_pages.Page) -> list[ArchivedDelivery]:
 
 
 def _recorded(fields: dict[bytes, bytes]) -> ArchivedDelivery | None:
-    """Read an entry; one that another version has written is passed over."""
+    """Decode an entry. Entries written by another version are skipped."""
     try:
         return ArchivedDelivery(codec.unpack_delivery(fields[b"h"]), fields[b"b"])
     except (errors.UnreadableDocument, KeyError):

@@ -1,15 +1,16 @@
-"""Copies all that the router keeps in the store to records of a backup, and back into an empty store.
+"""Copies the router's data to backup records, and restores them into an empty store.
 
-The copy is logical, key by key with the commands of its type, so that it fits any server: Redis or Valkey, of another
-version, alone or as a Cluster. A copy is made while the router runs. This is what it guarantees:
+The backup is logical: it uses the commands of each key's type, so it can be restored into Redis or Valkey of any
+version, standalone or cluster. It can be taken while the router runs, with these guarantees:
 
-- All of one incident (its document, publications, and timeline) is of one moment. Incidents are of different moments.
-- The inbox is copied first. A delivery that was accepted before the copy began is in the inbox or folded into its
-  incident, or both: folding it again changes nothing.
+- The document, publications, and timeline of an incident are from one moment. Different incidents are from different
+  moments.
+- The inbox is copied first. A delivery that was accepted before the backup began is in the inbox, in its incident, or
+  both. Folding it again changes nothing.
 
-Left out is what says who works now (consumers, heartbeats, leases, turns), what is counted for minutes (quotas), what
-lets somebody in for hours (sessions), and names of deliveries, so that one that is sent again is taken again. Lists and
-timers are rebuilt: after a restore every incident is reconciled once.
+The backup leaves out state of running processes (consumers, heartbeats, leases), short-lived counters (quotas),
+sessions, and delivery IDs, so that a delivery that is sent again is accepted again. Indexes and timers are rebuilt:
+after a restore, every incident is reconciled once.
 """
 
 import re
@@ -22,9 +23,9 @@ from redis import exceptions
 from router.store import backup_file, client, dataset, errors, keys, migrations, schema, scripts
 
 PATTERN = "ir:*"
-SECONDS = 60.0  # How long one step may take: a server that loads or saves is slow.
+SECONDS = 60.0  # Time limit of one step. A server that loads or saves its data is slow.
 _SCANNED = 500
-_FEW = 8  # Entries with bodies that are read at once.
+_FEW = 8  # Stream entries with bodies read per command.
 _BATCH_BYTES = 1024 * 1024
 _BATCH_COMMANDS = 1000
 _WITH_BODIES = {name.encode() for name in (keys.INBOX, keys.ARCHIVE, keys.DEAD, keys.QUARANTINE)}
@@ -41,30 +42,30 @@ _LEFT_OUT = re.compile(
 
 
 class BackupError(Exception):
-    """The backup can't be made or restored here; the message says why and what to do."""
+    """The backup can't be made or restored. The message says why and what to do."""
 
 
 class RestoreResult(NamedTuple):
-    """How many keys were restored, and how many had expired since the backup."""
+    """Number of restored keys, and of keys that had expired since the backup."""
 
     keys: int
     expired: int
 
 
 def is_left_out(name: bytes) -> bool:
-    """Whether a key is not part of a backup."""
+    """Return whether backups leave out a key."""
     return _LEFT_OUT.fullmatch(name) is not None
 
 
 async def records(connection: "redis.asyncio.Redis") -> AsyncIterator[backup_file.Record]:
-    """Read everything that belongs to a backup; ``Refused``, ``Unavailable``."""
+    """Iterate over the records of a backup. Raises ``BackupError`` and ``Unavailable``."""
     copy = _Copy(connection)
     await copy.begin()
     async for record in copy.stream(keys.INBOX.encode(), 0):
         yield record
     done = {keys.INBOX.encode()}
     async for name in _names(connection):
-        # A scan may name a key twice. All keys of an incident are copied when the first of them is named.
+        # A scan may return a key twice. When the first key of an incident appears, copy all its keys.
         incident = _OF_AN_INCIDENT.fullmatch(name)
         unit = b"%s:%s" % (incident[1], incident[3]) if incident else name
         if unit in done or is_left_out(name):
@@ -75,7 +76,7 @@ async def records(connection: "redis.asyncio.Redis") -> AsyncIterator[backup_fil
 
 
 class _Copy:
-    """Reads keys into records."""
+    """Reads keys and yields records."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
@@ -83,13 +84,13 @@ class _Copy:
         self._now_ms = 0
 
     async def begin(self) -> None:
-        """Read the server's clock: keys that expire are kept with the time at which they do."""
+        """Read the server's clock, from which expiry times are computed."""
         async with client.translate_errors(SECONDS):
             seconds, microseconds = await self._connection.time()
         self._now_ms = seconds * 1000 + microseconds // 1000
 
     async def incident(self, key: str) -> AsyncIterator[backup_file.Record]:
-        """Read all of an incident at one moment; keys of a wrong type as they are, one after the other."""
+        """Read all keys of an incident in one transaction. Keys of a wrong type are read one by one."""
         names = [keys.incident(key), keys.publications(key), keys.timeline(key)]
         try:
             async with client.translate_errors(SECONDS):
@@ -113,7 +114,7 @@ class _Copy:
                 yield record
 
     async def key(self, name: bytes) -> AsyncIterator[backup_file.Record]:
-        """Read a key of any type; nothing where it has expired meanwhile."""
+        """Read a key of any type. Yield nothing if it has expired."""
         async with client.translate_errors(SECONDS):
             kind = (await self._connection.type(name)).decode()
             expires_at = self._expires_at(await self._connection.pttl(name))
@@ -153,7 +154,7 @@ class _Copy:
             try:
                 told = await self._connection.xinfo_stream(name)
             except exceptions.ResponseError:
-                return  # It has expired meanwhile.
+                return  # The key has expired.
         yield backup_file.Record(name, "stream", expires_at, last_id=_bytes(told["last-generated-id"]))
 
     async def _members(self, name: bytes, kind: backup_file.Kind) -> AsyncIterator[list[bytes]]:
@@ -172,7 +173,7 @@ class _Copy:
         return self._now_ms + life_ms if life_ms >= 0 else 0
 
 
-_GONE = -2  # What the server says instead of how long a key lives that is not there.
+_GONE = -2  # PTTL returns this for a key that doesn't exist.
 
 
 def _flat(found: Iterable[Any], kind: str) -> Iterator[bytes]:
@@ -189,7 +190,7 @@ def _bytes(text: bytes | str) -> bytes:
 
 
 async def is_empty(connection: "redis.asyncio.Redis") -> bool:
-    """Whether the store holds nothing of the router but what a process writes when it starts."""
+    """Return whether the store holds no data of the router except what a process writes at startup."""
     async for name in _names(connection):
         if not name.startswith((b"ir:{schema}:", b"ir:{dataset}:mark")):
             return False
@@ -197,7 +198,7 @@ async def is_empty(connection: "redis.asyncio.Redis") -> bool:
 
 
 async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
-    """Go through the router's keys, some perhaps twice; ``Unavailable``."""
+    """Iterate over the names of the router's keys, with possible duplicates. Raises ``Unavailable``."""
     names = connection.scan_iter(PATTERN, count=_SCANNED)
     while True:
         async with client.translate_errors(SECONDS):
@@ -209,9 +210,10 @@ async def _names(connection: "redis.asyncio.Redis") -> AsyncIterator[bytes]:
 
 
 async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader, *, replace: bool) -> RestoreResult:
-    """Write the records into the store; with ``replace``, all that the router kept there is deleted before.
+    """Write the records to the store. If ``replace`` is set, delete all data of the router first.
 
-    Until it ends well, no process of the router uses the store. ``Refused``, ``backup_file.Damaged``, ``Unavailable``.
+    No process of the router can use the store until the restore has succeeded. Raises ``BackupError``,
+    ``backup_file.CorruptBackupError``, and ``Unavailable``.
     """
     if reader.header.schema > schema.VERSION:
         raise BackupError(
@@ -237,7 +239,7 @@ async def restore(connection: "redis.asyncio.Redis", reader: backup_file.Reader,
     await state.end_restore(reader.header.schema)
     await state.ensure()
     async with client.translate_errors(SECONDS):
-        await migrations.name_incidents(connection)  # Not of the backup: it is made of the incidents.
+        await migrations.name_incidents(connection)  # The index isn't in the backup; it is rebuilt from the incidents.
     return RestoreResult(load.keys, load.expired)
 
 
@@ -258,7 +260,7 @@ async def _unlink(connection: "redis.asyncio.Redis", names: list[bytes]) -> None
 
 
 class _Load:
-    """Writes records into the store, many commands at a time."""
+    """Writes records to the store in batches."""
 
     def __init__(self, connection: "redis.asyncio.Redis", now_ms: int) -> None:
         self._connection = connection
@@ -271,7 +273,7 @@ class _Load:
         self._lasting = 0
 
     async def add(self, record: backup_file.Record) -> None:
-        """Write a record, unless it has expired."""
+        """Add a record to the batch, unless it has expired."""
         is_new, self._before = record.name != self._before, record.name
         if 0 < record.expires_at <= self._now_ms:
             self.expired += is_new
@@ -285,7 +287,7 @@ class _Load:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what has been gathered."""
+        """Write the batch."""
         commands, self._commands, self._bytes = self._commands, [], 0
         try:
             async with client.translate_errors(SECONDS):
@@ -298,7 +300,7 @@ class _Load:
             ) from error
 
     async def check(self) -> None:
-        """Compare how many keys there are with how many were written."""
+        """Compare the number of keys in the store with the number of keys written."""
         found = 0
         async for name in _names(self._connection):
             found += not is_left_out(name)
@@ -315,7 +317,7 @@ async def _run(connection: "redis.asyncio.Redis", commands: list[tuple[Any, ...]
 
 
 def _commands(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
-    """The commands that write a record."""
+    """Return the commands that write a record."""
     match record.kind:
         case "string":
             yield ("SET", record.name, *record.items)
@@ -337,7 +339,7 @@ def _commands(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
 
 
 def _rebuilt(record: backup_file.Record) -> Iterator[tuple[Any, ...]]:
-    """The commands that list an incident, and have it reconciled at once."""
+    """Return the commands that add an incident to the indexes and make it due for reconciliation."""
     incident = _OF_AN_INCIDENT.fullmatch(record.name)
     if incident is None or incident[2] == b"timeline":
         return

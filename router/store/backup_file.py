@@ -1,11 +1,11 @@
-"""The file of a backup: frames inside gzip, the last of which proves that the others are complete and unchanged.
+"""The backup file format: frames inside gzip. The last frame proves that the file is complete and unchanged.
 
 A frame is one letter, the length of its content as 4 bytes (big-endian), and the content as MessagePack:
 
 | letter | content                                                                    | how many      |
 | ------ | -------------------------------------------------------------------------- | ------------- |
-| ``H``  | ``Header``, a map: which format and schema, when, by which version         | the first     |
-| ``R``  | ``Record``, an array: a part of one key; the parts of a key follow in order | any number    |
+| ``H``  | ``Header``, a map: format, schema version, creation time, router version   | the first     |
+| ``R``  | ``Record``, an array: one part of a key; the parts of a key are in order   | any number    |
 | ``T``  | ``Trailer``, a map: keys, records, and SHA-256 of all frames before        | the last      |
 """
 
@@ -19,14 +19,14 @@ from typing import IO, Any, Literal
 import msgspec
 
 FORMAT = 1
-MOST_BYTES = 1 << 30  # Of one frame: a larger length is damage.
+MOST_BYTES = 1 << 30  # Maximum size of a frame. A larger length means that the file is corrupt.
 _HEAD = struct.Struct(">cI")
 
 Kind = Literal["string", "hash", "set", "zset", "stream"]
 
 
 class Header(msgspec.Struct):
-    """What the file is. ``schema`` is the version of the data, ``created_at`` microseconds since the epoch."""
+    """File header. ``schema`` is the schema version of the data; ``created_at`` is in microseconds since the epoch."""
 
     format: int
     schema: int
@@ -35,11 +35,11 @@ class Header(msgspec.Struct):
 
 
 class Record(msgspec.Struct, array_like=True):
-    """A part of one key, or all of it.
+    """A key, or one part of it.
 
-    ``items`` are the value of a string, fields and values, members, or members and scores in turn. ``entries`` are the
-    IDs of a stream's entries with their fields and values. ``expires_at`` is in milliseconds since the epoch, 0 for
-    never. ``last_id`` is the newest ID that the stream ever had, in the last part of it.
+    ``items`` holds the value of a string, the fields and values of a hash, the members of a set, or members and scores
+    in turn. ``entries`` holds the IDs of stream entries with their fields and values. ``expires_at`` is in milliseconds
+    since the epoch, 0 for never. ``last_id`` is the stream's last generated ID, in its last part.
     """
 
     name: bytes
@@ -51,7 +51,7 @@ class Record(msgspec.Struct, array_like=True):
 
 
 class Trailer(msgspec.Struct):
-    """How many keys and records precede it, and the SHA-256 of all frames before."""
+    """Number of keys and records, and the SHA-256 of all preceding frames."""
 
     keys: int
     records: int
@@ -59,11 +59,11 @@ class Trailer(msgspec.Struct):
 
 
 class CorruptBackupError(Exception):
-    """The file is not a backup, or not all of one."""
+    """The file isn't a backup, or is incomplete or corrupt."""
 
 
 class Writer:
-    """Writes a backup to a binary stream; complete only after ``finish``."""
+    """Writes a backup to a binary stream. The backup is complete only after ``finish``."""
 
     def __init__(self, stream: IO[bytes], header: Header) -> None:
         self._gzip = gzip.GzipFile(fileobj=stream, mode="wb", mtime=0)
@@ -74,7 +74,7 @@ class Writer:
         self._frame(b"H", header)
 
     def write(self, record: Record) -> None:
-        """Add a record; the records of one key have to follow each other."""
+        """Write a record. The records of one key must be written one after the other."""
         self._records += 1
         self._keys += record.name != self._before
         self._before = record.name
@@ -95,9 +95,9 @@ class Writer:
 
 
 class Reader:
-    """Reads a backup from a binary stream. ``Damaged`` as soon as something is wrong.
+    """Reads a backup from a binary stream. Raises ``CorruptBackupError``.
 
-    ``records`` has to be read to its end: only then is the file known to be complete.
+    The file is known to be complete only when ``records`` is exhausted.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -114,7 +114,7 @@ class Reader:
         self.trailer: Trailer | None = None
 
     def records(self) -> Iterator[Record]:
-        """Go through all records; at the end, check the trailer."""
+        """Iterate over all records, then verify the trailer."""
         records, keys, before = 0, 0, b""
         while True:
             digest = self._hash.hexdigest()
@@ -140,7 +140,7 @@ class Reader:
         self.trailer = trailer
 
     def check(self) -> Trailer:
-        """Read the backup to its end and return its trailer; ``Damaged``."""
+        """Read the backup to its end and return its trailer. Raises ``CorruptBackupError``."""
         for _ in self.records():
             pass
         assert self.trailer is not None  # noqa: S101 - set at the end of the records

@@ -1,4 +1,4 @@
-"""Connections to Redis or Valkey, and the one place where their failures are mapped."""
+"""Connections to Redis or Valkey, and the mapping of their errors."""
 
 import asyncio
 from types import TracebackType
@@ -9,21 +9,21 @@ from redis import exceptions
 
 from router.store import cluster, connection_settings, errors, replica_acks, sentinel, timed_client
 
-PATIENCE_SECONDS = 5.0  # How long a command may take before the store counts as out of reach.
-_PER_SECOND = 1000  # Documents that a busy server reads or writes in a second, in any case.
+PATIENCE_SECONDS = 5.0  # Time limit of a command, after which the store counts as unavailable.
+_PER_SECOND = 1000  # Documents that even a busy server reads or writes per second.
 
 
 def command_timeout(documents: int) -> float:
-    """How many seconds commands about so many documents may take: one delivery may hold 20,000 incidents."""
+    """Return the time limit in seconds of commands on this many documents. One delivery may touch 20,000 incidents."""
     return PATIENCE_SECONDS + documents / _PER_SECOND
 
 
 def connect(where: connection_settings.Server | str) -> "redis.asyncio.Redis":
-    """Make a client for a server, or for its address alone; nothing is sent before the first command.
+    """Create a client for a server or an address. No connection is opened before the first command.
 
-    Bytes stay bytes. The library's own time-outs are off: they cost a task a command, and before Python 3.12 they
-    can swallow a cancellation. ``failures`` bounds every command instead. ``Unavailable`` where what is said of the
-    server does not fit together.
+    Responses stay bytes. The library's own timeouts are off: they cost one task per command, and before Python 3.12
+    they can swallow a cancellation. ``translate_errors`` limits every command instead. Raises ``Unavailable`` if the
+    connection settings contradict each other.
     """
     server = connection_settings.Server(where) if isinstance(where, str) else where
     try:
@@ -61,7 +61,7 @@ def _tls(server: connection_settings.Server) -> dict[str, Any]:
 
 
 class translate_errors:  # noqa: N801 - read as a word of the `with` statement that it stands in
-    """Bounds the commands of an ``async with`` block in time, and turns failures into ``errors.Unavailable``."""
+    """Limits the time of the commands in an ``async with`` block, and raises their errors as ``errors.Unavailable``."""
 
     def __init__(self, seconds: float = PATIENCE_SECONDS) -> None:
         self._seconds = seconds
@@ -84,7 +84,7 @@ class translate_errors:  # noqa: N801 - read as a word of the `with` statement t
         if isinstance(error, exceptions.OutOfMemoryError):
             raise errors.Unavailable("Redis is out of memory", 30) from error
         if isinstance(error, exceptions.ResponseError):
-            # Of a pipeline the library tells the command as well, and with it a piece of what was to be kept.
+            # For a pipeline, the library's message contains the command and with it a part of the stored data.
             said = str(error).rpartition("of pipeline caused error: ")[2]
             kind = errors.WrongType if said.startswith("WRONGTYPE") else errors.Unavailable
             raise kind(f"Redis refused the command: {said}") from error

@@ -1,4 +1,4 @@
-"""Redis Cluster: the same keys and scripts, spread over several primaries by the hash tags in their names."""
+"""Redis Cluster: the same keys and scripts, distributed over several primaries by the hash tags in the key names."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from redis.asyncio import cluster as library
 
 from router.store import connection_settings, timed_client
 
-MOST_CONNECTIONS = 4096  # To one server; more than wait for the store at the same time.
+MOST_CONNECTIONS = 4096  # Connections per server; more than the callers that wait for the store at the same time.
 
 
 def connect(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
-    """Make a client of all servers of a cluster, of which the address names one.
+    """Create a client of a cluster, given the address of one of its servers.
 
-    Nothing is tried again by itself: the library would repeat a WAIT whose server was lost at another one, where it
-    says nothing of what was written. It answers to the same commands as a client of one server, and passes for one.
+    The client doesn't retry. The library would repeat a WAIT whose server was lost on another server, where it says
+    nothing about the write. The client has the interface of a client of one server and is used as one.
     """
     again = retry.Retry(backoff.NoBackoff(), 0)
     options = {**options, "retry": again, "max_connections": MOST_CONNECTIONS}
@@ -25,13 +25,13 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
 
 
 def cluster_of(connection: "redis.asyncio.Redis") -> library.RedisCluster | None:
-    """The cluster that a connection is to; None where it is to one server."""
+    """Return the cluster of a connection, or None if it is a connection to one server."""
     passed: object = connection
     return passed if isinstance(passed, library.RedisCluster) else None
 
 
 async def primaries(connection: "redis.asyncio.Redis") -> list[dict[str, Any]]:
-    """What sends a command to each primary in turn, as keyword arguments; once nothing at all for one server."""
+    """Yield the keyword arguments that direct a command to each primary; once an empty mapping for a single server."""
     cluster = cluster_of(connection)
     if cluster is None:
         return [{}]
@@ -40,21 +40,21 @@ async def primaries(connection: "redis.asyncio.Redis") -> list[dict[str, Any]]:
 
 
 async def follow_redirect(connection: "redis.asyncio.Redis", error: exceptions.MovedError) -> None:
-    """Learn where keys are that are not where they were."""
+    """Update the slot map after a MOVED or ASK error."""
     cluster = cluster_of(connection)
     if cluster is not None:
         await cluster.nodes_manager.move_slot(error)
 
 
 async def refresh_topology(connection: "redis.asyncio.Redis") -> None:
-    """Ask the servers anew who holds what: one of them was lost."""
+    """Reload the topology after a server was lost."""
     cluster = cluster_of(connection)
     if cluster is not None:
         await cluster.nodes_manager.initialize()
 
 
 async def primary_of(connection: "redis.asyncio.Redis", key: str) -> dict[str, Any]:
-    """What sends a command to the primary that holds a key, as keyword arguments; nothing for one server."""
+    """Return the keyword arguments that direct a command to the primary of a key; empty for a single server."""
     cluster = cluster_of(connection)
     if cluster is None:
         return {}

@@ -1,4 +1,4 @@
-"""How documents stand in the store: MessagePack, typed on the way in and out."""
+"""Encodes documents as MessagePack and decodes them with validation."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,15 @@ _decode_publications = msgspec.msgpack.Decoder(list[publications.Publication]).d
 
 
 def pack_arguments(arguments: Sequence[str | int]) -> bytes:
-    """Pack many arguments of a script into one, which it reads with ``cmsgpack.unpack``: one by one they are dear.
+    """Pack many script arguments into one, which the script reads with ``cmsgpack.unpack``. Single arguments are slow.
 
-    Bytes cannot be among them: the servers' ``cmsgpack`` is older than MessagePack's type for them.
+    Bytes aren't possible: the servers' ``cmsgpack`` predates MessagePack's binary type.
     """
     return _encode(arguments)
 
 
 def parse_integer(data: bytes) -> int:
-    """Read a whole number; ``Unreadable`` where it is none."""
+    """Parse an integer. Raises ``UnreadableDocument``."""
     try:
         return int(data)
     except ValueError as error:
@@ -36,12 +36,12 @@ def parse_integer(data: bytes) -> int:
 
 
 def pack_delivery(delivery: deliveries.Delivery) -> bytes:
-    """Pack what an inbox entry says of its body."""
+    """Encode the delivery of an inbox entry; the body is stored beside it."""
     return _encode(delivery)
 
 
 def unpack_delivery(data: bytes) -> deliveries.Delivery:
-    """Read an inbox entry; ``Unreadable`` where it was written by a newer version or is damaged."""
+    """Decode an inbox entry. Raises ``UnreadableDocument`` if a newer version wrote it or it is damaged."""
     try:
         delivery = _decode_delivery(data)
     except Undecodable as error:
@@ -54,12 +54,12 @@ def unpack_delivery(data: bytes) -> deliveries.Delivery:
 
 
 def pack_events(events: Sequence[timeline.Event]) -> bytes:
-    """Pack what is told of one change; nothing for nothing."""
+    """Encode the timeline events of one change; empty bytes if there are none."""
     return _encode(events) if events else b""
 
 
 def unpack_events(data: bytes) -> list[timeline.Event]:
-    """Read what was told of one change; ``Unreadable`` where it is damaged."""
+    """Decode the timeline events of one change. Raises ``UnreadableDocument``."""
     try:
         return _decode_events(data)
     except Undecodable as error:
@@ -67,7 +67,7 @@ def unpack_events(data: bytes) -> list[timeline.Event]:
 
 
 def pack_incident(incident: incidents.Incident) -> bytes:
-    """Pack an incident's document. The response and the alert of a sole ask are written once."""
+    """Encode an incident document. A response or an alert that is referred to once is stored once."""
     if len(incident.asks) != 1:
         return _encode(incident)
     (ask,) = incident.asks
@@ -78,7 +78,7 @@ def pack_incident(incident: incidents.Incident) -> bytes:
 
 
 def unpack_incident(data: bytes) -> incidents.Incident:
-    """Read an incident's document; ``Unreadable`` where it is damaged."""
+    """Decode an incident document. Raises ``UnreadableDocument``."""
     try:
         incident = _decode_incident(data)
     except Undecodable as error:
@@ -95,12 +95,12 @@ def unpack_incident(data: bytes) -> incidents.Incident:
 
 
 def pack_publications(documents: list[publications.Publication]) -> bytes:
-    """Pack the publications of one incident."""
+    """Encode the publications of one incident."""
     return _encode(documents)
 
 
 def unpack_publications(data: bytes) -> list[publications.Publication]:
-    """Read the publications of one incident; empty bytes are none; ``Unreadable`` where they are damaged."""
+    """Decode the publications of one incident; empty bytes are none. Raises ``UnreadableDocument``."""
     if not data:
         return []
     try:

@@ -1,4 +1,4 @@
-"""Components of public pages, counted by reference: which open incident says what of which."""
+"""Components of public pages, reference-counted: the status that each open incident gives to each component."""
 
 from collections.abc import Mapping
 
@@ -8,16 +8,16 @@ from router.store import client, keys, scripts
 
 
 class Components:
-    """What all open incidents say of the components of all pages."""
+    """The component statuses of all open incidents on all pages."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._scripts = scripts.Scripts(connection)
 
     async def set_statuses(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Say how an episode affects a page's components, in the place of what it said before; nothing takes it back.
+        """Replace the component statuses that an episode sets on a page; an empty mapping removes them.
 
-        Returns what all other episodes say: pairs of a component and its status. Both happen at once, so of two that
-        end together the later one sees nothing left.
+        Return the statuses that all other episodes set, as pairs of component and status. Writing and reading are
+        atomic: if two episodes end together, the second one sees no remaining status.
         """
         said = [part for pair in statuses.items() for part in pair]
         async with client.translate_errors():

@@ -1,4 +1,4 @@
-"""Where Redis is: an address, and what it takes to be let in. Plain data; ``client`` makes connections of it."""
+"""Connection settings of Redis: plain data from which ``client`` creates connections."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Tls:
-    """Files in PEM that hold for ``rediss://``; new connections read them anew.
+    """PEM files for ``rediss://``. Each new connection reads them again.
 
-    ``ca`` are the authorities to trust in the place of the system's; ``cert`` and ``key`` say who we are.
+    ``ca`` replaces the system's certificate authorities; ``cert`` and ``key`` are the client certificate.
     """
 
     ca: Path | None = None
@@ -16,15 +16,15 @@ class Tls:
     key: Path | None = None
 
     def __bool__(self) -> bool:
-        """Whether any of it is set."""
+        """Return whether any file is set."""
         return any((self.ca, self.cert, self.key))
 
 
 @dataclass(frozen=True)
 class Sentinel:
-    """Who knows which server is the primary now: the sentinels' hosts and ports, and the name they know it by.
+    """Sentinels that know the current primary: their hosts and ports, and the name of the service.
 
-    The user and the password are the sentinels' own; those of the servers stand in the address.
+    ``username`` and ``password`` are for the sentinels. Credentials of the servers are part of the URL.
     """
 
     service: str
@@ -35,7 +35,7 @@ class Sentinel:
 
 @dataclass(frozen=True)
 class Durability:
-    """Who has to have what is written before it counts: so many ``replicas``, which have ``wait_seconds`` for it."""
+    """Number of replicas that must acknowledge a write, and the time limit for that."""
 
     replicas: int = 0
     wait_seconds: float = 1.0
@@ -43,13 +43,13 @@ class Durability:
 
 @dataclass(frozen=True)
 class Server:
-    """One server at ``url``: ``redis://``, ``rediss://`` or ``unix://``.
+    """A server at ``url``: ``redis://``, ``rediss://``, or ``unix://``.
 
-    With ``sentinel`` the server is whichever is the primary, and of the address all holds but its host and port.
-    With ``cluster`` it is one of the servers of a Redis Cluster, which names the others.
+    With ``sentinel``, the host and port of the URL are ignored and the current primary is used. With ``cluster``, the
+    URL names one server of a Redis Cluster, which lists the others.
     """
 
-    url: str = field(repr=False)  # It may hold a password.
+    url: str = field(repr=False)  # The URL may contain a password.
     tls: Tls = Tls()
     sentinel: Sentinel | None = None
     cluster: bool = False

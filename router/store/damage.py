@@ -1,8 +1,7 @@
-"""Damaged data: keys of a wrong type, and documents and members that can't be read.
+"""Damaged data: keys of a wrong type, and documents and members that can't be decoded.
 
-Each is named in the log, with what is wrong and what to do, and counted. A key of a wrong type that the router can do
-without is moved aside, so that work goes on: what it held is rebuilt from the incidents' documents, or begins anew. The
-others stay as they are, and only what needs them fails.
+Each is logged with the problem and the remedy, and counted. A key of a wrong type that the router can rebuild is moved
+aside, so that work continues. Other keys stay as they are, and only operations that need them fail.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from router.store import errors
 from router.telemetry import log, metrics
 
 _log = log.get("store")
-# Nothing can take the place of these: an incident that began anew would be opened twice, a freeze would be gone.
+# These can't be rebuilt: a new incident document would open the incident twice, and a freeze would be lost.
 _KEPT = re.compile(
     r"ir:\{(?:s\d+\}:(?:incident|publications):.*|pages\}:gate|access\}:tokens|inbox\}:stream|schema\}:version)",
     re.DOTALL,
@@ -30,14 +29,14 @@ _REPAIR = "repair it, or delete it after you have looked at what is open at the 
 
 
 def wrong_type(error: Exception) -> tuple[str, str] | None:
-    """Return the key of a wrong type that a script has refused to work with, and what is wrong with it."""
+    """Return the key of a wrong type that made a script fail, and the problem."""
     _, begins, rest = str(error).partition("WRONGTYPE ir:")
     key, said, problem = rest.rpartition(" is a ")
     return (f"ir:{key}", f"it is a {problem}") if begins and said else None
 
 
 def aside_key(key: str) -> str:
-    """Return the name that a key of a wrong type gets, in the same hash slot; empty if it has to stay."""
+    """Return the name for a key moved aside, in the same hash slot; empty if the key must stay."""
     if _KEPT.fullmatch(key):
         return ""
     head, _, rest = key.partition("}:")
@@ -50,7 +49,7 @@ def kind_of(key: str) -> str:
 
 
 def report(key: str, problem: str, todo: str = _REPAIR) -> None:
-    """Name damaged data in the log and count it; of the same key at most once a minute."""
+    """Log and count damaged data, for each key at most once a minute."""
     now = time.monotonic()
     if now - _told.get(key, -_TOLD_EVERY_SECONDS) < _TOLD_EVERY_SECONDS:
         return
@@ -62,13 +61,13 @@ def report(key: str, problem: str, todo: str = _REPAIR) -> None:
 
 
 def report_and_describe(key: str, problem: str) -> str:
-    """Tell of damaged data, and return it in one line."""
+    """Report damaged data and return the problem in one line."""
     report(key, problem)
     return f"{key}: {problem}"
 
 
 async def move_aside(connection: "redis.asyncio.Redis", key: str, problem: str) -> None:
-    """Move a key of a wrong type aside, so that work goes on without it; ``Damaged`` if it has to stay."""
+    """Move a key of a wrong type aside. Raises ``DamagedKey`` if it must stay."""
     aside = aside_key(key)
     if not aside:
         report(key, problem)
@@ -76,13 +75,13 @@ async def move_aside(connection: "redis.asyncio.Redis", key: str, problem: str) 
     try:
         await connection.rename(key, aside)
     except exceptions.ResponseError as failure:
-        if "no such key" not in str(failure):  # Another process was first.
+        if "no such key" not in str(failure):  # Another process has moved the key already.
             raise
     report(key, problem, f"nothing: it is {aside} now, for you to look at, and the router goes on without it")
 
 
 async def repair(connection: "redis.asyncio.Redis", kinds: Mapping[str, str]) -> None:
-    """Move those of the keys aside that haven't the type named for them; tell of those that have to stay."""
+    """Move aside those keys that don't have the expected type, and report those that must stay."""
     pipeline = connection.pipeline(transaction=False)
     for key in kinds:
         pipeline.type(key)

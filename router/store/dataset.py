@@ -1,8 +1,8 @@
-"""Whether the data in Redis is still what this process knew: a marker that notices a lost or a restored data set.
+"""Detects a lost or restored data set by a marker in Redis.
 
-``watch.lua`` says what is compared. After a loss the data set is *reconciled*: nothing is opened at a destination
-before its open items have been read once, and what belongs to no known incident is kept as an orphan until it is
-adopted, resolved, or gone.
+``watch.lua`` defines the comparison. After a loss the data set is *reconciled*: the router opens nothing at a
+destination before it has listed the destination's open items once. An item that belongs to no known incident is kept as
+an orphan until it is adopted, resolved, or gone.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from router.store import client, keys, replica_acks, scripts
 from router.telemetry import log, metrics
 
 Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattended", "new"]
-"""Why a data set is reconciled; see ``watch.lua``. ``restored`` was said by whoever restored a backup."""
+"""Why a data set is reconciled; see ``watch.lua``. ``restored``: it was restored from a backup."""
 
 RESTORED = frozenset({"restored", "went_back", "replaced", "unattended"})
 """The reasons after which the data may be those of an earlier time."""
@@ -42,7 +42,7 @@ _log = log.get("store")
 
 
 class Orphan(msgspec.Struct, frozen=True, array_like=True):
-    """Something open at a destination that belongs to no incident in Redis. ``owner`` is as in its reference."""
+    """An open item at a destination that belongs to no incident in Redis. ``owner`` is the owner in its reference."""
 
     destination: str
     item: operations.OpenItem
@@ -50,23 +50,23 @@ class Orphan(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def name(self) -> str:
-        """What it is called among the orphans."""
+        """Return the orphan's field name in the store."""
         return f"{self.owner}/{self.destination}/{self.item.vendor_id}"
 
     @property
     def id(self) -> str:
-        """A short ID for people; the same whoever it belongs to."""
+        """Return a short ID for operators. It doesn't depend on the owner."""
         what = f"{self.destination}/{self.item.vendor_id}"
         return hashlib.blake2b(what.encode(), digest_size=5).hexdigest()
 
 
 @dataclass(frozen=True)
 class DataSetState:
-    """How the data set stands; times in microseconds, by Redis' clock.
+    """State of the data set. Times are microseconds by Redis' clock; 0 means never.
 
-    It is reconciled ``since`` then (0: it isn't), for a ``reason``; it was last lost at ``lost_at``. ``read`` says when
-    the open items of each destination were last read, ``problems`` why they could not be. ``saved_at`` is the newest
-    mark that was in the data when the loss was noticed (0: there was none): the data are hardly newer.
+    The data set is being reconciled ``since`` a time, for a ``reason``; it was last lost at ``lost_at``. ``read`` holds
+    when the open items of each destination were last listed, ``problems`` why listing failed. ``saved_at`` is the
+    newest mark in the data when the loss was detected: the data are hardly newer.
     """
 
     id: str = ""
@@ -80,11 +80,11 @@ class DataSetState:
     saved_at: int = 0
 
     def is_unread(self, destination: str) -> bool:
-        """Whether nothing may be opened at the destination yet."""
+        """Return whether the destination's open items haven't been listed yet. Nothing may be opened there before."""
         return bool(self.since) and destination not in self.read
 
     def describe(self) -> str:
-        """Say in one sentence how it stands."""
+        """Describe the state in one sentence."""
         orphans = f"{self.orphans} open {'item' if self.orphans == 1 else 'items'} of no known incident"
         if not self.since:
             return f"in use, {orphans}: see `incident-router orphans list`" if self.orphans else "in use"
@@ -94,15 +94,15 @@ class DataSetState:
 
 
 def restored_at(state: DataSetState) -> int:
-    """When the data were last found to be those of an earlier time (microseconds); 0 if they never were."""
+    """Return when the data were last found to be older than expected (microseconds); 0 for never."""
     return state.lost_at if state.reason in RESTORED else 0
 
 
 class DataSet:
-    """The data set as one process knows it.
+    """The data set as seen by one process.
 
-    ``process`` tells the process from all others. With ``reconciles_new`` a data set without a marker may have had
-    one: it is reconciled, too.
+    ``process`` identifies the process. If ``reconciles_new`` is set, a data set without a marker is reconciled as well,
+    because it may have had one.
     """
 
     def __init__(
@@ -123,9 +123,10 @@ class DataSet:
         self._mark = 0
 
     async def check(self) -> DataSetState:
-        """Compare the data set with what this process remembers, and return how it stands; ``Unavailable``.
+        """Compare the data set with what this process remembers, and return its state. Raises ``Unavailable``.
 
-        What this writes is confirmed like everything else: a fail-over that loses nothing confirmed takes no mark back.
+        Writes wait for replica acknowledgements, so a failover that loses no acknowledged write doesn't reset the
+        marker.
         """
         arguments = [
             self._process,
@@ -139,7 +140,7 @@ class DataSet:
             answer = await self._scripts.run_confirmed("watch", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments)
         mark, now, orphans, began, *marker = answer
         state = _state(marker, int(now), int(orphans))
-        # Of two calls at the same time the later answer may be the older one.
+        # The response that arrives later may be the older one.
         self._mark = int(mark) if state.id != self._id else max(self._mark, int(mark))
         self._id = state.id
         if began:
@@ -152,14 +153,14 @@ class DataSet:
         say("data_set_reconciles", reason=reason, data_set=state.id, detail=state.describe())
 
     async def begin_reading(self, destination: str) -> bool:
-        """Whether this process is to read the open items of the destination now: one at a time does."""
+        """Return whether this process may list the open items of the destination now. One process does at a time."""
         async with client.translate_errors():
             return bool(await self._connection.set(keys.reading(destination), "", nx=True, ex=_READING_SECONDS))
 
     async def end_reading(
         self, destination: str, at: int, orphans: Collection[Orphan], listed: Collection[str]
     ) -> None:
-        """Keep what a reading that began ``at`` has found; ``listed`` are the IDs of what may still be an orphan."""
+        """Store the result of a listing that began ``at`` a time; ``listed`` are the IDs that may still be orphans."""
         async with client.translate_errors():
             known = [one async for one in self.orphans() if one.destination == destination]
             gone = [one.name for one in known if one.item.vendor_id not in listed]
@@ -181,60 +182,60 @@ class DataSet:
             await pipeline.execute()
 
     async def reading_failed(self, destination: str, problem: str) -> None:
-        """Say why the open items of a destination can't be read; another try is made soon."""
+        """Record why the open items of a destination can't be listed. The worker retries soon."""
         async with client.translate_errors():
             await self._connection.hset(keys.MARKER, f"problem:{destination}", problem[:300])
             await self._connection.expire(keys.reading(destination), 5)
 
     async def finish(self, since: int) -> None:
-        """End the reconciliation that began ``since`` then, unless another has begun."""
+        """End the reconciliation that began at ``since``, unless another one has begun."""
         async with client.translate_errors():
             if (held := await self._connection.hget(keys.MARKER, "since")) and int(held) == since:
                 await self._connection.hset(keys.MARKER, "since", 0)
 
     def orphans(self, owner: str | None = None) -> AsyncIterator[Orphan]:
-        """Go through the orphans: of one owner (empty: those whose owner isn't known), or all of them."""
+        """Iterate over the orphans of one owner (empty: of unknown owners), or over all orphans."""
         return orphans(self._connection, owner)
 
     async def has_orphans(self, owners: Collection[str]) -> bool:
-        """Whether one of these owners has an orphan."""
+        """Return whether one of these owners has an orphan."""
         for owner in owners:
             async for _ in self.orphans(owner):
                 return True
         return False
 
     async def claim(self, orphan: Orphan, incident_key: str) -> bool:
-        """Whether an orphan is the incident's to adopt: two incidents that fit it don't both get it."""
+        """Return whether the incident may adopt the orphan. Of two incidents that match, only one may."""
         async with client.translate_errors():
             await self._connection.hsetnx(keys.CLAIMS, orphan.name, incident_key)
             await self._connection.expire(keys.CLAIMS, _CLAIM_SECONDS)
             return bool((await self._connection.hget(keys.CLAIMS, orphan.name)).decode() == incident_key)
 
     async def settle(self, orphan: Orphan) -> None:
-        """Forget an orphan: an incident has adopted it, or it is over at the vendor."""
+        """Delete an orphan that an incident has adopted or that has ended at the vendor."""
         await settle(self._connection, orphan)
 
 
 async def orphans(connection: "redis.asyncio.Redis", owner: str | None = None) -> AsyncIterator[Orphan]:
-    """Go through the orphans: of one owner (empty: those whose owner isn't known), or all of them."""
+    """Iterate over the orphans of one owner (empty: of unknown owners), or over all orphans."""
     pattern = "*" if owner is None else f"{owner}/*"
     found: Any = connection.hscan_iter(keys.ORPHANS, match=pattern, count=_SCANNED)
     async for name, packed in found:
         try:
             yield _decode(packed)
-        except Undecodable as error:  # It harms no other one.
+        except Undecodable as error:  # An unreadable orphan doesn't affect the others.
             _log.error("orphan_unreadable", orphan=name.decode(errors="replace"), reason=str(error))
 
 
 async def settle(connection: "redis.asyncio.Redis", orphan: Orphan) -> None:
-    """Forget an orphan, whose incident is known or which is over at the vendor."""
+    """Delete an orphan whose incident is known or that has ended at the vendor."""
     held: Any = connection
     async with client.translate_errors():
         await held.hdel(keys.ORPHANS, orphan.name)
 
 
 async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) -> None:
-    """Give an orphan another owner."""
+    """Change the owner of an orphan."""
     given = msgspec.structs.replace(orphan, owner=owner)
     async with client.translate_errors():
         pipeline: Any = connection.pipeline(transaction=False)
@@ -245,7 +246,7 @@ async def give(connection: "redis.asyncio.Redis", orphan: Orphan, owner: str) ->
 
 
 async def look(connection: "redis.asyncio.Redis", now: int) -> DataSetState:
-    """How the data set stands, for people; nothing is compared or written."""
+    """Return the state of the data set for display, without comparing or writing anything."""
     async with client.translate_errors():
         pipeline: Any = connection.pipeline(transaction=False)
         pipeline.hgetall(keys.MARKER)
@@ -255,9 +256,9 @@ async def look(connection: "redis.asyncio.Redis", now: int) -> DataSetState:
 
 
 async def mark_restored(connection: "redis.asyncio.Redis") -> None:
-    """Say that the data set was just restored from a backup: the router reconciles it before it opens anything.
+    """Mark the data set as restored from a backup, so that the router reconciles it before it opens anything.
 
-    For tools that restore. The router need not run: the mark is part of the data.
+    For restore tools. The router need not run: the mark is part of the data.
     """
     marker: Any = connection
     async with client.translate_errors():

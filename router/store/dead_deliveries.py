@@ -1,4 +1,4 @@
-"""Deliveries that left the way of an alert since they could not be processed: kept as received, for people."""
+"""Dead deliveries: deliveries that could not be processed, kept as received until an operator handles them."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from router.store import client, keys, scripts
 
 
 class DeadDelivery(NamedTuple):
-    """A delivery that could not be processed: why, since when (microseconds), and its body as received."""
+    """A dead delivery: the reason, the time (microseconds), and the body as received."""
 
     id: str
     reason: str
@@ -17,17 +17,20 @@ class DeadDelivery(NamedTuple):
 
 
 class DeadDeliveries:
-    """The deliveries that could not be processed, for people."""
+    """All dead deliveries."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
 
     async def read(self, begin: str = "-", most: int | None = None) -> list[DeadDelivery]:
-        """All of them, the oldest first; or ``most``, from a place of the stream on (``(ID``: from behind it on)."""
+        """Return dead deliveries, oldest first:
+
+        all of them, or ``most`` from the stream ID ``begin`` (``(ID``: after it).
+        """
         async with client.translate_errors():
             entries: Any = await self._connection.xrange(keys.DEAD, min=begin, count=most)
-        # A field that is missing is shown as empty: what is left is for an operator to see.
+        # Show a missing field as empty, so that the operator sees what is left of the entry.
         return [
             DeadDelivery(
                 identity.decode(),
@@ -39,16 +42,16 @@ class DeadDeliveries:
         ]
 
     async def size(self) -> int:
-        """How many there are."""
+        """Return the number of dead deliveries."""
         async with client.translate_errors():
             return int(await self._connection.xlen(keys.DEAD))
 
     async def redrive(self, identity: str) -> bool:
-        """Move one back into the inbox; False where it is no longer there."""
+        """Move a delivery back to the inbox. Return False if it no longer exists."""
         async with client.translate_errors():
             return bool(await self._scripts.run_confirmed("exhume", [keys.DEAD, keys.INBOX], [identity]))
 
     async def discard(self, identity: str) -> bool:
-        """Let one go for good; False where it is no longer there."""
+        """Delete a delivery. Return False if it no longer exists."""
         async with client.translate_errors():
             return bool(await self._connection.xdel(keys.DEAD, identity))

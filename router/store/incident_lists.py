@@ -1,4 +1,4 @@
-"""The lists of what there is, one a shard: to look at every key there is would hold the server up."""
+"""Indexes of incidents, one per shard. Scanning all keys would block the server."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -7,9 +7,11 @@ from router.store import client, damage, keys, scripts
 
 
 async def read_names(run: scripts.Scripts, *listed: Callable[[int], str]) -> list[str]:
-    """All incident keys of the lists that ``listed`` gives for each shard, in order; what has expired leaves them.
+    """Return all incident keys of the indexes that ``listed`` names for each shard, sorted.
 
-    After the list of the incidents, ``keys.names`` may follow, to remove the names of expired incidents as well.
+    Expired members are removed.
+
+    ``keys.names`` may follow the index of incidents, to remove the names of expired incidents as well.
     """
     calls: list[tuple[list[str], list[Any]]] = [([of(number) for of in listed], []) for number in range(keys.SHARDS)]
     async with client.translate_errors():
@@ -18,7 +20,7 @@ async def read_names(run: scripts.Scripts, *listed: Callable[[int], str]) -> lis
 
 
 async def _texts(run: scripts.Scripts, listed: Callable[[int], str], answers: list[Any]) -> AsyncIterator[str]:
-    """The members of lists; one that is no text is removed, which the log tells."""
+    """Decode the members of indexes. A member that isn't valid text is logged and removed."""
     for number, answer in enumerate(answers):
         for member in answer:
             try:

@@ -1,7 +1,7 @@
-"""All incidents and their appearances at a glance, for people: what lists, counts and live pages are made of.
+"""A snapshot of all incidents and publications for lists, counts, and live pages.
 
-It stands beside the way of an alert and writes nothing. What has not changed since it was last read is not decoded
-again, and all who look within a second look at the same.
+It is separate from alert processing and writes nothing. Unchanged documents aren't decoded again, and all readers
+within one second get the same snapshot.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ _LEFT_MICROSECONDS = 60_000_000
 
 
 class Snapshot(NamedTuple):
-    """Everything there is, by incident key. An incident that is gone may still have appearances.
+    """All incidents and publications by incident key. Publications may outlive their incident.
 
-    ``unreadable`` are the incidents whose documents can't be read, and why.
+    ``unreadable`` maps incidents whose documents can't be decoded to the reason.
     """
 
     incidents: Mapping[str, incidents.StoredIncident]
@@ -31,7 +31,7 @@ class Snapshot(NamedTuple):
 
 
 class _CachedIncident(NamedTuple):
-    """What was read of one incident, and the bytes that its publications were read from."""
+    """A decoded incident, its publications, and the bytes that they were decoded from."""
 
     held: incidents.StoredIncident | None
     packed: bytes
@@ -40,7 +40,7 @@ class _CachedIncident(NamedTuple):
 
 
 class SnapshotCache:
-    """Looks at everything, at most once a second. ``clock`` gives microseconds."""
+    """Reads a snapshot at most once a second. ``clock`` returns microseconds."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SnapshotCache:
         self._left_at = 0
 
     async def get(self) -> Snapshot:
-        """Everything, as it was at most a second ago, but for damaged documents: they are told in the log."""
+        """Return a snapshot that is at most one second old. Damaged documents are logged."""
         async with self._reading:
             now = self._clock()
             if now - self._seen_at > _FRESH_MICROSECONDS:
@@ -71,12 +71,12 @@ class SnapshotCache:
             return self._seen
 
     def invalidate(self) -> None:
-        """Look again at once the next time: somebody has acted, and wants to see what came of it."""
+        """Read a new snapshot on the next call, so that an operator sees the effect of an action."""
         self._acts += 1
         self._seen_at = 0
 
     async def _names(self, now: int) -> list[str]:
-        """All incidents there are, and those of which only the publications are left: looked for now and then."""
+        """Return the keys of all incidents, and of incidents of which only publications remain."""
         names = set(await self._store.names())
         if now - self._left_at > _LEFT_MICROSECONDS:
             self._left = {name for name in await self._documents.names() if not inhibition.is_key(name)}

@@ -1,4 +1,4 @@
-"""The incidents' documents: read many, write those whose versions are still as read; and the alerts' homes."""
+"""Incident documents: read many, write with a version check. Also provides the alert owners."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,13 +20,13 @@ from router.store import (
     scripts,
 )
 
-NOT_A_HASH = b"x"  # What scripts say instead of the version of such a key.
+NOT_A_HASH = b"x"  # Scripts return this instead of a version if the key has a wrong type.
 Call = tuple[list[str], list[Any]]
 """The keys and arguments of one script."""
 
 
 class StoredIncident(NamedTuple):
-    """An incident as read, the version that it was read at (0: there was none), and when, by Redis' clock."""
+    """An incident as read, its version (0: it doesn't exist), and the time by Redis' clock."""
 
     incident: incidents.Incident
     version: int
@@ -34,9 +34,9 @@ class StoredIncident(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An incident to write over the version it was read at, and what is told of the change.
+    """An incident to write if its version is unchanged, and the timeline events of the change.
 
-    ``wake`` asks for its publications to be looked at. One that ``stays`` as it was read is compared and not written.
+    ``wake`` makes its publications due. If ``stays`` is set, the version is compared and nothing is written.
     """
 
     incident: incidents.Incident
@@ -49,8 +49,8 @@ class Change(NamedTuple):
 class Incidents:
     """All incidents, in shards.
 
-    With ``remembered`` (alerts, about) the incidents that this process has read or written lately are kept decoded.
-    Whether they are still so is asked each time.
+    ``remembered`` is the approximate number of alerts whose incidents stay decoded in a cache. Their versions are
+    checked on each read.
     """
 
     def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
@@ -61,10 +61,10 @@ class Incidents:
         self.owners = alert_owners.AlertOwners(lambda: self._scripts)
 
     async def read(self, names: Iterable[str], problems: dict[str, str] | None = None) -> dict[str, StoredIncident]:
-        """Read the incidents of these keys; one that does not exist yet is a closed, empty one of version 0.
+        """Read incidents by key. An incident that doesn't exist is returned as closed and empty, with version 0.
 
-        ``problems`` gets those that can't be read, and why: these are missing in the answer. Without it they are
-        ``Unreadable``.
+        Incidents that can't be decoded are left out and added to ``problems`` with the reason. Without ``problems``
+        they raise ``UnreadableDocument``.
         """
         asked = {name: self._known.get(name) for name in names}
         if not asked:
@@ -87,7 +87,7 @@ class Incidents:
     def _known_or(
         self, seen: incident_cache.CachedIncident | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
     ) -> StoredIncident:
-        """The incident as it was answered, or as it was known when it was asked for; ``Unreadable``."""
+        """Decode an incident from a response, or return the cached one if it is current. Raises ``UnreadableDocument``."""
         version, data = answer
         if not version:
             return StoredIncident(incidents.Incident(key=name), 0, now)
@@ -101,10 +101,10 @@ class Incidents:
         return StoredIncident(*seen, now)
 
     async def commit(self, changes: Iterable[Change], unchanged: Iterable[StoredIncident] = ()) -> list[str]:
-        """Write the changes, one script a shard; return the keys that somebody else had changed meanwhile.
+        """Write changes, one script call per shard. Return the keys that another process has changed meanwhile.
 
-        What was found ``unchanged`` is compared as well where anybody has to confirm: that something is there already
-        may be the word of a server that is no longer the primary, or of one whose replicas do not have it yet.
+        If replicas must acknowledge writes, ``unchanged`` incidents are compared as well: a document may have been read
+        from a server that is no longer the primary, or whose replicas don't have it yet.
         """
         compared = unchanged if self._confirming.asked else ()
         stays = [Change(held.incident, held.version, wake=False, stays=True) for held in compared]
@@ -112,11 +112,11 @@ class Incidents:
         return [name for name, version in written.items() if version is None]
 
     async def write(self, change: Change) -> int:
-        """Write one change; the version that the incident has now, 0 where somebody else had changed it meanwhile."""
+        """Write one change. Return the new version, or 0 if another process has changed the incident meanwhile."""
         return (await self._write([change]))[change.incident.key] or 0
 
     async def _write(self, changes: Iterable[Change]) -> dict[str, int | None]:
-        """The versions that the incidents have now, None for those that somebody else had changed."""
+        """Write changes. Return the new versions, None for incidents that another process has changed."""
         shards: dict[int, list[Change]] = {}
         for change in changes:
             shards.setdefault(keys.shard(change.incident.key), []).append(change)
@@ -139,7 +139,8 @@ class Incidents:
                 elif change.stays:
                     written[name] = change.version
                 else:
-                    written[name] = version = max(change.version + 1, int(time))  # As the script does.
+                    # The script computes the same version.
+                    written[name] = version = max(change.version + 1, int(time))
                     self._known.put(change.incident, version)
         return written
 
@@ -157,23 +158,23 @@ class Incidents:
                 return True
 
     async def timeline(self, name: str) -> list[timeline.Event]:
-        """What has happened to an incident, the oldest first."""
+        """Return the timeline of an incident, oldest event first."""
         async with client.translate_errors():
             entries: Any = await self._connection.xrange(keys.timeline(name))
         return [event for _, fields in entries for event in codec.unpack_events(fields[b"e"])]
 
     async def names(self) -> list[str]:
-        """The keys of all incidents there are, in order: those that are open and those that were lately.
+        """Return the keys of all open and recent incidents, sorted.
 
-        What stands for an inhibition key isn't an incident.
+        Documents of inhibition keys aren't incidents.
         """
         found = await incident_lists.read_names(self._scripts, keys.incidents, keys.names)
         return [name for name in found if not inhibition.is_key(name)]
 
     async def find(self, text: str, most: int) -> dict[str, str]:
-        """Incidents whose key or reference begins with a text: their references by key, in order.
+        """Return incidents whose key or reference begins with a text: references by incident key, sorted.
 
-        There are at most ``most`` of each shard by their keys, and as many by their references.
+        At most ``most`` per shard match by key, and as many by reference.
         """
         calls: list[Call] = [
             ([keys.names(number), keys.incidents(number)], [text, identity.read_reference(text), most])
@@ -186,7 +187,7 @@ class Incidents:
 
 
 def _read_call(names: list[str], asked: Mapping[str, incident_cache.CachedIncident | None], number: int) -> Call:
-    """The keys and arguments of reading incidents of a shard."""
+    """Return the keys and arguments that read incidents of one shard."""
     pairs: list[str | int] = []
     for name in names:
         seen = asked[name]
@@ -195,7 +196,7 @@ def _read_call(names: list[str], asked: Mapping[str, incident_cache.CachedIncide
 
 
 def _commit_call(number: int, changes: list[Change]) -> Call:
-    """The keys and arguments of a shard's commit."""
+    """Return the keys and arguments of the commit of one shard."""
     arguments: list[str | int] = []
     parts: list[bytes] = []
     for change in changes:
@@ -210,14 +211,17 @@ def _commit_call(number: int, changes: list[Change]) -> Call:
 
 
 def _reference(incident: incidents.Incident) -> str | bool:
-    """The reference of an incident's episode, empty if it has none; False for what isn't an incident to people."""
+    """Return the reference of the incident's episode, empty if it has none; False for other documents."""
     if inhibition.is_key(incident.key):
         return False
     return identity.reference(incident.episode) if incident.episode else ""
 
 
 def _life(incident: incidents.Incident) -> int:
-    """Milliseconds that a document lives: for ever, but for a closed incident that nothing follows any more."""
+    """Return the milliseconds after which a document expires:
+
+    never, unless the incident is closed and nothing depends on it.
+    """
     if incident.status != "closed" or incident.muted or incident.beat_at:
         return 0
     response = incident.response

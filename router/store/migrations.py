@@ -1,4 +1,4 @@
-"""The steps that take the data in the store from one version to the next; ``schema`` says when they run."""
+"""Migration steps from one schema version to the next; ``schema`` runs them."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -11,9 +11,9 @@ _CHUNK = 1000
 
 
 async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> None:
-    """From version 1 to 2: a shard's incidents and publications are listed, its alerts' homes are fields of a hash.
+    """Migrate from version 1 to 2: index incidents and publications by shard, and gather alert owners in hashes.
 
-    Before, there was a key for each alert, ``ir:{sN}:home:IDENTITY``, which expires by itself within 30 days.
+    Version 1 had one key per alert, ``ir:{sN}:home:IDENTITY``, which expires within 30 days.
     """
     for pattern, listed in (("ir:{s*}:incident:*", keys.incidents), ("ir:{s*}:publications:*", keys.published)):
         async for names in _chunks(connection, pattern):
@@ -30,7 +30,7 @@ async def list_incidents_and_gather_homes(connection: "redis.asyncio.Redis") -> 
 
 
 async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Callable[[int], str]) -> None:
-    """Put the incident keys in the names of documents into the lists of their shards."""
+    """Add the incident keys of documents to the indexes of their shards."""
     pipeline = connection.pipeline(transaction=False)
     for name in names:
         pipeline.pttl(name)
@@ -46,7 +46,7 @@ async def _list(connection: "redis.asyncio.Redis", names: list[str], listed: Cal
 
 
 async def name_incidents(connection: "redis.asyncio.Redis") -> None:
-    """From version 2 to 3: incidents are found by the beginning of their keys and references."""
+    """Migrate from version 2 to 3: index incidents by key and reference, so that prefixes can be found."""
     names = await incidents.Incidents(connection).names()
     for first in range(0, len(names), _CHUNK):
         await _name(connection, names[first : first + _CHUNK])
@@ -56,7 +56,8 @@ async def _name(connection: "redis.asyncio.Redis", names: list[str]) -> None:
     pipeline = connection.pipeline(transaction=False)
     for name in names:
         pipeline.hget(keys.incident(name), "d")
-    packed = await pipeline.execute(raise_on_error=False)  # A damaged document keeps nothing else from its names.
+    # A damaged document doesn't prevent others from being indexed.
+    packed = await pipeline.execute(raise_on_error=False)
     pipeline = connection.pipeline(transaction=False)
     for name, data in zip(names, packed, strict=True):
         reference = _reference(data)
@@ -66,7 +67,7 @@ async def _name(connection: "redis.asyncio.Redis", names: list[str]) -> None:
 
 
 def _reference(data: object) -> str:
-    """The reference of an incident's episode; empty if there is none, or the document can't be read."""
+    """Return the reference of the incident's episode; empty if there is none or the document can't be decoded."""
     try:
         episode = codec.unpack_incident(data).episode if isinstance(data, bytes) else ""
     except errors.UnreadableDocument:
@@ -74,11 +75,11 @@ def _reference(data: object) -> str:
     return identity.reference(episode) if episode else ""
 
 
-_GONE = -2  # What the server says instead of how long a key lives that is not there.
+_GONE = -2  # PTTL returns this for a key that doesn't exist.
 
 
 async def _chunks(connection: "redis.asyncio.Redis", pattern: str) -> AsyncIterator[list[str]]:
-    """The names of all keys of a pattern, many at a time; some perhaps twice."""
+    """Yield the names of all keys that match a pattern in batches, with possible duplicates."""
     names: list[str] = []
     async for name in connection.scan_iter(pattern, count=_CHUNK):
         names.append(name.decode())

@@ -1,8 +1,8 @@
-"""The data folder of the embedded server: one process at a time uses it, and nobody but its owner reads it.
+"""The data folder of the embedded server: one process uses it at a time, and only its owner can read it.
 
-Two servers that append to one append-only file lose what either of them accepted. The lock is the kernel's (``flock``):
-it ends with the last process that has inherited it, so it outlives a killed router until the router's server has
-written its file and ended. A lock file that is left behind means nothing.
+Two servers that append to the same append-only file lose accepted deliveries. The lock is the kernel's (``flock``): it
+ends with the last process that inherited it, so it outlives a killed router until the router's server has written its
+file and exited. A leftover lock file means nothing.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ _UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class InUseError(Exception):
-    """Another process uses the data folder, or the file system can't say whether one does."""
+    """Another process uses the data folder, or the file system doesn't support locks."""
 
 
 @dataclass(frozen=True)
 class FolderLock:
-    """A data folder that this process may use; a child that inherits ``descriptor`` holds the lock as well."""
+    """A locked data folder. A child process that inherits ``descriptor`` holds the lock as well."""
 
     folder: Path
     descriptor: int
@@ -36,9 +36,9 @@ class FolderLock:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[FolderLock]:
-    """Make the folder, lock it, and make it private, for the length of a ``with`` block; ``InUseError``.
+    """Create, lock, and restrict the folder for the duration of a ``with`` block. Raises ``InUseError``.
 
-    If the process that locked the folder has been killed, wait up to 20 seconds for its server to end.
+    If the process that locked the folder was killed, wait up to 20 seconds for its server to exit.
     """
     lock = acquire(folder)
     try:
@@ -48,7 +48,7 @@ def locked(folder: Path) -> Iterator[FolderLock]:
 
 
 def acquire(folder: Path) -> FolderLock:
-    """Lock a folder until ``release``, see ``locked``."""
+    """Lock a folder until ``release``; see ``locked``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -63,12 +63,12 @@ def acquire(folder: Path) -> FolderLock:
 
 
 def release(lock: FolderLock) -> None:
-    """Give the lock back; a child that has inherited it still holds it."""
+    """Release the lock. A child process that inherited it still holds it."""
     os.close(lock.descriptor)
 
 
 def write(file: Path, text: str) -> None:
-    """Write a file of the data folder that only its owner may read; a reader never sees half of it."""
+    """Write a file of the data folder atomically, readable only by its owner."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fresh = file.with_name(f"{file.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -83,7 +83,7 @@ def _wait_for(folder: Path, descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # A router that was killed leaves a server that is about to end; a router that lives is not waited for.
+            # Wait for the server of a killed router, which is about to exit. Don't wait for a running router.
             if _is_running(descriptor) or time.monotonic() > deadline:
                 raise InUseError(_in_use(folder, descriptor)) from None
             time.sleep(_POLL_SECONDS)
@@ -100,7 +100,7 @@ _ELSEWHERE = "Choose another folder with `data` in the configuration or INCIDENT
 
 
 def _in_use(folder: Path, descriptor: int) -> str:
-    """Name the process that holds the lock: the one that took it, or, if that has ended, a child that still runs."""
+    """Describe the process that holds the lock: the one that acquired it, or a child of it that still runs."""
     recorded, host = _recorded(descriptor)
     holders = _holders(folder / _FILE)
     if recorded in holders or not holders:
@@ -115,16 +115,16 @@ def _in_use(folder: Path, descriptor: int) -> str:
 
 
 def _recorded(descriptor: int) -> tuple[int, str]:
-    """The process that took the lock last, and its host; 0 if the file doesn't say."""
+    """Return the process that acquired the lock last and its host; 0 if the file doesn't say."""
     pid, _, host = os.pread(descriptor, 300, 0).decode(errors="replace").strip().partition(" ")
     return (int(pid), host) if pid.isdecimal() else (0, "")
 
 
 def _is_running(descriptor: int) -> bool:
-    """Whether the process that took the lock lives; of a process on another host nothing is known but the lock."""
+    """Return whether the process that acquired the lock still runs. A process on another host can't be checked."""
     pid, host = _recorded(descriptor)
     if host != socket.gethostname():
-        # Between locking and writing its name a process is nameless for a moment.
+        # A process that has locked the file and not yet written its name has none for a moment.
         return bool(host)
     try:
         os.kill(pid, 0)
@@ -136,7 +136,7 @@ def _is_running(descriptor: int) -> bool:
 
 
 def _holders(file: Path) -> dict[int, str]:
-    """The processes that have the lock file open, with their programs' names, as far as /proc shows them."""
+    """Return the processes that have the lock file open and their program names, as far as /proc shows them."""
     found = {}
     path = str(file.resolve())
     for process in Path("/proc").glob("[0-9]*"):
@@ -148,9 +148,9 @@ def _holders(file: Path) -> dict[int, str]:
 
 
 def _make_private(folder: Path) -> None:
-    """Take the rights of group and others away from the folder and from what earlier versions wrote into it.
+    """Remove group and other permissions from the folder and from files that earlier versions wrote.
 
-    A mounted folder may belong to another user; then the files' own modes have to do.
+    A mounted folder may belong to another user; then only the modes of the files protect them.
     """
     for path in [folder, *(path for pattern in _KEPT for path in folder.glob(pattern))]:
         with contextlib.suppress(OSError):

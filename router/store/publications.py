@@ -1,4 +1,4 @@
-"""The publications of an incident: read and written only under its lease, fenced by the lease's number."""
+"""Publications of incidents, read and written only under the incident's lease and fenced by its number."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ from router.domain import timeline
 from router.store import client, codec, damage, errors, incident_lists, keys, scripts
 from router.telemetry import log, metrics
 
-_AT_ONCE = 500  # Incidents whose publications are read in one round trip, where all are read.
-_SET_BACK = 2_000_000  # Microseconds; two workers' calls may overtake each other by less.
-_MOST_WOKEN = 1000  # Incidents by one script: meanwhile the server answers nobody else.
+_AT_ONCE = 500  # Incidents per round trip when all publications are read.
+_SET_BACK = 2_000_000  # Microseconds by which the calls of two workers may overtake each other.
+_MOST_WOKEN = 1000  # Incidents per script call. The server handles no other client meanwhile.
 _log = log.get("store")
 
 
 class Lease(NamedTuple):
-    """An incident that is ours to reconcile for a while. Times are Redis' own, in microseconds.
+    """A leased incident with its publications. Times are microseconds by Redis' clock.
 
-    ``rechecks`` are the times of the last requests to look at the publications at a destination, by destination.
+    ``rechecks`` holds the time of the latest request to observe the publications at a destination, by destination.
     """
 
     key: str
@@ -34,10 +34,10 @@ class Lease(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """A page of a shard's lists: whether there may be more, and the incidents that have no timer.
+    """One page of a sweep: whether more may follow, and the incidents that have no timer.
 
-    ``untimed`` says of each incident that lost its timer whether it is unfinished at a vendor. ``resting`` are the
-    incidents that a worker gave no timer, because they wait for an operator or are in sync.
+    ``untimed`` maps each incident that lost its timer to whether it is unfinished at a vendor. ``resting`` are the
+    incidents that have no timer on purpose, because they wait for an operator or are in sync.
     """
 
     more: bool
@@ -46,11 +46,11 @@ class Swept(NamedTuple):
 
 
 _RESTS = 2
-_DAMAGED = 2  # How long an answer is that names a damaged document.
+_DAMAGED = 2  # Length of a script's response that names a damaged document.
 
 
 def _readable(name: str, packed: Any) -> list[publications.Publication]:
-    """The publications of an incident; none where they can't be read, which the log tells."""
+    """Decode the publications of an incident. If they can't be decoded, log it and return none."""
     if isinstance(packed, exceptions.ResponseError) and "WRONGTYPE" in str(packed):
         damage.report(keys.publications(name), "it is not a hash")
         return []
@@ -72,7 +72,7 @@ def _is_text(member: bytes) -> bool:
 
 
 def _lease(now: int, answer: Sequence[Any]) -> Lease | None:
-    """What was claimed; None if it can't be read. It keeps its lease and comes up again after it."""
+    """Decode a claimed incident. If it can't be decoded, return None; it becomes due again when its lease ends."""
     member, fence, version, incident, packed, rechecks = answer
     shown = member.decode(errors="replace")
     if not _is_text(member):
@@ -103,9 +103,10 @@ class Publications:
         self._seen_at: dict[int, int] = {}
 
     async def claim(self, shard: int, most: int) -> list[Lease]:
-        """Take the leases of incidents of the shard that want attention now.
+        """Take the leases of due incidents of the shard.
 
-        ``Unavailable`` where too few servers know of them: after a fail-over others would get the same numbers.
+        Raises ``Unavailable`` if too few replicas acknowledge: after a failover, another worker would get the same
+        numbers.
         """
         names = [keys.timers(shard), keys.published(shard)]
         async with client.translate_errors():
@@ -125,7 +126,7 @@ class Publications:
         return leases
 
     def _note_time(self, shard: int, now: int) -> None:
-        """Remember the server's time. If it went back, the script has all incidents looked at, and this says so."""
+        """Remember the server's time. If its clock was set back, the script made all incidents due; log that."""
         back = self._seen_at.get(shard, 0) - now
         self._seen_at[shard] = now
         if back > _SET_BACK:
@@ -133,14 +134,17 @@ class Publications:
             _log.warning("redis_clock_set_back", shard=shard, seconds=back / 1_000_000)
 
     async def look(self, name: str) -> list[publications.Publication]:
-        """What is known of an incident's publications, without a lease: for people, not for acting on."""
+        """Return the publications of an incident without its lease, for display only."""
         async with client.translate_errors():
             answer: Any = self._connection.hget(keys.publications(name), "d")
             packed = await answer
         return codec.unpack_publications(packed or b"")
 
     async def look_at_all(self, names: Sequence[str]) -> list[list[publications.Publication]]:
-        """The same of many incidents at once; none where they can't be read, which the log tells."""
+        """Return the publications of many incidents without their leases.
+
+        Those that can't be decoded are logged and left out.
+        """
         async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
             for name in names:
@@ -149,14 +153,14 @@ class Publications:
             return [_readable(name, packed) for name, packed in zip(names, found, strict=True)]
 
     async def vendor_ids(self, destinations: Collection[str]) -> set[str]:
-        """The IDs at the vendor of all publications at these destinations; reads every publication."""
+        """Return the vendor's IDs of all publications at these destinations. Reads every publication."""
         found: set[str] = set()
         async for _, documents in self.each():
             found |= {one.vendor_id for one in documents if one.destination in destinations and one.vendor_id}
         return found
 
     async def each(self) -> AsyncIterator[tuple[str, list[publications.Publication]]]:
-        """Read every incident's publications, some at a time; none where they can't be read, which the log tells."""
+        """Yield the publications of every incident in batches. Those that can't be decoded are logged and left out."""
         names = await self.names()
         for first in range(0, len(names), _AT_ONCE):
             some = names[first : first + _AT_ONCE]
@@ -164,16 +168,16 @@ class Publications:
                 yield name, documents
 
     async def names(self) -> list[str]:
-        """The keys of all incidents that have publications, in order."""
+        """Return the keys of all incidents that have publications, sorted."""
         return await incident_lists.read_names(self._scripts, keys.published)
 
     async def record(
         self, lease: Lease, documents: list[publications.Publication], events: Sequence[timeline.Event] = ()
     ) -> bool:
-        """Write the publications and what is told of them, prolong the lease; False where it is no longer ours.
+        """Write publications and timeline events, and extend the lease. Return False if the lease is lost.
 
-        ``Unavailable`` where too few servers have it, too: of a call whose intent is
-        forgotten in a fail-over nobody knew any more.
+        Raises ``Unavailable`` also if too few replicas acknowledge: a vendor call whose intent is lost in a failover
+        would be unknown.
         """
         names = [keys.publications(lease.key), keys.timers(keys.shard(lease.key)), keys.timeline(lease.key)]
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
@@ -182,7 +186,7 @@ class Publications:
             return bool(await self._scripts.run_confirmed("record", names, arguments))
 
     async def sweep(self, shard: int, first: int, most: int, *, with_resting: bool = False) -> Swept:
-        """Look at a page of a shard's lists, from a place on: see ``sweep.lua``."""
+        """Sweep one page of a shard's indexes from ``place`` on; see ``sweep.lua``."""
         names = [keys.incidents(shard), keys.published(shard), keys.timers(shard), keys.names(shard)]
         async with client.translate_errors():
             arguments = [keys.prefix(shard), first, most, int(with_resting)]
@@ -192,18 +196,18 @@ class Publications:
         return Swept(bool(more), {name: bool(state) for name, state in states.items() if state != _RESTS}, resting)
 
     async def mend(self) -> None:
-        """Move the keys aside that have a wrong type, of those of which there is one each."""
+        """Move aside the singleton keys that have a wrong type."""
         async with client.translate_errors():
             await damage.repair(self._connection, keys.TYPES)
 
     async def wake_all(self) -> int:
-        """Have every incident that has publications looked at now; returns how many there are."""
+        """Make every incident that has publications due now. Return their number."""
         names = await self.names()
         await self.wake(names)
         return len(names)
 
     async def wake(self, names: Sequence[str]) -> None:
-        """Have these incidents looked at now, those that somebody has leased again after that."""
+        """Make these incidents due now, or as soon as their current lease ends."""
         calls: list[tuple[list[str], list[Any]]] = [
             ([keys.timers(shard)], [keys.prefix(shard), *of[first : first + _MOST_WOKEN]])
             for shard, of in keys.by_shard(names).items()
@@ -214,7 +218,10 @@ class Publications:
                 await self._scripts.run_all_confirmed("wake", calls)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
-        """Give the lease back; the incident is due again at ``due`` (0: when it changes). True: due at once."""
+        """Release the lease;
+
+        the incident is due again at ``due`` (0: when it changes). Return whether it is due already.
+        """
         names = [
             keys.incident(lease.key),
             keys.publications(lease.key),

@@ -1,4 +1,4 @@
-"""Authentic bodies that could not be parsed: kept as received, with what was wrong, until a person looks."""
+"""The quarantine: authentic bodies that could not be parsed, kept as received until an operator handles them."""
 
 import itertools
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from redis import exceptions
 from router.store import client, damage, keys, replica_acks, scripts, stream_pages, unreadable_deliveries
 from router.telemetry import log, metrics
 
-MAX_BODIES = 10_000  # Bodies.
+MAX_BODIES = 10_000  # Maximum number of bodies.
 MOST_BYTES = 64 * 1024 * 1024
-SHORT_OF_MEMORY = 0.7  # Of maxmemory: from here on the quarantine gives way, after the archive and before the inbox.
+SHORT_OF_MEMORY = 0.7  # Share of maxmemory from which bodies are evicted, after the archive and before the inbox.
 
 _log = log.get("store")
 
 
 class Quarantined(NamedTuple):
-    """One body in quarantine. ``id`` names it; ``kept_at`` is microseconds since the epoch."""
+    """A body in quarantine. ``kept_at`` is in microseconds since the epoch."""
 
     id: str
     source: str
@@ -30,10 +30,10 @@ class Quarantined(NamedTuple):
 
 
 class Quarantine:
-    """The quarantine of all sources, bounded to ``MOST`` bodies and ``most_bytes``.
+    """The quarantine of all sources, limited to ``MAX_BODIES`` bodies and ``most_bytes``.
 
-    The oldest bodies are removed, which is logged and counted: else the bodies of one sender would fill the store, and
-    every sender would be turned away.
+    The oldest bodies are evicted, logged, and counted. Otherwise one sender could fill the store, and deliveries of all
+    senders would be refused.
     """
 
     def __init__(self, connection: "redis.asyncio.Redis", *, most_bytes: int = MOST_BYTES) -> None:
@@ -44,11 +44,11 @@ class Quarantine:
         self._unreadable = unreadable_deliveries.UnreadableCounts(connection)
 
     async def count_refused(self, source: str, problem: str, now: int) -> None:
-        """Count an authentic delivery that can't be read and isn't kept; ``Unavailable``."""
+        """Count an authentic delivery that can't be parsed and isn't stored. Raises ``Unavailable``."""
         await self._unreadable.count(source, problem, now)
 
     async def add(self, source: str, body: bytes, headers: Mapping[str, str], problem: str, now: int) -> str:
-        """Keep a body and return its ID; ``Unavailable`` if the store hasn't got it."""
+        """Store a body and return its ID. Raises ``Unavailable``."""
         await self._unreadable.count(source, problem, now)
         fields: dict[str, str | bytes | int] = {
             "source": source,
@@ -69,7 +69,7 @@ class Quarantine:
         return str(identity.decode())
 
     async def evict(self, fullness: float) -> bool:
-        """Remove half of what is kept if the server is short of memory; False if there was nothing to remove."""
+        """Evict half of the bodies if the server is short of memory. Return False if there were none."""
         if fullness <= SHORT_OF_MEMORY:
             return False
         async with client.translate_errors():
@@ -79,30 +79,30 @@ class Quarantine:
         return bool(removed)
 
     async def find(self, identity: str) -> Quarantined | None:
-        """The body of this id, or None where there is none (any more)."""
+        """Return the body with this ID, or None."""
         async with client.translate_errors():
             try:
                 entries: Any = await self._connection.xrange(keys.QUARANTINE, identity, identity)
-            except exceptions.ResponseError:  # What is no id of a stream is the id of nothing.
+            except exceptions.ResponseError:  # Not a stream ID, so no body has it.
                 return None
         return _read(*entries[0]) if entries else None
 
     async def discard(self, identity: str) -> None:
-        """Let a body go: it was run again, or a person has looked at it."""
+        """Delete a body that was retried or that an operator has handled."""
         async with client.translate_errors():
             await self._connection.xdel(keys.QUARANTINE, identity)
 
     async def size(self) -> int:
-        """How many bodies are kept."""
+        """Return the number of bodies."""
         async with client.translate_errors():
             return int(await self._connection.xlen(keys.QUARANTINE))
 
     async def read(self, most: int = 100, before: str = "") -> list[Quarantined]:
-        """The newest bodies first; of those before the one of an id, where it is given."""
+        """Return the newest bodies, newest first; with ``before``, those older than this ID."""
         return (await self.page(most, before))[0]
 
     async def page(self, most: int = 100, before: str = "") -> tuple[list[Quarantined], str]:
-        """As ``read``, and where the page ends (empty: the end). It ends earlier if its bodies are large."""
+        """Return the newest bodies and the cursor of the next page (empty: none). Large bodies make a page shorter."""
         last = f"({before}" if before else "+"
         async with client.translate_errors():
             page = await stream_pages.read(self._scripts, keys.QUARANTINE, "XREVRANGE", last, "-", count=most)
@@ -117,7 +117,7 @@ def _dropped(number: int, **why: float) -> None:
 
 
 def _read(identity: bytes, fields: dict[bytes, bytes]) -> Quarantined | None:
-    """A body; None if its entry can't be read, which the log tells."""
+    """Decode a body. If its entry can't be decoded, log it and return None."""
     try:
         return Quarantined(
             identity.decode(),

@@ -1,4 +1,4 @@
-"""How often each account at a vendor may be called: one bucket for all workers and all destinations of the account."""
+"""Call quotas of vendor accounts: one token bucket for all workers and all destinations of an account."""
 
 from typing import Any, NamedTuple
 
@@ -9,8 +9,8 @@ from router.store import client, errors, keys, scripts
 
 OPENS = 0.2
 """The share of a quota that what opens an incident leaves for resolutions."""
-SHARE = 0.8  # Of what the vendor allows; people and other programs use the same account.
-# Of the quota, what is left after a pause that the vendor asked for: enough for every kind of operation to go on soon.
+SHARE = 0.8  # Share of the vendor's limit. People and other programs use the same account.
+# Share of the quota available after a pause that the vendor asked for, so that every kind of operation continues soon.
 _AFTER_PAUSE = 0.4
 
 
@@ -22,7 +22,7 @@ class Pause(NamedTuple):
 
 
 class Quota:
-    """One account's quota. ``account`` tells it from others and is no secret; ``per_minute`` is the vendor's limit."""
+    """The quota of one account. ``account`` identifies it and isn't secret; ``per_minute`` is the vendor's limit."""
 
     def __init__(self, connection: "redis.asyncio.Redis", account: str, per_minute: int) -> None:
         self._connection = connection
@@ -31,11 +31,11 @@ class Quota:
         self._most = max(1.0, per_minute * SHARE)
 
     async def admit(self, turn: patience.Turn) -> patience.Admission:
-        """Take one call, or say when there may be one.
+        """Take a token, or return the time until one is available.
 
-        The share ``floor`` of the quota is left for what is more urgent. What leaves nothing is let through now and
-        then while the vendor asks for a pause. Where Redis is away the call is let through:
-        whoever makes it has just written down that it does, or soon will find out that it can't.
+        The share ``floor`` of the quota is reserved for more urgent calls. Calls with the lowest floor are admitted
+        occasionally during a pause. If Redis is unavailable, the call is admitted: its intent has just been stored, or
+        can't be.
         """
         try:
             async with client.translate_errors():
@@ -46,16 +46,16 @@ class Quota:
         return patience.Admission(int(wait) / 1_000_000, bool(paused))
 
     async def pause(self, seconds: float, endpoint: str = "") -> None:
-        """The vendor asked for a pause: nobody calls the endpoint (all of them if empty) before it is over."""
+        """Record a pause that the vendor asked for. Nothing calls the endpoint (empty: any endpoint) until it ends."""
         try:
             async with client.translate_errors():
                 arguments = [int(seconds * 1_000_000), self._most * _AFTER_PAUSE, endpoint]
                 await self._scripts.run_confirmed("pause", [self._key], arguments)
         except errors.Unavailable:
-            return  # Whoever was told has the time written down with the publication.
+            return  # The caller stores the time with the publication as well.
 
     async def pauses(self) -> list[Pause]:
-        """The pauses that hold now, the longest first."""
+        """Return the active pauses, longest first."""
         async with client.translate_errors():
             found = await self._scripts.run("pauses", [self._key], [])
         pauses = [
@@ -65,9 +65,9 @@ class Quota:
         return sorted(pauses, key=lambda pause: -pause.seconds_left)
 
     async def exhausted_for(self) -> float:
-        """Seconds until there are calls again for what opens an incident; 0.0 if there are now.
+        """Return the seconds until a call that opens an incident is admitted; 0.0 if it is now.
 
-        Resolutions, of which the quota keeps calls, may go on meanwhile.
+        Tokens are reserved for resolutions, which may continue meanwhile.
         """
         async with client.translate_errors():
             answer: Any = self._connection.hmget(self._key, ["left", "at"])
@@ -80,6 +80,6 @@ class Quota:
         return max(0.0, missing * 60 / self._most)
 
     async def lift(self) -> int:
-        """End every pause of the account; returns how many there were."""
+        """Lift all pauses of the account. Return their number."""
         async with client.translate_errors():
             return int(await self._scripts.run_confirmed("lift", [self._key], []))

@@ -1,4 +1,4 @@
-"""Who has to confirm what is written before anybody is told: what only its primary has is lost with it."""
+"""Waits for replica acknowledgements (WAIT) before a write is reported as stored."""
 
 import weakref
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ _demanded: "weakref.WeakKeyDictionary[redis.asyncio.Redis, connection_settings.D
 
 
 def require(connection: "redis.asyncio.Redis", durability: connection_settings.Durability) -> None:
-    """Have what is written through this client confirmed like this, by all that is made of it from now on."""
+    """Require acknowledgements for all later writes through this client."""
     _demanded[connection] = durability
 
 
 class DurableWriter:
-    """Writes at one client, each with the word of the replicas that have to have it.
+    """Writes through one client, and waits for the replicas that must acknowledge.
 
-    WAIT speaks of the writes of its own connection, so it goes through the same pipeline as they do. A replica with
-    ``appendfsync always`` has them on its disk before it says so.
+    WAIT applies to the writes of its own connection, so it is sent in the same pipeline. A replica with ``appendfsync
+    always`` has written to disk before it acknowledges.
     """
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
@@ -33,17 +33,17 @@ class DurableWriter:
         """Whether anybody has to confirm anything."""
 
     async def run(self, *command: Any) -> Any:
-        """Run one command, on the key that it names first, and return its answer; ``Unavailable`` as ``write``."""
+        """Run one command on the key that is its first argument, and return its response. Raises ``Unavailable``."""
         if not self.asked:
             connection: Any = self._connection
             return await connection.execute_command(*command)
         return (await self.write(command[1], [command]))[0]
 
     async def write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Run commands on keys of one slot, that of ``key``; ``Unavailable`` where too few have confirmed them.
+        """Run commands on keys of the slot of ``key``. Raises ``Unavailable`` if too few replicas acknowledge.
 
-        Of one server they may be on any keys.
-        Where the slot has moved they are run again where it is now, the first of them perhaps twice.
+        On a single server the keys may be any. If the slot has moved, the commands run again on its new server; the
+        first one may run twice.
         """
         try:
             return await self._write(key, commands)
@@ -51,7 +51,7 @@ class DurableWriter:
             await cluster.follow_redirect(self._connection, error)
         try:
             return await self._write(key, commands)
-        except exceptions.MovedError as error:  # Its words are those of the command.
+        except exceptions.MovedError as error:  # The error message is that of the command.
             raise errors.Unavailable("the Redis Cluster is moving what was to be written", 1) from error
 
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -59,7 +59,7 @@ class DurableWriter:
         pipeline: Any = self._connection.pipeline(transaction=False)
         for command in (*commands, ("WAIT", self._wanted.replicas, int(self._wanted.wait_seconds * 1000))):
             pipeline.execute_command(*command, **at)
-        # A command that were sent on to another server would leave WAIT behind, which then spoke of nothing.
+        # A redirected command would run on another connection than WAIT, which would then say nothing about it.
         options = {"allow_redirections": False} if at else {}
         answers: list[Any]
         try:

@@ -1,4 +1,4 @@
-"""How the reviews of each rule ended: the ground on which a rule is trusted to publish by itself."""
+"""Review outcomes per rule, which help operators decide whether a rule can publish automatically."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -15,19 +15,19 @@ _PREFIX = keys.counts("")
 
 
 class ReviewOutcomes:
-    """The counts of all rules."""
+    """The outcome counts of all rules."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
 
     async def record(self, rule: str, outcome: Outcome) -> None:
-        """Count one end. After a crash one may go uncounted: they are for people to judge by."""
+        """Count one outcome. A crash may lose one: the counts are for operators, not for decisions."""
         async with client.translate_errors():
             answer: Any = self._connection.hincrby(keys.counts(rule), outcome, 1)
             await answer
 
     async def read(self) -> Mapping[str, Mapping[str, int]]:
-        """For every rule that was counted, in order: how often each outcome was."""
+        """Return the outcome counts by rule, sorted."""
         found: dict[str, Mapping[str, int]] = {}
         async with client.translate_errors():
             names = sorted([key.decode() async for key in self._connection.scan_iter(keys.counts_of_all(), count=1000)])

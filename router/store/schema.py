@@ -1,6 +1,6 @@
-"""Which version the data in the store has: asked before anything is read or written, and at each heartbeat of a worker.
+"""The schema version of the stored data, checked before any access and at each heartbeat of a worker.
 
-A process takes older data further by the steps below, and leaves newer data alone.
+A process migrates older data by the steps below, and refuses newer data.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,12 +10,12 @@ import redis.asyncio
 from router.store import client, errors, keys, migrations, scripts
 
 VERSION = 3
-_STEP_SECONDS = 600.0  # How long a step may take: it looks at every key.
+_STEP_SECONDS = 600.0  # Time limit of a migration step, which scans all keys.
 
 Step = Callable[["redis.asyncio.Redis"], Awaitable[None]]
 
-# From each version to the next. Processes may run a step at the same time or again after a crash, and older ones may
-# still write until they notice, within a heartbeat: a step adds what is missing, and can be repeated.
+# Steps from each version to the next. Processes may run a step concurrently or again after a crash, and older processes
+# may still write until their next heartbeat. So a step adds what is missing and can be repeated.
 STEPS: Mapping[int, Step] = {
     1: migrations.list_incidents_and_gather_homes,
     2: migrations.name_incidents,
@@ -23,7 +23,7 @@ STEPS: Mapping[int, Step] = {
 
 
 class Schema:
-    """The version of the data behind one connection, against the one that this program works with."""
+    """Compares the schema version of the data with the version of this program."""
 
     def __init__(
         self, connection: "redis.asyncio.Redis", *, version: int = VERSION, steps: Mapping[int, Step] = STEPS
@@ -34,10 +34,10 @@ class Schema:
         self._steps = steps
 
     async def ensure(self) -> None:
-        """Return once the data has this program's version; ``Newer`` where it has a later one, ``Unavailable``.
+        """Return when the data have this program's version. Raises ``SchemaTooNew`` and ``Unavailable``.
 
-        Data without a version gets this one; older data is migrated, step by step. ``Unavailable`` while a backup is
-        restored, too: a part of the data is not the data.
+        Data without a version get this one; older data are migrated step by step. Raises ``Unavailable`` also while a
+        backup is being restored, because the data are incomplete.
         """
         await self._ensure_not_restoring()
         held = await self._compare_and_set(0, self._version)
@@ -49,18 +49,18 @@ class Schema:
             raise errors.SchemaTooNew(held, self._version)
 
     async def read_version(self) -> int:
-        """Return the version of the data, 0 for none; ``Unavailable`` as ``agree``."""
+        """Return the version of the data, 0 if there is none. Raises ``Unavailable``, as ``ensure`` does."""
         await self._ensure_not_restoring()
         async with client.translate_errors():
             return int(await self._connection.get(keys.SCHEMA) or 0)
 
     async def begin_restore(self) -> None:
-        """Keep every process from using the data until ``end_restore``."""
+        """Prevent every process from using the data until ``end_restore``."""
         async with client.translate_errors():
             await self._connection.set(keys.RESTORING, 1)
 
     async def end_restore(self, version: int) -> None:
-        """Say that the data is complete and has this version."""
+        """Record that the data are complete and have this version."""
         async with client.translate_errors():
             await self._connection.set(keys.SCHEMA, version)
             await self._connection.delete(keys.RESTORING)
@@ -74,6 +74,6 @@ class Schema:
                 )
 
     async def _compare_and_set(self, before: int, after: int) -> int:
-        """Put another version in the place of this one; the version that the data has then."""
+        """Replace the version if it is ``before``, and return the version that the data have then."""
         async with client.translate_errors():
             return int(await self._scripts.run("raise", [keys.SCHEMA], [before, after]))

@@ -1,4 +1,4 @@
-"""Lua scripts by name; the files beside this one say how each is called. Sent as text once, then by their hash."""
+"""Runs the Lua scripts in ``scripts/`` by name. A script is sent once and then called by its hash."""
 
 import asyncio
 import functools
@@ -12,7 +12,7 @@ from redis import exceptions
 
 from router.store import cluster, damage, replica_acks
 
-# How many keys each script takes: exactly, or at least where a shard's incidents follow.
+# Number of keys of each script; the minimum if keys of incidents of a shard follow.
 _KEYS: dict[str, tuple[int, int | None]] = {
     "accept": (1, 1),
     "read": (1, 1),
@@ -55,7 +55,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
 
 
 _TYPED = re.compile(r"^-- KEYS\[(\d+)\] +(hash|zset|set|stream) ", re.MULTILINE)
-_MOST_KEYS = 8  # Of a wrong type that one run may meet.
+_MOST_KEYS = 8  # Keys of a wrong type that one call may move aside.
 _CHECKS = """local function refused(key, kind)
   local found = redis.call('TYPE', key).ok
   if found ~= 'none' and found ~= kind then
@@ -82,7 +82,7 @@ class Scripts:
         self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
 
     async def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        """Run a script; ``ValueError`` where the number of keys does not fit it."""
+        """Run a script. Raises ``ValueError`` if the number of keys is wrong."""
         _check(name, keys)
         return await self._mended(lambda: self._run(name, keys, arguments))
 
@@ -93,9 +93,9 @@ class Scripts:
             return await self._client.eval(self._texts[name], len(keys), *keys, *arguments)
 
     async def _mended(self, run: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        """Run something; if a key has a wrong type, move it aside and run it again, or raise ``Damaged``.
+        """Run a call; if a key has a wrong type, move it aside and repeat the call, or raise ``DamagedKey``.
 
-        A script checks the types of its keys before it writes anything.
+        A script checks the types of its keys before it writes.
         """
         for _ in range(_MOST_KEYS):
             try:
@@ -115,7 +115,7 @@ class Scripts:
         await self._client.zrem(key, member)
 
     async def run_all(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run a script once for each of several keys and arguments, in one round trip; the answers in their order."""
+        """Run a script once for each call, in one round trip. Return the responses in order."""
         if len(calls) == 1:
             return [await self.run(name, *calls[0])]
         if cluster.cluster_of(self._client):
@@ -134,13 +134,13 @@ class Scripts:
         return list(answers)
 
     async def _run_each(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """At the same time, each at the server that holds its keys, wherever they have gone meanwhile."""
+        """Run the calls concurrently, each on the server that holds its keys, following redirects."""
         return await _all(self.run(name, *call) for call in calls)
 
     async def run_all_confirmed(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """As ``run_all``; ``Unavailable`` where too few have confirmed what was written, of those who have to.
+        """Run a script once for each call. Raises ``Unavailable`` if too few replicas acknowledge the writes.
 
-        WAIT speaks of one server: it is asked once of one, and once for each call of a cluster.
+        WAIT applies to one server: a single server gets one, a cluster one per call.
         """
         if not self._confirming.asked:
             return await self.run_all(name, calls)
@@ -149,13 +149,13 @@ class Scripts:
         return await self._at_one(name, calls)
 
     async def run_confirmed(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
-        """As ``run``; ``Unavailable`` where too few have confirmed what it wrote, of those who have to."""
+        """Run a script. Raises ``Unavailable`` if too few replicas acknowledge its writes."""
         if not self._confirming.asked:
             return await self.run(name, keys, arguments)
         return (await self._at_one(name, [(keys, arguments)]))[0]
 
     async def _at_one(self, name: str, calls: Sequence[tuple[list[str], list[Any]]]) -> list[Any]:
-        """Run a script some times at one server, in one round trip, and have all of it confirmed together."""
+        """Run calls on one server in one round trip, followed by one WAIT."""
         commands = []
         for keys, arguments in calls:
             _check(name, keys)
@@ -175,7 +175,7 @@ def _is_wrong_type(answer: Any) -> bool:
 
 
 async def _all(runs: Iterable[Awaitable[Any]]) -> list[Any]:
-    """What they answer, once all have come to their end; or the failure of the first that failed."""
+    """Wait for all calls, then return their responses or raise the first error."""
     answers = await asyncio.gather(*runs, return_exceptions=True)
     for answer in answers:
         if isinstance(answer, BaseException):
@@ -190,7 +190,7 @@ def _texts() -> Mapping[str, str]:
 
 
 def _checking(text: str) -> str:
-    """A script that first checks that its keys have the types that its header names: then it never stops half way."""
+    """Return the script with a prologue that checks the key types in its header, so that it never stops halfway."""
     kinds = ", ".join(f"[{number}]='{kind}'" for number, kind in _TYPED.findall(text))
     return f"local kinds = {{{kinds}}}\n{_CHECKS}{text}"
 

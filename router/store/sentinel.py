@@ -1,4 +1,4 @@
-"""Connections to whichever server is the primary now, by the word of Sentinel."""
+"""Connections to the current primary, as reported by Redis Sentinel."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ from redis.asyncio import sentinel as library
 
 from router.store import connection_settings, timed_client
 
-PATIENCE_SECONDS = 1.0  # A sentinel that does not answer is passed over well within the patience for a command.
+PATIENCE_SECONDS = 1.0  # A sentinel that doesn't respond is skipped well within the time limit of a command.
 
 
 def connect(server: connection_settings.Server, options: dict[str, Any]) -> "redis.asyncio.Redis":
-    """Make a client of the primary; each new connection asks the sentinels who that is. ``ValueError`` as for a URL.
+    """Create a client of the primary.
 
-    A connection that finds its server demoted is dropped, and the others with it.
+    Each new connection asks the sentinels for it. Raises ``ValueError`` for a bad URL.
+
+    If a connection finds that its server was demoted, all connections are closed.
     """
     asked = server.sentinel
     assert asked is not None  # noqa: S101 - called only where there is one
@@ -45,7 +47,7 @@ def connect(server: connection_settings.Server, options: dict[str, Any]) -> "red
 
 
 class _Pool(library.SentinelConnectionPool):
-    """The pool of the primary's connections, which takes those to the sentinels along when it is closed."""
+    """Connection pool of the primary. Closing it also closes the connections to the sentinels."""
 
     async def aclose(self) -> None:
         await super().aclose()

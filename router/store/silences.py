@@ -1,4 +1,4 @@
-"""Silences as people make them: kept for all workers, and for a while after they are over, to be looked up."""
+"""Silences that operators create, shared by all workers and kept for some days after their end."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from router.domain.undecodable import Undecodable
 from router.store import client, keys, replica_acks
 from router.telemetry import log
 
-KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds that a silence is kept after its end.
+KEPT_AFTER = 5 * 24 * 60 * 60 * 1_000_000  # Microseconds for which an expired silence is kept.
 
 _decode = msgspec.msgpack.Decoder(silencing.Silence).decode
 _log = log.get("store")
@@ -24,7 +24,7 @@ class Silences:
         self._confirming = replica_acks.DurableWriter(connection)
 
     async def read(self) -> list[silencing.Silence]:
-        """All of them, those that end first before the others."""
+        """Return all silences, sorted by their end."""
         async with client.translate_errors():
             answer: Any = self._connection.hgetall(keys.SILENCES)
             found = await answer
@@ -37,12 +37,12 @@ class Silences:
         return sorted(silences, key=lambda one: (one.ends_at, one.id))
 
     async def save(self, silence: silencing.Silence) -> None:
-        """Keep a silence, in the place of the one of the same id."""
+        """Store a silence, replacing one with the same ID."""
         async with client.translate_errors():
             await self._confirming.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
 
     async def expire(self, identity: str, now: int) -> silencing.Silence | None:
-        """End a silence now; None where there is none of this id that holds or is still to come."""
+        """End a silence now. Return None if no active or future silence has this ID."""
         found = next((one for one in await self.read() if one.id == identity and one.state(now) != "expired"), None)
         if found is None:
             return None
@@ -51,7 +51,7 @@ class Silences:
         return ended
 
     async def delete_expired(self, now: int) -> int:
-        """Let those go that have been over for long; returns how many."""
+        """Delete the silences that ended long ago. Return their number."""
         old = [one.id for one in await self.read() if one.ends_at < now - KEPT_AFTER]
         if old:
             async with client.translate_errors():

@@ -1,6 +1,6 @@
-"""What holds incidents back in an alert storm: how many may begin to open in a while, and which wait for their turn.
+"""The alert storm queue: limits how many incidents open per window; the rest wait.
 
-Asked by the worker before the first publication of an episode is opened; all workers share it, by Redis' clock.
+The worker asks before it opens the first publication of an episode. All workers share the queue, by Redis' clock.
 """
 
 from typing import NamedTuple
@@ -10,25 +10,27 @@ import redis.asyncio
 from router.domain import severity as severities
 from router.store import client, keys, publishing_state, scripts
 
-_RANK = 10_000_000_000_000  # Milliseconds: further apart than any two times are.
+_RANK = 10_000_000_000_000  # Milliseconds; larger than the difference of any two times.
 
 
 class Episode(NamedTuple):
-    """One life of an incident: its random id, and the key of the incident."""
+    """An episode of an incident: its random ID and the incident key."""
 
     id: str
     incident: str
 
     @property
     def member(self) -> str:
-        """What stands for it in the store."""
+        """Return the member that represents the episode in the store."""
         return f"{self.id} {self.incident}"
 
 
 class StormState(NamedTuple):
-    """How it stands: how many wait, since when there is a storm (microseconds, 0: there is none), and who is next.
+    """State of the queue:
 
-    ``began`` and ``ended`` are true for the one that asked first after it.
+    how many episodes wait, since when there is a storm (microseconds, 0: none), and which are next.
+
+    ``began`` and ``ended`` are set only for the first caller after the storm began or ended.
     """
 
     waiting: int = 0
@@ -39,7 +41,7 @@ class StormState(NamedTuple):
 
 
 class StormQueue:
-    """The one count that all workers heed: ``limit`` is how many episodes begin to open in how long."""
+    """The queue of all workers: ``limit`` is how many episodes may open per window."""
 
     def __init__(self, connection: "redis.asyncio.Redis", limit: publishing_state.Limit) -> None:
         self._connection = connection
@@ -47,9 +49,10 @@ class StormQueue:
         self.limit = limit
 
     async def admit(self, episode: Episode, severity: severities.Severity, since: int) -> bool:
-        """Let an episode in, or have it wait: True where it may open. Asking again changes nothing.
+        """Admit an episode or queue it. Return whether it may open. Repeated calls change nothing.
 
-        Of those that wait the most severe goes first, and of these who has waited longest ``since`` (microseconds).
+        The most severe episode goes first; of equal ones, the one that has waited longest since ``since``
+        (microseconds).
         """
         turn = (severities.Severity.CRITICAL - severity) * _RANK + since // 1000
         async with client.translate_errors():
@@ -59,13 +62,13 @@ class StormQueue:
         return bool(answer)
 
     async def remove(self, episodes: list[Episode]) -> None:
-        """Let episodes wait no more: nothing fires there now, or they are over."""
+        """Remove episodes that no longer fire or that are over."""
         if episodes:
             async with client.translate_errors():
                 await self._connection.zrem(keys.WAITING, *(one.member for one in episodes))
 
     async def state(self) -> StormState:
-        """How it stands now."""
+        """Return the state of the queue, and end the storm if its time has come."""
         async with client.translate_errors():
             waiting, since, began, ended, *following = await self._scripts.run(
                 "storm", [keys.ADMITTED, keys.WAITING, keys.STORM], [*self.limit]
@@ -74,7 +77,7 @@ class StormQueue:
 
 
 async def read_state(connection: "redis.asyncio.Redis") -> tuple[int, int]:
-    """Since when there is a storm (microseconds, 0: there is none), and how many wait; for people: nothing changes."""
+    """Return since when there is a storm (microseconds, 0: none) and how many episodes wait. Read-only."""
     async with client.translate_errors():
         pipeline = connection.pipeline(transaction=False)
         pipeline.hget(keys.STORM, "since")

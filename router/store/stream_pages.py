@@ -1,10 +1,10 @@
-"""Streams read page by page, bounded in number and in bytes: an entry may hold a body of many MiB."""
+"""Reads streams in pages that are limited in entries and bytes; an entry may hold a body of many MiB."""
 
 from typing import Literal, NamedTuple
 
 from router.store import scripts
 
-MOST_BYTES = 16 * 1024 * 1024  # Of one page, unless its first entry alone has more.
+MOST_BYTES = 16 * 1024 * 1024  # Maximum size of a page, unless its first entry is larger.
 
 Order = Literal["XRANGE", "XREVRANGE"]
 """The oldest first, or the newest first."""
@@ -14,19 +14,22 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 
 class Page(NamedTuple):
-    """Some entries, and whether there may be more behind them."""
+    """A page of entries, and whether more may follow."""
 
     entries: list[Entry]
     more: bool
 
     @property
     def end(self) -> str:
-        """The ID of the last entry if there may be more; else empty."""
+        """Return the ID of the last entry if more may follow; otherwise an empty string."""
         return self.entries[-1][0].decode() if self.more and self.entries else ""
 
 
 async def read(run: scripts.Scripts, key: str, order: Order, begin: str, end: str, *, count: int) -> Page:
-    """Read a page from ``begin`` to ``end``, as the command ``order`` takes them; call it in ``client.failures``."""
+    """Read a page between ``begin`` and ``end``, which are in the order of ``order``.
+
+    Call it in ``client.translate_errors``.
+    """
     (more,), *entries = await run.run("page", [key], [order, begin, end, count, MOST_BYTES])
     read = [(identity, dict(zip(fields[::2], fields[1::2], strict=True))) for identity, fields in entries]
     return Page(read, bool(more))

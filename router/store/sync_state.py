@@ -1,4 +1,4 @@
-"""Whose turn it is to ask a source's monitoring, and what is remembered from one answer to the next."""
+"""State of polling a source's monitoring: which process polls, and what is kept between two polls."""
 
 from typing import Any
 
@@ -10,25 +10,25 @@ from router.domain.undecodable import Undecodable
 from router.store import client, keys
 from router.telemetry import log
 
-_LIVES = 10  # Polls; what is older says nothing any more of two answers in a row.
+_LIVES = 10  # Number of polls after which the kept state no longer describes two consecutive responses.
 
 _decode = msgspec.msgpack.Decoder(sweep.Memory).decode
 _log = log.get("store")
 
 
 class SyncState:
-    """The polls of all sources, for all who could make them."""
+    """The polling state of all sources, shared by all processes."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
 
     async def acquire(self, source: str, every: int) -> bool:
-        """Whether it is ours to ask now: once in ``every`` microseconds somebody is told so. ``Unavailable``."""
+        """Return whether this process may poll now. One process may in each interval of ``every`` microseconds."""
         async with client.translate_errors():
             return bool(await self._connection.set(keys.turn(source), "", nx=True, px=every // 1000))
 
     async def read(self, source: str) -> sweep.Memory:
-        """What was remembered of the answer before; nothing where there was none lately. ``Unavailable``."""
+        """Return the state saved after the previous poll, if it isn't too old. Raises ``Unavailable``."""
         async with client.translate_errors():
             found: Any = await self._connection.get(keys.memory(source))
         try:
@@ -38,7 +38,7 @@ class SyncState:
             return sweep.Memory()
 
     async def save(self, source: str, memory: sweep.Memory, every: int) -> None:
-        """Remember this until the next answer; ``Unavailable``."""
+        """Save state until the next poll. Raises ``Unavailable``."""
         async with client.translate_errors():
             data = msgspec.msgpack.encode(memory)
             await self._connection.set(keys.memory(source), data, px=_LIVES * every // 1000)

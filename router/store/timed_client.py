@@ -1,4 +1,4 @@
-"""Clients of Redis that measure how long each command takes."""
+"""Redis clients that measure the duration of each command."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from redis.asyncio import cluster
 from router.telemetry import instruments, metrics
 
 _PIPELINE = metrics.redis_command_duration_seconds.labels("pipeline")
-_WAITS = "XREADGROUP"  # It waits for deliveries: its duration says nothing about Redis.
+_WAITS = "XREADGROUP"  # XREADGROUP blocks until a delivery arrives, so its duration says nothing about Redis.
 _series: dict[str, instruments.Series] = {}
 
 
 def _of(command: Any) -> instruments.Series:
-    """The series of a command, which is also found by the command's name as the caller spells it."""
+    """Return the metric series of a command, cached by the command as the caller spells it."""
     found = _series.get(command)
     if found is None:
         name = command.decode() if isinstance(command, bytes) else str(command)
@@ -48,12 +48,12 @@ class Redis(redis.asyncio.Redis):
                 _of(args[0]).since(began)
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """As the library's."""
+        """Create a pipeline; see the library."""
         return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 class ClusterPipeline(cluster.ClusterPipeline):
-    """A pipeline of a cluster that measures its round trips together."""
+    """A cluster pipeline that measures all its round trips together."""
 
     async def execute(self, *args: Any, **options: Any) -> list[Any]:
         """Send the commands and return their responses."""
@@ -77,5 +77,5 @@ class RedisCluster(cluster.RedisCluster):
                 _of(args[0]).since(began)
 
     def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:  # noqa: ARG002
-        """As the library's."""
+        """Create a pipeline; see the library."""
         return ClusterPipeline(self, transaction)  # type: ignore[abstract]

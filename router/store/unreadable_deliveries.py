@@ -1,4 +1,4 @@
-"""Authentic deliveries that could not be read, counted for each source: the worker reports them."""
+"""Counts authentic deliveries that could not be parsed, by source. The worker reports them."""
 
 from typing import Any, NamedTuple
 
@@ -6,14 +6,14 @@ import redis.asyncio
 
 from router.store import client, keys
 
-_LONGEST_PROBLEM = 500  # Characters.
+_LONGEST_PROBLEM = 500  # Maximum length of the problem in characters.
 
 
 class UnreadableCount(NamedTuple):
-    """The unreadable deliveries of one source since the last report of them ended.
+    """The unparsable deliveries of a source since its last report ended.
 
-    ``since`` and ``last_at`` are when the first and the latest were received (microseconds), ``number`` is how many
-    there were, and ``problem`` what was wrong with the first.
+    ``since`` and ``last_at`` are when the first and the latest were received (microseconds). ``number`` is their count,
+    and ``problem`` describes the first.
     """
 
     source: str
@@ -30,7 +30,7 @@ class UnreadableCounts:
         self._connection = connection
 
     async def count(self, source: str, problem: str, now: int) -> None:
-        """Count one delivery that could not be read; ``Unavailable``."""
+        """Count a delivery that could not be parsed. Raises ``Unavailable``."""
         async with client.translate_errors():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.hsetnx(keys.UNREADABLE, f"since:{source}", str(now))
@@ -40,7 +40,7 @@ class UnreadableCounts:
             await pipeline.execute()
 
     async def read(self) -> list[UnreadableCount]:
-        """What was counted, by source."""
+        """Return the counts by source."""
         async with client.translate_errors():
             command: Any = self._connection.hgetall(keys.UNREADABLE)
             fields: dict[bytes, bytes] = await command
@@ -60,7 +60,7 @@ class UnreadableCounts:
         ]
 
     async def clear(self, source: str) -> None:
-        """Begin to count anew: the report has ended."""
+        """Reset the count of a source when its report has ended."""
         fields = [f"{name}:{source}" for name in ("since", "problem", "last_at", "count")]
         async with client.translate_errors():
             command: Any = self._connection.hdel(keys.UNREADABLE, *fields)

@@ -1,7 +1,6 @@
-"""Which incident has what at a vendor, by the vendor's ID: for webhooks that tell of a change there.
+"""Maps a vendor's IDs to incidents, for webhooks that report a change at the vendor.
 
-Only publications that are open or a draft are listed. The worker writes them whenever it has looked at an incident, so
-what an earlier version has opened is listed after its next look.
+Only open and draft publications are indexed. The worker updates the index each time it has reconciled an incident.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ _SHOWN = frozenset({"open", "draft"})
 
 
 class VendorIds:
-    """The vendors' IDs of publications at ``destinations``, which are those that a webhook may tell of."""
+    """The vendor's IDs of publications at ``destinations``, the destinations that webhooks can report on."""
 
     def __init__(self, connection: "redis.asyncio.Redis", destinations: Collection[str]) -> None:
         self._connection = connection
@@ -26,11 +25,11 @@ class VendorIds:
         self._destinations = frozenset(destinations)
 
     async def save(self, incident: str, known: Iterable[publications.Publication]) -> None:
-        """List the publications of an incident that are at a vendor, and none that is over; ``Unavailable``."""
+        """Index the publications of an incident that are open or a draft at a vendor. Raises ``Unavailable``."""
         listed = [one for one in known if one.vendor_id and one.destination in self._destinations]
         if not listed:
             return
-        # What an episode has opened again is that of the one before, too.
+        # An episode that was reopened has the same ID as the episode before.
         shown = {_key(one.destination, one.vendor_id) for one in listed if one.state in _SHOWN}
         over = {_key(one.destination, one.vendor_id) for one in listed} - shown
         async with client.translate_errors():
@@ -42,9 +41,9 @@ class VendorIds:
             await pipeline.execute()
 
     async def recheck(self, destinations: Sequence[str], vendor_ids: Sequence[str]) -> int:
-        """Have what has one of these IDs at one of the destinations looked at now; how many incidents that are.
+        """Make the incidents with one of these IDs at one of the destinations due now. Return their number.
 
-        ``Unavailable`` if the store did not take it.
+        Raises ``Unavailable`` if the store refused the write.
         """
         pairs = [(destination, one) for destination in destinations for one in vendor_ids]
         if not pairs:
@@ -66,6 +65,6 @@ class VendorIds:
 
 
 def _key(destination: str, vendor_id: str) -> str:
-    # A post at DevHelm is known by its page and its own ID; webhooks have its own.
+    # A DevHelm post is identified by its page and its own ID; webhooks carry only its own ID.
     own = vendor_id.rpartition("/")[2]
     return keys.vendor_id(hashlib.blake2b(f"{destination}\0{own}".encode(), digest_size=16).hexdigest())
