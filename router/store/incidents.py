@@ -87,7 +87,7 @@ class Incidents:
     def _known_or(
         self, seen: incident_cache.CachedIncident | None, name: str, now: int, answer: tuple[bytes | None, bytes | None]
     ) -> StoredIncident:
-        """Decode an incident from a response, or return the cached one if it is current. Raises ``UnreadableDocument``."""
+        """Decode a response, or return the cached incident if it is current. Raises ``UnreadableDocument``."""
         version, data = answer
         if not version:
             return StoredIncident(incidents.Incident(key=name), 0, now)
