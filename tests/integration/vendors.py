@@ -14,7 +14,7 @@ from router.store import keys, quotas
 from router.telemetry import metrics
 from router.worker import bound
 from tests.end_to_end import harness
-from tests.integration import stage
+from tests.integration import workers
 
 POST = {"title": "Checkout fails", "message": "Payments may fail.", "components": ["Checkout API"]}
 FIELDS: dict[str, dict[str, Any]] = {
@@ -35,10 +35,10 @@ CREATES = {
 NAME = "there"
 
 
-class Scene:
+class VendorHarness:
     """A stage with the destination ``there``, and its vendor."""
 
-    def __init__(self, on: stage.Stage, at: harness.Vendors, kind: str, place: bound.Bound) -> None:
+    def __init__(self, on: workers.WorkerHarness, at: harness.Vendors, kind: str, place: bound.Bound) -> None:
         self.on = on
         self.place = place
         self.at = at
@@ -46,16 +46,16 @@ class Scene:
 
     async def fires(self, key: str = "down", **fields: Any) -> None:
         """An alert of an incident fires, and everything that is due is done."""
-        await self.on.deliver(stage.firing(key), key=key, response=self.response(**fields))
+        await self.on.deliver(workers.firing(key), key=key, response=self.response(**fields))
         await self.on.turn()
 
     def response(self, **fields: Any) -> decision.Response:
         """What a rule wants that opens at the destination."""
-        return stage.rule(decision.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
+        return workers.rule(decision.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
 
     async def ends(self, key: str = "down") -> None:
         """The alert of an incident ends, and everything that is due is done."""
-        await self.on.deliver(stage.resolved(key), key=key)
+        await self.on.deliver(workers.resolved(key), key=key)
         await self.on.turn()
 
     def fault(self, action: str, method: str = "POST", path: str | None = None, **more: Any) -> None:
@@ -111,30 +111,30 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(
+async def running(
     connection: Any,
     at: harness.Vendors,
     kind: str,
     *,
     passed: Callable[[str], None] = lambda _: None,
     **settings: Any,
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[VendorHarness]:
     """A scene for the length of the block; the worker calls ``passed`` with each point of an operation."""
     page = {"page": PAGES[kind]} if kind in PAGES else {}
     given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **settings}
     url = f"{at.url}/{VENDORS[kind]}"
     config = registry.KINDS[kind].config(kind=kind, api_key="any key", base_url=url, **given)
-    client = registry.KINDS[kind].connect(NAME, config, stage.parts.clock)
+    client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)
     client.quota = quotas.Quota(connection, "account", config.per_minute)
     destination = registry.KINDS[kind].make(NAME, config, client)
     place = bound.Bound(NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account")
     try:
-        on = stage.Stage(connection, place, passed=passed, render=lambda fields, _: dict(fields))
-        yield Scene(on, at, kind, place)
+        on = workers.WorkerHarness(connection, place, passed=passed, render=lambda fields, _: dict(fields))
+        yield VendorHarness(on, at, kind, place)
     finally:
         await destination.aclose()
 
 
-def registry_value(name: str, **labels: str) -> float:
+def metric_value(name: str, **labels: str) -> float:
     """A metric's value now."""
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0

@@ -1,4 +1,4 @@
-"""A webhook server in a process of its own whose memory is limited: ``python -m tests.integration.under_a_limit``.
+"""A webhook server in a process of its own whose memory is limited: ``python -m tests.integration.memory_limited``.
 
 Arguments: the address of Redis, and how many MiB it may take on top of what it has when it listens. It prints its port.
 """

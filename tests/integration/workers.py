@@ -92,7 +92,7 @@ def render(fields, of: incident.Incident) -> dict:
     return {**fields, "alert": of.opening_alert.title}
 
 
-class Stage:
+class WorkerHarness:
     """One worker's stages and the door's inbox, on one connection."""
 
     def __init__(
@@ -208,10 +208,10 @@ class Stage:
         return (await self.incidents.read([key]))[key].incident
 
 
-def playing(with_redis, play, *places, **more) -> None:
+def run(with_redis, play, *places, **more) -> None:
     """Run ``play`` with a stage on an empty server."""
 
     async def body(connection):
-        await play(Stage(connection, *places, **more))
+        await play(WorkerHarness(connection, *places, **more))
 
     with_redis(body)

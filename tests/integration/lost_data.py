@@ -40,7 +40,7 @@ def response(
     return decision.Response("down", "rules/a.yaml:3", "v1", targets, decision.Timing(**timing))
 
 
-class Scene:
+class LostDataHarness:
     """The router's data, its vendors, and what a test does to both."""
 
     def __init__(self, connection: Any, settings: configuration.Settings, at: harness.Vendors) -> None:
@@ -150,8 +150,11 @@ class Scene:
                 await place.destination.aclose()
 
 
-def playing(
-    with_redis: Callable[..., Any], folder: Path, play: Callable[[Scene], Coroutine[Any, Any, None]], more: str = ""
+def run(
+    with_redis: Callable[..., Any],
+    folder: Path,
+    play: Callable[[LostDataHarness], Coroutine[Any, Any, None]],
+    more: str = "",
 ) -> None:
     """Run ``play`` with a scene and no worker yet; ``more`` are further settings."""
     with harness.vendors() as at:
@@ -161,7 +164,7 @@ def playing(
         settings = configuration.load(file, harness.SECRETS)
 
         async def body(connection: Any) -> None:
-            await play(Scene(connection, settings, at))
+            await play(LostDataHarness(connection, settings, at))
 
         with_redis(body)
 

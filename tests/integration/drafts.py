@@ -10,22 +10,22 @@ from router.domain import decision
 from router.simulator.devhelm import requests
 from router.store import publishing_state
 from router.worker import bound, pages, reviews
-from tests.integration import stage
+from tests.integration import workers
 
 LIMITS = pages.Limits(
-    publishing_state.Limit(100, stage.HOUR), publishing_state.Limit(100, stage.HOUR), observe_interval=300_000
+    publishing_state.Limit(100, workers.HOUR), publishing_state.Limit(100, workers.HOUR), observe_interval=300_000
 )
 
 
 def rule(publish="review", **more):
     """The rule's response; ``more`` are further fields of the page."""
-    return stage.rule(
+    return workers.rule(
         decision.Target("devhelm", {"title": "The shop"}),
         decision.Target("page", {"title": "The shop is down", "message": "Sorry.", **more}, publish),
     )
 
 
-class Desk:
+class DraftHarness:
     """The worker's stage, what is on the page, and what waits for the reviewer."""
 
     def __init__(self, on, simulator, places, page):
@@ -82,7 +82,7 @@ class Desk:
         await self.on.turn()
 
 
-def playing(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIMITS):
+def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIMITS):
     """Let an alert fire under a rule whose page follows the incident at DevHelm, and play."""
 
     async def body(connection):
@@ -94,12 +94,12 @@ def playing(with_redis, simulator, play, *, page="Acme EU", response=None, looks
             given = {"kind": kind, "api_key": "any", "base_url": f"{simulator.url}/devhelm", **more}
             destination = registry.build(name, registry.KINDS[kind].config(**given), parts.clock)
             places.append(bound.Bound(name, registry.KINDS[kind], destination, more.get("follows", "")))
-        on = stage.Stage(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
+        on = workers.WorkerHarness(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
         on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))
         try:
-            await on.deliver(stage.firing(), response=response or rule())
+            await on.deliver(workers.firing(), response=response or rule())
             await on.turn()
-            await play(Desk(on, simulator, places, page))
+            await play(DraftHarness(on, simulator, places, page))
         finally:
             await asyncio.gather(*(place.destination.aclose() for place in places))
 

@@ -2,24 +2,24 @@
 
 from router.domain import severity
 from router.store import keys, publishing_state
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
-TWO = publishing_state.Limit(2, stage.HOUR)
+TWO = publishing_state.Limit(2, workers.HOUR)
 
 
-class Scene:
+class StormHarness:
     """A worker that lets two incidents open in an hour, at one vendor and one public page."""
 
     def __init__(self, connection, most: publishing_state.Limit | None = TWO) -> None:
         self.pager, self.page = vendor.Vendor(), vendor.Vendor()
         self.places = [vendor.on_call(self.pager), vendor.place("page", self.page, public=True)]
-        self.on = stage.Stage(connection, *self.places, most=most)
+        self.on = workers.WorkerHarness(connection, *self.places, most=most)
         self.connection = connection
 
     async def fires(self, *names: str, level=severity.Severity.MAJOR, response=None, resolved: bool = False) -> None:
         for name in names:
-            told = stage.resolved(name) if resolved else stage.firing(name)
-            await self.on.deliver(told, key=name, level=level, response=response or stage.rule())
+            told = workers.resolved(name) if resolved else workers.firing(name)
+            await self.on.deliver(told, key=name, level=level, response=response or workers.rule())
             await self.on.turn()
 
     async def room(self) -> None:
@@ -38,10 +38,10 @@ class Scene:
         return any(one.held_since for one in await self.on.publications.look(name))
 
 
-def playing(with_redis, play) -> None:
+def run(with_redis, play) -> None:
     """Run ``play`` with a scene on an empty server."""
 
     async def body(connection):
-        await play(Scene(connection))
+        await play(StormHarness(connection))
 
     with_redis(body)

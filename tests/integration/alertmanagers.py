@@ -20,7 +20,7 @@ from router.store import keys
 from router.store import sync_state as polls_store
 from router.worker import polls
 from tests import ports
-from tests.integration import stage
+from tests.integration import workers
 
 MINUTE = 60_000_000
 START = 0
@@ -100,16 +100,16 @@ class Alertmanager:
 def decide(one: alert.Alert, _now: int) -> decision.Decision:
     if one.labels.get("noise"):
         return decision.Decision(ignored="noise")
-    response = stage.rule()
+    response = workers.rule()
     if one.labels.get("beat"):
-        response = msgspec.structs.replace(response, timing=decision.Timing(heartbeat=stage.HOUR))
+        response = msgspec.structs.replace(response, timing=decision.Timing(heartbeat=workers.HOUR))
     return decision.Decision(one.labels.get("key", "down"), severity.Severity.MAJOR, response)
 
 
-class Scene:
+class AlertmanagerHarness:
     """One Alertmanager, one worker, and polls of them a minute apart by a clock of their own."""
 
-    def __init__(self, on: stage.Stage, there: Alertmanager, url: str, **config) -> None:
+    def __init__(self, on: workers.WorkerHarness, there: Alertmanager, url: str, **config) -> None:
         self.on = on
         self.there = there
         self.now = START
@@ -129,7 +129,7 @@ class Scene:
             store=self.on.incidents,
             turns=polls_store.SyncState(self.on.connection),
             clock=lambda: self.now,
-            randomness=stage.NoJitter(),
+            randomness=workers.NoJitter(),
         )
 
     async def poll(self, times: int = 1) -> list[str]:
@@ -150,19 +150,19 @@ class Scene:
         return [event.text for event in await self.on.incidents.timeline(key)]
 
 
-def playing(with_redis, play, *places, **config) -> None:
+def run(with_redis, play, *places, **config) -> None:
     """Play a scene on an empty server; ``config`` is of the poll."""
 
-    async def body(on: stage.Stage) -> None:
+    async def body(on: workers.WorkerHarness) -> None:
         global START, BEGAN  # noqa: PLW0603 - a run of all tests may take longer than ended alerts are remembered
         START = time.time_ns() // 1000 - 100 * MINUTE
-        BEGAN = START - stage.HOUR + 123_456
-        there = Alertmanager(START - stage.HOUR)
+        BEGAN = START - workers.HOUR + 123_456
+        there = Alertmanager(START - workers.HOUR)
         async with there.serving() as url:
-            scene = Scene(on, there, url, **config)
+            scene = AlertmanagerHarness(on, there, url, **config)
             try:
                 await play(scene)
             finally:
                 await scene.http.aclose()
 
-    stage.playing(with_redis, body, *places)
+    workers.run(with_redis, body, *places)

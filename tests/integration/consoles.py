@@ -19,7 +19,7 @@ from router.store import access as access_store
 from router.store import accounts, inbox
 from router.web import serve
 from router.worker import bound, reconcile
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 CONFIGURATION = """
 sources:
@@ -57,17 +57,17 @@ rules:
 
 ROLES = ("viewer", "responder", "admin")
 SECRETS = {"WEBHOOK_TOKEN": "webhook-secret", "KEY": "vendor-secret"}
-Play = Callable[["Desk"], Coroutine[Any, Any, None]]
+Play = Callable[["ManagementHarness"], Coroutine[Any, Any, None]]
 
 
 def firing(service: str = "checkout", **labels: str) -> alert.Alert:
     named = {"service": service, "severity": "major", **labels}
-    return alert.Alert("json", f"f-{service}", "firing", stage.LONG_AGO, 0, title=f"{service} is down", labels=named)
+    return alert.Alert("json", f"f-{service}", "firing", workers.LONG_AGO, 0, title=f"{service} is down", labels=named)
 
 
 def resolved(service: str = "checkout") -> alert.Alert:
-    ended = stage.LONG_AGO + 50
-    return alert.Alert("json", f"f-{service}", "resolved", stage.LONG_AGO, ended, labels={"service": service})
+    ended = workers.LONG_AGO + 50
+    return alert.Alert("json", f"f-{service}", "resolved", workers.LONG_AGO, ended, labels={"service": service})
 
 
 def key(service: str = "checkout") -> str:
@@ -83,7 +83,7 @@ class Clock:
         return parts.clock() + self.offset
 
 
-class Desk:
+class ManagementHarness:
     """What a test of the management API plays with."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Desk:
             )
             for name, at in (("page", self.page), ("on-call", self.on_call))
         }
-        self.on = stage.Stage(connection, *places.values())
+        self.on = workers.WorkerHarness(connection, *places.values())
         self.on.reader = self.on.triage._reader = inbox.InboxReader(connection, "w1", archives=True)
         self.on.reconciler = reconcile.Reconciler(
             self.on.publications,
@@ -114,7 +114,7 @@ class Desk:
             self.on.performer,
             pages.pages(settings, connection),
             ticks=itertools.count().__next__,
-            randomness=stage.NoJitter(),
+            randomness=workers.NoJitter(),
             muting=self.on.mutes,
             accounts=accounts.Accounts(connection),
         )
@@ -172,14 +172,14 @@ def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configura
 
 
 @contextlib.asynccontextmanager
-async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[Desk]:
+async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[ManagementHarness]:
     clock = Clock()
     made = app.parts(loaded, connection, clock, secrets.token_urlsafe)
     routes, feed = console.routes(made, secrets.token_urlsafe)
     started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
     await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
-    desk = Desk(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
+    desk = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
     try:
         yield desk
     finally:
@@ -189,7 +189,7 @@ async def serving(loaded: configuration.Settings, connection: Any) -> AsyncItera
         await asyncio.wait([task])
 
 
-def playing(with_redis: Any, folder: Any, play: Play, public_url: str = "", rules: str = RULES) -> None:
+def run(with_redis: Any, folder: Any, play: Play, public_url: str = "", rules: str = RULES) -> None:
     """Run ``play`` at a desk on an empty server."""
 
     async def body(connection: Any) -> None:
