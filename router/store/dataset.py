@@ -137,7 +137,9 @@ class DataSet:
             int(self._reconciles_new),
         ]
         async with client.translate_errors():
-            answer = await self._scripts.run_confirmed("check_data_set", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments)
+            answer = await self._scripts.run_confirmed(
+                "check_data_set", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments
+            )
         mark, now, orphans, began, *marker = answer
         state = _state(marker, int(now), int(orphans))
         # The response that arrives later may be the older one.

@@ -72,7 +72,9 @@ class Incidents:
         found: dict[str, StoredIncident] = {}
         shards = keys.by_shard(asked)
         async with client.translate_errors(client.command_timeout(len(asked))):
-            answers = await self._scripts.run_all("read_incidents", [_read_call(of, asked, no) for no, of in shards.items()])
+            answers = await self._scripts.run_all(
+                "read_incidents", [_read_call(of, asked, no) for no, of in shards.items()]
+            )
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
                 try:
