@@ -92,4 +92,5 @@ contracts.apply(app)
 
 def main() -> None:
     """The program's entry point."""
-    app()
+    with terminal.checked_output():
+        app()

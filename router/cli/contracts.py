@@ -18,6 +18,7 @@ GENERAL: Mapping[int, str] = {
     2: "The command was used wrongly: an unknown option, a value that can't be read, or a name that several incidents "
     "have. Nothing was done.",
     3: "The result differs from what the caller knows; only where a command says so.",
+    141: "The reader of standard output, such as `head`, has ended.",
 }
 """What the exit statuses mean for all commands."""
 

@@ -12,11 +12,10 @@ from rich import progress
 
 from router import settings as configuration
 from router.assembly import parts
-from router.cli import reaching, starting, tables, terminal
+from router.cli import files, reaching, starting, tables, terminal
 from router.management import models
 
 _PAGE = 500  # Deliveries that are asked for at once.
-_STDOUT = Path("-")
 _WHOLE = 100  # The same with all of their alerts, which may be many.
 
 app = typer.Typer(help="Deliveries that were processed lately.", no_args_is_help=True)
@@ -117,7 +116,7 @@ def save(
                 write(one.model_dump_json().encode())
                 count += 1
                 bar.update(task, completed=count)
-        if file != _STDOUT:
+        if str(file) != files.STDIO:
             print(f"{count} deliveries written to {file}")
 
     reaching.reach(config, server, body)
@@ -147,11 +146,12 @@ def _decided(one: models.Decision) -> str:
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[Callable[[bytes], object]]:
     """Write lines of JSON to a file, or to standard output."""
-    if file == _STDOUT:
+    if str(file) == files.STDIO:
         yield terminal.write_json
         return
-    try:
-        with gzip.open(file, "wb") if file.suffix == ".gz" else file.open("wb") as output:
-            yield lambda line: output.write(line + b"\n")
-    except OSError as error:
-        raise starting.usage(f"{file} can't be written: {error.strerror or error}") from error
+    with files.created(str(file)) as stream:
+        if file.suffix == ".gz":
+            with gzip.GzipFile(file.stem, "wb", fileobj=stream) as packed:
+                yield lambda line: packed.write(line + b"\n")
+        else:
+            yield lambda line: stream.write(line + b"\n")

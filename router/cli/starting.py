@@ -175,18 +175,25 @@ _FORESEEN = (
 
 def until_stopped(main: Coroutine[Any, Any, None], ending: endings.Ending = endings.TEXT) -> None:
     """Run a command's coroutine; what can be foreseen to go wrong ends with one sentence and status 1."""
-    leaving: typer.Exit | None = None
+    leaving: typer.Exit | terminal.OutputError | None = None
     try:
         uvloop.run(main)
-    except* typer.Exit as group:
+    except* (typer.Exit, terminal.OutputError) as group:
         leaving = _leaves(group)[0]  # Raised among tasks, it comes wrapped.
     except* loading.Refused as group:
         leaving = ending.refuse("rules", [p for error in _leaves(group) for p in error.problems])
     except* (*_FORESEEN, OSError) as group:
         # Two tasks may fail of the same thing.
-        leaving = ending.fail(list(dict.fromkeys(str(error) for error in _leaves(group))))
+        leaving = ending.fail(list(dict.fromkeys(map(_words, _leaves(group)))))
     if leaving is not None:
         raise leaving
+
+
+def _words(error: Exception) -> str:
+    """Return what went wrong, without the number of a system's error."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _leaves(group: BaseExceptionGroup[Any]) -> list[Any]:

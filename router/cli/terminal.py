@@ -6,9 +6,12 @@ the console escape everything that they print, except line breaks.
 """
 
 import contextlib
+import errno
 import json
+import os
 import re
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -102,6 +105,71 @@ def guard() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+class OutputError(Exception):
+    """Standard output can't be written to. ``is_closed``: its reader has ended, as in ``| head``."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"standard output can't be written: {error.strerror}")
+        self.is_closed = error.errno == errno.EPIPE
+
+
+@contextlib.contextmanager
+def checked_output() -> Iterator[None]:
+    """End the program if standard output can't be written: quietly if its reader has ended, else with a message.
+
+    The exit status is then that of a program that SIGPIPE ends (141), or 1.
+    """
+    before = sys.stdout
+    sys.stdout = _Checked(before)
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OutputError as error:
+        with contextlib.suppress(OSError):  # What is still buffered is not written again when the program ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), before.fileno())
+        if error.is_closed:
+            raise SystemExit(128 + signal.SIGPIPE) from None
+        print(f"incident-router: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    finally:
+        sys.stdout = before
+
+
+class _Checked:
+    """Standard output, text or bytes, whose failures are ``OutputError`` and not those of a file or a connection."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, content: Any) -> int:
+        """Write text or bytes."""
+        with self._writing():
+            return int(self._stream.write(content))
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        with self._writing():
+            self._stream.flush()
+
+    @property
+    def buffer(self) -> Any:
+        """The stream of bytes."""
+        return _Checked(self._stream.buffer)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _writing() -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(error) from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Console(consoles.Console):

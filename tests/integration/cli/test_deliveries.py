@@ -55,7 +55,11 @@ def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path)
         assert done.returncode == 0, done.stderr
         with opened(tmp_path / name, "rb") as file:
             assert delivery in {recording.decode(line).id for line in file}
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, "it holds alerts"
     assert router.command("deliveries", "save", str(tmp_path / "no" / "x")).returncode == 2
+    full = router.command("deliveries", "save", "/dev/full")
+    assert (full.returncode, full.stderr.count("\n")) == (1, 1)
+    assert "/dev/full can't be written: No space left on device" in full.stderr
     assert router.command("deliveries", "save", str(tmp_path / "x"), "--since", "soon").returncode == 2
 
 
