@@ -45,6 +45,7 @@ VENDOR_WEBHOOK_OUTCOMES = (
     "unavailable",
 )
 UNKNOWN_DESTINATION = "unknown_destination"
+LOSS_REASONS = ("vanished", "replaced", "went_back", "restored", "unattended", "new")
 
 
 def start_web(sources: Iterable[str], polled: Iterable[str], with_webhooks: Iterable[str]) -> None:
@@ -52,6 +53,7 @@ def start_web(sources: Iterable[str], polled: Iterable[str], with_webhooks: Iter
 
     ``polled`` are the sources whose Alertmanager is polled, ``with_webhooks`` the destinations whose vendor calls back.
     """
+    _start_data_set()
     metrics.deliveries.labels("", UNKNOWN_SOURCE)
     metrics.decisions.labels("")
     metrics.vendor_webhooks.labels("", UNKNOWN_DESTINATION)
@@ -82,6 +84,11 @@ def _start_source(source: str) -> None:
         metrics.webhook_duration_seconds.labels(source, status)
 
 
+def _start_data_set() -> None:
+    for reason in LOSS_REASONS:
+        metrics.data_set_losses.labels(reason)
+
+
 def start_rules(rules: Iterable[str]) -> None:
     """Export 0 for the decisions of these rules."""
     for rule in rules:
@@ -90,6 +97,7 @@ def start_rules(rules: Iterable[str]) -> None:
 
 def start_worker(sources: Iterable[str], destinations: Iterable[str]) -> None:
     """Export 0 for a worker."""
+    _start_data_set()
     for source in sources:
         metrics.late_alerts.labels(source)
         metrics.contradictions.labels(source)

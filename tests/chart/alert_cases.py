@@ -33,6 +33,10 @@ def operations(result: str, destination: str = "on-call") -> str:
     return f"incident_router_operations_total{{{labels}}}"
 
 
+def losses(reason: str) -> str:
+    return f'incident_router_data_set_losses_total{{namespace="a",instance="w",reason="{reason}"}}'
+
+
 def of_process(name: str, instance: str, namespace: str = "a") -> str:
     return f'incident_router_{name}{{namespace="{namespace}",job="router",instance="{instance}"}}'
 
@@ -259,6 +263,25 @@ CASES = [
         (A,),
     ),
     Case("IncidentRouterDeadDeliveries", "discarded since", "5m", {of_process("dead_deliveries", "w"): "1 1 1 0 0 0"}),
+    Case("IncidentRouterDataLost", "a process notices it", "30m", {losses("vanished"): "0x10 1x30"}, (A,)),
+    Case(
+        "IncidentRouterDataLost",
+        "the first process that notices it has just started",
+        "5m",
+        {losses("replaced"): "1x9"},
+        (A,),
+    ),
+    Case("IncidentRouterDataLost", "a restore by an operator", "30m", {losses("restored"): "0x10 1x30"}),
+    Case("IncidentRouterDataLost", "a first start", "5m", {losses("new"): "1x9", losses("vanished"): "0x9"}),
+    Case("IncidentRouterDataLost", "hours ago", "150m", {losses("went_back"): "0x10 1x150"}),
+    Case(
+        "IncidentRouterOrphans",
+        "one stays, as both workers see it",
+        "20m",
+        {of_process("orphans", "w"): "0 1x30", of_process("orphans", "w2"): "0 1x30"},
+        (A,),
+    ),
+    Case("IncidentRouterOrphans", "adopted in time", "20m", {of_process("orphans", "w"): "0 1x10 0x20"}),
     Case(
         "IncidentRouterVendorErrors",
         "three of four fail",

@@ -14,7 +14,7 @@ from router.store import keys
 from tests import ports
 from tests.chart import helm, mounts
 from tests.end_to_end import harness
-from tests.integration import workers
+from tests.integration import stage
 
 FULLNAME = "shop-incident-router"
 THEIRS = {
@@ -70,6 +70,13 @@ class TestCheckBeforeARelease:
             assert status == 1
             assert '"No such severity"' in said
             assert at.calls(vendor="incident-io"), "nobody was asked"
+
+    def test_strict_check_knows_the_name_of_the_installation(self, tmp_path):
+        values = helm.values_of("checked")
+        values["check"]["online"] = False
+        assert values["check"]["strict"]
+        status, said = self.run(values, tmp_path)
+        assert (status, said[:17]) == (0, "no problems found"), said
 
     def test_fails_where_a_rule_is_wrong(self, tmp_path):
         values = helm.values_of("checked") | {"rules": {"10-disk.yaml": "rules: [{name: disk, wen: {}}]\n"}}
@@ -235,18 +242,18 @@ class TestWhatKedaFollows:
         assert trigger["metadata"]["consumerGroup"] == keys.GROUP
 
     def test_tells_how_many_wait_though_processed_ones_are_deleted(self, with_redis):
-        async def play(scene: workers.WorkerHarness) -> None:
+        async def play(scene: stage.Stage) -> None:
             async def lag() -> int | None:
                 [group] = await scene.connection.xinfo_groups(keys.INBOX)
                 return group["lag"]
 
             await scene.reader.prepare()
             for number in range(3):
-                await scene.deliver(workers.firing(f"f{number}"))
+                await scene.deliver(stage.firing(f"f{number}"))
             assert await lag() == 3
             await scene.fold()
             assert await lag() == 0
-            await scene.deliver(workers.firing("f4"))
+            await scene.deliver(stage.firing("f4"))
             assert await lag() == 1
 
-        workers.run(with_redis, play)
+        stage.playing(with_redis, play)

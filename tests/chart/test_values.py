@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.chart import explained, golden, helm
+from tests.chart import explained, golden, helm, test_running
 
 VALUES = explained.values()
 PAGE = helm.tree.ROOT / "docs/how-to/install/helm.md"
@@ -83,6 +83,31 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | 
 def test_the_first_installation_in_the_documentation_renders_and_can_be_tested():
     rendered = helm.render(helm.read(EXAMPLES[0]), "incident-router")
     assert {"Deployment", "StatefulSet", "Pod"} <= {kind for kind, _ in rendered}
+
+
+def test_first_installation_has_rules_that_open_incidents(tmp_path):
+    """They pass a strict check, and each opens something at a destination that the page configures."""
+    values = helm.read(EXAMPLES[0]) | {"check": {"enabled": True, "strict": True, "online": False}}
+    status, said = test_running.TestCheckBeforeARelease.run(values, tmp_path)
+    assert (status, said[:17]) == (0, "no problems found"), said
+    rules = helm.read(values["rules"]["10-critical.yaml"])["rules"]
+    assert {one["at"] for rule in rules for one in rule["open"]} <= set(values["config"]["destinations"])
+
+
+KINDS = {"deploy": "Deployment", "service": "Service", "secret": "Secret", "job": "Job", "statefulset": "StatefulSet"}
+
+
+def test_commands_in_the_documentation_name_objects_of_the_release():
+    rendered = {"mode": helm.render(helm.read(EXAMPLES[0]), "incident-router")}
+    rendered["separate"] = helm.render(
+        helm.read(EXAMPLES[0]) | {"mode": "separate", "check": {"enabled": True}}, "incident-router"
+    )
+    known = {(kind, name) for one in rendered.values() for kind, name in one}
+    page = PAGE.read_text()
+    named = set(re.findall(r"\b(deploy|service|job)/([a-z0-9-]+)", page))
+    named |= set(re.findall(r"kubectl (?:get|delete) (secret|statefulset) ([a-z0-9-]+)", page))
+    assert len(named) >= 5
+    assert {(KINDS[kind], name) for kind, name in named} <= known
 
 
 @pytest.mark.parametrize("example", EXAMPLES[1:])

@@ -162,6 +162,16 @@ def test_redis_that_is_short_of_memory(stage: Stage):
     resolved(stage, "RedisMemory", "Unavailable")
 
 
+def test_redis_that_loses_its_data(stage: Stage):
+    """The open items become orphans, until an operator settles them."""
+    stage.alerts("firing", "lost")
+    harness.eventually("an incident is open", lambda: "open" in stage.at.incidents()["devhelm"])
+    stage.redis.flushall()
+    fired(stage, "DataLost", "Orphans")
+    stage.redis.delete(keys.ORPHANS)
+    resolved(stage, "DataLost", "Orphans")
+
+
 def test_processes_that_end(stage: Stage):
     stage.stop("web")
     fires(stage, "WebAbsent")

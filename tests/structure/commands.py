@@ -98,8 +98,8 @@ class Known:
         return "" if built else "only `docker build` of this folder is known to work"
 
     def _kubectl(self, arguments: list[str]) -> str:
-        made = arguments[:3] == ["create", "secret", "generic"]
-        return "" if made else "only `kubectl create secret generic` is known to work"
+        made = arguments[:3] == ["create", "secret", "generic"] or arguments[:2] == ["rollout", "status"]
+        return "" if made else "only `kubectl create secret generic` and `kubectl rollout status` are known to work"
 
     def _helm(self, arguments: list[str]) -> str:
         if arguments[0] == "test":

@@ -82,7 +82,10 @@ class TestThatAWrongCommandIsFound:
             ("helm install x charts/another", "there is no such chart"),
             ("helm test x --namespace y", ""),
             ("kubectl create secret generic x --from-literal=A=b", ""),
-            ("kubectl delete pods", "only `kubectl create secret generic` is known to work"),
+            (
+                "kubectl delete pods",
+                "only `kubectl create secret generic` and `kubectl rollout status` are known to work",
+            ),
             ("docker run x", "only `docker build` of this folder is known to work"),
             ("npm install", "nobody checks 'npm': teach tests/structure/commands.py"),
         ],
