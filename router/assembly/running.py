@@ -33,6 +33,7 @@ from router.web import health as web_health
 from router.worker import perform
 
 _WATCH_SECONDS = 1.0
+_LEAVE_SECONDS = 1.0  # How long the store has to be told that a webhook server has ended.
 WEB_ALONE: frozenset[registries.Role] = frozenset({"web"})
 _OBJECTS_A_COLLECTION = 50_000  # A batch of the worker makes that many, and none of them is part of a cycle.
 
@@ -160,9 +161,10 @@ async def door(
     hangup = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     checks = parts.checks(connection, in_force)
+    data = parts.data_set(settings, connection)
     watching = [
         group.create_task(web_health.await_start(checks)),
-        group.create_task(_watch_store(connection, inbox, parts.data_set(settings, connection))),
+        group.create_task(_watch_store(connection, inbox, data)),
         group.create_task(_follow(silenced.refresh, _WATCH_SECONDS)),
         group.create_task(_follow(silenced.ask, settings.silences.ask_every / 1_000_000)),
         group.create_task(asking.run()),
@@ -185,6 +187,9 @@ async def door(
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
         for task in watching:
             task.cancel()
+        await asyncio.wait(watching)
+        with contextlib.suppress(store_errors.Unavailable, TimeoutError):
+            await asyncio.wait_for(data.leave(), _LEAVE_SECONDS)
         await asyncio.to_thread(spans.close)
 
 

@@ -1,7 +1,7 @@
 """``backup`` and ``restore``: everything that the router keeps in Redis, in one file."""
 
+import asyncio
 import contextlib
-import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -14,17 +14,17 @@ import typer
 from router import __version__
 from router import settings as configuration
 from router.assembly import parts, running
-from router.cli import starting, tables, terminal
+from router.cli import files, starting, tables, terminal
 from router.domain import access
 from router.store import access as access_store
-from router.store import backup, backup_file, client, health, schema
+from router.store import backup, backup_file, client, dataset, schema
 
-_STD = "-"
+_PAUSE_SECONDS = 0.2  # Between two looks for a running process.
 
 Replace = Annotated[
     bool, typer.Option("--replace", help="Delete everything that the router keeps in Redis before it is restored.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Restore although a worker runs.")]
+Force = Annotated[bool, typer.Option("--force", help="Restore although a `web` or `worker` is running.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Only check that the file is complete and can be restored.")]
 
 
@@ -35,7 +35,7 @@ def back_up(
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Copy everything that the router keeps in Redis to a file, also while the router runs."""
-    if file == _STD and sys.stdout.isatty():
+    if file == files.STDIO and sys.stdout.isatty():
         raise starting.usage("a backup is binary: name a file, or send stdout to one")
 
     async def main() -> None:
@@ -51,8 +51,8 @@ def back_up(
             trailer = await _write(connection, file)
             await _note(connection, by, "back up", file)
         print(
-            f"{trailer.keys} keys written to {'stdout' if file == _STD else file}, sha256 {trailer.sha256}",
-            file=sys.stderr if file == _STD else sys.stdout,
+            f"{trailer.keys} keys written to {'stdout' if file == files.STDIO else file}, sha256 {trailer.sha256}",
+            file=sys.stderr if file == files.STDIO else sys.stdout,
         )
 
     _run(main, file)
@@ -68,11 +68,11 @@ def restore(
     config: starting.Config = configuration.DEFAULT_FILE,
 ) -> None:
     """Restore a backup into an empty Redis. Stop every `web` and `worker` first."""
-    if replace and file == _STD:
+    if replace and file == files.STDIO:
         raise starting.usage("--replace needs a file: it is checked before anything is deleted")
 
     async def main() -> None:
-        if file != _STD or verify:
+        if file != files.STDIO or verify:
             header, trailer = _verified(file)
             made = datetime.fromtimestamp(header.created_at / 1_000_000, UTC)
             print(
@@ -124,7 +124,7 @@ async def _connected(config: Path, *, serves_empty: bool) -> AsyncIterator["redi
 
 async def _write(connection: "redis.asyncio.Redis", file: str) -> backup_file.Trailer:
     header = backup_file.Header(backup_file.FORMAT, schema.VERSION, parts.clock(), __version__)
-    with _created(file) as stream:
+    with terminal.binary() if file == files.STDIO else files.created(file) as stream:
         writer = backup_file.Writer(stream, header)
         async for record in backup.records(connection):
             writer.write(record)
@@ -132,36 +132,8 @@ async def _write(connection: "redis.asyncio.Redis", file: str) -> backup_file.Tr
 
 
 @contextlib.contextmanager
-def _created(file: str) -> Iterator[IO[bytes]]:
-    """Open a file that only its owner may read; it has its name once it is complete."""
-    if file == _STD:
-        with terminal.binary() as stream:
-            yield stream
-        return
-    target = Path(file)
-    if target.exists() and not target.is_file():
-        raise starting.usage(f"{file} is no file: name a file, or - for standard output")
-    if target.is_symlink():
-        target = target.resolve()
-    partial = Path(f"{target}.partial")
-    try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise starting.usage(f"{file} can't be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
 def _opened(file: str) -> Iterator[IO[bytes]]:
-    if file == _STD:
+    if file == files.STDIO:
         yield sys.stdin.buffer
         return
     try:
@@ -180,11 +152,31 @@ def _verified(file: str) -> tuple[backup_file.Header, backup_file.Trailer]:
 
 
 async def _must_be_idle(connection: "redis.asyncio.Redis") -> None:
-    silent = (parts.clock() - await health.Health(connection).latest_heartbeat()) / 1_000_000
-    if silent < parts.BEAT_LATE_SECONDS:
-        raise backup.BackupError(
-            f"a worker sent a heartbeat {max(silent, 0):.0f} s ago: stop every web and worker first, or add --force"
-        )
+    """Refuse a restore while a process of the router uses the data: each one leaves a mark there every second.
+
+    The mark of a process that was killed stays. So what is marked is watched for a time, and only a new mark counts.
+    """
+    before = await dataset.marks(connection)
+    waited = 0.0
+    while recent := await _recent(connection):
+        if any(mark > before.get(name, 0) for name, mark in recent.items()):
+            raise backup.BackupError("a web or worker is running: stop every web and worker first, or add --force")
+        if not waited:
+            print(
+                f"waiting up to {parts.BEAT_LATE_SECONDS:.0f} s to see whether a web or worker is running",
+                file=sys.stderr,
+            )
+        waited += _PAUSE_SECONDS
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _recent(connection: "redis.asyncio.Redis") -> dict[str, int]:
+    """The processes that used the data a moment ago, with their last marks."""
+    marks = await dataset.marks(connection)
+    async with client.translate_errors():
+        seconds, microseconds = await connection.time()
+    oldest = seconds * 1_000_000 + microseconds - int(parts.BEAT_LATE_SECONDS * 1_000_000)
+    return {name: mark for name, mark in marks.items() if mark > oldest}
 
 
 async def _note(connection: "redis.asyncio.Redis", by: str, what: str, subject: str) -> None:

@@ -46,7 +46,7 @@ def check(
     folder = rules or settings.rules
     world = checking.world(settings, _labels(settings, recordings, recorded=recorded))
     report = checks.check(folder, parts.known_destinations(settings), world)
-    found = [*configuration.doubtful(config), *report.problems]
+    found = [*configuration.doubtful(settings, calls_vendors=process != "web"), *report.problems]
     if message := traces.problem(settings.tracing):
         found.append(problems.Problem(settings.file, 0, 0, message))
     if online and report.rules is not None:

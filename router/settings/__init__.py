@@ -15,6 +15,7 @@ import pydantic_settings
 from router.destinations import base as destination_base
 from router.destinations import registry as destinations
 from router.domain import patterns
+from router.outbound import loopback
 from router.settings import sections
 from router.sources import base as source_base
 from router.sources import registry as sources
@@ -128,12 +129,19 @@ def log_format(path: Path, environment: Mapping[str, str]) -> Literal["json", "c
 _VARIABLE = patterns.compile(r"\$\{?([A-Z][A-Z0-9_]*)\}?")
 
 
-def doubtful(path: Path) -> list[problems.Problem]:
-    """Warn of keys of vendors that stand in the file itself; the file is one that can be loaded."""
-    document = documents.read(path)
+def doubtful(settings: Settings, *, calls_vendors: bool = True) -> list[problems.Problem]:
+    """Warn of vendors' keys in the file itself, and of an installation without a name that calls real vendors."""
+    document = documents.read(Path(settings.file))
     data = document.data if isinstance(document.data, dict) else {}
     entries = data.get("destinations")
     found = []
+    real = (one.base_url for name, one in settings.destinations.items() if name not in settings.simulated)
+    if calls_vendors and not settings.installation and not all(map(loopback.is_at, real)):
+        message = (
+            '"installation" is not set: if Redis loses all data while no process is running, the router opens '
+            'incidents again that are open at the vendors; add a name, such as "installation: production"'
+        )
+        found.append(dataclasses.replace(document.problem(message, ("destinations",)), level="warning"))
     for name, entry in entries.items() if isinstance(entries, dict) else ():
         if isinstance(entry, dict) and isinstance(entry.get("api_key"), str):
             message = (

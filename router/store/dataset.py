@@ -1,6 +1,6 @@
 """Detects a lost or restored data set by a marker in Redis.
 
-``check_data_set.lua`` defines the comparison. After a loss the data set is *reconciled*: the router opens nothing at a
+``watch.lua`` defines the comparison. After a loss the data set is *reconciled*: the router opens nothing at a
 destination before it has listed the destination's open items once. An item that belongs to no known incident is kept as
 an orphan until it is adopted, resolved, or gone.
 """
@@ -20,7 +20,7 @@ from router.store import client, keys, replica_acks, scripts
 from router.telemetry import log, metrics
 
 Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattended", "new"]
-"""Why a data set is reconciled; see ``check_data_set.lua``. ``restored``: it was restored from a backup."""
+"""Why a data set is reconciled; see ``watch.lua``. ``restored``: it was restored from a backup."""
 
 RESTORED = frozenset({"restored", "went_back", "replaced", "unattended"})
 """The reasons after which the data may be those of an earlier time."""
@@ -29,6 +29,7 @@ UNATTENDED = 600_000_000
 _READING_SECONDS = 60
 _CLAIM_SECONDS = 30 * 24 * 60 * 60
 _SCANNED = 1000
+_ENDED = "ended:"  # Before a process's name: its last mark, if it has ended in good order.
 _WORDS: Mapping[str, str] = {
     "vanished": "the data set vanished",
     "replaced": "another data set took its place",
@@ -137,9 +138,7 @@ class DataSet:
             int(self._reconciles_new),
         ]
         async with client.translate_errors():
-            answer = await self._scripts.run_confirmed(
-                "check_data_set", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments
-            )
+            answer = await self._scripts.run_confirmed("watch", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments)
         mark, now, orphans, began, *marker = answer
         state = _state(marker, int(now), int(orphans))
         # The response that arrives later may be the older one.
@@ -148,6 +147,14 @@ class DataSet:
         if began:
             self._report(began.decode(), state)
         return state
+
+    async def leave(self) -> None:
+        """Note that this process no longer uses the data set; ``Unavailable``.
+
+        The process's own mark stays: a comparison that is still under way would take its absence for a loss.
+        """
+        async with client.translate_errors():
+            await self._connection.hset(keys.MARKS, f"{_ENDED}{self._process}", self._mark)
 
     def _report(self, reason: str, state: DataSetState) -> None:
         metrics.data_set_losses.labels(reason).inc()
@@ -255,6 +262,18 @@ async def look(connection: "redis.asyncio.Redis", now: int) -> DataSetState:
         pipeline.hlen(keys.ORPHANS)
         marker, orphans = await pipeline.execute()
     return _state([part for pair in marker.items() for part in pair], now, int(orphans))
+
+
+async def marks(connection: "redis.asyncio.Redis") -> dict[str, int]:
+    """Return when each process that hasn't ended in good order last used the data set (microseconds, Redis' clock)."""
+    held: Any = connection
+    async with client.translate_errors():
+        found = {name.decode(): int(mark) for name, mark in (await held.hgetall(keys.MARKS)).items()}
+    return {
+        name: mark
+        for name, mark in found.items()
+        if not name.startswith(_ENDED) and mark > found.get(f"{_ENDED}{name}", 0)
+    }
 
 
 async def mark_restored(connection: "redis.asyncio.Redis") -> None:

@@ -50,9 +50,12 @@ class Reclaimer:
         desired: publications.Desired,
     ) -> publications.Publication | plan.Wait:
         """Return the publication, with what is open already adopted; or a rest until that is known."""
-        state = await self.data.check()
+        state = await session.data_set(self.data)
         if state.is_unread(place.name):
             await self._accounts.add_waiting(place.name, session.incident.key)
+            # A reading that has ended before the incident was among those that wait didn't wake it.
+            state = await self.data.check()
+        if state.is_unread(place.name):
             return plan.Wait(Cause(Reason.READING_AFTER_DATA_LOSS), session.now() + _WAIT, plan.WaitingOn.TIME)
         if not state.orphans:
             return publication
@@ -70,7 +73,7 @@ class Reclaimer:
         incident = session.incident
         if incident.status != "closed" or not incident.episode:
             return 0
-        state = await self.data.check()
+        state = await session.data_set(self.data)
         if not state.orphans or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:
             return 0
         again = 0

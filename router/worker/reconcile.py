@@ -20,7 +20,6 @@ from router.worker import pages as showing
 from router.worker import session as sessions
 
 MOST_STEPS = 12  # Operations in a row for one publication: more is a plan that goes round in circles.
-FRESH = 100_000  # Microseconds for which what was seen of the gate and the incident is not asked for again.
 _AT_ONCE = 1  # Microseconds since the epoch: long ago.
 
 
@@ -344,7 +343,7 @@ class Reconciler:
         Other operations of the incident may have taken long. Which publications it has stays as it was: the lease is
         given back at the version that it was taken at, so an incident that has changed is looked at once more.
         """
-        if session.now() - session.seen_at < FRESH:
+        if session.now() - session.seen_at < sessions.FRESH:
             return False
         key = session.incident.key
         stand, held = await self._pages.desires(public=True), (await self._incidents.read([key]))[key]

@@ -70,6 +70,10 @@ class Recovery:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def leave(self) -> None:
+        """Note that this worker no longer uses the data set; ``Unavailable``."""
+        await self._data.leave()
+
     async def _read(self, place: bound.Bound, at: int) -> None:
         try:
             problem = await self._read_open(place, at)

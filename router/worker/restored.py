@@ -61,7 +61,7 @@ class Restored:
         opened = [one for one in session.publications if one.state == "open" and one.destination in places]
         if not opened:
             return 0
-        state = await self._data.check()
+        state = await session.data_set(self._data)
         lost_at = dataset.restored_at(state)
         old = [one for one in opened if max(one.acted_at, one.looked_at) < lost_at]
         if not old:
@@ -87,7 +87,7 @@ class Restored:
         incident = session.incident
         if incident.status != "closed" or not incident.episode:
             return 0
-        state = await self._data.check()
+        state = await session.data_set(self._data)
         # Only a message or a time limit ends it: what ``compare`` has ended may have fired again since.
         is_ended = any(one.resolved and one.learned_at >= state.lost_at for one in incident.alerts.values())
         if not state.orphans or not is_ended or incident.closed_at < state.lost_at - recovery.JUST_BEFORE:

@@ -12,9 +12,13 @@ from router.domain import operation as operations
 from router.domain import publication as publications
 from router.domain import retention, timeline
 from router.outbound import errors as outbound_errors
+from router.store import dataset
 from router.store import publications as publication_store
 from router.worker import bound, desire, perform
 from router.worker import pages as showing
+
+FRESH = 100_000
+"""Microseconds for which a session uses what it has read of the gate, the incident, and the data set."""
 
 
 class Session:
@@ -39,6 +43,9 @@ class Session:
         self.version = lease.version  # Of the incident as it was last seen, and when that was.
         self.seen_at = lease.claimed_at
         self._writing = asyncio.Lock()
+        self._looking = asyncio.Lock()
+        self._data_set: dataset.DataSetState | None = None
+        self._data_set_at = 0
         self.unchecked: frozenset[str] = frozenset()
         # Publications, by name, of which nothing may be planned yet (see ``restored``).
 
@@ -50,6 +57,14 @@ class Session:
     def incident(self) -> incidents.Incident:
         """The incident as it was last seen: when the lease was taken, or before customers were shown something."""
         return self.lease.incident
+
+    async def data_set(self, data: dataset.DataSet) -> dataset.DataSetState:
+        """Return the state of the data set, read at most ``FRESH`` microseconds ago."""
+        async with self._looking:
+            if self._data_set is None or self.now() - self._data_set_at > FRESH:
+                self._data_set_at = self.now()
+                self._data_set = await data.check()
+            return self._data_set
 
     def after(self, lease: publication_store.Lease) -> "Session":
         """The same session after its incident has become another."""

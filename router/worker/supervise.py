@@ -109,6 +109,8 @@ class Worker:
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._health.remove_worker(self._name)
                 await self._reader.leave()
+                if self._recovery is not None:
+                    await self._recovery.leave()
         if self._newer is not None:
             raise self._newer
 

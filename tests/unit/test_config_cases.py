@@ -18,8 +18,7 @@ def test_a_mistake_gives_every_message_it_announces(path):
         (level, line.removeprefix(mark)) for mark, level in MARKS.items() for line in lines if line.startswith(mark)
     )
     try:
-        settings.load(path, SECRETS)
-        found = settings.doubtful(path)
+        found = settings.doubtful(settings.load(path, SECRETS))
     except settings.Refused as refused:
         found = refused.problems
     assert expected

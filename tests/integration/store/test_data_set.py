@@ -1,11 +1,15 @@
 """What a process notices of a lost or restored data set, and what it doesn't take for one."""
 
+import itertools
 import random
 
 import pytest
 
-from router.domain import operation
+from router.destinations import registry as destinations
+from router.domain import decision, operation
 from router.store import dataset, keys
+from router.worker import bound, reclaim, reconcile
+from tests.integration import stage, vendor
 
 ITEM = operation.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
 
@@ -216,5 +220,62 @@ def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
         await dataset.give(connection, orphan, "OWNER")
         await connection.hset(keys.ORPHANS, "OWNER/page/odd", b"\xc1")
         assert [one async for one in dataset.orphans(connection)] == [orphan]
+
+    with_redis(body)
+
+
+def test_process_that_ended_in_good_order_is_not_running(with_redis):
+    """A comparison that was under way when the process ended takes the mark for no loss."""
+
+    async def body(connection):
+        first, second = known(connection, "a"), known(connection, "b")
+        await first.check()
+        await second.check()
+        assert set(await dataset.marks(connection)) == {"a", "b"}
+        await first.leave()
+        assert set(await dataset.marks(connection)) == {"b"}
+        assert (await first.check()).since == 0
+        assert set(await dataset.marks(connection)) == {"a", "b"}
+
+    with_redis(body)
+
+
+@pytest.mark.parametrize("event", ["open", "close"])
+def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
+    class Counted(dataset.DataSet):
+        calls = 0
+
+        async def check(self):
+            self.calls += 1
+            return await super().check()
+
+    async def body(connection):
+        places = {
+            name: bound.Bound(name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0)
+            for name in ("on-call", "second")
+        }
+        on = stage.Stage(connection, *places.values())
+        data = Counted(connection, "a", random.Random(1))
+        reclaimer = reclaim.Reclaimer(data, on.performer, on.accounts, places, installation="")
+        on.reconciler = reconcile.Reconciler(
+            on.publications,
+            on.incidents,
+            places,
+            on.performer,
+            on.pages,
+            ticks=itertools.count().__next__,
+            randomness=stage.NoJitter(),
+            accounts=on.accounts,
+            reclaimer=reclaimer,
+        )
+        targets = (decision.Target("on-call", {"name": "Down"}), decision.Target("second", {"name": "Down"}))
+        for one in [stage.firing()] if event == "open" else [stage.firing(), stage.resolved()]:
+            data.calls = 0
+            await on.deliver(one, response=stage.rule(*targets))
+            await on.fold()
+            (lease,) = await on.due()
+            await on.reconciler.reconcile(lease)
+        assert data.calls == 1
+        assert places["second"].destination.states() == ["resolved" if event == "close" else "open"]
 
     with_redis(body)

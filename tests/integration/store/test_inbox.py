@@ -7,7 +7,7 @@ import pytest
 from router.domain import alert, decision, delivery, severity
 from router.store import client, codec, errors, keys
 from router.store import inbox as stream
-from tests.integration import workers
+from tests.integration import stage
 
 RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
 ROUTED = decision.Decision("key", severity.Severity.MAJOR, RESPONSE)
@@ -127,7 +127,7 @@ def test_a_store_that_is_not_there_is_said_to_be_unavailable():
 
 def test_fewer_replicas_than_promised_is_not_acceptance(with_redis):
     async def body(connection):
-        with workers.demanding(connection, 1, 0.01):
+        with stage.demanding(connection, 1, 0.01):
             inbox = stream.Inbox(connection)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
             await inbox.accept(packed("a"), b"")
@@ -278,7 +278,7 @@ def test_few_deliveries_are_read_at_once_while_large_ones_are_among_them(with_re
     """Their bodies come with them: hundreds of 16 MiB would end the worker, again and again."""
 
     async def play(connection):
-        on = workers.WorkerHarness(connection)
+        on = stage.Stage(connection)
         await on.reader.prepare()
         for number in range(40):
             size = stream.MARKED_BYTES if number == 30 else 10

@@ -334,7 +334,7 @@ def test_all_keys_of_an_incident_are_in_one_slot_of_a_cluster(with_redis):
 def test_a_script_that_is_called_with_the_wrong_keys_is_refused(with_redis):
     async def body(connection):
         with pytest.raises(ValueError, match="takes 3"):
-            await scripts.Scripts(connection).run("record_publications", ["one"], [])
+            await scripts.Scripts(connection).run("record", ["one"], [])
 
     with_redis(body)
 

@@ -6,16 +6,16 @@ import pytest
 
 from router.domain import alert, decision, plan, severity
 from router.store import keys, publishing_state, review_outcomes
-from router.worker import desire, missing, pages, reconcile
-from tests.integration import public_pages, vendor, workers
+from router.worker import desire, missing, pages, session
+from tests.integration import page_scene, stage, vendor
 
 CRITICAL = severity.Severity.CRITICAL
-FEW = pages.Limits(publishing_state.Limit(2, workers.HOUR), publishing_state.Limit(3, workers.HOUR))
+FEW = pages.Limits(publishing_state.Limit(2, stage.HOUR), publishing_state.Limit(3, stage.HOUR))
 
 
 def automatic(*, components=(), **more) -> decision.Response:
     fields = {"title": "Down", "message": "Sorry.", "components": list(components)}
-    return workers.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
+    return stage.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
 
 
 def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
@@ -23,7 +23,7 @@ def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
         at = publishing_state.Gate(on.connection)
         assert await at.shut("freeze", "ann", 1, "all hands")
         assert not await at.shut("freeze", "bob", 2, "")
-        await on.deliver(workers.firing(), response=automatic())
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
         assert str((await at.state()).freeze) == "all hands (ann)"
@@ -33,7 +33,7 @@ def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
         await on.turn()
         assert page.kinds == ["open"]
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_redis, monkeypatch):
@@ -49,12 +49,12 @@ def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_red
             return found
 
         monkeypatch.setattr(on.pages, "desires", thawed_meanwhile)
-        await on.deliver(workers.firing(), response=automatic())
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         assert page.kinds == ["open"]
         assert await on.due() == []
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 @pytest.mark.parametrize("after", ["open", "resolve"])
@@ -64,7 +64,7 @@ def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with
     async def play(on, page, _pager):
         at = publishing_state.Gate(on.connection)
         if after == "resolve":
-            await on.deliver(workers.firing(), response=automatic())
+            await on.deliver(stage.firing(), response=automatic())
             await on.turn()
         seen = on.pages.desires
 
@@ -74,8 +74,8 @@ def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with
             return found
 
         monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
-        monkeypatch.setattr(reconcile, "FRESH", 0)  # As if the other operation had taken longer.
-        await on.deliver(workers.resolved() if after == "resolve" else workers.firing(), response=automatic())
+        monkeypatch.setattr(session, "FRESH", 0)  # As if the other operation had taken longer.
+        await on.deliver(stage.resolved() if after == "resolve" else stage.firing(), response=automatic())
         await on.turn()
         assert after not in page.kinds
         await at.open("freeze")
@@ -84,7 +84,7 @@ def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with
         await on.turn()
         assert page.kinds[-1] == after
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_long(with_redis, monkeypatch):
@@ -93,39 +93,39 @@ def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_lo
 
         async def over_meanwhile(**of):
             found = await seen(**of)
-            await on.deliver(workers.resolved(), response=automatic())
+            await on.deliver(stage.resolved(), response=automatic())
             await on.fold()
             return found
 
         monkeypatch.setattr(on.pages, "desires", over_meanwhile)
-        monkeypatch.setattr(reconcile, "FRESH", 0)
-        await on.deliver(workers.firing(), response=automatic())
+        monkeypatch.setattr(session, "FRESH", 0)
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open", "resolve"])
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_thaw_that_nobody_was_told_of_is_found_after_a_while(with_redis):
     async def play(on, page, _pager):
         await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
         shown = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
-        await on.deliver(workers.firing(), response=workers.rule(shown))
+        await on.deliver(stage.firing(), response=stage.rule(shown))
         await on.turn()
         due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
         assert 0 < due - on.redis_time() <= plan.HELD_RECHECK_INTERVAL
         assert page.kinds == []
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
     async def play(on, page, pager):
-        await on.deliver(workers.firing(), response=automatic())
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
-        await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())
-        await on.deliver(workers.resolved(), workers.resolved("f2"), response=automatic())
+        await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
+        await on.deliver(stage.resolved(), stage.resolved("f2"), response=automatic())
         await on.turn()
         assert (page.kinds, pager.states()) == (["open"], ["resolved"])
         await publishing_state.Gate(on.connection).open("freeze")
@@ -133,49 +133,49 @@ def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
         await on.turn()
         assert page.states() == ["resolved"]
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itself(with_redis):
     async def play(on, page, pager):
         for number in range(5):
-            await on.deliver(workers.firing(f"f{number}"), key=f"k{number}", response=automatic())
+            await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=automatic())
         await on.turn()
         assert page.states() == ["open", "open"]
         assert pager.states() == ["open"] * 5
         state = await publishing_state.Gate(on.connection).state()
         assert "more than 2 posts" in state.breaker.why
-        await on.deliver(*(workers.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
+        await on.deliver(*(stage.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
         assert (await review_outcomes.ReviewOutcomes(on.connection).read())["down"] == {"automatic": 2}
         assert await publishing_state.Gate(on.connection).open("breaker")
         assert (await publishing_state.Gate(on.connection).state()).breaker is None
 
-    public_pages.run(with_redis, play, limits=FEW)
+    page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_too_many_components_close_it_too(with_redis):
     async def play(on, page, _):
-        await on.deliver(workers.firing(), response=automatic(components=["a", "b", "c", "d"]))
+        await on.deliver(stage.firing(), response=automatic(components=["a", "b", "c", "d"]))
         await on.turn()
         assert page.calls == []
 
-    public_pages.run(with_redis, play, limits=FEW)
+    page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
     async def play(on, page, _):
         page.before += [vendor.temporary(0.001)] * 4
-        await on.deliver(workers.firing(), response=automatic(components=["a", "b"]))
+        await on.deliver(stage.firing(), response=automatic(components=["a", "b"]))
         await on.until(lambda: page.states() == ["open"])
         assert (await publishing_state.Gate(on.connection).state()).breaker is None
 
-    public_pages.run(with_redis, play, limits=FEW)
+    page_scene.playing(with_redis, play, limits=FEW)
 
 
 def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redis):
     async def body(connection):
         at = publishing_state.Gate(connection)
-        limits = (publishing_state.Limit(3, workers.HOUR), publishing_state.Limit(100, workers.HOUR))
+        limits = (publishing_state.Limit(3, stage.HOUR), publishing_state.Limit(100, stage.HOUR))
         passed = await asyncio.gather(*(at.count(f"page/{number}", [], *limits) for number in range(20)))
         assert sum(passed) == 3
 
@@ -184,14 +184,14 @@ def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redi
 
 def test_a_resolution_is_never_held_up_by_the_breaker(with_redis):
     async def play(on, page, _):
-        await on.deliver(workers.firing(), response=automatic())
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
-        await on.deliver(workers.resolved(), response=automatic())
+        await on.deliver(stage.resolved(), response=automatic())
         await on.turn()
         assert page.states() == ["resolved"]
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
@@ -202,7 +202,7 @@ def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
@@ -213,41 +213,41 @@ def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
 
     async def play(on, page, _):
         on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
-        await on.deliver(workers.firing(), response=workers.rule(leaky))
+        await on.deliver(stage.firing(), response=stage.rule(leaky))
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"
         told = (await on.incidents.timeline("down"))[-1].text
         assert "fallback replaces a text with an IP address" in told
 
-    public_pages.run(with_redis, play)
+    page_scene.playing(with_redis, play)
 
 
 def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
     apart = pages.Limits(
-        publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), min_update_interval=2_000_000
+        publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), min_update_interval=2_000_000
     )
 
     async def play(on, page, pager):
-        await on.deliver(workers.firing(), response=automatic())
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         for number, level in enumerate((severity.Severity.CRITICAL, severity.Severity.CRITICAL)):
-            await on.deliver(workers.firing(f"g{number}"), level=level, response=automatic())
+            await on.deliver(stage.firing(f"g{number}"), level=level, response=automatic())
             await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open", "update"])
         await on.until(lambda: page.kinds == ["open", "update"])
 
-    public_pages.run(with_redis, play, limits=apart)
+    page_scene.playing(with_redis, play, limits=apart)
 
 
 def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis, monkeypatch):
     monkeypatch.setattr(missing, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
     looking = pages.Limits(
-        publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=50_000
+        publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), observe_interval=50_000
     )
 
     async def play(on, page, pager):
-        await on.deliver(workers.firing(), response=automatic())
+        await on.deliver(stage.firing(), response=automatic())
         await on.turn()
         page.incidents["v1"]["state"] = "resolved"
         pager.incidents.clear()
@@ -263,8 +263,8 @@ def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis, mon
         resolved, missed = sorted(await told())
         assert resolved == "It was resolved at page by a person: it stays so."
         assert missed.startswith("Not found at on-call")
-        await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())
+        await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open"])
 
-    public_pages.run(with_redis, play, limits=looking)
+    page_scene.playing(with_redis, play, limits=looking)

@@ -5,7 +5,7 @@ import contextlib
 
 from router.domain import decision
 from router.store import publications
-from tests.integration import vendor, workers
+from tests.integration import stage, vendor
 
 
 class Overtaking(publications.Publications):
@@ -37,9 +37,9 @@ def test_what_was_done_at_one_destination_is_not_undone_by_an_older_write_for_an
         slow = Overtaking(on.connection, lease_seconds=30.0)
         on.publications = on.reconciler._store = slow
         targets = (decision.Target("a", {"name": "Down"}), decision.Target("b", {"name": "Down"}))
-        await on.deliver(workers.firing(), response=workers.rule(*targets))
+        await on.deliver(stage.firing(), response=stage.rule(*targets))
         await on.turn()
         assert {one.destination: one.state for one in await slow.look("down")} == {"a": "open", "b": "open"}
 
-    workers.run(with_redis, body, *places)
+    stage.playing(with_redis, body, *places)
     assert (first.kinds, second.kinds) == (["open"], ["open"])

@@ -12,12 +12,12 @@ from router.store import (
     quarantine,
     silences,
 )
-from tests.integration import workers
+from tests.integration import stage
 
 TOKEN = access.Token("t1", "ann", access.Role.VIEWER, "", 1)
 LINE = access.Action(1, "ann", "token t1", "", "freeze")
 SILENCE = silence.Silence("s1", (), 1, 2, "ann", "upgrade")
-LIMIT = publishing_state.Limit(9, workers.HOUR)
+LIMIT = publishing_state.Limit(9, stage.HOUR)
 
 TOLD = {
     "a freeze": lambda of: publishing_state.Gate(of).shut("freeze", "ann", 1, ""),
@@ -40,7 +40,7 @@ def test_nobody_is_told_of_what_too_few_replicas_have(with_redis, write):
     async def body(connection):
         await write(connection)
         with (
-            workers.demanding(connection, 9, 0.005),
+            stage.demanding(connection, 9, 0.005),
             pytest.raises(errors.Unavailable, match=r"only 0 of 9 replicas confirmed what was written$"),
         ):
             await write(connection)

@@ -7,7 +7,7 @@ import pytest
 
 from router.store import client, embedded, errors, keys, schema
 from tests.end_to_end import harness
-from tests.integration import vendor, workers
+from tests.integration import stage, vendor
 from tests.integration.worker import test_supervisor
 
 
@@ -113,7 +113,7 @@ def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_sayi
     at = vendor.Vendor()
 
     async def body(connection):
-        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        on = stage.Stage(connection, vendor.on_call(at))
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
             running = asyncio.create_task(made.run(asyncio.Event()))
@@ -121,7 +121,7 @@ def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_sayi
             async def opened():
                 return at.states() == ["open"]
 
-            await on.deliver(workers.firing())
+            await on.deliver(stage.firing())
             await test_supervisor.until(opened)
             assert await connection.zscore(keys.WORKERS, "w1")
             await connection.set(keys.SCHEMA, schema.VERSION + 1)
@@ -135,8 +135,8 @@ def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_sayi
 
 def test_a_worker_reads_nothing_of_newer_data(with_redis):
     async def body(connection):
-        on = workers.WorkerHarness(connection)
-        await on.deliver(workers.firing())
+        on = stage.Stage(connection)
+        await on.deliver(stage.firing())
         await connection.set(keys.SCHEMA, schema.VERSION + 1)
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):

@@ -15,19 +15,19 @@ from router.telemetry import metrics
 from router.worker import mutes
 from tests import ports
 from tests.end_to_end import harness
-from tests.integration import vendor, workers
+from tests.integration import stage, vendor
 
 NOW = 1_700_000_000_000_000
 
 
-def quiet(identity: str = "s1", end: int = NOW + workers.HOUR) -> silence.Silence:
+def quiet(identity: str = "s1", end: int = NOW + stage.HOUR) -> silence.Silence:
     return silence.Silence(identity, (silence.matcher('alertname="Down"'),), NOW, end, "ann", "works")
 
 
 def test_silences_are_kept_ended_and_in_the_end_forgotten(with_redis):
     async def body(connection):
         at = silences.Silences(connection)
-        await at.save(quiet("later", NOW + 2 * workers.HOUR))
+        await at.save(quiet("later", NOW + 2 * stage.HOUR))
         await at.save(quiet("sooner"))
         assert [one.id for one in await at.read()] == ["sooner", "later"]
         assert (await at.expire("sooner", NOW + 5)).ends_at == NOW + 5
@@ -51,18 +51,18 @@ def test_the_worker_opens_nothing_for_what_is_silenced_until_it_is_over(with_red
             matcher = silence.matcher(f'alertname="{name}"')
             await store.save(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
             await on.mutes.refresh()
-            await on.deliver(msgspec.structs.replace(workers.firing(name), labels={"alertname": name}), key=name)
+            await on.deliver(msgspec.structs.replace(stage.firing(name), labels={"alertname": name}), key=name)
             await on.turn()
             told = [event.text for event in await on.incidents.timeline(name)]
             return name, told, list(at.calls)
 
-        (name, told, calls), _ = await workers.in_time(on.connection, mute)
+        (name, told, calls), _ = await stage.in_time(on.connection, mute)
         assert calls == []
         assert told == [f"Not heard of: am/{name}, by silence {name} of ann: works."]
         await on.until(lambda: at.states() == ["open"])
         assert (await on.incident(name)).muted == {}
 
-    workers.run(with_redis, play, vendor.on_call(at))
+    stage.playing(with_redis, play, vendor.on_call(at))
 
 
 LISTED = [
@@ -122,7 +122,7 @@ def test_an_alertmanager_s_silences_are_read_as_they_are_meant():
         (one,) = (await alertmanager.silences(http, "am")).silences
         assert (one.id, one.author, one.comment, one.source) == ("u1", "bob", "upgrade", "am")
         assert [str(matcher) for matcher in one.matchers] == ['alertname="Down"', 'env!~"prod.*"']
-        assert (one.starts_at, one.ends_at) == (NOW, NOW + workers.HOUR)
+        assert (one.starts_at, one.ends_at) == (NOW, NOW + stage.HOUR)
 
     asyncio.run(Serving().ask(body))
 
@@ -133,9 +133,9 @@ def test_what_was_imported_last_holds_while_the_other_does_not_answer(with_redis
     async def importing(http, connection):
         at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
-        down = workers.firing()
+        down = stage.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        routed = workers.routed(labelled)
+        routed = stage.routed(labelled)
         assert "u1 of bob: upgrade" in at(routed, NOW).by
         for failing in ((503, {}), (200, {"not": "a list"})):
             serving.answer = failing
@@ -159,8 +159,8 @@ def test_a_pattern_that_re2_does_not_know_harms_no_other_silence(with_redis):
     async def importing(http, connection):
         at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
-        labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        assert at(workers.routed(labelled), NOW) is not None
+        labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        assert at(stage.routed(labelled), NOW) is not None
 
     with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
 
@@ -188,10 +188,10 @@ def test_a_silence_that_can_t_be_read_is_skipped_and_counted_and_the_others_hold
             await at.ask()
             await at.ask()
         assert [line["event"] for line in logs] == ["silences_skipped"]
-        labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        assert at(workers.routed(labelled), NOW) is not None
-        other = type(workers.firing())("am", "g", "firing", 1, 0, labels={"alertname": "Other"})
-        assert at(workers.routed(other), NOW) is None
+        labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        assert at(stage.routed(labelled), NOW) is not None
+        other = type(stage.firing())("am", "g", "firing", 1, 0, labels={"alertname": "Other"})
+        assert at(stage.routed(other), NOW) is None
         assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 4
         serving.answer = (200, [LISTED[0]])
         await at.ask()

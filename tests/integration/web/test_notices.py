@@ -9,7 +9,7 @@ from router.assembly import parts
 from router.domain import delivery, identity, notices
 from router.management import api
 from tests.end_to_end import commands
-from tests.integration import consoles
+from tests.integration import desk
 from tests.integration.cli.test_commands import run
 
 CUT = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "f-checkout", 6)
@@ -62,7 +62,7 @@ def test_the_api_and_the_console_show_the_notices_of_a_delivery(with_redis, tmp_
     async def play(at):
         now = parts.clock()
         name = identity.new_delivery_id(now, random.Random(1))
-        routed = [(consoles.firing(), at._decide(consoles.firing(), now))]
+        routed = [(desk.firing(), at._decide(desk.firing(), now))]
         await at.on.inbox.accept(delivery.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
         await at.on.turn()
         client = await at.as_("viewer")
@@ -84,7 +84,7 @@ def test_the_api_and_the_console_show_the_notices_of_a_delivery(with_redis, tmp_
         page = (await looking.get("/delivery", params={"id": name})).text
         assert "labels_truncated" in page
         assert "70 arrived, and 64 are kept" in page
-        incident = (await looking.get("/incident", params={"key": consoles.key()})).text
+        incident = (await looking.get("/incident", params={"key": desk.key()})).text
         assert "labels_truncated: labels of f-checkout: 70 arrived, and 64 are kept" in incident
 
-    consoles.run(with_redis, tmp_path, play)
+    desk.playing(with_redis, tmp_path, play)
