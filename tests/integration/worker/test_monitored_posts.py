@@ -105,7 +105,7 @@ def test_post_is_monitored_and_then_resolved(with_redis, at, kind):
         assert page.statuses() == ["investigating", "monitoring", "resolved"]
         assert (await page.on.incident()).status == "closed"
         texts = [event.text for event in await page.on.incidents.timeline("down")]
-        assert "Set to monitoring at there: nothing fires any more." in texts
+        assert "Set to monitoring at there: all alerts are resolved." in texts
 
     playing(with_redis, at, kind, play)
 
