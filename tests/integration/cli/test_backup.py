@@ -100,7 +100,7 @@ def test_a_backup_is_verified_without_redis(saved, name, tmp_path):
     assert "can't be restored: it is damaged or was not finished" in done.stderr
 
 
-def test_a_restored_router_goes_on_and_adopts_what_was_opened_after_the_backup(saved, at, tmp_path):
+def test_restored_router_adopts_incidents_opened_after_backup(saved, at, tmp_path):
     folder, _ = saved
     file = harness.configure(tmp_path, at, rules=RULES)
     line = [commands.PROGRAM, "restore", "-", "--config", str(file)]
@@ -133,7 +133,7 @@ def test_a_restored_router_goes_on_and_adopts_what_was_opened_after_the_backup(s
         (("restore", "router.yaml"), 1, "it is not a backup of incident-router"),
     ],
 )
-def test_what_can_t_be_done_is_said_in_one_sentence(saved, tmp_path, arguments, status, said):
+def test_impossible_backup_is_refused_in_one_sentence(saved, tmp_path, arguments, status, said):
     folder, _ = saved
     shutil.copytree(folder / "rules", tmp_path / "rules")
     shutil.copy(folder / "router.yaml", tmp_path)

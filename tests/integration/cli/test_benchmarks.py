@@ -67,7 +67,7 @@ def written_whole(script: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.debian("prometheus-alertmanager")
-def test_accepting_is_measured_against_a_bare_endpoint_and_alertmanager(tmp_path: Path) -> None:
+def test_accepting_is_compared_with_endpoint_and_alertmanager(tmp_path: Path) -> None:
     found = {(row["alerts a delivery"], row["server"]): row for row in rows("accept", tmp_path)}
     assert set(found) == set(itertools.product((1, 20), ("router", "bare", "alertmanager")))
     for (_, server), row in found.items():
@@ -76,7 +76,7 @@ def test_accepting_is_measured_against_a_bare_endpoint_and_alertmanager(tmp_path
 
 
 @pytest.mark.timeout(120)
-def test_latency_is_measured_one_at_a_time_and_at_a_rate(tmp_path: Path) -> None:
+def test_latency_is_measured_alone_and_at_rate(tmp_path: Path) -> None:
     single, crowd = rows("latency", tmp_path)
     assert single["incidents"] == 20
     assert crowd["incidents"] == 150
@@ -85,7 +85,7 @@ def test_latency_is_measured_one_at_a_time_and_at_a_rate(tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(120)
-def test_end_to_end_is_measured_with_new_alerts_and_with_repeats(tmp_path: Path) -> None:
+def test_end_to_end_covers_new_and_repeated_alerts(tmp_path: Path) -> None:
     found = list(rows("end_to_end", tmp_path))
     assert [(row["alerts a delivery"], row["alerts"]) for row in found] == [
         (1, "new"),
@@ -97,7 +97,8 @@ def test_end_to_end_is_measured_with_new_alerts_and_with_repeats(tmp_path: Path)
 
 
 @pytest.mark.timeout(120)
-def test_finding_rules_is_measured_in_every_shape_and_against_asking_each_in_turn(tmp_path: Path) -> None:
+def test_rule_matching_is_compared_with_linear_search(tmp_path: Path) -> None:
+    """Every shape of rule set is measured."""
     found = written("match", tmp_path)
     assert [(row["shape"], row["rules"]) for row in found] == list(
         itertools.product(("beside", "storm", "only", "skewed"), (10, 1000))
@@ -110,7 +111,8 @@ def test_finding_rules_is_measured_in_every_shape_and_against_asking_each_in_tur
 
 
 @pytest.mark.timeout(120)
-def test_reading_is_measured_for_every_kind_of_source_and_signed(tmp_path: Path) -> None:
+def test_parsing_is_measured_for_every_source_kind(tmp_path: Path) -> None:
+    """Signed deliveries are measured as well."""
     found = written("sources", tmp_path)
     assert [row["source"] for row in found] == [*registry.KINDS, "signed"]
     for row in found:
@@ -128,7 +130,7 @@ def test_folding_is_measured_against_a_bare_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_storm_is_measured_by_how_little_comes_of_it(tmp_path: Path) -> None:
+def test_storm_benchmark_counts_calls_per_incident(tmp_path: Path) -> None:
     (row,) = rows("storm", tmp_path)
     assert row["alerts"] == 2_000
     assert row["changing calls an incident and destination"] >= 1
@@ -146,7 +148,7 @@ def test_a_replay_is_measured_against_reading_alone(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(160)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_benchmark_that_is_stopped_leaves_no_process_behind(number: signal.Signals, tmp_path: Path) -> None:
+def test_stopped_benchmark_leaves_no_process(number: signal.Signals, tmp_path: Path) -> None:
     process = started("end_to_end", tmp_path, "--seconds", "60")
     harness.eventually("router and Valkey have started", lambda: len(left_behind(tmp_path)) >= 4)
     process.send_signal(number)
@@ -155,7 +157,7 @@ def test_a_benchmark_that_is_stopped_leaves_no_process_behind(number: signal.Sig
     harness.eventually("all of them have ended", lambda: not left_behind(tmp_path))
 
 
-def test_every_alert_of_the_load_has_labels_of_its_own_and_a_length_that_fits() -> None:
+def test_load_alerts_have_unique_labels_and_fixed_length() -> None:
     found: set[str] = set()
     for body in itertools.islice(payloads.webhooks(20), 100):
         request = load.request("/hook", body, "token")
@@ -165,7 +167,7 @@ def test_every_alert_of_the_load_has_labels_of_its_own_and_a_length_that_fits() 
     assert len(found) == 2000
 
 
-def test_alerts_belong_to_as_many_hosts_as_were_asked_for() -> None:
+def test_load_covers_the_requested_number_of_hosts() -> None:
     bodies = payloads.webhooks(5, numbers=iter(range(100)), hosts=7)
     alerts = [alert for body in bodies for alert in json.loads(body)["alerts"]]
     assert len(alerts) == 100

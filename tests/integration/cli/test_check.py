@@ -37,14 +37,14 @@ def test_what_is_right_is_counted(file):
     assert done.stdout.startswith("no problems found: 1 file, 1 rule, 1 test, version ")
 
 
-def test_a_warning_is_told_and_lets_the_rules_pass_unless_strict(file):
+def test_warning_fails_check_only_with_strict(file):
     done = checked(file, DOUBTFUL)
     assert (done.returncode, done.stdout) == (0, "1 warning in 1 file, 2 rules, 1 test\n")
     assert 'rules/10.yaml:5:5: warning: rule "again": can\'t be reached' in done.stderr
     assert checked(file, DOUBTFUL, "--strict").returncode == 1
 
 
-def test_an_error_ends_with_status_1_and_a_wrong_option_with_2(file):
+def test_errors_exit_1_and_wrong_options_2(file):
     done = checked(file, WRONG)
     assert done.returncode == 1
     assert done.stdout == "2 errors in 1 file, 1 test\n"
@@ -91,7 +91,7 @@ def test_incidents_that_devhelm_reports_by_itself_are_told(tmp_path):
         assert 'warning: double reporting: the alert channel "On call"' in done.stderr
 
 
-def test_vendor_is_asked_for_the_timestamps_that_a_rule_sets(file):
+def test_online_check_reads_timestamps_that_rules_set(file):
     stamped = """rules:
   - name: shop
     when: {labels.service: shop}

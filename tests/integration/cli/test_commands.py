@@ -41,7 +41,7 @@ def test_check_says_that_nothing_is_wrong(file):
     assert done.stdout.startswith("no problems found: 1 file, 1 rule, 0 tests, version ")
 
 
-def test_check_says_where_what_is_wrong_and_what_was_meant(file, tmp_path):
+def test_check_names_place_problem_and_nearest_name(file, tmp_path):
     (tmp_path / "rules" / "10.yaml").write_text(BROKEN)
     done = run("check", "--config", "router.yaml", cwd=tmp_path, **harness.SECRETS)
     assert done.returncode == 1
@@ -50,13 +50,13 @@ def test_check_says_where_what_is_wrong_and_what_was_meant(file, tmp_path):
     assert "             ^" in done.stderr
 
 
-def test_check_needs_no_keys_where_it_is_told_so(file):
+def test_check_needs_no_keys_with_its_option(file):
     assert run("check", "--config", str(file), WEBHOOK_TOKEN="", KEY="").returncode == 1
     assert run("check", "--simulate", "--config", str(file), WEBHOOK_TOKEN="", KEY="").returncode == 0
 
 
 @pytest.mark.parametrize("command", ["run", "web", "worker", "check"])
-def test_a_configuration_that_is_not_there_is_said_in_one_sentence(command, tmp_path):
+def test_missing_configuration_is_one_sentence(command, tmp_path):
     done = run(command, "--config", str(tmp_path / "absent.yaml"))
     assert done.returncode == 1
     assert "absent.yaml: can't be read" in done.stderr
@@ -75,13 +75,13 @@ def test_broken_rules_do_not_start_and_say_why(file, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["web", "worker"])
-def test_web_and_worker_need_a_store_that_they_share(file, command):
+def test_web_and_worker_need_a_shared_store(file, command):
     done = run(command, "--config", str(file), **harness.SECRETS)
     assert done.returncode == 1
     assert "set REDIS_URL" in done.stderr
 
 
-def test_a_port_that_is_taken_is_said_in_one_sentence(file):
+def test_port_in_use_is_one_sentence(file):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run("run", "--config", str(file), "--port", port, **harness.SECRETS)
@@ -94,7 +94,7 @@ def test_an_unknown_option_is_a_usage_error():
     assert run("run", "--colour").returncode == 2
 
 
-def test_the_very_curl_that_is_printed_opens_an_incident(tmp_path):
+def test_printed_curl_command_opens_an_incident(tmp_path):
     """As `make run` does it: nothing configured but the example, no keys, a free port."""
     root = os.getcwd()
     command = [harness.COMMAND, "run", "--simulate", "--config", f"{root}/incident-router.yaml", "--port", "0"]

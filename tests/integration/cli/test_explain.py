@@ -58,7 +58,7 @@ def test_the_tree_shows_rules_conditions_values_and_posts(file):
         assert said in done.stdout
 
 
-def test_a_rule_that_matches_in_part_is_shown_with_what_failed(file):
+def test_partially_matching_rule_shows_the_failed_condition(file):
     done = explained(file, payload(service="checkout"))
     assert "✗ rule checkout does not match" in done.stdout
     assert "✗ labels.rate gt 0.5  it is absent" in done.stdout
@@ -89,7 +89,7 @@ def test_json_has_everything(file):
     }
 
 
-def test_what_can_not_be_explained_is_said_in_one_sentence(file, tmp_path):
+def test_unexplainable_input_is_refused_in_one_sentence(file, tmp_path):
     assert explained(file, "{").returncode == 1
     assert "can't read the payload" in explained(file, "{").stderr
     unknown = run("explain", "--config", str(file), "--source", "alertmanagr", str(tmp_path / "x"))
@@ -98,7 +98,7 @@ def test_what_can_not_be_explained_is_said_in_one_sentence(file, tmp_path):
     assert (missing.returncode, "can't be read" in missing.stderr) == (2, True)
 
 
-def test_other_rules_than_those_in_force_can_be_asked(file, tmp_path):
+def test_explain_can_use_other_rule_files(file, tmp_path):
     (tmp_path / "r.yaml").write_text("rules: [{name: other, when: {}, open: []}]")
     assert "rule other decides" in explained(file, payload(), "--rules", str(tmp_path)).stdout
     (tmp_path / "r.yaml").write_text("rules: [{name: other, when: {}}]")

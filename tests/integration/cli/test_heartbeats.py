@@ -30,7 +30,7 @@ def beat(router, cluster="eu"):
     router.receives(dedup_key=cluster, labels={"alertname": "Watchdog", "cluster": cluster})
 
 
-def test_silence_is_told_and_ends_with_the_next_word(scene):
+def test_missed_heartbeat_ends_with_the_next_signal(scene):
     at, start = scene
     with start("2s") as router:
         beat(router)
@@ -41,7 +41,7 @@ def test_silence_is_told_and_ends_with_the_next_word(scene):
         harness.eventually("it is over", lambda: "resolved" in at.incidents()["on-call"])
 
 
-def test_each_group_is_listed_with_how_often_and_may_be_forgotten(scene):
+def test_heartbeat_groups_are_listed_and_can_be_deleted(scene):
     at, start = scene
     with start("1h") as router:
         assert router.command("heartbeats", "list").stdout == "no heartbeat was ever received\n"

@@ -29,7 +29,7 @@ def router(tmp_path_factory):
             yield running
 
 
-def test_no_command_lets_an_alert_act_on_the_terminal(router):
+def test_no_command_prints_control_characters_of_alerts(router):
     alert = {
         "title": f"T{HOSTILE}",
         "severity": f"s{HOSTILE}",
@@ -54,7 +54,8 @@ def test_no_command_lets_an_alert_act_on_the_terminal(router):
             assert not any(line.startswith(FORGED) for line in stream.splitlines()), (command, stream)
 
 
-def test_a_first_try_prints_what_it_made_up_and_no_secret_that_is_set(tmp_path):
+def test_first_run_prints_generated_secrets_only(tmp_path):
+    """Configured secrets are never printed."""
     configuration = """
 sources:
   json: {kind: json, bearer: [{env: WEBHOOK_TOKEN}]}

@@ -25,7 +25,7 @@ async def members(connection) -> list[bytes]:
     return [name for of_shard in found for name in of_shard]
 
 
-def test_an_incident_is_found_by_its_names_and_their_beginnings(with_redis):
+def test_incident_is_found_by_name_or_prefix(with_redis):
     async def body(connection):
         store = incident_store.Incidents(connection)
         await store.commit([change("down{a}", "e1"), change("down{b}", "e2"), change("up", "e3"), change("held")])
@@ -53,7 +53,7 @@ def test_a_whole_name_is_no_beginning_of_another(with_redis):
     with_redis(body)
 
 
-def test_letters_that_are_read_for_digits_name_the_same_incident(with_redis):
+def test_similar_letters_and_digits_name_one_incident(with_redis):
     episode = next(str(n) for n in range(1000) if {"0", "1"} <= set(identity.reference(str(n))[3:]))
     reference = identity.reference(episode)
 
@@ -80,7 +80,7 @@ def test_the_reference_of_an_earlier_episode_names_nothing(with_redis):
     with_redis(body)
 
 
-def test_names_of_expired_incidents_are_removed_and_find_nothing(with_redis):
+def test_names_of_expired_incidents_are_removed(with_redis):
     async def body(connection):
         store = incident_store.Incidents(connection)
         await store.commit([change("down\0odd", "e1"), change("down", "e2"), change("stays", "e3")])
@@ -95,7 +95,7 @@ def test_names_of_expired_incidents_are_removed_and_find_nothing(with_redis):
     with_redis(body)
 
 
-def test_a_key_that_holds_a_nul_is_told_from_one_that_ends_before_it(with_redis):
+def test_keys_with_a_null_byte_are_distinct(with_redis):
     async def body(connection):
         store = incident_store.Incidents(connection)
         version = await store.write(change("down", "e1"))
@@ -107,7 +107,7 @@ def test_a_key_that_holds_a_nul_is_told_from_one_that_ends_before_it(with_redis)
     with_redis(body)
 
 
-def test_what_stands_for_an_inhibition_key_is_not_named(with_redis):
+def test_inhibition_keys_have_no_name(with_redis):
     async def body(connection):
         await incident_store.Incidents(connection).commit([change("inhibit:down", "e1")])
         assert await members(connection) == []
@@ -115,7 +115,9 @@ def test_what_stands_for_an_inhibition_key_is_not_named(with_redis):
     with_redis(body)
 
 
-def test_data_of_version_2_gets_its_names_also_beside_a_document_that_cannot_be_read(with_redis):
+def test_schema_2_data_gets_names(with_redis):
+    """One document can't be read."""
+
     async def body(connection):
         store = incident_store.Incidents(connection)
         await store.commit([change("down", "e1"), change("damaged", "e2"), change("inhibit:x", "e3")])
@@ -183,7 +185,7 @@ def test_every_path_of_the_api_takes_every_name(play):
     play(body)
 
 
-def test_a_heartbeat_is_forgotten_by_the_beginning_of_its_key(play):
+def test_heartbeat_is_deleted_by_key_prefix(play):
     async def body(at):
         await at.deliver(desk.firing("eu", beat="yes"))
         client = await at.as_("responder")
@@ -194,7 +196,9 @@ def test_a_heartbeat_is_forgotten_by_the_beginning_of_its_key(play):
     play(body)
 
 
-def test_an_ambiguous_name_does_nothing_and_lists_the_candidates(play):
+def test_ambiguous_name_lists_the_candidates(play):
+    """Nothing is changed."""
+
     async def body(at):
         references = await two(at)
         client = await at.as_("responder")
@@ -217,7 +221,9 @@ def test_an_ambiguous_name_does_nothing_and_lists_the_candidates(play):
     play(body)
 
 
-def test_the_console_finds_an_incident_by_its_reference_open_or_closed(play):
+def test_console_finds_incident_by_reference(play):
+    """Open and closed incidents are found."""
+
     async def body(at):
         reference, other = await two(at)
         await at.deliver(desk.resolved())
@@ -236,7 +242,7 @@ def test_the_console_finds_an_incident_by_its_reference_open_or_closed(play):
     play(body)
 
 
-def test_a_command_lists_the_candidates_and_ends_with_status_2(play):
+def test_command_lists_candidates_and_exits_2(play):
     async def body(at):
         references = await two(at)
         token = await at.token("responder")

@@ -77,7 +77,8 @@ def refused(*arguments: str, **environment: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("command", ["run", "web", "worker"])
-def test_configuration_that_is_refused_is_a_line_with_all_problems(command, file):
+def test_refused_configuration_is_one_log_line(command, file):
+    """The line has all problems."""
     file.write_text(file.read_text() + "wbe: {port: 1}\nworker: {lease_seconds: x}\n")
     line = refused(command, "--config", str(file))[-1]
     assert (line["event"], line["level"]) == ("start_failed", "critical")
@@ -165,7 +166,7 @@ def test_every_line_of_a_process_is_json(log):
     assert started["sources"] == ["alertmanager", "prometheus", "json"]
 
 
-def test_refused_vendor_call_is_a_warning_with_the_vendor_s_reason(log):
+def test_refused_vendor_call_logs_the_vendor_reason(log):
     operations = [line for line in lines(log) if line["event"] == "operation"]
     [refusal] = [line for line in operations if line["result"] == "refused" and line["destination"] == "on-call"]
     assert (refusal["level"], refusal["operation"]) == ("warning", "open")

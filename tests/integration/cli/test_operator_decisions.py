@@ -40,7 +40,7 @@ def decide(router, *arguments, page="public-page"):
     return router.command("reviews", command, KEY, page, *options)
 
 
-def test_a_review_shows_everything_and_how_to_approve_it(firing):
+def test_review_shows_the_post_and_approval_command(firing):
     router, _ = firing
     shown = decide(router, "show").stdout
     assert "would be shown at public-page (awaiting approval: the rule requires a review)" in shown
@@ -50,7 +50,7 @@ def test_a_review_shows_everything_and_how_to_approve_it(firing):
     assert decide(router, "show", page="on-call").returncode == 1
 
 
-def test_an_approval_of_something_else_than_what_was_seen_is_refused(firing):
+def test_approval_of_an_unseen_version_is_refused(firing):
     router, at = firing
     refused = decide(router, "approve", "--seen", "00000000")
     assert refused.returncode == 3
@@ -59,7 +59,7 @@ def test_an_approval_of_something_else_than_what_was_seen_is_refused(firing):
     assert at.incidents()["public-page"].count("open") == 0
 
 
-def test_edited_words_are_shown_and_what_does_not_fit_is_refused(firing):
+def test_edited_text_is_shown_and_checked(firing):
     router, at = firing
     assert decide(router, "edit").returncode == 2
     assert decide(router, "edit", "--set", "title").returncode == 2
@@ -92,7 +92,7 @@ def test_what_is_dismissed_is_not_shown_and_counted(firing):
     assert int(line.split()[3]) >= 1
 
 
-def test_while_frozen_an_approved_post_waits_for_the_thaw(firing):
+def test_approved_post_waits_while_frozen(firing):
     router, at = firing
     posted = len(at.incidents()["public-page"])
     assert "frozen by ann" in router.command("freeze", "--by", "ann", "--why", "all hands").stdout
@@ -106,7 +106,7 @@ def test_while_frozen_an_approved_post_waits_for_the_thaw(firing):
     assert router.command("thaw").stdout == "nothing is frozen\n"
 
 
-def test_retracted_post_is_taken_down_and_its_command_says_so(firing):
+def test_retract_takes_the_post_down(firing):
     router, at = firing
     shown = at.incidents()["devhelm-page"].count("open")
     decide(router, "approve", page="devhelm-page")
@@ -136,7 +136,7 @@ def test_the_breaker_says_how_it_stands(scene):
     assert router.command("breaker", "reset").stdout == "the breaker is open already\n"
 
 
-def test_an_incident_shows_where_it_appears_and_all_that_happened(firing):
+def test_incident_shows_publications_and_timeline(firing):
     router, _ = firing
     assert KEY in router.command("incidents", "list").stdout
     shown = router.command("incidents", "show", KEY).stdout

@@ -19,7 +19,7 @@ def kept(router):
     return answer["quarantined"]
 
 
-def test_what_could_not_be_read_is_listed_and_shown_with_its_problem(router, kept):
+def test_quarantined_body_is_listed_with_its_problem(router, kept):
     listed = router.command("quarantine", "list").stdout
     assert kept in listed
     assert " json " in listed
@@ -31,13 +31,13 @@ def test_what_could_not_be_read_is_listed_and_shown_with_its_problem(router, kep
     assert body["status"] == "odd"
 
 
-def test_it_still_can_not_be_read_until_something_is_fixed(router, kept):
+def test_retry_fails_while_body_is_unreadable(router, kept):
     done = router.command("quarantine", "run", kept)
     assert (done.returncode, "it still can't be read" in done.stderr) == (1, True)
     assert kept in router.command("quarantine", "list").stdout
 
 
-def test_after_a_fix_it_is_handed_in_and_has_left(router, kept):
+def test_retry_after_fix_removes_body_from_quarantine(router, kept):
     fixed = router.file.with_name("fixed.yaml")
     fixed.write_text(
         router.file.read_text().replace("json: {kind: json,", "json: {kind: json, status: {firing: [odd]},")
@@ -48,7 +48,7 @@ def test_after_a_fix_it_is_handed_in_and_has_left(router, kept):
     assert kept not in router.command("quarantine", "list").stdout
 
 
-def test_alerts_that_still_can_t_be_read_stay_when_the_others_of_their_body_are_handed_in(router):
+def test_unreadable_alerts_stay_after_partial_retry(router):
     sent = [{"title": "a", "status": "odd"}, {"title": "b", "status": "never heard of"}]
     code, answer = harness.ask(f"{router.url}/v1/webhooks/json", sent, harness.TOKEN)
     assert code == 422, answer
@@ -74,7 +74,7 @@ def test_what_a_person_has_looked_at_may_go(router, kept):
     assert router.command("quarantine", "show", "no id at all").returncode == 1
 
 
-def test_a_full_quarantine_lets_the_oldest_go_and_says_so(with_redis, monkeypatch):
+def test_full_quarantine_evicts_oldest_and_reports_it(with_redis, monkeypatch):
     monkeypatch.setattr(quarantine, "MOST", 5)
     dropped = "incident_router_quarantine_dropped_total"
     before = metrics.REGISTRY.get_sample_value(dropped)

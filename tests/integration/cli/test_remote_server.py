@@ -122,7 +122,7 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("command", LOOKS)
-def test_a_command_says_the_same_from_elsewhere_as_here(scene, command):
+def test_remote_command_prints_what_local_one_prints(scene, command):
     named = {
         "KEY": KEY,
         "LETTER": scene.letter,
@@ -171,7 +171,7 @@ def test_json_is_the_model_of_the_api(scene, silence, words):
     assert getattr(found, "items", None) != [] or may_be_empty, "there is something to see in the form"
 
 
-def test_what_is_not_text_comes_through_byte_for_byte(scene):
+def test_binary_body_is_transferred_unchanged(scene):
     done = subprocess.run(
         [harness.COMMAND, "quarantine", "show", scene.no_text, "--body", "--server", scene.url],
         env={**os.environ, "INCIDENT_ROUTER_TOKEN": scene.token},
@@ -182,7 +182,7 @@ def test_what_is_not_text_comes_through_byte_for_byte(scene):
     assert done.stdout == NO_TEXT
 
 
-def test_deliveries_are_saved_from_elsewhere_as_they_are_here(scene, tmp_path):
+def test_remote_export_equals_local_export(scene, tmp_path):
     for name, way in (("here", scene.here), ("elsewhere", scene.elsewhere)):
         assert way("deliveries", "save", str(tmp_path / name)).returncode == 0
     assert (tmp_path / "here").read_bytes() == (tmp_path / "elsewhere").read_bytes() != b""
@@ -195,7 +195,7 @@ def told(done):
     return done.returncode, line.removeprefix("incident-router: ")
 
 
-def test_console_api_and_command_show_the_same_incidents_in_the_same_order(scene):
+def test_console_api_and_command_list_incidents_alike(scene):
     _, answer = harness.ask(f"{scene.url}/api/v1/incidents?status=all", token=scene.token)
     rows = [(one["key"], one["reference"], one["status"], one["severity"], one["rule"]) for one in answer["items"]]
     assert {row[0] for row in rows} == {KEY, BEAT}
@@ -220,7 +220,7 @@ def test_references_are_completed_here_and_from_elsewhere(scene):
         harness.eventually("it is completed", lambda ask=complete: ask().stdout.split() == [scene.reference.upper()])
 
 
-def test_who_is_not_known_is_told_which_variable_to_set(scene):
+def test_missing_token_error_names_the_variable(scene):
     assert told(scene.elsewhere("incidents", "list", token="")) == (
         1,
         "the router asks for a token: set INCIDENT_ROUTER_TOKEN to one of `incident-router tokens create`",
@@ -230,14 +230,16 @@ def test_who_is_not_known_is_told_which_variable_to_set(scene):
     assert told(scene.elsewhere("incidents", "list", token="schlüssel"))[0] == 1
 
 
-def test_whose_role_does_not_suffice_is_told_so_and_nothing_is_done(scene):
+def test_insufficient_role_is_refused(scene):
+    """Nothing is changed."""
     viewer = scene.made("looker", "viewer")
     assert told(scene.elsewhere("freeze", token=viewer)) == (1, "this takes the role responder, and yours is viewer")
     assert "frozen" not in scene.here("breaker", "show").stdout
     assert KEY in scene.elsewhere("incidents", "list", token=viewer).stdout
 
 
-def test_a_router_that_is_not_there_is_told_in_one_sentence_without_the_token(scene):
+def test_unreachable_server_is_one_sentence(scene):
+    """The token is not printed."""
     nowhere = f"http://127.0.0.1:{ports.unanswered()}"
     done = run("incidents", "list", cwd=scene.folder, INCIDENT_ROUTER_SERVER=nowhere, INCIDENT_ROUTER_TOKEN="secret-1")
     status, sentence = told(done)
@@ -262,7 +264,7 @@ def test_a_router_that_is_not_there_is_told_in_one_sentence_without_the_token(sc
         ("silences add a=~.* --comment c", "it would silence everything"),
     ],
 )
-def test_what_can_not_be_meant_is_a_usage_error(scene, arguments, said):
+def test_contradictory_options_are_a_usage_error(scene, arguments, said):
     done = scene.elsewhere(*(KEY if word == "KEY" else word for word in arguments.split()))
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
 
@@ -273,7 +275,7 @@ def test_what_is_no_address_is_a_usage_error(tmp_path, server):
     assert (done.returncode, "is no address such as http://127.0.0.1:8082" in done.stderr) == (2, True), done.stderr
 
 
-def test_a_payload_is_explained_by_the_rules_in_force_there(scene):
+def test_remote_explain_uses_the_server_rules(scene):
     payload = scene.folder / "payload.json"
     payload.write_text(json.dumps({"title": "t", "status": "firing", "labels": {"service": "checkout"}}))
     done = scene.elsewhere("explain", str(payload), "--source", "json")
@@ -282,7 +284,7 @@ def test_a_payload_is_explained_by_the_rules_in_force_there(scene):
     assert told(unknown) == (1, 'there is no source or delivery "jsn"; did you mean "json"?')
 
 
-def test_a_silence_is_made_and_ended_from_elsewhere_under_the_name_of_the_token(scene):
+def test_remote_silence_records_the_token_name(scene):
     arguments = ("silences", "add", 'service="none"', "--comment", "upgrade", "--for", "2h", "--in", "1h")
     made = scene.elsewhere(*arguments)
     assert made.returncode == 0, made.stderr
@@ -316,7 +318,7 @@ def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
     assert re.fullmatch(r"thawed: [1-9]\d* incidents are looked at now\n", scene.elsewhere("thaw").stdout)
 
 
-def test_a_review_is_decided_from_elsewhere_and_only_as_it_was_seen(scene):
+def test_remote_review_decides_the_seen_version_only(scene):
     changed = scene.elsewhere("reviews", "approve", KEY, "public-page", "--seen", "00000000")
     assert (changed.returncode, "not what you have seen" in changed.stderr) == (3, True)
     assert "would be shown at public-page" in changed.stdout
@@ -334,7 +336,7 @@ def test_a_review_is_decided_from_elsewhere_and_only_as_it_was_seen(scene):
     assert "checkout-down" in here.stdout
 
 
-def test_a_dead_letter_is_tried_again_or_let_go_from_elsewhere(scene):
+def test_remote_dead_letters_are_redriven_or_discarded(scene):
     assert scene.elsewhere("dead-letters", "redrive", scene.letter).stdout == f"{scene.letter} is tried again\n"
     harness.eventually("it is opened", lambda: scene.at.incidents()["devhelm"] == ["open"])
     assert scene.elsewhere("dead-letters", "discard", scene.letter).returncode == 1
@@ -356,12 +358,12 @@ async def keep(scene, body):
         return await quarantine.Quarantine(connection).add("json", body, {}, "no title", 1)
 
 
-def test_a_heartbeat_is_forgotten_from_elsewhere_whatever_is_in_its_key(scene):
+def test_remote_heartbeat_is_deleted_by_any_key(scene):
     assert scene.elsewhere("heartbeats", "forget", BEAT).stdout == f"{BEAT} is no longer expected\n"
     assert BEAT not in scene.here("heartbeats", "list").stdout
 
 
-def test_what_was_tried_from_elsewhere_stands_in_the_audit_log_with_the_token(scene):
+def test_remote_attempts_are_audited_with_the_token(scene):
     scene.elsewhere("silences", "expire", "no-such")
     _, answer = harness.ask(f"{scene.url}/api/v1/audit", token=scene.token)
     line = next(one for one in answer["items"] if one["subject"] == "no-such")

@@ -43,7 +43,7 @@ def replayed(file, *arguments, folders=("rules", "other"), name="all.jsonl"):
     return run("replay", *given, cwd=file.parent, WEBHOOK_TOKEN="", KEY="")
 
 
-def test_what_differs_is_told_with_its_texts_and_counted(file):
+def test_differences_are_listed_with_texts_and_counted(file):
     done = replayed(file)
     assert done.returncode == 0, done.stderr
     for line in (

@@ -31,7 +31,8 @@ def tried(file, text, *arguments):
     return run("test", *arguments, "--config", "router.yaml", cwd=file.parent, WEBHOOK_TOKEN="", KEY="")
 
 
-def test_what_passes_is_a_dot_and_what_fails_is_told_with_its_place(file):
+def test_failed_rule_test_names_its_place(file):
+    """A test that passes prints a dot."""
     done = tried(file, RULES)
     assert done.returncode == 0, done.stderr
     assert "rules/10.yaml .." in done.stdout
@@ -45,7 +46,8 @@ def test_what_passes_is_a_dot_and_what_fails_is_told_with_its_place(file):
     assert " 1 failed, 1 passed in " in failed.stdout
 
 
-def test_tests_are_chosen_by_their_names_and_shown_with_what_happened(file):
+def test_rule_tests_are_selected_by_name(file):
+    """Verbose output shows the operations."""
     done = tried(file, RULES, "-v", "-k", "minute")
     assert "rules/10.yaml:4 opens after a minute PASSED\n          1m  open at on-call\n" in done.stdout
     assert " 1 passed, 1 deselected in " in done.stdout
@@ -58,7 +60,7 @@ def test_a_folder_without_tests_is_a_usage_error(file):
     assert (done.returncode, "there are no tests in rules" in done.stderr) == (2, True)
 
 
-def test_tests_that_are_written_wrongly_are_told_by_test_and_by_check(file):
+def test_invalid_rule_tests_fail_test_and_check(file):
     wrong = RULES.replace("alerts: [{labels", "alerts: [{lables", 1)
     for done in (tried(file, wrong), run("check", "--simulate", "--config", str(file))):
         assert done.returncode == 1

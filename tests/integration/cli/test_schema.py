@@ -8,7 +8,8 @@ from tests.end_to_end import harness
 from tests.integration.cli.test_commands import run
 
 
-def test_the_schema_is_printed_with_the_configured_destinations_and_without_keys(tmp_path):
+def test_schema_names_the_configured_destinations(tmp_path):
+    """No API keys are needed."""
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at)
     done = run("schema", "--config", str(file), WEBHOOK_TOKEN="", KEY="")
@@ -22,14 +23,14 @@ def test_the_schema_is_printed_with_the_configured_destinations_and_without_keys
     assert "\n" not in run("schema", "--indent", "0", "--config", str(file)).stdout.strip()
 
 
-def test_a_configuration_that_is_named_and_not_there_is_said(tmp_path):
+def test_missing_named_configuration_is_an_error(tmp_path):
     named = run("schema", "--config", str(tmp_path / "none.yaml"))
     assert (named.returncode, named.stdout) == (1, "")
     by_environment = run("schema", cwd=tmp_path, INCIDENT_ROUTER_CONFIG="incident-router.yaml")
     assert (by_environment.returncode, by_environment.stdout) == (1, "")
 
 
-def test_where_there_is_no_configuration_anything_may_be_opened(tmp_path, monkeypatch):
+def test_schema_without_configuration_allows_any_destination(tmp_path, monkeypatch):
     monkeypatch.delenv("INCIDENT_ROUTER_CONFIG", raising=False)
     done = run("schema", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_configured_sources_are_listed_with_how_each_is_told_who_sends(file):
+def test_sources_are_listed_with_their_authentication(file):
     done = run("sources", "list", "--json", "--config", str(file))
     assert done.returncode == 0, done.stderr
     assert {
@@ -82,7 +82,7 @@ def halves(said: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_snippet_of_a_kind_can_be_pasted_and_names_the_same_address_on_both_sides(kind, tmp_path):
+def test_snippet_uses_one_address_on_both_sides(kind, tmp_path):
     command = ["sources", "snippet", kind, "--name", "shop", "--url", "https://router.example.com/"]
     done = testing.CliRunner().invoke(cli.app, command)  # A process for each of so many kinds takes its time.
     assert done.exit_code == 0, done.stderr
@@ -94,11 +94,11 @@ def test_the_snippet_of_a_kind_can_be_pasted_and_names_the_same_address_on_both_
     assert "https://router.example.com/v1/webhooks/shop" in theirs
 
 
-def test_a_snippet_is_named_as_its_kind_unless_said():
+def test_snippet_is_named_by_its_kind():
     assert "  uptime-kuma:\n" in halves(run("sources", "snippet", "uptime-kuma").stdout)[0]
 
 
-def test_a_snippet_that_cannot_be_is_a_usage_error():
+def test_impossible_snippet_is_a_usage_error():
     done = run("sources", "snippet", "datadg")
     assert (done.returncode, done.stdout) == (2, "")
     assert 'there is no kind "datadg"; did you mean "datadog"?' in done.stderr
@@ -135,7 +135,7 @@ def attempt(mapped: Path, body: object, *more: str, source: str = "shop"):
     return run("sources", "try", "--source", source, str(payload), *more, "--config", str(mapped))
 
 
-def test_trying_shows_what_comes_out_and_which_path_found_nothing(mapped):
+def test_parse_shows_alerts_and_unmatched_paths(mapped):
     done = attempt(mapped, GOOD)
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()[2:]}
@@ -146,7 +146,7 @@ def test_trying_shows_what_comes_out_and_which_path_found_nothing(mapped):
     assert lines["starts_at"] == "nothing found at starts_at; the time of receipt stands in"
 
 
-def test_trying_shows_the_times_of_an_alert_that_has_some_of_its_own(mapped):
+def test_parse_shows_the_timing_of_an_alert(mapped):
     body = GOOD | {"status": "resolved", "starts_at": "2026-07-01T09:58:30Z", "ends_at": "2026-07-01T12:05:00+02:00"}
     done = attempt(mapped, body)
     assert done.returncode == 0, done.stderr
@@ -162,7 +162,7 @@ def test_trying_as_json_has_the_whole_alert(mapped):
     assert "title" not in alert["nothing_found"]
 
 
-def test_trying_a_preset_tells_of_the_paths_of_its_mapping(mapped):
+def test_parse_with_preset_shows_its_paths(mapped):
     body = json.loads(samples.body("pingdom", "firing", 1_893_456_000_000_000, "1"))
     (alert,) = json.loads(attempt(mapped, body, "--json", source="checks").stdout)["alerts"]
     assert alert["nothing_found"]["labels.team"] == "owner.team"
@@ -185,14 +185,15 @@ def test_trying_a_payload_from_stdin(mapped):
         ("dashboards", GOOD, "version: missing: this is not Grafana's webhook"),
     ],
 )
-def test_what_cannot_be_read_is_status_1_with_the_place_and_the_problem(mapped, source, body, said):
+def test_unreadable_payload_exits_1_with_its_place(mapped, source, body, said):
     done = attempt(mapped, body, source=source)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"source {source} can't read the payload: " in done.stderr
     assert said in done.stderr
 
 
-def test_what_can_be_read_in_part_is_shown_and_the_rest_is_status_1(mapped):
+def test_partly_readable_payload_exits_1(mapped):
+    """The readable alerts are shown."""
     body = json.loads(samples.body("grafana", "firing", 1_893_456_000_000_000, "1"))
     body["alerts"].append({"status": "odd"})
     done = attempt(mapped, body, "--json", source="dashboards")
@@ -201,7 +202,7 @@ def test_what_can_be_read_in_part_is_shown_and_the_rest_is_status_1(mapped):
     assert "not all of it can be read: alerts[1].status" in done.stderr
 
 
-def test_what_makes_no_alert_is_said_with_the_reason(mapped):
+def test_payload_without_alert_shows_the_reason(mapped):
     done = attempt(mapped, {"alert_transition": "$ALERT_TRANSITION"}, source="monitors")
     assert (done.returncode, done.stdout) == (0, "it makes no alert: a test: Datadog has put no values in\n")
 
@@ -215,7 +216,7 @@ def test_headers_say_how_a_body_is_encoded(mapped):
     assert (done.returncode, '"nonsense" is not of the form NAME: VALUE' in done.stderr) == (2, True)
 
 
-def test_a_source_or_a_file_that_is_not_there_is_a_usage_error(mapped):
+def test_missing_source_or_file_is_usage_error(mapped):
     done = attempt(mapped, GOOD, source="shp")
     assert (done.returncode, 'there is no source "shp"; did you mean "shop"?' in done.stderr) == (2, True)
     done = run("sources", "try", "--source", "shop", "absent.json", "--config", str(mapped))
@@ -234,7 +235,8 @@ rules: rules
 """
 
 
-def test_trying_reads_the_header_and_the_query_that_are_given_and_says_what_was_ignored(mapped):
+def test_parse_reads_given_headers_and_query(mapped):
+    """What the source ignores is listed."""
     mapped.write_text(FACTS)
     body = {"state": "down", "title": "Down", "at": "soon"}
     done = attempt(mapped, body, "--header", "X-Event: ping", "--query", "environment=prod&x=y")
@@ -245,7 +247,8 @@ def test_trying_reads_the_header_and_the_query_that_are_given_and_says_what_was_
     assert "'soon' isn't a known form of a time; the time of receipt is used" in lines["time_unreadable:"]
 
 
-def test_a_wrong_zone_or_format_of_a_mapping_is_told_with_its_place(mapped):
+def test_wrong_time_format_is_reported_with_its_place(mapped):
+    """A wrong time zone is reported, too."""
     mapped.write_text(FACTS.replace("Zurich}", "Zurick, format: unixms}"))
     done = run("check", "--config", str(mapped))
     assert done.returncode == 1

@@ -50,7 +50,8 @@ def sent(router, kind: str, *more: str, to: str = "", **environment: str):
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - UNSIGNED))
-def test_both_ends_of_a_sample_are_taken_in_as_the_kind_proves_itself(router, kind):
+def test_samples_are_accepted_with_the_source_authentication(router, kind):
+    """Each kind sends a firing and a resolved sample."""
     for more in ([], ["--resolved"]):
         done = sent(router, kind, "--secret-env", "OURS", *more)
         assert (done.exit_code, done.stderr) == (0, "")
@@ -75,14 +76,16 @@ def test_a_bearer_token_serves_every_kind(router):
     assert (done.exit_code, done.stderr) == (0, "")
 
 
-def test_an_open_source_needs_no_secret_and_the_address_may_have_a_query(router):
+def test_open_source_needs_no_secret(router):
+    """The address may have a query."""
     done = sent(router, "json", to="open?explain=true")
     assert done.exit_code == 0, done.stderr
     (alert,) = json.loads(done.stdout)["alerts"]
     assert (alert["fingerprint"], alert["status"]) == ("sample (test)", "firing")
 
 
-def test_what_only_the_sender_can_sign_is_said_and_goes_to_a_source_that_wants_something_else(router):
+def test_unsignable_sample_is_refused_with_reason(router):
+    """The sample goes to a source with another authentication."""
     done = sent(router, "cloudwatch", "--secret-env", "OURS")
     assert (done.exit_code, "only the sender itself can sign for cloudwatch" in done.stderr) == (2, True)
     done = sent(router, "cloudwatch", to="topic?key=in-the-address")
@@ -90,7 +93,7 @@ def test_what_only_the_sender_can_sign_is_said_and_goes_to_a_source_that_wants_s
     assert "in-the-address" not in done.stdout
 
 
-def test_a_sample_for_a_source_of_another_kind_is_told(router):
+def test_sample_of_another_kind_is_reported(router):
     done = sent(router, "grafana", to="another-kind")
     assert done.exit_code == 1
     assert "could not be read: is that source of this kind?" in done.stderr
@@ -121,7 +124,7 @@ def test_nobody_there_is_one_sentence():
         (["json", "--to", "http://127.0.0.1/", "--secret-env", "A", "--bearer-env", "B"], "exclude each other"),
     ],
 )
-def test_a_sample_that_cannot_be_sent_is_a_usage_error(command, said):
+def test_unsendable_sample_is_a_usage_error(command, said):
     done = testing.CliRunner().invoke(cli.app, ["sources", "send", *command], env={"WORD": "no-colon"})
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr

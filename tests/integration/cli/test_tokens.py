@@ -32,7 +32,7 @@ def create(router, *arguments):
     return done.stdout.strip()
 
 
-def test_a_token_is_printed_once_and_lets_its_role_in(router, management):
+def test_token_is_printed_once_and_grants_its_role(router, management):
     token = create(router, "deploy-bot", "--role", "responder", "--for", "1h")
     assert re.fullmatch(r"irt_[\w-]+_[\w-]{43}", token)
     assert management(token)[0] == 200
@@ -43,7 +43,7 @@ def test_a_token_is_printed_once_and_lets_its_role_in(router, management):
     assert token.split("_", 2)[2] not in listed
 
 
-def test_without_a_role_it_is_a_viewer_s_and_holds_for_ninety_days(router, management):
+def test_default_token_is_viewer_for_ninety_days(router, management):
     token = create(router, "looker")
     status, problem = management(token, "/tokens")
     assert (status, "yours is viewer" in problem["detail"]) == (403, True)
@@ -54,7 +54,7 @@ def test_without_a_role_it_is_a_viewer_s_and_holds_for_ninety_days(router, manag
     assert "for ever" in router.command("tokens", "list").stdout
 
 
-def test_a_revoked_token_is_of_no_use_from_now_on(router, management):
+def test_revoked_token_is_refused_at_once(router, management):
     token = create(router, "short-lived", "--role", "admin")
     identity = token.split("_")[1]
     assert management(token)[0] == 200
@@ -65,7 +65,7 @@ def test_a_revoked_token_is_of_no_use_from_now_on(router, management):
     assert identity not in router.command("tokens", "list").stdout
 
 
-def test_what_is_done_from_a_terminal_is_in_the_audit_log_too(router, management):
+def test_terminal_actions_are_in_the_audit_log(router, management):
     admin = create(router, "auditor", "--role", "admin")
     lines = management(admin, "/audit")[1]["items"]
     assert (lines[0]["what"], lines[0]["subject"], lines[0]["by"]) == ("make token", "auditor", "command line")
@@ -81,7 +81,7 @@ def test_what_is_done_from_a_terminal_is_in_the_audit_log_too(router, management
         (("x", "--for", "9999d"), "seconds"),
     ],
 )
-def test_a_token_that_can_not_be_is_a_usage_error(router, arguments, said):
+def test_impossible_token_is_a_usage_error(router, arguments, said):
     done = router.command("tokens", "create", *arguments)
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
     assert "Traceback" not in done.stderr

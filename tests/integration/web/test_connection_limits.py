@@ -85,7 +85,9 @@ async def answered(port: int, start: bytes) -> tuple[bytes, float]:
     return answer, time.monotonic() - began
 
 
-def test_a_request_that_never_becomes_whole_is_answered_408_and_its_connection_closed(redis_url):
+def test_incomplete_request_is_answered_408(redis_url):
+    """The connection is closed as well."""
+
     async def body(port: int, http: httpx.AsyncClient, _: Any) -> None:
         for start in (HEAD[:30], HEAD[:-2], HEAD, HEAD + b'{"status"'):
             answer, seconds = await answered(port, start)
@@ -97,7 +99,7 @@ def test_a_request_that_never_becomes_whole_is_answered_408_and_its_connection_c
     run(redis_url, body, receive_seconds=0.3)
 
 
-def test_a_connection_that_is_kept_is_timed_anew_by_each_request(redis_url):
+def test_each_request_restarts_the_connection_timeout(redis_url):
     async def body(port: int, _: httpx.AsyncClient, __: Any) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(3):
@@ -135,7 +137,9 @@ class Dawdler(asyncio.Protocol):
         self.cut_off.set_result(self.answer)
 
 
-def test_five_hundred_senders_that_dawdle_do_not_harm_the_others(redis_url):
+def test_slow_senders_do_not_delay_other_senders(redis_url):
+    """Five hundred senders send slowly."""
+
     async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
         loop = asyncio.get_running_loop()
         dawdling = [(await loop.create_connection(Dawdler, "127.0.0.1", port))[1] for _ in range(500)]
@@ -205,7 +209,7 @@ def test_a_thousand_idle_connections_keep_no_sender_out(redis_url):
     run(redis_url, body, max_connections=100)
 
 
-def test_bodies_that_never_become_complete_keep_no_sender_out(redis_url):
+def test_incomplete_bodies_keep_no_sender_out(redis_url):
     async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):
@@ -234,7 +238,7 @@ def signed(name: str, body: bytes = BODY) -> dict[str, str]:
     return {"webhook-id": name, "webhook-timestamp": at, "webhook-signature": f"v1,{made}"}
 
 
-def test_a_delivery_that_its_sender_repeats_is_taken_once_for_a_day(redis_url):
+def test_repeated_delivery_is_accepted_once_a_day(redis_url):
     async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
         first = (await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))).json()
         again = await http.post("/v1/webhooks/signed", content=BODY, headers=signed("msg_1"))
@@ -251,7 +255,9 @@ def test_a_delivery_that_its_sender_repeats_is_taken_once_for_a_day(redis_url):
     run(redis_url, body)
 
 
-def test_an_unsigned_id_of_a_delivery_is_not_believed_and_a_refused_one_not_remembered(redis_url):
+def test_unsigned_delivery_id_is_ignored(redis_url):
+    """The ID of a refused delivery isn't remembered either."""
+
     async def body(_: int, http: httpx.AsyncClient, connection: Any) -> None:
         forged = {**signed("msg_1"), "webhook-id": "msg_9"}
         assert (await http.post("/v1/webhooks/signed", content=BODY, headers=forged)).status_code == 401
@@ -264,7 +270,7 @@ def test_an_unsigned_id_of_a_delivery_is_not_believed_and_a_refused_one_not_reme
     run(redis_url, body)
 
 
-def test_pagerduty_s_event_is_known_again_by_its_own_id(redis_url):
+def test_pagerduty_event_is_deduplicated_by_its_id(redis_url):
     incident = {"id": "Q1", "type": "incident", "title": "t", "status": "triggered"}
     event = {"id": "01E", "event_type": "incident.triggered", "occurred_at": "2026-03-02T09:20:30Z", "data": incident}
 
@@ -277,7 +283,9 @@ def test_pagerduty_s_event_is_known_again_by_its_own_id(redis_url):
     run(redis_url, body)
 
 
-def test_pagerduty_s_own_client_pages_with_its_routing_key_alone_and_the_key_is_not_kept(redis_url):
+def test_pagerduty_client_authenticates_by_routing_key(redis_url):
+    """The routing key is not stored."""
+
     def page(port: int, key: str) -> str:
         with pagerduty.EventsApiV2Client(key) as sender:
             # Its own setter takes https alone, which is ended in front of the router.
@@ -295,7 +303,7 @@ def test_pagerduty_s_own_client_pages_with_its_routing_key_alone_and_the_key_is_
     run(redis_url, body)
 
 
-def test_alertmanager_s_api_leads_to_the_one_source_of_its_kind(redis_url):
+def test_alertmanager_api_uses_the_only_alertmanager_source(redis_url):
     alerts = json.dumps([{"labels": {"alertname": "Up"}}])
     token = {"authorization": "Bearer token"}
 

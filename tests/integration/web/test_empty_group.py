@@ -15,7 +15,7 @@ from tests.unit.rules import conftest
 RULES = [{"name": "all", "when": {}, "group_by": ["labels.team"], "open": []}]
 
 
-def test_alert_with_an_empty_group_is_accepted_with_a_notice(with_redis):
+def test_alert_with_empty_group_gets_a_notice(with_redis):
     decide = load.build(RULES, conftest.DESTINATIONS).decide
 
     async def main(connection) -> None:

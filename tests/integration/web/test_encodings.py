@@ -73,7 +73,7 @@ def with_service(redis_url: str):
 
 
 @pytest.mark.parametrize("mode", [http.to_structured, http.to_binary])
-def test_an_event_that_the_cloudevents_package_sends_is_an_alert(with_service, mode):
+def test_event_of_cloudevents_package_is_an_alert(with_service, mode):
     async def play(service):
         attributes = {"source": "/probes", "type": "probe.state", "subject": "disk é"}
         event = v1.CloudEvent(attributes, {"status": "firing", "title": "disk is full"})
@@ -89,7 +89,7 @@ def test_an_event_that_the_cloudevents_package_sends_is_an_alert(with_service, m
 
 
 @pytest.mark.parametrize("more", [{"data": {"state": "down"}}, {"files": {"state": ("s.txt", b"down")}}])
-def test_a_form_that_an_ordinary_client_sends_is_an_alert(with_service, more):
+def test_form_of_ordinary_client_is_an_alert(with_service, more):
     async def play(service):
         more.setdefault("data", {})
         more["data"] |= {"title": "shop & cart", "dedup_key": "7", "status": "down"}
@@ -101,7 +101,9 @@ def test_a_form_that_an_ordinary_client_sends_is_an_alert(with_service, more):
     with_service(play)
 
 
-def test_a_sender_that_only_calls_an_address_is_taken_in_and_its_token_kept_nowhere(with_service):
+def test_query_token_authenticates_and_is_not_stored(with_service):
+    """Some senders can only call a URL."""
+
     async def play(service):
         said = {"status": "firing", "title": "shop & cart", "dedup_key": "7"}
         answer = await service.http.get("/asked", params={**said, "key": "secret"})

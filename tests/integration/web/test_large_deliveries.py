@@ -70,7 +70,7 @@ async def told(on: stage.Stage, key: str) -> list[str]:
     return [event.text for event in await on.incidents.timeline(key) if event.what == "notice"]
 
 
-def test_a_delivery_of_more_alerts_than_are_read_opens_its_incident_and_says_so(with_redis):
+def test_oversized_delivery_opens_incident_with_a_notice(with_redis):
     async def story(http, on):
         answer = await post(http, body(*map(alert, range(1001))))
         assert len(answer["alerts"]) == 1000
@@ -84,7 +84,9 @@ def test_a_delivery_of_more_alerts_than_are_read_opens_its_incident_and_says_so(
     play(with_redis, story, limits=bounds.Bounds(alerts=1000))
 
 
-def test_an_alert_with_too_many_labels_opens_its_incident_with_those_that_rules_name(with_redis):
+def test_excess_labels_are_dropped_unless_rules_use_them(with_redis):
+    """The alert opens its incident."""
+
     async def story(http, on):
         many = {f"l{number:02}": "v" for number in range(70)}
         answer = await post(http, body(alert(1, zz_team="web", a_long="x" * 5000, **many)))
@@ -98,7 +100,7 @@ def test_an_alert_with_too_many_labels_opens_its_incident_with_those_that_rules_
     play(with_redis, story)
 
 
-def test_repeats_of_a_cut_delivery_add_nothing_to_the_timeline(with_redis):
+def test_repeated_cut_delivery_adds_no_timeline_event(with_redis):
     async def story(http, on):
         for _ in range(3):
             await post(http, body(*map(alert, range(6))))
@@ -109,7 +111,9 @@ def test_repeats_of_a_cut_delivery_add_nothing_to_the_timeline(with_redis):
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
-def test_a_delivery_of_twenty_thousand_alerts_of_one_incident_is_read_whole(with_redis, packed):
+def test_delivery_with_twenty_thousand_alerts_is_read(with_redis, packed):
+    """All alerts belong to one incident."""
+
     async def story(http, on):
         content = body(*map(alert, range(20_000)))
         assert len(content) > 8 * 1024 * 1024
@@ -126,7 +130,7 @@ def test_a_delivery_of_twenty_thousand_alerts_of_one_incident_is_read_whole(with
     play(with_redis, story)
 
 
-def test_a_delivery_of_twenty_thousand_incidents_opens_every_one(with_redis):
+def test_delivery_with_twenty_thousand_incidents_opens_all(with_redis):
     async def story(http, on):
         await post(http, body(*map(alert, range(20_000))))
         await on.fold()

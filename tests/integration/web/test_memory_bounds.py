@@ -98,14 +98,16 @@ def hostile(server: Limited, *sent: tuple[str, bytes, dict[str, str]], at_once: 
     ("source", "headers", "statuses"),
     [("signed", {}, {401, 503, 0}), ("form", {}, {401, 503, 0}), ("open", {}, {422, 503, 0})],
 )
-def test_five_hundred_bodies_of_a_mebibyte_at_once_stay_within_the_budget(server, source, headers, statuses):
+def test_concurrent_bodies_stay_within_memory_budget(server, source, headers, statuses):
+    """Five hundred bodies of 1 MiB each arrive at once."""
     before = server.memory_mib
     body = b'{"title":"' + b"x" * (MIB - 100) + b'"'
     assert hostile(server, *[(source, body, headers)] * 500, at_once=500) <= statuses
     assert server.peak_mib - before < 200
 
 
-def test_a_list_of_empty_objects_is_quick_to_refuse_and_leaves_nothing(server):
+def test_list_of_empty_objects_is_refused_quickly(server):
+    """Nothing of it stays in memory."""
     before = server.memory_mib
     body = b"[" + b"{}," * (MIB // 3 - 1) + b"{}]"
     begun = time.monotonic()
@@ -117,14 +119,15 @@ def test_a_list_of_empty_objects_is_quick_to_refuse_and_leaves_nothing(server):
     assert server.memory_mib - before < 120
 
 
-def test_many_lists_of_empty_objects_at_once_are_parsed_one_after_the_other(server):
+def test_lists_of_empty_objects_are_parsed_in_turn(server):
     before = server.memory_mib
     body = b"[" + b"{}," * (MIB // 3 - 1) + b"{}]"
     assert hostile(server, *[("open", body, {})] * 12, at_once=12) <= {422, 503, 0}
     assert server.peak_mib - before < 220
 
 
-def test_sixteen_mebibytes_of_values_are_refused_before_they_are_parsed(server):
+def test_too_many_values_are_refused_before_parsing(server):
+    """The body has 16 MiB of values."""
     before = server.memory_mib
     for opening in (b"{},", b"[],", b"1,", b'{"a":1},'):
         body = b"[" + opening * (15 * MIB // len(opening)) + b"1]"
@@ -132,7 +135,7 @@ def test_sixteen_mebibytes_of_values_are_refused_before_they_are_parsed(server):
     assert server.peak_mib - before < 220
 
 
-def test_times_of_senders_that_are_not_authenticated_are_not_kept(server):
+def test_times_of_unauthenticated_senders_are_not_stored(server):
     before = server.memory_mib
     message = {"Type": "Notification", "TopicArn": under_a_limit.TOPIC, "SigningCertURL": "https://x"}
     sent = [("sns", json.dumps({**message, "Timestamp": f"{number:0900000}"}).encode(), {}) for number in range(100)]
@@ -149,7 +152,7 @@ def test_deep_json_ends_no_process_whatever_the_kind(server, depth, bracket):
     assert hostile(server, *sent) <= {202, 401, 403, 422}
 
 
-def test_compressed_bodies_stay_within_the_limit_and_the_budget(server):
+def test_compressed_bodies_stay_within_limit_and_budget(server):
     before = server.memory_mib
     bomb = gzip.compress(b"\0" * (200 * MIB), 1)
     members = gzip.compress(b"") * 500_000
@@ -160,7 +163,7 @@ def test_compressed_bodies_stay_within_the_limit_and_the_budget(server):
     assert server.peak_mib - before < 200
 
 
-def test_unfinished_headers_of_many_connections_stay_within_their_budget(server):
+def test_unfinished_headers_stay_within_their_budget(server):
     before = server.memory_mib
 
     async def main() -> None:

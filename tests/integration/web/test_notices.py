@@ -41,7 +41,8 @@ def payload(tmp_path):
     return made
 
 
-def test_a_trial_shows_what_is_cut_and_keeps_the_labels_that_rules_name(file, payload):
+def test_sources_parse_shows_what_is_cut(file, payload):
+    """Labels that rules name are kept."""
     done = run("sources", "try", str(payload), "--source", "am", "--config", str(file), KEY="k")
     assert done.returncode == 0, done.stderr
     assert "alerts_truncated: alerts: 3 alerts arrived, and the first 2 are read (web.max_alerts)" in done.stdout
@@ -52,13 +53,13 @@ def test_a_trial_shows_what_is_cut_and_keeps_the_labels_that_rules_name(file, pa
     assert len(read["notices"]) == 3
 
 
-def test_an_explanation_says_what_is_cut_beside_the_rule_that_matches_all_the_same(file, payload):
+def test_explain_shows_notices_beside_the_matching_rule(file, payload):
     done = commands.ran("explain", str(payload), "--config", str(file), "--source", "am")
     assert "✓ rule all" in done.stdout
     assert "alerts_truncated: alerts: 3 alerts arrived" in done.stderr
 
 
-def test_the_api_and_the_console_show_the_notices_of_a_delivery(with_redis, tmp_path):
+def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
     async def play(at):
         now = parts.clock()
         name = identity.new_delivery_id(now, random.Random(1))

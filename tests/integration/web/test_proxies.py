@@ -125,7 +125,7 @@ async def all_are_refused(door: int, *proxies: int) -> None:
 
 
 @pytest.mark.debian("haproxy")
-def test_a_trailer_through_haproxy_does_not_change_the_sender_s_address(tmp_path: Path):
+def test_trailer_through_haproxy_keeps_the_sender_address(tmp_path: Path):
     """Accepted as a header, it would be the last ``X-Forwarded-For``, and pass ``allow_from``."""
     door, plain, buffered = (ports.free() for _ in range(3))
     file = tmp_path / "haproxy.cfg"
@@ -135,7 +135,7 @@ def test_a_trailer_through_haproxy_does_not_change_the_sender_s_address(tmp_path
 
 
 @pytest.mark.debian("nginx")
-def test_a_trailer_through_nginx_does_not_change_the_sender_s_address(tmp_path: Path):
+def test_trailer_through_nginx_keeps_the_sender_address(tmp_path: Path):
     door, plain = ports.free(), ports.free()
     file = tmp_path / "nginx.conf"
     file.write_text(NGINX.format(door=door, plain=plain, folder=tmp_path))
@@ -144,7 +144,7 @@ def test_a_trailer_through_nginx_does_not_change_the_sender_s_address(tmp_path: 
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one read", "in two"])
-def test_a_trailer_is_no_header_without_a_proxy_either(together):
+def test_trailer_without_proxy_is_no_header(together):
     async def main() -> None:
         door = ports.free()
         serving = await served(door)

@@ -66,7 +66,7 @@ def with_scene(tmp_path):
     return run
 
 
-def test_a_process_that_never_reached_redis_is_not_ready(with_scene):
+def test_process_that_never_reached_redis_is_unready(with_scene):
     """Else a rolling update with a wrong address would replace every process that works."""
 
     async def body(scene):
@@ -77,7 +77,7 @@ def test_a_process_that_never_reached_redis_is_not_ready(with_scene):
     with_scene(body)
 
 
-def test_a_process_that_receives_deliveries_stays_ready_without_redis(with_scene):
+def test_webhook_server_stays_ready_without_redis(with_scene):
     async def body(scene):
         await scene.start()
         status, said = await scene.web()
@@ -97,7 +97,7 @@ def test_a_process_that_receives_deliveries_stays_ready_without_redis(with_scene
     with_scene(body)
 
 
-def test_a_process_that_nobody_has_asked_yet_stays_ready_too(with_scene):
+def test_webhook_server_stays_ready_without_earlier_probe(with_scene):
     async def body(scene):
         waiting = asyncio.create_task(web_health.await_start(scene.checks, pause_seconds=0.01))
         await scene.start()

@@ -61,7 +61,7 @@ async def refused(port: int) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_a_server_that_is_told_to_stop_ends_as_one_that_is_cancelled():
+def test_stopped_server_ends_like_a_cancelled_one():
     async def main() -> None:
         stop = asyncio.Event()
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -82,7 +82,9 @@ def test_a_server_that_is_told_to_stop_ends_as_one_that_is_cancelled():
 
 
 @pytest.mark.parametrize("before", PARTS)
-def test_a_request_on_a_connection_made_before_the_end_is_answered_and_the_connection_closed(before):
+def test_request_on_open_connection_is_answered_during_shutdown(before):
+    """The connection is closed afterwards."""
+
     async def body(reader, writer, port, serving):
         writer.write(REQUEST[:before])
         assert (await answered(port, REQUEST)).endswith(b"body"), "whoever came earlier was taken earlier"
@@ -97,7 +99,7 @@ def test_a_request_on_a_connection_made_before_the_end_is_answered_and_the_conne
     ending(body)
 
 
-def test_a_connection_that_stays_silent_holds_the_end_up_for_a_second_and_no_longer():
+def test_silent_connection_delays_shutdown_by_one_second():
     async def body(reader, _writer, port, serving):
         assert await answered(port, REQUEST)
         began = time.monotonic()
@@ -109,7 +111,7 @@ def test_a_connection_that_stays_silent_holds_the_end_up_for_a_second_and_no_lon
     ending(body)
 
 
-def test_a_connection_that_was_answered_and_is_kept_for_later_holds_nothing_up():
+def test_idle_connection_does_not_delay_shutdown():
     async def body(reader, writer, port, serving):
         writer.write(REQUEST)
         assert (await reader.readuntil(b"body")).startswith(b"HTTP/1.1 202 ")

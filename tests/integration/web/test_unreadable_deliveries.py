@@ -48,7 +48,9 @@ class Scene:
         return target.fields.get("summary") or target.fields["body"]
 
 
-def test_unreadable_deliveries_open_one_incident_that_names_source_count_and_first_problem(with_redis):
+def test_unreadable_deliveries_open_one_incident(with_redis):
+    """The incident names the source, the number of deliveries, and the first problem."""
+
     async def play(connection):
         scene = Scene(connection, "on-call", severity=severity.Severity.CRITICAL)
         await scene.keep(NOW)
@@ -67,7 +69,9 @@ def test_unreadable_deliveries_open_one_incident_that_names_source_count_and_fir
     with_redis(play)
 
 
-def test_the_incident_ends_when_no_delivery_was_unreadable_for_a_while_and_the_next_begins_anew(with_redis):
+def test_incident_ends_without_further_unreadable_deliveries(with_redis):
+    """The next unreadable delivery opens a new incident."""
+
     async def play(connection):
         scene = Scene(connection, "on-call", resolve_after=30 * MINUTE)
         await scene.keep(NOW)
@@ -81,7 +85,9 @@ def test_the_incident_ends_when_no_delivery_was_unreadable_for_a_while_and_the_n
     with_redis(play)
 
 
-def test_a_delay_is_kept_and_other_sources_have_incidents_of_their_own(with_redis):
+def test_each_source_has_its_own_incident(with_redis):
+    """The configured delay applies."""
+
     async def play(connection):
         scene = Scene(connection, "on-call", after=5 * MINUTE)
         await scene.keep(NOW)
@@ -95,7 +101,7 @@ def test_a_delay_is_kept_and_other_sources_have_incidents_of_their_own(with_redi
 
 
 @pytest.mark.parametrize("destinations", [(), ("on-call",)])
-def test_deliveries_that_were_refused_are_reported_where_that_is_wanted(with_redis, destinations):
+def test_refused_deliveries_are_reported_if_configured(with_redis, destinations):
     async def play(connection):
         scene = Scene(connection, *destinations)
         await scene.quarantine.count_refused(
@@ -115,7 +121,8 @@ def test_deliveries_that_were_refused_are_reported_where_that_is_wanted(with_red
         ("{}", ()),
     ],
 )
-def test_unreadable_deliveries_are_reported_where_other_failures_are_unless_said_otherwise(tmp_path, said, expected):
+def test_unreadable_deliveries_are_reported_like_other_failures(tmp_path, said, expected):
+    """A setting can name other destinations."""
     file = tmp_path / "router.yaml"
     one = "{kind: incident-io, api_key: {env: KEY}}"
     file.write_text(f"self_report: {said}\ndestinations: {{on-call: {one}, second: {one}}}\n")

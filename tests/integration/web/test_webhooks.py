@@ -102,7 +102,9 @@ async def raw(port: int, request: bytes, *, eof: bool = False) -> bytes:
     return answer
 
 
-def test_202_means_that_redis_has_the_delivery_and_its_body(with_service):
+def test_accepted_delivery_is_in_redis_with_its_body(with_service):
+    """The router answers 202 only then."""
+
     async def body(service: Service) -> None:
         sent = group("a", "b", region="eu")
         answer = await service.http.post("/v1/webhooks/prod", content=sent)
@@ -119,7 +121,7 @@ def test_202_means_that_redis_has_the_delivery_and_its_body(with_service):
     with_service(body)
 
 
-def test_deliveries_at_the_same_time_are_all_there_and_each_is_told_its_own(with_service):
+def test_concurrent_deliveries_are_stored_and_answered_separately(with_service):
     async def body(service: Service) -> None:
         names = [f"f{number}" for number in range(100)]
         answers = await asyncio.gather(*(service.http.post("/v1/webhooks/prod", content=group(name)) for name in names))
@@ -131,7 +133,7 @@ def test_deliveries_at_the_same_time_are_all_there_and_each_is_told_its_own(with
     with_service(body)
 
 
-def test_an_unparsable_body_is_in_the_quarantine_without_the_sender_s_secret(with_service):
+def test_unparsable_body_is_quarantined_without_secret(with_service):
     async def body(service: Service) -> None:
         answer = await service.http.post("/v1/webhooks/any", content=b'{"status":')
         assert answer.status_code == 422
@@ -147,7 +149,7 @@ def test_an_unparsable_body_is_in_the_quarantine_without_the_sender_s_secret(wit
     with_service(body)
 
 
-def test_a_connection_goes_on_after_every_kind_of_refusal(with_service):
+def test_connection_survives_every_kind_of_refusal(with_service):
     async def body(service: Service) -> None:
         async def statuses() -> list[int]:
             path = "/v1/webhooks/any"
@@ -166,7 +168,7 @@ def test_a_connection_goes_on_after_every_kind_of_refusal(with_service):
     with_service(body)
 
 
-def test_a_body_in_pieces_of_unknown_length_is_cut_off_at_the_limit(with_service):
+def test_chunked_body_is_cut_off_at_limit(with_service):
     async def body(service: Service) -> None:
         async def pieces(size: int) -> AsyncIterator[bytes]:
             for _ in range(0, size, 10_000):
@@ -182,7 +184,9 @@ def test_a_body_in_pieces_of_unknown_length_is_cut_off_at_the_limit(with_service
     with_service(body)
 
 
-def test_a_sender_that_asks_before_it_sends_too_much_need_not_send_it(with_service):
+def test_oversized_body_is_refused_before_it_is_sent(with_service):
+    """The sender asks with `Expect: 100-continue`."""
+
     async def body(service: Service) -> None:
         head = (
             b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n"
@@ -194,7 +198,7 @@ def test_a_sender_that_asks_before_it_sends_too_much_need_not_send_it(with_servi
     with_service(body)
 
 
-def test_a_sender_that_hangs_up_half_way_leaves_nothing_behind(with_service):
+def test_aborted_request_leaves_nothing_behind(with_service):
     async def body(service: Service) -> None:
         head = (
             b"POST /v1/webhooks/any HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\nContent-Length: 100\r\n\r\n"
@@ -225,7 +229,7 @@ def test_headers_without_end_are_cut_off(with_service):
     with_service(body)
 
 
-def test_redis_going_away_turns_202_into_503_and_back(tmp_path):
+def test_redis_outage_turns_202_into_503(tmp_path):
     server = embedded.Server(tmp_path)
     server.start()
 
@@ -252,7 +256,7 @@ def test_redis_going_away_turns_202_into_503_and_back(tmp_path):
         server.stop()
 
 
-def test_an_address_that_is_taken_is_an_error_of_the_caller_s(with_service):
+def test_address_in_use_is_a_clear_error(with_service):
     async def body(service: Service) -> None:
         with pytest.raises(OSError, match="in use"):
             await serve.serve(application(service.redis), "127.0.0.1", service.port)
@@ -270,7 +274,7 @@ async def refuses_connections(port: int) -> None:
                 await asyncio.sleep(0.01)
 
 
-def test_a_request_in_flight_is_answered_before_the_server_ends(with_service):
+def test_request_in_flight_is_answered_before_shutdown(with_service):
     async def body(service: Service) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         sent = b'{"status":"ok","dedup_key":"a"}'
@@ -288,7 +292,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(with_service):
     with_service(body)
 
 
-def test_the_server_listens_on_ipv6_where_it_is_told_to():
+def test_server_listens_on_ipv6_if_configured():
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     try:
@@ -299,7 +303,7 @@ def test_the_server_listens_on_ipv6_where_it_is_told_to():
         assert listener.family == socket.AF_INET6
 
 
-def test_every_address_is_ipv4_alone_on_a_kernel_without_ipv6(monkeypatch):
+def test_unspecified_address_is_ipv4_without_ipv6_kernel(monkeypatch):
     """The chart's default is `::`; some nodes boot with `ipv6.disable=1`."""
 
     class WithoutIPv6(socket.socket):
