@@ -31,7 +31,7 @@ def kept(connection, keep: int = HOUR, most: int = 10**9) -> archive.Archive:
     return archive.Archive(connection, retention=keep, max_bytes=most)
 
 
-def test_what_is_done_leaves_the_inbox_and_is_kept_with_its_body(with_redis):
+def test_processed_delivery_moves_to_archive_with_body(with_redis):
     async def play(connection):
         one = packed("a")
         await processed(connection, one, body=b'{"as": "received"}')
@@ -45,7 +45,7 @@ def test_what_is_done_leaves_the_inbox_and_is_kept_with_its_body(with_redis):
     with_redis(play)
 
 
-def test_a_delivery_that_was_processed_long_after_it_came_is_found_as_well(with_redis):
+def test_late_processed_delivery_is_found_by_id(with_redis):
     async def play(connection):
         late = packed("late", parts.clock() - 24 * HOUR)
         await processed(connection, late, *(packed(str(number)) for number in range(10)))
@@ -54,7 +54,7 @@ def test_a_delivery_that_was_processed_long_after_it_came_is_found_as_well(with_
     with_redis(play)
 
 
-def test_the_newest_come_first_and_all_of_them_the_oldest_first(with_redis):
+def test_archive_lists_newest_first_and_exports_oldest_first(with_redis):
     async def play(connection):
         await processed(connection, *(packed(str(number)) for number in range(1203)))
         newest = await kept(connection).newest(3)
@@ -89,7 +89,7 @@ def test_what_is_too_much_goes_the_oldest_first(with_redis):
     with_redis(play)
 
 
-def test_the_archive_gives_way_where_the_server_is_short_of_memory(with_redis):
+def test_archive_shrinks_when_memory_runs_short(with_redis):
     async def play(connection):
         await processed(connection, *(packed(str(number)) for number in range(400)), body=b"x" * 2000)
         before = (await kept(connection).trim(0.5)).entries

@@ -68,7 +68,7 @@ async def content(connection, name: str, kind: str):
     raise AssertionError(kind)
 
 
-def test_every_kind_of_key_comes_back_or_is_left_out_on_purpose(with_redis):
+def test_every_kind_of_key_is_restored_or_excluded(with_redis):
     async def body(connection):
         kinds = table()
         assert len(kinds) > 40
@@ -141,7 +141,7 @@ def test_large_keys_are_copied_in_parts(with_redis):
     with_redis(body)
 
 
-def test_a_restored_incident_is_resolved_at_the_vendor_and_not_opened_again(with_redis):
+def test_restored_incident_resolves_without_opening_again(with_redis):
     async def body(connection):
         at = vendor.Vendor()
         on = stage.Stage(connection, vendor.on_call(at))
@@ -168,7 +168,7 @@ def test_a_restored_incident_is_resolved_at_the_vendor_and_not_opened_again(with
     with_redis(body)
 
 
-def test_what_an_incident_waits_for_goes_on_after_a_restore(with_redis):
+def test_restored_incident_continues_its_timers(with_redis):
     """Timers are not copied: every incident is reconciled once, which sets its timer anew."""
 
     async def body(connection):
@@ -186,7 +186,7 @@ def test_what_an_incident_waits_for_goes_on_after_a_restore(with_redis):
     with_redis(body)
 
 
-def test_a_delivery_that_a_worker_has_read_is_read_again_after_a_restore(with_redis):
+def test_pending_delivery_is_read_again_after_restore(with_redis):
     async def body(connection):
         reader = await accepted(connection, "read", "unread")
         await reader.read(1, 100)
@@ -201,7 +201,7 @@ def test_a_delivery_that_a_worker_has_read_is_read_again_after_a_restore(with_re
     with_redis(body)
 
 
-def test_each_incident_is_copied_at_one_moment_while_the_router_writes(with_redis):
+def test_each_incident_is_copied_atomically(with_redis):
     """The document says what the publications belong to: read at different moments they would contradict each other."""
 
     async def body(connection):
@@ -237,7 +237,9 @@ def test_each_incident_is_copied_at_one_moment_while_the_router_writes(with_redi
     with_redis(body)
 
 
-def test_a_damaged_incident_is_copied_as_it_is_and_keeps_nothing_else_out(with_redis):
+def test_damaged_incident_does_not_stop_the_backup(with_redis):
+    """It is copied as it is."""
+
     async def body(connection):
         await connection.set(keys.incident("bad"), "of a wrong type")
         await connection.hset(keys.publications("bad"), mapping={"d": b"d"})
@@ -263,7 +265,7 @@ def two_keys(with_redis):
     return with_redis(body)
 
 
-def test_a_store_that_is_not_empty_is_left_alone_unless_told_otherwise(with_redis, two_keys):
+def test_restore_into_nonempty_store_needs_an_option(with_redis, two_keys):
     async def body(connection):
         await connection.set("ir:{vendors}:id:b", 1)
         with pytest.raises(backup.BackupError, match="not empty: add --replace"):
@@ -305,7 +307,8 @@ def test_data_of_an_earlier_version_is_brought_forward(with_redis):
 
 
 @pytest.mark.parametrize("how", ["cut", "cut inside", "flipped", "longer", "another", "empty", "later", "renamed"])
-def test_a_damaged_file_is_refused_and_no_process_uses_what_was_restored(with_redis, two_keys, how):
+def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
+    """No process uses what was restored before the damage was found."""
     plain = gzip.decompress(two_keys)
     trailer = plain.rindex(b"T", 0, plain.rindex(b"keys"))
     damaged = {

@@ -13,7 +13,7 @@ async def ahead(on) -> int:
     return await on.redis_now() + HOUR
 
 
-def test_lease_of_an_hour_ahead_ends_after_one_lease(with_redis):
+def test_lease_from_the_future_lasts_one_lease(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -30,7 +30,7 @@ def test_lease_of_an_hour_ahead_ends_after_one_lease(with_redis):
     stage.playing(with_redis, play, vendor.on_call(at))
 
 
-def test_all_timers_are_due_once_the_clock_was_set_back(with_redis):
+def test_clock_set_back_makes_all_timers_due(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

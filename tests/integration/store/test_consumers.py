@@ -53,7 +53,7 @@ def test_a_consumer_with_pending_deliveries_is_never_removed(with_redis):
     with_redis(body)
 
 
-def test_a_consumer_that_is_only_slow_stays_and_one_that_was_removed_comes_back(with_redis):
+def test_slow_consumer_stays_and_removed_consumer_returns(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a")
         await reader.acknowledge(await reader.read(10, 100))
@@ -74,7 +74,7 @@ def test_without_an_inbox_there_is_nothing_to_remove(with_redis):
     with_redis(body)
 
 
-def test_a_worker_removes_the_dead_once_their_deliveries_are_folded(with_redis):
+def test_dead_consumers_without_pending_deliveries_are_removed(with_redis):
     async def body(connection):
         on = stage.Stage(connection)
         reader = await accepted(connection, "a")

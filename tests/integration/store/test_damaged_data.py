@@ -140,7 +140,7 @@ def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, 
 
 
 @pytest.mark.parametrize("harm", ["junk", "wrong_type"])
-def test_a_message_to_an_unreadable_incident_becomes_a_dead_letter_that_names_it(with_redis, harm, capsys):
+def test_unreadable_incident_makes_alert_a_dead_letter(with_redis, harm, capsys):
     """Its other alerts are folded, and once the document is repaired the delivery is redriven."""
 
     async def play(on, at):
@@ -167,7 +167,7 @@ def test_a_message_to_an_unreadable_incident_becomes_a_dead_letter_that_names_it
     assert keys.incident(HURT) in capsys.readouterr().out
 
 
-def test_what_looks_at_many_incidents_passes_over_one_that_cannot_be_read(with_redis):
+def test_unreadable_incident_is_skipped_by_scans(with_redis):
     """An alert storm, a delivery that contradicts itself, and the placement of an alert."""
 
     async def play(on, _at):
@@ -227,7 +227,7 @@ def test_a_sweep_gives_no_timer_to_what_rests(with_redis):
     playing(with_redis, play)
 
 
-def test_a_sweep_walks_through_lists_that_are_longer_than_a_page(with_redis, monkeypatch):
+def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
     monkeypatch.setattr("router.worker.upkeep.PAGE", 3)
 
     async def play(on, at):
@@ -243,7 +243,7 @@ def test_a_sweep_walks_through_lists_that_are_longer_than_a_page(with_redis, mon
     playing(with_redis, play)
 
 
-def test_expired_members_leave_the_lists_though_nobody_lists_them(with_redis):
+def test_expired_members_are_removed_without_being_listed(with_redis):
     async def body(connection):
         on = stage.Stage(connection)
         gone = {f"gone{number}": 1 for number in range(500)}
@@ -258,7 +258,7 @@ def test_expired_members_leave_the_lists_though_nobody_lists_them(with_redis):
     with_redis(body)
 
 
-def test_a_commit_that_meets_a_wrong_type_writes_all_of_it_or_nothing(with_redis):
+def test_commit_on_a_wrong_type_is_atomic(with_redis):
     """The timers are a string while 30 alerts are folded: all of them open, once each."""
 
     async def play(on, at):

@@ -68,7 +68,7 @@ def run_again(file, *options: str, **environment: str):
 
 
 class TestLock:
-    def test_a_second_process_is_refused_and_told_of_the_first(self, process, data_folder):
+    def test_second_process_on_a_folder_is_refused(self, process, data_folder):
         held, _ = process(HOLDER)
         with pytest.raises(private_folder.InUseError, match=rf"{data_folder} is in use by process {held.pid}\."):
             private_folder.acquire(data_folder)
@@ -85,13 +85,13 @@ class TestLock:
             with private_folder.locked(data_folder):
                 pass
 
-    def test_a_lock_file_that_was_left_behind_means_nothing(self, data_folder):
+    def test_stale_lock_file_is_ignored(self, data_folder):
         data_folder.mkdir()
         (data_folder / "lock").write_text(f"{os.getppid()} {socket.gethostname()}\n")
         with private_folder.locked(data_folder):
             pass
 
-    def test_the_server_of_a_killed_router_holds_it_until_it_has_ended(self, process, data_folder):
+    def test_server_of_killed_router_keeps_folder_locked(self, process, data_folder):
         """Stopped, the server can't end, and would go on writing: the folder stays locked, and the server is named."""
         owner, url = process(OWNER)
         with redis.Redis.from_url(url) as connection:
@@ -128,7 +128,7 @@ class TestRights:
             assert set(modes(data_folder).values()) == {0}
             assert len(modes(data_folder)) >= 6
 
-    def test_what_an_earlier_version_left_readable_is_made_private(self, data_folder):
+    def test_readable_files_of_earlier_version_become_private(self, data_folder):
         folder = data_folder / "appendonlydir"
         folder.mkdir(parents=True)
         data_folder.chmod(0o755)
@@ -139,7 +139,7 @@ class TestRights:
 
 
 class TestRun:
-    def test_a_second_run_on_one_folder_is_refused_and_harms_nothing(self, file, tmp_path):
+    def test_second_run_on_one_folder_is_refused(self, file, tmp_path):
         """Other ports, the same data folder: two servers would append to one file, and lose what was accepted."""
         with harness.router(tmp_path, file) as first:
             first.receives(dedup_key="before")
@@ -151,7 +151,7 @@ class TestRun:
             assert first.command("incidents", "list").returncode == 0
             assert embedded.running_address(tmp_path / "data") is not None
 
-    def test_a_second_run_with_simulated_vendors_is_refused_as_well(self, file, tmp_path):
+    def test_second_run_with_simulator_is_refused(self, file, tmp_path):
         simulated = ["--simulate", "--simulator-port", str(ports.free())]
         with harness.router(tmp_path, file):
             assert "is in use by process " in run_again(file, "--port", "0", *simulated).stderr
@@ -175,7 +175,7 @@ class TestRun:
             (["--port", "65536"], "a port is between 0 and 65535. Choose another one with --port"),
         ],
     )
-    def test_an_address_that_cannot_be_had_is_named_with_its_option(self, file, options, what):
+    def test_unavailable_address_error_names_its_option(self, file, options, what):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             done = run_again(file, *(option.format(taken.getsockname()[1]) for option in options))
         assert done.returncode == 1
@@ -196,7 +196,7 @@ class TestRun:
         assert done.returncode == 1
         assert f"Choose another one with {option} or {setting}" in done.stderr
 
-    def test_a_router_that_was_killed_is_followed_by_one_that_starts(self, file, tmp_path):
+    def test_router_starts_after_an_earlier_one_was_killed(self, file, tmp_path):
         command = [harness.COMMAND, "run", "--config", str(file)]
         killed = harness.Process(command, tmp_path, "killed", forked=True, **harness.SECRETS)
         harness.Router(killed, file).receives(dedup_key="before")
@@ -204,7 +204,7 @@ class TestRun:
         with harness.router(tmp_path, file) as again:
             assert "checkout-down" in again.command("incidents", "list").stdout
 
-    def test_what_a_first_try_made_up_is_kept_where_the_configuration_says(self, file, tmp_path):
+    def test_generated_secrets_are_kept_in_configured_folder(self, file, tmp_path):
         file.write_text(file.read_text().replace("data: data", "data: elsewhere"))
         command = [harness.COMMAND, "run", "--simulate", "--simulator-port", str(ports.free()), "--config", str(file)]
         process = harness.Process(command, tmp_path, "simulated", forked=True, WEBHOOK_TOKEN="", KEY="")

@@ -39,7 +39,7 @@ def test_new_data_set_is_taken_for_granted(with_redis):
     with_redis(body)
 
 
-def test_new_data_set_of_a_named_installation_is_reconciled(with_redis):
+def test_new_data_set_of_installation_is_reconciled(with_redis):
     async def body(connection):
         first = known(connection, "a", reconciles_new=True)
         state = await first.check()
@@ -102,7 +102,7 @@ def test_backup_of_another_data_set_is_noticed(with_redis):
     with_redis(body)
 
 
-def test_fail_over_that_lost_the_last_write_of_a_process_is_noticed(with_redis):
+def test_failover_that_lost_a_write_is_noticed(with_redis):
     """Other processes have written since: what counts is each process' own mark."""
 
     async def body(connection):
@@ -117,7 +117,7 @@ def test_fail_over_that_lost_the_last_write_of_a_process_is_noticed(with_redis):
     with_redis(body)
 
 
-def test_data_that_no_process_used_for_long_may_be_a_backup(with_redis):
+def test_long_unused_data_may_be_a_backup(with_redis):
     async def body(connection):
         await known(connection, "a").check()
         assert (await known(connection, "b").check()).reason == ""
@@ -171,7 +171,7 @@ def test_one_incident_claims_an_orphan(with_redis):
     with_redis(body)
 
 
-def test_reading_again_drops_what_is_over_and_adds_nothing_claimed(with_redis):
+def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
     async def body(connection):
         data = known(connection, "a")
         orphans = [dataset.Orphan("page", operation.OpenItem(f"v{number}"), "OWNER") for number in range(3)]
@@ -224,7 +224,7 @@ def test_orphan_that_cannot_be_read_harms_no_other(with_redis):
     with_redis(body)
 
 
-def test_process_that_ended_in_good_order_is_not_running(with_redis):
+def test_process_that_shut_down_is_not_running(with_redis):
     """A comparison that was under way when the process ended takes the mark for no loss."""
 
     async def body(connection):

@@ -33,7 +33,7 @@ def both_checked(monkeypatch):
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_one_decision_on_a_review_wins_and_the_other_is_refused(play, both_checked, one, other):
+def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
     async def body(at):
         await at.deliver(desk.firing())
         people = {name: await at.as_("responder", name=name) for name in ("ann", "bob")}
@@ -58,7 +58,7 @@ def test_one_decision_on_a_review_wins_and_the_other_is_refused(play, both_check
 
 @pytest.mark.parametrize("decision", list(DECISIONS))
 @pytest.mark.parametrize("retracted_first", [True, False])
-def test_nothing_is_public_after_a_retraction_that_no_reviewer_has_seen(play, both_checked, decision, retracted_first):
+def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decision, retracted_first):
     """The retraction is written before or after the decision, both of which were checked before."""
 
     async def body(at):
@@ -88,7 +88,7 @@ def test_nothing_is_public_after_a_retraction_that_no_reviewer_has_seen(play, bo
     play(body)
 
 
-def test_a_decision_to_publish_again_is_about_the_newest_retraction(play):
+def test_republishing_decision_applies_to_newest_retraction(play):
     async def body(at):
         await at.deliver(desk.firing())
         ann = await at.as_("responder", name="ann")
@@ -109,7 +109,7 @@ def test_a_decision_to_publish_again_is_about_the_newest_retraction(play):
     play(body)
 
 
-def test_approval_after_a_dismissal_of_what_was_retracted_needs_another_look(play):
+def test_approval_after_dismissal_needs_the_new_version(play):
     async def body(at):
         await at.deliver(desk.firing())
         ann = await at.as_("responder", name="ann")
@@ -128,7 +128,7 @@ def test_approval_after_a_dismissal_of_what_was_retracted_needs_another_look(pla
 
 
 @pytest.mark.parametrize("actions", [("redrive", "discard"), ("discard", "discard"), ("redrive", "redrive")])
-def test_one_decision_on_a_dead_letter_wins_and_the_other_is_refused(play, both_checked, actions):
+def test_one_of_two_dead_letter_decisions_wins(play, both_checked, actions):
     async def body(at):
         at.on_call.before += [vendor.permanent()]
         await at.deliver(desk.firing())

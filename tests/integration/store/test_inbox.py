@@ -29,7 +29,9 @@ async def accepted(connection, *wanted: str) -> stream.InboxReader:
     return reader
 
 
-def test_what_was_accepted_is_read_once_with_its_body_kept(with_redis):
+def test_accepted_delivery_is_read_once(with_redis):
+    """Its body is kept."""
+
     async def body(connection):
         reader = await accepted(connection, "a", "b", "c")
         assert names(await reader.read(10, 100)) == ["a", "b", "c"]
@@ -51,7 +53,7 @@ def test_requests_in_flight_share_one_commit(with_redis):
     with_redis(body)
 
 
-def test_a_group_larger_than_one_commit_is_cut_and_nothing_is_left_behind(with_redis, monkeypatch):
+def test_oversized_group_is_split_into_commits(with_redis, monkeypatch):
     monkeypatch.setattr(stream, "MOST_BYTES_A_COMMIT", 1000)
 
     async def body(connection):
@@ -61,7 +63,7 @@ def test_a_group_larger_than_one_commit_is_cut_and_nothing_is_left_behind(with_r
     with_redis(body)
 
 
-def test_a_delivery_that_comes_just_as_the_last_commit_ends_does_not_wait_for_the_next_one(with_redis, monkeypatch):
+def test_delivery_after_a_commit_starts_its_own(with_redis, monkeypatch):
     monkeypatch.setattr(stream, "COMMITS_AT_ONCE", 1)
 
     async def scenario(connection):
@@ -77,7 +79,7 @@ def test_a_delivery_that_comes_just_as_the_last_commit_ends_does_not_wait_for_th
     with_redis(scenario)
 
 
-def test_whoever_waits_for_a_commit_that_breaks_off_is_told_and_the_next_is_taken(with_redis):
+def test_failed_commit_fails_its_waiters_only(with_redis):
     async def scenario(connection):
         inbox = stream.Inbox(connection)
         broken = inbox.accept(packed("one"), [])  # Not bytes: redis-py refuses to send it.
@@ -104,7 +106,7 @@ def test_a_sender_is_told_when_too_many_wait(with_redis, monkeypatch):
     with_redis(body)
 
 
-def test_nothing_is_accepted_while_the_store_is_too_full(with_redis):
+def test_full_store_accepts_no_delivery(with_redis):
     async def body(connection):
         inbox = stream.Inbox(connection)
         inbox.refusing = "Redis is over 75% of its memory"
@@ -115,7 +117,7 @@ def test_nothing_is_accepted_while_the_store_is_too_full(with_redis):
     with_redis(body)
 
 
-def test_a_store_that_is_not_there_is_said_to_be_unavailable():
+def test_missing_store_is_reported_as_unavailable():
     async def main():
         connection = client.connect("redis://127.0.0.1:1")
         with pytest.raises(errors.Unavailable, match="cannot be reached"):
@@ -135,7 +137,7 @@ def test_fewer_replicas_than_promised_is_not_acceptance(with_redis):
     with_redis(body)
 
 
-def test_a_sender_that_hangs_up_does_not_take_the_others_with_it(with_redis):
+def test_cancelled_sender_does_not_cancel_its_group(with_redis):
     async def body(connection):
         inbox = stream.Inbox(connection)
         leaver = asyncio.create_task(inbox.accept(packed("leaver"), b""))
@@ -159,7 +161,7 @@ def test_acknowledged_entries_are_gone_and_only_those(with_redis):
     with_redis(body)
 
 
-def test_a_worker_that_comes_back_finds_what_it_never_acknowledged(with_redis):
+def test_returning_worker_reads_its_pending_entries(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a")
         await reader.read(10, 100)
@@ -169,7 +171,7 @@ def test_a_worker_that_comes_back_finds_what_it_never_acknowledged(with_redis):
     with_redis(body)
 
 
-def test_another_worker_takes_over_what_a_dead_one_left(with_redis):
+def test_pending_entries_of_dead_worker_are_claimed(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a", "b")
         await reader.read(10, 100)
@@ -180,7 +182,7 @@ def test_another_worker_takes_over_what_a_dead_one_left(with_redis):
     with_redis(body)
 
 
-def test_how_often_an_entry_was_begun_again_is_counted_for_each_by_itself(with_redis):
+def test_delivery_attempts_are_counted_per_entry(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a", "b")
         first, second = await reader.read(10, 100)
@@ -201,7 +203,7 @@ def test_how_often_an_entry_was_begun_again_is_counted_for_each_by_itself(with_r
     with_redis(body)
 
 
-def test_an_entry_that_cannot_be_processed_is_moved_whole_with_the_reason(with_redis):
+def test_unprocessable_entry_becomes_dead_letter_with_reason(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a")
         entry = (await reader.read(10, 100))[0]
@@ -216,7 +218,7 @@ def test_an_entry_that_cannot_be_processed_is_moved_whole_with_the_reason(with_r
     with_redis(body)
 
 
-def test_the_depth_tells_how_many_wait_and_since_when(with_redis):
+def test_depth_counts_waiting_entries_and_their_age(with_redis):
     async def body(connection):
         assert await stream.depth(connection) == (0, 0)
         await accepted(connection, "a", "b")
@@ -228,7 +230,7 @@ def test_the_depth_tells_how_many_wait_and_since_when(with_redis):
     with_redis(body)
 
 
-def test_a_consumer_group_that_was_lost_is_made_again_and_nothing_is_skipped(with_redis):
+def test_lost_consumer_group_is_recreated_without_gaps(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a")
         await connection.xgroup_destroy(keys.INBOX, keys.GROUP)
@@ -238,14 +240,14 @@ def test_a_consumer_group_that_was_lost_is_made_again_and_nothing_is_skipped(wit
     with_redis(body)
 
 
-def test_an_entry_of_another_schema_is_unreadable_not_misread():
+def test_entry_of_other_schema_is_unreadable():
     with pytest.raises(errors.UnreadableDocument, match="schema 2"):
         codec.unpack_delivery(codec.pack_delivery(delivery.Delivery(2, "d", "am", 5, [], [])))
     with pytest.raises(errors.UnreadableDocument, match="not a delivery"):
         codec.unpack_delivery(b"\xc1")
 
 
-def test_a_refusal_does_not_tell_what_was_to_be_kept(with_redis):
+def test_refusal_does_not_reveal_the_body(with_redis):
     async def body(connection):
         await connection.set(keys.INBOX, "no stream")
         with pytest.raises(errors.Unavailable, match="wrong kind of value") as refused:
@@ -255,7 +257,9 @@ def test_a_refusal_does_not_tell_what_was_to_be_kept(with_redis):
     with_redis(body)
 
 
-def test_more_entries_than_one_script_takes_are_moved_to_the_archive_all_the_same_and_once(with_redis):
+def test_many_entries_are_archived_exactly_once(with_redis):
+    """There are more than one script call takes."""
+
     async def body(connection):
         pipeline = connection.pipeline(transaction=False)
         for number in range(stream.MOST_AT_ONCE + 5):
@@ -274,7 +278,7 @@ def test_more_entries_than_one_script_takes_are_moved_to_the_archive_all_the_sam
     with_redis(body)
 
 
-def test_few_deliveries_are_read_at_once_while_large_ones_are_among_them(with_redis):
+def test_large_deliveries_shrink_the_batch_size(with_redis):
     """Their bodies come with them: hundreds of 16 MiB would end the worker, again and again."""
 
     async def play(connection):

@@ -25,7 +25,7 @@ async def written(store: incidents.Incidents, held: incident.Incident, version: 
     return new
 
 
-def test_what_has_not_changed_is_not_sent_and_decoded_again(with_redis):
+def test_unchanged_incidents_are_not_read_again(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
         version = await written(incidents.Incidents(connection), opened())
@@ -50,7 +50,7 @@ def test_what_another_process_has_changed_is_read_anew(with_redis):
     with_redis(body)
 
 
-def test_what_lost_against_another_process_is_not_taken_for_what_is_there(with_redis):
+def test_rejected_write_is_not_cached(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
         first = await written(store, opened())
@@ -72,7 +72,7 @@ def test_an_incident_that_has_gone_is_not_remembered(with_redis):
     with_redis(body)
 
 
-def test_what_was_written_and_lost_in_a_fail_over_is_not_taken_for_what_another_process_wrote_in_its_place(with_redis):
+def test_write_lost_in_failover_is_not_cached(with_redis):
     """The incident is as it was before this process wrote; another one has written as often since."""
 
     async def body(connection):
@@ -87,7 +87,9 @@ def test_what_was_written_and_lost_in_a_fail_over_is_not_taken_for_what_another_
     with_redis(body)
 
 
-def test_what_was_read_and_lost_in_a_fail_over_is_not_written_over_what_another_process_wrote_in_its_place(with_redis):
+def test_read_lost_in_failover_overwrites_nothing(with_redis):
+    """Another process has written since."""
+
     async def body(connection):
         store, other = incidents.Incidents(connection), incidents.Incidents(connection)
         version = await written(store, opened())
@@ -101,7 +103,7 @@ def test_what_was_read_and_lost_in_a_fail_over_is_not_written_over_what_another_
     with_redis(body)
 
 
-def test_versions_grow_though_the_server_s_clock_is_behind_the_one_before(with_redis):
+def test_versions_grow_when_the_clock_is_behind(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
         ahead = await written(store, opened()) + 10_000_000
@@ -133,7 +135,7 @@ def test_no_more_is_remembered_than_was_asked_for(with_redis):
     with_redis(body)
 
 
-def test_all_incidents_are_listed_until_their_documents_have_expired(with_redis):
+def test_incidents_are_listed_until_they_expire(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         closed = [msgspec.structs.replace(opened(str(number)), status="closed") for number in range(40)]
@@ -148,7 +150,7 @@ def test_all_incidents_are_listed_until_their_documents_have_expired(with_redis)
     with_redis(body)
 
 
-def test_an_incident_that_opens_again_is_listed_for_good(with_redis):
+def test_reopened_incident_stays_listed(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         version = await written(store, msgspec.structs.replace(opened(), status="closed"))
@@ -158,7 +160,7 @@ def test_an_incident_that_opens_again_is_listed_for_good(with_redis):
     with_redis(body)
 
 
-def test_an_alert_is_remembered_beyond_the_period_in_which_it_came_and_then_forgotten(with_redis, monkeypatch):
+def test_alert_placement_outlives_its_period_and_expires(with_redis, monkeypatch):
     """With periods of 100 milliseconds instead of 30 days."""
 
     async def body(connection):

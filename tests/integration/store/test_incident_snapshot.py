@@ -55,7 +55,7 @@ def test_where_there_is_nothing_nothing_is_seen(with_redis):
     playing(with_redis, play)
 
 
-def test_who_looks_within_a_second_sees_the_same_and_afterwards_what_is_new(with_redis):
+def test_snapshot_is_reused_for_one_second(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
         first = await looking.get()
@@ -77,7 +77,7 @@ def test_many_who_look_at_once_cost_one_reading(with_redis):
     playing(with_redis, play)
 
 
-def test_who_has_acted_sees_at_once_what_came_of_it(with_redis):
+def test_own_action_is_visible_at_once(with_redis):
     async def play(on, looking, _clock, _at):
         await looking.get()
         await opened(on, "a")
@@ -87,7 +87,7 @@ def test_who_has_acted_sees_at_once_what_came_of_it(with_redis):
     playing(with_redis, play)
 
 
-def test_who_acts_while_others_look_does_not_see_what_they_saw(with_redis):
+def test_own_action_skips_a_reading_under_way(with_redis):
     async def play(on, looking, _clock, _at):
         others = asyncio.create_task(looking.get())
         while not looking._reading.locked():
@@ -120,7 +120,7 @@ def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
     playing(with_redis, play)
 
 
-def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
+def test_expired_incident_leaves_the_snapshot(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
         await looking.get()
@@ -132,7 +132,7 @@ def test_an_incident_that_was_forgotten_is_not_seen_any_more(with_redis):
     playing(with_redis, play)
 
 
-def test_an_incident_that_was_forgotten_and_begins_anew_is_seen_as_it_is_now(with_redis):
+def test_recreated_incident_is_shown_as_it_is(with_redis):
     async def play(on, looking, clock, _at):
         await opened(on, "a")
         await looking.get()
@@ -158,7 +158,7 @@ def test_publications_whose_incident_was_forgotten_are_still_seen(with_redis):
 
 
 @pytest.mark.parametrize("of", [keys.incident, keys.publications])
-def test_a_damaged_document_hides_nothing_but_itself_and_is_told(with_redis, of, capsys, monkeypatch):
+def test_damaged_document_is_reported_and_hides_only_itself(with_redis, of, capsys, monkeypatch):
     monkeypatch.setattr(damage, "_told", {})
 
     async def play(on, looking, _clock, _at):

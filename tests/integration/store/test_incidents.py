@@ -20,7 +20,7 @@ async def write(connection, *held: incident.Incident, wake: bool = True) -> None
     assert await store.commit([incidents.Change(one, 0, wake) for one in held]) == []
 
 
-def test_an_incident_that_nobody_has_written_is_a_closed_one_of_version_nought(with_redis):
+def test_unwritten_incident_is_closed_with_version_zero(with_redis):
     async def body(connection):
         held = (await incidents.Incidents(connection).read([KEY]))[KEY]
         assert (held.incident, held.version) == (incident.Incident(key=KEY), 0)
@@ -30,7 +30,7 @@ def test_an_incident_that_nobody_has_written_is_a_closed_one_of_version_nought(w
     with_redis(body)
 
 
-def test_what_is_committed_is_read_back_with_its_version(with_redis):
+def test_committed_incident_is_read_with_its_version(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         await write(connection, opened(alerts={"am/f": alert_states.AlertState(1, False, 0, severity.Severity.MAJOR)}))
@@ -41,7 +41,7 @@ def test_what_is_committed_is_read_back_with_its_version(with_redis):
     with_redis(body)
 
 
-def test_a_commit_over_a_version_that_somebody_else_wrote_is_refused_and_named(with_redis):
+def test_commit_on_an_outdated_version_is_refused(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         await write(connection, opened(), opened("other"))
@@ -59,7 +59,7 @@ def test_a_commit_over_a_version_that_somebody_else_wrote_is_refused_and_named(w
     with_redis(body)
 
 
-def test_of_many_workers_that_write_at_once_exactly_one_wins_each_version(with_redis):
+def test_one_concurrent_writer_wins_each_version(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         results = await asyncio.gather(
@@ -70,7 +70,7 @@ def test_of_many_workers_that_write_at_once_exactly_one_wins_each_version(with_r
     with_redis(body)
 
 
-def test_a_closed_incident_goes_after_a_day_and_an_open_one_never(with_redis):
+def test_only_closed_incidents_expire_after_a_day(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         closed = msgspec.structs.replace(opened(), status="closed")
@@ -91,7 +91,7 @@ async def look(store, asked) -> dict[str, str]:
     return {alert: home.key for alert, home in (await store.owners.claim(asked)).items()}
 
 
-def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redis):
+def test_placements_are_claimed_once_across_shards(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         names = [f"am/{number}" for number in range(100)]
@@ -107,7 +107,7 @@ def test_homes_are_given_once_and_remembered_for_alerts_of_many_shards(with_redi
     with_redis(body)
 
 
-def test_of_two_workers_that_give_an_alert_a_home_at_once_one_finds_the_others(with_redis):
+def test_concurrent_placements_agree_on_one_incident(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         answers = await asyncio.gather(*(look(store, claims("am/1", key=f"k{number}")) for number in range(10)))
@@ -116,7 +116,7 @@ def test_of_two_workers_that_give_an_alert_a_home_at_once_one_finds_the_others(w
     with_redis(body)
 
 
-def test_a_home_says_when_it_was_claimed_by_a_firing_message(with_redis):
+def test_placement_records_when_a_firing_alert_claimed_it(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         found = await store.owners.claim(claims("am/1") | claims("am/2", fires=False))
@@ -137,7 +137,7 @@ def move(token: str = "t1", **more) -> alert_owners.Move:
     )
 
 
-def test_an_alert_that_moves_is_found_where_it_went(with_redis):
+def test_moved_alert_is_found_in_its_new_incident(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection)
         await look(store, claims("am/1"))
@@ -162,7 +162,7 @@ def test_an_alert_that_moves_is_found_where_it_went(with_redis):
         [("begin_moves", move()), ("finish_moves", move(state="else"))],
     ],
 )
-def test_a_move_that_is_not_under_way_is_not_finished(with_redis, steps):
+def test_only_a_started_move_is_finished(with_redis, steps):
     async def body(connection):
         store = incidents.Incidents(connection)
         await look(store, claims("am/1"))
@@ -177,7 +177,7 @@ def make(connection, lease_seconds: float = 30.0) -> publications.Publications:
     return publications.Publications(connection, lease_seconds=lease_seconds)
 
 
-def test_an_incident_that_wants_attention_is_claimed_by_one_worker_only(with_redis):
+def test_due_incident_is_claimed_by_one_worker(with_redis):
     async def body(connection):
         await write(connection, opened())
         shard = keys.shard(KEY)
@@ -191,7 +191,7 @@ def test_an_incident_that_wants_attention_is_claimed_by_one_worker_only(with_red
     with_redis(body)
 
 
-def test_an_incident_that_changed_out_of_sight_asks_for_nothing(with_redis):
+def test_change_without_wake_sets_no_timer(with_redis):
     async def body(connection):
         await write(connection, opened(), wake=False)
         assert await make(connection).claim(keys.shard(KEY), 10) == []
@@ -199,7 +199,7 @@ def test_an_incident_that_changed_out_of_sight_asks_for_nothing(with_redis):
     with_redis(body)
 
 
-def test_a_claim_takes_no_more_than_it_is_told_to(with_redis):
+def test_claim_takes_at_most_its_limit(with_redis):
     async def body(connection):
         same_shard = [name for name in map(str, range(500)) if keys.shard(name) == 0][:5]
         await write(connection, *(opened(name) for name in same_shard))
@@ -224,7 +224,7 @@ def test_what_the_holder_records_the_next_one_reads(with_redis):
     with_redis(body)
 
 
-def test_a_holder_whose_lease_ran_out_can_write_nothing_any_more(with_redis):
+def test_expired_lease_can_write_nothing(with_redis):
     async def body(connection):
         slow, quick = make(connection, lease_seconds=0.0), make(connection)
         await write(connection, opened())
@@ -238,7 +238,7 @@ def test_a_holder_whose_lease_ran_out_can_write_nothing_any_more(with_redis):
     with_redis(body)
 
 
-def test_a_lease_that_was_lost_in_a_fail_over_is_not_taken_for_the_one_given_in_its_place(with_redis):
+def test_lease_lost_in_failover_is_fenced_off(with_redis):
     """The lease that was lost and the next one were both the second of their incident."""
 
     async def body(connection):
@@ -257,7 +257,7 @@ def test_a_lease_that_was_lost_in_a_fail_over_is_not_taken_for_the_one_given_in_
     with_redis(body)
 
 
-def test_a_lease_whose_holder_died_is_due_again_at_its_end(with_redis):
+def test_lease_of_dead_worker_is_due_after_expiry(with_redis):
     async def body(connection):
         await write(connection, opened())
         (lease,) = await make(connection, 30).claim(keys.shard(KEY), 10)
@@ -267,7 +267,7 @@ def test_a_lease_whose_holder_died_is_due_again_at_its_end(with_redis):
     with_redis(body)
 
 
-def test_a_released_incident_is_due_when_it_was_said_to_be(with_redis):
+def test_released_incident_is_due_at_its_time(with_redis):
     async def body(connection):
         store = make(connection)
         timers = keys.timers(keys.shard(KEY))
@@ -293,7 +293,7 @@ async def poll(store: publications.Publications) -> list[publications.Lease]:
     return found
 
 
-def test_an_incident_that_changed_under_the_lease_is_due_again_at_once(with_redis):
+def test_incident_changed_under_lease_is_due_at_once(with_redis):
     async def body(connection):
         store = make(connection)
         await write(connection, opened())
@@ -308,7 +308,7 @@ def test_an_incident_that_changed_under_the_lease_is_due_again_at_once(with_redi
     with_redis(body)
 
 
-def test_a_document_that_cannot_be_read_stands_in_nobodys_way(with_redis):
+def test_unreadable_document_does_not_block_others(with_redis):
     async def body(connection):
         await write(connection, opened(), opened("other"))
         await connection.hset(keys.incident(KEY), "d", b"\xc1")
@@ -321,7 +321,7 @@ def test_a_document_that_cannot_be_read_stands_in_nobodys_way(with_redis):
     with_redis(body)
 
 
-def test_all_keys_of_an_incident_are_in_one_slot_of_a_cluster(with_redis):
+def test_incident_keys_share_one_cluster_slot(with_redis):
     async def body(connection):
         names = [keys.incident(KEY), keys.publications(KEY), keys.timers(keys.shard(KEY))]
         tags = {name[name.index("{") : name.index("}")] for name in names}
@@ -331,7 +331,7 @@ def test_all_keys_of_an_incident_are_in_one_slot_of_a_cluster(with_redis):
     with_redis(body)
 
 
-def test_a_script_that_is_called_with_the_wrong_keys_is_refused(with_redis):
+def test_script_call_with_wrong_keys_is_refused(with_redis):
     async def body(connection):
         with pytest.raises(ValueError, match="takes 3"):
             await scripts.Scripts(connection).run("record", ["one"], [])

@@ -43,7 +43,7 @@ def gauge(name: str) -> float | None:
     return metrics.REGISTRY.get_sample_value(name)
 
 
-def test_kept_files_make_the_rules_that_the_folder_made(folder):
+def test_kept_files_compile_to_the_same_rules(folder):
     rules = started(folder)
     again = load.load_files(rules.accepted.files, conftest.DESTINATIONS)
     assert again.rules.version == rules.in_force.version
@@ -53,7 +53,7 @@ def test_kept_files_make_the_rules_that_the_folder_made(folder):
     assert {one.name: (one.parent, one.unit) for one in folders.from_files(rules.accepted.files)} == read
 
 
-def test_broken_rules_at_a_start_are_replaced_by_the_kept_ones_until_they_are_mended(folder):
+def test_kept_rules_replace_broken_ones_until_fixed(folder):
     kept = started(folder).accepted._replace(kept_at=1_700_000_000_000_000)
     (folder / "a.yaml").write_text(BROKEN)
     with pytest.raises(load.Refused):
@@ -84,7 +84,8 @@ def test_broken_rules_at_a_start_are_replaced_by_the_kept_ones_until_they_are_me
     assert gauge("incident_router_rules_last_reload_successful") == 1
 
 
-def test_a_folder_that_stands_apart_gets_its_own_kept_rules_and_the_others_are_new(folder):
+def test_separate_folder_falls_back_by_itself_only(folder):
+    """Rules of other folders are the new ones."""
     kept = started(folder).accepted
     (folder / "team" / "t.yaml").write_text(BROKEN)
     (folder / "b.yaml").write_text(RULE.format("newer"))
@@ -95,7 +96,7 @@ def test_a_folder_that_stands_apart_gets_its_own_kept_rules_and_the_others_are_n
     assert rules.accepted is None
 
 
-def test_kept_rules_that_do_not_fit_the_configuration_are_not_used(folder):
+def test_kept_rules_must_fit_the_configuration(folder):
     (folder / "b.yaml").write_text("rules: [{name: x, when: {labels.a: b}, open: [{at: on-call, name: n}]}]\n")
     kept = started(folder).accepted
     (folder / "b.yaml").write_text(BROKEN)
@@ -103,7 +104,7 @@ def test_kept_rules_that_do_not_fit_the_configuration_are_not_used(folder):
         reload.Rules(folder, {}, changed=lambda _: None, kept=kept)
 
 
-def test_rules_are_kept_when_they_change_and_when_they_are_missing(folder, with_redis):
+def test_changed_or_missing_rules_are_kept_again(folder, with_redis):
     async def body(connection):
         store = good_rules.GoodRules(connection)
         assert await store.read() is None
@@ -123,7 +124,7 @@ def test_rules_are_kept_when_they_change_and_when_they_are_missing(folder, with_
     with_redis(body)
 
 
-def test_what_is_kept_is_bounded_and_damage_is_told(folder, with_redis):
+def test_kept_rules_are_bounded_and_checked(folder, with_redis):
     async def body(connection):
         store = good_rules.GoodRules(connection)
         files = {f"{number}.yaml": b"#" * (1024 * 1024) for number in range(9)}
@@ -139,7 +140,7 @@ def test_what_is_kept_is_bounded_and_damage_is_told(folder, with_redis):
     with_redis(body)
 
 
-def test_a_router_that_starts_with_broken_rules_goes_on_and_says_so_everywhere(tmp_path):
+def test_router_with_broken_rules_runs_and_reports_it(tmp_path):
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at)
         rules = tmp_path / "rules" / "10.yaml"
@@ -167,7 +168,7 @@ def _kept(router) -> bool:
         return bool(connection.exists(keys.GOOD_RULES))
 
 
-def test_a_first_start_with_broken_rules_fails_and_says_why(folder, with_redis, tmp_path):
+def test_first_start_with_broken_rules_fails(folder, with_redis, tmp_path):
     (folder / "a.yaml").write_text(BROKEN)
     (tmp_path / "router.yaml").write_text(f"rules: {folder}\n")
 

@@ -6,7 +6,7 @@ from router.store import alert_owners as alert_homes
 from router.store import incidents, keys, publications, schema
 
 
-def test_data_of_version_1_is_taken_along_incidents_are_listed_and_alerts_keep_their_homes(with_redis):
+def test_version_1_data_keeps_incidents_and_placements(with_redis):
     async def body(connection):
         alive, closed = "alive", 'closed{labels.region="a:b"}'
         for name in (alive, closed):

@@ -18,7 +18,7 @@ def automatic(*, components=(), **more) -> decision.Response:
     return stage.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
 
 
-def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
+def test_frozen_posts_are_published_after_unfreezing(with_redis):
     async def play(on, page, pager):
         at = publishing_state.Gate(on.connection)
         assert await at.shut("freeze", "ann", 1, "all hands")
@@ -36,7 +36,7 @@ def test_nothing_public_happens_while_frozen_and_all_of_it_after(with_redis):
     page_scene.playing(with_redis, play)
 
 
-def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_redis, monkeypatch):
+def test_concurrent_unfreeze_is_not_missed(with_redis, monkeypatch):
     async def play(on, page, _pager):
         at = publishing_state.Gate(on.connection)
         await at.shut("freeze", "ann", 1, "")
@@ -58,7 +58,7 @@ def test_a_thaw_is_not_missed_by_whoever_has_just_seen_the_pages_frozen(with_red
 
 
 @pytest.mark.parametrize("after", ["open", "resolve"])
-def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with_redis, monkeypatch, after):
+def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
     """Another operation of the same incident may take long: what customers would see is not begun after it."""
 
     async def play(on, page, _pager):
@@ -87,7 +87,7 @@ def test_no_call_is_begun_after_a_freeze_by_whoever_has_seen_the_pages_open(with
     page_scene.playing(with_redis, play)
 
 
-def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_long(with_redis, monkeypatch):
+def test_incident_resolved_during_slow_operation_is_not_published(with_redis, monkeypatch):
     async def play(on, page, pager):
         seen = on.pages.desires
 
@@ -106,7 +106,7 @@ def test_nothing_is_shown_of_what_was_over_while_another_operation_of_it_took_lo
     page_scene.playing(with_redis, play)
 
 
-def test_a_thaw_that_nobody_was_told_of_is_found_after_a_while(with_redis):
+def test_unannounced_unfreeze_is_found_by_recheck(with_redis):
     async def play(on, page, _pager):
         await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
         shown = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
@@ -119,7 +119,9 @@ def test_a_thaw_that_nobody_was_told_of_is_found_after_a_while(with_redis):
     page_scene.playing(with_redis, play)
 
 
-def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
+def test_open_posts_stay_unchanged_while_frozen(with_redis):
+    """They aren't resolved either."""
+
     async def play(on, page, pager):
         await on.deliver(stage.firing(), response=automatic())
         await on.turn()
@@ -136,7 +138,7 @@ def test_what_is_open_stays_as_it_is_while_frozen_even_its_end(with_redis):
     page_scene.playing(with_redis, play)
 
 
-def test_one_post_too_many_closes_the_breaker_and_nothing_more_goes_out_by_itself(with_redis):
+def test_one_post_too_many_trips_the_guard(with_redis):
     async def play(on, page, pager):
         for number in range(5):
             await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=automatic())
@@ -162,7 +164,7 @@ def test_too_many_components_close_it_too(with_redis):
     page_scene.playing(with_redis, play, limits=FEW)
 
 
-def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
+def test_retried_post_counts_once_for_the_guard(with_redis):
     async def play(on, page, _):
         page.before += [vendor.temporary(0.001)] * 4
         await on.deliver(stage.firing(), response=automatic(components=["a", "b"]))
@@ -172,7 +174,7 @@ def test_the_same_post_counts_once_however_often_it_is_tried(with_redis):
     page_scene.playing(with_redis, play, limits=FEW)
 
 
-def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redis):
+def test_concurrent_workers_share_the_guard_limit(with_redis):
     async def body(connection):
         at = publishing_state.Gate(connection)
         limits = (publishing_state.Limit(3, stage.HOUR), publishing_state.Limit(100, stage.HOUR))
@@ -182,7 +184,7 @@ def test_of_two_workers_at_once_no_more_come_through_than_there_may_be(with_redi
     with_redis(body)
 
 
-def test_a_resolution_is_never_held_up_by_the_breaker(with_redis):
+def test_guard_never_holds_back_a_resolution(with_redis):
     async def play(on, page, _):
         await on.deliver(stage.firing(), response=automatic())
         await on.turn()
@@ -194,7 +196,7 @@ def test_a_resolution_is_never_held_up_by_the_breaker(with_redis):
     page_scene.playing(with_redis, play)
 
 
-def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
+def test_test_alert_is_never_published_automatically(with_redis):
     tried = alert.Alert("am", "t", "firing", 1, 0, title="try", labels={"test": "true"})
 
     async def play(on, page, pager):
@@ -205,7 +207,7 @@ def test_a_test_is_never_shown_though_the_rule_says_auto(with_redis):
     page_scene.playing(with_redis, play)
 
 
-def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
+def test_leaking_text_uses_the_fallback(with_redis):
     def render(fields, _, __):
         return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 
@@ -222,7 +224,7 @@ def test_a_leak_falls_back_to_the_rule_s_other_words(with_redis):
     page_scene.playing(with_redis, play)
 
 
-def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
+def test_frequent_updates_are_combined(with_redis):
     apart = pages.Limits(
         publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), min_update_interval=2_000_000
     )
@@ -239,7 +241,7 @@ def test_updates_of_a_page_are_kept_apart_and_told_together(with_redis):
     page_scene.playing(with_redis, play, limits=apart)
 
 
-def test_what_is_open_is_looked_at_and_a_person_s_end_is_noticed(with_redis, monkeypatch):
+def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
     monkeypatch.setattr(missing, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
     looking = pages.Limits(

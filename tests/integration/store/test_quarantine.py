@@ -3,7 +3,7 @@
 from router.store import health, keys, quarantine
 
 
-def test_a_body_that_could_not_be_parsed_is_kept_as_received(with_redis):
+def test_unparsable_body_is_stored_as_received(with_redis):
     async def body(connection):
         kept = quarantine.Quarantine(connection)
         first = await kept.add("am", b"\xff not json", {"content-type": "text/plain"}, "not JSON", 7)
@@ -25,7 +25,7 @@ def test_an_empty_quarantine_is_empty(with_redis):
     with_redis(body)
 
 
-def test_the_liveliest_worker_counts_and_one_that_left_does_not(with_redis):
+def test_newest_worker_heartbeat_counts(with_redis):
     async def body(connection):
         condition = health.Health(connection)
         await condition.ping()

@@ -20,7 +20,7 @@ async def keep(kept: quarantine.Quarantine, number: int, size: int) -> str:
     return await kept.add("am", b"x" * size, {}, "not JSON", number)
 
 
-def test_the_oldest_bodies_leave_a_quarantine_that_is_full_in_bytes(with_redis):
+def test_full_quarantine_evicts_the_oldest_bodies(with_redis):
     async def play(connection):
         before = dropped()
         kept = quarantine.Quarantine(connection, most_bytes=2 * MIB)
@@ -35,7 +35,7 @@ def test_the_oldest_bodies_leave_a_quarantine_that_is_full_in_bytes(with_redis):
     with_redis(play)
 
 
-def test_a_body_larger_than_the_quarantine_is_kept_alone(with_redis):
+def test_oversized_body_is_kept_alone(with_redis):
     async def play(connection):
         kept = quarantine.Quarantine(connection, most_bytes=MIB)
         await keep(kept, 1, 10)
@@ -45,7 +45,7 @@ def test_a_body_larger_than_the_quarantine_is_kept_alone(with_redis):
     with_redis(play)
 
 
-def test_pages_end_earlier_where_bodies_are_large_and_miss_none(with_redis, monkeypatch):
+def test_large_bodies_shorten_pages_without_gaps(with_redis, monkeypatch):
     monkeypatch.setattr(stream_pages, "MOST_BYTES", 100 * KIB)
 
     async def play(connection):
@@ -96,7 +96,7 @@ def filled(with_redis):
     return run
 
 
-def test_the_archive_gives_way_at_once_and_the_quarantine_is_left_alone(filled):
+def test_archive_is_evicted_before_the_quarantine(filled):
     async def play(connection, fullness):
         assert fullness < archive.SHORT_OF_MEMORY
         assert await connection.xlen(keys.QUARANTINE) == 5
@@ -104,7 +104,7 @@ def test_the_archive_gives_way_at_once_and_the_quarantine_is_left_alone(filled):
     filled(play, archived_mib=40, quarantined_mib=5, fullness=0.74)
 
 
-def test_the_quarantine_gives_way_if_that_is_not_enough(filled):
+def test_quarantine_is_evicted_if_memory_stays_short(filled):
     """Else the bodies of one sender turn every sender away at 75%."""
 
     async def play(connection, fullness):

@@ -19,7 +19,7 @@ async def refilled(connection, since: int, per_minute: int) -> int:
     return (await stage.now_of(connection) - since) * per_minute // MINUTE + 1
 
 
-def test_no_more_than_four_fifths_of_what_is_allowed_come_at_once(with_redis):
+def test_burst_is_limited_to_four_fifths(with_redis):
     async def body(connection):
         workers = [quotas.Quota(connection, "account", 100) for _ in range(3)]
         began = await stage.now_of(connection)
@@ -31,7 +31,7 @@ def test_no_more_than_four_fifths_of_what_is_allowed_come_at_once(with_redis):
     with_redis(body)
 
 
-def test_what_is_urgent_still_comes_through_when_updates_do_not(with_redis):
+def test_urgent_operations_pass_when_updates_wait(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 100)
         taken = {0.4: 0, 0.2: 0, 0.0: 0}
@@ -76,7 +76,7 @@ def test_smallest_quota_admits_every_kind_when_full(with_redis):
     with_redis(body)
 
 
-def test_used_up_smallest_quota_is_exhausted_for_a_minute(with_redis):
+def test_smallest_quota_refills_after_a_minute(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 1)
         assert await quota.exhausted_for() == 0
@@ -86,7 +86,7 @@ def test_used_up_smallest_quota_is_exhausted_for_a_minute(with_redis):
     with_redis(body)
 
 
-def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
+def test_vendor_pause_applies_to_all_workers(with_redis):
     async def body(connection):
         await quotas.Quota(connection, "account", 100).pause(7.0)
         admission = await quotas.Quota(connection, "account", 100).admit(UPDATE)
@@ -97,7 +97,7 @@ def test_a_pause_that_the_vendor_asks_for_holds_for_all(with_redis):
     with_redis(body)
 
 
-def test_after_a_pause_every_kind_of_operation_goes_on_soon_and_not_all_at_once(with_redis):
+def test_operations_resume_gradually_after_a_pause(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 1000)
         await quota.admit(NOW)
@@ -132,7 +132,7 @@ def test_a_clock_that_steps_back_stops_no_call(with_redis):
     with_redis(body)
 
 
-def test_a_pause_of_one_endpoint_holds_for_no_other(with_redis):
+def test_endpoint_pause_does_not_stop_other_endpoints(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 100)
         await quota.pause(60.0, "POST /v1/incidents")
@@ -146,7 +146,7 @@ def test_a_pause_of_one_endpoint_holds_for_no_other(with_redis):
     with_redis(body)
 
 
-def test_a_long_pause_lets_a_resolution_through_now_and_then(with_redis):
+def test_long_pause_admits_some_resolutions(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 100)
         await quota.pause(900.0)
@@ -189,7 +189,9 @@ class Counted:
         self.paused.append(seconds)
 
 
-def test_a_call_beyond_the_quota_is_not_made_and_a_vendor_s_pause_is_passed_on():
+def test_call_beyond_quota_is_not_made():
+    """A pause that the vendor asks for is recorded."""
+
     async def body(at):
         http = clients.Client(
             name="x",
@@ -213,7 +215,7 @@ def test_a_call_beyond_the_quota_is_not_made_and_a_vendor_s_pause_is_passed_on()
         asyncio.run(body(at))
 
 
-def test_each_kind_of_operation_leaves_room_for_what_is_more_urgent(with_redis):
+def test_operations_leave_quota_for_more_urgent_ones(with_redis):
     floors: dict[str, float] = {}
 
     class Watching(vendor.Vendor):
@@ -235,7 +237,7 @@ def test_each_kind_of_operation_leaves_room_for_what_is_more_urgent(with_redis):
     stage.playing(with_redis, play, vendor.on_call(at))
 
 
-def test_operations_that_are_cut_off_while_they_wait_their_turn_do_not_make_the_vendor_ill(with_redis):
+def test_waiting_for_quota_does_not_open_the_circuit(with_redis):
     """A call that a vendor does not answer ends by itself before that: what is left is our own waiting."""
     at = vendor.Vendor()
     at.before = [TimeoutError()] * 7
@@ -248,7 +250,7 @@ def test_operations_that_are_cut_off_while_they_wait_their_turn_do_not_make_the_
     stage.playing(with_redis, play, vendor.on_call(at))
 
 
-def test_a_vendor_that_does_not_answer_is_left_alone_and_the_other_one_is_not(with_redis):
+def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
     ill, well = vendor.Vendor(), vendor.Vendor()
 
     async def play(on):

@@ -29,7 +29,7 @@ class Overtaking(publications.Publications):
         return done
 
 
-def test_what_was_done_at_one_destination_is_not_undone_by_an_older_write_for_another(with_redis):
+def test_older_write_does_not_undo_another_destination(with_redis):
     first, second = vendor.Vendor(), vendor.Vendor()
     places = [vendor.place("a", first), vendor.place("b", second)]
 

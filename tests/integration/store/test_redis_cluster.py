@@ -104,11 +104,11 @@ def with_cluster(cluster):
 
 
 @pytest.mark.parametrize("test", [test for module in MODULES for test in on_one_server(module)])
-def test_what_holds_on_one_server_holds_on_a_cluster(with_cluster, test):
+def test_single_server_behavior_holds_on_a_cluster(with_cluster, test):
     test(with_cluster)
 
 
-def test_a_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
+def test_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
     async def play(connection):
         (one, *_) = cluster.primaries()
         used = one.asks("INFO", "memory")["used_memory"]
@@ -122,7 +122,7 @@ def test_a_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
     with_cluster(play)
 
 
-def test_what_its_servers_make_of_a_delivery_is_confirmed_before_it_is_acknowledged(with_cluster):
+def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
     async def play(connection):
         await stage.Stage(connection).deliver(stage.firing())
         sure = await acknowledged_when_confirmed(connection)
@@ -131,7 +131,7 @@ def test_what_its_servers_make_of_a_delivery_is_confirmed_before_it_is_acknowled
     with_cluster(play)
 
 
-def test_where_a_delivery_changes_nothing_that_is_confirmed_as_well(with_cluster):
+def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
     """A worker that died may have written what is there, and no replica may have it."""
 
     async def play(connection):
@@ -146,7 +146,7 @@ def test_where_a_delivery_changes_nothing_that_is_confirmed_as_well(with_cluster
     with_cluster(play)
 
 
-def test_nothing_is_begun_again_and_counted_while_replicas_are_away(with_cluster):
+def test_missing_replicas_count_no_delivery_attempt(with_cluster):
     """Workers that are killed meanwhile were not killed by what they did not begin."""
 
     async def play(connection):
@@ -183,7 +183,7 @@ def confirmed(connection, least: int) -> stage.Stage:
         return stage.Stage(connection)
 
 
-def test_too_few_replicas_of_the_inbox_are_not_acceptance(with_cluster):
+def test_too_few_inbox_replicas_refuse_a_delivery(with_cluster):
     async def play(connection):
         with stage.demanding(connection, 2):
             inbox = stream.Inbox(connection)
@@ -210,7 +210,7 @@ def test_a_cluster_that_is_not_there_is_said():
     asyncio.run(main())
 
 
-def test_no_lease_is_given_and_nothing_recorded_that_replicas_do_not_know_of(with_cluster):
+def test_unconfirmed_leases_and_records_are_refused(with_cluster):
     async def play(connection):
         on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(stage.firing())
@@ -223,7 +223,7 @@ def test_no_lease_is_given_and_nothing_recorded_that_replicas_do_not_know_of(wit
     with_cluster(play)
 
 
-def test_a_lease_that_replicas_know_of_is_given_and_recorded_under(with_cluster):
+def test_confirmed_lease_is_granted_and_usable(with_cluster):
     async def play(connection):
         on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
         await on.deliver(stage.firing())

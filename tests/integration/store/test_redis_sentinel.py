@@ -62,7 +62,7 @@ def test_a_backup_is_made_and_restored_through_sentinels(guarded):
     ask(of(guarded), body)
 
 
-def test_a_password_that_is_wrong_is_said_of_whom(guarded):
+def test_wrong_password_error_names_the_server(guarded):
     with pytest.raises(errors.Unavailable, match="No master found"):
         ask(of(guarded, password="wrong"), lambda asked: asked.ping())
     with pytest.raises(errors.Unavailable, match="invalid username-password pair"):
@@ -74,7 +74,7 @@ def test_a_service_that_no_sentinel_knows_is_named(guarded):
         ask(of(guarded, service="other"), lambda asked: asked.ping())
 
 
-def test_a_server_on_a_socket_cannot_be_watched_over(guarded):
+def test_sentinel_refuses_a_unix_socket_server(guarded):
     with pytest.raises(errors.Unavailable, match="not by unix://"):
         client.connect(of(guarded, url="unix:///tmp/valkey.sock"))
 
@@ -84,7 +84,9 @@ def test_no_password_is_shown(guarded):
 
 
 @pytest.mark.timeout(120)
-def test_the_same_connection_follows_to_the_next_primary_and_finds_what_replicas_have_confirmed(tmp_path):
+def test_connection_follows_to_the_new_primary(tmp_path):
+    """Confirmed writes are there."""
+
     async def body(asked: health.Health):
         await asked.record_heartbeat("before", 1)
         await asyncio.to_thread(watched.fail_over)

@@ -24,7 +24,7 @@ def ping(server: connection_settings.Server) -> None:
     asyncio.run(body())
 
 
-def test_a_server_of_the_authority_that_is_named_is_trusted(valkey, files):
+def test_server_of_configured_authority_is_trusted(valkey, files):
     with tls.proxy(files, valkey.socket) as port:
         ping(connection_settings.Server(f"rediss://127.0.0.1:{port}", connection_settings.Tls(ca=files.ca)))
 
@@ -40,7 +40,7 @@ def test_a_server_of_another_authority_is_not(valkey, files, tmp_path):
             )  # The system's authorities do not know it either.
 
 
-def test_a_server_that_asks_who_comes_is_shown_the_certificate(valkey, files):
+def test_client_certificate_is_sent_on_request(valkey, files):
     with tls.proxy(files, valkey.socket, asks_clients=True) as port:
         url = f"rediss://127.0.0.1:{port}"
         ping(connection_settings.Server(url, connection_settings.Tls(files.ca, files.cert, files.key)))
@@ -48,7 +48,7 @@ def test_a_server_that_asks_who_comes_is_shown_the_certificate(valkey, files):
             ping(connection_settings.Server(url, connection_settings.Tls(ca=files.ca)))
 
 
-def test_files_for_tls_without_tls_are_refused_before_anything_is_sent(files):
+def test_tls_files_without_tls_are_refused(files):
     with pytest.raises(errors.Unavailable, match="does not begin with rediss://"):
         client.connect(connection_settings.Server("redis://127.0.0.1:1", connection_settings.Tls(ca=files.ca)))
 
@@ -71,7 +71,7 @@ def test_no_password_is_shown():
     assert "secret" not in repr(connection_settings.Server("redis://:secret@127.0.0.1"))
 
 
-def test_a_router_runs_by_files_that_stand_beside_its_configuration(tmp_path, valkey, redis_url, files):
+def test_tls_files_are_relative_to_the_configuration(tmp_path, valkey, redis_url, files):
     with harness.vendors() as vendors, tls.proxy(files, valkey.socket, asks_clients=True) as port:
         file = harness.configure(tmp_path, vendors)
         for path in (files.ca, files.cert, files.key):

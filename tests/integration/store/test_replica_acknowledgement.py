@@ -36,7 +36,7 @@ TOLD = {
 
 
 @pytest.mark.parametrize("write", TOLD.values(), ids=TOLD)
-def test_nobody_is_told_of_what_too_few_replicas_have(with_redis, write):
+def test_unconfirmed_write_is_not_reported_as_done(with_redis, write):
     async def body(connection):
         await write(connection)
         with (

@@ -23,7 +23,7 @@ def test_data_without_a_version_gets_the_current_one(with_redis):
     with_redis(body)
 
 
-def test_data_of_this_version_is_left_as_it_is(with_redis):
+def test_current_data_is_not_migrated(with_redis):
     async def body(connection):
         ran = []
         await schema.Schema(connection, version=2).ensure()
@@ -41,7 +41,7 @@ def noted(ran: list[int], number: int):
     return step
 
 
-def test_older_data_is_migrated_step_by_step_in_order_and_once(with_redis):
+def test_older_data_is_migrated_stepwise_once(with_redis):
     async def body(connection):
         ran: list[int] = []
         await schema.Schema(connection, version=1).ensure()
@@ -54,7 +54,7 @@ def test_older_data_is_migrated_step_by_step_in_order_and_once(with_redis):
     with_redis(body)
 
 
-def test_a_step_that_fails_is_done_again_and_those_before_it_are_not(with_redis):
+def test_failed_migration_resumes_at_its_step(with_redis):
     async def body(connection):
         ran: list[int] = []
 
@@ -71,7 +71,7 @@ def test_a_step_that_fails_is_done_again_and_those_before_it_are_not(with_redis)
     with_redis(body)
 
 
-def test_two_that_migrate_at_once_agree_and_neither_sets_the_version_back(with_redis):
+def test_concurrent_migrations_never_lower_the_version(with_redis):
     async def body(connection):
         waits = asyncio.Event()
 
@@ -92,7 +92,7 @@ def test_two_that_migrate_at_once_agree_and_neither_sets_the_version_back(with_r
     with_redis(body)
 
 
-def test_newer_data_is_refused_with_both_versions_and_left_alone(with_redis):
+def test_newer_data_is_refused_naming_both_versions(with_redis):
     async def body(connection):
         await connection.set(keys.SCHEMA, 9)
         with pytest.raises(
@@ -105,11 +105,11 @@ def test_newer_data_is_refused_with_both_versions_and_left_alone(with_redis):
     with_redis(body)
 
 
-def test_there_is_a_step_to_every_version_that_data_may_have():
+def test_every_data_version_has_a_migration():
     assert sorted(schema.STEPS) == list(range(1, schema.VERSION))
 
 
-def test_a_worker_that_finds_newer_data_finishes_what_is_under_way_and_ends_saying_so(with_redis):
+def test_worker_drains_and_exits_on_newer_data(with_redis):
     at = vendor.Vendor()
 
     async def body(connection):
@@ -182,7 +182,8 @@ REFUSAL = f"the data in Redis has version 7, and this version of incident-router
 @pytest.mark.parametrize(
     "command", [["web"], ["worker", "--health-port", "0"], ["run", "--console-port", "0"], ["incidents", "list"]]
 )
-def test_whatever_starts_on_newer_data_ends_with_one_sentence_and_status_1(tmp_path, command):
+def test_every_command_exits_1_on_newer_data(tmp_path, command):
+    """The message is one sentence."""
     with town(tmp_path) as (valkey, start):
         set_version(valkey.url, 7)
         process = start(*command)
@@ -191,7 +192,7 @@ def test_whatever_starts_on_newer_data_ends_with_one_sentence_and_status_1(tmp_p
         assert "Traceback" not in process.said
 
 
-def test_a_running_worker_ends_with_status_1_when_the_data_becomes_newer(tmp_path):
+def test_running_worker_exits_1_on_newer_data(tmp_path):
     with town(tmp_path) as (valkey, start):
         process = start("worker", "--health-port", "0")
         process.says(harness.STARTED)
@@ -201,7 +202,7 @@ def test_a_running_worker_ends_with_status_1_when_the_data_becomes_newer(tmp_pat
         assert "Traceback" not in process.said
 
 
-def test_a_running_web_goes_on_taking_deliveries_when_the_data_becomes_newer(tmp_path):
+def test_running_web_accepts_deliveries_on_newer_data(tmp_path):
     """What it writes is read by later workers, and senders are not turned away while it is replaced."""
     with town(tmp_path) as (valkey, start):
         process = start("web", "--console-port", "0")

@@ -24,7 +24,7 @@ def quiet(identity: str = "s1", end: int = NOW + stage.HOUR) -> silence.Silence:
     return silence.Silence(identity, (silence.matcher('alertname="Down"'),), NOW, end, "ann", "works")
 
 
-def test_silences_are_kept_ended_and_in_the_end_forgotten(with_redis):
+def test_silences_are_stored_ended_and_expired(with_redis):
     async def body(connection):
         at = silences.Silences(connection)
         await at.save(quiet("later", NOW + 2 * stage.HOUR))
@@ -40,7 +40,7 @@ def test_silences_are_kept_ended_and_in_the_end_forgotten(with_redis):
     with_redis(body)
 
 
-def test_the_worker_opens_nothing_for_what_is_silenced_until_it_is_over(with_redis):
+def test_silenced_alert_opens_when_silence_ends(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -117,7 +117,7 @@ class Serving:
             await task
 
 
-def test_an_alertmanager_s_silences_are_read_as_they_are_meant():
+def test_alertmanager_silences_are_imported():
     async def body(http):
         (one,) = (await alertmanager.silences(http, "am")).silences
         assert (one.id, one.author, one.comment, one.source) == ("u1", "bob", "upgrade", "am")
@@ -127,7 +127,7 @@ def test_an_alertmanager_s_silences_are_read_as_they_are_meant():
     asyncio.run(Serving().ask(body))
 
 
-def test_what_was_imported_last_holds_while_the_other_does_not_answer(with_redis):
+def test_last_import_holds_while_alertmanager_is_down(with_redis):
     serving = Serving()
 
     async def importing(http, connection):
@@ -151,7 +151,7 @@ def test_what_was_imported_last_holds_while_the_other_does_not_answer(with_redis
     with_redis(body)
 
 
-def test_a_pattern_that_re2_does_not_know_harms_no_other_silence(with_redis):
+def test_unsupported_pattern_affects_only_its_silence(with_redis):
     odd = {**LISTED[0], "id": "odd", "matchers": [{"name": "a", "value": "(?=x)", "isRegex": True}]}
     serving = Serving()
     serving.answer = (200, [odd, LISTED[0]])
@@ -174,7 +174,7 @@ BROKEN = [
 ]
 
 
-def test_a_silence_that_can_t_be_read_is_skipped_and_counted_and_the_others_hold(with_redis):
+def test_unreadable_silence_is_skipped_and_counted(with_redis):
     serving = Serving()
     serving.answer = (200, [*BROKEN, LISTED[0]])
 
@@ -219,7 +219,7 @@ def router(tmp_path_factory):
         yield running
 
 
-def test_a_silence_is_made_listed_and_ended_from_the_terminal(router):
+def test_commands_create_list_and_end_silences(router):
     assert router.command("silences", "list").stdout == "there is no silence\n"
     made = router.command("silences", "add", 'service="checkout"', "--comment", "upgrade", "--for", "2h", "--by", "ann")
     assert made.returncode == 0, made.stderr
@@ -260,6 +260,6 @@ def heeded(router) -> bool:
         (['service="a"', "--for", "0s"], "the silence can't be read: seconds: Input should be greater than"),
     ],
 )
-def test_what_is_written_wrongly_is_refused_with_a_word(router, arguments, said):
+def test_invalid_silence_is_refused_with_reason(router, arguments, said):
     done = router.command("silences", "add", *arguments, "--comment", "x")
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr

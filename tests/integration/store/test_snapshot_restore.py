@@ -52,7 +52,7 @@ def fill(connection) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_snapshot_is_restored_by_a_start_without_the_append_only_file(program, tmp_path):
+def test_snapshot_is_restored_without_append_only_file(program, tmp_path):
     with server(program, tmp_path / "first") as connection:
         fill(connection)
         connection.bgsave()
@@ -70,7 +70,7 @@ def test_a_snapshot_is_restored_by_a_start_without_the_append_only_file(program,
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_with_the_append_only_file_on_a_snapshot_is_ignored(program, tmp_path):
+def test_append_only_file_makes_snapshot_ignored(program, tmp_path):
     """Why the steps are what they are."""
     with server(program, tmp_path / "first") as connection:
         fill(connection)
@@ -83,7 +83,7 @@ def test_with_the_append_only_file_on_a_snapshot_is_ignored(program, tmp_path):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_copy_of_the_append_only_folder_is_restored(program, tmp_path):
+def test_append_only_folder_copy_is_restored(program, tmp_path):
     (tmp_path / "second").mkdir()
     with server(program, tmp_path / "first") as connection:
         fill(connection)

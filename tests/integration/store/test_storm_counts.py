@@ -23,7 +23,7 @@ async def pass_by(connection) -> None:
     await connection.delete(keys.ADMITTED)
 
 
-def test_no_more_are_let_in_than_may_and_the_others_wait(with_redis):
+def test_excess_incidents_are_queued(with_redis):
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
         assert await at.state() == storm_queue.StormState()
@@ -33,7 +33,7 @@ def test_no_more_are_let_in_than_may_and_the_others_wait(with_redis):
     with_redis(body)
 
 
-def test_who_was_let_in_is_let_in_again_and_counted_once(with_redis):
+def test_admitted_incident_counts_once(with_redis):
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
         assert await one_by_one(at, [1, 1, 1, 2, 1, 3]) == [True] * 5 + [False]
@@ -41,7 +41,7 @@ def test_who_was_let_in_is_let_in_again_and_counted_once(with_redis):
     with_redis(body)
 
 
-def test_of_many_workers_at_once_no_more_are_let_in_than_may(with_redis):
+def test_concurrent_workers_share_the_storm_limit(with_redis):
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(7, HOUR))
         let_in = await asyncio.gather(*(at.admit(episode(number), MAJOR, number) for number in range(50)))
@@ -51,7 +51,9 @@ def test_of_many_workers_at_once_no_more_are_let_in_than_may(with_redis):
     with_redis(body)
 
 
-def test_the_most_severe_is_next_and_then_who_waits_longest_and_nobody_comes_in_between(with_redis):
+def test_most_severe_incident_is_admitted_first(with_redis):
+    """Among equals, the one that has waited longest is next."""
+
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(2, HOUR))
         await one_by_one(at, [1, 2, 8, 7])
@@ -67,7 +69,7 @@ def test_the_most_severe_is_next_and_then_who_waits_longest_and_nobody_comes_in_
     with_redis(body)
 
 
-def test_a_newcomer_goes_first_where_it_is_worse_than_all_that_wait(with_redis):
+def test_more_severe_newcomer_is_admitted_first(with_redis):
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(1, HOUR))
         await one_by_one(at, [1, 2])
@@ -77,7 +79,7 @@ def test_a_newcomer_goes_first_where_it_is_worse_than_all_that_wait(with_redis):
     with_redis(body)
 
 
-def test_who_gets_worse_while_it_waits_is_moved_up(with_redis):
+def test_rising_severity_moves_up_in_queue(with_redis):
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(1, HOUR))
         await one_by_one(at, [1, 2, 3])
@@ -100,7 +102,7 @@ def test_who_leaves_waits_no_more(with_redis):
     with_redis(body)
 
 
-def test_there_is_room_again_when_the_window_has_passed(with_redis):
+def test_limit_resets_after_the_window(with_redis):
     async def body(connection):
         async def fill(window):
             await connection.flushall()
@@ -116,7 +118,9 @@ def test_there_is_room_again_when_the_window_has_passed(with_redis):
     with_redis(body)
 
 
-def test_a_storm_begins_once_and_is_over_when_none_has_waited_for_as_long_as_the_window(with_redis):
+def test_storm_ends_after_an_idle_window(with_redis):
+    """It begins once."""
+
     async def body(connection):
         async def calm_down(window):
             await connection.flushall()

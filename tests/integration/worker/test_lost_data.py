@@ -215,7 +215,7 @@ def test_other_installation_adopts_nothing(with_redis, tmp_path):
     lost_scene.playing(with_redis, tmp_path, play)
 
 
-def test_new_data_set_of_a_named_installation_is_reconciled(with_redis, tmp_path):
+def test_new_data_set_of_installation_is_reconciled(with_redis, tmp_path):
     """Redis lost all data while no process ran, so none remembers it."""
 
     async def play(scene):
