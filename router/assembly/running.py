@@ -151,7 +151,7 @@ async def door(
 
     ``roles`` are those of the process, whose metrics are exported.
     """
-    in_force = await fallback.rules(settings, connection, lambda loaded: _put_in_force(taker, loaded))
+    in_force = await fallback.rules(settings, connection, lambda loaded: put_in_force(taker, loaded))
     inbox = stream.Inbox(connection)
     spans = traces.start(settings.tracing)
     silenced = parts.muting(settings, connection)
@@ -193,16 +193,19 @@ async def door(
         await asyncio.to_thread(spans.close)
 
 
-def _put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
-    """Let the door decide by other rules: a delivery is decided as a whole by those before or by these."""
+def put_in_force(taker: webhooks.Door, loaded: ruleset.RuleSet) -> None:
+    """Let the webhook server decide by other rules: a delivery is decided as a whole by those before or by these."""
     taker.decide, taker.labels_named = loaded.decide, loaded.labels_named
-    _freeze()
+    # The rules are exempt from garbage collection, which would take longer with each of them. To collect garbage
+    # first would block the event loop for 120 ms at 5,000 rules. The rules that these replace are freed by their
+    # reference counts.
+    gc.freeze()
 
 
 def _freeze() -> None:
-    """Exempt what is in memory now from garbage collection: rules and code live long, and each look at them costs.
+    """Exempt the objects that exist now from garbage collection: code and rules live long, and each look costs time.
 
-    Garbage is removed first, also that of rules that are no longer in force: what is frozen is never removed.
+    Garbage is collected first, since frozen garbage is never collected. Only before anything is served: it blocks.
     """
     gc.unfreeze()
     gc.collect()

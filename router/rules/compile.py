@@ -5,7 +5,6 @@ is common to many rules, its place in the table is a node again, which parts the
 list nothing but want patterns share an RE2 set; what is left over is asked one by one.
 """
 
-import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -88,11 +87,12 @@ def _response(rule: model.Rule, version: str) -> decisions.Response:
 def _unusual(rule: model.Rule, by_name: Mapping[str, model.Rule]) -> decide.Unusual | None:
     ignored = decisions.Decision(ignored=rule.ignored) if rule.ignored else None
     severity = rule.shared.severity
+    if not (rule.ignored or rule.inhibited_by or rule.mute_during or isinstance(severity, rating.Mapped)):
+        return None
     rate = severity.severity if isinstance(severity, rating.Mapped) else words.severity
     # A folder that stands apart may be left out for now, and with it a rule that another one names.
     muting = tuple(keys.joining(by_name[name]) for name in rule.inhibited_by if name in by_name)
-    made = decide.Unusual(ignored, rate, muting, rule.mute_during)
-    return None if made == decide.Unusual() else made
+    return decide.Unusual(ignored, rate, muting, rule.mute_during)
 
 
 class _Compiler:
@@ -148,8 +148,7 @@ class _Compiler:
         return chain
 
     def _candidate(self, entry: _Entry, after: decide.Candidate | None) -> decide.Candidate:
-        check = self._checks.of((*entry.left, *entry.kept), entry.beside)
-        return dataclasses.replace(entry.candidate, check=check, after=after)
+        return entry.candidate.linked(self._checks.of((*entry.left, *entry.kept), entry.beside), after)
 
     def _sets(self, loose: list[_Entry]) -> tuple[tuple[decide.PatternSet, ...], list[_Entry]]:
         """Put the rules with patterns in the same field together; the second part is what is left over."""

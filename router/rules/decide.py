@@ -3,7 +3,7 @@
 This is the one place of the program that is written for nanoseconds: every accepted alert comes through here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -55,6 +55,20 @@ class Candidate:
     response: decisions.Response
     unusual: Unusual | None = None
 
+    def linked(self, check: checks.Check | None, after: "Candidate | None") -> "Candidate":
+        """Return this candidate with another check, in front of another candidate."""
+        return Candidate(
+            self.number,
+            check,
+            after,
+            self.continues,
+            self.severity,
+            self.key,
+            self.group,
+            self.response,
+            self.unusual,
+        )
+
 
 Found = list[Candidate]
 """The rules with ``continue: true`` that matched, in no order."""
@@ -80,6 +94,20 @@ class Node:
         self.wide = wide
         self.sets = sets
         self.rest = rest
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Yield the first candidate of each chain below this node."""
+        tables = [table for _, table in self.tables] + list((self.wide or {}).values())
+        for table in tables:
+            for hit in table.values():
+                if isinstance(hit, Node):
+                    yield from hit.candidates()
+                else:
+                    yield hit
+        for patterns in self.sets:
+            yield from patterns.candidates
+        if self.rest is not None:
+            yield self.rest
 
     def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Found) -> Candidate | None:
         """Return the first rule that ends the search, ``best`` being the one to beat."""
@@ -123,13 +151,13 @@ def walk(
 class PatternSet:
     """Rules that want a pattern in the same field: RE2 looks for all of them in one pass over the text."""
 
-    __slots__ = ("_candidates", "_first", "_patterns", "_read")
+    __slots__ = ("_first", "_patterns", "_read", "candidates")
 
     def __init__(self, read: fields.Reader, patterns: list[matches.Matches], candidates: list[Candidate]) -> None:
         """Take for each pattern, in the order of the rules, the candidate that it leads to (unchained)."""
         self._read = read
         self._patterns = matches.Combined(patterns)
-        self._candidates = candidates
+        self.candidates = candidates
         self._first = candidates[0].number
 
     def search(self, alert: alerts.Alert, now: int, best: Candidate | None, found: Found) -> Candidate | None:
@@ -137,7 +165,7 @@ class PatternSet:
         if best is not None and best.number < self._first:
             return best
         for index in self._patterns.found(self._read(alert)):
-            ended = walk(self._candidates[index], alert, now, best, found)
+            ended = walk(self.candidates[index], alert, now, best, found)
             if ended is not best:
                 return ended
         return best

@@ -1,5 +1,6 @@
 """The fields of an alert that rules can ask about and group by, each with the function that reads it."""
 
+import functools
 import operator
 import re
 from collections.abc import Callable
@@ -51,6 +52,10 @@ class Field:
     part: str
     key: str
 
+    def __hash__(self) -> int:
+        # The name tells two fields apart, and a text keeps its hash.
+        return hash(self.name)
+
     def reader(self) -> Reader:
         """Make the function that reads the field; an absent label or annotation is the empty text."""
         key = self.key
@@ -66,8 +71,9 @@ class Field:
         return lambda alert: read(alert)[:length]
 
 
+@functools.lru_cache(maxsize=4_096)
 def parse(name: str) -> Field:
-    """Read a field's name; ``Unknown`` where there is no such field."""
+    """Parse a field's name; raises ``Unknown`` if there is no such field. Equal names give the same object."""
     if name in PLAIN:
         return Field(name, "", name)
     part, dot, key = name.partition(".")

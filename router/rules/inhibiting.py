@@ -60,9 +60,9 @@ class Inhibitor:
             for rule in rules
         }
         overs = {one: _key(one.rule, one.equal) for rule in rules for one in rule.inhibited_over if one.rule in by_name}
-        self._over_sources: Mapping[str, tuple[Make, ...]] = {
-            name: tuple(key for one, key in overs.items() if one.rule == name) for name in by_name
-        }
+        self._over_sources: dict[str, tuple[Make, ...]] = dict.fromkeys(by_name, ())
+        for one, key in overs.items():
+            self._over_sources[one.rule] += (key,)
         self._over_targets: Mapping[str, tuple[Make, ...]] = {
             rule.name: tuple(overs[one] for one in rule.inhibited_over if one in overs) for rule in rules
         }

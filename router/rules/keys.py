@@ -47,11 +47,11 @@ def joining(rule: model.Rule) -> Callable[[alerts.Alert], str]:
 
 def _settled(rule: model.Rule) -> dict[fields.Field, str | fields.Field]:
     """The fields that have only one value in every alert of the rule, by its conditions or by what it sets."""
-    found: dict[fields.Field, str | fields.Field] = {
-        field: next(iter(condition.values))
-        for field, condition in rule.conditions
-        if condition.values is not None and len(condition.values) == 1 and field.name != "fingerprint"
-    }
+    grouped = rule.shared.group_by or ()
+    found: dict[fields.Field, str | fields.Field] = {}
+    for field, condition in rule.conditions:
+        if field in grouped and field.name != "fingerprint" and (values := condition.values) and len(values) == 1:
+            found[field] = next(iter(values))
     # What a rule sets stands over what the sender sent.
     return found | {fields.parse(f"labels.{name}"): value for name, value in rule.shared.labels.items()}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from router.rules import folders, heading, implied, inherited, known, model, part, reading, ruleset
+from router.rules import collection, folders, heading, implied, inherited, known, model, part, reading, ruleset
 from router.yaml_source import documents, problems
 
 _NAMED = 3  # Earlier rules that are named; further ones are counted.
@@ -57,12 +57,14 @@ def load_apart(folder: Path, destinations: known.Destinations, last: Mapping[str
     Of a subfolder that stands apart and is wrong, the rules of ``last`` stay, or it is left out.
     """
     found: list[problems.Problem] = []
-    return _loaded(folders.read(folder, found, frozenset(last or {})), found, destinations, last or {})
+    with collection.limited():
+        return _loaded(folders.read(folder, found, frozenset(last or {})), found, destinations, last or {})
 
 
 def load_files(files: Mapping[str, bytes], destinations: known.Destinations) -> Loaded:
     """Load rule files that aren't on the disk, as ``load_apart`` does; ``Refused``."""
-    return _loaded(folders.from_files(files), [], destinations, {})
+    with collection.limited():
+        return _loaded(folders.from_files(files), [], destinations, {})
 
 
 def _loaded(
@@ -102,12 +104,13 @@ def from_document(
     document: documents.Document, destinations: known.Destinations, version: str = "built"
 ) -> ruleset.RuleSet:
     """Make a rule set from one rule file; raises ``Refused``."""
-    reader = reading.Reader(destinations)
-    made = reader.read(document)
-    reader.check_names()
-    if reader.problems:
-        raise Refused(reader.problems)
-    return ruleset.RuleSet(made, version)
+    with collection.limited():
+        reader = reading.Reader(destinations)
+        made = reader.read(document)
+        reader.check_names()
+        if reader.problems:
+            raise Refused(reader.problems)
+        return ruleset.RuleSet(made, version)
 
 
 def files(folder: Path, found: list[problems.Problem]) -> list[documents.Document]:
@@ -137,6 +140,7 @@ def _units(read: list[folders.Folder], destinations: known.Destinations) -> dict
             reader.take_inhibitions(part.Part(one.heading, (), reader.problems), one.heading.data)
         for document in one.files:
             unit.rules[document.name] = tuple(reader.read(document, inherits[one.name][0]))
+            document.release()
         readers.append((unit, reader))
         unit.problems += inherits[one.name][1]
     for unit, reader in readers:

@@ -1,5 +1,6 @@
 """The shape of a rule file as it is written, and a rule as it is once everything about it has been checked."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +11,8 @@ from router.domain import decision as decisions
 from router.domain import severity as severities
 from router.rules import fields, groups, inhibition, intervals, rating, template
 from router.yaml_source import quantities
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 Word = Literal["critical", "major", "minor", "info"]
 Publish = Literal["shadow", "review", "auto"]
@@ -85,7 +88,7 @@ class OpenShape(pydantic.BaseModel):
         description="true: an incident that was over before it was published may be published afterwards, as over",
     )
     fallback: dict[str, Any] = pydantic.Field(
-        default={}, description="fields that take the place of texts which must not be shown; literal"
+        default_factory=dict, description="fields that take the place of texts which must not be shown; literal"
     )
 
 
@@ -188,7 +191,7 @@ class InhibitedShape(pydantic.BaseModel):
 
     rule: str = pydantic.Field(description="the rule whose firing alerts mute this rule's alerts")
     equal: list[FieldName] = pydantic.Field(
-        default=[], description="the fields in which both alerts must have the same values"
+        default_factory=list, description="the fields in which both alerts must have the same values"
     )
 
 
@@ -216,7 +219,7 @@ class InhibitShape(pydantic.BaseModel):
         description="conditions as under when: alerts that are muted; {} is every alert of the rules in scope"
     )
     equal: list[FieldName] = pydantic.Field(
-        default=[], description="the fields in which both alerts must have the same values"
+        default_factory=list, description="the fields in which both alerts must have the same values"
     )
 
     @pydantic.field_validator("name")
@@ -227,7 +230,7 @@ class InhibitShape(pydantic.BaseModel):
 
 def _plain_name(name: str) -> str:
     """The name is part of incident keys, inhibition keys, metric labels and log lines."""
-    if not all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in name):
+    if _NAME.fullmatch(name) is None:
         raise ValueError("a rule's name is made of letters, digits, '-', '_' and '.'")
     return name
 
@@ -262,13 +265,13 @@ class SharedShape(pydantic.BaseModel):
         default=None, description="when the incident opens, ends, and is the same again"
     )
     labels: dict[str, LabelShape] = pydantic.Field(
-        default={}, description="labels to set on the alert, or to copy from another field"
+        default_factory=dict, description="labels to set on the alert, or to copy from another field"
     )
     public: dict[str, PublicShape] = pydantic.Field(
-        default={}, description="the variables that customers may see in texts, each with what it may be"
+        default_factory=dict, description="the variables that customers may see in texts, each with what it may be"
     )
     allow_text: list[str] = pydantic.Field(
-        default=[], description="texts that the check does not warn about in what customers see"
+        default_factory=list, description="texts that the check does not warn about in what customers see"
     )
     owner: str = pydantic.Field(default="", description="who answers for the rule")
     runbook: str = pydantic.Field(default="", description="what to do, or where it is written")
@@ -279,7 +282,7 @@ class DefaultsShape(SharedShape):
 
     publish: Publish | None = pydantic.Field(default=None, description="what rules do that don't say it themselves")
     open: dict[str, dict[str, Any]] = pydantic.Field(
-        default={}, description="by destination: what rules leave out where they open there"
+        default_factory=dict, description="by destination: what rules leave out where they open there"
     )
 
 
@@ -300,7 +303,7 @@ class RuleShape(SharedShape):
         description="the conditions, all of which have to hold; {} is every alert"
     )
     unless: Annotated[dict[str, Any], pydantic.BeforeValidator(_conditions)] = pydantic.Field(
-        default={}, description="conditions as under when: where all of them hold, the rule does not match"
+        default_factory=dict, description="conditions as under when: where all of them hold, the rule does not match"
     )
     expr: str | None = pydantic.Field(default=None, description="an expression in CEL, for what conditions can't say")
     during: Any = pydantic.Field(default=None, description="the times at which the rule holds")
@@ -315,9 +318,11 @@ class RuleShape(SharedShape):
         default=None, description="the times at which the rule's alerts are muted; what still fires then is processed"
     )
     inhibited_by: list[Inhibitor] = pydantic.Field(
-        default=[], description="rules that mute this rule's alerts while they fire"
+        default_factory=list, description="rules that mute this rule's alerts while they fire"
     )
-    open: list[OpenShape] = pydantic.Field(default=[], description="where the incident appears; [] is nowhere")
+    open: list[OpenShape] = pydantic.Field(
+        default_factory=list, description="where the incident appears; [] is nowhere"
+    )
 
     @pydantic.field_validator("name")
     @classmethod
@@ -338,8 +343,8 @@ class FileShape(pydantic.BaseModel):
     inhibit_rules: list[Any] | None = pydantic.Field(
         default=None, description="which alerts mute which alerts of the rules below while they fire"
     )
-    rules: list[Any] = pydantic.Field(default=[], description="the rules, in their order")
-    tests: list[Any] = pydantic.Field(default=[], description="what the rules are expected to do")
+    rules: list[Any] = pydantic.Field(default_factory=list, description="the rules, in their order")
+    tests: list[Any] = pydantic.Field(default_factory=list, description="what the rules are expected to do")
 
 
 class FolderShape(pydantic.BaseModel):
@@ -377,7 +382,9 @@ class Shared:
     allow_text: tuple[str, ...] = ()
 
     def over(self, other: "Shared") -> "Shared":
-        """What is said here, and what the other says where nothing is said here."""
+        """Return what is set here, completed by what ``other`` sets."""
+        if other is UNSAID:
+            return self
         return Shared(
             other.severity if self.severity is None else self.severity,
             other.group_by if self.group_by is None else self.group_by,

@@ -77,13 +77,7 @@ class Openings:
         publish = entry.get("publish") or self._inherits.publish
         parts = {**self._destinations[name].defaults, **merged}.get(_PARTS) or {}
         own = {key: value for key, value in merged.items() if key != _PARTS}
-        within: int
-        then: decisions.AtDeadline
-        try:
-            review = model.ReviewShape.model_validate(entry.get("review"))
-            within, then = review.within, review.then
-        except pydantic.ValidationError:  # There is none, or what is wrong with it is told with the rule's shape.
-            within, then = 0, "dismiss"
+        within, then = _review(entry.get("review"))
         used = self._declared({**own, "resolve": ending.monitoring}) if self._destinations[name].public else {}
         return decisions.Target(
             name,
@@ -114,6 +108,17 @@ class Openings:
                 inside.say("other words are literal: a variable may be what was wrong", name)
         if len(at.found) == before:
             check_opening(inside, {**merged, **fallback}, destination)
+
+
+def _review(given: Any) -> tuple[int, decisions.AtDeadline]:
+    """Return the deadline of a review, 0 if there is none, and what happens then."""
+    if given is None:
+        return 0, "dismiss"
+    try:
+        review = model.ReviewShape.model_validate(given)
+    except pydantic.ValidationError:  # Reported with the rule's shape.
+        return 0, "dismiss"
+    return review.within, review.then
 
 
 def _check_retrospective(at: part.Part, entry: Mapping[str, Any], destination: known.Known, name: str) -> None:
@@ -165,7 +170,9 @@ def check_opening(at: part.Part, own: Mapping[str, Any], destination: known.Know
 
 def check_rendered(at: part.Part, own: Mapping[str, Any], destination: known.Known) -> None:
     """Check what templates render to for an alert that carries nothing: an optional field may be empty then."""
-    rendered = template.render(own, template.sample())
+    rendered = template.render_sample(own)
+    if rendered == own:  # Nothing is a template, and the fields are checked already.
+        return
     declared = destination.opening.model_fields
 
     def is_spared(_kind: str, where: Sequence[str | int], value: Any) -> bool:

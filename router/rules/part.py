@@ -10,7 +10,7 @@ from router.yaml_source import documents, problems, validation
 Shape = TypeVar("Shape", bound=pydantic.BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Part:
     """What stands at ``at`` in a document.
 

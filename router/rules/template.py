@@ -5,7 +5,7 @@ renders as nothing, because an incident must never be lost over a text. No code 
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -257,7 +257,7 @@ def _unknown(segments: list[Any]) -> str | None:
 
 
 def sample() -> dict[str, Any]:
-    """What templates see of an alert that carries nothing but a title."""
+    """Return what templates see of an alert that carries nothing but a title."""
     nothing = alerts.Alert("", "", "firing", 0, 0, title="title")
     nowhere = decisions.Response("rule", "", "")
     return context(nothing, nowhere, key="key", severity=severities.Severity.INFO, reference="IR-00000000", opened_at=0)
@@ -266,7 +266,7 @@ def sample() -> dict[str, Any]:
 def _trial(template: liquid.BoundTemplate) -> list[str]:
     """Render once with an alert that carries nothing: what fails then would fail for most alerts."""
     try:
-        template.render(sample())
+        template.render(_sample())
     except _FAILURES as error:
         return [f"the template fails for an alert without labels: {_first_line(error)}"]
     return []
@@ -322,23 +322,40 @@ def labelled(alert: alerts.Alert, response: decisions.Response) -> dict[str, str
     return alert.labels | response.labels | {name: text for name, text in copied.items() if text}
 
 
+def render_sample(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Render every text in a target's fields for an alert that carries nothing but a title."""
+    return {name: _each_text(value, _sample_text) for name, value in fields.items()}
+
+
+_sample = functools.cache(sample)
+
+
+@functools.lru_cache(maxsize=4_096)
+def _sample_text(text: str) -> str:
+    sample = _sample()
+    return _render_text(text, sample, sample["alert"]["title"])
+
+
 def render(fields: Mapping[str, Any], context: Mapping[str, Any], instead: str = "") -> dict[str, Any]:
     """Render every text in a target's fields, however deep; everything else stays as it is.
 
     A text that fails for this alert (a filter given what it can't take) becomes ``instead``, or else the alert's title.
     """
     otherwise = instead or str(context["alert"]["title"])
-    return {name: _rendered(value, context, otherwise) for name, value in fields.items()}
+    return {
+        name: _each_text(value, lambda text: _render_text(text, context, otherwise)) for name, value in fields.items()
+    }
 
 
-def _rendered(value: Any, context: Mapping[str, Any], otherwise: str) -> Any:
+def _each_text(value: Any, render_text: Callable[[str], str]) -> Any:
+    """Return the value with each template in it rendered, however deep."""
     match value:
         case str():
-            return _render_text(value, context, otherwise) if is_template(value) else value
+            return render_text(value) if is_template(value) else value
         case Mapping():
-            return {key: _rendered(inner, context, otherwise) for key, inner in value.items()}
+            return {key: _each_text(inner, render_text) for key, inner in value.items()}
         case list() | tuple():
-            return [_rendered(inner, context, otherwise) for inner in value]
+            return [_each_text(inner, render_text) for inner in value]
     return value
 
 

@@ -7,6 +7,7 @@ scalars by YAML 1.1, in which ``no`` is a Boolean.
 Tags, cycles, aliases that expand without bound, duplicate keys, merge keys, and second documents are problems.
 """
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -107,6 +108,10 @@ def _report_syntax(error: Any, text: str, report: Report) -> None:
     report(mark.line + 1 if mark else 0, mark.column + 1 if mark else 0, message)
 
 
+class _Stopped(Exception):
+    """The rest of the document is not read."""
+
+
 class _Builder:
     """Builds nodes from libyaml's events, with a stack of its own instead of recursion."""
 
@@ -116,6 +121,8 @@ class _Builder:
         """Whether the rest of the document was not read, since nothing useful could come of it."""
         self._report = report
         self._substitutes = substitutes
+        self._texts: dict[str, tuple[str, scalars.Value]] = {}
+        """Each text once, with its value as a plain scalar: keys, labels, and severities are the same in many rules."""
         self._parent: nodes.Mapping | nodes.Sequence | None = None
         self._key: nodes.Scalar | None = None
         """The key of ``_parent`` whose value comes next."""
@@ -139,10 +146,9 @@ class _Builder:
             yaml.DocumentEndEvent: lambda _event: None,
             yaml.StreamStartEvent: lambda _event: None,
         }
-        while not self.stopped and type(event := next_event()) is not yaml.StreamEndEvent:
-            take[type(event)](event)
-            if self._count > MAX_NODES:
-                self._stop(event, f"the document has more than {MAX_NODES:,} values once its aliases are followed")
+        with contextlib.suppress(_Stopped):
+            while type(event := next_event()) is not yaml.StreamEndEvent:
+                take[type(event)](event)
 
     def _document(self, event: Any) -> None:
         self._documents += 1
@@ -151,10 +157,13 @@ class _Builder:
 
     def _scalar(self, event: Any) -> None:
         text = event.value.translate(self._substitutes) if self._substitutes else event.value
+        known = self._texts.get(text)
+        if known is None:
+            known = self._texts[text] = text, scalars.value(text)
+        text, value = known
         mark = event.start_mark
         # Only a plain scalar without a tag is implicit. Any other is text, whatever it looks like.
-        value = scalars.value(text) if event.implicit[0] else text
-        node = nodes.Scalar(text, value, mark.line + 1, mark.column + 1)
+        node = nodes.Scalar(text, value if event.implicit[0] else text, mark.line + 1, mark.column + 1)
         self._count += 1
         if event.tag is not None:
             self._refuse_tag(event)
@@ -189,6 +198,9 @@ class _Builder:
             self._say(event, f'the alias "{event.anchor}" stands for nothing that was finished before it')
             node = nodes.Scalar("", None, mark.line + 1, mark.column + 1)
         self._count += size
+        # Without aliases, a document of 1 MiB has no more than half as many nodes.
+        if self._count > MAX_NODES:
+            self._stop(event, f"the document has more than {MAX_NODES:,} values once its aliases are followed")
         self._place(node, event)
 
     def _place(self, node: nodes.Node, event: Any) -> None:
@@ -222,6 +234,7 @@ class _Builder:
     def _stop(self, event: Any, message: str) -> None:
         self.stopped = True
         self._say(event, message)
+        raise _Stopped
 
     def _say(self, event: Any, message: str) -> None:
         mark = event.start_mark

@@ -4,12 +4,13 @@ Reading never raises for what is in the file: the document carries its problems,
 """
 
 import errno
+import functools
 import os
 import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from router.yaml_source import composer, masking, nodes, problems
 
@@ -20,27 +21,70 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 Where = Sequence[str | int]
 """The way to a value: keys and list positions from the top, for example ``("rules", 0, "when")``."""
 
+# Within the class, the name of the module is that of a property.
+Problem = problems.Problem
+
+
+class _Composed(NamedTuple):
+    root: nodes.Node | None
+    data: Any
+    problems: list[Problem]
+
 
 class Document:
-    """A file's data with places.
+    """A file's data with positions.
 
-    ``data`` is the content as plain data (None where it is empty or broken), ``problems`` what is wrong with it as
-    YAML. ``file`` is the name that problems show, ``name`` its last part,
-    ``content`` the bytes that were read.
+    ``file`` is the name that problems show, ``name`` its last part, ``content`` the bytes that were read.
+
+    The text is composed when its data, problems, or positions are first needed. ``release`` frees them.
     """
 
     def __init__(self, file: str, text: str = "", data: Any = None, *, holds_secrets: bool = False) -> None:
-        """Take the text of a file, or plain data that stands in no file and so has no places."""
+        """Take the text of a file, or data that is in no file and so has no positions."""
         self.file = file
         self.name = PurePath(file).name
         self.content = b""
-        self.problems: list[problems.Problem] = []
-        self._lines = _LINE_END.split(text)
-        self._masked = masking.Lines(self._lines, holds_secrets=holds_secrets)
-        self._root = composer.compose(text, self._report) if text else None
-        self.data = nodes.plain(self._root) if text else data
+        self._text = text
+        self._data = data
+        self._holds_secrets = holds_secrets
+        self._unreadable: list[Problem] = []
 
-    def problem(self, message: str, path: Where = (), *, key: bool = False) -> problems.Problem:
+    @classmethod
+    def unreadable(cls, file: str, message: str, line: int = 0, column: int = 0) -> "Document":
+        """Make the document of a file that can't be read at all."""
+        document = cls(file)
+        document._unreadable.append(Problem(file, line, column, message))
+        return document
+
+    @property
+    def data(self) -> Any:
+        """The content as plain data; None if the document is empty or broken."""
+        return self._composed.data
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the file as YAML."""
+        return self._composed.problems
+
+    @functools.cached_property
+    def _composed(self) -> _Composed:
+        if not self._text:
+            return _Composed(None, self._data, self._unreadable)
+        found: list[Problem] = []
+
+        def report(line: int, column: int, message: str) -> None:
+            if len(found) < _MOST_PROBLEMS:
+                found.append(self._problem(line, column, message))
+
+        root = composer.compose(self._text, report)
+        return _Composed(root, nodes.plain(root), found)
+
+    def release(self) -> None:
+        """Free the nodes and the data, which take ten times the memory of the text."""
+        self.__dict__.pop("_composed", None)
+        self.__dict__.pop("_lines", None)
+
+    def problem(self, message: str, path: Where = (), *, key: bool = False) -> Problem:
         """Make a problem at the value that ``path`` leads to, or at its key.
 
         Where the path leads nowhere, the place is that of the last part that is there.
@@ -50,29 +94,31 @@ class Document:
 
     def place(self, path: Where = (), *, key: bool = False) -> tuple[int, int]:
         """Line and column (from 1) of the value, or of its key; (0, 0) in data that stands in no file."""
-        if self._root is None:
+        if self._composed.root is None:
             return 0, 0
-        at, node, complete = _walk(self._root, path)
+        at, node, complete = _walk(self._composed.root, path)
         shown = at if at is not None and (key or not complete) else node
         return shown.line, shown.column
 
     def written(self, path: Where = ()) -> Any:
         """The data below ``path`` with numbers and truth values as the text that they were written as."""
-        if self._root is not None:
-            _, node, complete = _walk(self._root, path)
+        if self._composed.root is not None:
+            _, node, complete = _walk(self._composed.root, path)
             return nodes.written(node) if complete else None
         data = self.data
         for step in path:
             data = data[step]
         return _as_text(data)
 
-    def _problem(self, line: int, column: int, message: str) -> problems.Problem:
-        text = self._masked.shown(line - 1) if 0 < line <= len(self._lines) else ""
-        return problems.Problem(self.file, line, column, message, text)
+    def _problem(self, line: int, column: int, message: str) -> Problem:
+        lines = self._lines
+        text = lines.shown(line - 1) if 0 < line <= len(lines) else ""
+        return Problem(self.file, line, column, message, text)
 
-    def _report(self, line: int, column: int, message: str) -> None:
-        if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(self._problem(line, column, message))
+    @functools.cached_property
+    def _lines(self) -> masking.Lines:
+        """The lines of the text, which only problems need."""
+        return masking.Lines(_LINE_END.split(self._text), holds_secrets=self._holds_secrets)
 
 
 def read(path: Path, *, holds_secrets: bool = False) -> Document:
@@ -83,7 +129,7 @@ def read(path: Path, *, holds_secrets: bool = False) -> Document:
     try:
         return parse(content(path), str(path), holds_secrets=holds_secrets)
     except OSError as error:
-        return _broken(str(path), f"can't be read: {error.strerror or error}")
+        return Document.unreadable(str(path), f"can't be read: {error.strerror or error}")
 
 
 def content(path: Path) -> bytes:
@@ -101,12 +147,12 @@ def content(path: Path) -> bytes:
 def parse(content: bytes, file: str, *, holds_secrets: bool = False) -> Document:
     """Read a file's bytes, UTF-8 and at most 1 MiB; ``file`` is the name that problems show."""
     if len(content) > MAX_BYTES:
-        return _broken(file, "is larger than 1 MiB; split it into several files")
+        return Document.unreadable(file, "is larger than 1 MiB; split it into several files")
     try:
         document = Document(file, content.decode("utf-8-sig"), holds_secrets=holds_secrets)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return _broken(file, "is not UTF-8 text", line, error.start - content.rfind(b"\n", 0, error.start))
+        return Document.unreadable(file, "is not UTF-8 text", line, error.start - content.rfind(b"\n", 0, error.start))
     document.content = content
     return document
 
@@ -128,12 +174,6 @@ def _walk(root: nodes.Node, path: Where) -> tuple[nodes.Scalar | None, nodes.Nod
         else:
             return key, node, False
     return key, node, True
-
-
-def _broken(file: str, message: str, line: int = 0, column: int = 0) -> Document:
-    document = Document(file)
-    document.problems.append(problems.Problem(file, line, column, message))
-    return document
 
 
 def _as_text(data: Any) -> Any:

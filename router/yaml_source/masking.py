@@ -37,6 +37,9 @@ class Lines:
         self._holds_secrets = holds_secrets
         self._hidden: list[bool] | None = None
 
+    def __len__(self) -> int:
+        return len(self._lines)
+
     def shown(self, index: int) -> str:
         """Return line ``index`` (from 0) without the values of keys that hold secrets, or passwords in URLs."""
         if self._holds_secrets:

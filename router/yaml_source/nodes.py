@@ -38,14 +38,14 @@ Node = Scalar | Mapping | Sequence
 
 
 def plain(node: Node | None) -> Any:
-    """The document as dictionaries, lists and values."""
-    match node:
-        case Scalar():
-            return node.value
-        case Mapping():
-            return {key: plain(child) for key, (_, child) in node.entries.items()}
-        case Sequence():
-            return [plain(child) for child in node.items]
+    """Return the document as dictionaries, lists, and values."""
+    # Most nodes are scalars: they are told apart without a call.
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Mapping):
+        return {key: child.value if type(child) is Scalar else plain(child) for key, (_, child) in node.entries.items()}
+    if isinstance(node, Sequence):
+        return [child.value if type(child) is Scalar else plain(child) for child in node.items]
     return None
 
 

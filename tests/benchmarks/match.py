@@ -208,7 +208,7 @@ def one(name, count):
     }
     row |= {"load s": round(loaded, 2), "memory MB": round((resident() - before) / 1e6, 1)}
     if count <= YAML_MOST:
-        row["from YAML s"] = round(from_yaml(given), 2)
+        row["from YAML s"] = round(from_yaml(given), 4)
     if count <= NAIVE_MOST:
         naive = Naive(given)
         check(ruleset, naive, name, count)

@@ -51,6 +51,7 @@ _OPERATORS: Mapping[str, str] = {
     "==": "equal",
 }
 """Operators of other languages, and the condition that means the same."""
+_FIRST_CHARACTERS = tuple({operator[0] for operator in _OPERATORS})
 _COMPARISONS = frozenset({"gt", "gte", "lt", "lte"})
 _NUMBER = patterns.compile(r"\s*-?[0-9.]+\s*")
 
@@ -80,7 +81,9 @@ def _read(value: Any, scope: condition.Scope) -> tuple[condition.Condition, ...]
 
 def _check_literal(value: Any, *path: int) -> None:
     """Refuse an operator of another language: as a text, it would be compared with what alerts carry."""
-    operator = next((one for one in _OPERATORS if isinstance(value, str) and value.startswith(one)), None)
+    if not isinstance(value, str) or not value.startswith(_FIRST_CHARACTERS):
+        return
+    operator = next((one for one in _OPERATORS if value.startswith(one)), None)
     if operator is None:
         return
     rest, word = value.removeprefix(operator).strip(), _OPERATORS[operator]

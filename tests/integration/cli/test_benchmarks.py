@@ -111,6 +111,16 @@ def test_rule_matching_is_compared_with_linear_search(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+def test_rule_loading_is_measured_with_memory_and_lag(tmp_path: Path) -> None:
+    found = written("rule_loading", tmp_path)
+    assert [row["rules"] for row in found] == [100, 1000]
+    for row in found:
+        assert row["load s"] == pytest.approx(row["us a rule"] * row["rules"] / 1e6, abs=0.001)
+        assert row["loop lag ms"] > 0
+    assert found[-1]["bytes a rule"] > 100
+
+
+@pytest.mark.timeout(120)
 def test_parsing_is_measured_for_every_source_kind(tmp_path: Path) -> None:
     """Signed deliveries are measured as well."""
     found = written("sources", tmp_path)
