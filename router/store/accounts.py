@@ -52,7 +52,7 @@ class Accounts:
         """
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
-            recovered, lifted = await self._scripts.run("await", names, [destination, incident, open_until])
+            recovered, lifted = await self._scripts.run("await_destination", names, [destination, incident, open_until])
         return AccountRecovery(int(recovered), int(lifted))
 
     async def resume(self, destination: str, now: int, *, lifted: bool = False) -> list[str]:
@@ -63,7 +63,7 @@ class Accounts:
         async with client.translate_errors():
             names = [keys.waiting(destination), keys.RESUMED]
             what = "lifted" if lifted else "recovered"
-            found = await self._scripts.run("resume", names, [destination, what, now])
+            found = await self._scripts.run("resume_destination", names, [destination, what, now])
         return [incident.decode(errors="replace") for incident in found]
 
     async def open_circuits(self, now: int) -> dict[str, int]:

@@ -105,7 +105,7 @@ class AlertOwners:
         run = runner.run_all_confirmed if writes else runner.run_all
         found: dict[str, Owner] = {}
         async with client.translate_errors(client.command_timeout(len(claims))):
-            for answer in await run("homes", calls) if calls else ():
+            for answer in await run("claim_owners", calls) if calls else ():
                 texts = [text.decode(errors="replace") for text in answer]
                 for alert, key, since, move in zip(texts[::4], texts[1::4], texts[2::4], texts[3::4], strict=True):
                     found[alert] = Owner(key, int(since), _read(alert, key, move))
@@ -120,7 +120,7 @@ class AlertOwners:
             told = [text for one in map(by_alert.get, names) if one for text in (*one[:3], one.written)]
             calls.append((_keys(number), [what, keys.HOME_LIFE_MS, codec.pack_arguments(told)]))
         async with client.translate_errors(client.command_timeout(len(by_alert))):
-            await self._runner().run_all_confirmed("move", calls)
+            await self._runner().run_all_confirmed("move_owner", calls)
 
 
 def _keys(number: int) -> list[str]:

@@ -44,7 +44,7 @@ class Archive:
             most = self._most
             if fullness > SHORT_OF_MEMORY:
                 most = min(most, int(await self._connection.memory_usage(keys.ARCHIVE) or 0) // 2)
-            entries, size = await self._scripts.run("trim", [keys.ARCHIVE], [self._keep_ms, most])
+            entries, size = await self._scripts.run("trim_archive", [keys.ARCHIVE], [self._keep_ms, most])
         return Size(int(entries), int(size))
 
     async def find(self, delivery_id: str) -> ArchivedDelivery | None:

@@ -94,7 +94,7 @@ class _Copy:
         names = [keys.incident(key), keys.publications(key), keys.timeline(key)]
         try:
             async with client.translate_errors(SECONDS):
-                answer = await self._scripts.run("copy", names, [])
+                answer = await self._scripts.run("copy_incident", names, [])
         except (errors.DamagedKey, errors.WrongType):
             for name in names:
                 async for record in self.key(name.encode()):

@@ -21,6 +21,6 @@ class Components:
         """
         said = [part for pair in statuses.items() for part in pair]
         async with client.translate_errors():
-            answer = await self._scripts.run("share", [keys.components(page)], [episode, *said])
+            answer = await self._scripts.run("set_component_statuses", [keys.components(page)], [episode, *said])
         words = [word.decode() for word in answer]
         return list(zip(words[::2], words[1::2], strict=True))

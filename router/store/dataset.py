@@ -1,6 +1,6 @@
 """Detects a lost or restored data set by a marker in Redis.
 
-``watch.lua`` defines the comparison. After a loss the data set is *reconciled*: the router opens nothing at a
+``check_data_set.lua`` defines the comparison. After a loss the data set is *reconciled*: the router opens nothing at a
 destination before it has listed the destination's open items once. An item that belongs to no known incident is kept as
 an orphan until it is adopted, resolved, or gone.
 """
@@ -20,7 +20,7 @@ from router.store import client, keys, replica_acks, scripts
 from router.telemetry import log, metrics
 
 Reason = Literal["", "vanished", "replaced", "went_back", "restored", "unattended", "new"]
-"""Why a data set is reconciled; see ``watch.lua``. ``restored``: it was restored from a backup."""
+"""Why a data set is reconciled; see ``check_data_set.lua``. ``restored``: it was restored from a backup."""
 
 RESTORED = frozenset({"restored", "went_back", "replaced", "unattended"})
 """The reasons after which the data may be those of an earlier time."""
@@ -138,7 +138,9 @@ class DataSet:
             int(self._reconciles_new),
         ]
         async with client.translate_errors():
-            answer = await self._scripts.run_confirmed("watch", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments)
+            answer = await self._scripts.run_confirmed(
+                "check_data_set", [keys.MARKER, keys.MARKS, keys.ORPHANS], arguments
+            )
         mark, now, orphans, began, *marker = answer
         state = _state(marker, int(now), int(orphans))
         # The response that arrives later may be the older one.

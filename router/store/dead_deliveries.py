@@ -49,7 +49,7 @@ class DeadDeliveries:
     async def redrive(self, identity: str) -> bool:
         """Move a delivery back to the inbox. Return False if it no longer exists."""
         async with client.translate_errors():
-            return bool(await self._scripts.run_confirmed("exhume", [keys.DEAD, keys.INBOX], [identity]))
+            return bool(await self._scripts.run_confirmed("redrive", [keys.DEAD, keys.INBOX], [identity]))
 
     async def discard(self, identity: str) -> bool:
         """Delete a delivery. Return False if it no longer exists."""

@@ -86,7 +86,7 @@ class Inbox:
             if self._confirming.asked:
                 await self._write_confirmed(arguments)
             elif not _are_large(arguments) and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
-                await self._scripts.run("accept", [keys.INBOX], arguments)
+                await self._scripts.run("append_deliveries", [keys.INBOX], arguments)
             else:
                 await self._write_one_by_one(arguments)
 
@@ -215,7 +215,7 @@ class InboxReader:
 
     async def _retire(self, idle_ms: int, name: str) -> list[str]:
         async with client.translate_errors():
-            removed = await self._scripts.run("retire", [keys.INBOX], [keys.GROUP, idle_ms, name])
+            removed = await self._scripts.run("retire_consumers", [keys.INBOX], [keys.GROUP, idle_ms, name])
         return [one.decode() for one in removed]
 
     async def own_pending(self, count: int) -> list[InboxEntry]:
@@ -234,7 +234,7 @@ class InboxReader:
         async with client.translate_errors():
             if self._confirming.asked:
                 await self._confirming.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
-            return int(await self._scripts.run("suspect", [keys.INBOX, keys.SUSPECTS], arguments))
+            return int(await self._scripts.run("record_redelivery", [keys.INBOX, keys.SUSPECTS], arguments))
 
     async def clear_redeliveries(self, entry: InboxEntry) -> None:
         """Reset the count: processing of this entry has finished."""
@@ -268,7 +268,7 @@ class InboxReader:
     async def oldest_unfolded(self) -> int:
         """Return when the oldest entry was accepted that isn't folded yet (microseconds); 0 if there is none."""
         async with client.translate_errors():
-            oldest = await self._scripts.run("oldest", [keys.INBOX], [])
+            oldest = await self._scripts.run("oldest_entry", [keys.INBOX], [])
         return _position(oldest)[0] * 1000 if oldest else 0
 
     @contextlib.contextmanager
@@ -294,7 +294,7 @@ class InboxReader:
                     ([keys.INBOX, keys.ARCHIVE], [keys.GROUP, *identities[first : first + MOST_AT_ONCE]])
                     for first in range(0, len(identities), MOST_AT_ONCE)
                 ]
-                await self._scripts.run_all("done", calls)
+                await self._scripts.run_all("acknowledge", calls)
                 return
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.xack(keys.INBOX, keys.GROUP, *identities)
@@ -304,7 +304,7 @@ class InboxReader:
     async def move_to_dead_letters(self, entry: InboxEntry, reason: str) -> None:
         """Move an entry that can't be processed to the dead deliveries, unchanged."""
         async with client.translate_errors():
-            await self._scripts.run("bury", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
+            await self._scripts.run("move_to_dead_letters", [keys.INBOX, keys.DEAD], [keys.GROUP, entry.id, reason])
 
 
 def _entries(answer: Any) -> list[InboxEntry]:

@@ -15,7 +15,7 @@ async def read_names(run: scripts.Scripts, *listed: Callable[[int], str]) -> lis
     """
     calls: list[tuple[list[str], list[Any]]] = [([of(number) for of in listed], []) for number in range(keys.SHARDS)]
     async with client.translate_errors():
-        answers = await run.run_all("names", calls)
+        answers = await run.run_all("list_incidents", calls)
         return sorted([name async for name in _texts(run, listed[0], answers)])
 
 

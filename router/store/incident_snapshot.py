@@ -87,7 +87,7 @@ class SnapshotCache:
         shards = keys.by_shard(names).values()
         calls = [self._call(of_shard) for of_shard in shards]
         async with client.translate_errors():
-            answers = await self._scripts.run_all("glance", calls) if calls else []
+            answers = await self._scripts.run_all("read_snapshot", calls) if calls else []
         fresh: dict[str, _CachedIncident] = {}
         for of_shard, answer in zip(shards, answers, strict=True):
             told = zip(of_shard, answer[1::3], answer[2::3], answer[3::3], strict=True)

@@ -72,7 +72,9 @@ class Incidents:
         found: dict[str, StoredIncident] = {}
         shards = keys.by_shard(asked)
         async with client.translate_errors(client.command_timeout(len(asked))):
-            answers = await self._scripts.run_all("read", [_read_call(of, asked, no) for no, of in shards.items()])
+            answers = await self._scripts.run_all(
+                "read_incidents", [_read_call(of, asked, no) for no, of in shards.items()]
+            )
         for names, (time, *answer) in zip(shards.values(), answers, strict=True):
             for name, version, data in zip(names, answer[::2], answer[1::2], strict=True):
                 try:
@@ -124,7 +126,7 @@ class Incidents:
             return {}
         async with client.translate_errors(client.command_timeout(sum(map(len, shards.values())))):
             calls = [_commit_call(no, of) for no, of in shards.items()]
-            answers = await self._scripts.run_all_confirmed("commit", calls)
+            answers = await self._scripts.run_all_confirmed("commit_incidents", calls)
         written: dict[str, int | None] = {}
         for of_shard, (time, *names) in zip(shards.values(), answers, strict=True):
             refused = {name.decode() for name in names if isinstance(name, bytes)}
@@ -181,7 +183,7 @@ class Incidents:
             for number in range(keys.SHARDS)
         ]
         async with client.translate_errors():
-            answers = await self._scripts.run_all("find", calls)
+            answers = await self._scripts.run_all("find_incidents", calls)
         texts = [text.decode() for answer in answers for text in answer]
         return dict(sorted(zip(texts[::2], texts[1::2], strict=True)))
 

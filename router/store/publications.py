@@ -111,7 +111,7 @@ class Publications:
         names = [keys.timers(shard), keys.published(shard)]
         async with client.translate_errors():
             arguments = [keys.prefix(shard), self._lease, most, self._seen_at.get(shard, 0)]
-            now, *found = await self._scripts.run_confirmed("claim", names, arguments)
+            now, *found = await self._scripts.run_confirmed("claim_leases", names, arguments)
         self._note_time(shard, int(now))
         leases = []
         for one in found:
@@ -183,7 +183,7 @@ class Publications:
         packed, told = codec.pack_publications(documents), codec.pack_events(events)
         arguments = [lease.fence, packed, self._lease, lease.key, told]
         async with client.translate_errors():
-            return bool(await self._scripts.run_confirmed("record", names, arguments))
+            return bool(await self._scripts.run_confirmed("record_publications", names, arguments))
 
     async def sweep(self, shard: int, first: int, most: int, *, with_resting: bool = False) -> Swept:
         """Sweep one page of a shard's indexes from ``place`` on; see ``sweep.lua``."""
@@ -215,7 +215,7 @@ class Publications:
         ]
         if calls:
             async with client.translate_errors():
-                await self._scripts.run_all_confirmed("wake", calls)
+                await self._scripts.run_all_confirmed("wake_incidents", calls)
 
     async def release(self, lease: Lease, *, due: int, finished: bool) -> bool:
         """Release the lease;
@@ -230,5 +230,5 @@ class Publications:
         ]
         life = keys.CLOSED_LIFE_MS if finished else 0
         async with client.translate_errors():
-            answer = await self._scripts.run("release", names, [lease.fence, lease.version, due, lease.key, life])
+            answer = await self._scripts.run("release_lease", names, [lease.fence, lease.version, due, lease.key, life])
         return bool(answer == 2)

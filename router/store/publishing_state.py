@@ -128,7 +128,7 @@ class Gate:
         Counting the same update twice is counting it once.
         """
         async with client.translate_errors():
-            return int(await self._scripts.run("room", [keys.updates(page)], [*limit, update]))
+            return int(await self._scripts.run("reserve_update", [keys.updates(page)], [*limit, update]))
 
 
 def _pack(shut: Shut) -> bytes:

@@ -64,7 +64,7 @@ class Quarantine:
             if length > MAX_BODIES:
                 dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)
                 _dropped(int(dropped), most=MAX_BODIES)
-            removed, _ = await self._scripts.run("evict", [keys.QUARANTINE], [self._most_bytes])
+            removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [self._most_bytes])
             _dropped(int(removed), most_bytes=self._most_bytes)
         return str(identity.decode())
 
@@ -74,7 +74,7 @@ class Quarantine:
             return False
         async with client.translate_errors():
             size = int(await self._connection.memory_usage(keys.QUARANTINE, samples=0) or 0)
-            removed, _ = await self._scripts.run("evict", [keys.QUARANTINE], [size // 2])
+            removed, _ = await self._scripts.run("evict_entries", [keys.QUARANTINE], [size // 2])
         _dropped(int(removed), fullness=fullness)
         return bool(removed)
 

@@ -40,7 +40,7 @@ class Quota:
         try:
             async with client.translate_errors():
                 arguments = [self._most, turn.floor, turn.endpoint]
-                wait, paused = await self._scripts.run("take", [self._key], arguments)
+                wait, paused = await self._scripts.run("take_quota_token", [self._key], arguments)
         except errors.Unavailable:
             return patience.Admission(0.0)
         return patience.Admission(int(wait) / 1_000_000, bool(paused))
@@ -50,14 +50,14 @@ class Quota:
         try:
             async with client.translate_errors():
                 arguments = [int(seconds * 1_000_000), self._most * _AFTER_PAUSE, endpoint]
-                await self._scripts.run_confirmed("pause", [self._key], arguments)
+                await self._scripts.run_confirmed("pause_account", [self._key], arguments)
         except errors.Unavailable:
             return  # The caller stores the time with the publication as well.
 
     async def pauses(self) -> list[Pause]:
         """Return the active pauses, longest first."""
         async with client.translate_errors():
-            found = await self._scripts.run("pauses", [self._key], [])
+            found = await self._scripts.run("list_pauses", [self._key], [])
         pauses = [
             Pause(endpoint.decode(), int(left) / 1_000_000)
             for endpoint, left in zip(found[::2], found[1::2], strict=True)
@@ -82,4 +82,4 @@ class Quota:
     async def lift(self) -> int:
         """Lift all pauses of the account. Return their number."""
         async with client.translate_errors():
-            return int(await self._scripts.run_confirmed("lift", [self._key], []))
+            return int(await self._scripts.run_confirmed("lift_pauses", [self._key], []))

@@ -76,4 +76,4 @@ class Schema:
     async def _compare_and_set(self, before: int, after: int) -> int:
         """Replace the version if it is ``before``, and return the version that the data have then."""
         async with client.translate_errors():
-            return int(await self._scripts.run("raise", [keys.SCHEMA], [before, after]))
+            return int(await self._scripts.run("bump_schema_version", [keys.SCHEMA], [before, after]))

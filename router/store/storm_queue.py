@@ -57,7 +57,7 @@ class StormQueue:
         turn = (severities.Severity.CRITICAL - severity) * _RANK + since // 1000
         async with client.translate_errors():
             answer = await self._scripts.run(
-                "admit", [keys.ADMITTED, keys.WAITING], [*self.limit, episode.member, turn]
+                "admit_episode", [keys.ADMITTED, keys.WAITING], [*self.limit, episode.member, turn]
             )
         return bool(answer)
 
@@ -71,7 +71,7 @@ class StormQueue:
         """Return the state of the queue, and end the storm if its time has come."""
         async with client.translate_errors():
             waiting, since, began, ended, *following = await self._scripts.run(
-                "storm", [keys.ADMITTED, keys.WAITING, keys.STORM], [*self.limit]
+                "storm_state", [keys.ADMITTED, keys.WAITING, keys.STORM], [*self.limit]
             )
         return StormState(int(waiting), int(since), bool(began), bool(ended), tuple(map(_episode, following)))
 

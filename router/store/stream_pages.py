@@ -30,6 +30,6 @@ async def read(run: scripts.Scripts, key: str, order: Order, begin: str, end: st
 
     Call it in ``client.translate_errors``.
     """
-    (more,), *entries = await run.run("page", [key], [order, begin, end, count, MOST_BYTES])
+    (more,), *entries = await run.run("read_page", [key], [order, begin, end, count, MOST_BYTES])
     read = [(identity, dict(zip(fields[::2], fields[1::2], strict=True))) for identity, fields in entries]
     return Page(read, bool(more))

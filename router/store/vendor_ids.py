@@ -60,7 +60,7 @@ class VendorIds:
             calls.append(([keys.timers(shard)], [keys.prefix(shard), *told]))
         if calls:
             async with client.translate_errors():
-                await self._scripts.run_all("recheck", calls)
+                await self._scripts.run_all("recheck_publications", calls)
         return len(wanted)
 
 

@@ -14,7 +14,7 @@ from router.store import keys
 from tests import ports
 from tests.chart import helm, mounts
 from tests.end_to_end import harness
-from tests.integration import stage
+from tests.integration import workers
 
 FULLNAME = "shop-incident-router"
 THEIRS = {
@@ -242,18 +242,18 @@ class TestWhatKedaFollows:
         assert trigger["metadata"]["consumerGroup"] == keys.GROUP
 
     def test_tells_how_many_wait_though_processed_ones_are_deleted(self, with_redis):
-        async def play(scene: stage.Stage) -> None:
+        async def play(scene: workers.WorkerHarness) -> None:
             async def lag() -> int | None:
                 [group] = await scene.connection.xinfo_groups(keys.INBOX)
                 return group["lag"]
 
             await scene.reader.prepare()
             for number in range(3):
-                await scene.deliver(stage.firing(f"f{number}"))
+                await scene.deliver(workers.firing(f"f{number}"))
             assert await lag() == 3
             await scene.fold()
             assert await lag() == 0
-            await scene.deliver(stage.firing("f4"))
+            await scene.deliver(workers.firing("f4"))
             assert await lag() == 1
 
-        stage.playing(with_redis, play)
+        workers.run(with_redis, play)

@@ -11,7 +11,7 @@ from router.store import inbox as stream
 from tests.end_to_end import harness
 from tests.faults import topologies
 from tests.faults import watched as watching
-from tests.integration import stage
+from tests.integration import workers
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -55,7 +55,7 @@ async def replaced(watched: watching.Watched, connection) -> None:
 
 
 def accepted(connection, least: int, wait_seconds: float = 0.2):
-    with stage.demanding(connection, least, wait_seconds):
+    with workers.demanding(connection, least, wait_seconds):
         inbox = stream.Inbox(connection)
     return inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
 
@@ -126,7 +126,7 @@ def test_nothing_but_their_confirmation_keeps_what_a_parted_primary_was_told_fro
 
 async def intends(connection, least: int) -> publications.Publications:
     """Write a publication down as a worker does before it calls a vendor, with so many replicas to confirm it."""
-    with stage.demanding(connection, least, 0.2):
+    with workers.demanding(connection, least, 0.2):
         store = publications.Publications(connection, lease_seconds=60)
     lease = publications.Lease("down", 1, 1, incident.Incident(key="down"), [], 0)
     await connection.hset(keys.publications("down"), "fence", 1)
@@ -158,15 +158,15 @@ def test_nothing_but_their_confirmation_keeps_an_intent_from_being_forgotten(wat
 
 async def folded(watched: watching.Watched, connection, least: int) -> None:
     """Fold a delivery in at a primary that is cut off, and acknowledge it at the next one."""
-    with stage.demanding(connection, 1, CONFIRMED_SECONDS):
-        on, all_have_it = stage.Stage(connection), replica_acks.DurableWriter(connection)
-    await on.deliver(stage.firing())
+    with workers.demanding(connection, 1, CONFIRMED_SECONDS):
+        on, all_have_it = workers.WorkerHarness(connection), replica_acks.DurableWriter(connection)
+    await on.deliver(workers.firing())
     await on.reader.prepare()
     await all_have_it.write("", [("SET", "prepared", 1)])
     old = client.connect(f"redis://127.0.0.1:{watched.primary().port}")
     async with contextlib.aclosing(old):
-        with stage.demanding(old, least, 0.2):
-            on = stage.Stage(connection, store=incidents.Incidents(old))
+        with workers.demanding(old, least, 0.2):
+            on = workers.WorkerHarness(connection, store=incidents.Incidents(old))
         cut_off(watched)
         entries = await on.reader.read(10, None)
         done = await on.triage.fold(entries)
@@ -179,7 +179,7 @@ def test_what_was_folded_in_at_a_primary_that_is_cut_off_is_not_acknowledged_at_
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
             await folded(watched, connection, 1)
         await replaced(watched, connection)
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         await on.fold()
         assert (await on.incidents.read(["down"]))["down"].incident.status == "open"
 
@@ -191,7 +191,7 @@ def test_nothing_but_their_confirmation_keeps_what_was_folded_in_from_being_lost
 
     async def body(connection):
         await folded(watched, connection, 0)
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         assert await connection.xlen(keys.INBOX) == 0
         assert (await on.incidents.read(["down"]))["down"].incident.status == "closed"
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from tests.end_to_end import harness
-from tests.integration import desk, identity
+from tests.integration import consoles, identity
 
 
 @pytest.fixture
 def play(with_redis: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
     """Run a coroutine function at a desk: the management application, and the whole worker beside it."""
-    return functools.partial(desk.playing, with_redis, tmp_path)
+    return functools.partial(consoles.run, with_redis, tmp_path)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.integration import stage
+from tests.integration import workers
 
 
 class Scheduler:
@@ -91,8 +91,8 @@ class _Stopping:
         return stopping
 
 
-def worker(connection: Any, name: str, scheduler: Scheduler) -> stage.Stage:
+def worker(connection: Any, name: str, scheduler: Scheduler) -> workers.WorkerHarness:
     """Make a worker that stops at each call to the store of incidents."""
-    made = stage.Stage(connection, consumer=name)
+    made = workers.WorkerHarness(connection, consumer=name)
     made.incidents._scripts = _Stopping(made.incidents._scripts, scheduler, name)  # type: ignore[assignment]
     return made

@@ -4,12 +4,12 @@ import pytest
 from typer import testing
 
 from router import cli
-from tests.integration import desk
+from tests.integration import consoles
 from tests.structure import command_reference
 
 API = "/api/v1"
 BLANK = " \u200b\n"
-ON_PAGE = {"incident": desk.key(), "destination": "page"}
+ON_PAGE = {"incident": consoles.key(), "destination": "page"}
 CORRECTION = {**ON_PAGE, "update": "u", "seen": "s"}
 BODIES = [
     ("/review", {**ON_PAGE, "decision": "dismiss", "seen": "s", "reason": BLANK}, "#/reason"),

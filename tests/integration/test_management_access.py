@@ -7,7 +7,7 @@ from router.domain import access
 from router.management import api, app, console, pages
 from router.store import access as access_store
 from router.store import client as store_client
-from tests.integration import desk
+from tests.integration import consoles
 
 RANK = {**access.ROLES, "": 0}
 OPEN_TO_ALL = {"/sign-in", "/sign-out", "/sign-in/oidc", "/sign-in/oidc/back", "/static/{name}"}
@@ -45,7 +45,7 @@ def test_every_route_there_is_is_in_this_walk(play):
     play(body)
 
 
-@pytest.mark.parametrize("role", ["", *desk.ROLES])
+@pytest.mark.parametrize("role", ["", *consoles.ROLES])
 def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, role):
     async def body(at):
         await at.token("viewer")
@@ -68,7 +68,7 @@ def test_an_endpoint_lets_in_its_role_and_those_above_it_and_nobody_else(play, r
     play(body)
 
 
-@pytest.mark.parametrize("role", ["", *desk.ROLES])
+@pytest.mark.parametrize("role", ["", *consoles.ROLES])
 def test_a_page_lets_in_its_role_and_sends_a_stranger_to_sign_in(play, role):
     async def body(at):
         client = (await at.browser(role))[0] if role else await at.client()
@@ -87,7 +87,7 @@ def test_a_page_lets_in_its_role_and_sends_a_stranger_to_sign_in(play, role):
     play(body)
 
 
-@pytest.mark.parametrize("role", ["", *desk.ROLES])
+@pytest.mark.parametrize("role", ["", *consoles.ROLES])
 def test_a_form_lets_in_its_role_and_nobody_else(play, role):
     async def body(at):
         client, csrf = await at.browser(role) if role else (await at.client(), "")
@@ -146,7 +146,7 @@ def test_the_secret_of_a_token_and_of_a_session_stands_nowhere_in_the_store(play
         client = await at.client()
         assert (await client.post("/sign-in", data={"token": text})).status_code == 303
         cookie = client.cookies["incident-router-session"]
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         secret = text.split("_", 2)[2].encode()
         assert len(secret) >= 40
         kept = [name async for name in at.connection.scan_iter()]
@@ -255,7 +255,7 @@ def test_where_the_store_is_out_of_reach_nobody_is_let_in(tmp_path, play):
     async def body(at):
         text = await at.token("admin")
         lost = store_client.connect("redis://127.0.0.1:1/0")
-        async with desk.serving(at.settings, lost) as other:
+        async with consoles.serving(at.settings, lost) as other:
             client = await other.client(authorization=f"Bearer {text}")
             answer = await client.get(f"{api.PREFIX}/overview")
             assert answer.status_code == 503
@@ -280,7 +280,7 @@ def test_only_a_responder_has_rules_evaluated_that_nobody_saved(play):
 
 def test_other_rules_are_explained_beside_those_in_force(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         rules = "rules: [{name: edited-rule, when: {labels.service: checkout}, open: [{at: on-call, name: Edited}]}]"
         viewer = await at.as_("viewer")
         delivery, *_ = (await viewer.get(f"{api.PREFIX}/deliveries")).json()["items"]

@@ -7,7 +7,7 @@ from router.domain import access, operation
 from router.outbound import errors, patience
 from router.store import access as access_store
 from router.store import dataset, keys, quarantine, quotas
-from tests.integration import desk, vendor
+from tests.integration import consoles, vendor
 
 API = "/api/v1"
 WELL = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
@@ -35,8 +35,8 @@ def test_a_silence_holds_until_it_is_ended(play):
         assert (one["state"], one["author"], one["matchers"]) == ("active", "ann", ['service="checkout"'])
         assert await told(at) == [("ann", "silence", 'service="checkout"', "done")]
         await at.on.mutes.refresh()
-        await at.deliver(desk.firing(), desk.firing("cart"))
-        assert [row["key"] for row in await items(client, "/incidents")] == [desk.key("cart")]
+        await at.deliver(consoles.firing(), consoles.firing("cart"))
+        assert [row["key"] for row in await items(client, "/incidents")] == [consoles.key("cart")]
         assert (await client.delete(f"{API}/silences/{one['id']}")).status_code == 204
         at.clock.offset = 1_000_000
         assert await items(client, "/silences") == []
@@ -77,13 +77,13 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
         again = await client.post(f"{API}/freeze", json={"reason": "mine"})
         assert (again.status_code, again.json()["detail"]) == (422, "it is frozen already")
         assert (await told(at))[0] == ("ann", "freeze", "public pages", "refused: it is frozen already")
-        await at.deliver(desk.firing())
-        seen = {"incident": desk.key(), "destination": "page", "decision": "approve"}
+        await at.deliver(consoles.firing())
+        seen = {"incident": consoles.key(), "destination": "page", "decision": "approve"}
         [waiting] = await items(client, "/reviews")
         assert (await client.post(f"{API}/review", json={**seen, "seen": waiting["digest"]})).is_success
         await at.on.turn()
         assert at.page.calls == []
-        shown = (await client.get(f"{API}/incidents/{desk.key()}")).json()["publications"]
+        shown = (await client.get(f"{API}/incidents/{consoles.key()}")).json()["publications"]
         [page] = [one for one in shown if one["destination"] == "page"]
         assert (page["next_reason"], page["next_at"]) == ("frozen", None)
         assert page["next"] == "public posts are frozen: all hands (ann)"
@@ -110,7 +110,7 @@ def test_the_breaker_is_opened_again_by_an_admin(play):
 
 def test_a_heartbeat_is_listed_and_forgotten(play):
     async def body(at):
-        await at.deliver(desk.firing(beat="yes"))
+        await at.deliver(consoles.firing(beat="yes"))
         client = await at.as_("responder")
         [one] = await items(client, "/heartbeats")
         assert (one["every_seconds"], one["silent"]) == (3600.0, False)
@@ -126,10 +126,10 @@ def test_a_heartbeat_is_listed_and_forgotten(play):
 def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
     async def body(at):
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder", name="ann")
         [letter] = await items(client, "/dead-letters")
-        assert (letter["incident"], "no such component" in letter["problem"]) == (desk.key(), True)
+        assert (letter["incident"], "no such component" in letter["problem"]) == (consoles.key(), True)
         assert (await client.post(f"{API}/dead-letters/{letter['id']}/redrive")).status_code == 204
         await at.on.turn()
         [letter] = await items(client, "/dead-letters")
@@ -146,8 +146,8 @@ def test_what_a_vendor_has_refused_is_tried_again_or_let_go(play):
 def test_all_dead_letters_that_fit_are_tried_again_at_once(play):
     async def body(at):
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
-        await at.deliver(desk.firing("a"))
-        await at.deliver(desk.firing("b"))
+        await at.deliver(consoles.firing("a"))
+        await at.deliver(consoles.firing("b"))
         await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
         client = await at.as_("responder", name="ann")
         for unfit in ({"destination": "page"}, {"operation": "resolve"}, {"problem": "another"}):
@@ -174,7 +174,7 @@ def test_a_pause_is_listed_and_lifted_with_what_waits_for_it(play):
         config = at.settings.destinations["on-call"]
         await parts.quota(at.connection, config).pause(600.0, "POST /v1/incidents")
         at.on_call.before.append(errors.Throttled("429", 600.0, is_account_wide=False))
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         await at.on.turn()
         assert at.on_call.states() == []
         paused = [one for one in await items(client, "/pauses") if one["destination"] == "on-call"]
@@ -216,7 +216,7 @@ def test_open_circuit_breaker_is_shown_and_lifted_in_the_console(play):
         for _ in range(5):
             breakers.fared("on-call", errors.Unanswered("no answer"), now)
         assert breakers.rests_until("on-call", now)
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         await at.on.turn()
         assert at.on_call.states() == []
         client = await at.as_("viewer")
@@ -259,8 +259,8 @@ def test_cursors_walk_through_all_dead_letters_once_the_oldest_first_while_some_
         for identity in ("1700000000000-1", "1700000000000-2", "1700000000000-10"):
             await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"}, id=identity)
         at.on_call.before += [vendor.permanent(), vendor.permanent()]
-        await at.deliver(desk.firing("a"))
-        await at.deliver(desk.firing("b"))
+        await at.deliver(consoles.firing("a"))
+        await at.deliver(consoles.firing("b"))
         await at.connection.xadd(keys.DEAD, {"reason": "odd", "b": "a body"})
         client = await at.as_("responder")
         whole = [one["id"] for one in await items(client, "/dead-letters")]
@@ -290,7 +290,7 @@ def test_a_body_of_the_quarantine_is_handed_in_again_once_it_can_be_read(play):
         done = await client.post(f"{API}/quarantine/{good}/run")
         assert (done.status_code, done.json()["alerts"]) == (200, 1)
         await at.on.turn()
-        assert [row["key"] for row in await items(client, "/incidents")] == [desk.key("late")]
+        assert [row["key"] for row in await items(client, "/incidents")] == [consoles.key("late")]
         still = await client.post(f"{API}/quarantine/{bad}/run")
         assert (still.status_code, "still can't be read" in still.json()["detail"]) == (422, True)
         assert (await client.post(f"{API}/quarantine/{gone}/run")).status_code == 422
@@ -404,8 +404,8 @@ def test_what_there_is_to_configure_is_listed_without_secrets(play):
 def test_the_overview_counts_what_there_is(play):
     async def body(at):
         await quarantine.Quarantine(at.connection).add("json", b"{", {}, "cut off", 1)
-        await at.deliver(desk.firing("a", severity="critical"), desk.firing("b"))
-        await at.put(desk.firing("c"))
+        await at.deliver(consoles.firing("a", severity="critical"), consoles.firing("b"))
+        await at.put(consoles.firing("c"))
         found = (await (await at.as_("viewer")).get(f"{API}/overview")).json()
         assert found["incidents"] == {"critical": 1, "major": 1, "minor": 0, "info": 0}
         names = ("reviews", "dead_letters", "quarantined", "waiting_deliveries", "kept_deliveries")
@@ -416,8 +416,8 @@ def test_the_overview_counts_what_there_is(play):
 
 def test_retraction_is_written_down_with_its_outcomes(play):
     async def body(at):
-        await at.deliver(desk.firing())
-        wanted = {"incident": desk.key(), "destination": "page", "reason": "a false alarm"}
+        await at.deliver(consoles.firing())
+        wanted = {"incident": consoles.key(), "destination": "page", "reason": "a false alarm"}
         viewer = await at.as_("viewer")
         assert (await viewer.post(f"{API}/retractions", json=wanted)).status_code == 403
         client = await at.as_("responder", name="ann")
@@ -425,15 +425,15 @@ def test_retraction_is_written_down_with_its_outcomes(play):
         done = await client.post(f"{API}/retractions", json={**wanted, "message": "Mail ann@acme.example."})
         assert [one["outcome"] for one in done.json()["items"]] == ["dismissed"]
         assert done.json()["warnings"] != []
-        assert (await told(at))[0] == ("ann", "retract", f"{desk.key()} at page", "done")
+        assert (await told(at))[0] == ("ann", "retract", f"{consoles.key()} at page", "done")
         await at.on.turn()
         (known,) = [
             one
-            for one in (await client.get(f"{API}/incidents/{desk.key()}")).json()["publications"]
+            for one in (await client.get(f"{API}/incidents/{consoles.key()}")).json()["publications"]
             if one["destination"] == "page"
         ]
         assert (known["retracted_by"], known["can_retract"], known["can_publish_again"]) == ("ann", False, True)
-        query = {"incident": desk.key(), "destination": "page"}
+        query = {"incident": consoles.key(), "destination": "page"}
         again = (await client.get(f"{API}/review", params=query)).json()
         assert (again["what"], again["reason"]) == ("opening", "retracted")
         assert await items(client, "/reviews") == []
@@ -447,7 +447,7 @@ def test_retraction_is_written_down_with_its_outcomes(play):
 
 def test_retraction_that_can_not_be_meant_is_refused(play):
     async def body(at):
-        await at.deliver(desk.firing(calm="yes"))
+        await at.deliver(consoles.firing(calm="yes"))
         client = await at.as_("responder")
         key = 'calm{labels.service="checkout"}'
         for destination, status in (("on-call", 422), ("pgae", 404), ("page", 422), ("", 422)):
@@ -462,12 +462,12 @@ def test_retraction_that_can_not_be_meant_is_refused(play):
 
 def test_console_retracts_with_a_confirmation(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         browser, csrf = await at.browser("responder", name="ann")
-        shown = (await browser.get("/incident", params={"key": desk.key()})).text
+        shown = (await browser.get("/incident", params={"key": consoles.key()})).text
         assert 'action="/retract"' in shown
         assert "The post at page is false" in shown
-        form = {"csrf": csrf, "incident": desk.key(), "destination": "page", "reason": "a false alarm"}
+        form = {"csrf": csrf, "incident": consoles.key(), "destination": "page", "reason": "a false alarm"}
         done = await browser.post("/retract", data=form)
         assert (done.status_code, "done=retracted" in done.headers["location"]) == (303, True)
         after = (await browser.get(done.headers["location"])).text
@@ -475,6 +475,6 @@ def test_console_retracts_with_a_confirmation(play):
         assert "Publish it again" in after
         assert 'action="/retract"' not in after
         viewer, _ = await at.browser("viewer")
-        assert "Publish it again" not in (await viewer.get("/incident", params={"key": desk.key()})).text
+        assert "Publish it again" not in (await viewer.get("/incident", params={"key": consoles.key()})).text
 
     play(body)

@@ -1,6 +1,6 @@
 """A kept delivery is handed in again: by the rules of now, once for each time that somebody asks, and written down."""
 
-from tests.integration import desk
+from tests.integration import consoles
 
 API = "/api/v1"
 
@@ -12,14 +12,14 @@ async def rules_change(at, old: str, new: str) -> None:
 
 def test_what_is_known_already_changes_nothing(play):
     async def body(at):
-        delivered = await at.deliver(desk.firing())
+        delivered = await at.deliver(consoles.firing())
         client = await at.as_("responder", name="ann")
-        before = await at.on.incident(desk.key())
+        before = await at.on.incident(consoles.key())
         answer = await client.post(f"{API}/deliveries/{delivered}/run")
         assert answer.status_code == 200, answer.text
         assert answer.json()["alerts"] == 1
         await at.on.turn()
-        assert await at.on.incident(desk.key()) == before
+        assert await at.on.incident(consoles.key()) == before
         assert at.on_call.kinds == ["open"]
         listed = (await client.get(f"{API}/deliveries")).json()["items"]
         assert [one["id"] for one in listed] == [answer.json()["delivery"], delivered]
@@ -30,14 +30,14 @@ def test_what_is_known_already_changes_nothing(play):
 
 def test_it_is_decided_by_the_rules_of_now(play):
     async def body(at):
-        delivered = await at.deliver(desk.firing(noise="yes"))
-        assert (await at.on.incident(desk.key())).status == "closed"
+        delivered = await at.deliver(consoles.firing(noise="yes"))
+        assert (await at.on.incident(consoles.key())).status == "closed"
         await rules_change(at, 'labels.noise: "yes"', 'labels.noise: "no"')
         client, csrf = await at.browser("responder", name="ann")
         answer = await client.post("/deliveries/run", data={"csrf": csrf, "subject": delivered})
         assert (answer.status_code, answer.headers["location"]) == (303, "/deliveries?done=run")
         await at.on.turn()
-        assert (await at.on.incident(desk.key())).status == "open"
+        assert (await at.on.incident(consoles.key())).status == "open"
         lines = (await at.parts.ask.ledgers.audit()).items
         assert [(one.who, one.what, one.subject, one.outcome) for one in lines[:1]] == [
             ("ann", "run delivery", delivered, "done")
@@ -48,7 +48,7 @@ def test_it_is_decided_by_the_rules_of_now(play):
 
 def test_what_is_not_kept_is_not_run_and_a_viewer_runs_nothing(play):
     async def body(at):
-        delivered = await at.deliver(desk.firing())
+        delivered = await at.deliver(consoles.firing())
         responder, viewer = await at.as_("responder"), await at.as_("viewer")
         assert (await responder.post(f"{API}/deliveries/{'0' * 32}/run")).status_code == 404
         assert (await viewer.post(f"{API}/deliveries/{delivered}/run")).status_code == 403

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from router.domain import recording
-from tests.integration import desk
+from tests.integration import consoles
 
 API = "/api/v1"
 
@@ -18,11 +18,11 @@ async def items(client, path, **query):
 
 def test_an_incident_is_told_whole(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("viewer")
         [row] = await items(client, "/incidents")
-        assert (row["key"], row["status"], row["severity"], row["firing"]) == (desk.key(), "open", "major", 1)
-        one = (await client.get(f"{API}/incidents/{desk.key()}")).json()
+        assert (row["key"], row["status"], row["severity"], row["firing"]) == (consoles.key(), "open", "major", 1)
+        one = (await client.get(f"{API}/incidents/{consoles.key()}")).json()
         assert one["title"] == "checkout is down"
         assert one["labels"]["service"] == "checkout"
         assert {each["destination"]: each["state"] for each in one["publications"]} == {
@@ -38,7 +38,7 @@ def test_an_incident_is_told_whole(play):
 def test_cursors_walk_through_all_incidents_once_though_some_change_in_between(play):
     async def body(at):
         services = [f"s{number:02}" for number in range(23)]
-        await at.put(*(desk.firing(one, severity="minor") for one in services))
+        await at.put(*(consoles.firing(one, severity="minor") for one in services))
         await at.on.fold()
         client = await at.as_("viewer")
         seen, cursor = [], ""
@@ -46,21 +46,21 @@ def test_cursors_walk_through_all_incidents_once_though_some_change_in_between(p
             answer = (await client.get(f"{API}/incidents", params={"limit": 5, "cursor": cursor})).json()
             seen += [one["key"] for one in answer["items"]]
             if len(seen) == 10:  # The incident that the cursor stands for ends, and sorts elsewhere from now on.
-                await at.deliver(desk.resolved(seen[-1].split('"')[1]))
+                await at.deliver(consoles.resolved(seen[-1].split('"')[1]))
                 at.clock.offset += 2_000_000
             cursor = answer["next"]
             if not cursor:
                 break
-        assert sorted(seen) == [desk.key(one) for one in services]
+        assert sorted(seen) == [consoles.key(one) for one in services]
 
     play(body)
 
 
 def test_filters_choose_by_status_severity_and_text(play):
     async def body(at):
-        await at.deliver(desk.firing("a", severity="critical"), desk.firing("b", severity="minor", team="Blue"))
-        await at.deliver(desk.firing("c"), desk.firing("d", noise="yes"))
-        await at.deliver(desk.resolved("c"))
+        await at.deliver(consoles.firing("a", severity="critical"), consoles.firing("b", severity="minor", team="Blue"))
+        await at.deliver(consoles.firing("c"), consoles.firing("d", noise="yes"))
+        await at.deliver(consoles.resolved("c"))
         client = await at.as_("viewer")
 
         async def found(**query):
@@ -112,7 +112,9 @@ def test_what_can_not_be_read_of_a_query_is_told_and_not_passed_over(play, path,
 
 def test_deliveries_are_listed_page_by_page_and_told_whole(play):
     async def body(at):
-        sent = [await at.deliver(desk.firing(f"s{number}"), desk.firing("x", noise="yes")) for number in range(7)]
+        sent = [
+            await at.deliver(consoles.firing(f"s{number}"), consoles.firing("x", noise="yes")) for number in range(7)
+        ]
         client = await at.as_("viewer")
         seen, cursor = [], ""
         for _ in range(4):
@@ -132,7 +134,7 @@ def test_deliveries_are_listed_page_by_page_and_told_whole(play):
 
 def test_recordings_are_what_a_replay_reads_page_by_page_the_oldest_first(play):
     async def body(at):
-        sent = [await at.deliver(desk.firing(name)) for name in "abc"]
+        sent = [await at.deliver(consoles.firing(name)) for name in "abc"]
         client = await at.as_("viewer")
         seen, cursor = [], ""
         while not seen or cursor:
@@ -141,7 +143,7 @@ def test_recordings_are_what_a_replay_reads_page_by_page_the_oldest_first(play):
             seen += [recording.decode(json.dumps(one).encode()) for one in answer["items"]]
             cursor = answer["next"]
         assert [one.id for one in seen] == sent
-        assert seen[0].alerts == [desk.firing("a")]
+        assert seen[0].alerts == [consoles.firing("a")]
         assert await items(client, "/recordings", since="2100-01-01T00:00:00+02:00") == []
         assert (await client.get(f"{API}/recordings", params={"since": "2020-01-01T00:00:00"})).status_code == 422
 
@@ -169,16 +171,16 @@ def test_a_payload_is_explained_and_one_that_can_not_be_read_is_told(play):
 
 
 async def review(client, service="checkout"):
-    return await client.get(f"{API}/review", params={"incident": desk.key(service), "destination": "page"})
+    return await client.get(f"{API}/review", params={"incident": consoles.key(service), "destination": "page"})
 
 
 def decision(kind="approve", service="checkout", **more):
-    return {"incident": desk.key(service), "destination": "page", "decision": kind, **more}
+    return {"incident": consoles.key(service), "destination": "page", "decision": kind, **more}
 
 
 def test_what_is_approved_is_shown_and_the_person_is_named(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder", name="ann")
         found = await review(client)
         assert found.headers["etag"] == f'"{found.json()["digest"]}"'
@@ -189,7 +191,7 @@ def test_what_is_approved_is_shown_and_the_person_is_named(play):
         assert at.page.kinds == ["open"]
         assert (await review(client)).status_code == 404
         assert await items(client, "/reviews") == []
-        told = (await client.get(f"{API}/incidents/{desk.key()}")).json()["timeline"]
+        told = (await client.get(f"{API}/incidents/{consoles.key()}")).json()["timeline"]
         assert "Approved at page by ann: seen" in [event["text"] for event in told]
 
     play(body)
@@ -197,7 +199,7 @@ def test_what_is_approved_is_shown_and_the_person_is_named(play):
 
 def test_a_person_s_own_words_are_shown_and_those_that_do_not_fit_are_refused(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder")
         seen = (await review(client)).json()["digest"]
         too_long = await client.post(f"{API}/review", json=decision(seen=seen, fields={"title": "x" * 300}))
@@ -214,7 +216,7 @@ def test_a_person_s_own_words_are_shown_and_those_that_do_not_fit_are_refused(pl
 
 def test_what_is_dismissed_is_not_shown_and_takes_no_words(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder")
         seen = (await review(client)).json()["digest"]
         refused = await client.post(f"{API}/review", json=decision("dismiss", seen=seen, fields={"title": "x"}))
@@ -229,7 +231,7 @@ def test_what_is_dismissed_is_not_shown_and_takes_no_words(play):
 
 def test_of_two_who_decide_at_once_one_is_told_who_was_first(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
         tag = {"if-match": (await review(bob)).headers["etag"]}
         assert (await ann.post(f"{API}/review", json=decision(), headers=tag)).is_success
@@ -244,10 +246,10 @@ def test_of_two_who_decide_at_once_one_is_told_who_was_first(play):
 
 def test_where_the_incident_has_changed_the_loser_is_told_what_waits_now(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder")
         old = (await review(client)).headers["etag"]
-        await at.deliver(desk.firing(severity="critical", starts="again"))
+        await at.deliver(consoles.firing(severity="critical", starts="again"))
         lost = await client.post(f"{API}/review", json=decision(), headers={"if-match": old})
         now = lost.json()["now"]
         assert (lost.status_code, lost.json()["by"], now["severity"]) == (412, "", "critical")
@@ -260,7 +262,7 @@ def test_where_the_incident_has_changed_the_loser_is_told_what_waits_now(play):
 
 def test_whoever_does_not_say_what_they_have_seen_decides_nothing(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder")
         for headers in ({}, {"if-match": ""}, {"if-match": '""'}):
             assert (await client.post(f"{API}/review", json=decision(), headers=headers)).status_code == 428

@@ -12,7 +12,7 @@ import schemathesis
 from router.domain import operation
 from router.management import api, openapi
 from router.store import dataset, quarantine
-from tests.integration import desk, vendor
+from tests.integration import consoles, vendor
 from tests.structure import commands, tree
 
 PAGE = tree.ROOT / "docs/reference/api.md"
@@ -80,14 +80,14 @@ ELSEWHERE = {("POST", "/corrections")}
 async def furnish(at, client):
     """Something of everything; returns what to ask each endpoint with: path values, query, body."""
     at.on_call.before.append(vendor.permanent())
-    delivered = await at.deliver(desk.firing())
-    await at.deliver(desk.firing("beats", beat="yes"), desk.firing("x", noise="yes"))
+    delivered = await at.deliver(consoles.firing())
+    await at.deliver(consoles.firing("beats", beat="yes"), consoles.firing("x", noise="yes"))
     store = quarantine.Quarantine(at.connection)
     well = b'{"title": "t", "status": "firing", "labels": {"service": "late"}}'
     run, drop = await store.add("json", well, {}, "odd", 1), await store.add("json", b"{", {"a": "b"}, "odd", 1)
     silence = (await client.post(f"{api.PREFIX}/silences", json={"matchers": ["a=b"], "comment": "c"})).json()["id"]
     token = (await client.post(f"{api.PREFIX}/tokens", json={"name": "n", "role": "viewer"})).json()["id"]
-    seen = {"incident": desk.key(), "destination": "page"}
+    seen = {"incident": consoles.key(), "destination": "page"}
     digest = (await client.get(f"{api.PREFIX}/review", params=seen)).json()["digest"]
     letter = (await client.get(f"{api.PREFIX}/dead-letters")).json()["items"][0]["id"]
     beat = (await client.get(f"{api.PREFIX}/heartbeats")).json()["items"][0]["incident"]
@@ -95,8 +95,8 @@ async def furnish(at, client):
     await dataset.give(at.connection, orphan, "")
     await at.connection.hset("ir:{pages}:gate", "breaker", b"\x93\xa1b\x00\xa1w")
     return {
-        "GET /incidents/{name}": ({"name": desk.key()}, {}, None),
-        "GET /stories/{name}": ({"name": desk.key()}, {}, None),
+        "GET /incidents/{name}": ({"name": consoles.key()}, {}, None),
+        "GET /stories/{name}": ({"name": consoles.key()}, {}, None),
         "GET /review": ({}, seen, None),
         "POST /review": ({}, {}, {**seen, "decision": "approve", "seen": digest}),
         "GET /deliveries/{id}": ({"id": delivered}, {}, None),
@@ -107,7 +107,7 @@ async def furnish(at, client):
         "DELETE /heartbeats/{name}": ({"name": beat}, {}, None),
         "POST /freeze": ({}, {}, {"reason": "all hands"}),
         "POST /dead-letters/redrive": ({}, {}, {"destination": "nowhere"}),
-        "POST /retractions": ({}, {}, {"incident": desk.key(), "reason": "the probe was broken"}),
+        "POST /retractions": ({}, {}, {"incident": consoles.key(), "reason": "the probe was broken"}),
         "DELETE /pauses/{destination}": ({"destination": "on-call"}, {}, None),
         "POST /orphans/{id}/resolve": ({"id": orphan.id}, {}, None),
         "POST /dead-letters/{id}/redrive": ({"id": letter}, {}, None),
@@ -178,14 +178,14 @@ def typed(command, url, **environment):
 def test_every_curl_of_the_page_does_what_the_page_says(play):
     async def body(at):
         token = await at.token("responder")
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         seen = (await at.parts.ask.reviews())[0].digest
         # What is retracted is never opened, so that comes last.
         for command in sorted(examples(), key=lambda one: "retractions" in one):
             if "retractions" in command:
                 await at.on.turn()
                 assert at.page.kinds == ["open"]
-            asked = command.replace('"incident": "checkout"', f'"incident": {desk.key()!r}'.replace("'", '"'))
+            asked = command.replace('"incident": "checkout"', f'"incident": {consoles.key()!r}'.replace("'", '"'))
             asked = asked.replace("incident=checkout&", "incident=down%7Blabels.service%3D%22checkout%22%7D&")
             asked = (
                 asked.replace("checkout-down{", "down{")

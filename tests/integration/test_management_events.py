@@ -6,12 +6,12 @@ import contextlib
 import pytest
 
 from router.management import live
-from tests.integration import desk
+from tests.integration import consoles
 
 
 @pytest.fixture
 def play(with_redis, tmp_path):
-    return lambda body: desk.playing(with_redis, tmp_path, body)
+    return lambda body: consoles.run(with_redis, tmp_path, body)
 
 
 async def listened(stack: contextlib.AsyncExitStack, client) -> int:

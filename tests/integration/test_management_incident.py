@@ -4,7 +4,7 @@ import functools
 
 import pytest
 
-from tests.integration import desk, vendor
+from tests.integration import consoles, vendor
 
 API = "/api/v1"
 RULES = """
@@ -31,7 +31,7 @@ def play(play):
 
 async def told(at, client) -> dict:
     at.clock.offset += 2_000_000
-    return (await client.get(f"{API}/incidents/{desk.key()}")).json()
+    return (await client.get(f"{API}/incidents/{consoles.key()}")).json()
 
 
 def place(one: dict, name: str) -> dict:
@@ -40,7 +40,7 @@ def place(one: dict, name: str) -> dict:
 
 def test_the_decision_is_explained_condition_by_condition_with_the_values_it_found(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         [reason] = (await told(at, await at.as_("viewer")))["decided"]
         assert (reason["rule"], reason["place"].endswith("a.yaml:3")) == ("down", True)
         assert reason["conditions"][0] == {"asks": 'source = "json"', "value": ""}
@@ -52,7 +52,7 @@ def test_the_decision_is_explained_condition_by_condition_with_the_values_it_fou
 
 def test_each_publication_is_told_as_it_is_and_as_it_should_be(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder")
         one = await told(at, client)
         there, page = place(one, "on-call"), place(one, "page")
@@ -64,13 +64,13 @@ def test_each_publication_is_told_as_it_is_and_as_it_should_be(play):
 
 def test_where_the_vendor_refuses_a_change_what_is_there_stands_beside_what_should_be(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         at.on_call.before.append(vendor.permanent())
-        await at.deliver(desk.firing("checkout", severity="critical", another="yes"))
+        await at.deliver(consoles.firing("checkout", severity="critical", another="yes"))
         client, _ = await at.browser("viewer")
         there = place(await told(at, client), "on-call")
         assert (there["shown"]["summary"], there["fields"]["summary"]) == ("It is major", "It is critical")
-        page = (await client.get("/incident", params={"key": desk.key()})).text
+        page = (await client.get("/incident", params={"key": consoles.key()})).text
         assert "It is not as it should be" in page
         row = page[page.index('<table class="compared">') : page.index("</table>")]
         assert row.index("It is major") < row.index("It is critical")
@@ -81,14 +81,14 @@ def test_where_the_vendor_refuses_a_change_what_is_there_stands_beside_what_shou
 
 def test_what_comes_next_is_told_with_its_time(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("viewer")
         [waits] = (await told(at, client))["coming"]
         assert waits["destination"] == "page"
         assert waits["reason"] == "review_required"
         assert waits["what"].endswith("published if not decided before the deadline")
         assert waits["at"] > "2020"
-        await at.deliver(desk.resolved())
+        await at.deliver(consoles.resolved())
         over, *_ = (await told(at, client))["coming"]
         assert (over["destination"], over["reason"]) == ("", "quiet_period_ends")
 
@@ -98,7 +98,7 @@ def test_what_comes_next_is_told_with_its_time(play):
 def test_what_is_refused_or_not_yet_done_comes_next_as_well(play):
     async def body(at):
         at.on_call.before.append(vendor.permanent())
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         coming = {one["destination"]: one for one in (await told(at, await at.as_("viewer")))["coming"]}
         assert coming["on-call"]["reason"] == "dead_letter"
         assert coming["on-call"]["at"] is None
@@ -108,9 +108,9 @@ def test_what_is_refused_or_not_yet_done_comes_next_as_well(play):
 
 def test_the_page_shows_all_of_it(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client, _ = await at.browser("viewer")
-        page = (await client.get("/incident", params={"key": desk.key()})).text
+        page = (await client.get("/incident", params={"key": consoles.key()})).text
         for text in (
             "labels.service matches",
             "it was “checkout”",
@@ -128,15 +128,15 @@ def test_the_page_shows_all_of_it(play):
 
 def test_a_review_of_an_update_is_told_beside_what_customers_see_now(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client, csrf = await at.browser("responder")
         [seen] = (await client.get(f"{API}/reviews")).json()["items"]
         assert (seen["what"], seen["before"]) == ("opening", {})
-        word = {"incident": desk.key(), "destination": "page", "seen": seen["digest"], "decision": "approve"}
+        word = {"incident": consoles.key(), "destination": "page", "seen": seen["digest"], "decision": "approve"}
         answer = await client.post(f"{API}/review", json=word, headers={"x-csrf-token": csrf})
         assert answer.status_code == 200, answer.text
         await at.on.turn()
-        await at.deliver(desk.firing("checkout", severity="critical", another="yes"))
+        await at.deliver(consoles.firing("checkout", severity="critical", another="yes"))
         at.clock.offset += 2_000_000
         [waits] = (await client.get(f"{API}/reviews")).json()["items"]
         assert (waits["what"], waits["before"]["title"]) == ("update", "Checkout is unavailable")
@@ -150,11 +150,11 @@ def test_how_things_are_now_tells_what_flows_and_when_each_vendor_was_called(pla
         client, _ = await at.browser("viewer")
         before = (await client.get(f"{API}/overview")).json()
         assert (before["received_at"], before["received_a_minute"]) == (None, None)
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         at.clock.offset += 2_000_000
         assert (await client.get(f"{API}/overview")).json()["received_at"] > "2020"
         at.clock.offset += 20_000_000
-        await at.deliver(desk.firing("another"))
+        await at.deliver(consoles.firing("another"))
         assert (await client.get(f"{API}/overview")).json()["received_a_minute"] == pytest.approx(3.0, abs=1.5)
         places = {one["name"]: one for one in (await client.get(f"{API}/destinations")).json()["items"]}
         assert places["on-call"]["called_at"] > "2020"
@@ -172,8 +172,8 @@ def test_each_rule_is_told_with_its_incidents_and_how_often_it_was_right(play):
     async def body(at):
         client, csrf = await at.browser("responder")
         assert (await client.get(f"{API}/rules")).json()["items"][0]["precision"] is None
-        await at.deliver(desk.firing())
-        await at.deliver(desk.firing("check-b"))
+        await at.deliver(consoles.firing())
+        await at.deliver(consoles.firing("check-b"))
         for decision in ("approve", "dismiss"):
             at.clock.offset += 2_000_000
             seen = (await client.get(f"{API}/reviews")).json()["items"][0]

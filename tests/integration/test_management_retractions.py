@@ -1,16 +1,16 @@
 """What the console says of a retraction that the vendor refuses."""
 
-from tests.integration import desk, vendor
+from tests.integration import consoles, vendor
 
 API = "/api/v1"
 
 
 def test_console_says_that_a_post_is_still_public_after_its_retraction_was_refused(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         browser, csrf = await at.browser("responder", name="ann")
         ann = await at.as_("responder", name="ann")
-        query = {"incident": desk.key(), "destination": "page"}
+        query = {"incident": consoles.key(), "destination": "page"}
         seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         await ann.post(f"{API}/review", json=query | {"seen": seen, "decision": "approve"})
         await at.on.turn()

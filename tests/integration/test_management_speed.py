@@ -7,7 +7,7 @@ import time
 from router.assembly import parts
 from router.domain import delivery, identity
 from router.store import codec, keys
-from tests.integration import desk
+from tests.integration import consoles
 
 INCIDENTS, WAITING, DELIVERIES = 1_000, 120, 100_000
 PAGES = ("/api/v1/incidents", "/", "/deliveries", "/incidents", "/api/v1/deliveries", "/api/v1/overview")
@@ -18,12 +18,12 @@ MOST_BYTES = 100_000
 async def fill(at):
     for first in range(0, INCIDENTS, 40):  # No more at once than there are connections.
         more = {"calm": "yes"} if first >= WAITING else {}
-        await at.deliver(*(desk.firing(f"service-{first + number:04}", **more) for number in range(40)))
+        await at.deliver(*(consoles.firing(f"service-{first + number:04}", **more) for number in range(40)))
     now = parts.clock()
     pipeline = at.connection.pipeline(transaction=False)
     for number in range(DELIVERIES):
         name = identity.new_delivery_id(now, random.Random(number))
-        one = delivery.pack(name, "json", now, [(desk.firing(), at._decide(desk.firing(), now))])
+        one = delivery.pack(name, "json", now, [(consoles.firing(), at._decide(consoles.firing(), now))])
         pipeline.xadd(keys.ARCHIVE, {"h": codec.pack_delivery(one), "b": b"{}"})
         if number % 5_000 == 4_999:
             await pipeline.execute()
@@ -57,4 +57,4 @@ def test_pages_are_quick_and_light_with_a_thousand_incidents_and_a_hundred_thous
         over = {path: each for path, each in found.items() if any(map(operator.gt, each, bounds))}
         assert over == {}
 
-    desk.playing(with_redis, tmp_path, play)
+    consoles.run(with_redis, tmp_path, play)

@@ -8,7 +8,7 @@ from router.assembly import parts
 from router.domain import access
 from router.management import actions, app
 from router.outbound import errors
-from tests.integration import desk
+from tests.integration import consoles
 
 ENDPOINT = "POST /v1/incidents"
 
@@ -56,7 +56,7 @@ def test_lift_wakes_all_destinations_of_the_account(play):
     async def body(at):
         await pause(at)
         at.on_call.before.append(errors.Throttled("429", 600.0, is_account_wide=False))
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         assert at.on_call.states() == []
         done = await lift(at.parts, "page")
         assert (done.lifted, done.looked_at) == (1, 1)
@@ -71,7 +71,7 @@ def test_lift_closes_all_circuit_breakers_of_the_account(play):
         now = await at.on.redis_now()
         for _ in range(5):
             at.on.performer.breakers.fared("on-call", errors.Unanswered("no answer"), now)
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         assert at.on_call.states() == []
         assert (await lift(at.parts, "page")).lifted == 1
         await at.on.turn()

@@ -1,17 +1,17 @@
--- Look at a page of what one shard lists: remove what has expired, list what is missing, and return what has no timer.
+-- Sweep a page of one shard's indexes: remove expired members, add missing ones, and return incidents without a timer.
 --
 -- Called:  sweep  KEYS[1..4]  ARGV[1..4]
 -- KEYS[1]  zset    the shard's incidents: incident key -> when it expires, milliseconds; inf for never
 -- KEYS[2]  zset    the shard's incidents with publications: incident key -> when these expire, milliseconds
 -- KEYS[3]  zset    the shard's timers
--- KEYS[4]  zset    the names of the shard's incidents; `find` says what they look like
--- ARGV[1]  string  what the shard's keys begin with
--- ARGV[2]  integer where the page begins in each list, those that never expire first
--- ARGV[3]  integer how many incidents of each list are looked at, and how many are removed, at the most
--- ARGV[4]  integer 1 to return also the incidents that rest, else 0
--- Returns  list    1 where there may be more, else 0; then {incident key, state} of each incident that has no timer and
+-- KEYS[4]  zset    the names of the shard's incidents; see find_incidents.lua
+-- ARGV[1]  string  prefix of the shard's keys
+-- ARGV[2]  integer offset of the page in each index, members that never expire first
+-- ARGV[3]  integer maximum number of incidents of each index to check, and to remove
+-- ARGV[4]  integer 1 to return resting incidents as well, else 0
+-- Returns  list    1 if there may be more, else 0; then {incident key, state} of each incident that has no timer and
 --                  doesn't expire. The state is 0 if nothing is open at a vendor, 1 if something is unfinished there, and
---                  2 if the incident rests: the last worker gave it no timer on purpose (see release.lua), and it hasn't
+--                  2 if the incident rests: the last worker set no timer on purpose (see release_lease.lua), and it hasn't
 --                  changed since
 local time = redis.call('TIME')
 local now_ms = math.floor(time[1] * 1000 + time[2] / 1000)
@@ -29,7 +29,7 @@ for number = 1, 2 do
     end
   end
 end
--- List a document that its list doesn't have: as long as it lives.
+-- Add a document that its index lacks, until the document expires.
 local function list(key, part, member)
   local document = ARGV[1] .. part .. member
   if not redis.call('ZSCORE', key, member) and redis.call('TYPE', document).ok == 'hash' then
@@ -37,7 +37,7 @@ local function list(key, part, member)
     redis.call('ZADD', key, life < 0 and 'inf' or now_ms + life, member)
   end
 end
--- Whether a worker has given the incident no timer at its present version.
+-- Returns whether a worker set no timer at the incident's present version.
 local function rests(member)
   local publications, incident = ARGV[1] .. 'publications:' .. member, ARGV[1] .. 'incident:' .. member
   if redis.call('TYPE', publications).ok ~= 'hash' or redis.call('TYPE', incident).ok == 'string' then

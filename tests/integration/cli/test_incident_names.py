@@ -9,7 +9,7 @@ from router.domain import incident as incidents
 from router.management import naming
 from router.store import incidents as incident_store
 from router.store import keys, schema
-from tests.integration import desk
+from tests.integration import consoles
 from tests.integration.cli.test_commands import run
 
 API = "/api/v1"
@@ -151,43 +151,43 @@ def test_many_that_begin_alike_are_not_all_read(with_redis):
 @pytest.fixture
 def play(with_redis, tmp_path):
     def run(body):
-        desk.playing(with_redis, tmp_path, body)
+        consoles.run(with_redis, tmp_path, body)
 
     return run
 
 
 async def two(at) -> tuple[str, str]:
     """Two incidents that wait for review, and their references."""
-    await at.deliver(desk.firing(), desk.firing("cart"))
+    await at.deliver(consoles.firing(), consoles.firing("cart"))
     client = await at.as_("viewer")
     rows = (await client.get(f"{API}/incidents")).json()["items"]
     found = {row["key"]: row["reference"] for row in rows}
     assert all(row["problems"] == ["awaiting_review"] for row in rows)
-    return found[desk.key()], found[desk.key("cart")]
+    return found[consoles.key()], found[consoles.key("cart")]
 
 
 def test_every_path_of_the_api_takes_every_name(play):
     async def body(at):
         reference, _ = await two(at)
         client = await at.as_("responder")
-        for name in (desk.key(), reference, reference[:8].lower(), desk.key()[:-8]):
+        for name in (consoles.key(), reference, reference[:8].lower(), consoles.key()[:-8]):
             one = await client.get(f"{API}/incidents/{name}")
-            assert (one.status_code, one.json()["key"]) == (200, desk.key())
-            assert (await client.get(f"{API}/stories/{name}")).json()["incident"]["key"] == desk.key()
+            assert (one.status_code, one.json()["key"]) == (200, consoles.key())
+            assert (await client.get(f"{API}/stories/{name}")).json()["incident"]["key"] == consoles.key()
             review = await client.get(f"{API}/review", params={"incident": name, "destination": "page"})
-            assert review.json()["incident"] == desk.key()
+            assert review.json()["incident"] == consoles.key()
         wanted = {"incident": reference, "destination": "page", "decision": "approve", "seen": review.json()["digest"]}
         assert (await client.post(f"{API}/review", json=wanted)).status_code == 200
         admin = await at.as_("admin")
         lines = (await admin.get(f"{API}/audit")).json()["items"]
-        assert next(line["subject"] for line in lines if line["what"] == "review") == f"{desk.key()} at page"
+        assert next(line["subject"] for line in lines if line["what"] == "review") == f"{consoles.key()} at page"
 
     play(body)
 
 
 def test_heartbeat_is_deleted_by_key_prefix(play):
     async def body(at):
-        await at.deliver(desk.firing("eu", beat="yes"))
+        await at.deliver(consoles.firing("eu", beat="yes"))
         client = await at.as_("responder")
         assert (await client.delete(f"{API}/heartbeats/beat")).status_code == 204
         assert (await client.get(f"{API}/heartbeats")).json()["items"] == []
@@ -202,7 +202,7 @@ def test_ambiguous_name_lists_the_candidates(play):
     async def body(at):
         references = await two(at)
         client = await at.as_("responder")
-        review = (await client.get(f"{API}/review", params={"incident": desk.key(), "destination": "page"})).json()
+        review = (await client.get(f"{API}/review", params={"incident": consoles.key(), "destination": "page"})).json()
         wanted = {"incident": "down{", "destination": "page", "decision": "approve", "seen": review["digest"]}
         for answer in (
             await client.get(f"{API}/incidents/down"),
@@ -226,14 +226,14 @@ def test_console_finds_incident_by_reference(play):
 
     async def body(at):
         reference, other = await two(at)
-        await at.deliver(desk.resolved())
+        await at.deliver(consoles.resolved())
         at.clock.offset += 2_000_000
         browser, _ = await at.browser("viewer")
         for text in (reference, reference.lower(), reference[:9]):
             found = (await browser.get("/incidents", params={"text": text})).text
             assert (reference in found, other in found) == (True, False)
         page = await browser.get("/incident", params={"key": reference})
-        assert (page.status_code, desk.key().replace('"', "&#34;") in page.text) == (200, True)
+        assert (page.status_code, consoles.key().replace('"', "&#34;") in page.text) == (200, True)
         several = await browser.get("/incident", params={"key": "down"})
         assert (several.status_code, "Several incidents" in several.text) == (409, True)
         assert reference in several.text

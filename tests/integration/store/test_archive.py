@@ -6,7 +6,7 @@ from router.assembly import parts
 from router.domain import delivery, identity
 from router.store import archive, keys
 from router.store import inbox as stream
-from tests.integration import stage
+from tests.integration import workers
 
 HOUR = 3_600_000_000
 
@@ -14,7 +14,7 @@ HOUR = 3_600_000_000
 def packed(name: str, now: int | None = None) -> delivery.Delivery:
     moment = parts.clock() if now is None else now
     made = identity.new_delivery_id(moment, random.Random(name))
-    return delivery.pack(made, name, moment, [(stage.firing(name), stage.decision.Decision(ignored="no rule"))])
+    return delivery.pack(made, name, moment, [(workers.firing(name), workers.decision.Decision(ignored="no rule"))])
 
 
 async def processed(connection, *wanted: delivery.Delivery, body: bytes = b"{}") -> stream.InboxReader:

@@ -13,7 +13,7 @@ import redis
 from router.domain import access
 from router.store import access as access_store
 from router.store import backup, backup_file, client, embedded, errors, inbox, incidents, keys, schema
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 from tests.integration.store.test_inbox import accepted, names
 
 HEADER = backup_file.Header(backup_file.FORMAT, schema.VERSION, 1_700_000_000_000_000, "test")
@@ -144,8 +144,8 @@ def test_large_keys_are_copied_in_parts(with_redis):
 def test_restored_incident_resolves_without_opening_again(with_redis):
     async def body(connection):
         at = vendor.Vendor()
-        on = stage.Stage(connection, vendor.on_call(at))
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        await on.deliver(workers.firing())
         await on.turn()
         assert at.states() == ["open"]
         token = access.Token("id", "ann", access.Role.ADMIN, "hash", 1)
@@ -153,13 +153,13 @@ def test_restored_incident_resolves_without_opening_again(with_redis):
         data = await back_up(connection)
         await delete_all(connection)
         await restore(connection, data)
-        again = stage.Stage(connection, vendor.on_call(at))
+        again = workers.WorkerHarness(connection, vendor.on_call(at))
         [(key, reference)] = (await again.incidents.find("do", 2)).items()
         assert (key, await again.incidents.find(reference[:8], 2)) == ("down", {"down": reference})
-        await again.deliver(stage.firing())
+        await again.deliver(workers.firing())
         await again.turn()
         assert at.states() == ["open"]
-        await again.deliver(stage.resolved())
+        await again.deliver(workers.resolved())
         await again.turn()
         assert at.states() == ["resolved"]
         assert await access_store.Tokens(connection).read() == [token]
@@ -173,14 +173,14 @@ def test_restored_incident_continues_its_timers(with_redis):
 
     async def body(connection):
         at = vendor.Vendor()
-        on = stage.Stage(connection, vendor.on_call(at))
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection, vendor.on_call(at))
+        await on.deliver(workers.firing())
         await on.fold()
         assert at.states() == []
         data = await back_up(connection)
         await delete_all(connection)
         await restore(connection, data)
-        await stage.Stage(connection, vendor.on_call(at)).turn()
+        await workers.WorkerHarness(connection, vendor.on_call(at)).turn()
         assert at.states() == ["open"]
 
     with_redis(body)
@@ -292,8 +292,8 @@ def test_data_of_a_later_version_is_refused(with_redis):
 
 def test_data_of_an_earlier_version_is_brought_forward(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection)
+        await on.deliver(workers.firing())
         await on.fold()
         await connection.set(f"ir:{{s{keys.shard('am/9')}}}:home:am/9", "down")
         data = await back_up(connection, backup_file.Header(1, 1, 1, "0.0.1"))

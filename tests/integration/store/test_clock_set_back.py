@@ -4,7 +4,7 @@ What the server had written down before is written an hour ahead here, which is 
 """
 
 from router.store import keys, publishing_state, storm_queue
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 HOUR = 3_600_000_000
 
@@ -17,7 +17,7 @@ def test_lease_from_the_future_lasts_one_lease(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.fold()
         await on.connection.hset(keys.publications("down"), "until", await ahead(on))
         await on.turn()
@@ -27,14 +27,14 @@ def test_lease_from_the_future_lasts_one_lease(with_redis):
         due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
         assert due == until
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_clock_set_back_makes_all_timers_due(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.fold()
         await on.connection.zadd(keys.timers(keys.shard("down")), {"down": await ahead(on)})
         await on.turn()
@@ -44,7 +44,7 @@ def test_clock_set_back_makes_all_timers_due(with_redis):
         await on.turn()
         assert at.states() == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_windows_count_what_is_ahead_from_now_on(with_redis):
@@ -60,7 +60,7 @@ def test_windows_count_what_is_ahead_from_now_on(with_redis):
         assert await connection.zscore(keys.POSTS, "a") < later
         await connection.zadd(keys.ADMITTED, {"a": later, "b": later})
         assert not await storm_queue.StormQueue(connection, limit).admit(
-            storm_queue.Episode("c", "key"), stage.severity.Severity.MAJOR, 1
+            storm_queue.Episode("c", "key"), workers.severity.Severity.MAJOR, 1
         )
         assert await connection.zscore(keys.ADMITTED, "a") < later
 

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 
 from router.store import health, inbox, keys
-from tests.integration import stage
+from tests.integration import workers
 from tests.integration.store.test_inbox import accepted, names, packed
 from tests.integration.worker.test_supervisor import QUICK, until, worker
 
@@ -17,11 +17,11 @@ async def consumers(connection) -> set[str]:
 
 def test_a_worker_that_stops_leaves_no_consumer_behind(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         made, _ = worker(on)
         stop = asyncio.Event()
         task = asyncio.create_task(made.run(stop))
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
 
         async def folded():
             return not await connection.xlen(keys.INBOX) and bool(await consumers(connection))
@@ -76,7 +76,7 @@ def test_without_an_inbox_there_is_nothing_to_remove(with_redis):
 
 def test_dead_consumers_without_pending_deliveries_are_removed(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         reader = await accepted(connection, "a")
         await reader.read(10, 100)  # And dies.
         await health.Health(connection).record_heartbeat("w0", 1)

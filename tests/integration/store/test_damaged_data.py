@@ -8,13 +8,13 @@ from router.domain import decision, severity
 from router.store import damage, dead_deliveries, errors, keys, publishing_state, quarantine, storm_queue
 from router.telemetry import metrics
 from router.worker import placements, storm
-from tests.integration import desk, stage, vendor
+from tests.integration import consoles, vendor, workers
 
 HURT = "hurt"
 BESIDE = next(f"beside{n}" for n in itertools.count() if keys.shard(f"beside{n}") == keys.shard(HURT))
 ELSEWHERE = next(f"elsewhere{n}" for n in itertools.count() if keys.shard(f"elsewhere{n}") != keys.shard(HURT))
 SHARD = keys.shard(HURT)
-ALERTS = keys.shard(stage.firing(HURT).identity)
+ALERTS = keys.shard(workers.firing(HURT).identity)
 
 KINDS = {
     "incident": keys.incident(HURT),
@@ -104,12 +104,12 @@ def playing(with_redis, play):
     async def body(on):
         await play(on, at)
 
-    stage.playing(with_redis, body, *places)
+    workers.run(with_redis, body, *places)
 
 
 async def opened(on, *names: str) -> None:
     for name in names:
-        await on.deliver(stage.firing(name), key=name)
+        await on.deliver(workers.firing(name), key=name)
     await on.turn()
 
 
@@ -117,8 +117,8 @@ async def opened(on, *names: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, harm):
     async def play(on, at):
-        public = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
-        await on.deliver(stage.firing("shown"), key="shown", response=public)
+        public = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
+        await on.deliver(workers.firing("shown"), key="shown", response=public)
         await opened(on, HURT)
         await DAMAGES[harm](on.connection, await found(on.connection, kind))
         if kind in SWEPT_FIRST:
@@ -129,7 +129,7 @@ def test_other_incidents_open_and_resolve_whatever_is_damaged(with_redis, kind, 
         for name in (BESIDE, ELSEWHERE):
             assert (await on.incident(name)).status == "open"
             assert [one.state for one in await on.publications.look(name)] == ["open"]
-            await on.deliver(stage.resolved(name), key=name)
+            await on.deliver(workers.resolved(name), key=name)
         await on.turn()
         for name in (BESIDE, ELSEWHERE):
             assert [one.state for one in await on.publications.look(name)] == ["resolved"]
@@ -148,7 +148,7 @@ def test_unreadable_incident_makes_alert_a_dead_letter(with_redis, harm, capsys)
         kept = await on.connection.hgetall(keys.incident(HURT))
         await DAMAGES[harm](on.connection, keys.incident(HURT))
         counted = metrics.damaged.labels("incident")._value.get()
-        await on.deliver(stage.resolved(HURT), key=HURT)
+        await on.deliver(workers.resolved(HURT), key=HURT)
         await opened(on, BESIDE)
         ((identity, dead),) = await on.connection.xrange(keys.DEAD)
         assert HURT in dead[b"reason"].decode()
@@ -173,17 +173,21 @@ def test_unreadable_incident_is_skipped_by_scans(with_redis):
     async def play(on, _at):
         await opened(on, HURT)
         await junk(on.connection, keys.incident(HURT))
-        await on.deliver(stage.firing(HURT), stage.resolved(HURT), key=HURT)
+        await on.deliver(workers.firing(HURT), workers.resolved(HURT), key=HURT)
         await opened(on, BESIDE)
         assert (await on.incident(BESIDE)).status == "open"
         assert await on.connection.xlen(keys.DEAD) == 1
         await on.connection.zadd(keys.WAITING, {f"e1 {HURT}": 1})
         counted = storm.Storms(
-            storm_queue.StormQueue(on.connection, publishing_state.Limit(9, stage.HOUR)), on.incidents, on.publications
+            storm_queue.StormQueue(on.connection, publishing_state.Limit(9, workers.HOUR)),
+            on.incidents,
+            on.publications,
         )
         assert (await counted.turn()).waiting == 1
         assert await on.connection.zcard(keys.WAITING) == 0
-        routed = decision.Routed(stage.firing(HURT), decision.Decision("other", severity.Severity.MAJOR, stage.rule()))
+        routed = decision.Routed(
+            workers.firing(HURT), decision.Decision("other", severity.Severity.MAJOR, workers.rule())
+        )
         (placement,) = await placements.Placements(on.incidents, on.mutes).find([routed], on.redis_time())
         assert placement.incident_key == "other"
 
@@ -198,7 +202,7 @@ def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm)
     async def play(on, at):
         names = [f"n{number}" for number in range(30)]
         for name in names:
-            await on.deliver(stage.firing(name), key=name)
+            await on.deliver(workers.firing(name), key=name)
         await on.fold()
         for shard in range(keys.SHARDS):
             key = getattr(keys, kind)(shard)
@@ -216,9 +220,11 @@ def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm)
 def test_a_sweep_gives_no_timer_to_what_rests(with_redis):
     async def play(on, _at):
         await opened(on, HURT)
-        await on.deliver(stage.firing("quiet"), key="quiet", response=decision.Response("down", "rules/a.yaml:3", "v1"))
+        await on.deliver(
+            workers.firing("quiet"), key="quiet", response=decision.Response("down", "rules/a.yaml:3", "v1")
+        )
         await on.turn()
-        await on.deliver(stage.resolved(HURT), key=HURT)
+        await on.deliver(workers.resolved(HURT), key=HURT)
         await on.turn()
         assert await on.reconciler.sweep() == 0
         assert await on.due() == []
@@ -233,7 +239,7 @@ def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
     async def play(on, at):
         names = [name for name in (f"n{number}" for number in range(300)) if keys.shard(name) == SHARD][:10]
         for name in names:
-            await on.deliver(stage.firing(name), key=name)
+            await on.deliver(workers.firing(name), key=name)
         await on.fold()
         await on.connection.delete(keys.timers(SHARD))
         assert [await on.reconciler.sweep() for _ in range(5)] == [3, 3, 3, 1, 0]
@@ -245,7 +251,7 @@ def test_sweep_reads_lists_longer_than_a_page(with_redis, monkeypatch):
 
 def test_expired_members_are_removed_without_being_listed(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         gone = {f"gone{number}": 1 for number in range(500)}
         await connection.zadd(keys.incidents(3), gone)
         await connection.zadd(keys.published(3), gone)
@@ -280,9 +286,9 @@ SHOWN = ["incident", "publications", "timers", "tokens", "audit", "quarantine", 
 def test_pages_show_what_can_be_read(play, kind, harm):
     async def body(at):
         admin = await at.as_("admin")
-        await at.deliver(desk.firing(), desk.firing("other"))
+        await at.deliver(consoles.firing(), consoles.firing("other"))
         await quarantine.Quarantine(at.on.connection).add("json", b"x", {}, "bad", 1)
-        hurt = {"incident": keys.incident(desk.key()), "publications": keys.publications(desk.key())}
+        hurt = {"incident": keys.incident(consoles.key()), "publications": keys.publications(consoles.key())}
         key = hurt.get(kind, KINDS[kind])
         if kind == "gate":
             await publishing_state.Gate(at.on.connection).shut("freeze", "ann", 1, "")
@@ -296,6 +302,6 @@ def test_pages_show_what_can_be_read(play, kind, harm):
             assert answer.status_code == 200, (page, answer.text)
         if kind in hurt:
             assert hurt[kind] in (await admin.get("/api/v1/overview")).json()["unreadable"][0]
-        assert desk.key("other") in {one["key"] for one in (await admin.get("/api/v1/incidents")).json()["items"]}
+        assert consoles.key("other") in {one["key"] for one in (await admin.get("/api/v1/incidents")).json()["items"]}
 
     play(body)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.store import incidents as incident_store
-from tests.integration import desk, vendor
+from tests.integration import consoles, vendor
 
 API = "/api/v1"
 DECISIONS = {
@@ -35,10 +35,10 @@ def both_checked(monkeypatch):
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         people = {name: await at.as_("responder", name=name) for name in ("ann", "bob")}
-        found = await people["ann"].get(f"{API}/review", params={"incident": desk.key(), "destination": "page"})
-        where = {"incident": desk.key(), "destination": "page", "seen": found.json()["digest"]}
+        found = await people["ann"].get(f"{API}/review", params={"incident": consoles.key(), "destination": "page"})
+        where = {"incident": consoles.key(), "destination": "page", "seen": found.json()["digest"]}
         both_checked()
         answers = await asyncio.gather(
             people["ann"].post(f"{API}/review", json=where | DECISIONS[one]),
@@ -48,7 +48,7 @@ def test_one_of_two_review_decisions_wins(play, both_checked, one, other):
         won, lost = sorted(answers, key=lambda answer: answer.status_code)
         assert lost.json()["by"] == won.json()["who"]
         assert lost.json()["detail"] == f"{won.json()['who']} decided first; your decision was not recorded"
-        verdict = (await at.on.incident(desk.key())).verdicts["page"]
+        verdict = (await at.on.incident(consoles.key())).verdicts["page"]
         assert (verdict.who, verdict.kind) == (won.json()["who"], won.json()["kind"])
         await at.on.turn()
         assert at.page.kinds == ([] if verdict.kind == "dismissed" else ["open"])
@@ -62,9 +62,9 @@ def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decis
     """The retraction is written before or after the decision, both of which were checked before."""
 
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
-        query = {"incident": desk.key(), "destination": "page"}
+        query = {"incident": consoles.key(), "destination": "page"}
         seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         retraction = {**query, "reason": "a false alarm"}
         if retracted_first:
@@ -81,7 +81,7 @@ def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decis
             assert answer.status_code in {200, 412}
         await at.on.turn()
         assert at.page.kinds == []
-        incident = await at.on.incident(desk.key())
+        incident = await at.on.incident(consoles.key())
         assert [one.who for one in incident.retractions.values()] == ["bob"]
         assert ("page" in incident.verdicts) == (answer.status_code == 200)
 
@@ -90,9 +90,9 @@ def test_retraction_unseen_by_reviewer_keeps_post_down(play, both_checked, decis
 
 def test_republishing_decision_applies_to_newest_retraction(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         ann = await at.as_("responder", name="ann")
-        query = {"incident": desk.key(), "destination": "page"}
+        query = {"incident": consoles.key(), "destination": "page"}
         digests = [(await ann.get(f"{API}/review", params=query)).json()["digest"]]
         for _ in range(2):
             assert (await ann.post(f"{API}/retractions", json={**query, "reason": "false"})).status_code == 200
@@ -111,9 +111,9 @@ def test_republishing_decision_applies_to_newest_retraction(play):
 
 def test_approval_after_dismissal_needs_the_new_version(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         ann = await at.as_("responder", name="ann")
-        query = {"incident": desk.key(), "destination": "page"}
+        query = {"incident": consoles.key(), "destination": "page"}
         await ann.post(f"{API}/retractions", json={**query, "reason": "false"})
         seen = (await ann.get(f"{API}/review", params=query)).json()["digest"]
         decisions = [query | {"seen": seen, "decision": one} for one in ("dismiss", "approve")]
@@ -131,7 +131,7 @@ def test_approval_after_dismissal_needs_the_new_version(play):
 def test_one_of_two_dead_letter_decisions_wins(play, both_checked, actions):
     async def body(at):
         at.on_call.before += [vendor.permanent()]
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         ann, bob = await at.as_("responder", name="ann"), await at.as_("responder", name="bob")
         [letter] = (await ann.get(f"{API}/dead-letters")).json()["items"]
         both_checked()

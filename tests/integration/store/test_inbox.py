@@ -7,7 +7,7 @@ import pytest
 from router.domain import alert, decision, delivery, severity
 from router.store import client, codec, errors, keys
 from router.store import inbox as stream
-from tests.integration import stage
+from tests.integration import workers
 
 RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
 ROUTED = decision.Decision("key", severity.Severity.MAJOR, RESPONSE)
@@ -129,7 +129,7 @@ def test_missing_store_is_reported_as_unavailable():
 
 def test_fewer_replicas_than_promised_is_not_acceptance(with_redis):
     async def body(connection):
-        with stage.demanding(connection, 1, 0.01):
+        with workers.demanding(connection, 1, 0.01):
             inbox = stream.Inbox(connection)
         with pytest.raises(errors.Unavailable, match="only 0 of 1 replicas"):
             await inbox.accept(packed("a"), b"")
@@ -282,7 +282,7 @@ def test_large_deliveries_shrink_the_batch_size(with_redis):
     """Their bodies come with them: hundreds of 16 MiB would end the worker, again and again."""
 
     async def play(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         await on.reader.prepare()
         for number in range(40):
             size = stream.MARKED_BYTES if number == 30 else 10

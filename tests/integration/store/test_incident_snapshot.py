@@ -6,13 +6,13 @@ import pytest
 
 from router.domain import incident
 from router.store import codec, damage, incident_snapshot, incidents, keys
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 SECOND = 1_000_000
 
 
 class Clock:
-    now = stage.LONG_AGO
+    now = workers.LONG_AGO
 
     def __call__(self) -> int:
         return self.now
@@ -27,12 +27,12 @@ def playing(with_redis, play):
     async def body(on):
         await play(on, incident_snapshot.SnapshotCache(on.connection, on.publications, clock), clock, at)
 
-    stage.playing(with_redis, body, vendor.on_call(at))
+    workers.run(with_redis, body, vendor.on_call(at))
 
 
 async def opened(on, *names: str) -> None:
     for name in names:
-        await on.deliver(stage.firing(name), key=name)
+        await on.deliver(workers.firing(name), key=name)
         await on.turn()
 
 
@@ -107,7 +107,7 @@ def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
         decoded = []
         unpack = codec.unpack_incident
         monkeypatch.setattr(codec, "unpack_incident", lambda data: decoded.append(1) or unpack(data))
-        await on.deliver(stage.firing("another"), key="b")
+        await on.deliver(workers.firing("another"), key="b")
         await on.turn()
         decoded.clear()
         clock.pass_(2)

@@ -334,7 +334,7 @@ def test_incident_keys_share_one_cluster_slot(with_redis):
 def test_script_call_with_wrong_keys_is_refused(with_redis):
     async def body(connection):
         with pytest.raises(ValueError, match="takes 3"):
-            await scripts.Scripts(connection).run("record", ["one"], [])
+            await scripts.Scripts(connection).run("record_publications", ["one"], [])
 
     with_redis(body)
 

@@ -5,7 +5,7 @@ import asyncio
 from router.domain import alert, decision, severity, silence
 from router.store import silences
 from router.worker import placements
-from tests.integration import stage
+from tests.integration import workers
 
 MAJOR = severity.Severity.MAJOR
 
@@ -15,10 +15,10 @@ def of(name: str, status: alert.Status = "firing", starts_at: int = 100) -> aler
 
 
 def decided(one: alert.Alert, key: str, **more) -> decision.Routed:
-    return decision.Routed(one, decision.Decision(key, MAJOR, stage.rule(), **more))
+    return decision.Routed(one, decision.Decision(key, MAJOR, workers.rule(), **more))
 
 
-async def find(on: stage.Stage, *asked: decision.Routed) -> list[placements.Placement]:
+async def find(on: workers.WorkerHarness, *asked: decision.Routed) -> list[placements.Placement]:
     return await placements.Placements(on.incidents, on.mutes).find(asked, await on.redis_now())
 
 
@@ -33,7 +33,7 @@ def test_alert_is_where_it_fires(with_redis):
         fires_anew = decided(of("a", starts_at=900), "new")
         assert [one.incident_key for one in await find(on, fires_anew)] == ["new"]
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_mute_is_named_unless_the_alert_has_opened(with_redis):
@@ -42,15 +42,15 @@ def test_mute_is_named_unless_the_alert_has_opened(with_redis):
         await on.turn()
         now = await on.redis_now()
         matcher = silence.matcher("source=am")
-        await silences.Silences(on.connection).save(silence.Silence("s", (matcher,), now, now + stage.HOUR, "ann"))
+        await silences.Silences(on.connection).save(silence.Silence("s", (matcher,), now, now + workers.HOUR, "ann"))
         await on.mutes.refresh()
         asked = [decided(of("a"), "shop"), decided(of("b"), "shop"), decided(of("b", "resolved"), "shop")]
         assert [one.mute.by if one.mute else "" for one in await find(on, *asked)] == ["", "silence s of ann", ""]
-        window = decided(of("c"), "shop", mute_windows=((now, now + stage.HOUR, "night"),))
+        window = decided(of("c"), "shop", mute_windows=((now, now + workers.HOUR, "night"),))
         (placement,) = await find(on, window)
         assert placement.mute.kind == "window"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_inhibiting_incident_is_named(with_redis):
@@ -60,7 +60,7 @@ def test_inhibiting_incident_is_named(with_redis):
         (placement,) = await find(on, decided(of("b"), "shop", while_open=("region",)))
         assert placement.mute.by == "incident region"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_look_ups_share_round_trips(with_redis):
@@ -78,7 +78,7 @@ def test_look_ups_share_round_trips(with_redis):
         scripts = (await on.connection.info("commandstats"))["cmdstat_evalsha"]["calls"] - before
         assert scripts < 150, "one script a shard for all, and a look at the incident each"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_caller_that_goes_away_harms_no_other(with_redis):
@@ -91,4 +91,4 @@ def test_caller_that_goes_away_harms_no_other(with_redis):
         gone.cancel()
         assert (await shared.find(asked, await on.redis_now(), waits))[0].incident_key == "old"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)

@@ -7,15 +7,15 @@ import pytest
 from router.domain import alert, decision, plan, severity
 from router.store import keys, publishing_state, review_outcomes
 from router.worker import desire, missing, pages, session
-from tests.integration import page_scene, stage, vendor
+from tests.integration import public_pages, vendor, workers
 
 CRITICAL = severity.Severity.CRITICAL
-FEW = pages.Limits(publishing_state.Limit(2, stage.HOUR), publishing_state.Limit(3, stage.HOUR))
+FEW = pages.Limits(publishing_state.Limit(2, workers.HOUR), publishing_state.Limit(3, workers.HOUR))
 
 
 def automatic(*, components=(), **more) -> decision.Response:
     fields = {"title": "Down", "message": "Sorry.", "components": list(components)}
-    return stage.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
+    return workers.rule(decision.Target("on-call", {"name": "Down"}), decision.Target("page", fields, "auto", **more))
 
 
 def test_frozen_posts_are_published_after_unfreezing(with_redis):
@@ -23,7 +23,7 @@ def test_frozen_posts_are_published_after_unfreezing(with_redis):
         at = publishing_state.Gate(on.connection)
         assert await at.shut("freeze", "ann", 1, "all hands")
         assert not await at.shut("freeze", "bob", 2, "")
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
         assert str((await at.state()).freeze) == "all hands (ann)"
@@ -33,7 +33,7 @@ def test_frozen_posts_are_published_after_unfreezing(with_redis):
         await on.turn()
         assert page.kinds == ["open"]
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_concurrent_unfreeze_is_not_missed(with_redis, monkeypatch):
@@ -49,12 +49,12 @@ def test_concurrent_unfreeze_is_not_missed(with_redis, monkeypatch):
             return found
 
         monkeypatch.setattr(on.pages, "desires", thawed_meanwhile)
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         assert page.kinds == ["open"]
         assert await on.due() == []
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 @pytest.mark.parametrize("after", ["open", "resolve"])
@@ -64,7 +64,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
     async def play(on, page, _pager):
         at = publishing_state.Gate(on.connection)
         if after == "resolve":
-            await on.deliver(stage.firing(), response=automatic())
+            await on.deliver(workers.firing(), response=automatic())
             await on.turn()
         seen = on.pages.desires
 
@@ -75,7 +75,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
 
         monkeypatch.setattr(on.pages, "desires", frozen_meanwhile)
         monkeypatch.setattr(session, "FRESH", 0)  # As if the other operation had taken longer.
-        await on.deliver(stage.resolved() if after == "resolve" else stage.firing(), response=automatic())
+        await on.deliver(workers.resolved() if after == "resolve" else workers.firing(), response=automatic())
         await on.turn()
         assert after not in page.kinds
         await at.open("freeze")
@@ -84,7 +84,7 @@ def test_freeze_stops_a_step_planned_before_it(with_redis, monkeypatch, after):
         await on.turn()
         assert page.kinds[-1] == after
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_incident_resolved_during_slow_operation_is_not_published(with_redis, monkeypatch):
@@ -93,41 +93,41 @@ def test_incident_resolved_during_slow_operation_is_not_published(with_redis, mo
 
         async def over_meanwhile(**of):
             found = await seen(**of)
-            await on.deliver(stage.resolved(), response=automatic())
+            await on.deliver(workers.resolved(), response=automatic())
             await on.fold()
             return found
 
         monkeypatch.setattr(on.pages, "desires", over_meanwhile)
         monkeypatch.setattr(session, "FRESH", 0)
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open", "resolve"])
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_unannounced_unfreeze_is_found_by_recheck(with_redis):
     async def play(on, page, _pager):
         await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
         shown = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
-        await on.deliver(stage.firing(), response=stage.rule(shown))
+        await on.deliver(workers.firing(), response=workers.rule(shown))
         await on.turn()
         due = await on.connection.zscore(keys.timers(keys.shard("down")), "down")
         assert 0 < due - on.redis_time() <= plan.HELD_RECHECK_INTERVAL
         assert page.kinds == []
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_open_posts_stay_unchanged_while_frozen(with_redis):
     """They aren't resolved either."""
 
     async def play(on, page, pager):
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         await publishing_state.Gate(on.connection).shut("freeze", "ann", 1, "")
-        await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
-        await on.deliver(stage.resolved(), stage.resolved("f2"), response=automatic())
+        await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())
+        await on.deliver(workers.resolved(), workers.resolved("f2"), response=automatic())
         await on.turn()
         assert (page.kinds, pager.states()) == (["open"], ["resolved"])
         await publishing_state.Gate(on.connection).open("freeze")
@@ -135,49 +135,49 @@ def test_open_posts_stay_unchanged_while_frozen(with_redis):
         await on.turn()
         assert page.states() == ["resolved"]
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_one_post_too_many_trips_the_guard(with_redis):
     async def play(on, page, pager):
         for number in range(5):
-            await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=automatic())
+            await on.deliver(workers.firing(f"f{number}"), key=f"k{number}", response=automatic())
         await on.turn()
         assert page.states() == ["open", "open"]
         assert pager.states() == ["open"] * 5
         state = await publishing_state.Gate(on.connection).state()
         assert "more than 2 posts" in state.breaker.why
-        await on.deliver(*(stage.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
+        await on.deliver(*(workers.resolved(f"f{number}") for number in range(2)), key="k0", response=automatic())
         assert (await review_outcomes.ReviewOutcomes(on.connection).read())["down"] == {"automatic": 2}
         assert await publishing_state.Gate(on.connection).open("breaker")
         assert (await publishing_state.Gate(on.connection).state()).breaker is None
 
-    page_scene.playing(with_redis, play, limits=FEW)
+    public_pages.run(with_redis, play, limits=FEW)
 
 
 def test_too_many_components_close_it_too(with_redis):
     async def play(on, page, _):
-        await on.deliver(stage.firing(), response=automatic(components=["a", "b", "c", "d"]))
+        await on.deliver(workers.firing(), response=automatic(components=["a", "b", "c", "d"]))
         await on.turn()
         assert page.calls == []
 
-    page_scene.playing(with_redis, play, limits=FEW)
+    public_pages.run(with_redis, play, limits=FEW)
 
 
 def test_retried_post_counts_once_for_the_guard(with_redis):
     async def play(on, page, _):
         page.before += [vendor.temporary(0.001)] * 4
-        await on.deliver(stage.firing(), response=automatic(components=["a", "b"]))
+        await on.deliver(workers.firing(), response=automatic(components=["a", "b"]))
         await on.until(lambda: page.states() == ["open"])
         assert (await publishing_state.Gate(on.connection).state()).breaker is None
 
-    page_scene.playing(with_redis, play, limits=FEW)
+    public_pages.run(with_redis, play, limits=FEW)
 
 
 def test_concurrent_workers_share_the_guard_limit(with_redis):
     async def body(connection):
         at = publishing_state.Gate(connection)
-        limits = (publishing_state.Limit(3, stage.HOUR), publishing_state.Limit(100, stage.HOUR))
+        limits = (publishing_state.Limit(3, workers.HOUR), publishing_state.Limit(100, workers.HOUR))
         passed = await asyncio.gather(*(at.count(f"page/{number}", [], *limits) for number in range(20)))
         assert sum(passed) == 3
 
@@ -186,14 +186,14 @@ def test_concurrent_workers_share_the_guard_limit(with_redis):
 
 def test_guard_never_holds_back_a_resolution(with_redis):
     async def play(on, page, _):
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
-        await on.deliver(stage.resolved(), response=automatic())
+        await on.deliver(workers.resolved(), response=automatic())
         await on.turn()
         assert page.states() == ["resolved"]
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_test_alert_is_never_published_automatically(with_redis):
@@ -204,7 +204,7 @@ def test_test_alert_is_never_published_automatically(with_redis):
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_leaking_text_uses_the_fallback(with_redis):
@@ -215,41 +215,41 @@ def test_leaking_text_uses_the_fallback(with_redis):
 
     async def play(on, page, _):
         on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
-        await on.deliver(stage.firing(), response=stage.rule(leaky))
+        await on.deliver(workers.firing(), response=workers.rule(leaky))
         await on.turn()
         assert page.incidents["v1"]["content"].fields["title"] == "An outage"
         told = (await on.incidents.timeline("down"))[-1].text
         assert "fallback replaces a text with an IP address" in told
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_frequent_updates_are_combined(with_redis):
     apart = pages.Limits(
-        publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), min_update_interval=2_000_000
+        publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), min_update_interval=2_000_000
     )
 
     async def play(on, page, pager):
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         for number, level in enumerate((severity.Severity.CRITICAL, severity.Severity.CRITICAL)):
-            await on.deliver(stage.firing(f"g{number}"), level=level, response=automatic())
+            await on.deliver(workers.firing(f"g{number}"), level=level, response=automatic())
             await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open", "update"])
         await on.until(lambda: page.kinds == ["open", "update"])
 
-    page_scene.playing(with_redis, play, limits=apart)
+    public_pages.run(with_redis, play, limits=apart)
 
 
 def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
     monkeypatch.setattr(missing, "PROOF", 20_000)
     monkeypatch.setattr(plan, "MISSING_OBSERVE_INTERVAL", 5_000)
     looking = pages.Limits(
-        publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), observe_interval=50_000
+        publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=50_000
     )
 
     async def play(on, page, pager):
-        await on.deliver(stage.firing(), response=automatic())
+        await on.deliver(workers.firing(), response=automatic())
         await on.turn()
         page.incidents["v1"]["state"] = "resolved"
         pager.incidents.clear()
@@ -265,8 +265,8 @@ def test_resolution_by_a_person_is_noticed(with_redis, monkeypatch):
         resolved, missed = sorted(await told())
         assert resolved == "It was resolved at page by a person: it stays so."
         assert missed.startswith("Not found at on-call")
-        await on.deliver(stage.firing("f2"), level=CRITICAL, response=automatic())
+        await on.deliver(workers.firing("f2"), level=CRITICAL, response=automatic())
         await on.turn()
         assert (page.kinds, pager.kinds) == (["open"], ["open"])
 
-    page_scene.playing(with_redis, play, limits=looking)
+    public_pages.run(with_redis, play, limits=looking)

@@ -4,7 +4,7 @@ import pytest
 
 from router.store import archive, health, keys, quarantine, stream_pages
 from router.telemetry import metrics
-from tests.integration import stage
+from tests.integration import workers
 from tests.integration.store.test_archive import HOUR, packed, processed
 from tests.integration.worker import test_supervisor
 
@@ -82,7 +82,7 @@ def filled(with_redis):
             used = (await connection.info("memory"))["used_memory"]
             await connection.config_set("maxmemory", int(used / fullness))
             try:
-                on = stage.Stage(connection)
+                on = workers.WorkerHarness(connection)
                 made, _ = test_supervisor.worker(on)
                 made._archive = archive.Archive(connection, retention=HOUR, max_bytes=10**9)
                 made._quarantine = kept

@@ -8,7 +8,7 @@ from router.outbound import client as clients
 from router.outbound import errors, patience
 from router.store import client, quotas
 from tests.end_to_end import harness
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 NOW, UPDATE, LAST = patience.Turn(0.0), patience.Turn(0.4), patience.Turn(0.9)
 MINUTE = 60_000_000
@@ -16,14 +16,14 @@ MINUTE = 60_000_000
 
 async def refilled(connection, since: int, per_minute: int) -> int:
     """How many calls a quota has got since a time by the server's clock, rounded up."""
-    return (await stage.now_of(connection) - since) * per_minute // MINUTE + 1
+    return (await workers.now_of(connection) - since) * per_minute // MINUTE + 1
 
 
 def test_burst_is_limited_to_four_fifths(with_redis):
     async def body(connection):
-        workers = [quotas.Quota(connection, "account", 100) for _ in range(3)]
-        began = await stage.now_of(connection)
-        waits = await asyncio.gather(*(workers[number % 3].admit(NOW) for number in range(100)))
+        shared = [quotas.Quota(connection, "account", 100) for _ in range(3)]
+        began = await workers.now_of(connection)
+        waits = await asyncio.gather(*(shared[number % 3].admit(NOW) for number in range(100)))
         assert sum(one.wait == 0 for one in waits) in range(80, 82 + await refilled(connection, began, 80))
         assert 0 < max(one.wait for one in waits) <= 60 / 80
         assert (await quotas.Quota(connection, "another", 100).admit(NOW)).wait == 0
@@ -35,7 +35,7 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 100)
         taken = {0.4: 0, 0.2: 0, 0.0: 0}
-        began = await stage.now_of(connection)
+        began = await workers.now_of(connection)
         for floor in taken:
             while (await quota.admit(patience.Turn(floor))).wait == 0:
                 taken[floor] += 1
@@ -103,7 +103,7 @@ def test_operations_resume_gradually_after_a_pause(with_redis):
         await quota.admit(NOW)
         await quota.pause(60.0)
         assert 59 < (await quota.admit(UPDATE)).wait <= 60
-        began = await stage.now_of(connection)
+        began = await workers.now_of(connection)
         # The pause is over now. The quota begins to refill where the pause ends.
         await connection.hset("ir:{quotas}:account", mapping={"from:": began - 1, "until:": began, "at": began})
         taken = 0
@@ -226,15 +226,15 @@ def test_operations_leave_quota_for_more_urgent_ones(with_redis):
     at = Watching()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.firing("b"), level=stage.severity.Severity.CRITICAL)
+        await on.deliver(workers.firing("b"), level=workers.severity.Severity.CRITICAL)
         await on.turn()
-        await on.deliver(stage.resolved(), stage.resolved("b"))
+        await on.deliver(workers.resolved(), workers.resolved("b"))
         await on.turn()
         assert floors["resolve"] < floors["open"] < floors["update"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_waiting_for_quota_does_not_open_the_circuit(with_redis):
@@ -243,11 +243,11 @@ def test_waiting_for_quota_does_not_open_the_circuit(with_redis):
     at.before = [TimeoutError()] * 7
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         assert (len(at.calls), at.states()) == (8, ["open"])
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
@@ -256,7 +256,7 @@ def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
     async def play(on):
         ill.before = [errors.Temporary("cannot be reached") for _ in range(100)]
         for number in range(8):
-            await on.deliver(stage.firing(f"f{number}"), key=f"k{number}", response=both())
+            await on.deliver(workers.firing(f"f{number}"), key=f"k{number}", response=both())
         await on.turn()
         calls = len(ill.calls)
         await on.turn()
@@ -265,6 +265,6 @@ def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
         assert on.performer.breakers.rests_until("ill", await on.redis_now())
 
     def both():
-        return stage.rule(stage.decision.Target("ill", {}), stage.decision.Target("on-call", {}))
+        return workers.rule(workers.decision.Target("ill", {}), workers.decision.Target("on-call", {}))
 
-    stage.playing(with_redis, play, vendor.place("ill", ill), vendor.on_call(well))
+    workers.run(with_redis, play, vendor.place("ill", ill), vendor.on_call(well))

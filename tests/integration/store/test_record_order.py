@@ -5,7 +5,7 @@ import contextlib
 
 from router.domain import decision
 from router.store import publications
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 class Overtaking(publications.Publications):
@@ -37,9 +37,9 @@ def test_older_write_does_not_undo_another_destination(with_redis):
         slow = Overtaking(on.connection, lease_seconds=30.0)
         on.publications = on.reconciler._store = slow
         targets = (decision.Target("a", {"name": "Down"}), decision.Target("b", {"name": "Down"}))
-        await on.deliver(stage.firing(), response=stage.rule(*targets))
+        await on.deliver(workers.firing(), response=workers.rule(*targets))
         await on.turn()
         assert {one.destination: one.state for one in await slow.look("down")} == {"a": "open", "b": "open"}
 
-    stage.playing(with_redis, body, *places)
+    workers.run(with_redis, body, *places)
     assert (first.kinds, second.kinds) == (["open"], ["open"])

@@ -11,7 +11,7 @@ from router.domain import delivery
 from router.store import client, connection_settings, errors, health, keys, publications
 from router.store import inbox as stream
 from tests.faults import topologies
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 from tests.integration.store import (
     test_archive,
     test_backup,
@@ -124,7 +124,7 @@ def test_cluster_is_as_full_as_its_fullest_server(with_cluster, cluster):
 
 def test_replicas_confirm_before_a_delivery_is_acknowledged(with_cluster):
     async def play(connection):
-        await stage.Stage(connection).deliver(stage.firing())
+        await workers.WorkerHarness(connection).deliver(workers.firing())
         sure = await acknowledged_when_confirmed(connection)
         assert (await sure.incidents.read(["down"]))["down"].incident.status == "open"
 
@@ -135,11 +135,11 @@ def test_replicas_confirm_an_unchanged_incident_too(with_cluster):
     """A worker that died may have written what is there, and no replica may have it."""
 
     async def play(connection):
-        on = stage.Stage(connection)
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection)
+        await on.deliver(workers.firing())
         await on.fold()
         held = await connection.hgetall(keys.incident("down"))
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await acknowledged_when_confirmed(connection)
         assert await connection.hgetall(keys.incident("down")) == held
 
@@ -150,23 +150,23 @@ def test_missing_replicas_count_no_delivery_attempt(with_cluster):
     """Workers that are killed meanwhile were not killed by what they did not begin."""
 
     async def play(connection):
-        await stage.Stage(connection).deliver(stage.firing())
-        reader = stage.Stage(connection).reader
+        await workers.WorkerHarness(connection).deliver(workers.firing())
+        reader = workers.WorkerHarness(connection).reader
         await reader.prepare()
         (entry,) = await reader.read(10, None)
         for number in range(5):
-            with stage.demanding(connection, 2, 0.02):
+            with workers.demanding(connection, 2, 0.02):
                 life = stream.InboxReader(connection, "w1", life=f"{number}")
             with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
                 await life.record_redelivery(entry)
-        with stage.demanding(connection, 1, 5.0):
+        with workers.demanding(connection, 1, 5.0):
             sure = stream.InboxReader(connection, "w1", life="5")
         assert await sure.record_redelivery(entry) == 1
 
     with_cluster(play)
 
 
-async def acknowledged_when_confirmed(connection) -> stage.Stage:
+async def acknowledged_when_confirmed(connection) -> workers.WorkerHarness:
     """See that a delivery stays in the inbox while a replica is away, and leaves it when none is; the worker."""
     with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
         await confirmed(connection, 2).fold()
@@ -177,15 +177,15 @@ async def acknowledged_when_confirmed(connection) -> stage.Stage:
     return sure
 
 
-def confirmed(connection, least: int) -> stage.Stage:
+def confirmed(connection, least: int) -> workers.WorkerHarness:
     """A worker whose incidents so many replicas have to have; each server has one."""
-    with stage.demanding(connection, least):
-        return stage.Stage(connection)
+    with workers.demanding(connection, least):
+        return workers.WorkerHarness(connection)
 
 
 def test_too_few_inbox_replicas_refuse_a_delivery(with_cluster):
     async def play(connection):
-        with stage.demanding(connection, 2):
+        with workers.demanding(connection, 2):
             inbox = stream.Inbox(connection)
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
             await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
@@ -212,10 +212,10 @@ def test_a_cluster_that_is_not_there_is_said():
 
 def test_unconfirmed_leases_and_records_are_refused(with_cluster):
     async def play(connection):
-        on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(workers.firing())
         await on.fold()
-        with stage.demanding(connection, 2, 0.05):  # There is one replica each: as if another one were away.
+        with workers.demanding(connection, 2, 0.05):  # There is one replica each: as if another one were away.
             cautious = publications.Publications(connection, lease_seconds=5.0)
         with pytest.raises(errors.Unavailable, match=r"only [01] of 2 replicas"):
             await cautious.claim(keys.shard("down"), 10)
@@ -225,10 +225,10 @@ def test_unconfirmed_leases_and_records_are_refused(with_cluster):
 
 def test_confirmed_lease_is_granted_and_usable(with_cluster):
     async def play(connection):
-        on = stage.Stage(connection, vendor.on_call(vendor.Vendor()))
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection, vendor.on_call(vendor.Vendor()))
+        await on.deliver(workers.firing())
         await on.fold()
-        with stage.demanding(connection, 1, 5.0):
+        with workers.demanding(connection, 1, 5.0):
             store = publications.Publications(connection, lease_seconds=5.0)
         (lease,) = [lease for shard in range(keys.SHARDS) for lease in await store.claim(shard, 10)]
         assert lease.key == "down"
@@ -240,7 +240,7 @@ def test_confirmed_lease_is_granted_and_usable(with_cluster):
 
 def test_what_moves_to_another_server_is_found_there(with_cluster, cluster):
     async def play(connection):
-        with stage.demanding(connection, 1, 5.0):
+        with workers.demanding(connection, 1, 5.0):
             inbox = stream.Inbox(connection)
         await inbox.accept(delivery.pack("d1", "am", 1, []), b"{}")
         before = cluster.holder(keys.INBOX)

@@ -12,12 +12,12 @@ from router.store import (
     quarantine,
     silences,
 )
-from tests.integration import stage
+from tests.integration import workers
 
 TOKEN = access.Token("t1", "ann", access.Role.VIEWER, "", 1)
 LINE = access.Action(1, "ann", "token t1", "", "freeze")
 SILENCE = silence.Silence("s1", (), 1, 2, "ann", "upgrade")
-LIMIT = publishing_state.Limit(9, stage.HOUR)
+LIMIT = publishing_state.Limit(9, workers.HOUR)
 
 TOLD = {
     "a freeze": lambda of: publishing_state.Gate(of).shut("freeze", "ann", 1, ""),
@@ -40,7 +40,7 @@ def test_unconfirmed_write_is_not_reported_as_done(with_redis, write):
     async def body(connection):
         await write(connection)
         with (
-            stage.demanding(connection, 9, 0.005),
+            workers.demanding(connection, 9, 0.005),
             pytest.raises(errors.Unavailable, match=r"only 0 of 9 replicas confirmed what was written$"),
         ):
             await write(connection)

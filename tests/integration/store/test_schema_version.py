@@ -7,7 +7,7 @@ import pytest
 
 from router.store import client, embedded, errors, keys, schema
 from tests.end_to_end import harness
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 from tests.integration.worker import test_supervisor
 
 
@@ -113,7 +113,7 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
     at = vendor.Vendor()
 
     async def body(connection):
-        on = stage.Stage(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(connection, vendor.on_call(at))
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):
             running = asyncio.create_task(made.run(asyncio.Event()))
@@ -121,7 +121,7 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
             async def opened():
                 return at.states() == ["open"]
 
-            await on.deliver(stage.firing())
+            await on.deliver(workers.firing())
             await test_supervisor.until(opened)
             assert await connection.zscore(keys.WORKERS, "w1")
             await connection.set(keys.SCHEMA, schema.VERSION + 1)
@@ -135,8 +135,8 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
 
 def test_a_worker_reads_nothing_of_newer_data(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
-        await on.deliver(stage.firing())
+        on = workers.WorkerHarness(connection)
+        await on.deliver(workers.firing())
         await connection.set(keys.SCHEMA, schema.VERSION + 1)
         made, _ = test_supervisor.worker(on)
         async with asyncio.timeout(20):

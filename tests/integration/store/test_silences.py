@@ -15,19 +15,19 @@ from router.telemetry import metrics
 from router.worker import mutes
 from tests import ports
 from tests.end_to_end import harness
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 NOW = 1_700_000_000_000_000
 
 
-def quiet(identity: str = "s1", end: int = NOW + stage.HOUR) -> silence.Silence:
+def quiet(identity: str = "s1", end: int = NOW + workers.HOUR) -> silence.Silence:
     return silence.Silence(identity, (silence.matcher('alertname="Down"'),), NOW, end, "ann", "works")
 
 
 def test_silences_are_stored_ended_and_expired(with_redis):
     async def body(connection):
         at = silences.Silences(connection)
-        await at.save(quiet("later", NOW + 2 * stage.HOUR))
+        await at.save(quiet("later", NOW + 2 * workers.HOUR))
         await at.save(quiet("sooner"))
         assert [one.id for one in await at.read()] == ["sooner", "later"]
         assert (await at.expire("sooner", NOW + 5)).ends_at == NOW + 5
@@ -51,18 +51,18 @@ def test_silenced_alert_opens_when_silence_ends(with_redis):
             matcher = silence.matcher(f'alertname="{name}"')
             await store.save(silence.Silence(name, (matcher,), now - 1, now + length, "ann", "works"))
             await on.mutes.refresh()
-            await on.deliver(msgspec.structs.replace(stage.firing(name), labels={"alertname": name}), key=name)
+            await on.deliver(msgspec.structs.replace(workers.firing(name), labels={"alertname": name}), key=name)
             await on.turn()
             told = [event.text for event in await on.incidents.timeline(name)]
             return name, told, list(at.calls)
 
-        (name, told, calls), _ = await stage.in_time(on.connection, mute)
+        (name, told, calls), _ = await workers.in_time(on.connection, mute)
         assert calls == []
         assert told == [f"Not heard of: am/{name}, by silence {name} of ann: works."]
         await on.until(lambda: at.states() == ["open"])
         assert (await on.incident(name)).muted == {}
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 LISTED = [
@@ -122,7 +122,7 @@ def test_alertmanager_silences_are_imported():
         (one,) = (await alertmanager.silences(http, "am")).silences
         assert (one.id, one.author, one.comment, one.source) == ("u1", "bob", "upgrade", "am")
         assert [str(matcher) for matcher in one.matchers] == ['alertname="Down"', 'env!~"prod.*"']
-        assert (one.starts_at, one.ends_at) == (NOW, NOW + stage.HOUR)
+        assert (one.starts_at, one.ends_at) == (NOW, NOW + workers.HOUR)
 
     asyncio.run(Serving().ask(body))
 
@@ -133,9 +133,9 @@ def test_last_import_holds_while_alertmanager_is_down(with_redis):
     async def importing(http, connection):
         at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
-        down = stage.firing()
+        down = workers.firing()
         labelled = type(down)("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        routed = stage.routed(labelled)
+        routed = workers.routed(labelled)
         assert "u1 of bob: upgrade" in at(routed, NOW).by
         for failing in ((503, {}), (200, {"not": "a list"})):
             serving.answer = failing
@@ -159,8 +159,8 @@ def test_unsupported_pattern_affects_only_its_silence(with_redis):
     async def importing(http, connection):
         at = mutes.Mutes(silences.Silences(connection), [("am", lambda: alertmanager.silences(http, "am"))])
         await at.ask()
-        labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        assert at(stage.routed(labelled), NOW) is not None
+        labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        assert at(workers.routed(labelled), NOW) is not None
 
     with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
 
@@ -188,10 +188,10 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
             await at.ask()
             await at.ask()
         assert [line["event"] for line in logs] == ["silences_skipped"]
-        labelled = type(stage.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
-        assert at(stage.routed(labelled), NOW) is not None
-        other = type(stage.firing())("am", "g", "firing", 1, 0, labels={"alertname": "Other"})
-        assert at(stage.routed(other), NOW) is None
+        labelled = type(workers.firing())("am", "f", "firing", 1, 0, labels={"alertname": "Down"})
+        assert at(workers.routed(labelled), NOW) is not None
+        other = type(workers.firing())("am", "g", "firing", 1, 0, labels={"alertname": "Other"})
+        assert at(workers.routed(other), NOW) is None
         assert metrics.REGISTRY.get_sample_value("incident_router_skipped_silences", {"source": "am"}) == 4
         serving.answer = (200, [LISTED[0]])
         await at.ask()

@@ -4,7 +4,7 @@ import asyncio
 
 from router.domain import severity
 from router.store import keys, publishing_state, storm_queue
-from tests.integration import stage
+from tests.integration import workers
 
 HOUR = 3_600_000_000
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
@@ -109,7 +109,7 @@ def test_limit_resets_after_the_window(with_redis):
             at = storm_queue.StormQueue(connection, publishing_state.Limit(1, window))
             return at, await one_by_one(at, [1, 2])
 
-        (at, admitted), _ = await stage.in_time(connection, fill)
+        (at, admitted), _ = await workers.in_time(connection, fill)
         assert admitted == [True, False]
         async with asyncio.timeout(60):
             while not await at.admit(episode(2), MAJOR, 2):
@@ -130,7 +130,7 @@ def test_storm_ends_after_an_idle_window(with_redis):
             await at.remove([episode(2)])
             return at, first, second, await at.state()
 
-        (at, first, second, calm), window = await stage.in_time(connection, calm_down)
+        (at, first, second, calm), window = await workers.in_time(connection, calm_down)
         assert (first.began, second.began) == (True, False)
         assert first.since == second.since > 0
         assert (calm.waiting, calm.since, calm.ended) == (0, first.since, False)
@@ -139,7 +139,7 @@ def test_storm_ends_after_an_idle_window(with_redis):
                 assert calm.since == first.since
                 await asyncio.sleep(0.005)
         assert calm.since == 0
-        assert await stage.now_of(connection) >= first.since + window
+        assert await workers.now_of(connection) >= first.since + window
         assert await at.state() == storm_queue.StormState()
 
     with_redis(body)

@@ -8,7 +8,7 @@ from router.rules import load
 from router.sources import registry
 from router.store import inbox, quarantine
 from router.web import app, serve, webhooks
-from tests.integration import stage
+from tests.integration import workers
 from tests.integration.web import test_large_deliveries as large
 from tests.unit.rules import conftest
 
@@ -25,7 +25,7 @@ def test_alert_with_empty_group_gets_a_notice(with_redis):
             inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: large.NOW,
-            randomness=stage.NoJitter(),
+            randomness=workers.NoJitter(),
         )
         port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, port.set_result))

@@ -11,7 +11,7 @@ from router.domain import decision, severity
 from router.sources import registry
 from router.store import inbox, quarantine
 from router.web import app, bounds, serve, webhooks
-from tests.integration import stage
+from tests.integration import workers
 
 NOW = 1_772_450_000_000_000
 
@@ -35,7 +35,7 @@ def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None =
 
     def decide(one, _now):
         key = "all" if one_incident else one.fingerprint
-        return decision.Decision(key, severity.Severity.MAJOR, stage.rule())
+        return decision.Decision(key, severity.Severity.MAJOR, workers.rule())
 
     async def main(connection) -> None:
         door = webhooks.Door(
@@ -44,7 +44,7 @@ def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None =
             inbox=inbox.Inbox(connection),
             quarantine=quarantine.Quarantine(connection),
             clock=lambda: NOW,
-            randomness=stage.NoJitter(),
+            randomness=workers.NoJitter(),
             limits=limits,
         )
         door.labels_named = lambda: frozenset({"zz_team"})
@@ -52,7 +52,7 @@ def play(with_redis, story, *, one_incident=True, limits: bounds.Bounds | None =
         serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, port.set_result))
         try:
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{await port}", timeout=60) as http:
-                await story(http, stage.Stage(connection))
+                await story(http, workers.WorkerHarness(connection))
         finally:
             serving.cancel()
             await asyncio.wait([serving])
@@ -66,7 +66,7 @@ async def post(http: httpx.AsyncClient, content: bytes, **headers: str) -> dict:
     return answer.json()
 
 
-async def told(on: stage.Stage, key: str) -> list[str]:
+async def told(on: workers.WorkerHarness, key: str) -> list[str]:
     return [event.text for event in await on.incidents.timeline(key) if event.what == "notice"]
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.integration import under_a_limit
+from tests.integration import memory_limited
 
 MIB = 1024 * 1024
 MORE_MIB = 320  # Address space beyond that of the idle process; memory that is really used is asserted for each case.
@@ -48,7 +48,7 @@ class Limited(NamedTuple):
 
 @pytest.fixture
 def server(redis_url: str) -> Iterator[Limited]:
-    command = [sys.executable, "-m", "tests.integration.under_a_limit", redis_url, str(MORE_MIB)]
+    command = [sys.executable, "-m", "tests.integration.memory_limited", redis_url, str(MORE_MIB)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port, pid = process.stdout.readline().split()
@@ -137,7 +137,7 @@ def test_too_many_values_are_refused_before_parsing(server):
 
 def test_times_of_unauthenticated_senders_are_not_stored(server):
     before = server.memory_mib
-    message = {"Type": "Notification", "TopicArn": under_a_limit.TOPIC, "SigningCertURL": "https://x"}
+    message = {"Type": "Notification", "TopicArn": memory_limited.TOPIC, "SigningCertURL": "https://x"}
     sent = [("sns", json.dumps({**message, "Timestamp": f"{number:0900000}"}).encode(), {}) for number in range(100)]
     assert hostile(server, *sent) == {403}
     assert server.memory_mib - before < 40
@@ -147,7 +147,7 @@ def test_times_of_unauthenticated_senders_are_not_stored(server):
 @pytest.mark.parametrize("bracket", [b"[", b'{"a":'])
 def test_deep_json_ends_no_process_whatever_the_kind(server, depth, bracket):
     body = (bracket * depth)[: 15 * MIB]
-    sent = [(name, body, BEARER) for name in under_a_limit.SOURCES]
+    sent = [(name, body, BEARER) for name in memory_limited.SOURCES]
     sent += [(name, b'{"alerts":[{"labels":' + body, BEARER) for name in ("am", "open", "grafana")]
     assert hostile(server, *sent) <= {202, 401, 403, 422}
 

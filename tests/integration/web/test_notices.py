@@ -9,7 +9,7 @@ from router.assembly import parts
 from router.domain import delivery, identity, notices
 from router.management import api
 from tests.end_to_end import commands
-from tests.integration import desk
+from tests.integration import consoles
 from tests.integration.cli.test_commands import run
 
 CUT = notices.Notice("labels_truncated", "labels", "70 arrived, and 64 are kept", "f-checkout", 6)
@@ -63,7 +63,7 @@ def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
     async def play(at):
         now = parts.clock()
         name = identity.new_delivery_id(now, random.Random(1))
-        routed = [(desk.firing(), at._decide(desk.firing(), now))]
+        routed = [(consoles.firing(), at._decide(consoles.firing(), now))]
         await at.on.inbox.accept(delivery.pack(name, "json", now, routed, notices=(CUT,)), b"{}")
         await at.on.turn()
         client = await at.as_("viewer")
@@ -85,7 +85,7 @@ def test_api_and_console_show_notices_of_delivery(with_redis, tmp_path):
         page = (await looking.get("/delivery", params={"id": name})).text
         assert "labels_truncated" in page
         assert "70 arrived, and 64 are kept" in page
-        incident = (await looking.get("/incident", params={"key": desk.key()})).text
+        incident = (await looking.get("/incident", params={"key": consoles.key()})).text
         assert "labels_truncated: labels of f-checkout: 70 arrived, and 64 are kept" in incident
 
-    desk.playing(with_redis, tmp_path, play)
+    consoles.run(with_redis, tmp_path, play)

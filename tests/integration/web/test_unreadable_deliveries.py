@@ -9,7 +9,7 @@ from router.assembly import reporting
 from router.domain import severity
 from router.store import inbox, incidents, publishing_state, quarantine, unreadable_deliveries
 from router.worker import own, reports
-from tests.integration import stage
+from tests.integration import workers
 from tests.integration.worker.test_self_report import MINUTE, NOW, PLACES
 
 KEY = 'incident-router{source="prod"}'
@@ -19,7 +19,7 @@ class Scene:
     """A worker's reports on a real server."""
 
     def __init__(self, connection, *destinations: str, **wanted) -> None:
-        self.stage = stage.Stage(connection)
+        self.stage = workers.WorkerHarness(connection)
         self.store = incidents.Incidents(connection)
         self.quarantine = quarantine.Quarantine(connection)
         self.own = own.Own(

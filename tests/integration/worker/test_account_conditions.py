@@ -7,7 +7,7 @@ from router.domain import publication
 from router.outbound import errors
 from router.worker import breaker
 from tests.end_to_end import harness
-from tests.integration import real, stage
+from tests.integration import vendors, workers
 
 each_kind = pytest.mark.parametrize("kind", registry.KINDS)
 MICROS = 1_000_000
@@ -20,7 +20,7 @@ def play(with_redis):
     def run(kind, play, **settings):
         async def body(connection):
             with harness.vendors() as at:
-                async with real.scene(connection, at, kind, **settings) as scene:
+                async with vendors.running(connection, at, kind, **settings) as scene:
                     await play(scene)
 
         with_redis(body)
@@ -75,7 +75,7 @@ def test_a_worker_that_has_just_started_lets_what_waits_go_on(play, kind):
         nothing = {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
         await scene.changed("a", **nothing, retry_at=now + 55 * MICROS, failed_at=now, condition="denied")
         await scene.on.turn()
-        scene.on.performer.breakers = breaker.Breakers(stage.NoJitter())
+        scene.on.performer.breakers = breaker.Breakers(workers.NoJitter())
         await scene.fires("b")
         await scene.eventually(lambda: scene.states() == ["open", "open"])
 
@@ -152,8 +152,8 @@ def test_a_redriven_open_keeps_its_idempotency_key(play, kind):
         now = await scene.on.redis_now() + MICROS
 
         def pardon(held):
-            after = real.msgspec.structs.replace(held.incident, pardons={known.name: now})
-            return real.stage.incidents.Change(after, held.version, wake=True)
+            after = vendors.msgspec.structs.replace(held.incident, pardons={known.name: now})
+            return vendors.workers.incidents.Change(after, held.version, wake=True)
 
         await scene.on.incidents.update("down", pardon)
         await scene.eventually(lambda: scene.states() == ["open"])
@@ -192,11 +192,11 @@ def test_a_duplicate_that_is_ended_is_told_in_the_timeline_and_counted(play, kin
         [made] = scene.creates()
         harness.ask(f"{scene.at.url}/devhelm{made['path']}", made["body"], "any key")
         assert scene.states() == ["open", "open"]
-        before = real.registry_value("incident_router_duplicates_ended_total", destination="there")
+        before = vendors.metric_value("incident_router_duplicates_ended_total", destination="there")
         await scene.changed(unanswered_at=await scene.on.redis_now() - 181 * MICROS)
         await scene.on.turn()
         assert sorted(scene.states()) == ["open", "resolved"]
-        assert real.registry_value("incident_router_duplicates_ended_total", destination="there") == before + 1
+        assert vendors.metric_value("incident_router_duplicates_ended_total", destination="there") == before + 1
         events = await scene.on.incidents.timeline("down")
         assert any("At there a duplicate was ended" in event.text for event in events)
 
@@ -225,7 +225,7 @@ def test_what_is_created_late_after_the_resolution_is_ended(play, kind):
 
 
 def omitted_count(**labels):
-    return real.registry_value("incident_router_omitted_fields_total", destination="there", **labels)
+    return vendors.metric_value("incident_router_omitted_fields_total", destination="there", **labels)
 
 
 @each_kind

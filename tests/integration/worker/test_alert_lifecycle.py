@@ -5,7 +5,7 @@ import pytest
 from router.domain import decision, severity
 from router.store import inbox
 from router.telemetry import metrics
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
 
@@ -14,24 +14,24 @@ def test_an_alert_opens_one_incident_and_its_end_resolves_it(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         assert at.states() == ["open"]
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.turn()
         assert at.states() == ["resolved"]
         assert at.kinds == ["open", "resolve"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_what_is_folded_in_is_acknowledged_and_gone_from_the_inbox(with_redis):
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         assert await inbox.depth(on.connection) == (0, 0)
 
-    stage.playing(with_redis, play, vendor.on_call(vendor.Vendor()))
+    workers.run(with_redis, play, vendor.on_call(vendor.Vendor()))
 
 
 def test_a_storm_of_repeats_calls_nobody(with_redis):
@@ -39,56 +39,56 @@ def test_a_storm_of_repeats_calls_nobody(with_redis):
 
     async def play(on):
         for _ in range(50):
-            await on.deliver(*(stage.firing(str(number)) for number in range(20)))
+            await on.deliver(*(workers.firing(str(number)) for number in range(20)))
         await on.turn()
-        await on.deliver(*(stage.firing(str(number)) for number in range(20)))
+        await on.deliver(*(workers.firing(str(number)) for number in range(20)))
         await on.turn()
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_incident_stays_open_while_one_of_its_alerts_fires(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("a"), stage.firing("b"))
+        await on.deliver(workers.firing("a"), workers.firing("b"))
         await on.turn()
-        await on.deliver(stage.resolved("a"))
+        await on.deliver(workers.resolved("a"))
         await on.turn()
         assert at.states() == ["open"]
-        await on.deliver(stage.resolved("b"))
+        await on.deliver(workers.resolved("b"))
         await on.turn()
         assert at.states() == ["resolved"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_is_over_before_anybody_looked_opens_nothing(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing(), stage.resolved())
+        await on.deliver(workers.firing(), workers.resolved())
         await on.turn()
         assert at.calls == []
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_a_higher_severity_updates_the_open_incident_once(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("a"))
+        await on.deliver(workers.firing("a"))
         await on.turn()
-        await on.deliver(stage.firing("b"), level=CRITICAL)
+        await on.deliver(workers.firing("b"), level=CRITICAL)
         await on.turn()
-        await on.deliver(stage.firing("c"), level=MAJOR)
+        await on.deliver(workers.firing("c"), level=MAJOR)
         await on.turn()
         assert at.kinds == ["open", "update"]
         assert at.calls[-1].content.severity == CRITICAL
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_fires_anew_is_a_new_incident_with_other_keys(with_redis):
@@ -96,15 +96,15 @@ def test_an_alert_that_fires_anew_is_a_new_incident_with_other_keys(with_redis):
 
     async def play(on):
         for starts_at in (100, 300):
-            await on.deliver(stage.firing(starts_at=starts_at))
+            await on.deliver(workers.firing(starts_at=starts_at))
             await on.turn()
-            await on.deliver(stage.resolved(starts_at=starts_at))
+            await on.deliver(workers.resolved(starts_at=starts_at))
             await on.turn()
         assert at.kinds == ["open", "resolve"] * 2
         assert len({call.key for call in at.calls}) == 4
         assert len({call.reference for call in at.calls}) == 2
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_episode_that_ended_unseen_is_still_resolved_when_the_next_has_begun(with_redis):
@@ -112,46 +112,46 @@ def test_an_episode_that_ended_unseen_is_still_resolved_when_the_next_has_begun(
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.fold()
-        await on.deliver(stage.firing(starts_at=300))
+        await on.deliver(workers.firing(starts_at=300))
         await on.turn()
         assert sorted(at.states()) == ["open", "resolved"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_the_text_is_that_of_the_alert_that_opened_the_incident(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("first"))
+        await on.deliver(workers.firing("first"))
         await on.turn()
-        await on.deliver(stage.firing("second"), level=CRITICAL)
+        await on.deliver(workers.firing("second"), level=CRITICAL)
         await on.turn()
         assert [call.content.fields["alert"] for call in at.calls] == ["first is down"] * 2
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_rules_that_changed_neither_move_nor_double_an_open_incident(with_redis):
     at = vendor.Vendor()
-    renamed = stage.rule(decision.Target("elsewhere"), name="renamed")
+    renamed = workers.rule(decision.Target("elsewhere"), name="renamed")
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.firing(), key="renamed", response=renamed)
+        await on.deliver(workers.firing(), key="renamed", response=renamed)
         await on.turn()
         assert at.kinds == ["open"]
         assert (await on.incident("renamed")).generation == 0
-        await on.deliver(stage.resolved(), key="renamed", response=renamed)
+        await on.deliver(workers.resolved(), key="renamed", response=renamed)
         await on.turn()
         assert at.kinds == ["open", "resolve"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redis):
@@ -159,70 +159,70 @@ def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redi
     unwanted = decision.Decision(ignored="no rule matched")
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver_decided(stage.resolved("another"), unwanted)
+        await on.deliver_decided(workers.resolved("another"), unwanted)
         await on.turn()
         assert at.states() == ["open"]
-        await on.deliver_decided(stage.resolved(), unwanted)
+        await on.deliver_decided(workers.resolved(), unwanted)
         await on.turn()
         assert at.states() == ["resolved"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_once_it_is_over_the_new_rules_have_the_alert(with_redis):
     at, elsewhere = vendor.Vendor(), vendor.Vendor()
-    renamed = stage.rule(decision.Target("elsewhere"), name="renamed")
+    renamed = workers.rule(decision.Target("elsewhere"), name="renamed")
 
     async def play(on):
-        await on.deliver(stage.firing())
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.firing())
+        await on.deliver(workers.resolved())
         await on.turn()
-        await on.deliver(stage.firing(starts_at=300), key="renamed", response=renamed)
+        await on.deliver(workers.firing(starts_at=300), key="renamed", response=renamed)
         await on.turn()
         assert elsewhere.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at), vendor.place("elsewhere", elsewhere))
+    workers.run(with_redis, play, vendor.on_call(at), vendor.place("elsewhere", elsewhere))
 
 
 def test_a_late_message_of_the_old_incident_goes_where_the_alert_was(with_redis):
-    renamed = stage.rule(name="renamed")
+    renamed = workers.rule(name="renamed")
 
     async def play(on):
-        await on.deliver(stage.firing())
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.firing())
+        await on.deliver(workers.resolved())
         await on.turn()
-        await on.deliver(stage.firing(), key="renamed", response=renamed)
+        await on.deliver(workers.firing(), key="renamed", response=renamed)
         await on.turn()
         assert (await on.incident("renamed")).generation == 0
 
-    stage.playing(with_redis, play, vendor.on_call(vendor.Vendor()))
+    workers.run(with_redis, play, vendor.on_call(vendor.Vendor()))
 
 
 def test_all_targets_of_a_rule_are_served_and_one_failing_holds_up_none(with_redis):
     good, bad = vendor.Vendor(), vendor.Vendor()
     bad.before = [vendor.permanent()]
-    both = stage.rule(decision.Target("good"), decision.Target("bad"))
+    both = workers.rule(decision.Target("good"), decision.Target("bad"))
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
         assert (good.states(), bad.states()) == (["open"], [])
 
-    stage.playing(with_redis, play, vendor.place("good", good), vendor.place("bad", bad))
+    workers.run(with_redis, play, vendor.place("good", good), vendor.place("bad", bad))
 
 
 def test_a_destination_that_is_gone_from_the_configuration_holds_up_none(with_redis):
     at = vendor.Vendor()
-    both = stage.rule(decision.Target("gone"), decision.Target("on-call"))
+    both = workers.rule(decision.Target("gone"), decision.Target("on-call"))
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
         assert at.states() == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_many_incidents_are_kept_apart(with_redis):
@@ -230,15 +230,15 @@ def test_many_incidents_are_kept_apart(with_redis):
 
     async def play(on):
         for number in range(40):
-            await on.deliver(stage.firing(str(number)), key=f"down{number}")
+            await on.deliver(workers.firing(str(number)), key=f"down{number}")
         await on.turn()
         assert at.states() == ["open"] * 40
         for number in range(0, 40, 2):
-            await on.deliver(stage.resolved(str(number)), key=f"down{number}")
+            await on.deliver(workers.resolved(str(number)), key=f"down{number}")
         await on.turn()
         assert sorted(at.states()) == ["open"] * 20 + ["resolved"] * 20
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 @pytest.mark.parametrize("kind", ["open", "resolve"])
@@ -251,10 +251,10 @@ def test_operations_are_counted_by_destination_kind_and_result(with_redis, kind)
     before = count()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.turn()
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
     assert count() == before + 1

@@ -5,10 +5,10 @@ import msgspec
 from router.domain import decision, review, severity
 from router.store import incidents, keys, publishing_state, storm_queue
 from router.worker import reports
-from tests.integration import stage, storm_scene, vendor
+from tests.integration import alert_storms, vendor, workers
 
 MAJOR, CRITICAL, MINOR = severity.Severity.MAJOR, severity.Severity.CRITICAL, severity.Severity.MINOR
-WITH_PAGE = stage.rule(
+WITH_PAGE = workers.rule(
     decision.Target("on-call", {"name": "Down"}), decision.Target("page", {"title": "Down", "message": "Sorry."})
 )
 
@@ -32,7 +32,7 @@ def test_beyond_so_many_incidents_none_opens_until_there_is_room_and_then_each_o
         assert scene.pager.states() == ["resolved"] * 5
         assert scene.pager.kinds.count("open") == 5
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_the_most_severe_opens_first(with_redis):
@@ -44,18 +44,18 @@ def test_the_most_severe_opens_first(with_redis):
         await scene.room()
         assert scene.opened() == ["a", "b", "e", "f"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_what_gets_worse_while_it_waits_is_moved_up(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
-        await scene.on.deliver(stage.firing("worse"), key="e", level=CRITICAL)
+        await scene.on.deliver(workers.firing("worse"), key="e", level=CRITICAL)
         await scene.on.turn()
         await scene.room()
         assert scene.opened() == ["a", "b", "c", "e"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_what_is_over_before_its_turn_never_opens(with_redis):
@@ -68,40 +68,40 @@ def test_what_is_over_before_its_turn_never_opens(with_redis):
         assert scene.opened() == ["a", "b", "d"]
         assert (await scene.on.storms.turn()).waiting == 0
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_an_incident_that_fires_again_is_asked_for_anew(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         await scene.fires("c", resolved=True)
-        await scene.on.deliver(stage.firing("c", starts_at=900), key="c")
+        await scene.on.deliver(workers.firing("c", starts_at=900), key="c")
         await scene.on.turn()
         assert len(await scene.told("c")) == 3
         await scene.room()
         assert scene.opened() == ["a", "b", "c"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_what_is_quiet_leaves_the_queue_and_takes_its_place_again_when_it_fires(with_redis):
     patient = decision.Response(
         "down", "rules/a.yaml:3", "v1", (decision.Target("on-call", {"name": "x"}),),
-        timing=decision.Timing(resolve_after=stage.HOUR),
+        timing=decision.Timing(resolve_after=workers.HOUR),
     )  # fmt: skip
 
     async def play(scene):
         await scene.fires("a", "b", "c", "d", response=patient)
         await scene.fires("c", resolved=True, response=patient)
         assert (await scene.on.storms.turn()).waiting == 1
-        await scene.on.deliver(stage.firing("c", starts_at=900), key="c", response=patient)
+        await scene.on.deliver(workers.firing("c", starts_at=900), key="c", response=patient)
         await scene.on.turn()
         storm = await scene.on.storms.turn()
         assert storm.waiting == 2
         await scene.connection.delete(keys.ADMITTED)
         assert [one.incident for one in (await scene.on.storms.turn()).next] == ["c", "d"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_a_page_that_would_be_reviewed_waits_with_its_incident_and_nobody_is_asked(with_redis):
@@ -111,11 +111,11 @@ def test_a_page_that_would_be_reviewed_waits_with_its_incident_and_nobody_is_ask
         await scene.room()
         assert [bool(one.waits_of) for one in await scene.on.publications.look("c")] == [False, True]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_what_only_waits_for_a_person_takes_no_room_and_opens_at_their_word(with_redis):
-    reviewed = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}))
+    reviewed = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}))
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=reviewed)
@@ -126,10 +126,10 @@ def test_what_only_waits_for_a_person_takes_no_room_and_opens_at_their_word(with
         await _approve(scene, "c")
         assert scene.page.states() == ["open"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
-async def _approve(scene: storm_scene.Scene, name: str) -> None:
+async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
     """Let a person say that it may be shown."""
 
     def make(held):
@@ -148,7 +148,7 @@ def test_the_router_s_own_reports_never_wait(with_redis):
         await scene.on.turn()
         assert len(scene.opened()) == 3
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps_it_waiting(with_redis):
@@ -162,28 +162,28 @@ def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps
         assert scene.opened() == ["a", "b", "c"]
         assert await scene.told("a") == []
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_a_worker_that_dies_between_the_count_and_the_record_counts_once(with_redis):
     async def play(scene):
-        await scene.on.deliver(stage.firing("a"), key="a")
+        await scene.on.deliver(workers.firing("a"), key="a")
         await scene.on.fold()
         held = (await scene.on.incidents.read(["a"]))["a"].incident
-        count = storm_queue.StormQueue(scene.connection, storm_scene.TWO)
+        count = storm_queue.StormQueue(scene.connection, alert_storms.TWO)
         assert await count.admit(storm_queue.Episode(held.episode, "a"), MAJOR, 1)
         await scene.on.turn()
         await scene.fires("b", "c")
         assert scene.opened() == ["a", "b"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_two_workers_let_no_more_in_than_one(with_redis):
     async def play(scene):
-        other = stage.Stage(scene.connection, *scene.places, consumer="w2", most=storm_scene.TWO)
+        other = workers.WorkerHarness(scene.connection, *scene.places, consumer="w2", most=alert_storms.TWO)
         for number in range(6):
-            await scene.on.deliver(stage.firing(f"k{number}"), key=f"k{number}")
+            await scene.on.deliver(workers.firing(f"k{number}"), key=f"k{number}")
         await scene.on.fold()
         leases = await scene.on.due()
         for lease in leases[:3]:
@@ -192,23 +192,23 @@ def test_two_workers_let_no_more_in_than_one(with_redis):
             await other.reconciler.reconcile(lease)
         assert len(scene.opened()) == 2
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_where_nothing_is_set_everything_opens_and_what_was_held_back_goes_on(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
-        unlimited = stage.Stage(scene.connection, *scene.places, consumer="w2")
+        unlimited = workers.WorkerHarness(scene.connection, *scene.places, consumer="w2")
         assert (await unlimited.storms.turn()).waiting == 0
         await scene.on.publications.wake_all()
         await unlimited.turn()
         assert scene.opened() == ["a", "b", "c"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
-    automatic = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
+    automatic = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=automatic)
@@ -219,12 +219,12 @@ def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
         assert one.waits_of
         assert scene.page.states() == ["open", "open"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_who_is_gone_without_a_word_is_not_waited_for(with_redis):
     async def play(scene):
-        count = storm_queue.StormQueue(scene.connection, storm_scene.TWO)
+        count = storm_queue.StormQueue(scene.connection, alert_storms.TWO)
         await scene.fires("a", "b", "c")
         assert not await count.admit(storm_queue.Episode("f" * 32, "gone"), MAJOR, 1)
         assert (await scene.on.storms.turn()).waiting == 2
@@ -232,4 +232,4 @@ def test_who_is_gone_without_a_word_is_not_waited_for(with_redis):
         assert (await scene.on.storms.turn()).waiting == 0
         assert scene.opened() == ["a", "b", "c"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)

@@ -7,7 +7,7 @@ from router.management import models
 from router.store import publishing_state
 from router.store import storm_queue as storm_store
 from router.worker import storm
-from tests.integration import desk
+from tests.integration import consoles
 
 WAITS = "storm_queued"
 
@@ -20,7 +20,7 @@ def play(play):
         async def limited(at):
             limit = storm_store.StormQueue(at.connection, publishing_state.Limit(1, 3_600_000_000))
             at.on.reconciler._storms = storm.Storms(limit, at.on.incidents, at.on.publications)
-            await at.deliver(desk.firing("a"), desk.firing("b"))
+            await at.deliver(consoles.firing("a"), consoles.firing("b"))
             await body(at)
 
         play(limited)
@@ -32,7 +32,7 @@ async def _held(at, client) -> str:
     """Which of the two waits."""
     waits = []
     for service in ("a", "b"):
-        one = (await client.get(f"/api/v1/incidents/{desk.key(service)}")).json()
+        one = (await client.get(f"/api/v1/incidents/{consoles.key(service)}")).json()
         if any(each["next_reason"] == WAITS for each in one["publications"]):
             assert {(each["next_reason"], each["next_at"]) for each in one["publications"]} == {(WAITS, None)}
             assert "It waits: alert storm" in one["timeline"][-1]["text"]
@@ -54,7 +54,7 @@ def test_the_console_s_page_of_the_incident_says_so(play):
     async def body(at):
         client, _ = await at.browser("viewer")
         held = await _held(at, await at.as_("viewer"))
-        page = (await client.get("/incident", params={"key": desk.key(held)})).text
+        page = (await client.get("/incident", params={"key": consoles.key(held)})).text
         assert "queued in an alert storm" in page
         assert "It waits: alert storm" in page
 
@@ -79,7 +79,7 @@ def test_a_post_that_waits_with_its_incident_is_nobody_s_review(play):
         client = await at.as_("viewer")
         held = await _held(at, client)
         listed = (await client.get("/api/v1/reviews")).json()["items"]
-        assert [one["incident"] for one in listed] == [desk.key("b" if held == "a" else "a")]
+        assert [one["incident"] for one in listed] == [consoles.key("b" if held == "a" else "a")]
 
     play(body)
 
@@ -87,7 +87,7 @@ def test_a_post_that_waits_with_its_incident_is_nobody_s_review(play):
 def test_the_command_says_so_too(play, capsys):
     async def body(at):
         held = await _held(at, await at.as_("viewer"))
-        one = await at.parts.ask.incident(desk.key(held))
+        one = await at.parts.ask.incident(consoles.key(held))
         shown._print(one)
         said = " ".join(capsys.readouterr().out.split())
         assert "on-call: absent queued in an alert storm" in said

@@ -5,20 +5,20 @@ import pytest
 from router import settings
 from router.store import keys, publishing_state
 from router.worker import own, reports, storm
-from tests.integration import stage, storm_scene
+from tests.integration import alert_storms, workers
 
 
 class Parent:
     """What tells of the storm, beside the scene: two vendors, whose accounts are told apart."""
 
-    def __init__(self, scene: storm_scene.Scene, *destinations: str) -> None:
+    def __init__(self, scene: alert_storms.StormHarness, *destinations: str) -> None:
         self.scene = scene
         self.on = scene.on
         self.at = {place.name: place for place in scene.places}
         self.own = own.Own(
             own.Wanted((), destinations), self.at, scene.on.performer.breakers,
             store=scene.on.incidents, inbox=scene.on.inbox, at_gate=publishing_state.Gate(scene.connection),
-            storms=scene.on.storms, randomness=stage.NoJitter(),
+            storms=scene.on.storms, randomness=workers.NoJitter(),
         )  # fmt: skip
 
     async def turn(self) -> None:
@@ -49,12 +49,12 @@ def test_one_incident_tells_of_the_storm_how_many_wait_and_ends_when_none_has_wa
         await parent.turn()
         assert "open" in parent.texts()[0]
         assert "None waits any more" in parent.texts()[0]
-        await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - stage.HOUR)
+        await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
         await parent.turn()
         assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved"]
         assert scene.opened() == ["a", "b", "incident-router:"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_a_storm_after_a_storm_is_told_anew_though_the_worker_s_clock_is_ahead(with_redis):
@@ -62,15 +62,15 @@ def test_a_storm_after_a_storm_is_told_anew_though_the_worker_s_clock_is_ahead(w
         parent = Parent(scene, "on-call")
         for name in ("c", "d"):
             await scene.fires("a", "b", name)
-            await parent.own.turn(scene.on.redis_time() + stage.HOUR)
+            await parent.own.turn(scene.on.redis_time() + workers.HOUR)
             await scene.on.turn()
             await scene.fires(name, resolved=True)
-            await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - stage.HOUR)
-            await parent.own.turn(scene.on.redis_time() + stage.HOUR)
+            await scene.connection.hset(keys.STORM, "last", await scene.on.redis_now() - workers.HOUR)
+            await parent.own.turn(scene.on.redis_time() + workers.HOUR)
             await scene.on.turn()
         assert [text.partition(" ")[0] for text in parent.texts()] == ["resolved", "resolved"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_what_is_told_already_is_not_written_again(with_redis):
@@ -85,7 +85,7 @@ def test_what_is_told_already_is_not_written_again(with_redis):
             versions.append(held[reports.STORM.key].version)
         assert len(set(versions)) == 1
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_who_has_room_is_called_every_second(with_redis):
@@ -97,7 +97,7 @@ def test_who_has_room_is_called_every_second(with_redis):
         await scene.on.turn()
         assert scene.opened() == ["a", "b", "c"]
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_where_it_is_not_wanted_any_more_the_storm_s_incident_ends(with_redis):
@@ -109,7 +109,7 @@ def test_where_it_is_not_wanted_any_more_the_storm_s_incident_ends(with_redis):
         await Parent(scene).turn()
         assert parent.texts()[0].startswith("resolved")
 
-    storm_scene.playing(with_redis, play)
+    alert_storms.run(with_redis, play)
 
 
 def test_a_place_where_storms_are_told_has_to_be_there_and_no_customers_see_it(tmp_path):

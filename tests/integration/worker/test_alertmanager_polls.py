@@ -12,12 +12,12 @@ from router.store import archive, inbox, keys, silences
 from router.telemetry import metrics
 from router.worker import polls
 from tests.end_to_end import harness
-from tests.integration import alerting, stage, vendor
+from tests.integration import alertmanagers, vendor, workers
 
 
 @pytest.fixture
 def playing(with_redis):
-    return functools.partial(alerting.playing, with_redis)
+    return functools.partial(alertmanagers.run, with_redis)
 
 
 def counted(outcome: str) -> float:
@@ -29,7 +29,7 @@ def test_an_alert_whose_webhook_was_lost_opens_its_incident_as_the_webhook_would
 
     async def play(scene):
         before = counted("found")
-        scene.there.has("f1", alerting.BEGAN, service="checkout")
+        scene.there.has("f1", alertmanagers.BEGAN, service="checkout")
         assert await scene.poll(2) == ["whole", "whole"]
         assert at.calls == []
         await scene.poll()
@@ -37,14 +37,14 @@ def test_an_alert_whose_webhook_was_lost_opens_its_incident_as_the_webhook_would
         one = await scene.on.incident()
         assert one.opening_alert.title == "f1 is down"
         assert one.opening_alert.labels == {"alertname": "Down", "service": "checkout"}
-        assert one.opening_alert.starts_at == alerting.BEGAN // 1000 * 1000
+        assert one.opening_alert.starts_at == alertmanagers.BEGAN // 1000 * 1000
         assert counted("found") == before + 1
-        late = msgspec.structs.replace(stage.firing(starts_at=alerting.BEGAN), title="late")
+        late = msgspec.structs.replace(workers.firing(starts_at=alertmanagers.BEGAN), title="late")
         await scene.webhook(late)
         await scene.poll(5)
         assert at.states() == ["open"]
         assert counted("found") == before + 1
-        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN))
+        await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN))
         assert at.states() == ["resolved"]
 
     playing(play, vendor.on_call(at))
@@ -55,8 +55,8 @@ def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playi
 
     async def play(scene):
         before = counted("ended")
-        scene.there.has("f1", alerting.BEGAN)
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        scene.there.has("f1", alertmanagers.BEGAN)
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(3)
         assert at.states() == ["open"]
         del scene.there.alerts["f1"]
@@ -68,7 +68,7 @@ def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playi
         assert (await scene.on.incident()).alerts["am/f1"].ends_at == first
         assert (await scene.told())[2:4] == ["Alertmanager no longer has am/f1.", "Nothing fires any more."]
         assert counted("ended") == before + 1
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(3)
         assert at.states() == ["resolved"]
 
@@ -78,18 +78,18 @@ def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playi
 def test_an_alert_that_would_end_by_itself_is_kept_for_as_long_as_it_is_active_there(playing):
     async def play(scene):
         found, repeated = counted("found"), counted("repeated")
-        soon = await scene.on.redis_now() + 3 * alerting.MINUTE
-        scene.there.has("f1", alerting.BEGAN)
-        await scene.webhook(msgspec.structs.replace(stage.firing(starts_at=alerting.BEGAN), ends_at=soon))
+        soon = await scene.on.redis_now() + 3 * alertmanagers.MINUTE
+        scene.there.has("f1", alertmanagers.BEGAN)
+        await scene.webhook(msgspec.structs.replace(workers.firing(starts_at=alertmanagers.BEGAN), ends_at=soon))
         parse = scene.read
 
         def expiring(body: bytes, now: int) -> base.Parsed:
             (one,) = parse(body, now).alerts
-            return base.Parsed([msgspec.structs.replace(one, ends_at=soon + stage.HOUR)])
+            return base.Parsed([msgspec.structs.replace(one, ends_at=soon + workers.HOUR)])
 
         scene.asked = polls.Asked("am", scene.config, scene.http, expiring, polled.concerns(scene.config))
         await scene.poll(4)
-        assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + stage.HOUR
+        assert (await scene.on.incident()).alerts["am/f1"].ends_at == soon + workers.HOUR
         assert (counted("found"), counted("repeated")) == (found, repeated + 1)
 
     playing(play)
@@ -100,11 +100,11 @@ def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_e
 
     async def play(scene):
         now = await scene.on.redis_now()
-        until = now + stage.HOUR
+        until = now + workers.HOUR
         quiet = silence.Silence("s1", (silence.matcher('source="am"'),), now - 1, until, "ann", "works")
         await silences.Silences(scene.on.connection).save(quiet)
         await scene.on.mutes.refresh()
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         assert list((await scene.on.incident()).muted) == ["am/f1"]
         await scene.poll(2)
         assert (await scene.on.incident()).muted == {}
@@ -116,8 +116,8 @@ def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_e
 
 def test_an_alert_that_moved_to_another_incident_ends_there(playing):
     async def play(scene):
-        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN - stage.HOUR))
-        await scene.on.deliver(stage.firing(starts_at=alerting.BEGAN), key="other", received_at=scene.now)
+        await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN - workers.HOUR))
+        await scene.on.deliver(workers.firing(starts_at=alertmanagers.BEGAN), key="other", received_at=scene.now)
         await scene.on.turn()
         await scene.poll(2)
         assert (await scene.on.incident("other")).firing == []
@@ -128,9 +128,9 @@ def test_an_alert_that_moved_to_another_incident_ends_there(playing):
 
 def test_what_a_webhook_tells_in_time_is_left_to_it(playing):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN)
+        scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll()
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         before = await scene.told()
         await scene.poll(4)
         assert await scene.told() == before
@@ -141,10 +141,12 @@ def test_what_a_webhook_tells_in_time_is_left_to_it(playing):
 
 def test_only_what_goes_to_the_receiver_and_matches_is_opened_but_nothing_else_is_absent(playing):
     async def play(scene):
-        scene.there.has("elsewhere", alerting.BEGAN, receivers=("pager", "not-router"), env="prod")
-        scene.there.has("staging", alerting.BEGAN, receivers=("pager", "router-eu"), env="staging")
-        scene.there.has("ours", alerting.BEGAN, receivers=("pager", "router-eu"), env="prod")
-        await scene.webhook(stage.firing("staging", alerting.BEGAN), stage.firing("elsewhere", alerting.BEGAN))
+        scene.there.has("elsewhere", alertmanagers.BEGAN, receivers=("pager", "not-router"), env="prod")
+        scene.there.has("staging", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="staging")
+        scene.there.has("ours", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="prod")
+        await scene.webhook(
+            workers.firing("staging", alertmanagers.BEGAN), workers.firing("elsewhere", alertmanagers.BEGAN)
+        )
         await scene.poll(4)
         assert (await scene.on.incident()).firing == ["am/elsewhere", "am/ours", "am/staging"]
         (query,) = {str(request.query_params) for request in scene.there.asked if request.query_params}
@@ -155,7 +157,7 @@ def test_only_what_goes_to_the_receiver_and_matches_is_opened_but_nothing_else_i
 
 def test_alerts_of_other_sources_are_never_touched(playing):
     async def play(scene):
-        other = msgspec.structs.replace(stage.firing(), source="grafana")
+        other = msgspec.structs.replace(workers.firing(), source="grafana")
         await scene.webhook(other)
         await scene.poll(4)
         assert (await scene.on.incident()).firing == ["grafana/f1"]
@@ -165,8 +167,8 @@ def test_alerts_of_other_sources_are_never_touched(playing):
 
 def test_what_no_rule_wants_and_heartbeats_are_not_handed_in(playing):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN, noise="yes")
-        scene.there.has("f2", alerting.BEGAN, beat="yes", key="beating")
+        scene.there.has("f1", alertmanagers.BEGAN, noise="yes")
+        scene.there.has("f2", alertmanagers.BEGAN, beat="yes", key="beating")
         await scene.poll(5)
         assert await scene.on.incidents.names() == []
 
@@ -178,8 +180,8 @@ def test_an_incident_that_holds_as_many_as_it_can_is_told_of_no_more(playing, mo
 
     async def play(scene):
         for name in ("f1", "f2"):
-            scene.there.has(name, alerting.BEGAN)
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+            scene.there.has(name, alertmanagers.BEGAN)
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(6)
         assert (await scene.on.incident()).unheld == 0
 
@@ -188,7 +190,7 @@ def test_an_incident_that_holds_as_many_as_it_can_is_told_of_no_more(playing, mo
 
 def test_one_of_several_processes_asks_and_another_goes_on_where_it_died(playing):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN)
+        scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)
         assert await scene.worker().turn(scene.asked) == ""
         scene.polls = scene.worker()
@@ -204,7 +206,7 @@ def test_a_storm_is_handed_in_by_parts_and_ends_by_parts(playing):
 
     async def play(scene):
         for name in names:
-            scene.there.has(name, alerting.BEGAN)
+            scene.there.has(name, alertmanagers.BEGAN)
         await scene.poll(3)
         assert len((await scene.on.incident()).firing) == 300
         scene.there.alerts = {"f000": scene.there.alerts["f000"]}
@@ -227,16 +229,16 @@ def test_it_shows_the_token_that_it_is_asked_for(playing):
 
 def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         on.reader = inbox.InboxReader(connection, "w1", archives=True)
         on.triage._reader = on.reader
-        there = alerting.Alertmanager(alerting.START - stage.HOUR)
+        there = alertmanagers.Alertmanager(alertmanagers.START - workers.HOUR)
         async with there.serving() as url:
-            scene = alerting.Scene(on, there, url)
-            there.has("f1", alerting.BEGAN)
+            scene = alertmanagers.AlertmanagerHarness(on, there, url)
+            there.has("f1", alertmanagers.BEGAN)
             await scene.poll(3)
             await scene.http.aclose()
-        kept = await archive.Archive(connection, retention=stage.HOUR, max_bytes=2**20).newest(9)
+        kept = await archive.Archive(connection, retention=workers.HOUR, max_bytes=2**20).newest(9)
         (bodies,) = [entry[1][b"b"] for entry in await connection.xrange(keys.ARCHIVE)]
         assert len(kept) == 1
         written = msgspec.json.decode(bodies)
@@ -249,12 +251,12 @@ def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis
 
 def test_a_running_router_asks_by_the_rules_in_force(tmp_path):
     async def main():
-        there = alerting.Alertmanager(alerting.START)
-        there.has("f1", alerting.BEGAN, service="checkout")
+        there = alertmanagers.Alertmanager(alertmanagers.START)
+        there.has("f1", alertmanagers.BEGAN, service="checkout")
         async with there.serving() as url:
             await asyncio.to_thread(play, url, there)
 
-    def play(url: str, there: alerting.Alertmanager) -> None:
+    def play(url: str, there: alertmanagers.Alertmanager) -> None:
         with harness.vendors() as at:
             file = harness.configure(tmp_path, at)
             poll = f'{{kind: alertmanager, poll: {{url: "{url}", every: 1s, basic: {{env: BASIC}}}}, '

@@ -4,20 +4,20 @@ import pytest
 
 from router.store import errors, incidents, keys
 from router.worker import appetite, intake
-from tests.integration import stage
+from tests.integration import workers
 
 
-def taking(on: stage.Stage, least: int = 2, most: int = 4) -> intake.Intake:
+def taking(on: workers.WorkerHarness, least: int = 2, most: int = 4) -> intake.Intake:
     return intake.Intake(on.reader, on.triage, appetite.Appetite(least, most), 10)
 
 
-async def delivered(on: stage.Stage, count: int) -> None:
+async def delivered(on: workers.WorkerHarness, count: int) -> None:
     await on.reader.prepare()
     for number in range(count):
-        await on.deliver(stage.firing(str(number)))
+        await on.deliver(workers.firing(str(number)))
 
 
-async def left(on: stage.Stage) -> tuple[int, int]:
+async def left(on: workers.WorkerHarness) -> tuple[int, int]:
     """How many are in the inbox, and how many of them have been read."""
     pending = await on.connection.xpending(keys.INBOX, keys.GROUP)
     return await on.connection.xlen(keys.INBOX), pending["pending"]
@@ -32,7 +32,7 @@ def test_all_that_waits_is_folded_in_once_and_acknowledged(with_redis):
         assert len((await on.incident()).firing) == 11
         assert await left(on) == (0, 0)
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_what_was_read_ahead_is_folded_in_before_the_end(with_redis):
@@ -46,7 +46,7 @@ def test_what_was_read_ahead_is_folded_in_before_the_end(with_redis):
         assert await left(on) == (0, 0)
         await taken.finish()
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_a_last_batch_is_acknowledged_though_nothing_follows_it(with_redis):
@@ -55,7 +55,7 @@ def test_a_last_batch_is_acknowledged_though_nothing_follows_it(with_redis):
         await taking(on).turn()
         assert await left(on) == (0, 0)
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 class Failing(incidents.Incidents):
@@ -72,7 +72,7 @@ class Failing(incidents.Incidents):
 def test_nothing_is_acknowledged_of_a_batch_that_could_not_be_folded_in_and_the_rest_goes_on(with_redis):
     async def play(on):
         await delivered(on, 2)
-        await on.deliver(stage.firing("9"), key="other")
+        await on.deliver(workers.firing("9"), key="other")
         taken = taking(on)
         on.incidents.fails = True
         with pytest.raises(errors.Unavailable):
@@ -86,6 +86,6 @@ def test_nothing_is_acknowledged_of_a_batch_that_could_not_be_folded_in_and_the_
         assert await left(on) == (0, 0)
 
     async def body(connection):
-        await play(stage.Stage(connection, store=Failing(connection)))
+        await play(workers.WorkerHarness(connection, store=Failing(connection)))
 
     with_redis(body)

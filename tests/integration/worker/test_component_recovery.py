@@ -2,28 +2,28 @@
 
 from router.domain import decision
 from tests.end_to_end import harness
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 PARTS = {"title": {"a is down": "Checkout", "b is down": "Search"}}
 
 
 def on_page(publish: str = "auto") -> decision.Response:
-    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, parts=PARTS))
+    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, parts=PARTS))
 
 
 def test_each_alert_brings_its_component_and_takes_it_back(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("a"), response=on_page())
+        await on.deliver(workers.firing("a"), response=on_page())
         await on.turn()
-        await on.deliver(stage.firing("b"), response=on_page())
+        await on.deliver(workers.firing("b"), response=on_page())
         await on.turn()
-        await on.deliver(stage.firing("c"), response=on_page())
+        await on.deliver(workers.firing("c"), response=on_page())
         await on.turn()
-        await on.deliver(stage.resolved("a"), response=on_page())
+        await on.deliver(workers.resolved("a"), response=on_page())
         await on.turn()
-        await on.deliver(stage.resolved("b"), stage.resolved("c"), response=on_page())
+        await on.deliver(workers.resolved("b"), workers.resolved("c"), response=on_page())
         await on.turn()
         assert [(call.kind, call.content.fields["components"]) for call in page.calls] == [
             ("open", {"Checkout": "major"}),
@@ -32,7 +32,7 @@ def test_each_alert_brings_its_component_and_takes_it_back(with_redis):
             ("resolve", {"Checkout": "operational", "Search": "major"}),
         ]
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True))
+    workers.run(with_redis, play, vendor.place("page", page, public=True))
 
 
 RULES = """

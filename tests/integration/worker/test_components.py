@@ -8,11 +8,11 @@ from router.destinations import components as statuses
 from router.domain import decision
 from router.store import components
 from tests.end_to_end import harness
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 def on_page(**said: str) -> decision.Response:
-    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", "components": said}, "auto"))
+    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", "components": said}, "auto"))
 
 
 def test_what_one_says_the_others_hear_until_it_is_taken_back(with_redis):
@@ -68,13 +68,15 @@ def test_each_operation_knows_what_the_other_incidents_say(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("a"), key="one", response=on_page(API="major_outage"))
+        await on.deliver(workers.firing("a"), key="one", response=on_page(API="major_outage"))
         await on.turn()
-        await on.deliver(stage.firing("b"), key="two", response=on_page(API="degraded_performance", Web="major_outage"))
+        await on.deliver(
+            workers.firing("b"), key="two", response=on_page(API="degraded_performance", Web="major_outage")
+        )
         await on.turn()
-        await on.deliver(stage.resolved("a"), key="one", response=on_page(API="major_outage"))
+        await on.deliver(workers.resolved("a"), key="one", response=on_page(API="major_outage"))
         await on.turn()
-        await on.deliver(stage.resolved("b"), key="two", response=on_page(API="degraded_performance"))
+        await on.deliver(workers.resolved("b"), key="two", response=on_page(API="degraded_performance"))
         await on.turn()
         assert [(call.kind, call.others) for call in page.calls] == [
             ("open", {}),
@@ -83,7 +85,7 @@ def test_each_operation_knows_what_the_other_incidents_say(with_redis):
             ("resolve", {}),
         ]
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True))
+    workers.run(with_redis, play, vendor.place("page", page, public=True))
 
 
 RULES = """

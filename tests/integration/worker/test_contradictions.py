@@ -3,9 +3,9 @@
 from router.domain import decision
 from router.store import publishing_state, review_outcomes
 from router.telemetry import metrics
-from tests.integration import page_scene, stage, vendor
+from tests.integration import public_pages, vendor, workers
 
-AUTOMATIC = stage.rule(
+AUTOMATIC = workers.rule(
     decision.Target("on-call", {"name": "Down"}),
     decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"),
 )
@@ -20,7 +20,7 @@ def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with
     before = counted()
 
     async def play(on, page, pager):
-        await on.deliver(stage.firing(), stage.resolved(), stage.firing("f2"), response=AUTOMATIC)
+        await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
         state = await publishing_state.Gate(on.connection).state()
@@ -31,91 +31,91 @@ def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with
         assert why in told[0]
         assert (await review_outcomes.ReviewOutcomes(on.connection).read()) == {}
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
     assert counted() == before + 1
 
 
 def test_after_a_person_has_opened_the_breaker_it_goes_out(with_redis):
     async def play(on, page, _):
-        await on.deliver(stage.firing(), stage.resolved(), stage.firing("f2"), response=AUTOMATIC)
+        await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
         assert await publishing_state.Gate(on.connection).open("breaker")
         await on.publications.wake_all()
         await on.turn()
         assert page.states() == ["open"]
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_what_one_delivery_says_and_a_later_one_ends_is_posted_as_ever(with_redis):
     async def play(on, page, _):
-        await on.deliver(stage.firing(), stage.firing("f2"), response=AUTOMATIC)
-        await on.deliver(stage.resolved(), response=AUTOMATIC)
+        await on.deliver(workers.firing(), workers.firing("f2"), response=AUTOMATIC)
+        await on.deliver(workers.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
         assert await publishing_state.Gate(on.connection).state() == publishing_state.OPEN
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_a_breaker_that_is_closed_already_keeps_its_reason(with_redis):
     async def play(on, page, _):
         await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
-        await on.deliver(stage.firing(), stage.resolved(), response=AUTOMATIC)
+        await on.deliver(workers.firing(), workers.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.kinds == []
         assert (await publishing_state.Gate(on.connection).state()).breaker.why == "too many"
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
-INTERNAL = stage.rule(decision.Target("on-call", {"name": "Down"}))
-OTHER = stage.rule(decision.Target("other", {"title": "Down", "message": "Sorry."}, "auto"), name="other")
+INTERNAL = workers.rule(decision.Target("on-call", {"name": "Down"}))
+OTHER = workers.rule(decision.Target("other", {"title": "Down", "message": "Sorry."}, "auto"), name="other")
 
 
 def test_a_contradiction_that_reaches_no_page_stops_no_page(with_redis):
     async def play(on, page, pager):
-        await on.deliver(stage.firing(), stage.resolved(), response=INTERNAL)
-        await on.deliver(stage.firing("f2"), key="shown", response=AUTOMATIC)
+        await on.deliver(workers.firing(), workers.resolved(), response=INTERNAL)
+        await on.deliver(workers.firing("f2"), key="shown", response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
         assert await publishing_state.Gate(on.connection).state() == publishing_state.OPEN
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_a_contradiction_stops_only_the_pages_that_it_reaches(with_redis):
     reached, other = vendor.Vendor(), vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing(), stage.resolved(), stage.firing("f2"), response=AUTOMATIC)
-        await on.deliver(stage.firing("f3"), key="elsewhere", response=OTHER)
+        await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
+        await on.deliver(workers.firing("f3"), key="elsewhere", response=OTHER)
         await on.turn()
         assert (reached.kinds, other.states()) == ([], ["open"])
         assert list((await publishing_state.Gate(on.connection).state()).pages) == ["page"]
 
     places = [vendor.place("page", reached, public=True), vendor.place("other", other, public=True)]
-    stage.playing(with_redis, play, *places, vendor.on_call(vendor.Vendor()))
+    workers.run(with_redis, play, *places, vendor.on_call(vendor.Vendor()))
 
 
 def test_the_pages_of_the_incident_that_holds_the_alert_are_stopped(with_redis):
     """The rules have changed since the alert opened the incident: it is shown at a page that they no longer name."""
 
     async def play(on, page, pager):
-        await on.deliver(stage.firing(), response=AUTOMATIC)
+        await on.deliver(workers.firing(), response=AUTOMATIC)
         await on.fold()
-        await on.deliver(stage.firing(), stage.resolved(), key="moved", response=INTERNAL)
+        await on.deliver(workers.firing(), workers.resolved(), key="moved", response=INTERNAL)
         await on.turn()
         assert page.kinds == []
         assert list((await publishing_state.Gate(on.connection).state()).pages) == ["page"]
 
-    page_scene.playing(with_redis, play)
+    public_pages.run(with_redis, play)
 
 
 def test_a_page_that_is_stopped_after_its_post_was_planned_gets_no_post(with_redis):
     async def body(connection):
         at_gate = publishing_state.Gate(connection)
-        limit = publishing_state.Limit(9, stage.HOUR)
+        limit = publishing_state.Limit(9, workers.HOUR)
         await at_gate.shut_page("page", 1, "why")
         assert not await at_gate.count("page/e1", [], limit, limit)
         assert await at_gate.count("other/e1", [], limit, limit)

@@ -6,9 +6,9 @@ from router.domain import texts
 from router.simulator import faults, server
 from router.worker import corrections
 from tests.contract import sdks
-from tests.integration import drafting, stage
+from tests.integration import drafts, workers
 
-RESPONSE = drafting.rule("auto", update_message="We are on it.")
+RESPONSE = drafts.rule("auto", update_message="We are on it.")
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def simulator():
         yield running
 
 
-class Operator(drafting.Desk):
+class Operator(drafts.DraftHarness):
     """An operator with a post that is published, and what came of it."""
 
     def __init__(self, desk):
@@ -54,7 +54,7 @@ def playing(with_redis, simulator, play, response=RESPONSE):
         await desk.on.until(lambda: desk.page.posts and desk.post.published_at)
         await play(Operator(desk))
 
-    drafting.playing(with_redis, simulator, begin, page="Acme", response=response)
+    drafts.run(with_redis, simulator, begin, page="Acme", response=response)
 
 
 def patches(simulator):
@@ -82,11 +82,11 @@ def test_corrected_text_is_no_person_s_edit(with_redis, simulator):
     async def play(desk):
         await desk.corrects("Payments may fail.")
         await desk.done()
-        changed = drafting.rule("auto", update_message="We are on it.", title="The shop is slow")
-        await desk.on.deliver(stage.firing("f2"), response=changed)
-        await desk.on.deliver(stage.firing(), response=changed)
+        changed = drafts.rule("auto", update_message="We are on it.", title="The shop is slow")
+        await desk.on.deliver(workers.firing("f2"), response=changed)
+        await desk.on.deliver(workers.firing(), response=changed)
         await desk.on.turn()
-        await desk.on.deliver(stage.resolved(), stage.resolved("f2"), response=changed)
+        await desk.on.deliver(workers.resolved(), workers.resolved("f2"), response=changed)
         await desk.on.until(lambda: desk.post.resolved_at)
         assert not (await desk.publication()).taken_over
         assert "Sorry." not in str(desk.bodies()[1:])
@@ -96,7 +96,7 @@ def test_corrected_text_is_no_person_s_edit(with_redis, simulator):
 
 def test_resolution_is_corrected_after_the_end(with_redis, simulator):
     async def play(desk):
-        await desk.on.deliver(stage.resolved(), response=RESPONSE)
+        await desk.on.deliver(workers.resolved(), response=RESPONSE)
         await desk.on.until(lambda: desk.post.resolved_at)
         await desk.corrects("Resolved at noon.")
         await desk.done()

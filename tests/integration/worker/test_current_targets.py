@@ -1,7 +1,7 @@
 """A destination opens for whichever rule asks for it now, though the rule that asked first doesn't any longer."""
 
 from router.domain import decision, severity
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 def test_an_alert_that_another_rule_decides_before_it_has_opened_still_opens(with_redis):
@@ -10,10 +10,10 @@ def test_an_alert_that_another_rule_decides_before_it_has_opened_still_opens(wit
 
     async def play(on):
         for starts_at, name in ((100, "old"), (200, "new")):
-            decided = decision.Decision("down", severity.Severity.MAJOR, stage.rule(name=name))
-            await on.deliver_decided(stage.firing(starts_at=starts_at), decided)
+            decided = decision.Decision("down", severity.Severity.MAJOR, workers.rule(name=name))
+            await on.deliver_decided(workers.firing(starts_at=starts_at), decided)
             await on.fold()
         await on.turn()
         assert at.states() == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))

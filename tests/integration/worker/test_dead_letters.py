@@ -5,7 +5,7 @@ import pytest
 from router import settings
 from router.assembly import dead_letters
 from router.store import dead_deliveries, inbox, keys
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def playing(with_redis, play):
 
     async def body(on):
         at.before.append(vendor.permanent())
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         await play(on, at)
 
-    stage.playing(with_redis, body, vendor.on_call(at))
+    workers.run(with_redis, body, vendor.on_call(at))
 
 
 def test_what_a_vendor_has_refused_is_listed_with_its_words(with_redis, configured):
@@ -77,7 +77,7 @@ def test_what_is_let_go_is_not_listed_and_the_incident_ends_all_the_same(with_re
         await on.turn()
         assert await letters(configured, on).read() == []
         assert "ann has given the open" in (await on.incidents.timeline("down"))[-1].text
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.turn()
         assert (await on.incident()).status == "closed"
         assert at.states() == []
@@ -101,7 +101,7 @@ def test_a_delivery_that_could_not_be_processed_goes_back_whole(with_redis, conf
         await letters(configured, on).discard(again, "ann", "", 1)
         assert await letters(configured, on).read() == []
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_what_is_gone_is_not_tried_again(with_redis):

@@ -12,15 +12,15 @@ import pytest
 
 from router.domain import alert, decision, severity
 from router.store import keys
-from tests.integration import interleaving, stage
+from tests.integration import interleaving, workers
 
 KEYS = ("old rules", "new rules", "newest rules")
 SEEDS = range(int(os.environ.get("INTERLEAVINGS", "15")))
-ALERT = stage.firing().identity
+ALERT = workers.firing().identity
 
 
 def decided(key: str) -> decision.Decision:
-    return decision.Decision(key, severity.Severity.MAJOR, stage.rule(name=key))
+    return decision.Decision(key, severity.Severity.MAJOR, workers.rule(name=key))
 
 
 class Rollout:
@@ -29,7 +29,7 @@ class Rollout:
     def __init__(self, connection, seed: int) -> None:
         self.connection = connection
         self.randomness = random.Random(seed)
-        self.plain = stage.Stage(connection, consumer="plain")
+        self.plain = workers.WorkerHarness(connection, consumer="plain")
 
     async def told(self, one: alert.Alert, key: str) -> None:
         """A message is delivered, and folded by a worker that nobody interrupts."""
@@ -56,7 +56,7 @@ class Rollout:
 
     async def ends(self, key: str, starts_at: int = 100) -> None:
         """The resolution comes, by the rules of one of the webs."""
-        await self.told(stage.resolved(starts_at=starts_at), key)
+        await self.told(workers.resolved(starts_at=starts_at), key)
         assert await self.holders() == []
 
 
@@ -86,7 +86,7 @@ def rollouts(with_redis):
 
 def test_the_same_alert_by_two_rule_sets_fires_in_one_incident_and_ends(rollouts):
     async def play(at):
-        await at.race((stage.firing(), KEYS[0]), (stage.firing(), KEYS[1]))
+        await at.race((workers.firing(), KEYS[0]), (workers.firing(), KEYS[1]))
         (holder,) = await at.holders()
         assert await at.plain.incidents.owners.find([ALERT]) == {ALERT: holder}
         await at.ends(at.randomness.choice(KEYS[:2]))
@@ -96,7 +96,7 @@ def test_the_same_alert_by_two_rule_sets_fires_in_one_incident_and_ends(rollouts
 
 def test_by_three_rule_sets_with_killed_workers_it_fires_in_one_incident_too(rollouts):
     async def play(at):
-        await at.race(*((stage.firing(), key) for key in KEYS), kills=2)
+        await at.race(*((workers.firing(), key) for key in KEYS), kills=2)
         assert len(await at.holders()) == 1
         await at.ends(at.randomness.choice(KEYS))
 
@@ -108,10 +108,10 @@ def test_an_alert_that_was_in_both_incidents_before_fires_in_one(rollouts):
 
     async def play(at):
         for number, key in enumerate((KEYS[0], KEYS[1], KEYS[0])):
-            await at.told(stage.firing(starts_at=100 * number + 1), key)
+            await at.told(workers.firing(starts_at=100 * number + 1), key)
             assert await at.holders() == [key]
             await at.ends(key, 100 * number + 1)
-        await at.race(*((stage.firing(starts_at=1000), key) for key in KEYS), kills=1)
+        await at.race(*((workers.firing(starts_at=1000), key) for key in KEYS), kills=1)
         assert len(await at.holders()) == 1
         await at.ends(at.randomness.choice(KEYS), 1000)
 
@@ -121,9 +121,9 @@ def test_an_alert_that_was_in_both_incidents_before_fires_in_one(rollouts):
 def test_a_resolution_that_races_with_firing_leaves_nothing_open(rollouts):
     async def play(at):
         messages = [
-            (stage.firing(), KEYS[0]),
-            (stage.firing(), KEYS[1]),
-            (stage.resolved(), at.randomness.choice(KEYS)),
+            (workers.firing(), KEYS[0]),
+            (workers.firing(), KEYS[1]),
+            (workers.resolved(), at.randomness.choice(KEYS)),
         ]
         await at.race(*messages, kills=at.randomness.randrange(2))
         assert await at.holders() == []
@@ -135,9 +135,9 @@ def test_a_new_episode_that_races_with_the_end_of_the_last_is_in_one_incident(ro
     """The alert fires under the old rules, resolves, and fires again by both: its last word is that it fires."""
 
     async def play(at):
-        await at.told(stage.firing(starts_at=100), KEYS[0])
-        again = stage.firing(starts_at=1000)
-        await at.race((stage.resolved(starts_at=100), KEYS[1]), (again, KEYS[0]), (again, KEYS[1]), kills=1)
+        await at.told(workers.firing(starts_at=100), KEYS[0])
+        again = workers.firing(starts_at=1000)
+        await at.race((workers.resolved(starts_at=100), KEYS[1]), (again, KEYS[0]), (again, KEYS[1]), kills=1)
         assert len(await at.holders()) == 1
         await at.ends(at.randomness.choice(KEYS), 1000)
 
@@ -146,11 +146,11 @@ def test_a_new_episode_that_races_with_the_end_of_the_last_is_in_one_incident(ro
 
 def test_after_an_edit_a_new_episode_follows_the_new_rules(rollouts):
     async def play(at):
-        await at.told(stage.firing(starts_at=100), KEYS[0])
-        await at.told(stage.firing(starts_at=100), KEYS[1])
+        await at.told(workers.firing(starts_at=100), KEYS[0])
+        await at.told(workers.firing(starts_at=100), KEYS[1])
         assert await at.holders() == [KEYS[0]]
         await at.ends(KEYS[1], 100)
-        await at.told(stage.firing(starts_at=1000), KEYS[1])
+        await at.told(workers.firing(starts_at=1000), KEYS[1])
         assert await at.holders() == [KEYS[1]]
         await at.ends(KEYS[0], 1000)
 
@@ -160,7 +160,7 @@ def test_after_an_edit_a_new_episode_follows_the_new_rules(rollouts):
 def test_a_batch_with_both_decisions_makes_one_incident(rollouts):
     async def play(at):
         for key in KEYS[:2]:
-            await at.plain.deliver_decided(stage.firing(), decided(key))
+            await at.plain.deliver_decided(workers.firing(), decided(key))
         await at.plain.fold()
         assert len(await at.holders()) == 1
         await at.ends(KEYS[1])
@@ -175,31 +175,31 @@ def test_many_alerts_move_at_once_to_the_incidents_that_the_new_rules_name(with_
         names = [f"f{number}" for number in range(300)]
         for key, starts_at in (("a", 100), ("b", 1000)):
             for name in names:
-                await on.deliver_decided(stage.firing(name, starts_at), decided(f"{key} {name[-1]}"))
+                await on.deliver_decided(workers.firing(name, starts_at), decided(f"{key} {name[-1]}"))
             await on.fold()
             held = await on.incidents.read([f"{key} {number}" for number in range(10)])
             assert [len(one.incident.firing) for one in held.values()] == [30] * 10
             for name in names:
-                await on.deliver_decided(stage.resolved(name, starts_at), decided(f"{key} {name[-1]}"))
+                await on.deliver_decided(workers.resolved(name, starts_at), decided(f"{key} {name[-1]}"))
             await on.fold()
         moves = [await on.connection.exists(keys.moves(number)) for number in range(keys.SHARDS)]
         assert sum(moves) == 0
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_two_workers_on_one_event_loop_fold_twins_once(with_redis):
     """Without a scheduler: 50 alerts, each at both webs in the same batch of two workers."""
 
     async def body(connection):
-        workers = [stage.Stage(connection, consumer=f"w{number}") for number in range(2)]
-        await workers[0].reader.prepare()
+        pair = [workers.WorkerHarness(connection, consumer=f"w{number}") for number in range(2)]
+        await pair[0].reader.prepare()
         for number in range(50):
             for key in ("old", "new"):
-                await workers[0].deliver_decided(stage.firing(f"f{number}"), decided(f"{key} {number}"))
-        batches = [await worker.reader.read(50, None) for worker in workers]
-        await asyncio.gather(*(each.triage.handle(batch) for each, batch in zip(workers, batches, strict=True)))
-        held = await workers[0].incidents.read([f"{key} {number}" for key in ("old", "new") for number in range(50)])
+                await pair[0].deliver_decided(workers.firing(f"f{number}"), decided(f"{key} {number}"))
+        batches = [await worker.reader.read(50, None) for worker in pair]
+        await asyncio.gather(*(each.triage.handle(batch) for each, batch in zip(pair, batches, strict=True)))
+        held = await pair[0].incidents.read([f"{key} {number}" for key in ("old", "new") for number in range(50)])
         assert sum(len(one.incident.firing) for one in held.values()) == 50
 
     with_redis(body)

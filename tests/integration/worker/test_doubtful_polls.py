@@ -7,20 +7,20 @@ import pytest
 from router.sources import base, polled
 from router.store import keys
 from router.worker import polls
-from tests.integration import alerting, stage
+from tests.integration import alertmanagers, workers
 
 
 @pytest.fixture
 def playing(with_redis):
-    return functools.partial(alerting.playing, with_redis)
+    return functools.partial(alertmanagers.run, with_redis)
 
 
 @pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
 def test_what_is_silenced_or_inhibited_there_is_neither_opened_nor_absent(playing, state):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN, state)
-        scene.there.has("f2", alerting.BEGAN, state)
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        scene.there.has("f1", alertmanagers.BEGAN, state)
+        scene.there.has("f2", alertmanagers.BEGAN, state)
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(5)
         assert (await scene.on.incident()).firing == ["am/f1"]
 
@@ -28,7 +28,7 @@ def test_what_is_silenced_or_inhibited_there_is_neither_opened_nor_absent(playin
 
 
 def started_at(moment):
-    return {"status": (200, {"cluster": {"status": "ready"}, "uptime": alerting.written(moment)})}
+    return {"status": (200, {"cluster": {"status": "ready"}, "uptime": alertmanagers.written(moment)})}
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def started_at(moment):
         ({"status": (401, {})}, "failed"),
         ({"alerts": (200, {"not": "a list"})}, "failed"),
         ({"alerts": (200, [{"fingerprint": ""}])}, "failed"),
-        ({"status": (200, {"cluster": {"status": "settling"}, "uptime": alerting.written(1)})}, "partial"),
-        (lambda: started_at(alerting.START), "partial"),
+        ({"status": (200, {"cluster": {"status": "settling"}, "uptime": alertmanagers.written(1)})}, "partial"),
+        (lambda: started_at(alertmanagers.START), "partial"),
     ],
 )
 def test_an_answer_that_is_not_whole_ends_nothing(playing, fails, result):
     async def play(scene):
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         scene.there.fails = fails() if callable(fails) else fails
         assert await scene.poll(4) == [result] * 4
         assert (await scene.on.incident()).firing == ["am/f1"]
@@ -59,8 +59,8 @@ def test_an_answer_that_is_not_whole_ends_nothing(playing, fails, result):
 
 def test_an_alertmanager_that_was_started_lately_may_tell_of_what_fires(playing):
     async def play(scene):
-        scene.there.status["uptime"] = alerting.written(alerting.START)
-        scene.there.has("f1", alerting.BEGAN)
+        scene.there.status["uptime"] = alertmanagers.written(alertmanagers.START)
+        scene.there.has("f1", alertmanagers.BEGAN)
         assert await scene.poll(3) == ["partial"] * 3
         assert (await scene.on.incident()).firing == ["am/f1"]
 
@@ -77,7 +77,7 @@ def test_an_alertmanager_without_a_cluster_is_believed(playing):
 
 def test_while_nothing_is_accepted_nothing_is_forgotten(playing):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN)
+        scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)
         scene.on.inbox.refusing = "full"
         assert await scene.poll() == ["unavailable"]
@@ -98,8 +98,8 @@ def test_one_that_the_door_would_not_take_harms_no_other(playing):
             return parse(body, now)
 
         scene.asked = polls.Asked("am", scene.config, scene.http, choosy, polled.concerns(scene.config))
-        scene.there.has("bad", alerting.BEGAN)
-        await scene.webhook(stage.firing("gone", alerting.BEGAN))
+        scene.there.has("bad", alertmanagers.BEGAN)
+        await scene.webhook(workers.firing("gone", alertmanagers.BEGAN))
         assert await scene.poll(3) == ["whole"] * 3
         assert (await scene.on.incident()).firing == []
 
@@ -108,7 +108,7 @@ def test_one_that_the_door_would_not_take_harms_no_other(playing):
 
 def test_a_fault_of_ours_ends_a_poll_and_not_the_door(playing):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN)
+        scene.there.has("f1", alertmanagers.BEGAN)
         scene.polls._decide = lambda _one, _now: 1 / 0
         assert await scene.poll(3) == ["whole", "whole", "failed"]
 
@@ -125,9 +125,9 @@ def test_a_memory_that_cannot_be_read_begins_anew(playing):
 
 def test_what_was_heard_of_anew_while_the_answer_was_under_way_does_not_end(playing):
     async def play(scene):
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll()
-        again = stage.firing(starts_at=alerting.BEGAN + alerting.MINUTE)
+        again = workers.firing(starts_at=alertmanagers.BEGAN + alertmanagers.MINUTE)
         scene.there.meanwhile = [lambda: scene.webhook(again)]
         await scene.poll()
         assert (await scene.on.incident()).firing == ["am/f1"]
@@ -138,10 +138,10 @@ def test_what_was_heard_of_anew_while_the_answer_was_under_way_does_not_end(play
 
 def test_what_was_resolved_here_and_stays_active_there_is_back_and_ends_when_it_does(playing):
     async def play(scene):
-        scene.there.has("f1", alerting.BEGAN)
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
-        await scene.webhook(stage.resolved(starts_at=alerting.BEGAN))
-        await scene.webhook(stage.firing(starts_at=alerting.BEGAN))
+        scene.there.has("f1", alertmanagers.BEGAN)
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
+        await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN))
+        await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll(10)
         assert (await scene.on.incident()).firing == []
         await scene.poll()

@@ -6,7 +6,7 @@ import pytest
 from router.domain import severity
 from router.outbound import errors
 from router.store import keys
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 CRITICAL = severity.Severity.CRITICAL
 
@@ -21,12 +21,12 @@ def test_what_was_surely_not_done_is_tried_again_under_the_same_key(with_redis):
     at.before = [vendor.temporary(), vendor.temporary()]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.until(lambda: at.states() == ["open"])
         assert len({call.key for call in at.calls}) == 1
         assert len(at.calls) == 3
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_no_call_is_made_before_the_time_that_the_vendor_asked_for(with_redis):
@@ -34,7 +34,7 @@ def test_no_call_is_made_before_the_time_that_the_vendor_asked_for(with_redis):
     at.before = [vendor.temporary(retry_after=60.0)]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         await on.turn()
         assert at.kinds == ["open"]
@@ -43,7 +43,7 @@ def test_no_call_is_made_before_the_time_that_the_vendor_asked_for(with_redis):
         due = await on.connection.zscore(keys.timers(shard), "down")
         assert 50_000_000 < due - (seconds * 1_000_000 + micros) <= 60_000_000
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_an_unanswered_open_is_repeated_under_its_key_where_the_vendor_keeps_keys(with_redis):
@@ -51,13 +51,13 @@ def test_an_unanswered_open_is_repeated_under_its_key_where_the_vendor_keeps_key
     at.after = [vendor.unanswered()]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.until(lambda: len(at.calls) == 2)
         assert at.states() == ["open"]
         assert at.finds == 0
         assert len({call.key for call in at.calls}) == 1
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_an_unanswered_open_that_happened_is_found_and_not_repeated(with_redis):
@@ -65,14 +65,14 @@ def test_an_unanswered_open_that_happened_is_found_and_not_repeated(with_redis):
     at.after = [vendor.unanswered()]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.until(lambda: at.finds >= 1)
         await on.turn()
         assert at.kinds == ["open"]
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.until(lambda: at.states() == ["resolved"])
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_an_unanswered_open_that_did_not_happen_is_repeated_once_that_is_sure(with_redis):
@@ -80,26 +80,26 @@ def test_an_unanswered_open_that_did_not_happen_is_repeated_once_that_is_sure(wi
     at.before = [vendor.unanswered()]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.until(lambda: at.states() == ["open"])
         assert at.kinds == ["open", "open"]
         assert at.finds >= 1
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_an_unanswered_resolution_is_brought_to_its_end(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         at.after = [vendor.unanswered()]
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.until(lambda: at.kinds.count("resolve") == 2)
         assert at.states() == ["resolved"]
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_an_incident_that_ends_while_its_opening_is_unanswered_is_found_and_resolved(with_redis):
@@ -107,13 +107,13 @@ def test_an_incident_that_ends_while_its_opening_is_unanswered_is_found_and_reso
     at.after = [vendor.unanswered()]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "resolve"]
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_what_the_vendor_refuses_for_good_is_a_dead_letter_with_its_words(with_redis):
@@ -121,16 +121,16 @@ def test_what_the_vendor_refuses_for_good_is_a_dead_letter_with_its_words(with_r
     at.before = [vendor.permanent()]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.firing("f2"))
+        await on.deliver(workers.firing("f2"))
         await on.turn()
         assert at.kinds == ["open"]
         (known,) = await publications_of(on)
         assert known.dead == "422: no such component"
         assert known.intent is None
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 async def publications_of(on) -> list:
@@ -145,31 +145,31 @@ def test_an_incident_whose_update_was_refused_is_resolved_all_the_same(with_redi
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         at.before = [vendor.permanent()]
-        await on.deliver(stage.firing("b"), level=CRITICAL)
+        await on.deliver(workers.firing("b"), level=CRITICAL)
         await on.turn()
-        await on.deliver(stage.resolved(), stage.resolved("b"))
+        await on.deliver(workers.resolved(), workers.resolved("b"))
         await on.turn()
         assert at.kinds == ["open", "update", "resolve"]
         assert at.states() == ["resolved"]
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_a_lease_that_was_lost_before_the_intent_was_written_makes_no_call(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.fold()
         (lease,) = await on.due()
         await on.connection.hincrby(keys.publications("down"), "fence", 1)
         assert not await on.reconciler.reconcile(lease)
         assert at.calls == []
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 @pytest.mark.parametrize(
@@ -182,15 +182,15 @@ def test_a_search_that_fails_is_no_proof_that_nothing_was_opened(with_redis, fai
     async def play(on):
         at.after.append(errors.Unanswered("no answer", 0.001))
         at.failing_finds.append(failure)
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         assert at.states() == ["open"]
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.until(lambda: at.states() == ["resolved"])
         assert at.finds >= 2
         assert at.kinds == ["open", "resolve"]
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_a_search_that_fails_after_opening_again_forgets_nothing(with_redis):
@@ -199,13 +199,13 @@ def test_a_search_that_fails_after_opening_again_forgets_nothing(with_redis):
     async def play(on):
         at.before.append(errors.Unanswered("no answer", 0.001))
         at.failing_finds += [None, vendor.temporary(0.001)]
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.until(lambda: at.states() == ["open"])
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "open", "resolve"]
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_a_repeat_under_the_same_key_that_fails_forgets_nothing(with_redis):
@@ -214,20 +214,20 @@ def test_a_repeat_under_the_same_key_that_fails_forgets_nothing(with_redis):
     async def play(on):
         at.after.append(errors.Unanswered("no answer", 0.001))
         at.before += [None, vendor.temporary(0.001)]
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
         await on.until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "open", "open", "resolve"]
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_a_worker_that_died_after_the_intent_is_followed_by_one_that_looks_first(with_redis):
     at = vendor.Vendor(repeatable_open=False)
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.fold()
         (lease,) = await on.due()
         session = stage_session(on, lease)
@@ -239,13 +239,13 @@ def test_a_worker_that_died_after_the_intent_is_followed_by_one_that_looks_first
         await on.until(lambda: at.states() == ["open"])
         assert at.finds >= 1
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def stage_session(on, lease):
     from router.worker import desire, session
 
-    return session.Session(lease, on.publications, lambda: 0, desire.Desires(stage.render), on.pages)
+    return session.Session(lease, on.publications, lambda: 0, desire.Desires(workers.render), on.pages)
 
 
 def intent_of(publication):
@@ -260,13 +260,13 @@ def test_publications_can_be_looked_at_without_a_lease(with_redis):
 
     async def play(on):
         assert await on.publications.names() == []
-        await on.deliver(stage.firing(), key='down{labels.region="a:b"}')
+        await on.deliver(workers.firing(), key='down{labels.region="a:b"}')
         await on.turn()
         assert await on.publications.names() == ['down{labels.region="a:b"}']
         (known,) = await on.publications.look('down{labels.region="a:b"}')
         assert (known.state, known.vendor_id) == ("open", "v1")
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))
 
 
 def test_should_both_attempts_have_happened_the_older_one_stays(with_redis):
@@ -281,10 +281,10 @@ def test_should_both_attempts_have_happened_the_older_one_stays(with_redis):
     at.find = late
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.until(lambda: at.kinds == ["open", "open"])
         await on.turn()
         (known,) = await on.publications.look("down")
         assert known.vendor_id == "v1"
 
-    stage.playing(with_redis, play, place(at))
+    workers.run(with_redis, play, place(at))

@@ -8,7 +8,7 @@ from router.rehearsal import world
 from router.rules import load
 from router.store import silences
 from router.worker import triage
-from tests.integration import stage
+from tests.integration import workers
 
 RULES = [
     {"name": "region-lost", "when": {"labels.alertname": "RegionLost"}, "group_by": ["labels.region"], "open": []},
@@ -57,7 +57,7 @@ def test_a_rule_without_groups_has_one_incident_for_all():
 class Scene:
     """A stage whose alerts are decided by the rules."""
 
-    def __init__(self, on: stage.Stage, rules) -> None:
+    def __init__(self, on: workers.WorkerHarness, rules) -> None:
         self.on = on
         self._rules = rules
 
@@ -90,7 +90,7 @@ def test_what_is_inhibited_opens_nothing_until_the_other_one_is_over(with_redis,
         await on.until_awaited(heard)
         assert (await on.incident(DOWN)).muted == {}
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_the_other_one_may_come_in_the_same_breath(with_redis, rules):
@@ -102,7 +102,7 @@ def test_the_other_one_may_come_in_the_same_breath(with_redis, rules):
         assert (await on.incident(DOWN)).status == "closed"
         assert (await on.incident(LOST_EU)).status == "open"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_another_region_and_what_is_open_already_are_heard_of(with_redis, rules):
@@ -114,7 +114,7 @@ def test_another_region_and_what_is_open_already_are_heard_of(with_redis, rules)
         assert await scene.status(DOWN) == "open"
         assert await scene.status('service-down{labels.service="early"}') == "open"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_what_ends_while_it_is_inhibited_is_never_heard_of(with_redis, rules):
@@ -126,11 +126,11 @@ def test_what_ends_while_it_is_inhibited_is_never_heard_of(with_redis, rules):
         assert (await on.incident(DOWN)).generation == 0
         assert (await on.incident(DOWN)).muted == {}
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_rehearsals_play_it_too(rules):
-    played = world.World(rules.decide, {}, stage.render, now=1_000_000)
+    played = world.World(rules.decide, {}, workers.render, now=1_000_000)
     played.arrive([of("RegionLost", region="eu")])
     played.arrive([of("ServiceDown", service="shop", region="eu")])
     assert played.incidents[DOWN].status == "closed"
@@ -145,7 +145,7 @@ def supports(_: alert.Alert, *keys: str) -> decision.Decision:
 
 
 def target(_: alert.Alert, *keys: str) -> decision.Decision:
-    return decision.Decision("shop", severity.Severity.MAJOR, stage.rule(), while_open=keys)
+    return decision.Decision("shop", severity.Severity.MAJOR, workers.rule(), while_open=keys)
 
 
 EU = 'inhibit:region{labels.region="eu"}'
@@ -168,13 +168,13 @@ def test_alert_that_only_inhibits_mutes_others_until_it_resolves(with_redis):
         await on.turn()
         assert await triage.firing_now(on.incidents, {EU}) == set()
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_alert_supports_a_key_and_fires_in_its_own_incident(with_redis):
     async def play(on):
         lost = of("RegionLost", region="eu")
-        decided = decision.Decision("region", severity.Severity.MAJOR, stage.rule(), inhibits=(EU, "inhibit:other"))
+        decided = decision.Decision("region", severity.Severity.MAJOR, workers.rule(), inhibits=(EU, "inhibit:other"))
         await on.deliver_decided(lost, decided)
         await on.turn()
         assert (await on.incident("region")).firing == [lost.identity]
@@ -185,7 +185,7 @@ def test_alert_supports_a_key_and_fires_in_its_own_incident(with_redis):
         assert (await on.incident("region")).status == "closed"
         assert await triage.firing_now(on.incidents, {EU, "inhibit:other"}) == set()
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_silenced_alert_still_inhibits(with_redis):
@@ -196,20 +196,20 @@ def test_silenced_alert_still_inhibits(with_redis):
             silence.Silence("s", (silence.matcher("alertname=RegionLost"),), now, now + 3_600_000_000, "ann")
         )
         await on.mutes.refresh()
-        decided = decision.Decision("region", severity.Severity.MAJOR, stage.rule(), inhibits=(EU,))
+        decided = decision.Decision("region", severity.Severity.MAJOR, workers.rule(), inhibits=(EU,))
         await on.deliver_decided(lost, decided)
         await on.deliver_decided(down, target(down, EU))
         await on.turn()
         assert (await on.incident("region")).generation == 0
         assert [one.kind for one in (await on.incident("shop")).muted.values()] == ["inhibition"]
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_cause_that_begins_within_the_hold_mutes(with_redis):
     async def play(on):
         lost, down = of("RegionLost", region="eu"), of("ShopDown", region="eu")
-        held = msgspec.structs.replace(stage.rule(), timing=decision.Timing(hold=300_000))
+        held = msgspec.structs.replace(workers.rule(), timing=decision.Timing(hold=300_000))
         decided = decision.Decision("shop", severity.Severity.MAJOR, held, while_open=(EU,))
         await on.deliver_decided(down, decided)
         await on.deliver_decided(lost, supports(lost, EU))
@@ -220,7 +220,7 @@ def test_cause_that_begins_within_the_hold_mutes(with_redis):
     async def _is_muted(on) -> bool:
         return bool((await on.incident("shop")).muted)
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_time_window_mutes_until_its_end(with_redis):
@@ -228,12 +228,12 @@ def test_time_window_mutes_until_its_end(with_redis):
         async def mute(length):
             now = await on.redis_now()
             name, window = f"shop{length}", (now - 1_000_000, now + length, "night")
-            decided = decision.Decision(name, severity.Severity.MAJOR, stage.rule(), mute_windows=(window,))
+            decided = decision.Decision(name, severity.Severity.MAJOR, workers.rule(), mute_windows=(window,))
             await on.deliver_decided(of("ShopDown", region=name), decided)
             await on.turn()
             return name, window, (await on.incident(name)).muted
 
-        (name, window, muted), _ = await stage.in_time(on.connection, mute)
+        (name, window, muted), _ = await workers.in_time(on.connection, mute)
         (found,) = muted.values()
         assert (found.kind, found.by, found.until) == ("window", "time window night", window[1])
 
@@ -243,4 +243,4 @@ def test_time_window_mutes_until_its_end(with_redis):
         await on.until_awaited(is_open)
         assert (await on.incident(name)).opened_at >= window[1]
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)

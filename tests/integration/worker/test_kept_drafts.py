@@ -5,7 +5,7 @@ import pytest
 from router.domain import severity
 from router.simulator import server
 from router.simulator.devhelm import state as vendor_state
-from tests.integration import drafting, stage
+from tests.integration import drafts, workers
 
 ALL = ["title", "impact", "message", "components"]
 
@@ -50,7 +50,7 @@ def test_kept_fields_are_reviewed_and_sent_as_they_are(with_redis, drafted):
         puts = [call.body for call in drafted.app.state.calls.all if call.method == "PUT"]
         assert all(not body.keys() & {"title", "impact", "affectedComponents"} for body in puts)
 
-    drafting.playing(with_redis, drafted, play, response=drafting.rule(keep_draft=ALL, components=["Payments"]))
+    drafts.run(with_redis, drafted, play, response=drafts.rule(keep_draft=ALL, components=["Payments"]))
 
 
 def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
@@ -62,7 +62,7 @@ def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
         assert sent["title"] == "The shop"
         assert sent["body"].startswith("The shop\n\nReference: IR-")
 
-    drafting.playing(with_redis, simulator, play, response=drafting.rule("auto", keep_draft=["title", "message"]))
+    drafts.run(with_redis, simulator, play, response=drafts.rule("auto", keep_draft=["title", "message"]))
 
 
 @pytest.mark.parametrize("kept", ALL)
@@ -80,24 +80,24 @@ def test_what_is_not_kept_is_the_rule_s(with_redis, drafted, kept):
         }
         assert shown == {name: name == kept for name in ALL}
 
-    response = drafting.rule("auto", keep_draft=[kept], components=["Payments"])
-    drafting.playing(with_redis, drafted, play, response=response)
+    response = drafts.rule("auto", keep_draft=[kept], components=["Payments"])
+    drafts.run(with_redis, drafted, play, response=response)
 
 
 def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, drafted):
-    response = drafting.rule("auto", keep_draft=ALL)
+    response = drafts.rule("auto", keep_draft=ALL)
 
     async def play(desk):
         await desk.on.until(lambda: desk.post.published_at)
-        await desk.on.deliver(stage.firing(), response=response, level=severity.Severity.CRITICAL)
+        await desk.on.deliver(workers.firing(), response=response, level=severity.Severity.CRITICAL)
         await desk.on.turn()
         assert (desk.post.title, desk.post.impact) == ("Checks fail in Zurich", "MINOR")
-        await desk.on.deliver(stage.resolved(), response=response)
+        await desk.on.deliver(workers.resolved(), response=response)
         await desk.on.until(lambda: desk.post.resolved_at)
         assert desk.post.title == "Checks fail in Zurich"
         assert set(desk.post.affected.values()) == {"OPERATIONAL"}
 
-    drafting.playing(with_redis, drafted, play, response=response)
+    drafts.run(with_redis, drafted, play, response=response)
 
 
 def test_edit_of_a_kept_field_is_reviewed_before_it_is_published(with_redis, drafted):
@@ -111,12 +111,12 @@ def test_edit_of_a_kept_field_is_reviewed_before_it_is_published(with_redis, dra
         await desk.on.until(lambda: desk.post.published_at)
         assert published(drafted)["title"] == "A colleague's title"
 
-    drafting.playing(with_redis, drafted, play, response=drafting.rule(keep_draft=ALL))
+    drafts.run(with_redis, drafted, play, response=drafts.rule(keep_draft=ALL))
 
 
 def test_kept_text_with_a_host_name_waits_for_a_reviewer(with_redis, drafted):
     """The rule publishes at once, but what the page has drafted is no rule's text."""
-    response = drafting.rule("auto", keep_draft=["title"])
+    response = drafts.rule("auto", keep_draft=["title"])
 
     async def play(desk):
         one = await desk.until_waiting()
@@ -131,7 +131,7 @@ def test_kept_text_with_a_host_name_waits_for_a_reviewer(with_redis, drafted):
 
     vendor_state.State._post_by_itself, before = with_host, make
     try:
-        drafting.playing(with_redis, drafted, play, response=response)
+        drafts.run(with_redis, drafted, play, response=response)
     finally:
         vendor_state.State._post_by_itself = before
 
@@ -151,4 +151,4 @@ def test_late_draft_with_kept_fields_is_not_overwritten(with_redis, simulator):
         await desk.on.until(lambda: desk.post.published_at)
         assert desk.post.title == "Drafted late"
 
-    drafting.playing(with_redis, simulator, play, page="Acme", response=drafting.rule(keep_draft=["title"]))
+    drafts.run(with_redis, simulator, play, page="Acme", response=drafts.rule(keep_draft=["title"]))

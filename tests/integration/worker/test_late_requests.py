@@ -5,7 +5,7 @@ import pytest
 from router.domain import decision, severity
 from router.worker import perform
 from tests.end_to_end import harness
-from tests.integration import real, stage
+from tests.integration import vendors, workers
 
 MICROS = 1_000_000
 without_keys = pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
@@ -24,7 +24,7 @@ class Dying:
             raise perform.LeaseLostError
 
 
-def carry_out(scene: real.Scene, request: dict) -> None:
+def carry_out(scene: vendors.VendorHarness, request: dict) -> None:
     """Carry a request out that the vendor has received before."""
     status, answer = harness.ask(f"{scene.at.url}/{request['vendor']}{request['path']}", request["body"], "any key")
     assert status == 201, answer
@@ -37,13 +37,13 @@ def test_open_of_killed_worker_is_searched_for(with_redis, kind):
 
     async def body(connection):
         with harness.vendors() as at:
-            async with real.scene(connection, at, kind, passed=dying) as scene:
+            async with vendors.running(connection, at, kind, passed=dying) as scene:
                 scene.fault("drop")
                 await scene.fires()
                 assert dying.is_dead
                 await scene.lease_expires()
                 old = await scene.on.redis_now() - 60 * MICROS
-                intent = real.msgspec.structs.replace((await scene.known()).intent, begun_at=old)
+                intent = vendors.msgspec.structs.replace((await scene.known()).intent, begun_at=old)
                 await scene.changed(intent=intent)
                 await scene.eventually(lambda: scene.states() == ["open"])
                 carry_out(scene, scene.creates()[0])
@@ -71,7 +71,7 @@ def play(with_redis):
     def run(kind, play, *, passed=lambda _: None):
         async def body(connection):
             with harness.vendors() as at:
-                async with real.scene(connection, at, kind, passed=passed) as scene:
+                async with vendors.running(connection, at, kind, passed=passed) as scene:
                     await play(scene)
 
         with_redis(body)
@@ -79,34 +79,34 @@ def play(with_redis):
     return run
 
 
-def updates(scene: real.Scene) -> list[dict]:
+def updates(scene: vendors.VendorHarness) -> list[dict]:
     ends = ("/updates", "status_page_incident_updates")
     return [call for call in scene.at.calls("POST") if call["path"].endswith(ends)]
 
 
-def status(scene: real.Scene) -> str:
+def status(scene: vendors.VendorHarness) -> str:
     """The status that the page shows of its only post."""
     if scene.kind == "devhelm-status-page":
         return str(scene.at.posts()[0]["status"]).lower()
     return str(scene.at.state()["incident-io"]["status_page_incidents"][0]["incident_status"])
 
 
-def fields_of(scene: real.Scene) -> dict[str, str]:
+def fields_of(scene: vendors.VendorHarness) -> dict[str, str]:
     """What a rule wants beside the scene's own fields, in the words of the vendor."""
     word = "IDENTIFIED" if scene.kind == "devhelm-status-page" else "identified"
     texts = {"update_message": "It is worse.", "resolve_message": "It is over."}
     return {**texts, "status": word, "update_status": word}
 
 
-async def worsen(scene: real.Scene) -> None:
+async def worsen(scene: vendors.VendorHarness) -> None:
     """Let the severity rise, which the post is updated for."""
     critical = severity.Severity.CRITICAL
     response = scene.response(**fields_of(scene))
-    await scene.on.deliver(stage.firing("down"), key="down", level=critical, response=response)
+    await scene.on.deliver(workers.firing("down"), key="down", level=critical, response=response)
     await scene.on.turn()
 
 
-async def lost_update(scene: real.Scene) -> dict:
+async def lost_update(scene: vendors.VendorHarness) -> dict:
     """Let an update get no answer, and return its request once it was repeated."""
     await scene.fires(**fields_of(scene))
     scene.fault("drop", "POST", UPDATES[scene.kind])
@@ -117,7 +117,7 @@ async def lost_update(scene: real.Scene) -> dict:
     return lost
 
 
-async def three_minutes_pass(scene: real.Scene) -> None:
+async def three_minutes_pass(scene: vendors.VendorHarness) -> None:
     """Let the time come at which the router looks for what the vendor has carried out late."""
     known = await scene.known()
     assert known.verify_at
@@ -170,15 +170,15 @@ def test_post_monitored_late_is_set_back_while_firing(play, kind):
     async def body(scene):
         words = [word.upper() if kind == "devhelm-status-page" else word for word in ("monitoring", "investigating")]
         monitoring = {"update_status": words[0], "update_message": "It works again."}
-        ending = decision.Ending(stage.HOUR, monitoring, {"update_status": words[1]})
-        rule = stage.rule(decision.Target(real.NAME, real.FIELDS[kind], "auto", ending=ending))
-        await scene.on.deliver(stage.firing(starts_at=1_000), response=rule)
+        ending = decision.Ending(workers.HOUR, monitoring, {"update_status": words[1]})
+        rule = workers.rule(decision.Target(vendors.NAME, vendors.FIELDS[kind], "auto", ending=ending))
+        await scene.on.deliver(workers.firing(starts_at=1_000), response=rule)
         await scene.on.turn()
         scene.fault("drop", "POST", UPDATES[kind])
-        await scene.on.deliver(stage.resolved(starts_at=1_000), response=rule)
+        await scene.on.deliver(workers.resolved(starts_at=1_000), response=rule)
         await scene.eventually(lambda: len(updates(scene)) == 2)
         assert status(scene) == "monitoring"
-        await scene.on.deliver(stage.firing(starts_at=2_000), response=rule)
+        await scene.on.deliver(workers.firing(starts_at=2_000), response=rule)
         await scene.eventually(lambda: status(scene) == "investigating")
         carry_out(scene, updates(scene)[0])
         assert status(scene) == "monitoring"

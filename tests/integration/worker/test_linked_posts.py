@@ -3,7 +3,7 @@
 import pytest
 
 from router.simulator import server
-from tests.integration import drafting, stage
+from tests.integration import drafts, workers
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_linked_post_of_a_person_waits_for_a_reviewer(with_redis, simulator, dra
         assert theirs(desk.post)
         assert bool(desk.post.published_at) is not draft
 
-    drafting.playing(with_redis, simulator, play, page="Acme")
+    drafts.run(with_redis, simulator, play, page="Acme")
 
 
 @pytest.mark.parametrize("draft", [True, False])
@@ -43,7 +43,7 @@ def test_approval_of_what_was_seen_replaces_a_linked_post(with_redis, simulator,
         await desk.on.until(lambda: desk.post.title == "The shop is down")
         assert desk.post.published_at
 
-    drafting.playing(with_redis, simulator, play, page="Acme")
+    drafts.run(with_redis, simulator, play, page="Acme")
 
 
 @pytest.mark.parametrize("way", ["dismissed", "over"])
@@ -56,7 +56,7 @@ def test_linked_draft_of_a_person_is_never_dismissed(with_redis, simulator, way)
         if way == "dismissed":
             await desk.dismisses(one)
         else:
-            await desk.on.deliver(stage.resolved(), response=drafting.rule())
+            await desk.on.deliver(workers.resolved(), response=drafts.rule())
 
         async def settled():
             return (await desk.publication()).state != "draft"
@@ -66,7 +66,7 @@ def test_linked_draft_of_a_person_is_never_dismissed(with_redis, simulator, way)
         assert theirs(desk.post)
         assert not desk.post.published_at
 
-    drafting.playing(with_redis, simulator, play, page="Acme")
+    drafts.run(with_redis, simulator, play, page="Acme")
 
 
 def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
@@ -78,16 +78,16 @@ def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
         assert not desk.post.published_at
 
     def linking(page, incident):
-        desk = drafting.Desk.__new__(drafting.Desk)
+        desk = drafts.DraftHarness.__new__(drafts.DraftHarness)
         desk.state, desk.page = state, page
         desk.links(draft=True)
 
     state = simulator.app.state.vendors["devhelm"]._state
     state._post_by_itself = linking  # The page "Acme EU" drafts nothing; a colleague is as quick.
-    auto = drafting.rule("auto")
+    auto = drafts.rule("auto")
     for page in state.pages.values():
         page.mode = "REVIEW" if page.name == "Acme EU" else "MANUAL"
-    drafting.playing(with_redis, simulator, play, response=auto)
+    drafts.run(with_redis, simulator, play, response=auto)
 
 
 def test_page_s_own_draft_comes_before_a_person_s(with_redis, simulator):
@@ -101,4 +101,4 @@ def test_page_s_own_draft_comes_before_a_person_s(with_redis, simulator):
         assert theirs(other)
         assert not other.published_at
 
-    drafting.playing(with_redis, simulator, play)
+    drafts.run(with_redis, simulator, play)

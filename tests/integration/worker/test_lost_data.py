@@ -8,7 +8,7 @@ from router.assembly import orphans, parts
 from router.store import dataset, publishing_state
 from router.worker import restored
 from tests.end_to_end import harness
-from tests.integration import lost_scene
+from tests.integration import lost_data
 
 MANY = [f"k{number:02}" for number in range(20)]
 
@@ -27,7 +27,7 @@ def test_repeats_after_flushall_open_nothing_new(with_redis, tmp_path):
 
             async def adopted():
                 found = [await scene.known(key) for key in MANY[:10]]
-                return all(set(one) == set(lost_scene.PLACES) and is_open(one) for one in found)
+                return all(set(one) == set(lost_data.PLACES) and is_open(one) for one in found)
 
             await scene.until(adopted)
             await scene.until_shown(*["open"] * 20)
@@ -40,7 +40,7 @@ def test_repeats_after_flushall_open_nothing_new(with_redis, tmp_path):
 
             await scene.until(settled)
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_operator_resolves_an_orphan(with_redis, tmp_path):
@@ -53,9 +53,9 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
             await scene.connection.flushall()
             await scene.until_noticed("vanished")
             found = await orphans.listed(scene.connection)
-            assert sorted(one.destination for one in found) == sorted([*lost_scene.PLACES, *lost_scene.PLACES])
+            assert sorted(one.destination for one in found) == sorted([*lost_data.PLACES, *lost_data.PLACES])
             await publishing_state.Gate(scene.connection).shut("freeze", "ann", 1, "all hands")
-            for destination in lost_scene.PLACES:
+            for destination in lost_data.PLACES:
                 one = next(one for one in found if one.destination == destination)
                 await orphans.resolve(scene.settings, scene.connection, one, "ann")
             await scene.until_shown("open", "resolved", at=("on-call", "devhelm"))
@@ -69,7 +69,7 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
             await scene.publications.wake_all()
             await scene.until_shown("open", "resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def is_open(known):
@@ -93,14 +93,14 @@ def test_restored_backup_opens_nothing_twice(with_redis, tmp_path):
 
             async def adopted():
                 found = [await scene.known(key) for key in MANY]
-                return all(set(one) == set(lost_scene.PLACES) and is_open(one) for one in found)
+                return all(set(one) == set(lost_data.PLACES) and is_open(one) for one in found)
 
             await scene.until(adopted)
             await scene.until_shown(*["open"] * 20)
             await scene.say("resolved", MANY)
             await scene.until_shown(*["resolved"] * 20)
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path):
@@ -126,7 +126,7 @@ def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path
             await scene.until_shown("open", "open", "open")
             assert (await scene.state()).problems == {}
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_resolution_while_a_vendor_is_unreachable_is_made_good(with_redis, tmp_path):
@@ -144,7 +144,7 @@ def test_resolution_while_a_vendor_is_unreachable_is_made_good(with_redis, tmp_p
             harness.ask(f"{scene.at.url}/faults", method="DELETE")
             await scene.until_shown("resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
@@ -174,7 +174,7 @@ def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
             (incident,) = scene.at.state()["devhelm"]["incidents"]
             assert incident["incident"]["title"] == title
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_posts_with_the_same_words_go_to_one_incident_each(with_redis, tmp_path):
@@ -192,7 +192,7 @@ def test_posts_with_the_same_words_go_to_one_incident_each(with_redis, tmp_path)
             posts = [(await scene.known(key))["public-page"].vendor_id for key in "abcd"]
             assert len(set(posts)) == 4
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_other_installation_adopts_nothing(with_redis, tmp_path):
@@ -212,7 +212,7 @@ def test_other_installation_adopts_nothing(with_redis, tmp_path):
             await scene.say("resolved", ["a"], text="Staging is down")
             await scene.until_shown("open", "resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_new_data_set_of_installation_is_reconciled(with_redis, tmp_path):
@@ -228,7 +228,7 @@ def test_new_data_set_of_installation_is_reconciled(with_redis, tmp_path):
             await scene.say("resolved", ["b"])
             await scene.until_shown("open", "resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play, "installation: production\n")
+    lost_data.run(with_redis, tmp_path, play, "installation: production\n")
 
 
 def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
@@ -254,7 +254,7 @@ def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
             await scene.until(adopted)
             await scene.until_shown("open")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 @pytest.mark.parametrize("starts", ["same", "newer"])
@@ -283,7 +283,7 @@ def test_what_ended_after_the_backup_opens_again_if_it_fires(with_redis, tmp_pat
             await scene.say("resolved", ["a"])
             await scene.until_shown("resolved", "resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_what_ended_after_the_backup_is_over_and_opens_with_its_next_alert(with_redis, tmp_path):
@@ -309,7 +309,7 @@ def test_what_ended_after_the_backup_is_over_and_opens_with_its_next_alert(with_
             await scene.say("firing", ["a", "b"])
             await scene.until_shown("open", "open", "resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 @pytest.mark.parametrize("fires", [True, False])
@@ -338,7 +338,7 @@ def test_episode_opened_after_the_backup_is_resolved_with_its_incident(with_redi
 
             await scene.until(settled)
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch):
@@ -371,7 +371,7 @@ def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch)
             await scene.say("resolved", ["a", "b"])
             await scene.until_shown("resolved", "resolved", "resolved")
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)
 
 
 def test_restored_incident_that_is_still_open_is_left_alone(with_redis, tmp_path):
@@ -395,4 +395,4 @@ def test_restored_incident_that_is_still_open_is_left_alone(with_redis, tmp_path
             assert is_open(await scene.known("a"))
             assert scene.at.state() == before
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)

@@ -13,7 +13,7 @@ from router.outbound import errors, patience
 from router.store import silences
 from router.worker import mutes
 from tests.end_to_end import harness
-from tests.integration import stage
+from tests.integration import workers
 
 MONITOR = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 OTHER = "16fd2706-8baf-433b-82eb-8c7fada847da"
@@ -78,7 +78,7 @@ def test_a_window_is_a_silence_of_its_monitor_and_one_without_of_all_monitors(tm
     all_of_them = silence.Silencer([everything])
     assert all_of_them.mute(of(OTHER), later)
     assert all_of_them.mute(of("4711"), later) is None  # Another vendor's monitor.
-    assert all_of_them.mute(stage.firing(), later) is None
+    assert all_of_them.mute(workers.firing(), later) is None
 
 
 def test_nothing_is_changed_at_the_vendor_and_its_refusal_is_a_failure(tmp_path):
@@ -99,7 +99,7 @@ def test_what_was_planned_last_holds_while_the_vendor_does_not_answer(tmp_path, 
             muting = mutes.Mutes(silences.Silences(connection), others)
             for _ in range(2):
                 await muting.ask()
-                assert "of DevHelm's maintenance: new disks" in muting(stage.routed(of()), parts.clock()).by
+                assert "of DevHelm's maintenance: new disks" in muting(workers.routed(of()), parts.clock()).by
                 at.fault(vendor="devhelm", action="500", path=PLANNED)
             await others[0][1].args[0].aclose()
 

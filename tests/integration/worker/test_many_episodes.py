@@ -4,7 +4,7 @@ import msgspec
 
 from router.domain import decision, publication, retention, severity
 from router.store import keys
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 async def size(on) -> int:
@@ -13,9 +13,9 @@ async def size(on) -> int:
 
 async def episode(on, number: int) -> None:
     """Fire and resolve once, with starts that the sender moves on."""
-    await on.deliver(stage.firing(starts_at=100 + 100 * number))
+    await on.deliver(workers.firing(starts_at=100 + 100 * number))
     await on.turn()
-    await on.deliver(stage.resolved(starts_at=100 + 100 * number))
+    await on.deliver(workers.resolved(starts_at=100 + 100 * number))
     await on.turn()
 
 
@@ -31,7 +31,7 @@ def test_the_document_of_an_incident_that_flaps_stays_small(with_redis, monkeypa
         assert at.states() == ["resolved"] * 30
         assert max(sizes[10:]) <= max(sizes[:10]) + 50
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_a_large_document_shrinks_with_the_next_operation_and_ends_what_is_open(with_redis):
@@ -58,7 +58,7 @@ def test_a_large_document_shrinks_with_the_next_operation_and_ends_what_is_open(
         assert await size(on) < 15_000
         assert len(await on.publications.look("down")) <= retention.MOST_NAMED + 2
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_episode_that_follows_another_still_opens_it_again(with_redis, monkeypatch):
@@ -67,14 +67,14 @@ def test_an_episode_that_follows_another_still_opens_it_again(with_redis, monkey
     place = vendor.on_call(at)
 
     async def play(on):
-        timing = decision.Timing(reopen_within=stage.HOUR)
-        response = msgspec.structs.replace(stage.rule(), timing=timing)
+        timing = decision.Timing(reopen_within=workers.HOUR)
+        response = msgspec.structs.replace(workers.rule(), timing=timing)
         for number in range(4):
-            await on.deliver(stage.firing(starts_at=100 + 100 * number), response=response)
+            await on.deliver(workers.firing(starts_at=100 + 100 * number), response=response)
             await on.turn()
-            await on.deliver(stage.resolved(starts_at=100 + 100 * number), response=response)
+            await on.deliver(workers.resolved(starts_at=100 + 100 * number), response=response)
             await on.turn()
         followed = (await on.incident()).follows
         assert followed in {one.episode for one in await on.publications.look("down")}
 
-    stage.playing(with_redis, play, place)
+    workers.run(with_redis, play, place)

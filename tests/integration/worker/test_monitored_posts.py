@@ -9,7 +9,7 @@ from router.domain import decision, review
 from router.store import incidents, keys, publishing_state
 from router.worker import reviews
 from tests.end_to_end import harness
-from tests.integration import real, stage
+from tests.integration import vendors, workers
 
 KINDS = ["incident-io-status-page", "devhelm-status-page"]
 WORDS = {"incident-io-status-page": "monitoring", "devhelm-status-page": "MONITORING"}
@@ -19,8 +19,8 @@ TEXT = "It works again. We keep an eye on it."
 
 @pytest.fixture
 def at():
-    with harness.vendors() as vendors:
-        yield vendors
+    with harness.vendors() as simulated:
+        yield simulated
 
 
 class Killed(Exception):
@@ -40,11 +40,11 @@ class Page:
         ending = decision.Ending(monitor_for, monitoring, {"update_status": FIRST[self.kind]}, review)
         if not monitor_for:
             ending = decision.Ending(review=review)
-        self.rule = stage.rule(decision.Target(real.NAME, real.FIELDS[self.kind], "auto", ending=ending))
+        self.rule = workers.rule(decision.Target(vendors.NAME, vendors.FIELDS[self.kind], "auto", ending=ending))
 
     async def fires(self):
         self.start = next(self.starts) * 1_000
-        await self.on.deliver(stage.firing(starts_at=self.start), response=self.rule)
+        await self.on.deliver(workers.firing(starts_at=self.start), response=self.rule)
         await self.on.turn()
 
     async def ends(self):
@@ -52,7 +52,7 @@ class Page:
         await self.on.turn()
 
     async def deliver_end(self):
-        await self.on.deliver(stage.resolved(starts_at=self.start), response=self.rule)
+        await self.on.deliver(workers.resolved(starts_at=self.start), response=self.rule)
 
     async def time_passes(self):
         """Let the time of the monitoring pass."""
@@ -85,9 +85,9 @@ class Page:
         return [status for status, _ in self.updates()]
 
 
-def playing(with_redis, at, kind, play, *, monitor_for=stage.HOUR, review=False, **settings):
+def playing(with_redis, at, kind, play, *, monitor_for=workers.HOUR, review=False, **settings):
     async def body(connection):
-        async with real.scene(connection, at, kind, **settings) as scene:
+        async with vendors.running(connection, at, kind, **settings) as scene:
             await play(Page(scene, connection, monitor_for=monitor_for, review=review))
 
     with_redis(body)
@@ -157,7 +157,9 @@ def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, p
         await page.deliver_end()
         with pytest.raises(Killed):
             await page.on.turn()
-        page.on = stage.Stage(page.connection, page.scene.place, consumer="w2", render=lambda fields, _: dict(fields))
+        page.on = workers.WorkerHarness(
+            page.connection, page.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
+        )
         await page.connection.hset(keys.publications("down"), "until", 0)
         await page.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
         await page.on.until(lambda: page.status() == "monitoring" and page.statuses()[-1] == "monitoring")
@@ -201,7 +203,7 @@ def test_closed_breaker_lets_a_reviewer_decide_on_the_monitoring(with_redis, at,
     playing(with_redis, at, kind, play)
 
 
-@pytest.mark.parametrize("monitor_for", [0, stage.HOUR])
+@pytest.mark.parametrize("monitor_for", [0, workers.HOUR])
 @pytest.mark.parametrize("kind", KINDS)
 def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
     async def play(page):
@@ -228,7 +230,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
 def test_reviewer_of_an_opening_sees_the_texts_of_its_end(with_redis, at, kind):
     async def play(page):
         (target,) = page.rule.targets
-        page.rule = stage.rule(decision.Target(target.destination, target.fields, "review", ending=target.ending))
+        page.rule = workers.rule(decision.Target(target.destination, target.fields, "review", ending=target.ending))
         await page.fires()
         (seen,) = await reviewing(page).of("down")
         assert seen.what == "opening"
@@ -239,4 +241,4 @@ def test_reviewer_of_an_opening_sees_the_texts_of_its_end(with_redis, at, kind):
 
 def reviewing(page):
     on = page.on
-    return reviews.Reviews(on.publications, on.incidents, on.pages, {real.NAME: page.scene.place}, on.redis_time)
+    return reviews.Reviews(on.publications, on.incidents, on.pages, {vendors.NAME: page.scene.place}, on.redis_time)

@@ -6,10 +6,10 @@ from router.domain import plan
 from router.store import publishing_state
 from router.telemetry import metrics
 from router.worker import missing, pages
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 LOOKING = pages.Limits(
-    publishing_state.Limit(9, stage.HOUR), publishing_state.Limit(9, stage.HOUR), observe_interval=10_000
+    publishing_state.Limit(9, workers.HOUR), publishing_state.Limit(9, workers.HOUR), observe_interval=10_000
 )
 
 
@@ -34,12 +34,12 @@ def counted():
 
 
 async def opened(on):
-    await on.deliver(stage.firing())
+    await on.deliver(workers.firing())
     await on.turn()
 
 
 async def resolved(on):
-    await on.deliver(stage.resolved())
+    await on.deliver(workers.resolved())
     await on.turn()
 
 
@@ -50,7 +50,7 @@ def playing(with_redis, play):
         await opened(on)
         await play(on, at)
 
-    stage.playing(with_redis, body, vendor.on_call(at), limits=LOOKING)
+    workers.run(with_redis, body, vendor.on_call(at), limits=LOOKING)
 
 
 def test_one_stray_answer_to_a_look_changes_nothing(with_redis):

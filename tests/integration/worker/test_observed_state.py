@@ -14,7 +14,7 @@ from router.outbound import backoff
 from router.simulator import faults, server
 from router.store import publishing_state
 from router.worker import bound, breaker, pages
-from tests.integration import stage
+from tests.integration import workers
 
 ACCOUNTS = {
     "incident-io": "incident-io",
@@ -32,7 +32,7 @@ TARGETS = (
 )
 SHOP = decision.Response("shop", "rules/a.yaml:3", "v1", TARGETS, follows_severity=True)
 LIMITS = pages.Limits(
-    publishing_state.Limit(10_000, stage.HOUR), publishing_state.Limit(10_000, stage.HOUR), observe_interval=100_000
+    publishing_state.Limit(10_000, workers.HOUR), publishing_state.Limit(10_000, workers.HOUR), observe_interval=100_000
 )
 STATUSES = {"critical": "major_outage", "major": "partial_outage", "minor": "degraded_performance"}
 SEVERITIES = {"critical": "Critical", "major": "Major", "minor": "Minor"}
@@ -180,7 +180,7 @@ async def playing(connection, simulator, play):
         destination = registry.build(kind, config, parts.clock)
         places.append(bound.Bound(kind, registry.KINDS[kind], destination, timeout_seconds=0.05))
     try:
-        await play(World(stage.Stage(connection, *places, limits=LIMITS, render=render), simulator, places))
+        await play(World(workers.WorkerHarness(connection, *places, limits=LIMITS, render=render), simulator, places))
     finally:
         await asyncio.gather(*(place.destination.aclose() for place in places))
 

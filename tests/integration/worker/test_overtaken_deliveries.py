@@ -7,23 +7,23 @@ import pytest
 
 from router.domain import ending
 from router.store import errors, inbox, keys
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
-async def read_by_a_worker_that_dies(on: stage.Stage, consumer: str = "killed") -> None:
+async def read_by_a_worker_that_dies(on: workers.WorkerHarness, consumer: str = "killed") -> None:
     """Let another worker read what waits, and do nothing with it."""
     reader = inbox.InboxReader(on.connection, consumer)
     await reader.prepare()
     assert await reader.read(10, None)
 
 
-async def fires_and_resolves(on: stage.Stage) -> None:
-    for one in (stage.firing("b"), stage.resolved("b")):
+async def fires_and_resolves(on: workers.WorkerHarness) -> None:
+    for one in (workers.firing("b"), workers.resolved("b")):
         await on.deliver(one)
         await on.turn()
 
 
-async def taken_over(on: stage.Stage) -> None:
+async def taken_over(on: workers.WorkerHarness) -> None:
     await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
 
 
@@ -31,11 +31,11 @@ def test_an_incident_does_not_end_while_an_earlier_firing_delivery_waits(with_re
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("a"))
+        await on.deliver(workers.firing("a"))
         await read_by_a_worker_that_dies(on)
-        await on.deliver(stage.firing("b"))
+        await on.deliver(workers.firing("b"))
         await on.turn()
-        await on.deliver(stage.resolved("b"))
+        await on.deliver(workers.resolved("b"))
         await on.turn()
         assert at.states() == ["open"]
         before = await on.incident()
@@ -48,14 +48,14 @@ def test_an_incident_does_not_end_while_an_earlier_firing_delivery_waits(with_re
         assert after.episode == before.episode
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_it_ends_as_soon_as_the_earlier_delivery_turns_out_to_say_nothing_of_it(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing("x"), key="another")
+        await on.deliver(workers.firing("x"), key="another")
         await read_by_a_worker_that_dies(on)
         await fires_and_resolves(on)
         assert (await on.incident()).quiet_since > 0
@@ -64,7 +64,7 @@ def test_it_ends_as_soon_as_the_earlier_delivery_turns_out_to_say_nothing_of_it(
         told = [event.what for event in await on.incidents.timeline("down")]
         assert [what for what in told if what in {"quiet", "firing", "closed"}] == ["quiet", "closed"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 async def is_closed(on) -> bool:
@@ -73,16 +73,16 @@ async def is_closed(on) -> bool:
 
 def test_a_later_delivery_that_waits_delays_no_end(with_redis):
     async def play(on):
-        await on.deliver(stage.firing("b"))
+        await on.deliver(workers.firing("b"))
         await on.fold()
-        await on.deliver(stage.resolved("b"))
+        await on.deliver(workers.resolved("b"))
         entries = await on.reader.read(10, None)
-        await on.deliver(stage.firing("c"))
+        await on.deliver(workers.firing("c"))
         await read_by_a_worker_that_dies(on)
         await on.triage.handle(entries)
         assert (await on.incident()).status == "closed"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_what_is_folded_and_not_acknowledged_yet_delays_no_end(with_redis):
@@ -90,25 +90,25 @@ def test_what_is_folded_and_not_acknowledged_yet_delays_no_end(with_redis):
 
     async def play(on):
         await on.reader.prepare()
-        await on.deliver(stage.firing("b"))
+        await on.deliver(workers.firing("b"))
         first = await on.reader.read(1, None)
         await on.triage.fold(first)
-        await on.deliver(stage.resolved("b"))
+        await on.deliver(workers.resolved("b"))
         second = await on.reader.read(1, None)
         with on.reader.acknowledging(first):
             await on.triage.fold(second)
         assert (await on.incident()).status == "closed"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_a_delivery_that_this_worker_could_not_fold_is_waited_for(with_redis):
     async def play(on):
         await on.reader.prepare()
-        await on.deliver(stage.firing("a"))
+        await on.deliver(workers.firing("a"))
         [refused] = await on.reader.read(1, None)
-        with stage.demanding(on.connection, 9, 0.005):
-            refusing = stage.Stage(on.connection)
+        with workers.demanding(on.connection, 9, 0.005):
+            refusing = workers.WorkerHarness(on.connection)
         with pytest.raises(errors.Unavailable):
             await refusing.triage.handle([refused])
         await fires_and_resolves(on)
@@ -116,12 +116,12 @@ def test_a_delivery_that_this_worker_could_not_fold_is_waited_for(with_redis):
         await on.triage.handle_again(await on.reader.own_pending(10))
         assert (await on.incident()).firing == ["am/a"]
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_a_delivery_that_became_a_dead_letter_is_not_waited_for(with_redis):
     async def play(on):
-        await on.deliver(stage.firing("a"))
+        await on.deliver(workers.firing("a"))
         await read_by_a_worker_that_dies(on)
         await fires_and_resolves(on)
         assert (await on.incident()).status == "open"
@@ -129,18 +129,18 @@ def test_a_delivery_that_became_a_dead_letter_is_not_waited_for(with_redis):
         await on.reader.move_to_dead_letters(lost, "it can't be folded")
         await on.until_awaited(lambda: is_closed(on))
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_an_end_that_waits_is_looked_at_again_and_again_but_not_all_the_time(with_redis):
     async def play(on):
-        await on.deliver(stage.firing("a"))
+        await on.deliver(workers.firing("a"))
         await read_by_a_worker_that_dies(on)
         await fires_and_resolves(on)
         [(_, due)] = await on.connection.zrange(keys.timers(keys.shard("down")), 0, 0, withscores=True)
         assert due > (await on.incident()).quiet_since + ending.SHORTEST_PAUSE - 1
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_without_a_group_of_readers_nothing_waits(with_redis):
@@ -148,21 +148,21 @@ def test_without_a_group_of_readers_nothing_waits(with_redis):
         assert await on.reader.oldest_unfolded() == 0
         assert await on.reader.overtaken_at([inbox.InboxEntry(b"5-0", b"", 0)]) == 0
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
-async def expires_while_a_repeat_waits(on: stage.Stage, *, accepted_in_time: bool) -> None:
+async def expires_while_a_repeat_waits(on: workers.WorkerHarness, *, accepted_in_time: bool) -> None:
     """An alert ends by its own time; the repeat that would prolong it is in the inbox, and nobody has read it."""
     ends_at = await on.redis_now() + 150_000
-    await on.deliver(msgspec.structs.replace(stage.firing("b"), ends_at=ends_at))
+    await on.deliver(msgspec.structs.replace(workers.firing("b"), ends_at=ends_at))
     await on.turn()
     if accepted_in_time:
-        await on.deliver(msgspec.structs.replace(stage.firing("b"), ends_at=ends_at + 3_600_000_000))
+        await on.deliver(msgspec.structs.replace(workers.firing("b"), ends_at=ends_at + 3_600_000_000))
     async with asyncio.timeout(10):
         while await on.redis_now() < ends_at + 2_000:
             await asyncio.sleep(0.005)
     if not accepted_in_time:
-        await on.deliver(stage.firing("x"), key="another")
+        await on.deliver(workers.firing("x"), key="another")
     for lease in await on.due():
         await on.reconciler.reconcile(lease)
 
@@ -178,7 +178,7 @@ def test_time_ends_no_alert_whose_repeat_waits_to_be_folded(with_redis):
         assert (await on.incident()).firing == ["am/b"]
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_time_ends_an_alert_though_later_deliveries_wait(with_redis):
@@ -188,4 +188,4 @@ def test_time_ends_an_alert_though_later_deliveries_wait(with_redis):
         await expires_while_a_repeat_waits(on, accepted_in_time=False)
         assert at.states() == ["resolved"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))

@@ -9,39 +9,39 @@ from router.domain.reasons import Cause, Reason
 from router.settings import sections
 from router.store import publishing_state
 from router.worker import pages
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 CHANGED = Cause(Reason.CONTENT_CHANGED)
 LEVELS = (severity.Severity.INFO, severity.Severity.MINOR, severity.Severity.MAJOR, severity.Severity.CRITICAL)
 
 
-def limits(most: int, within: int = stage.HOUR) -> pages.Limits:
+def limits(most: int, within: int = workers.HOUR) -> pages.Limits:
     return pages.Limits(
-        publishing_state.Limit(100, stage.HOUR),
-        publishing_state.Limit(100, stage.HOUR),
+        publishing_state.Limit(100, workers.HOUR),
+        publishing_state.Limit(100, workers.HOUR),
         updates=publishing_state.Limit(most, within),
     )
 
 
 def on_page(publish: str = "auto", **fields) -> decision.Response:
-    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", **fields}, publish))
+    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", **fields}, publish))
 
 
 async def rises(on, level: severity.Severity, key: str = "down", response=None) -> None:
-    await on.deliver(stage.firing(f"{key}-{level.word}"), key=key, level=level, response=response or on_page())
+    await on.deliver(workers.firing(f"{key}-{level.word}"), key=key, level=level, response=response or on_page())
     await on.turn()
 
 
 def test_so_many_are_counted_and_the_next_is_told_when_there_is_room(with_redis):
     async def body(connection):
         at = publishing_state.Gate(connection)
-        most = publishing_state.Limit(2, stage.HOUR)
+        most = publishing_state.Limit(2, workers.HOUR)
         assert [await at.room("page", name, most) for name in ("a", "b", "a")] == [0, 0, 0]
         seconds, micros = await connection.time()
         until = await at.room("page", "c", most)
-        assert 0 < until - (seconds * 1_000_000 + micros) <= stage.HOUR
+        assert 0 < until - (seconds * 1_000_000 + micros) <= workers.HOUR
         assert await at.room("other page", "c", most) == 0
-        assert 0 < await connection.pttl("ir:{pages}:updates:page") <= stage.HOUR // 1000
+        assert 0 < await connection.pttl("ir:{pages}:updates:page") <= workers.HOUR // 1000
 
     with_redis(body)
 
@@ -66,11 +66,11 @@ def test_beyond_the_cap_updates_are_told_together_and_the_end_always_goes(with_r
             await rises(on, level)
         assert page.kinds == ["open", "update"]
         assert page.incidents["v1"]["content"].severity is severity.Severity.MINOR
-        await on.deliver(*(stage.resolved(f"down-{level.word}") for level in LEVELS), response=on_page())
+        await on.deliver(*(workers.resolved(f"down-{level.word}") for level in LEVELS), response=on_page())
         await on.turn()
         assert page.kinds == ["open", "update", "resolve"]
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
 
 
 def test_what_was_kept_back_is_told_once_there_is_room(with_redis):
@@ -82,7 +82,7 @@ def test_what_was_kept_back_is_told_once_there_is_room(with_redis):
         await on.until(lambda: page.incidents["v1"]["content"].severity is severity.Severity.CRITICAL)
         assert page.kinds[:2] == ["open", "update"]
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1, 150_000))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1, 150_000))
 
 
 def test_all_incidents_of_a_page_share_its_cap_and_other_pages_have_their_own(with_redis):
@@ -96,7 +96,7 @@ def test_all_incidents_of_a_page_share_its_cap_and_other_pages_have_their_own(wi
         said = [incident["content"].severity.word for incident in page.incidents.values()]
         assert said == ["minor", "info", "minor"]
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
 
 
 def test_an_update_that_failed_is_counted_once(with_redis):
@@ -109,7 +109,7 @@ def test_an_update_that_failed_is_counted_once(with_redis):
         await on.until(lambda: page.incidents["v1"]["content"].severity is LEVELS[1])
         assert await on.connection.zcard("ir:{pages}:updates:page") == 1
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
 
 
 @pytest.mark.parametrize("public", [True, False])
@@ -121,12 +121,12 @@ def test_only_customers_pages_are_counted(with_redis, public):
             await rises(on, level)
         assert len(page.kinds) == (2 if public else 4)
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=public), limits=limits(1))
+    workers.run(with_redis, play, vendor.place("page", page, public=public), limits=limits(1))
 
 
 def test_a_person_s_word_is_not_kept_back(with_redis):
     async def body(connection):
-        at = stage.Stage(connection, limits=limits(1)).pages
+        at = workers.WorkerHarness(connection, limits=limits(1)).pages
         from_rule = publication.Content(LEVELS[1], {"title": "t"})
         known = publication.Publication("e1", "page", state="open", digest="before")
         wanted = publication.Desired(True, from_rule, public=True)
@@ -157,7 +157,7 @@ def test_what_a_vendor_says_of_its_limit_is_told_in_the_timeline(with_redis):
         assert told.startswith("Updated at page: ")
         assert told.endswith("; it is the last update.")
 
-    stage.playing(with_redis, play, vendor.place("page", page, public=True))
+    workers.run(with_redis, play, vendor.place("page", page, public=True))
 
 
 def test_thirty_an_hour_is_what_holds_where_nothing_is_said():

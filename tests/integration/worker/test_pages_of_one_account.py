@@ -8,7 +8,7 @@ from router.domain import operation as operations
 from router.store import dataset
 from router.worker import recovery
 from tests.end_to_end import harness
-from tests.integration import lost_scene
+from tests.integration import lost_data
 
 PAGE, OTHER = "devhelm-page", "page-eu"
 INSTALLATION = "installation: production\n"
@@ -84,7 +84,7 @@ def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, 
             if place == PAGE:
                 assert posts_on(scene, "Acme EU") == ["INVESTIGATING"]
 
-    lost_scene.playing(with_redis, tmp_path, play, INSTALLATION)
+    lost_data.run(with_redis, tmp_path, play, INSTALLATION)
 
 
 @pytest.mark.parametrize("place", OWN)
@@ -111,7 +111,7 @@ def test_item_that_is_held_by_now_is_neither_adopted_nor_resolved(with_redis, tm
             assert await orphans.listed(scene.connection) == []
             assert await scene.known(orphans.incident_key(found)) == {}
 
-    lost_scene.playing(with_redis, tmp_path, play, INSTALLATION)
+    lost_data.run(with_redis, tmp_path, play, INSTALLATION)
 
 
 def test_lost_post_goes_back_to_the_destination_of_its_page(with_redis, tmp_path):
@@ -127,4 +127,4 @@ def test_lost_post_goes_back_to_the_destination_of_its_page(with_redis, tmp_path
             found = await orphans.listed(scene.connection)
             assert [(one.destination, one.item.vendor_id) for one in found] == [(PAGE, before[PAGE])]
 
-    lost_scene.playing(with_redis, tmp_path, play, INSTALLATION)
+    lost_data.run(with_redis, tmp_path, play, INSTALLATION)

@@ -1,7 +1,7 @@
 """Public pages: drafts are adopted, reviews wait for a person, and nothing is shown that nobody meant."""
 
 from router.domain import decision
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 def following(page: vendor.Vendor, followed: vendor.Vendor) -> list:
@@ -21,75 +21,75 @@ def draft(page: vendor.Vendor) -> None:
 def test_a_page_waits_for_the_incident_that_it_may_draft_from_and_publishes_the_draft(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
-    both = stage.rule(decision.Target("page", {"title": "Down"}, "auto"), decision.Target("followed"))
+    both = workers.rule(decision.Target("page", {"title": "Down"}, "auto"), decision.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
         assert page.kinds == ["adopt", "publish"]
         assert page.states() == ["open"]
         assert page.calls[0].linked_id == "v1"
 
-    stage.playing(with_redis, play, *places)
+    workers.run(with_redis, play, *places)
 
 
 def test_a_draft_under_review_is_brought_to_the_rules_words_and_waits(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
-    both = stage.rule(decision.Target("page", {"title": "Down"}, "review"), decision.Target("followed"))
+    both = workers.rule(decision.Target("page", {"title": "Down"}, "review"), decision.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
         assert page.kinds == ["adopt", "update"]
         assert page.states() == ["draft"]
-        await on.deliver(stage.resolved(), response=both)
+        await on.deliver(workers.resolved(), response=both)
         await on.turn()
         assert page.kinds == ["adopt", "update", "dismiss"]
         assert page.incidents == {}
 
-    stage.playing(with_redis, play, *places)
+    workers.run(with_redis, play, *places)
 
 
 def test_a_page_without_a_draft_is_opened_by_the_router(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
-    both = stage.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
+    both = workers.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
         assert page.kinds == ["adopt", "open"]
 
-    stage.playing(with_redis, play, *places)
+    workers.run(with_redis, play, *places)
 
 
 def test_a_page_does_not_wait_for_ever_for_an_incident_that_was_refused(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     followed.before = [vendor.permanent()]
-    both = stage.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
+    both = workers.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
     places = following(page, followed)
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
         assert page.kinds == ["open"]
 
-    stage.playing(with_redis, play, *places)
+    workers.run(with_redis, play, *places)
 
 
 def test_nothing_is_posted_to_a_public_page_that_waits_for_review_or_is_in_the_shadow(with_redis):
     review, shadow = vendor.Vendor(), vendor.Vendor()
-    both = stage.rule(decision.Target("review", {}, "review"), decision.Target("shadow", {}, "shadow"))
+    both = workers.rule(decision.Target("review", {}, "review"), decision.Target("shadow", {}, "shadow"))
     places = [vendor.place("review", review, public=True), vendor.place("shadow", shadow, public=True)]
 
     async def play(on):
-        await on.deliver(stage.firing(), response=both)
+        await on.deliver(workers.firing(), response=both)
         await on.turn()
-        await on.deliver(stage.resolved(), response=both)
+        await on.deliver(workers.resolved(), response=both)
         await on.turn()
         assert review.calls == shadow.calls == []
 
-    stage.playing(with_redis, play, *places)
+    workers.run(with_redis, play, *places)

@@ -6,11 +6,11 @@ import pytest
 
 from router.domain import decision, severity
 from router.rehearsal import world
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 RESPONSES = {
-    "one": stage.rule(decision.Target("on-call", {"name": "One"}), name="one"),
-    "two": stage.rule(
+    "one": workers.rule(decision.Target("on-call", {"name": "One"}), name="one"),
+    "two": workers.rule(
         decision.Target("on-call", {"name": "Two"}),
         decision.Target("page", {"title": "Two"}, publish="auto"),
         name="two",
@@ -26,7 +26,7 @@ def decided(alert, _now):
 def moves(seed):
     chance = random.Random(seed)
     for number in range(60):
-        make = chance.choice([stage.firing, stage.firing, stage.resolved])
+        make = chance.choice([workers.firing, workers.firing, workers.resolved])
         yield [make(chance.choice("abcd"), 100 + number // 4) for _ in range(chance.randint(1, 3))]
 
 
@@ -34,7 +34,7 @@ def moves(seed):
 def test_the_rehearsal_and_the_worker_make_the_same_calls(with_redis, seed):
     at = vendor.Vendor()
     places = [vendor.on_call(at), vendor.place("page", at, public=True)]
-    played = world.World(decided, {place.name: place for place in places}, stage.render, now=stage.LONG_AGO)
+    played = world.World(decided, {place.name: place for place in places}, workers.render, now=workers.LONG_AGO)
     for arrived in moves(seed):
         played.arrive(arrived)
 
@@ -44,7 +44,7 @@ def test_the_rehearsal_and_the_worker_make_the_same_calls(with_redis, seed):
                 await on.deliver_decided(one, decided(one, 0))
             await on.turn()
 
-    stage.playing(with_redis, play, *places)
+    workers.run(with_redis, play, *places)
     rehearsed = [(call.kind, call.destination, call.content) for call in played.calls]
     really = [(call.kind, call.destination, call.content) for call in at.calls]
     assert sorted(map(repr, rehearsed)) == sorted(map(repr, really))

@@ -7,7 +7,7 @@ import pytest
 
 from router.domain import decision, operation
 from tests.end_to_end import harness
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 PAGE = decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto")
 
@@ -36,8 +36,8 @@ class Reopening(vendor.Vendor):
 
 
 def response(*more: decision.Target) -> decision.Response:
-    one = stage.rule(decision.Target("devhelm", {"title": "Down"}), *more)
-    return msgspec.structs.replace(one, timing=decision.Timing(reopen_within=stage.HOUR))
+    one = workers.rule(decision.Target("devhelm", {"title": "Down"}), *more)
+    return msgspec.structs.replace(one, timing=decision.Timing(reopen_within=workers.HOUR))
 
 
 def reopening(one: vendor.Vendor, *, follows: str = ""):
@@ -46,10 +46,10 @@ def reopening(one: vendor.Vendor, *, follows: str = ""):
 
 
 async def lives(on, number: int, *, end: bool = True, of: decision.Response | None = None) -> None:
-    await on.deliver(stage.firing(starts_at=number * 1000), response=of or response())
+    await on.deliver(workers.firing(starts_at=number * 1000), response=of or response())
     await on.turn()
     if end:
-        await on.deliver(stage.resolved(starts_at=number * 1000), response=of or response())
+        await on.deliver(workers.resolved(starts_at=number * 1000), response=of or response())
         await on.turn()
 
 
@@ -65,7 +65,7 @@ def test_the_same_incident_is_opened_again_as_often_as_it_fires_again(with_redis
         texts = [event.text for event in await on.incidents.timeline("down")]
         assert "Opened at devhelm: the incident fires again soon after it was resolved." in texts
 
-    stage.playing(with_redis, play, reopening(at))
+    workers.run(with_redis, play, reopening(at))
 
 
 def test_what_a_person_has_ended_is_not_opened_again(with_redis):
@@ -74,12 +74,12 @@ def test_what_a_person_has_ended_is_not_opened_again(with_redis):
     async def play(on):
         await lives(on, 1, end=False)
         at.incidents["v1"]["state"] = "resolved"
-        await on.deliver(stage.resolved(starts_at=1000), response=response())
+        await on.deliver(workers.resolved(starts_at=1000), response=response())
         await on.turn()
         await lives(on, 2, end=False)
         assert at.states() == ["resolved", "open"]
 
-    stage.playing(with_redis, play, reopening(at))
+    workers.run(with_redis, play, reopening(at))
 
 
 def test_where_the_vendor_does_not_let_it_the_follow_up_is_an_incident_of_its_own(with_redis):
@@ -91,7 +91,7 @@ def test_where_the_vendor_does_not_let_it_the_follow_up_is_an_incident_of_its_ow
         await lives(on, 2, end=False)
         assert at.states() == ["resolved", "open"]
 
-    stage.playing(with_redis, play, reopening(at))
+    workers.run(with_redis, play, reopening(at))
 
 
 def test_other_kinds_have_follow_ups(with_redis):
@@ -102,7 +102,7 @@ def test_other_kinds_have_follow_ups(with_redis):
             await lives(on, number, end=number == 1)
         assert at.states() == ["resolved", "open"]
 
-    stage.playing(with_redis, play, vendor.place("devhelm", at, public=False))
+    workers.run(with_redis, play, vendor.place("devhelm", at, public=False))
 
 
 @pytest.mark.parametrize("acted", [True, False])
@@ -117,10 +117,10 @@ def test_a_call_that_was_not_answered_leaves_one_open_incident(with_redis, acted
             at.before.append(vendor.unanswered())
         await lives(on, 2, end=False)
         await on.until(lambda: at.states() == ["open"])
-        await on.deliver(stage.resolved(starts_at=2000), response=response())
+        await on.deliver(workers.resolved(starts_at=2000), response=response())
         await on.until(lambda: at.states() == ["resolved"])
 
-    stage.playing(with_redis, play, dataclasses.replace(reopening(at), timeout_seconds=0.02))
+    workers.run(with_redis, play, dataclasses.replace(reopening(at), timeout_seconds=0.02))
 
 
 def test_what_fires_again_before_the_vendor_was_told_of_the_end_waits_for_that(with_redis):
@@ -128,14 +128,14 @@ def test_what_fires_again_before_the_vendor_was_told_of_the_end_waits_for_that(w
 
     async def play(on):
         await lives(on, 1, end=False)
-        await on.deliver(stage.resolved(starts_at=1000), response=response())
+        await on.deliver(workers.resolved(starts_at=1000), response=response())
         await on.fold()
-        await on.deliver(stage.firing(starts_at=2000), response=response())
+        await on.deliver(workers.firing(starts_at=2000), response=response())
         await on.turn()
         assert at.kinds == ["open", "resolve", "open"]
         assert at.states() == ["open"]
 
-    stage.playing(with_redis, play, reopening(at))
+    workers.run(with_redis, play, reopening(at))
 
 
 def test_a_page_has_a_post_of_its_own_for_it(with_redis):
@@ -153,7 +153,7 @@ def test_a_page_has_a_post_of_its_own_for_it(with_redis):
         ]
 
     pages = vendor.place("page", page, public=True, adopts=True, follows="devhelm")
-    stage.playing(with_redis, play, reopening(at), pages)
+    workers.run(with_redis, play, reopening(at), pages)
 
 
 RULES = """

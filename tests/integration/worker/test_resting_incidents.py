@@ -3,10 +3,10 @@
 import pytest
 
 from router.domain import decision
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
-REVIEW = stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "review"))
-ENDS_BY_REVIEW = stage.rule(
+REVIEW = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "review"))
+ENDS_BY_REVIEW = workers.rule(
     decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto", ending=decision.Ending(review=True))
 )
 
@@ -19,7 +19,7 @@ def playing(with_redis):
         async def body(on):
             await play(on, page)
 
-        stage.playing(with_redis, body, vendor.place("page", page, public=True))
+        workers.run(with_redis, body, vendor.place("page", page, public=True))
 
     return run
 
@@ -34,7 +34,7 @@ async def rest(on, response, *alerts):
 
 @pytest.mark.parametrize(
     ("response", "alerts"),
-    [(REVIEW, [stage.firing()]), (ENDS_BY_REVIEW, [stage.firing(), stage.resolved()])],
+    [(REVIEW, [workers.firing()]), (ENDS_BY_REVIEW, [workers.firing(), workers.resolved()])],
     ids=["open", "closed"],
 )
 def test_incident_that_waits_for_a_reviewer_is_not_woken(playing, response, alerts):
@@ -49,11 +49,11 @@ def test_incident_that_waits_for_a_reviewer_is_not_woken(playing, response, aler
 
 def test_lost_timer_of_a_changed_incident_is_rebuilt(playing):
     async def play(on, page):
-        await rest(on, REVIEW, stage.firing())
-        await on.deliver(stage.resolved(), response=REVIEW)
+        await rest(on, REVIEW, workers.firing())
+        await on.deliver(workers.resolved(), response=REVIEW)
         await on.fold()
-        for shard in range(stage.keys.SHARDS):
-            await on.connection.delete(stage.keys.timers(shard))
+        for shard in range(workers.keys.SHARDS):
+            await on.connection.delete(workers.keys.timers(shard))
         assert await on.reconciler.sweep() == 1
 
     playing(play)
@@ -61,10 +61,10 @@ def test_lost_timer_of_a_changed_incident_is_rebuilt(playing):
 
 def test_lost_timer_of_a_woken_incident_is_rebuilt(playing):
     async def play(on, page):
-        await rest(on, REVIEW, stage.firing())
+        await rest(on, REVIEW, workers.firing())
         await on.publications.wake_all()
-        for shard in range(stage.keys.SHARDS):
-            await on.connection.delete(stage.keys.timers(shard))
+        for shard in range(workers.keys.SHARDS):
+            await on.connection.delete(workers.keys.timers(shard))
         assert await on.reconciler.sweep() == 1
 
     playing(play)
@@ -74,7 +74,7 @@ def test_first_pass_of_a_worker_wakes_resting_incidents(playing):
     """Its configuration may be another one: a destination may have been added again, or a limit raised."""
 
     async def play(on, page):
-        await rest(on, REVIEW, stage.firing())
+        await rest(on, REVIEW, workers.firing())
         on.reconciler._upkeep = type(on.reconciler._upkeep)(on.publications, on.incidents)
         assert await on.reconciler.sweep() == 0
         assert len(await on.due()) == 1

@@ -9,7 +9,7 @@ from router.store import incidents as incident_store
 from router.store import keys, publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
-from tests.integration import real, stage
+from tests.integration import vendors, workers
 
 KINDS = ["incident-io-status-page", "devhelm-status-page"]
 each_kind = pytest.mark.parametrize("kind", KINDS)
@@ -19,8 +19,8 @@ COMPONENTS = {"incident-io-status-page": "full_outage", "devhelm-status-page": "
 
 @pytest.fixture
 def at():
-    with harness.vendors() as vendors:
-        yield vendors
+    with harness.vendors() as simulated:
+        yield simulated
 
 
 class Killed(Exception):
@@ -32,16 +32,16 @@ class Page:
 
     def __init__(self, scene, connection):
         self.scene, self.on, self.kind, self.connection = scene, scene.on, scene.kind, connection
-        fields = {**real.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
-        self.target = decision.Target(real.NAME, fields, "auto")
+        fields = {**vendors.FIELDS[self.kind], "components": {"Checkout API": "major_outage"}}
+        self.target = decision.Target(vendors.NAME, fields, "auto")
 
     async def fires(self, fingerprint="f1", level=severity.Severity.MAJOR, starts_at=100):
-        response = stage.rule(self.target)
-        await self.on.deliver(stage.firing(fingerprint, starts_at), level=level, response=response)
+        response = workers.rule(self.target)
+        await self.on.deliver(workers.firing(fingerprint, starts_at), level=level, response=response)
         await self.on.turn()
 
     async def ends(self, starts_at=100):
-        await self.on.deliver(stage.resolved(starts_at=starts_at), response=stage.rule(self.target))
+        await self.on.deliver(workers.resolved(starts_at=starts_at), response=workers.rule(self.target))
         await self.on.turn()
 
     async def retracts(self, message=""):
@@ -52,7 +52,7 @@ class Page:
 
     async def written(self, message=""):
         on = self.on
-        places = {real.NAME: self.scene.place}
+        places = {vendors.NAME: self.scene.place}
         writing = retractions.Retractions(on.publications, on.incidents, on.pages, places, on.redis_time)
         return await writing.retract("down", "", retractions.Word("ann", "a false alarm", message))
 
@@ -67,7 +67,7 @@ class Page:
 
     async def next_worker(self):
         """Another worker takes the lease over."""
-        self.on = self.scene.on = stage.Stage(
+        self.on = self.scene.on = workers.WorkerHarness(
             self.connection, self.scene.place, consumer="w2", render=lambda fields, _: dict(fields)
         )
         await self.connection.hset(keys.publications("down"), "until", 0)
@@ -76,7 +76,7 @@ class Page:
 
     def reviews(self):
         on = self.on
-        return reviews.Reviews(on.publications, on.incidents, on.pages, {real.NAME: self.scene.place}, on.redis_time)
+        return reviews.Reviews(on.publications, on.incidents, on.pages, {vendors.NAME: self.scene.place}, on.redis_time)
 
     def posts(self):
         if self.kind == "incident-io-status-page":
@@ -104,7 +104,7 @@ class Page:
     def person(self, method, fields):
         """Somebody changes the post at the vendor."""
         (post,) = self.posts()
-        vendor = real.VENDORS[self.kind]
+        vendor = vendors.VENDORS[self.kind]
         if self.kind == "incident-io-status-page":
             path = "/v2/status_page_incidents/" + post["id"]
         else:
@@ -118,7 +118,7 @@ class Page:
 
 def playing(with_redis, at, kind, play, **settings):
     async def body(connection):
-        async with real.scene(connection, at, kind, **settings) as scene:
+        async with vendors.running(connection, at, kind, **settings) as scene:
             await play(Page(scene, connection))
 
     with_redis(body)
@@ -138,7 +138,7 @@ def test_retracted_post_goes_and_stays_away(with_redis, at, kind):
         await page.fires("f2")
         await page.on.publications.wake(["down"])
         await page.on.turn()
-        await page.on.deliver(stage.resolved("f2"), response=stage.rule(page.target))
+        await page.on.deliver(workers.resolved("f2"), response=workers.rule(page.target))
         await page.ends()
         assert (await page.on.incident()).status == "closed"
         assert page.is_down()
@@ -207,8 +207,8 @@ def test_what_an_unanswered_publishing_created_is_taken_down(with_redis, at, kin
         if not created:
             known = await page.scene.known()
             assert known.intent is not None  # The call may still be under way, so it is searched for again.
-            begun = msgspec.structs.replace(known.intent, begun_at=stage.LONG_AGO)
-            await page.scene.changed(retry_at=stage.LONG_AGO, intent=begun)
+            begun = msgspec.structs.replace(known.intent, begun_at=workers.LONG_AGO)
+            await page.scene.changed(retry_at=workers.LONG_AGO, intent=begun)
             await page.on.turn()
         known = await page.scene.known()
         assert (known.intent, known.retracted) == (None, created)
@@ -253,7 +253,7 @@ def test_retraction_of_unknown_outcome_is_made_once(with_redis, at, kind):
         await page.fires()
         page.scene.fault("act-then-drop", "PUT" if kind.startswith("devhelm") else "POST", "")
         await page.retracts()
-        await page.scene.changed(retry_at=stage.LONG_AGO)
+        await page.scene.changed(retry_at=workers.LONG_AGO)
         await page.on.turn()
         assert page.is_down()
         assert (await page.scene.known()).retracted
@@ -335,9 +335,9 @@ def test_retraction_outlives_its_episode(with_redis, at, kind):
     async def play(page):
         await page.fires()
         await page.written()
-        await page.on.deliver(stage.resolved(), response=stage.rule(page.target))
+        await page.on.deliver(workers.resolved(), response=workers.rule(page.target))
         await page.on.fold()
-        await page.on.deliver(stage.firing(starts_at=1_000), response=stage.rule(page.target))
+        await page.on.deliver(workers.firing(starts_at=1_000), response=workers.rule(page.target))
         await page.on.turn()
         states = {one.state: one.retracted for one in await page.on.publications.look("down")}
         assert states == {"resolved" if kind == KINDS[0] else "dismissed": True, "open": False}
@@ -388,8 +388,8 @@ def test_retraction_while_a_post_is_published_again_takes_it_down(with_redis, at
         assert found.outcome in {"withheld", "withdrawn", "searching"}
         await page.next_worker()
         if (known := await page.scene.known()).intent is not None:
-            begun = msgspec.structs.replace(known.intent, begun_at=stage.LONG_AGO)
-            await page.scene.changed(retry_at=stage.LONG_AGO, intent=begun)
+            begun = msgspec.structs.replace(known.intent, begun_at=workers.LONG_AGO)
+            await page.scene.changed(retry_at=workers.LONG_AGO, intent=begun)
             await page.on.turn()
         known = await page.scene.known()
         assert known.intent is None

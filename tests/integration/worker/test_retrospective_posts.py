@@ -6,15 +6,15 @@ from router.domain import decision, severity
 from router.store import publishing_state
 from router.worker import retractions, reviews
 from tests.end_to_end import harness
-from tests.integration import real, stage
+from tests.integration import vendors, workers
 
 KIND = "incident-io-status-page"
 
 
 @pytest.fixture
 def at():
-    with harness.vendors() as vendors:
-        yield vendors
+    with harness.vendors() as simulated:
+        yield simulated
 
 
 class Page:
@@ -22,9 +22,9 @@ class Page:
 
     def __init__(self, scene, connection, publish, **more):
         self.scene, self.on, self.connection = scene, scene.on, connection
-        target = decision.Target(real.NAME, real.FIELDS[KIND], publish, retrospective=True, **more)
-        self.rule = stage.rule(target)
-        self.places = {real.NAME: scene.place}
+        target = decision.Target(vendors.NAME, vendors.FIELDS[KIND], publish, retrospective=True, **more)
+        self.rule = workers.rule(target)
+        self.places = {vendors.NAME: scene.place}
 
     async def delivers(self, *alerts):
         for one in alerts:
@@ -33,8 +33,8 @@ class Page:
         await self.on.turn()
 
     async def comes_and_goes(self):
-        await self.delivers(stage.firing())
-        await self.delivers(stage.resolved())
+        await self.delivers(workers.firing())
+        await self.delivers(workers.resolved())
 
     def reviews(self):
         return reviews.Reviews(self.on.publications, self.on.incidents, self.on.pages, self.places, self.on.redis_time)
@@ -53,7 +53,7 @@ class Page:
 
 def playing(with_redis, at, play, publish="review", **more):
     async def body(connection):
-        async with real.scene(connection, at, KIND) as scene:
+        async with vendors.running(connection, at, KIND) as scene:
             await play(Page(scene, connection, publish, **more))
 
     with_redis(body)
@@ -64,10 +64,10 @@ OVER = [["investigating", "resolved"]]
 
 def test_undecided_review_becomes_one_of_a_retrospective_incident(with_redis, at):
     async def play(page):
-        await page.delivers(stage.firing())
+        await page.delivers(workers.firing())
         (live,) = await page.reviews().waiting()
         assert live.what == "opening"
-        await page.delivers(stage.resolved())
+        await page.delivers(workers.resolved())
         (seen,) = await page.reviews().waiting()
         assert (seen.what, seen.digest == live.digest) == ("retrospective", False)
         assert 0 < seen.began_at <= seen.ended_at
@@ -96,9 +96,9 @@ def test_dismissed_retrospective_incident_is_not_published(with_redis, at):
 
 def test_dismissal_before_the_end_holds_after_it(with_redis, at):
     async def play(page):
-        await page.delivers(stage.firing())
+        await page.delivers(workers.firing())
         await page.decides("dismissed")
-        await page.delivers(stage.resolved())
+        await page.delivers(workers.resolved())
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
@@ -110,9 +110,9 @@ def test_approval_of_the_live_post_is_none_of_the_retrospective_one(with_redis, 
 
     async def play(page):
         await publishing_state.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
-        await page.delivers(stage.firing())
+        await page.delivers(workers.firing())
         await page.decides("approved")
-        await page.delivers(stage.resolved())
+        await page.delivers(workers.resolved())
         await publishing_state.Gate(page.connection).open("freeze")
         await page.on.publications.wake_all()
         await page.on.turn()
@@ -125,11 +125,11 @@ def test_approval_of_the_live_post_is_none_of_the_retrospective_one(with_redis, 
 
 def test_automatic_rule_publishes_what_was_over_before_a_worker_looked(with_redis, at):
     async def play(page):
-        await page.delivers(stage.firing(), stage.resolved())
+        await page.delivers(workers.firing(), workers.resolved())
         assert page.statuses() == OVER
-        await page.delivers(stage.firing(starts_at=1_000))
+        await page.delivers(workers.firing(starts_at=1_000))
         assert page.statuses() == [*OVER, ["investigating"]]
-        await page.delivers(stage.resolved(starts_at=1_000))
+        await page.delivers(workers.resolved(starts_at=1_000))
         assert page.statuses() == OVER * 2
 
     playing(with_redis, at, play, "auto")
@@ -172,20 +172,20 @@ def test_unanswered_call_publishes_it_once(with_redis, at):
 
 def test_deadline_of_the_live_review_dismisses_it_for_good(with_redis, at):
     async def play(page):
-        await page.delivers(stage.firing())
-        await page.scene.changed(waits_since=stage.LONG_AGO)
-        await page.delivers(stage.resolved())
+        await page.delivers(workers.firing())
+        await page.scene.changed(waits_since=workers.LONG_AGO)
+        await page.delivers(workers.resolved())
         assert await page.reviews().waiting() == []
         assert page.posts() == []
 
-    playing(with_redis, at, play, deadline=stage.HOUR)
+    playing(with_redis, at, play, deadline=workers.HOUR)
 
 
 def test_undecided_retrospective_review_ends_at_its_deadline(with_redis, at):
     async def play(page):
         await page.comes_and_goes()
         assert len(await page.reviews().waiting()) == 1
-        await page.scene.changed(waits_since=stage.LONG_AGO)
+        await page.scene.changed(waits_since=workers.LONG_AGO)
         await page.on.turn()
         assert await page.reviews().waiting() == []
         assert page.posts() == []

@@ -5,7 +5,7 @@ import pytest
 from router.domain.reasons import Reason
 from router.simulator import server
 from router.worker import reviews
-from tests.integration import drafting
+from tests.integration import drafts
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_review_shows_the_draft_as_it_is_at_the_vendor(with_redis, simulator):
         assert one.reason == Reason.EDITED_AT_VENDOR
         assert one.title == "The shop is down"
 
-    drafting.playing(with_redis, simulator, play)
+    drafts.run(with_redis, simulator, play)
 
 
 def test_approval_of_a_seen_edit_publishes_the_rule_s_words(with_redis, simulator):
@@ -34,7 +34,7 @@ def test_approval_of_a_seen_edit_publishes_the_rule_s_words(with_redis, simulato
         await desk.on.until(lambda: desk.post.published_at)
         assert desk.post.title == "The shop is down"
 
-    drafting.playing(with_redis, simulator, play)
+    drafts.run(with_redis, simulator, play)
 
 
 def test_approval_with_own_words_after_a_seen_edit_is_published(with_redis, simulator):
@@ -45,7 +45,7 @@ def test_approval_with_own_words_after_a_seen_edit_is_published(with_redis, simu
         await desk.on.until(lambda: desk.post.published_at)
         assert desk.post.title == "My title"
 
-    drafting.playing(with_redis, simulator, play)
+    drafts.run(with_redis, simulator, play)
 
 
 def test_decision_on_an_outdated_draft_is_refused_with_what_is_there_now(with_redis, simulator):
@@ -59,7 +59,7 @@ def test_decision_on_an_outdated_draft_is_refused_with_what_is_there_now(with_re
         assert caught.value.now.digest[:8] != seen.digest[:8]
         assert not desk.post.published_at
 
-    drafting.playing(with_redis, simulator, play)
+    drafts.run(with_redis, simulator, play)
 
 
 def test_approval_never_overwrites_an_edit_that_nobody_has_seen(with_redis, simulator):
@@ -75,4 +75,4 @@ def test_approval_never_overwrites_an_edit_that_nobody_has_seen(with_redis, simu
         await desk.approves(one)
         await desk.on.until(lambda: desk.post.published_at)
 
-    drafting.playing(with_redis, simulator, play)
+    drafts.run(with_redis, simulator, play)

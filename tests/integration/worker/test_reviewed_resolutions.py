@@ -3,7 +3,7 @@
 from router.assembly import pages, parts
 from router.domain import decision
 from router.worker import reviews
-from tests.integration import lost_scene
+from tests.integration import lost_data
 
 REVIEWED = {"ending": decision.Ending(review=True)}
 PAGES = ("public-page", "devhelm-page")
@@ -39,4 +39,4 @@ def test_post_is_resolved_by_its_review_alone_though_alerts_fire_again(with_redi
                 await service.decide(one, reviews.Word("approved", "ann"))
             await scene.until_shown("resolved", at=PAGES)
 
-    lost_scene.playing(with_redis, tmp_path, play)
+    lost_data.run(with_redis, tmp_path, play)

@@ -6,19 +6,19 @@ from router.domain import decision, review, severity
 from router.domain.reasons import Edit, Reason
 from router.store import review_outcomes
 from router.worker import desire, reviews
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
 
 
 def reviewed(publish: str = "review", **more) -> decision.Response:
-    return stage.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, **more))
+    return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, **more))
 
 
 class Scene:
     """A stage with one public page, and the people before it."""
 
-    def __init__(self, on: stage.Stage, place) -> None:
+    def __init__(self, on: workers.WorkerHarness, place) -> None:
         self.on = on
         self.at = reviews.Reviews(on.publications, on.incidents, on.pages, {"page": place}, on.redis_time)
 
@@ -42,13 +42,13 @@ def playing(with_redis, play, **more) -> vendor.Vendor:
     async def body(on):
         await play(Scene(on, place), page)
 
-    stage.playing(with_redis, body, place, **more)
+    workers.run(with_redis, body, place, **more)
     return page
 
 
 def test_what_is_approved_is_shown_and_counted(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         one = await scene.waiting()
         assert (one.what, one.title, one.reason) == ("opening", "Down", Reason.REVIEW_REQUIRED)
@@ -68,7 +68,7 @@ def test_what_is_approved_is_shown_and_counted(with_redis):
 
 def test_what_is_edited_is_shown_in_the_person_s_words_byte_for_byte(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         await scene.says("approved", {"title": "Cards fail"})
         shown = page.incidents["v1"]["content"].fields
@@ -82,10 +82,10 @@ def test_what_is_edited_is_shown_in_the_person_s_words_byte_for_byte(with_redis)
 
 def test_what_is_dismissed_is_not_shown_and_not_asked_again(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         await scene.says("dismissed")
-        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         assert await scene.at.waiting() == []
         assert page.calls == []
@@ -96,10 +96,10 @@ def test_what_is_dismissed_is_not_shown_and_not_asked_again(with_redis):
 
 def test_an_approval_is_of_what_was_seen_and_of_nothing_else(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         seen = await scene.waiting()
-        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         with pytest.raises(reviews.ChangedError) as raised:
             await scene.says("approved", seen=seen)
@@ -114,11 +114,11 @@ def test_an_approval_is_of_what_was_seen_and_of_nothing_else(with_redis):
 
 def test_what_changes_between_the_approval_and_the_post_waits_again(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         page.before.append(vendor.temporary(0.001))
         await scene.at.decide(await scene.waiting(), reviews.Word("approved", "ann"))
-        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         await scene.on.turn()
         assert page.states() == []
@@ -129,16 +129,16 @@ def test_what_changes_between_the_approval_and_the_post_waits_again(with_redis):
 
 def test_a_change_of_what_is_shown_waits_as_well_and_its_end_does_not(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
         await scene.says("approved")
-        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed())
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed())
         await scene.on.turn()
         assert page.kinds == ["open"]
         assert (await scene.waiting()).what == "update"
         await scene.says("approved")
         assert page.kinds == ["open", "update"]
-        await scene.on.deliver(stage.resolved(), stage.resolved("f2"), response=reviewed())
+        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=reviewed())
         await scene.on.turn()
         assert page.states() == ["resolved"]
         assert await scene.tally() == {"approved": 1}
@@ -148,9 +148,9 @@ def test_a_change_of_what_is_shown_waits_as_well_and_its_end_does_not(with_redis
 
 def test_an_incident_that_is_over_before_anyone_acts_is_counted_and_told(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed())
+        await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
-        await scene.on.deliver(stage.resolved(), response=reviewed())
+        await scene.on.deliver(workers.resolved(), response=reviewed())
         await scene.on.turn()
         assert await scene.at.waiting() == []
         assert await scene.tally() == {"over": 1}
@@ -161,7 +161,7 @@ def test_an_incident_that_is_over_before_anyone_acts_is_counted_and_told(with_re
 
 def test_a_deadline_publishes_where_the_rule_says_so_and_says_that_nobody_did(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed(deadline=150_000, at_deadline="publish"))
+        await scene.on.deliver(workers.firing(), response=reviewed(deadline=150_000, at_deadline="publish"))
         await scene.on.turn()
         assert (await scene.waiting()).deadline_at
         assert page.calls == []
@@ -174,7 +174,7 @@ def test_a_deadline_publishes_where_the_rule_says_so_and_says_that_nobody_did(wi
 
 def test_a_deadline_dismisses_where_the_rule_says_that(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
+        await scene.on.deliver(workers.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
         await scene.on.turn()
         (known,) = await scene.on.publications.look("down")
         since = known.waits_since
@@ -191,13 +191,13 @@ def test_a_deadline_dismisses_where_the_rule_says_that(with_redis):
 
 def test_what_is_shadowed_is_written_down_once_and_never_shown(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed("shadow"))
+        await scene.on.deliver(workers.firing(), response=reviewed("shadow"))
         await scene.on.turn()
         await scene.on.turn()
         (shadow,) = [event for event in await scene.on.incidents.timeline("down") if event.what == "review"]
         assert shadow.detail["fields"]["title"] == "Down"
         assert await scene.at.waiting() == []
-        await scene.on.deliver(stage.resolved(), response=reviewed("shadow"))
+        await scene.on.deliver(workers.resolved(), response=reviewed("shadow"))
         await scene.on.turn()
         assert await scene.tally() == {"shadow": 1}
 
@@ -206,14 +206,14 @@ def test_what_is_shadowed_is_written_down_once_and_never_shown(with_redis):
 
 def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed("auto"))
+        await scene.on.deliver(workers.firing(), response=reviewed("auto"))
         await scene.on.turn()
         page.incidents["v1"]["edited"] = Edit.TITLE_CHANGED
-        await scene.on.deliver(stage.firing("f2"), level=CRITICAL, response=reviewed("auto"))
+        await scene.on.deliver(workers.firing("f2"), level=CRITICAL, response=reviewed("auto"))
         await scene.on.turn()
         assert page.incidents["v1"]["content"].severity is MAJOR
         assert (await scene.waiting()).reason == Reason.EDITED_AT_VENDOR
-        await scene.on.deliver(stage.resolved(), stage.resolved("f2"), response=reviewed("auto"))
+        await scene.on.deliver(workers.resolved(), workers.resolved("f2"), response=reviewed("auto"))
         await scene.on.turn()
         assert page.states() == ["open"]
         seen = await scene.waiting()
@@ -230,10 +230,10 @@ def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(wit
 
 def test_a_person_may_end_themselves_what_they_have_taken_over(with_redis):
     async def play(scene, page):
-        await scene.on.deliver(stage.firing(), response=reviewed("auto"))
+        await scene.on.deliver(workers.firing(), response=reviewed("auto"))
         await scene.on.turn()
         page.incidents["v1"]["edited"] = Edit.UPDATE_POSTED
-        await scene.on.deliver(stage.resolved(), response=reviewed("auto"))
+        await scene.on.deliver(workers.resolved(), response=reviewed("auto"))
         await scene.on.turn()
         await scene.says("dismissed")
         assert page.states() == ["open"]
@@ -246,11 +246,11 @@ def test_texts_of_a_person_and_of_nobody_else_pass_the_guard(with_redis):
     def render(fields, _, __):
         return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 
-    leaky = stage.rule(decision.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
+    leaky = workers.rule(decision.Target("page", {"title": "10.0.0.1 is down", "message": "Sorry."}, "auto"))
 
     async def play(scene, page):
         scene.on.pages._desires = desire.Desires(lambda fields, _: dict(fields), render)
-        await scene.on.deliver(stage.firing(), response=leaky)
+        await scene.on.deliver(workers.firing(), response=leaky)
         await scene.on.turn()
         assert page.calls == []
         assert (await scene.waiting()).explanation == "awaiting approval: the text has an IP address"

@@ -14,7 +14,7 @@ from router.store import inbox as stream
 from router.telemetry import metrics
 from router.web import serve
 from router.worker import bound, breaker, own, reports
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 NOW = 1_772_450_000_000_000
 MINUTE = 60_000_000
@@ -53,7 +53,7 @@ class Scene:
         wanted = own.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         inbox = stream.Inbox(connection)
         self.gate = publishing_state.Gate(connection)
-        self.stage = stage.Stage(connection)
+        self.stage = workers.WorkerHarness(connection)
         self.own = own.Own(
             wanted, PLACES, self.breakers,
             store=self.store, inbox=inbox, at_gate=self.gate, storms=self.stage.storms, randomness=random.Random(2),
@@ -194,7 +194,7 @@ def test_a_document_is_fetched_whole_or_not_at_all():
 
 def test_the_breaker_s_metric_follows_the_gate(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         read = metrics.REGISTRY.get_sample_value
         await publishing_state.Gate(connection).shut("breaker", "breaker", NOW, "too many")
         await on.reconciler.gauge()
@@ -211,7 +211,7 @@ def test_a_closed_breaker_is_reported_once_everywhere_and_the_report_ends_with_i
         scene = Scene(connection, "on-call", "devhelm")
         await scene.own.turn(NOW)
         assert await scene.reported() == []
-        one = publishing_state.Limit(1, stage.HOUR)
+        one = publishing_state.Limit(1, workers.HOUR)
         assert [await scene.gate.count(f"page/{n}", [], one, one) for n in range(2)] == [True, False]
         await scene.own.turn(NOW + 1)
         assert await scene.reported() == [("breaker", "firing", ["on-call", "devhelm"])]

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from router.store import keys
-from tests.integration import desk
+from tests.integration import consoles
 
 API = "/api/v1"
 
@@ -12,7 +12,7 @@ API = "/api/v1"
 @pytest.fixture
 def play(with_redis, tmp_path):
     def run(body):
-        desk.playing(with_redis, tmp_path, body)
+        consoles.run(with_redis, tmp_path, body)
 
     return run
 
@@ -27,15 +27,15 @@ async def silenced(at, client, *matchers: str):
 
 def test_a_silence_counts_the_firing_alerts_that_match_now(play):
     async def body(at):
-        await at.deliver(desk.firing(), desk.firing("cart"), desk.firing("search", severity="minor"))
-        await at.deliver(desk.resolved("cart"))
+        await at.deliver(consoles.firing(), consoles.firing("cart"), consoles.firing("search", severity="minor"))
+        await at.deliver(consoles.resolved("cart"))
         client = await at.as_("responder")
         assert await silenced(at, client, 'service="checkout"') == (1, 0, {})
         assert await silenced(at, client, 'service=~"check.*|cart|search"') == (2, 0, {})
         assert await silenced(at, client, 'service=~".+"', 'severity="minor"') == (1, 0, {})
         assert await silenced(at, client, 'source="json"', 'title=~".*down"') == (2, 0, {})
         assert await silenced(at, client, 'service="payments"') == (0, 0, {})
-        await at.deliver(desk.firing("payments"))
+        await at.deliver(consoles.firing("payments"))
         assert (await silenced(at, client, 'service="payments"'))[0] == 1, "also what is muted by now"
 
     play(body)
@@ -43,7 +43,7 @@ def test_a_silence_counts_the_firing_alerts_that_match_now(play):
 
 def test_a_label_that_nothing_has_is_told_with_the_name_that_was_meant(play):
     async def body(at):
-        await at.deliver(desk.firing(region="eu"))
+        await at.deliver(consoles.firing(region="eu"))
         client = await at.as_("responder")
         assert await silenced(at, client, 'labels.service="checkout"') == (0, 0, {"labels.service": "service"})
         assert await silenced(at, client, 'sevice="checkout"') == (0, 0, {"sevice": "service"})
@@ -59,8 +59,8 @@ def test_a_label_that_nothing_has_is_told_with_the_name_that_was_meant(play):
 
 def test_alerts_whose_deliveries_are_gone_are_told_as_unchecked(play):
     async def body(at):
-        other = desk.firing(instance="b")
-        await at.deliver(desk.firing(), desk.firing("cart"))
+        other = consoles.firing(instance="b")
+        await at.deliver(consoles.firing(), consoles.firing("cart"))
         await at.deliver(msgspec.structs.replace(other, fingerprint="f-2"))
         client = await at.as_("responder")
         assert await silenced(at, client, 'service=~".+"') == (3, 0, {})
@@ -72,7 +72,7 @@ def test_alerts_whose_deliveries_are_gone_are_told_as_unchecked(play):
 
 def test_an_expired_silence_counts_nothing(play):
     async def body(at):
-        await at.deliver(desk.firing())
+        await at.deliver(consoles.firing())
         client = await at.as_("responder")
         assert (await silenced(at, client, 'service="checkout"'))[0] == 1
         [one] = (await client.get(f"{API}/silences")).json()["items"]

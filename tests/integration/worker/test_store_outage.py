@@ -1,7 +1,7 @@
 """A store that goes away while a worker is at an incident: the incident waits for the store, not for the lease."""
 
 from router.store import errors, keys
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it_is_back(with_redis):
@@ -10,7 +10,7 @@ def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it
     at.before = [errors.Unavailable("Redis cannot be reached")]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         assert await on.due() == []
         await on.reconciler.give_back()
@@ -18,7 +18,7 @@ def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it
         assert at.kinds == ["open", "open"]
         await on.reconciler.give_back()
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_incident_that_was_left_since_something_cannot_be_read_is_not_tried_again_at_once(with_redis):
@@ -26,13 +26,13 @@ def test_an_incident_that_was_left_since_something_cannot_be_read_is_not_tried_a
     at.before = [errors.UnreadableDocument("the document is damaged")]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         await on.reconciler.give_back()
         assert await on.due() == []
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_a_lease_that_has_passed_on_meanwhile_is_not_given_back_for_somebody_else(with_redis):
@@ -40,7 +40,7 @@ def test_a_lease_that_has_passed_on_meanwhile_is_not_given_back_for_somebody_els
     at.before = [errors.Unavailable("Redis cannot be reached")]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         await on.connection.hset(keys.publications("down"), "until", 0)
         await on.connection.zadd(keys.timers(keys.shard("down")), {"down": 0})
@@ -50,4 +50,4 @@ def test_a_lease_that_has_passed_on_meanwhile_is_not_given_back_for_somebody_els
         assert not await on.reconciler.reconcile(lease)
         assert at.states() == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))

@@ -11,7 +11,7 @@ from router.domain import silence
 from router.store import archive, errors, health, inbox, keys, publishing_state, schema, silences
 from router.telemetry import metrics
 from router.worker import own, supervise
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 QUICK = supervise.Pace(
     block_seconds=0.05,
@@ -37,7 +37,7 @@ class Depth:
         return await inbox.depth(self._connection)
 
 
-def worker(on: stage.Stage, depth=None, vintage=None, pace=QUICK) -> tuple[supervise.Worker, supervise.Bell]:
+def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> tuple[supervise.Worker, supervise.Bell]:
     bell = supervise.Bell()
     made = supervise.Worker(
         "w1",
@@ -58,7 +58,7 @@ def worker(on: stage.Stage, depth=None, vintage=None, pace=QUICK) -> tuple[super
             inbox=on.inbox,
             at_gate=publishing_state.Gate(on.connection),
             storms=on.storms,
-            randomness=stage.NoJitter(),
+            randomness=workers.NoJitter(),
         ),
         vintage=vintage or schema.Schema(on.connection),
         pace=pace,
@@ -70,7 +70,7 @@ def running(with_redis, play, *places, depth=None, before=None, imports=(), pace
     """Run a whole worker beside ``play``, ``before`` first, and stop it in order afterwards."""
 
     async def body(connection):
-        on = stage.Stage(connection, *places, imports=imports)
+        on = workers.WorkerHarness(connection, *places, imports=imports)
         if before:
             await before(on)
         made, _ = worker(on, depth(connection) if depth else None, pace=pace)
@@ -96,13 +96,13 @@ def test_a_delivery_is_folded_and_shown_without_being_asked_for(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
 
         async def opened():
             return at.states() == ["open"]
 
         await until(opened)
-        await on.deliver(stage.resolved())
+        await on.deliver(workers.resolved())
 
         async def closed():
             return at.states() == ["resolved"]
@@ -119,7 +119,7 @@ def test_what_it_left_itself_since_the_store_was_away_is_finished_long_before_it
     at.before = [errors.Unavailable("Redis cannot be reached")]
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
 
         async def opened():
             return at.states() == ["open"]
@@ -148,7 +148,7 @@ def test_what_another_worker_left_unfinished_is_taken_over(with_redis):
 
 async def entry(on) -> dict:
     """The fields of a delivery as the door writes them."""
-    await on.deliver(stage.firing("template"), key="template")
+    await on.deliver(workers.firing("template"), key="template")
     ((identity, fields),) = await on.connection.xrange(keys.INBOX, count=1)
     await on.connection.xdel(keys.INBOX, identity)
     return fields
@@ -156,7 +156,7 @@ async def entry(on) -> dict:
 
 def test_a_worker_says_that_it_lives_and_that_it_has_gone(with_redis):
     async def body(connection):
-        on = stage.Stage(connection)
+        on = workers.WorkerHarness(connection)
         made, _ = worker(on)
         stop = asyncio.Event()
         task = asyncio.create_task(made.run(stop))
@@ -188,7 +188,7 @@ def test_a_store_that_is_away_for_a_moment_ends_nothing(with_redis, monkeypatch)
             return asked[0].away == 0
 
         await until(back)
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
 
         async def opened():
             return at.states() == ["open"]
@@ -204,7 +204,7 @@ def test_an_error_that_nobody_foresaw_ends_the_worker_loudly(with_redis):
             raise RuntimeError("a fault in the program")
 
     async def body(connection):
-        made, _ = worker(stage.Stage(connection), Broken(connection))
+        made, _ = worker(workers.WorkerHarness(connection), Broken(connection))
         with pytest.raises(ExceptionGroup) as raised:
             await asyncio.wait_for(made.run(asyncio.Event()), 10)
         assert raised.group_contains(RuntimeError, match="a fault in the program")
@@ -225,10 +225,10 @@ def test_what_is_under_way_is_finished_before_the_worker_ends(with_redis):
 
     async def body(connection):
         at = Slow()
-        on = stage.Stage(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(connection, vendor.on_call(at))
         made, _ = worker(on)
         stop = asyncio.Event()
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         task = asyncio.create_task(made.run(stop))
         await asyncio.wait_for(at.entered.wait(), 10)
         stop.set()
@@ -258,11 +258,11 @@ def test_a_worker_drains_within_its_time_whatever_hangs(with_redis):
 
     async def body(connection):
         at = Hanging()
-        on = stage.Stage(connection, vendor.on_call(at))
+        on = workers.WorkerHarness(connection, vendor.on_call(at))
         on.mutes.ask = forever
         made, _ = worker(on, pace=dataclasses.replace(QUICK, drain_seconds=0.05, first_ask_seconds=0.05))
         stop = asyncio.Event()
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         before = asyncio.all_tasks()
         task = asyncio.create_task(made.run(stop))
         await asyncio.wait_for(at.entered.wait(), 30)
@@ -315,7 +315,7 @@ class TestSilencesAtStart:
 
         async def before(on):
             await silences.Silences(on.connection).save(self.SILENCE)
-            await on.deliver(stage.firing())
+            await on.deliver(workers.firing())
 
         async def play(on):
             assert "works" in await self.muted(on)
@@ -365,4 +365,4 @@ class TestSilencesAtStart:
 
 
 async def waiting(on) -> None:
-    await on.deliver(stage.firing())
+    await on.deliver(workers.firing())

@@ -4,7 +4,7 @@ import msgspec
 
 from router.assembly import parts
 from router.domain import decision
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 SHORT = 300_000  # Microseconds: long enough to be seen, short enough to wait for.
 
@@ -24,7 +24,7 @@ def test_what_is_held_opens_once_it_has_fired_long_enough(with_redis):
 
     async def play(on):
         began = parts.clock()
-        await on.deliver(stage.firing(), response=timed(hold=SHORT))
+        await on.deliver(workers.firing(), response=timed(hold=SHORT))
         await on.turn()
         assert at.states() == []
         assert (await on.incident()).status == "pending"
@@ -32,22 +32,22 @@ def test_what_is_held_opens_once_it_has_fired_long_enough(with_redis):
         assert parts.clock() - began >= SHORT
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_what_is_over_while_it_is_held_calls_nobody(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing(), response=timed(hold=SHORT))
+        await on.deliver(workers.firing(), response=timed(hold=SHORT))
         await on.turn()
-        await on.deliver(stage.resolved(), response=timed(hold=SHORT))
+        await on.deliver(workers.resolved(), response=timed(hold=SHORT))
         await on.turn()
         assert (await on.incident()).status == "closed"
         assert await on.due() == []
         assert at.kinds == []
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_not(with_redis):
@@ -55,31 +55,31 @@ def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_no
 
     async def play(on):
         response = timed(resolve_after=SHORT)
-        await on.deliver(stage.firing(), response=response)
-        await on.deliver(stage.resolved(), response=response)
+        await on.deliver(workers.firing(), response=response)
+        await on.deliver(workers.resolved(), response=response)
         await on.turn()
-        await on.deliver(stage.firing(starts_at=200), response=response)
+        await on.deliver(workers.firing(starts_at=200), response=response)
         await on.turn()
         assert at.states() == ["open"]
-        await on.deliver(stage.resolved(starts_at=200), response=response)
+        await on.deliver(workers.resolved(starts_at=200), response=response)
         await on.turn()
         assert at.states() == ["open"]
         await on.until(lambda: at.states() == ["resolved"])
         assert at.kinds == ["open", "resolve"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing(), response=timed(stale_after=SHORT))
+        await on.deliver(workers.firing(), response=timed(stale_after=SHORT))
         await on.turn()
         assert at.states() == ["open"]
         await on.until(lambda: at.states() == ["resolved"])
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_ends_by_itself_is_resolved_then_unless_it_is_repeated(with_redis):
@@ -87,26 +87,26 @@ def test_an_alert_that_ends_by_itself_is_resolved_then_unless_it_is_repeated(wit
 
     async def play(on):
         first = await on.redis_now() + 20 * SHORT
-        await on.deliver(msgspec.structs.replace(stage.firing(), ends_at=first))
+        await on.deliver(msgspec.structs.replace(workers.firing(), ends_at=first))
         await on.turn()
         assert (at.states(), (await on.incident()).expires_at) == (["open"], first)
         second = await on.redis_now() + SHORT
-        await on.deliver(msgspec.structs.replace(stage.firing("f2"), ends_at=second))
-        await on.deliver(stage.resolved())
+        await on.deliver(msgspec.structs.replace(workers.firing("f2"), ends_at=second))
+        await on.deliver(workers.resolved())
         await on.turn()
         assert at.states() == ["open"]
         await on.until(lambda: at.states() == ["resolved"])
         assert await on.redis_now() >= second
         assert at.kinds == ["open", "resolve"]
         # The same message once more, as after a worker's death: nothing opens.
-        await on.deliver(msgspec.structs.replace(stage.firing("f2"), ends_at=second))
+        await on.deliver(msgspec.structs.replace(workers.firing("f2"), ends_at=second))
         await on.turn()
         assert at.kinds == ["open", "resolve"]
-        await on.deliver(msgspec.structs.replace(stage.firing("f2"), ends_at=second + 20 * SHORT))
+        await on.deliver(msgspec.structs.replace(workers.firing("f2"), ends_at=second + 20 * SHORT))
         await on.turn()
         assert at.states() == ["resolved", "open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_alert_that_ended_by_itself_fires_anew_where_the_rules_of_now_want_it(with_redis):
@@ -114,26 +114,26 @@ def test_an_alert_that_ended_by_itself_fires_anew_where_the_rules_of_now_want_it
 
     async def play(on):
         now = await on.redis_now()
-        await on.deliver(msgspec.structs.replace(stage.firing(), ends_at=now - SHORT))
+        await on.deliver(msgspec.structs.replace(workers.firing(), ends_at=now - SHORT))
         await on.turn()
         assert ((await on.incident()).status, at.kinds) == ("closed", [])
-        await on.deliver(msgspec.structs.replace(stage.firing(), ends_at=now + 100 * SHORT), key="other")
+        await on.deliver(msgspec.structs.replace(workers.firing(), ends_at=now + 100 * SHORT), key="other")
         await on.turn()
         assert ((await on.incident()).status, (await on.incident("other")).status) == ("closed", "open")
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_a_heartbeat_that_falls_silent_is_an_incident_until_it_is_heard_again(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing(), response=timed(heartbeat=SHORT))
+        await on.deliver(workers.firing(), response=timed(heartbeat=SHORT))
         await on.fold()
         assert (await on.incident()).status == "closed"
         await on.until(lambda: at.states() == ["open"])
-        await on.deliver(stage.firing(), response=timed(heartbeat=SHORT))
+        await on.deliver(workers.firing(), response=timed(heartbeat=SHORT))
         await on.until(lambda: at.states()[0] == "resolved")
         await on.until(lambda: at.states() == ["resolved", "open"])
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))

@@ -15,7 +15,7 @@ from router.sources import registry
 from router.store import codec, keys, quarantine
 from router.telemetry import otel, tracing
 from router.web import webhooks
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SENDER = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -30,10 +30,10 @@ class Traced:
         provider = sdk.TracerProvider(sampler=sampling.ParentBased(sampling.TraceIdRatioBased(share)))
         provider.add_span_processor(export.SimpleSpanProcessor(self._kept))
         traces = traces or otel.Traces(provider)
-        self.on = stage.Stage(connection, vendor.on_call(at), traces=traces)
+        self.on = workers.WorkerHarness(connection, vendor.on_call(at), traces=traces)
         door = webhooks.Door(
             {"any": registry.build("any", registry.KINDS["json"].config(bearer=["token"]))},
-            lambda *_: decision.Decision("down", severity.Severity.MAJOR, stage.rule()),
+            lambda *_: decision.Decision("down", severity.Severity.MAJOR, workers.rule()),
             inbox=self.on.inbox,
             quarantine=quarantine.Quarantine(connection),
             clock=self.on.redis_time,

@@ -7,7 +7,7 @@ import pytest
 from router.domain import decision
 from router.store import errors, inbox, keys
 from router.worker import triage
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 
 def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on(with_redis):
@@ -15,20 +15,20 @@ def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on
 
     async def play(on):
         await on.connection.xadd(keys.INBOX, {"h": b"\xc1", "b": b"body"})
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
         assert at.states() == ["open"]
         ((_, dead),) = await on.connection.xrange(keys.DEAD)
         assert dead[b"b"] == b"body"
         assert b"not a delivery" in dead[b"reason"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_its_neighbours_do_not(with_redis):
     async def play(on):
         for key in ("innocent", "deadly"):
-            await on.deliver(stage.firing(key), key=key)
+            await on.deliver(workers.firing(key), key=key)
         await on.reader.prepare()
         innocent, deadly = await on.reader.read(10, None)
         for number in range(triage.MOST_ATTEMPTS):
@@ -42,19 +42,19 @@ def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_i
         assert (await on.incident("deadly")).status == "closed"
         assert await on.connection.xlen(keys.INBOX) == 0
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_an_entry_that_workers_cannot_fold_since_the_store_is_in_no_state_for_it_is_no_dead_letter(with_redis):
     """They take it over from one another for as long as it lasts; none of them dies of it."""
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.reader.prepare()
         await on.reader.read(10, None)
         for number in range(2 * (triage.MOST_ATTEMPTS + 1)):
-            with stage.demanding(on.connection, 9, 0.005):
-                worker = stage.Stage(on.connection, consumer=f"w{number % 2}")
+            with workers.demanding(on.connection, 9, 0.005):
+                worker = workers.WorkerHarness(on.connection, consumer=f"w{number % 2}")
             with pytest.raises(errors.Unavailable, match="of 9 replicas confirmed"):
                 await worker.triage.handle_again(await worker.reader.take_over(10, idle_ms=0))
         await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
@@ -62,21 +62,21 @@ def test_an_entry_that_workers_cannot_fold_since_the_store_is_in_no_state_for_it
         assert await on.connection.xlen(keys.INBOX) == 0
         assert (await on.incident("down")).status == "open"
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 def test_an_entry_read_again_is_folded_as_if_for_the_first_time(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.reader.prepare()
         await on.reader.read(10, None)
         await on.triage.handle_again(await on.reader.own_pending(10))
         await on.turn()
         assert at.kinds == ["open"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))
 
 
 def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
@@ -84,11 +84,11 @@ def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
     at = vendor.Vendor()
 
     async def body(connection):
-        one = stage.Stage(connection, vendor.on_call(at), consumer="w1")
-        two = stage.Stage(connection, vendor.on_call(at), consumer="w2")
+        one = workers.WorkerHarness(connection, vendor.on_call(at), consumer="w1")
+        two = workers.WorkerHarness(connection, vendor.on_call(at), consumer="w2")
         await one.reader.prepare()
         for number in range(30):
-            await one.deliver(stage.firing(str(number)))
+            await one.deliver(workers.firing(str(number)))
         batches = [await reader.read(3, None) for _ in range(5) for reader in (one.reader, two.reader)]
         await asyncio.gather(
             *((one if number % 2 else two).triage.handle(batch) for number, batch in enumerate(batches))
@@ -103,16 +103,16 @@ def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
 def test_what_opens_nothing_anywhere_is_not_looked_at_by_the_reconciler_unless_time_changes_it(with_redis):
     async def play(on):
         quiet = decision.Response("down", "rules/a.yaml:3", "v1")
-        await on.deliver(stage.firing(), response=quiet)
+        await on.deliver(workers.firing(), response=quiet)
         await on.fold()
         assert ((await on.incident()).status, on.rung, await on.due()) == ("open", set(), [])
         patient = decision.Response("down", "rules/a.yaml:3", "v1", timing=decision.Timing(hold=1))
-        await on.deliver(stage.firing("f2"), key="held", response=patient)
+        await on.deliver(workers.firing("f2"), key="held", response=patient)
         await on.turn()
         assert on.rung == {keys.shard("held")}
         await on.until_awaited(lambda: is_open(on, "held"))
 
-    stage.playing(with_redis, play)
+    workers.run(with_redis, play)
 
 
 async def is_open(on, key: str) -> bool:
@@ -123,10 +123,10 @@ def test_what_was_shown_is_looked_at_when_it_is_to_be_shown_nowhere_any_more(wit
     at = vendor.Vendor()
 
     async def play(on):
-        await on.deliver(stage.firing())
+        await on.deliver(workers.firing())
         await on.turn()
-        await on.deliver(stage.resolved(), response=decision.Response("down", "rules/a.yaml:3", "v2"))
+        await on.deliver(workers.resolved(), response=decision.Response("down", "rules/a.yaml:3", "v2"))
         await on.turn()
         assert at.states() == ["resolved"]
 
-    stage.playing(with_redis, play, vendor.on_call(at))
+    workers.run(with_redis, play, vendor.on_call(at))

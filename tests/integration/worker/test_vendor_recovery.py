@@ -5,7 +5,7 @@ import pytest
 from router.domain import publication as publications
 from router.outbound import errors
 from tests.end_to_end import harness
-from tests.integration import real
+from tests.integration import vendors
 
 SECOND = 1_000_000
 
@@ -17,7 +17,7 @@ def play(with_redis):
     def run(play, kind="incident-io"):
         async def body(connection):
             with harness.vendors() as at:
-                async with real.scene(connection, at, kind) as scene:
+                async with vendors.running(connection, at, kind) as scene:
                     await play(scene)
 
         with_redis(body)
@@ -25,15 +25,15 @@ def play(with_redis):
     return run
 
 
-def breaks(scene: real.Scene, when: int, *kinds: publications.Kind) -> None:
+def breaks(scene: vendors.VendorHarness, when: int, *kinds: publications.Kind) -> None:
     """Have the worker's circuit breaker open at ``when``, by failures of these kinds of operations."""
     for number in range(5):
         kind = kinds[number % len(kinds)]
-        scene.on.performer.breakers.fared(real.NAME, errors.Unanswered("no answer"), when, kind)
+        scene.on.performer.breakers.fared(vendors.NAME, errors.Unanswered("no answer"), when, kind)
 
 
-async def has_circuit_open(scene: real.Scene) -> bool:
-    return scene.on.performer.breakers.is_open(real.NAME, await scene.on.redis_now(), 0)
+async def has_circuit_open(scene: vendors.VendorHarness) -> bool:
+    return scene.on.performer.breakers.is_open(vendors.NAME, await scene.on.redis_now(), 0)
 
 
 def test_a_worker_with_an_open_circuit_probes_once_another_worker_has_seen_the_vendor_work(play):
@@ -42,7 +42,7 @@ def test_a_worker_with_an_open_circuit_probes_once_another_worker_has_seen_the_v
         breaks(scene, now, "open")
         await scene.fires()
         assert scene.states() == []
-        woken = await scene.on.accounts.resume(real.NAME, await scene.on.redis_now())
+        woken = await scene.on.accounts.resume(vendors.NAME, await scene.on.redis_now())
         assert woken == ["down"]
         await scene.on.publications.wake(woken)
         await scene.on.turn()
@@ -54,7 +54,7 @@ def test_a_worker_with_an_open_circuit_probes_once_another_worker_has_seen_the_v
 
 def test_a_recovery_before_the_circuit_opened_lets_nothing_through(play):
     async def body(scene):
-        await scene.on.accounts.resume(real.NAME, await scene.on.redis_now())
+        await scene.on.accounts.resume(vendors.NAME, await scene.on.redis_now())
         breaks(scene, await scene.on.redis_now(), "open")
         await scene.fires()
         assert scene.states() == []
@@ -67,7 +67,7 @@ def test_what_waits_for_the_probe_goes_on_when_it_has_succeeded_though_other_kin
         await scene.fires("first")  # So that a recovery was noted a moment ago.
         breaks(scene, await scene.on.redis_now() - 16 * SECOND, "update", "resolve", "open")
         for key in ("a", "b", "c", "d"):
-            await scene.on.deliver(real.stage.firing(key), key=key, response=scene.response())
+            await scene.on.deliver(vendors.workers.firing(key), key=key, response=scene.response())
         await scene.eventually(lambda: scene.states() == ["open"] * 5)
 
     play(body)
@@ -78,7 +78,7 @@ def test_a_probe_that_shows_nothing_of_the_vendor_is_passed_on(play):
         breaks(scene, await scene.on.redis_now() - 16 * SECOND, "open")
         scene.fault("429", retry_after=1, limit="incidents_create")
         for key in ("a", "b", "c", "d"):
-            await scene.on.deliver(real.stage.firing(key), key=key, response=scene.response())
+            await scene.on.deliver(vendors.workers.firing(key), key=key, response=scene.response())
         await scene.eventually(lambda: scene.states() == ["open"] * 4)
 
     play(body)
@@ -103,7 +103,7 @@ def test_after_many_failures_an_operation_still_tries_again_within_half_a_minute
     play(body)
 
 
-class Longest(real.stage.NoJitter):
+class Longest(vendors.workers.NoJitter):
     """Randomness that makes waits as long as they may be."""
 
     def getrandbits(self, k: int, /) -> int:

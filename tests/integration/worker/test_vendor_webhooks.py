@@ -15,7 +15,7 @@ from router.store import client, keys, vendor_ids
 from router.store import delivery_dedup as seen
 from router.telemetry import metrics
 from router.web import app, serve, vendor_webhooks
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 STANDARD = {"scheme": "standard-webhooks", "secrets": ["whsec_c2VjcmV0LW9mLWEtdGVzdA=="]}
 SVIX = {**STANDARD, "scheme": "svix"}
@@ -46,7 +46,7 @@ class Told:
     async def post(self, body, *, said=STANDARD, name="", to="on-call", now=0, headers=None):
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         if headers is None:
-            headers = signature(said).sign(raw, now or stage.parts.clock(), name or str(uuid.uuid4()))
+            headers = signature(said).sign(raw, now or workers.parts.clock(), name or str(uuid.uuid4()))
         return await self.http.post(f"/v1/vendor-webhooks/{to}", content=raw, headers=headers)
 
     async def known(self):
@@ -64,16 +64,16 @@ def playing(with_redis, play):
 
     async def body(connection):
         ids = vendor_ids.VendorIds(connection, ["on-call"])
-        on = stage.Stage(connection, vendor.on_call(at), ids=ids)
+        on = workers.WorkerHarness(connection, vendor.on_call(at), ids=ids)
         receivers = {
             "on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD), signature(SVIX)), ("on-call",)),
             "devhelm": vendor_webhooks.Receiver("devhelm", (signature(DEVHELM),), ("devhelm", "on-call")),
         }
         handler = vendor_webhooks.VendorWebhooks(
-            receivers, ids.recheck, seen.DeliveryIds(connection), stage.parts.clock
+            receivers, ids.recheck, seen.DeliveryIds(connection), workers.parts.clock
         )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
-            await on.deliver(stage.firing())
+            await on.deliver(workers.firing())
             await on.turn()
             await play(Told(on, at, http))
 
@@ -200,7 +200,7 @@ def test_what_tells_of_nothing_here_is_accepted_and_ignored(with_redis, at_once,
 
 def test_what_is_over_is_not_looked_at(with_redis, at_once):
     async def play(told):
-        await told.on.deliver(stage.resolved())
+        await told.on.deliver(workers.resolved())
         await told.on.turn()
         assert (await told.post(telling(ID))).json()["outcome"] == "unrelated"
 
@@ -244,7 +244,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
             return seen
 
         told.at.observe = edited_meanwhile
-        told.on.reconciler._ticks = stage.parts.ticks  # The look takes as long as it takes.
+        told.on.reconciler._ticks = workers.parts.ticks  # The look takes as long as it takes.
         await told.post(telling(ID))
         await told.on.turn()
         assert told.at.looks == 2
@@ -256,7 +256,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
 def test_request_from_before_the_clock_was_set_back_waits(with_redis, at_once):
     async def play(told):
         await told.post(telling(ID))
-        ahead = await told.on.redis_now() + stage.HOUR
+        ahead = await told.on.redis_now() + workers.HOUR
         await told.on.connection.hset(keys.publications("down"), "recheck:on-call", ahead)
         await told.on.turn()
         assert told.at.looks == 0
@@ -270,7 +270,7 @@ def test_vendor_sends_again_what_the_store_did_not_take():
         ids = vendor_ids.VendorIds(connection, ["on-call"])
         receivers = {"on-call": vendor_webhooks.Receiver("on-call", (signature(STANDARD),), ("on-call",))}
         handler = vendor_webhooks.VendorWebhooks(
-            receivers, ids.recheck, seen.DeliveryIds(connection), stage.parts.clock
+            receivers, ids.recheck, seen.DeliveryIds(connection), workers.parts.clock
         )
         async with served(handler) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
             answer = await Told(None, None, http).post(telling(ID))

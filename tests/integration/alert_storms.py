@@ -1,0 +1,47 @@
+"""A worker on a real server that lets only so many incidents open in a while: what alert storms are played on."""
+
+from router.domain import severity
+from router.store import keys, publishing_state
+from tests.integration import vendor, workers
+
+TWO = publishing_state.Limit(2, workers.HOUR)
+
+
+class StormHarness:
+    """A worker that lets two incidents open in an hour, at one vendor and one public page."""
+
+    def __init__(self, connection, most: publishing_state.Limit | None = TWO) -> None:
+        self.pager, self.page = vendor.Vendor(), vendor.Vendor()
+        self.places = [vendor.on_call(self.pager), vendor.place("page", self.page, public=True)]
+        self.on = workers.WorkerHarness(connection, *self.places, most=most)
+        self.connection = connection
+
+    async def fires(self, *names: str, level=severity.Severity.MAJOR, response=None, resolved: bool = False) -> None:
+        for name in names:
+            told = workers.resolved(name) if resolved else workers.firing(name)
+            await self.on.deliver(told, key=name, level=level, response=response or workers.rule())
+            await self.on.turn()
+
+    async def room(self) -> None:
+        """Let the hour pass: nothing that was let in counts any more."""
+        await self.connection.delete(keys.ADMITTED)
+        await self.on.storms.turn()
+        await self.on.turn()
+
+    def opened(self) -> list[str]:
+        return sorted(one["content"].fields["alert"].split()[0] for one in self.pager.incidents.values())
+
+    async def told(self, name: str) -> list[str]:
+        return [event.text for event in await self.on.incidents.timeline(name) if event.what == "storm"]
+
+    async def held(self, name: str) -> bool:
+        return any(one.held_since for one in await self.on.publications.look(name))
+
+
+def run(with_redis, play) -> None:
+    """Run ``play`` with a scene on an empty server."""
+
+    async def body(connection):
+        await play(StormHarness(connection))
+
+    with_redis(body)

@@ -1,0 +1,168 @@
+"""An Alertmanager on loopback, as far as its API is read: what it has is what a test says, and it can fail. And a scene
+in which one worker asks it, by a clock of its own.
+"""
+
+import asyncio
+import contextlib
+import datetime as dt
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import msgspec
+import uvicorn
+from starlette import applications, requests, responses, routing
+
+from router.assembly import polling
+from router.domain import alert, decision, severity
+from router.sources import alertmanager, base, polled
+from router.store import keys
+from router.store import sync_state as polls_store
+from router.worker import polls
+from tests import ports
+from tests.integration import workers
+
+MINUTE = 60_000_000
+START = 0
+"""When a scene begins, in microseconds; set anew for each. Recent, so that what has ended is remembered."""
+BEGAN = 0
+
+
+def written(moment: int) -> str:
+    """Microseconds as its API has them: whole milliseconds."""
+    at = dt.datetime.fromtimestamp(moment // 1000 / 1000, dt.UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Alertmanager:
+    """What it has, by fingerprint, and what it was asked."""
+
+    def __init__(self, up_since: int) -> None:
+        self.alerts: dict[str, dict[str, Any]] = {}
+        self.status = {"cluster": {"status": "ready"}, "uptime": written(up_since), "config": {"original": ""}}
+        self.fails: dict[str, tuple[int, Any]] = {}
+        self.asked: list[requests.Request] = []
+        self.meanwhile: list[Callable[[], Coroutine[Any, Any, None]]] = []
+
+    def has(
+        self,
+        fingerprint: str,
+        starts_at: int,
+        state: str = "active",
+        receivers: tuple[str, ...] = ("router",),
+        **labels: str,
+    ) -> None:
+        """Let it have an alert."""
+        self.alerts[fingerprint] = {
+            "fingerprint": fingerprint,
+            "labels": {"alertname": "Down", **labels},
+            "annotations": {"summary": f"{fingerprint} is down"},
+            "startsAt": written(starts_at),
+            "endsAt": written(starts_at + 10**12),
+            "updatedAt": written(starts_at),
+            "generatorURL": "http://prometheus.example/graph",
+            "receivers": [{"name": name} for name in receivers],
+            "status": {"state": state, "inhibitedBy": [], "silencedBy": [], "mutedBy": []},
+        }
+
+    async def _answer(self, request: requests.Request, name: str, content: Any) -> responses.Response:
+        self.asked.append(request)
+        while self.meanwhile:
+            await self.meanwhile.pop()()
+        status, said = self.fails.get(name, (200, content))
+        return responses.JSONResponse(said, status)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Serve it; yields its address, which has a path prefix."""
+
+        async def alerts(request: requests.Request) -> responses.Response:
+            return await self._answer(request, "alerts", list(self.alerts.values()))
+
+        async def status(request: requests.Request) -> responses.Response:
+            return await self._answer(request, "status", self.status)
+
+        app = applications.Starlette(
+            routes=[routing.Route("/am/api/v2/alerts", alerts), routing.Route("/am/api/v2/status", status)]
+        )
+        port = ports.free()
+        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{port}/am"
+        finally:
+            server.should_exit = True
+            await task
+
+
+def decide(one: alert.Alert, _now: int) -> decision.Decision:
+    if one.labels.get("noise"):
+        return decision.Decision(ignored="noise")
+    response = workers.rule()
+    if one.labels.get("beat"):
+        response = msgspec.structs.replace(response, timing=decision.Timing(heartbeat=workers.HOUR))
+    return decision.Decision(one.labels.get("key", "down"), severity.Severity.MAJOR, response)
+
+
+class AlertmanagerHarness:
+    """One Alertmanager, one worker, and polls of them a minute apart by a clock of their own."""
+
+    def __init__(self, on: workers.WorkerHarness, there: Alertmanager, url: str, **config) -> None:
+        self.on = on
+        self.there = there
+        self.now = START
+        self.config = polled.Config(url=url, **config)
+        self.http = polling._client("am", self.config)
+        self.asked = polls.Asked("am", self.config, self.http, self.read, polled.concerns(self.config))
+        self.polls = self.worker()
+
+    def read(self, body: bytes, now: int) -> base.Parsed:
+        return alertmanager.Alertmanager("am").parse(body, {}, now)
+
+    def worker(self) -> polls.Polls:
+        return polls.Polls(
+            [self.asked],
+            decide,
+            inbox=self.on.inbox,
+            store=self.on.incidents,
+            turns=polls_store.SyncState(self.on.connection),
+            clock=lambda: self.now,
+            randomness=workers.NoJitter(),
+        )
+
+    async def poll(self, times: int = 1) -> list[str]:
+        """Polls a minute apart, and what came of them; all that they hand in is folded and reconciled."""
+        results = []
+        for _ in range(times):
+            self.now += MINUTE
+            await self.on.connection.delete(keys.turn("am"))
+            results.append(await self.polls.turn(self.asked))
+            await self.on.turn()
+        return results
+
+    async def webhook(self, *alerts) -> None:
+        await self.on.deliver(*alerts, received_at=self.now)
+        await self.on.turn()
+
+    async def told(self, key: str = "down") -> list[str]:
+        return [event.text for event in await self.on.incidents.timeline(key)]
+
+
+def run(with_redis, play, *places, **config) -> None:
+    """Play a scene on an empty server; ``config`` is of the poll."""
+
+    async def body(on: workers.WorkerHarness) -> None:
+        global START, BEGAN  # noqa: PLW0603 - a run of all tests may take longer than ended alerts are remembered
+        START = time.time_ns() // 1000 - 100 * MINUTE
+        BEGAN = START - workers.HOUR + 123_456
+        there = Alertmanager(START - workers.HOUR)
+        async with there.serving() as url:
+            scene = AlertmanagerHarness(on, there, url, **config)
+            try:
+                await play(scene)
+            finally:
+                await scene.http.aclose()
+
+    workers.run(with_redis, body, *places)

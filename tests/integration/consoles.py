@@ -1,0 +1,199 @@
+"""The management application on loopback beside the whole worker: incidents by real rules, and people who act."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import httpx
+
+from router import settings as configuration
+from router.assembly import pages, parts
+from router.destinations import registry as destinations
+from router.domain import access, alert, delivery, identity
+from router.management import actions, app, bodies, console
+from router.store import access as access_store
+from router.store import accounts, inbox
+from router.web import serve
+from router.worker import bound, reconcile
+from tests.integration import vendor, workers
+
+CONFIGURATION = """
+sources:
+  json: {kind: json, bearer: [{env: WEBHOOK_TOKEN}]}
+destinations:
+  on-call: {kind: incident-io, api_key: {env: KEY}}
+  page: {kind: incident-io-status-page, api_key: {env: KEY}, page: Acme Status}
+silences: {}
+management: {port: 0, public_url: "%s"}
+rules: rules
+"""
+
+RULES = """
+rules:
+  - name: ignored
+    when: {labels.noise: "yes"}
+    ignore: noise
+  - name: beating
+    when: {labels.record_heartbeat: "yes"}
+    group_by: [labels.service]
+    timing: {heartbeat: 1h}
+    open: [{at: on-call, name: It is silent}]
+  - name: calm
+    when: {labels.calm: "yes"}
+    group_by: [labels.service]
+    open: [{at: on-call, name: It is calm}]
+  - name: down
+    when: {source: json}
+    group_by: [labels.service]
+    severity: {from: labels.severity, map: {info: info, minor: minor, major: major, critical: critical}}
+    open:
+      - {at: on-call, name: "{{ alert.title }}"}
+      - {at: page, publish: review, title: Checkout is unavailable, message: We are investigating.}
+"""
+
+ROLES = ("viewer", "responder", "admin")
+SECRETS = {"WEBHOOK_TOKEN": "webhook-secret", "KEY": "vendor-secret"}
+Play = Callable[["ManagementHarness"], Coroutine[Any, Any, None]]
+
+
+def firing(service: str = "checkout", **labels: str) -> alert.Alert:
+    named = {"service": service, "severity": "major", **labels}
+    return alert.Alert("json", f"f-{service}", "firing", workers.LONG_AGO, 0, title=f"{service} is down", labels=named)
+
+
+def resolved(service: str = "checkout") -> alert.Alert:
+    ended = workers.LONG_AGO + 50
+    return alert.Alert("json", f"f-{service}", "resolved", workers.LONG_AGO, ended, labels={"service": service})
+
+
+def key(service: str = "checkout") -> str:
+    return f'down{{labels.service="{service}"}}'
+
+
+class Clock:
+    """The time as the management application sees it: this machine's, and what a test has let pass."""
+
+    offset = 0
+
+    def __call__(self) -> int:
+        return parts.clock() + self.offset
+
+
+class ManagementHarness:
+    """What a test of the management API plays with."""
+
+    def __init__(
+        self, settings: configuration.Settings, connection: Any, url: str, made: app.Parts, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.connection = connection
+        self.url = url
+        self.parts = made
+        self.page, self.on_call = vendor.Vendor(), vendor.Vendor()
+        places = {
+            name: bound.Bound(
+                name,
+                destinations.KINDS[settings.destinations[name].kind],
+                at,
+                "",
+                10.0,
+                account=parts.account(settings.destinations[name]),
+            )
+            for name, at in (("page", self.page), ("on-call", self.on_call))
+        }
+        self.on = workers.WorkerHarness(connection, *places.values())
+        self.on.reader = self.on.triage._reader = inbox.InboxReader(connection, "w1", archives=True)
+        self.on.reconciler = reconcile.Reconciler(
+            self.on.publications,
+            self.on.incidents,
+            places,
+            self.on.performer,
+            pages.pages(settings, connection),
+            ticks=itertools.count().__next__,
+            randomness=workers.NoJitter(),
+            muting=self.on.mutes,
+            accounts=accounts.Accounts(connection),
+        )
+        self.clock = clock
+        self._decide = parts.load_rules(settings).decide
+        self._clients = contextlib.AsyncExitStack()
+
+    async def client(self, **headers: str) -> httpx.AsyncClient:
+        """A client that follows no redirect and keeps cookies, as a browser of its own."""
+        made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20.0)
+        return await self._clients.enter_async_context(made)
+
+    async def token(self, role: str, seconds: int = 0, name: str = "") -> str:
+        me = actions.Actor(access.Person("test", access.Role.ADMIN, "test"))
+        wanted = bodies.NewToken(name=name or role, role=role, seconds=seconds)
+        return (await self.parts.do.make_token(actions.Act(me, wanted.name), wanted)).token
+
+    async def as_(self, role: str, name: str = "") -> httpx.AsyncClient:
+        """A client with a token of this role; without one where it is empty."""
+        if not role:
+            return await self.client()
+        return await self.client(authorization=f"Bearer {await self.token(role, name=name)}")
+
+    async def browser(self, role: str, name: str = "") -> tuple[httpx.AsyncClient, str]:
+        """A client that has signed in with a token, and the CSRF token of its session."""
+        client = await self.client()
+        answer = await client.post("/sign-in", data={"token": await self.token(role, name=name)})
+        assert answer.status_code == 303, answer.text
+        session = await access_store.Sessions(self.connection).find(client.cookies["incident-router-session"])
+        return client, session.csrf
+
+    async def deliver(self, *alerts: alert.Alert) -> str:
+        """Deliver alerts as the rules decide, fold them and reconcile; returns the delivery's id."""
+        await self.put(*alerts)
+        await self.on.turn()
+        return self.last
+
+    async def put(self, *alerts: alert.Alert) -> None:
+        """Deliver alerts without anybody reading them yet."""
+        now = parts.clock()
+        self.last = identity.new_delivery_id(now, random.Random(now))
+        packed = delivery.pack(self.last, "json", now, [(one, self._decide(one, now)) for one in alerts])
+        await self.on.inbox.accept(packed, b'{"title": "as it was sent"}')
+
+    async def aclose(self) -> None:
+        await self._clients.aclose()
+
+
+def settings(folder: Any, public_url: str = "", rules: str = RULES) -> configuration.Settings:
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "a.yaml").write_text(rules)
+    file = folder / "router.yaml"
+    file.write_text(CONFIGURATION % public_url)
+    return configuration.load(file, SECRETS)
+
+
+@contextlib.asynccontextmanager
+async def serving(loaded: configuration.Settings, connection: Any) -> AsyncIterator[ManagementHarness]:
+    clock = Clock()
+    made = app.parts(loaded, connection, clock, secrets.token_urlsafe)
+    routes, feed = console.routes(made, secrets.token_urlsafe)
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve.serve(app.create(made, routes), "127.0.0.1", 0, started.set_result))
+    await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
+    desk = ManagementHarness(loaded, connection, f"http://127.0.0.1:{started.result()}", made, clock)
+    try:
+        yield desk
+    finally:
+        await desk.aclose()
+        feed.close()
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def run(with_redis: Any, folder: Any, play: Play, public_url: str = "", rules: str = RULES) -> None:
+    """Run ``play`` at a desk on an empty server."""
+
+    async def body(connection: Any) -> None:
+        async with serving(settings(folder, public_url, rules), connection) as desk:
+            await play(desk)
+
+    with_redis(body)

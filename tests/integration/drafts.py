@@ -1,0 +1,106 @@
+"""A worker, DevHelm with a page, a colleague at DevHelm, and a reviewer here: for tests of drafts and linked posts."""
+
+import asyncio
+import dataclasses
+
+from router.assembly import pages as assembled
+from router.assembly import parts
+from router.destinations import registry
+from router.domain import decision
+from router.simulator.devhelm import requests
+from router.store import publishing_state
+from router.worker import bound, pages, reviews
+from tests.integration import workers
+
+LIMITS = pages.Limits(
+    publishing_state.Limit(100, workers.HOUR), publishing_state.Limit(100, workers.HOUR), observe_interval=300_000
+)
+
+
+def rule(publish="review", **more):
+    """The rule's response; ``more`` are further fields of the page."""
+    return workers.rule(
+        decision.Target("devhelm", {"title": "The shop"}),
+        decision.Target("page", {"title": "The shop is down", "message": "Sorry.", **more}, publish),
+    )
+
+
+class DraftHarness:
+    """The worker's stage, what is on the page, and what waits for the reviewer."""
+
+    def __init__(self, on, simulator, places, page):
+        self.on = on
+        self.state = simulator.app.state.vendors["devhelm"]._state
+        self.page = next(one for one in self.state.pages.values() if one.name == page)
+        by_name = {place.name: place for place in places}
+        shown = {place.name: assembled.Place(place.kind, place.follows, place.destination._config) for place in places}
+        preview = assembled.previewer(shown)
+        self.reviews = reviews.Reviews(on.publications, on.incidents, on.pages, by_name, parts.clock, preview=preview)
+
+    @property
+    def post(self):
+        (post,) = self.page.posts.values()
+        return post
+
+    def links(self, *, draft):
+        """A colleague makes a post for the open incident by hand."""
+        (incident,) = self.state.incidents.values()
+        wanted = requests.CreatePost(
+            title="A colleague's title", impact="MINOR", body="By hand.", monitoringIncidentId=incident.id
+        )
+        post = self.state.create_post(self.page, wanted)
+        if draft:
+            self.state.put_post(self.page, post, requests.PutPost(published=False))
+
+    async def published(self):
+        """Every post that customers see."""
+        return [one for one in self.page.posts.values() if one.published_at]
+
+    async def publication(self):
+        """What the router knows of its publication on the page."""
+        known = await self.on.publications.look("down")
+        return next(one for one in known if one.destination == "page")
+
+    async def waiting(self):
+        found = await self.reviews.waiting()
+        return found[0] if found else None
+
+    async def until_waiting(self, met=lambda _: True):
+        async def right():
+            one = await self.waiting()
+            return one is not None and met(one)
+
+        await self.on.until_awaited(right)
+        return await self.waiting()
+
+    async def approves(self, seen, **fields):
+        await self.reviews.decide(seen, reviews.Word("approved", "ada", fields=fields))
+        await self.on.turn()
+
+    async def dismisses(self, seen):
+        await self.reviews.decide(seen, reviews.Word("dismissed", "ada"))
+        await self.on.turn()
+
+
+def run(with_redis, simulator, play, *, page="Acme EU", response=None, looks=LIMITS):
+    """Let an alert fire under a rule whose page follows the incident at DevHelm, and play."""
+
+    async def body(connection):
+        places = []
+        for name, kind, more in (
+            ("devhelm", "devhelm", {}),
+            ("page", "devhelm-status-page", {"page": page, "follows": "devhelm"}),
+        ):
+            given = {"kind": kind, "api_key": "any", "base_url": f"{simulator.url}/devhelm", **more}
+            destination = registry.build(name, registry.KINDS[kind].config(**given), parts.clock)
+            places.append(bound.Bound(name, registry.KINDS[kind], destination, more.get("follows", "")))
+        on = workers.WorkerHarness(connection, *places, limits=looks, render=lambda fields, _: dict(fields))
+        on.pages._desires = dataclasses.replace(on.pages._desires, examine=assembled.examiner(()))
+        try:
+            await on.deliver(workers.firing(), response=response or rule())
+            await on.turn()
+            await play(DraftHarness(on, simulator, places, page))
+        finally:
+            await asyncio.gather(*(place.destination.aclose() for place in places))
+
+    with_redis(body)

@@ -1,0 +1,174 @@
+"""A whole worker on a real server, at all four simulated destinations, whose data a test loses and restores."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+from router import settings as configuration
+from router.assembly import parts
+from router.domain import alert, decision, delivery, severity, timeline
+from router.domain import publication as publications
+from router.store import dataset, inbox
+from router.store import incidents as incident_store
+from router.store import publications as publication_store
+from router.worker import recovery
+from tests.end_to_end import harness
+
+LIMITS = "{most: 1000, within: 1h}"
+NO_REVIEW = decision.Ending()
+PLACES = ("on-call", "public-page", "devhelm", "devhelm-page")
+
+
+def response(
+    key: str,
+    text: str = "",
+    *,
+    publish: decision.Publish = "auto",
+    ending: decision.Ending = NO_REVIEW,
+    **timing: int,
+) -> decision.Response:
+    """What a rule wants of an incident; customers read ``text`` of it, or something of its own."""
+    public = {"title": text or f"{key} is unavailable", "message": text or f"We are looking at {key}."}
+    targets = (
+        decision.Target("on-call", {"name": f"{key} is down", "summary": "5xx"}),
+        decision.Target("devhelm", {"title": f"{key} is down"}),
+        decision.Target("public-page", public, publish=publish, ending=ending),
+        decision.Target("devhelm-page", public, publish=publish, ending=ending),
+    )
+    return decision.Response("down", "rules/a.yaml:3", "v1", targets, decision.Timing(**timing))
+
+
+class LostDataHarness:
+    """The router's data, its vendors, and what a test does to both."""
+
+    def __init__(self, connection: Any, settings: configuration.Settings, at: harness.Vendors) -> None:
+        self.connection = connection
+        self.settings = settings
+        self.at = at
+        self.inbox = inbox.Inbox(connection)
+        self.publications = publication_store.Publications(connection, lease_seconds=30.0)
+        self._number = 0
+
+    async def say(
+        self, status: alert.Status, keys: Iterable[str], name: str = "", *, starts_at: int = 0, **wanted: Any
+    ) -> None:
+        """Send one message of an alert of each incident; ``name`` tells alerts of one incident apart."""
+        for key in keys:
+            self._number += 1
+            now = parts.clock()
+            ends_at = now if status == "resolved" else 0
+            one = alert.Alert(
+                "am", f"{key}{name}", status, starts_at or now - 60_000_000, ends_at, title=f"{key} is down"
+            )
+            decided = decision.Decision(key, severity.Severity.MAJOR, response(key, **wanted))
+            packed = delivery.pack(f"d{self._number}", "am", now, [(one, decided)])
+            await self.inbox.accept(packed, b"{}")
+
+    async def snapshot(self) -> dict[bytes, bytes]:
+        """Copy all data."""
+        return {key: await self.connection.dump(key) for key in await self.connection.keys("*")}
+
+    async def restore(self, snapshot: dict[bytes, bytes]) -> None:
+        """Put an earlier copy in the place of the data."""
+        pipeline = self.connection.pipeline(transaction=True)
+        pipeline.flushall()
+        for key, data in snapshot.items():
+            pipeline.restore(key, 0, data)
+        await pipeline.execute()
+
+    async def words(self) -> dict[str, list[str]]:
+        """At each destination, one word for each incident or post, in order."""
+        found = await asyncio.to_thread(self.at.incidents)
+        return {name: sorted(words) for name, words in found.items()}
+
+    async def until(self, met: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Wait until a condition is met."""
+        async with asyncio.timeout(60):
+            while not (found := await met()):
+                await asyncio.sleep(0.02)
+        return found
+
+    async def until_shown(self, *words: str, at: Iterable[str] = PLACES) -> None:
+        """Wait until each destination has exactly this."""
+        shown: dict[str, list[str]] = {}
+
+        async def met() -> bool:
+            shown.update(await self.words())
+            return all(shown[name] == sorted(words) for name in at)
+
+        try:
+            await self.until(met)
+        except TimeoutError:
+            raise AssertionError(f"not {sorted(words)}: {shown}") from None
+
+    async def until_idle(self) -> None:
+        """Wait until every message has been folded."""
+
+        async def met() -> bool:
+            return (await inbox.depth(self.connection))[0] == 0
+
+        await self.until(met)
+
+    async def state(self) -> dataset.DataSetState:
+        """How the data set stands."""
+        return await dataset.look(self.connection, parts.clock())
+
+    async def until_noticed(self, reason: str) -> dataset.DataSetState:
+        """Wait until the loss has been noticed and every destination has been read."""
+
+        async def met() -> dataset.DataSetState | None:
+            state = await self.state()
+            done = state.reason == reason and state.since and all(name in state.read for name in PLACES)
+            return state if done else None
+
+        return await self.until(met)
+
+    async def known(self, key: str) -> dict[str, publications.Publication]:
+        """What the router knows of an incident's publications, by destination."""
+        return {one.destination: one for one in await self.publications.look(key)}
+
+    async def timeline(self, key: str) -> list[timeline.Event]:
+        """What was told of an incident."""
+        return await incident_store.Incidents(self.connection).timeline(key)
+
+    @contextlib.asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """A worker, for the length of the block."""
+        places = parts.places(self.settings, self.connection)
+        stop = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(parts.worker(self.settings, self.connection, places).run(stop))
+                try:
+                    yield
+                finally:
+                    stop.set()
+        finally:
+            for place in places.values():
+                await place.destination.aclose()
+
+
+def run(
+    with_redis: Callable[..., Any],
+    folder: Path,
+    play: Callable[[LostDataHarness], Coroutine[Any, Any, None]],
+    more: str = "",
+) -> None:
+    """Run ``play`` with a scene and no worker yet; ``more`` are further settings."""
+    with harness.vendors() as at:
+        file = harness.configure(folder, at)
+        limits = f"pages: {{updates_apart: 0s, automatic_posts: {LIMITS}, automatic_components: {LIMITS}}}"
+        file.write_text(file.read_text().replace("pages: {updates_apart: 0s}", limits) + more)
+        settings = configuration.load(file, harness.SECRETS)
+
+        async def body(connection: Any) -> None:
+            await play(LostDataHarness(connection, settings, at))
+
+        with_redis(body)
+
+
+def settled(monkeypatch: Any) -> None:
+    """Have each destination read again at once: the second reading is what a test waits for."""
+    monkeypatch.setattr(recovery, "SETTLED", 0)

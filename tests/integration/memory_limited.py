@@ -1,0 +1,68 @@
+"""A webhook server in a process of its own whose memory is limited: ``python -m tests.integration.memory_limited``.
+
+Arguments: the address of Redis, and how many MiB it may take on top of what it has when it listens. It prints its port.
+"""
+
+import asyncio
+import base64
+import gc
+import os
+import random
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from router.domain import decision, severity
+from router.sources import registry
+from router.store import client, inbox, quarantine
+from router.web import app, bounds, serve, webhooks
+
+NOW = 1_772_450_000_000_000
+TOPIC = "arn:aws:sns:eu-north-1:111122223333:alarms"
+RESPONSE = decision.Response("r", "a.yaml:1", "v1", (decision.Target("on-call"),))
+SOURCES: dict[str, tuple[str, dict[str, Any]]] = {
+    "open": ("json", {"auth": "none"}),
+    "bearer": ("json", {"bearer": ["word"]}),
+    "am": ("alertmanager", {"bearer": ["word"]}),
+    "signed": ("json", {"signature": {"scheme": "github", "secrets": ["word"]}}),
+    "form": ("json", {"token": {"form": "token", "values": ["word"]}}),
+    "member": ("pagerduty-events", {"token": {"member": "routing_key", "values": ["word"]}}),
+    "sns": ("cloudwatch", {"topics": [TOPIC]}),
+    **{kind: (kind, {"auth": "none"}) for kind in ("grafana", "datadog", "prometheus", "zabbix", "sentry")},
+}
+
+
+async def main(url: str, more_mib: int) -> None:
+    """Serve until standard input ends."""
+    connection = client.connect(url)
+    door = webhooks.Door(
+        {name: registry.build(name, registry.KINDS[kind].config(**own)) for name, (kind, own) in SOURCES.items()},
+        lambda alert, _: decision.Decision(f"k/{alert.fingerprint}", severity.Severity.MAJOR, RESPONSE),
+        inbox=inbox.Inbox(connection),
+        quarantine=quarantine.Quarantine(connection),
+        clock=lambda: NOW,
+        randomness=random.Random(3),
+        limits=bounds.Bounds(bytes_in_flight=64 * 1024 * 1024),
+    )
+    gc.collect()
+    gc.freeze()
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve.serve(app.create(door, checks={}), "127.0.0.1", 0, started.set_result))
+    port = await started
+    # Each thread reserves address space, which is there before the limit is.
+    await asyncio.to_thread(base64.b64encode, b"")
+    door._parser.submit(base64.b64encode, b"").result()
+    size = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    most = size + more_mib * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    print(port, os.getpid(), flush=True)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # The log: nobody reads the pipe any longer.
+    await asyncio.to_thread(sys.stdin.read)
+    serving.cancel()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,140 @@
+"""One real destination at a simulated vendor, on a stage of its own: what a test breaks is broken over real HTTP."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+
+from router.destinations import registry
+from router.domain import decision
+from router.domain import publication as publications
+from router.store import keys, quotas
+from router.telemetry import metrics
+from router.worker import bound
+from tests.end_to_end import harness
+from tests.integration import workers
+
+POST = {"title": "Checkout fails", "message": "Payments may fail.", "components": ["Checkout API"]}
+FIELDS: dict[str, dict[str, Any]] = {
+    "incident-io": {"name": "Checkout fails", "summary": "5xx above 20%"},
+    "incident-io-status-page": POST,
+    "devhelm": {"title": "Checkout fails", "body": "5xx above 20%"},
+    "devhelm-status-page": POST,
+}
+VENDORS = {kind: "incident-io" if kind.startswith("incident-io") else "devhelm" for kind in FIELDS}
+PAGES = {"incident-io-status-page": "Acme Status", "devhelm-status-page": "Acme"}
+PLACES = dict(zip(FIELDS, ("on-call", "public-page", "devhelm", "devhelm-page"), strict=True))
+CREATES = {
+    "incident-io": "/v1/incidents",
+    "incident-io-status-page": "/v2/status_page_incidents",
+    "devhelm": "/api/v1/incidents",
+    "devhelm-status-page": "/api/v1/status-pages/",
+}
+NAME = "there"
+
+
+class VendorHarness:
+    """A stage with the destination ``there``, and its vendor."""
+
+    def __init__(self, on: workers.WorkerHarness, at: harness.Vendors, kind: str, place: bound.Bound) -> None:
+        self.on = on
+        self.place = place
+        self.at = at
+        self.kind = kind
+
+    async def fires(self, key: str = "down", **fields: Any) -> None:
+        """An alert of an incident fires, and everything that is due is done."""
+        await self.on.deliver(workers.firing(key), key=key, response=self.response(**fields))
+        await self.on.turn()
+
+    def response(self, **fields: Any) -> decision.Response:
+        """What a rule wants that opens at the destination."""
+        return workers.rule(decision.Target(NAME, {**FIELDS[self.kind], **fields}, publish="auto"))
+
+    async def ends(self, key: str = "down") -> None:
+        """The alert of an incident ends, and everything that is due is done."""
+        await self.on.deliver(workers.resolved(key), key=key)
+        await self.on.turn()
+
+    def fault(self, action: str, method: str = "POST", path: str | None = None, **more: Any) -> None:
+        """Have the vendor do it next; without a path to the call that creates."""
+        of = CREATES[self.kind] if path is None else path
+        self.at.fault(vendor=VENDORS[self.kind], action=action, method=method, path=of, **more)
+
+    def faults(self, action: str, **more: Any) -> None:
+        """Have the vendor do it with every call that changes something."""
+        for method in ("POST", "PUT"):
+            self.fault(action, method, "", **more)
+
+    def states(self) -> list[str]:
+        """Whatever the vendor has: one word for each."""
+        return self.at.incidents()[PLACES[self.kind]]
+
+    def creates(self) -> list[dict[str, Any]]:
+        """The calls that were to create something."""
+        calls = self.at.calls("POST", vendor=VENDORS[self.kind])
+        ends = "/incidents" if self.kind == "devhelm-status-page" else CREATES[self.kind]
+        return [call for call in calls if call["path"].endswith(ends)]
+
+    async def known(self, key: str = "down") -> publications.Publication:
+        """What the router knows of the publication."""
+        (publication,) = await self.on.publications.look(key)
+        return publication
+
+    async def is_open(self) -> bool:
+        """Whether the router knows that it is open."""
+        return (await self.known()).state == "open"
+
+    async def changed(self, key: str = "down", **changes: Any) -> None:
+        """Change what the router knows, as if time had passed; its incident is due at once."""
+        known = msgspec.structs.replace(await self.known(key), **changes)
+        # The worker's own way, so that the test doesn't know how it is kept.
+        await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
+        for lease in await self.on.due():
+            if lease.key == key:
+                assert await self.on.publications.record(lease, [known])
+            await self.on.publications.release(lease, due=1, finished=False)
+
+    async def lease_expires(self, key: str = "down") -> None:
+        """Let the lease of an incident expire, so that the next turn takes the incident over."""
+        await self.on.connection.hset(keys.publications(key), "until", 0)
+        await self.on.connection.zadd(keys.timers(keys.shard(key)), {key: 0})
+
+    async def eventually(self, met: Callable[[], Any]) -> None:
+        """Turn until the condition is met."""
+        async with asyncio.timeout(10):
+            while not met():
+                await self.on.turn()
+                await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    connection: Any,
+    at: harness.Vendors,
+    kind: str,
+    *,
+    passed: Callable[[str], None] = lambda _: None,
+    **settings: Any,
+) -> AsyncIterator[VendorHarness]:
+    """A scene for the length of the block; the worker calls ``passed`` with each point of an operation."""
+    page = {"page": PAGES[kind]} if kind in PAGES else {}
+    given = {"timeout_seconds": 0.5, "per_minute": 100_000, **page, **settings}
+    url = f"{at.url}/{VENDORS[kind]}"
+    config = registry.KINDS[kind].config(kind=kind, api_key="any key", base_url=url, **given)
+    client = registry.KINDS[kind].connect(NAME, config, workers.parts.clock)
+    client.quota = quotas.Quota(connection, "account", config.per_minute)
+    destination = registry.KINDS[kind].make(NAME, config, client)
+    place = bound.Bound(NAME, registry.KINDS[kind], destination, "", config.timeout_seconds, "account")
+    try:
+        on = workers.WorkerHarness(connection, place, passed=passed, render=lambda fields, _: dict(fields))
+        yield VendorHarness(on, at, kind, place)
+    finally:
+        await destination.aclose()
+
+
+def metric_value(name: str, **labels: str) -> float:
+    """A metric's value now."""
+    return metrics.REGISTRY.get_sample_value(name, labels) or 0.0

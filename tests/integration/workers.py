@@ -1,0 +1,217 @@
+"""The whole worker on a real server, one turn at a time: what a test delivers is folded and reconciled at once."""
+
+import asyncio
+import contextlib
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+
+from router.assembly import parts
+from router.domain import alert, decision, delivery, incident, severity
+from router.store import (
+    accounts,
+    components,
+    connection_settings,
+    inbox,
+    incidents,
+    keys,
+    publications,
+    publishing_state,
+    replica_acks,
+    review_outcomes,
+    silences,
+    storm_queue,
+    vendor_ids,
+)
+from router.telemetry import tracing
+from router.worker import bound, contradictions, desire, mutes, pages, perform, reconcile, storm, triage
+
+LONG_AGO = 1_700_000_000_000_000
+HOUR = 3_600_000_000
+GENEROUS = pages.Limits(publishing_state.Limit(100, HOUR), publishing_state.Limit(100, HOUR))
+
+
+@contextlib.contextmanager
+def demanding(connection, replicas: int, wait_seconds: float = 0.1) -> Iterator[None]:
+    """What is made inside has what it writes confirmed like this."""
+    replica_acks.require(connection, connection_settings.Durability(replicas, wait_seconds))
+    try:
+        yield
+    finally:
+        replica_acks.require(connection, connection_settings.Durability())
+
+
+class NoJitter(random.Random):
+    """Randomness that makes different ids, and waits that are as short as they may be."""
+
+    _numbers = itertools.count(1)
+
+    def getrandbits(self, k: int, /) -> int:
+        return next(self._numbers) if k > 64 else 0
+
+
+WINDOWS = (400_000, 4_000_000, 40_000_000)
+
+
+async def in_time(connection, act):
+    """Call ``act`` with a window in microseconds; again with a longer one if the machine was too busy to end within.
+
+    Returns the result and the window. For what holds only while a window on Redis' own clock lasts.
+    """
+    for window in WINDOWS:
+        began = await now_of(connection)
+        result = await act(window)
+        if await now_of(connection) - began < window:
+            return result, window
+    raise AssertionError(f"{act} took longer than {WINDOWS[-1]} microseconds")
+
+
+async def now_of(connection) -> int:
+    """The time of the server, in microseconds."""
+    seconds, micros = await connection.time()
+    return seconds * 1_000_000 + micros
+
+
+def rule(*targets: decision.Target, name: str = "down") -> decision.Response:
+    return decision.Response(name, "rules/a.yaml:3", "v1", targets or (decision.Target("on-call", {"name": "Down"}),))
+
+
+def routed(one: alert.Alert) -> decision.Routed:
+    return decision.Routed(one, decision.Decision("down", severity.Severity.MAJOR, rule()))
+
+
+def firing(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
+    return alert.Alert("am", fingerprint, "firing", starts_at, 0, title=f"{fingerprint} is down")
+
+
+def resolved(fingerprint: str = "f1", starts_at: int = 100) -> alert.Alert:
+    return alert.Alert("am", fingerprint, "resolved", starts_at, starts_at + 50)
+
+
+def render(fields, of: incident.Incident) -> dict:
+    return {**fields, "alert": of.opening_alert.title}
+
+
+class WorkerHarness:
+    """One worker's stages and the door's inbox, on one connection."""
+
+    def __init__(
+        self,
+        connection,
+        *places: bound.Bound,
+        consumer: str = "w1",
+        passed=lambda _: None,
+        limits: pages.Limits = GENEROUS,
+        traces: tracing.Traces = tracing.OFF,
+        most: publishing_state.Limit | None = None,
+        store: incidents.Incidents | None = None,
+        render: desire.Render = render,
+        ids: vendor_ids.VendorIds | None = None,
+        imports: Sequence[tuple[str, mutes.Imported]] = (),
+    ) -> None:
+        """Make the stages; ``most`` is how many incidents may open in how long, and all may where it is left out."""
+        self.connection = connection
+        self.inbox = inbox.Inbox(connection)
+        self.reader = inbox.InboxReader(connection, consumer)
+        self.incidents = store or incidents.Incidents(connection)
+        self.publications = publications.Publications(connection, lease_seconds=30.0)
+        self.pages = pages.Pages(
+            publishing_state.Gate(connection),
+            review_outcomes.ReviewOutcomes(connection),
+            components.Components(connection),
+            limits,
+            desire.Desires(render),
+        )
+        self.accounts = accounts.Accounts(connection)
+        self.mutes = mutes.Mutes(silences.Silences(connection), imports)
+        self.rung: set[int] = set()
+        self.triage = triage.Triage(
+            self.reader,
+            self.incidents,
+            randomness=NoJitter(),
+            wake=self.rung.update,
+            contradicted=contradictions.Contradictions(
+                publishing_state.Gate(connection), self.incidents, {place.name for place in places if place.kind.public}
+            ),
+            muting=self.mutes,
+            traces=traces,
+        )
+        self.performer = performer = perform.Performer(NoJitter(), most_seconds=5.0, passed=passed, traces=traces)
+        count = storm_queue.StormQueue(connection, most) if most is not None else None
+        self.storms = storm.Storms(count, self.incidents, self.publications)
+        self.reconciler = reconcile.Reconciler(
+            self.publications,
+            self.incidents,
+            {place.name: place for place in places},
+            performer,
+            self.pages,
+            ticks=itertools.count().__next__,
+            randomness=NoJitter(),
+            muting=self.mutes,
+            storms=self.storms,
+            accounts=self.accounts,
+            oldest_unfolded=self.reader.oldest_unfolded,
+            vendor_ids=ids,
+        )
+
+    async def deliver(
+        self,
+        *alerts: alert.Alert,
+        key: str = "down",
+        level: severity.Severity = severity.Severity.MAJOR,
+        response: decision.Response | None = None,
+        received_at: int = 0,
+    ) -> None:
+        decided = decision.Decision(key, level, response or rule())
+        packed = delivery.pack("d1", "am", received_at, [(one, decided) for one in alerts])
+        await self.inbox.accept(packed, b"{}")
+
+    async def deliver_decided(self, one: alert.Alert, decided: decision.Decision) -> None:
+        await self.inbox.accept(delivery.pack("d1", "am", self.redis_time(), [(one, decided)]), b"{}")
+
+    async def fold(self) -> None:
+        await self.reader.prepare()
+        while entries := await self.reader.read(100, None):
+            await self.triage.handle(entries)
+
+    async def due(self) -> list[publications.Lease]:
+        return [lease for shard in range(keys.SHARDS) for lease in await self.publications.claim(shard, 100)]
+
+    async def turn(self) -> None:
+        """Fold what was delivered, and reconcile until nothing is due now."""
+        await self.fold()
+        while leases := await self.due():
+            await asyncio.gather(*(self.reconciler.reconcile(lease) for lease in leases))
+
+    async def until(self, met) -> None:
+        """Turn until the condition is met; retries wait by Redis' own clock."""
+        async with asyncio.timeout(60):
+            while not met():
+                await self.turn()
+                await asyncio.sleep(0.005)
+
+    async def until_awaited(self, met) -> None:
+        """As ``until``, for a condition that has to ask."""
+        async with asyncio.timeout(60):
+            while not await met():
+                await self.turn()
+                await asyncio.sleep(0.005)
+
+    async def redis_now(self) -> int:
+        return await now_of(self.connection)
+
+    def redis_time(self) -> int:
+        """About Redis' time, which is this machine's."""
+        return parts.clock()
+
+    async def incident(self, key: str = "down") -> incident.Incident:
+        return (await self.incidents.read([key]))[key].incident
+
+
+def run(with_redis, play, *places, **more) -> None:
+    """Run ``play`` with a stage on an empty server."""
+
+    async def body(connection):
+        await play(WorkerHarness(connection, *places, **more))
+
+    with_redis(body)
