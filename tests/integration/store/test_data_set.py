@@ -9,7 +9,7 @@ from router.destinations import registry as destinations
 from router.domain import decision, operation
 from router.store import dataset, keys
 from router.worker import bound, reclaim, reconcile
-from tests.integration import stage, vendor
+from tests.integration import vendor, workers
 
 ITEM = operation.OpenItem("v1", "IR-4R3YMT7A-A1B4T9", "Down")
 
@@ -254,7 +254,7 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
             name: bound.Bound(name, destinations.KINDS["incident-io"], vendor.Vendor(), "", 10.0)
             for name in ("on-call", "second")
         }
-        on = stage.Stage(connection, *places.values())
+        on = workers.WorkerHarness(connection, *places.values())
         data = Counted(connection, "a", random.Random(1))
         reclaimer = reclaim.Reclaimer(data, on.performer, on.accounts, places, installation="")
         on.reconciler = reconcile.Reconciler(
@@ -264,14 +264,14 @@ def test_one_reconciliation_compares_the_data_set_once(with_redis, event):
             on.performer,
             on.pages,
             ticks=itertools.count().__next__,
-            randomness=stage.NoJitter(),
+            randomness=workers.NoJitter(),
             accounts=on.accounts,
             reclaimer=reclaimer,
         )
         targets = (decision.Target("on-call", {"name": "Down"}), decision.Target("second", {"name": "Down"}))
-        for one in [stage.firing()] if event == "open" else [stage.firing(), stage.resolved()]:
+        for one in [workers.firing()] if event == "open" else [workers.firing(), workers.resolved()]:
             data.calls = 0
-            await on.deliver(one, response=stage.rule(*targets))
+            await on.deliver(one, response=workers.rule(*targets))
             await on.fold()
             (lease,) = await on.due()
             await on.reconciler.reconcile(lease)
