@@ -38,7 +38,7 @@ rules:
     when: {labels.noise: "yes"}
     ignore: noise
   - name: beating
-    when: {labels.record_heartbeat: "yes"}
+    when: {labels.beat: "yes"}
     group_by: [labels.service]
     timing: {heartbeat: 1h}
     open: [{at: on-call, name: It is silent}]
