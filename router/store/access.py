@@ -26,12 +26,12 @@ class Tokens:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
 
     async def save(self, token: access.Token) -> None:
         """Store a token."""
         async with client.translate_errors():
-            await self._confirming.run("HSET", keys.TOKENS, token.id, msgspec.msgpack.encode(token))
+            await self._writer.run("HSET", keys.TOKENS, token.id, msgspec.msgpack.encode(token))
 
     async def find(self, identity: str) -> access.Token | None:
         """Return the token with this ID, or None if it doesn't exist."""
@@ -57,7 +57,7 @@ class Tokens:
     async def revoke(self, identity: str) -> bool:
         """Delete a token. Return False if no token has this ID."""
         async with client.translate_errors():
-            return bool(await self._confirming.run("HDEL", keys.TOKENS, identity))
+            return bool(await self._writer.run("HDEL", keys.TOKENS, identity))
 
 
 def _readable(found: Mapping[bytes, bytes]) -> Iterator[access.Token]:
@@ -115,13 +115,13 @@ class Audit:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection: Any = connection
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
 
     async def append(self, action: access.Action) -> None:
         """Append an action."""
         async with client.translate_errors():
             packed = msgspec.msgpack.encode(action)
-            await self._confirming.run("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)
+            await self._writer.run("XADD", keys.AUDIT, "MAXLEN", "~", MOST_ACTIONS, "*", "a", packed)
 
     async def append_refusal(self, action: access.Action) -> None:
         """Append a refused action, unless the same person has had many refusals within the hour."""

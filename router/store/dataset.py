@@ -115,7 +115,7 @@ class DataSet:
         reconciles_new: bool = False,
     ) -> None:
         self._connection: Any = connection
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
         self._scripts = scripts.Scripts(connection)
         self._process = process
         self._randomness = randomness

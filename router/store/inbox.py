@@ -27,7 +27,7 @@ class Inbox:
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
         self._waiting: list[tuple[bytes, bytes, asyncio.Future[None]]] = []
         self._commits: set[asyncio.Task[None]] = set()
         self._committing = 0
@@ -83,7 +83,7 @@ class Inbox:
         for packed, body, _ in group:
             arguments += (packed, body)
         async with client.translate_errors():
-            if self._confirming.asked:
+            if self._writer.is_required:
                 await self._write_confirmed(arguments)
             elif not _are_large(arguments) and sum(map(len, arguments)) < len(group) * LARGE_BYTES:
                 await self._scripts.run("append_deliveries", [keys.INBOX], arguments)
@@ -107,7 +107,7 @@ class Inbox:
         ]
         if _are_large(arguments):
             commands.append(_MARK)
-        await self._confirming.write(keys.INBOX, commands)
+        await self._writer.write(keys.INBOX, commands)
 
 
 # Write the mark after the deliveries, so that its ID isn't older than theirs.
@@ -146,7 +146,7 @@ class InboxReader:
 
         ``archives``: archive what is acknowledged.
         """
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
         self._life = life or consumer
         self._connection = connection
         self._archives = archives
@@ -232,8 +232,8 @@ class InboxReader:
         """
         arguments = [keys.GROUP, entry.id, self._life]
         async with client.translate_errors():
-            if self._confirming.asked:
-                await self._confirming.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
+            if self._writer.is_required:
+                await self._writer.write(keys.INBOX_MARK, [("SET", keys.INBOX_MARK, 1)])
             return int(await self._scripts.run("record_redelivery", [keys.INBOX, keys.SUSPECTS], arguments))
 
     async def clear_redeliveries(self, entry: InboxEntry) -> None:

@@ -54,7 +54,7 @@ class Incidents:
     """
 
     def __init__(self, connection: "redis.asyncio.Redis", *, remembered: int = 0) -> None:
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
         self._connection = connection
         self._scripts = scripts.Scripts(connection)
         self._known = incident_cache.IncidentCache(remembered)
@@ -108,7 +108,7 @@ class Incidents:
         If replicas must acknowledge writes, ``unchanged`` incidents are compared as well: a document may have been read
         from a server that is no longer the primary, or whose replicas don't have it yet.
         """
-        compared = unchanged if self._confirming.asked else ()
+        compared = unchanged if self._writer.is_required else ()
         stays = [Change(held.incident, held.version, wake=False, stays=True) for held in compared]
         written = await self._write([*changes, *stays])
         return [name for name, version in written.items() if version is None]

@@ -69,7 +69,7 @@ class Gate:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
         self._scripts = scripts.Scripts(connection)
 
     async def state(self) -> State:
@@ -95,7 +95,7 @@ class Gate:
 
     async def _shut(self, field: str, shut: Shut) -> bool:
         async with client.translate_errors():
-            return bool(await self._confirming.run("HSETNX", keys.GATE, field, _pack(shut)))
+            return bool(await self._writer.run("HSETNX", keys.GATE, field, _pack(shut)))
 
     async def open(self, bolt: Bolt) -> bool:
         """Open it again, and the breakers of all pages with it; False where nothing was shut.
@@ -106,7 +106,7 @@ class Gate:
         if bolt == "breaker":
             fields += [_PAGE + page for page in (await self.state()).pages]
         async with client.translate_errors():
-            opened = bool(await self._confirming.run("HDEL", keys.GATE, *fields))
+            opened = bool(await self._writer.run("HDEL", keys.GATE, *fields))
             if bolt == "breaker":
                 await self._connection.delete(keys.POSTS, keys.TOUCHED)
         return opened

@@ -40,7 +40,7 @@ class Quarantine:
         self._connection = connection
         self._most_bytes = most_bytes
         self._scripts = scripts.Scripts(connection)
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
         self._unreadable = unreadable_deliveries.UnreadableCounts(connection)
 
     async def count_refused(self, source: str, problem: str, now: int) -> None:
@@ -59,7 +59,7 @@ class Quarantine:
         }
         async with client.translate_errors():
             packed = itertools.chain(*fields.items())
-            identity: Any = await self._confirming.run("XADD", keys.QUARANTINE, "*", *packed)
+            identity: Any = await self._writer.run("XADD", keys.QUARANTINE, "*", *packed)
             length: int = await self._connection.xlen(keys.QUARANTINE)
             if length > MAX_BODIES:
                 dropped: Any = await self._connection.xtrim(keys.QUARANTINE, maxlen=MAX_BODIES, approximate=False)

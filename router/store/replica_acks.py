@@ -1,22 +1,24 @@
 """Waits for replica acknowledgements (WAIT) before a write is reported as stored."""
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import redis.asyncio
 from redis import exceptions
 
-from router.store import cluster, connection_settings, errors
-
-_demanded: "weakref.WeakKeyDictionary[redis.asyncio.Redis, connection_settings.Durability]" = (
-    weakref.WeakKeyDictionary()
-)
+from router.store import cluster, connection_settings, errors, timed_client
 
 
 def require(connection: "redis.asyncio.Redis", durability: connection_settings.Durability) -> None:
     """Require acknowledgements for all later writes through this client."""
-    _demanded[connection] = durability
+    _client(connection).durability = durability
+
+
+def _client(connection: "redis.asyncio.Redis") -> timed_client.Redis | timed_client.RedisCluster:
+    client: object = connection
+    if not isinstance(client, timed_client.Redis | timed_client.RedisCluster):
+        raise TypeError(f"{type(client).__name__} was not created by router.store.client.connect")
+    return client
 
 
 class DurableWriter:
@@ -28,13 +30,13 @@ class DurableWriter:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._wanted = _demanded.get(connection, connection_settings.Durability())
-        self.asked = bool(self._wanted.replicas)
-        """Whether anybody has to confirm anything."""
+        self._durability = _client(connection).durability
+        self.is_required = bool(self._durability.replicas)
+        """Whether any replica must acknowledge."""
 
     async def run(self, *command: Any) -> Any:
         """Run one command on the key that is its first argument, and return its response. Raises ``Unavailable``."""
-        if not self.asked:
+        if not self.is_required:
             connection: Any = self._connection
             return await connection.execute_command(*command)
         return (await self.write(command[1], [command]))[0]
@@ -57,7 +59,7 @@ class DurableWriter:
     async def _write(self, key: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         at = await cluster.primary_of(self._connection, key)
         pipeline: Any = self._connection.pipeline(transaction=False)
-        for command in (*commands, ("WAIT", self._wanted.replicas, int(self._wanted.wait_seconds * 1000))):
+        for command in (*commands, ("WAIT", self._durability.replicas, int(self._durability.wait_seconds * 1000))):
             pipeline.execute_command(*command, **at)
         # A redirected command would run on another connection than WAIT, which would then say nothing about it.
         options = {"allow_redirections": False} if at else {}
@@ -67,7 +69,7 @@ class DurableWriter:
         except exceptions.ConnectionError:
             await cluster.refresh_topology(self._connection)
             raise
-        if confirmed < self._wanted.replicas:
-            said = f"only {confirmed} of {self._wanted.replicas} replicas confirmed what was written"
+        if confirmed < self._durability.replicas:
+            said = f"only {confirmed} of {self._durability.replicas} replicas confirmed what was written"
             raise errors.Unavailable(said, 2)
         return answers

@@ -77,7 +77,7 @@ class Scripts:
 
     def __init__(self, client: "redis.asyncio.Redis") -> None:
         self._client = client
-        self._confirming = replica_acks.DurableWriter(client)
+        self._writer = replica_acks.DurableWriter(client)
         self._texts = _texts()
         self._scripts = {name: client.register_script(text) for name, text in self._texts.items()}
 
@@ -142,7 +142,7 @@ class Scripts:
 
         WAIT applies to one server: a single server gets one, a cluster one per call.
         """
-        if not self._confirming.asked:
+        if not self._writer.is_required:
             return await self.run_all(name, calls)
         if cluster.cluster_of(self._client):
             return await _all(self.run_confirmed(name, *call) for call in calls)
@@ -150,7 +150,7 @@ class Scripts:
 
     async def run_confirmed(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script. Raises ``Unavailable`` if too few replicas acknowledge its writes."""
-        if not self._confirming.asked:
+        if not self._writer.is_required:
             return await self.run(name, keys, arguments)
         return (await self._at_one(name, [(keys, arguments)]))[0]
 
@@ -165,9 +165,9 @@ class Scripts:
     async def _written(self, name: str, first: str, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
         sha = self._scripts[name].sha
         try:
-            return await self._confirming.write(first, [("EVALSHA", sha, *command) for command in commands])
+            return await self._writer.write(first, [("EVALSHA", sha, *command) for command in commands])
         except exceptions.NoScriptError:
-            return await self._confirming.write(first, [("EVAL", self._texts[name], *command) for command in commands])
+            return await self._writer.write(first, [("EVAL", self._texts[name], *command) for command in commands])
 
 
 def _is_wrong_type(answer: Any) -> bool:

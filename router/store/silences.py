@@ -21,7 +21,7 @@ class Silences:
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
-        self._confirming = replica_acks.DurableWriter(connection)
+        self._writer = replica_acks.DurableWriter(connection)
 
     async def read(self) -> list[silencing.Silence]:
         """Return all silences, sorted by their end."""
@@ -39,7 +39,7 @@ class Silences:
     async def save(self, silence: silencing.Silence) -> None:
         """Store a silence, replacing one with the same ID."""
         async with client.translate_errors():
-            await self._confirming.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
+            await self._writer.run("HSET", keys.SILENCES, silence.id, msgspec.msgpack.encode(silence))
 
     async def expire(self, identity: str, now: int) -> silencing.Silence | None:
         """End a silence now. Return None if no active or future silence has this ID."""
