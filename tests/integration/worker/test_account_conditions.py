@@ -30,7 +30,7 @@ def play(with_redis):
 
 @each_kind
 @pytest.mark.parametrize("status", [401, 403, 404, 409, 500])
-def test_a_condition_of_the_account_is_no_dead_letter(play, kind, status):
+def test_account_condition_is_no_dead_letter(play, kind, status):
     async def body(scene):
         scene.fault("status", status=status, count=2)
         await scene.fires()
@@ -46,7 +46,9 @@ def test_a_condition_of_the_account_is_no_dead_letter(play, kind, status):
 
 
 @each_kind
-def test_what_waits_for_a_refused_key_goes_on_with_the_first_good_answer(play, kind):
+def test_operations_resume_with_the_first_good_answer(play, kind):
+    """The vendor had refused the API key."""
+
     async def body(scene):
         await scene.fires("a")
         # As it stands after the key was refused a moment ago: nothing is there, and the next attempt is far away.
@@ -65,7 +67,7 @@ def test_what_waits_for_a_refused_key_goes_on_with_the_first_good_answer(play, k
 
 
 @each_kind
-def test_a_worker_that_has_just_started_lets_what_waits_go_on(play, kind):
+def test_new_worker_resumes_waiting_operations(play, kind):
     """The key was renewed together with a restart: nothing in this worker remembers that it was refused."""
 
     async def body(scene):
@@ -83,7 +85,7 @@ def test_a_worker_that_has_just_started_lets_what_waits_go_on(play, kind):
 
 
 @each_kind
-def test_a_resolution_that_the_vendor_says_is_made_already_is_made(play, kind):
+def test_already_resolved_conflict_counts_as_success(play, kind):
     async def body(scene):
         await scene.fires()
         scene.faults("act-then-conflict")
@@ -96,7 +98,7 @@ def test_a_resolution_that_the_vendor_says_is_made_already_is_made(play, kind):
 
 @each_kind
 @pytest.mark.parametrize("status", [409, 422])
-def test_an_open_of_unknown_outcome_is_ended_by_no_refusal(play, kind, status):
+def test_refusal_does_not_end_an_unanswered_open(play, kind, status):
     """The first call acts, its answer is lost, and the repeated key is "in progress" or "used before"."""
 
     async def body(scene):
@@ -116,7 +118,7 @@ def test_an_open_of_unknown_outcome_is_ended_by_no_refusal(play, kind, status):
 
 
 @pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
-def test_after_its_key_has_expired_an_open_is_searched_for_first(play, kind):
+def test_open_with_expired_key_is_searched_first(play, kind):
     async def body(scene):
         await scene.fires()
         known = await scene.known()
@@ -166,7 +168,7 @@ def test_a_redriven_open_keeps_its_idempotency_key(play, kind):
 
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
 @pytest.mark.parametrize("is_over", [False, True], ids=["still firing", "over meanwhile"])
-def test_a_request_that_is_handled_late_leaves_no_duplicate(play, kind, is_over):
+def test_late_open_leaves_no_duplicate(play, kind, is_over):
     """DevHelm has no idempotency key: what it handles later than twice the time-out is found by the reference."""
 
     async def body(scene):
@@ -186,7 +188,7 @@ def test_a_request_that_is_handled_late_leaves_no_duplicate(play, kind, is_over)
 
 
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
-def test_a_duplicate_that_is_ended_is_told_in_the_timeline_and_counted(play, kind):
+def test_ended_duplicate_is_in_timeline_and_metric(play, kind):
     async def body(scene):
         await scene.fires()
         [made] = scene.creates()
@@ -204,7 +206,7 @@ def test_a_duplicate_that_is_ended_is_told_in_the_timeline_and_counted(play, kin
 
 
 @pytest.mark.parametrize("kind", ["devhelm", "devhelm-status-page"])
-def test_what_is_created_late_after_the_resolution_is_ended(play, kind):
+def test_late_open_after_resolution_is_ended(play, kind):
     async def body(scene):
         scene.fault("act-late", hang_seconds=2)
         await scene.fires()
@@ -229,7 +231,7 @@ def omitted_count(**labels):
 
 
 @each_kind
-def test_what_an_opening_did_without_is_told_in_the_timeline_and_counted(play, kind):
+def test_omitted_fields_are_in_timeline_and_metric(play, kind):
     field = {"incident-io": "severity_id", "devhelm": "body", "devhelm-status-page": "affectedComponents"}
     named = field.get(kind, "component_statuses")
 
@@ -251,7 +253,7 @@ def test_what_an_opening_did_without_is_told_in_the_timeline_and_counted(play, k
     ("kind", "updates"),
     [("incident-io-status-page", "/v2/status_page_incident_updates"), ("devhelm-status-page", "/api/v1/status-pages/")],
 )
-def test_a_refused_resolution_is_not_repeated_without_its_status(play, kind, updates):
+def test_refused_resolution_is_never_sent_without_status(play, kind, updates):
     """The page would show the words of a resolution under the status of an outage."""
 
     async def body(scene):

@@ -10,7 +10,7 @@ from tests.integration import vendor, workers
 MAJOR, CRITICAL = severity.Severity.MAJOR, severity.Severity.CRITICAL
 
 
-def test_an_alert_opens_one_incident_and_its_end_resolves_it(with_redis):
+def test_alert_opens_and_resolves_one_incident(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -25,7 +25,7 @@ def test_an_alert_opens_one_incident_and_its_end_resolves_it(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_what_is_folded_in_is_acknowledged_and_gone_from_the_inbox(with_redis):
+def test_folded_delivery_leaves_the_inbox(with_redis):
     async def play(on):
         await on.deliver(workers.firing())
         await on.turn()
@@ -48,7 +48,7 @@ def test_a_storm_of_repeats_calls_nobody(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_incident_stays_open_while_one_of_its_alerts_fires(with_redis):
+def test_incident_stays_open_while_one_alert_fires(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -64,7 +64,7 @@ def test_an_incident_stays_open_while_one_of_its_alerts_fires(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_alert_that_is_over_before_anybody_looked_opens_nothing(with_redis):
+def test_alert_resolved_before_reconciling_opens_nothing(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -91,7 +91,8 @@ def test_a_higher_severity_updates_the_open_incident_once(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_alert_that_fires_anew_is_a_new_incident_with_other_keys(with_redis):
+def test_refiring_alert_opens_a_new_incident(with_redis):
+    """It has other idempotency keys."""
     at = vendor.Vendor()
 
     async def play(on):
@@ -107,7 +108,7 @@ def test_an_alert_that_fires_anew_is_a_new_incident_with_other_keys(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_episode_that_ended_unseen_is_still_resolved_when_the_next_has_begun(with_redis):
+def test_earlier_episode_resolves_after_the_next_begins(with_redis):
     """Between two looks the incident closed and opened again: the first one at the vendor must not stay open."""
     at = vendor.Vendor()
 
@@ -123,7 +124,7 @@ def test_an_episode_that_ended_unseen_is_still_resolved_when_the_next_has_begun(
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_the_text_is_that_of_the_alert_that_opened_the_incident(with_redis):
+def test_text_comes_from_the_opening_alert(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -136,7 +137,8 @@ def test_the_text_is_that_of_the_alert_that_opened_the_incident(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_rules_that_changed_neither_move_nor_double_an_open_incident(with_redis):
+def test_changed_rules_do_not_move_open_incidents(with_redis):
+    """They don't open a second incident either."""
     at = vendor.Vendor()
     renamed = workers.rule(decision.Target("elsewhere"), name="renamed")
 
@@ -154,7 +156,7 @@ def test_rules_that_changed_neither_move_nor_double_an_open_incident(with_redis)
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redis):
+def test_incident_resolves_after_its_rule_is_gone(with_redis):
     at = vendor.Vendor()
     unwanted = decision.Decision(ignored="no rule matched")
 
@@ -171,7 +173,7 @@ def test_an_incident_ends_even_when_the_rules_no_longer_want_its_alert(with_redi
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_once_it_is_over_the_new_rules_have_the_alert(with_redis):
+def test_new_rules_apply_after_the_incident_ends(with_redis):
     at, elsewhere = vendor.Vendor(), vendor.Vendor()
     renamed = workers.rule(decision.Target("elsewhere"), name="renamed")
 
@@ -186,7 +188,7 @@ def test_once_it_is_over_the_new_rules_have_the_alert(with_redis):
     workers.run(with_redis, play, vendor.on_call(at), vendor.place("elsewhere", elsewhere))
 
 
-def test_a_late_message_of_the_old_incident_goes_where_the_alert_was(with_redis):
+def test_late_message_goes_to_the_old_incident(with_redis):
     renamed = workers.rule(name="renamed")
 
     async def play(on):
@@ -200,7 +202,7 @@ def test_a_late_message_of_the_old_incident_goes_where_the_alert_was(with_redis)
     workers.run(with_redis, play, vendor.on_call(vendor.Vendor()))
 
 
-def test_all_targets_of_a_rule_are_served_and_one_failing_holds_up_none(with_redis):
+def test_failing_target_does_not_delay_other_targets(with_redis):
     good, bad = vendor.Vendor(), vendor.Vendor()
     bad.before = [vendor.permanent()]
     both = workers.rule(decision.Target("good"), decision.Target("bad"))
@@ -213,7 +215,7 @@ def test_all_targets_of_a_rule_are_served_and_one_failing_holds_up_none(with_red
     workers.run(with_redis, play, vendor.place("good", good), vendor.place("bad", bad))
 
 
-def test_a_destination_that_is_gone_from_the_configuration_holds_up_none(with_redis):
+def test_removed_destination_does_not_delay_other_targets(with_redis):
     at = vendor.Vendor()
     both = workers.rule(decision.Target("gone"), decision.Target("on-call"))
 

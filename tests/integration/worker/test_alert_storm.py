@@ -13,7 +13,9 @@ WITH_PAGE = workers.rule(
 )
 
 
-def test_beyond_so_many_incidents_none_opens_until_there_is_room_and_then_each_once(with_redis):
+def test_queued_incidents_open_once_there_is_room(with_redis):
+    """Each opens once."""
+
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
         assert scene.opened() == ["a", "b"]
@@ -47,7 +49,7 @@ def test_the_most_severe_opens_first(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_what_gets_worse_while_it_waits_is_moved_up(with_redis):
+def test_queued_incident_moves_up_with_its_severity(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d", "e")
         await scene.on.deliver(workers.firing("worse"), key="e", level=CRITICAL)
@@ -71,7 +73,7 @@ def test_what_is_over_before_its_turn_never_opens(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_an_incident_that_fires_again_is_asked_for_anew(with_redis):
+def test_refiring_incident_is_counted_again(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         await scene.fires("c", resolved=True)
@@ -84,7 +86,7 @@ def test_an_incident_that_fires_again_is_asked_for_anew(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_what_is_quiet_leaves_the_queue_and_takes_its_place_again_when_it_fires(with_redis):
+def test_quiet_incident_leaves_queue_until_it_fires(with_redis):
     patient = decision.Response(
         "down", "rules/a.yaml:3", "v1", (decision.Target("on-call", {"name": "x"}),),
         timing=decision.Timing(resolve_after=workers.HOUR),
@@ -104,7 +106,7 @@ def test_what_is_quiet_leaves_the_queue_and_takes_its_place_again_when_it_fires(
     alert_storms.run(with_redis, play)
 
 
-def test_a_page_that_would_be_reviewed_waits_with_its_incident_and_nobody_is_asked(with_redis):
+def test_queued_incident_asks_for_no_review(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", response=WITH_PAGE)
         assert [bool(one.waits_of) for one in await scene.on.publications.look("c")] == [False, False]
@@ -114,7 +116,8 @@ def test_a_page_that_would_be_reviewed_waits_with_its_incident_and_nobody_is_ask
     alert_storms.run(with_redis, play)
 
 
-def test_what_only_waits_for_a_person_takes_no_room_and_opens_at_their_word(with_redis):
+def test_incident_in_review_uses_no_room(with_redis):
+    """It opens once it is approved."""
     reviewed = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}))
 
     async def play(scene):
@@ -151,7 +154,9 @@ def test_the_router_s_own_reports_never_wait(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps_it_waiting(with_redis):
+def test_admitted_episode_is_never_queued_again(with_redis):
+    """The vendor does not answer meanwhile."""
+
     async def play(scene):
         scene.pager.before += [vendor.temporary(0.3)]
         await scene.fires("a")
@@ -165,7 +170,7 @@ def test_an_episode_that_was_let_in_is_never_asked_again_though_the_vendor_keeps
     alert_storms.run(with_redis, play)
 
 
-def test_a_worker_that_dies_between_the_count_and_the_record_counts_once(with_redis):
+def test_worker_killed_after_counting_counts_once(with_redis):
     async def play(scene):
         await scene.on.deliver(workers.firing("a"), key="a")
         await scene.on.fold()
@@ -195,7 +200,9 @@ def test_two_workers_let_no_more_in_than_one(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_where_nothing_is_set_everything_opens_and_what_was_held_back_goes_on(with_redis):
+def test_queued_incidents_open_without_a_limit(with_redis):
+    """The limit was removed from the configuration."""
+
     async def play(scene):
         await scene.fires("a", "b", "c")
         unlimited = workers.WorkerHarness(scene.connection, *scene.places, consumer="w2")
@@ -207,7 +214,7 @@ def test_where_nothing_is_set_everything_opens_and_what_was_held_back_goes_on(wi
     alert_storms.run(with_redis, play)
 
 
-def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
+def test_incident_that_needs_review_leaves_queue(with_redis):
     automatic = workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, "auto"))
 
     async def play(scene):
@@ -222,7 +229,7 @@ def test_what_would_not_open_any_more_by_itself_gives_its_place_up(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_who_is_gone_without_a_word_is_not_waited_for(with_redis):
+def test_deleted_incident_does_not_block_the_queue(with_redis):
     async def play(scene):
         count = storm_queue.StormQueue(scene.connection, alert_storms.TWO)
         await scene.fires("a", "b", "c")

@@ -42,7 +42,7 @@ async def _held(at, client) -> str:
     return held
 
 
-def test_the_api_says_what_happens_next_and_the_timeline_why(play):
+def test_api_and_timeline_show_the_queue(play):
     async def body(at):
         assert await _held(at, await at.as_("viewer")) in {"a", "b"}
         assert at.on_call.kinds == ["open"]
@@ -50,7 +50,7 @@ def test_the_api_says_what_happens_next_and_the_timeline_why(play):
     play(body)
 
 
-def test_the_console_s_page_of_the_incident_says_so(play):
+def test_console_shows_that_incident_is_queued(play):
     async def body(at):
         client, _ = await at.browser("viewer")
         held = await _held(at, await at.as_("viewer"))
@@ -61,7 +61,7 @@ def test_the_console_s_page_of_the_incident_says_so(play):
     play(body)
 
 
-def test_how_things_are_now_says_that_there_is_a_storm_and_how_many_wait(play):
+def test_overview_counts_queued_incidents(play):
     async def body(at):
         api, (console, _) = await at.as_("viewer"), await at.browser("viewer")
         assert (await api.get("/api/v1/overview")).json()["storm"] is None
@@ -74,7 +74,7 @@ def test_how_things_are_now_says_that_there_is_a_storm_and_how_many_wait(play):
     play(body)
 
 
-def test_a_post_that_waits_with_its_incident_is_nobody_s_review(play):
+def test_queued_post_is_not_in_reviews(play):
     async def body(at):
         client = await at.as_("viewer")
         held = await _held(at, client)

@@ -31,7 +31,9 @@ class Parent:
         return [f"{one['state']} {one['content'].fields['body']}" for one in found if "body" in one["content"].fields]
 
 
-def test_one_incident_tells_of_the_storm_how_many_wait_and_ends_when_none_has_waited_for_the_window(with_redis):
+def test_storm_incident_opens_and_ends_with_storm(with_redis):
+    """It says how many incidents wait."""
+
     async def play(scene):
         parent = Parent(scene, "on-call")
         await parent.turn()
@@ -57,7 +59,9 @@ def test_one_incident_tells_of_the_storm_how_many_wait_and_ends_when_none_has_wa
     alert_storms.run(with_redis, play)
 
 
-def test_a_storm_after_a_storm_is_told_anew_though_the_worker_s_clock_is_ahead(with_redis):
+def test_second_storm_opens_a_new_incident(with_redis):
+    """The worker's clock is ahead."""
+
     async def play(scene):
         parent = Parent(scene, "on-call")
         for name in ("c", "d"):
@@ -100,7 +104,7 @@ def test_who_has_room_is_called_every_second(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_where_it_is_not_wanted_any_more_the_storm_s_incident_ends(with_redis):
+def test_storm_incident_ends_when_disabled(with_redis):
     async def play(scene):
         parent = Parent(scene, "on-call")
         await scene.fires("a", "b", "c")
@@ -112,7 +116,7 @@ def test_where_it_is_not_wanted_any_more_the_storm_s_incident_ends(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_a_place_where_storms_are_told_has_to_be_there_and_no_customers_see_it(tmp_path):
+def test_storm_destination_must_exist_and_be_internal(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text(
         "storm: {destinations: [on-cal, page], incidents: 0, within: 0}\n"

@@ -24,7 +24,7 @@ def counted(outcome: str) -> float:
     return metrics.polled_alerts.labels("am", outcome)._value.get()
 
 
-def test_an_alert_whose_webhook_was_lost_opens_its_incident_as_the_webhook_would_have(playing):
+def test_poll_opens_incident_of_lost_webhook(playing):
     at = vendor.Vendor()
 
     async def play(scene):
@@ -50,7 +50,7 @@ def test_an_alert_whose_webhook_was_lost_opens_its_incident_as_the_webhook_would
     playing(play, vendor.on_call(at))
 
 
-def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playing):
+def test_poll_ends_alert_of_lost_resolution(playing):
     at = vendor.Vendor()
 
     async def play(scene):
@@ -75,7 +75,7 @@ def test_an_alert_whose_resolution_was_lost_ends_and_the_timeline_says_why(playi
     playing(play, vendor.on_call(at))
 
 
-def test_an_alert_that_would_end_by_itself_is_kept_for_as_long_as_it_is_active_there(playing):
+def test_poll_keeps_active_alert_from_expiring(playing):
     async def play(scene):
         found, repeated = counted("found"), counted("repeated")
         soon = await scene.on.redis_now() + 3 * alertmanagers.MINUTE
@@ -95,7 +95,7 @@ def test_an_alert_that_would_end_by_itself_is_kept_for_as_long_as_it_is_active_t
     playing(play)
 
 
-def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_ends(playing):
+def test_silenced_alert_resolved_in_poll_opens_nothing(playing):
     at = vendor.Vendor()
 
     async def play(scene):
@@ -114,7 +114,7 @@ def test_what_is_silenced_here_and_over_there_is_not_heard_of_when_the_silence_e
     playing(play, vendor.on_call(at))
 
 
-def test_an_alert_that_moved_to_another_incident_ends_there(playing):
+def test_moved_alert_ends_in_its_new_incident(playing):
     async def play(scene):
         await scene.webhook(workers.resolved(starts_at=alertmanagers.BEGAN - workers.HOUR))
         await scene.on.deliver(workers.firing(starts_at=alertmanagers.BEGAN), key="other", received_at=scene.now)
@@ -126,7 +126,7 @@ def test_an_alert_that_moved_to_another_incident_ends_there(playing):
     playing(play)
 
 
-def test_what_a_webhook_tells_in_time_is_left_to_it(playing):
+def test_poll_leaves_recent_webhooks_alone(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll()
@@ -139,7 +139,9 @@ def test_what_a_webhook_tells_in_time_is_left_to_it(playing):
     playing(play)
 
 
-def test_only_what_goes_to_the_receiver_and_matches_is_opened_but_nothing_else_is_absent(playing):
+def test_poll_opens_matching_alerts_of_receiver_only(playing):
+    """Other alerts aren't taken for resolved."""
+
     async def play(scene):
         scene.there.has("elsewhere", alertmanagers.BEGAN, receivers=("pager", "not-router"), env="prod")
         scene.there.has("staging", alertmanagers.BEGAN, receivers=("pager", "router-eu"), env="staging")
@@ -165,7 +167,7 @@ def test_alerts_of_other_sources_are_never_touched(playing):
     playing(play)
 
 
-def test_what_no_rule_wants_and_heartbeats_are_not_handed_in(playing):
+def test_poll_skips_ignored_alerts_and_heartbeats(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN, noise="yes")
         scene.there.has("f2", alertmanagers.BEGAN, beat="yes", key="beating")
@@ -175,7 +177,7 @@ def test_what_no_rule_wants_and_heartbeats_are_not_handed_in(playing):
     playing(play)
 
 
-def test_an_incident_that_holds_as_many_as_it_can_is_told_of_no_more(playing, monkeypatch):
+def test_poll_adds_nothing_to_full_incident(playing, monkeypatch):
     monkeypatch.setattr(fold, "MOST_HELD", 1)
 
     async def play(scene):
@@ -188,7 +190,7 @@ def test_an_incident_that_holds_as_many_as_it_can_is_told_of_no_more(playing, mo
     playing(play)
 
 
-def test_one_of_several_processes_asks_and_another_goes_on_where_it_died(playing):
+def test_another_process_continues_polling_after_a_crash(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.poll(2)
@@ -201,7 +203,7 @@ def test_one_of_several_processes_asks_and_another_goes_on_where_it_died(playing
     playing(play)
 
 
-def test_a_storm_is_handed_in_by_parts_and_ends_by_parts(playing):
+def test_large_poll_is_delivered_in_parts(playing):
     names = [f"f{number:03}" for number in range(300)]
 
     async def play(scene):
@@ -219,7 +221,7 @@ def test_a_storm_is_handed_in_by_parts_and_ends_by_parts(playing):
     playing(play)
 
 
-def test_it_shows_the_token_that_it_is_asked_for(playing):
+def test_poll_sends_its_token(playing):
     async def play(scene):
         await scene.poll()
         assert {request.headers["authorization"] for request in scene.there.asked} == {"Bearer word"}
@@ -227,7 +229,7 @@ def test_it_shows_the_token_that_it_is_asked_for(playing):
     playing(play, bearer="word")
 
 
-def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis):
+def test_polled_delivery_is_archived_as_polled(with_redis):
     async def body(connection):
         on = workers.WorkerHarness(connection)
         on.reader = inbox.InboxReader(connection, "w1", archives=True)
@@ -249,7 +251,7 @@ def test_what_is_handed_in_is_kept_as_a_webhook_that_says_it_was_none(with_redis
     with_redis(body)
 
 
-def test_a_running_router_asks_by_the_rules_in_force(tmp_path):
+def test_running_router_polls_by_current_rules(tmp_path):
     async def main():
         there = alertmanagers.Alertmanager(alertmanagers.START)
         there.has("f1", alertmanagers.BEGAN, service="checkout")

@@ -23,7 +23,7 @@ async def left(on: workers.WorkerHarness) -> tuple[int, int]:
     return await on.connection.xlen(keys.INBOX), pending["pending"]
 
 
-def test_all_that_waits_is_folded_in_once_and_acknowledged(with_redis):
+def test_waiting_deliveries_are_folded_once(with_redis):
     async def play(on):
         await delivered(on, 11)
         taken = taking(on)
@@ -35,7 +35,7 @@ def test_all_that_waits_is_folded_in_once_and_acknowledged(with_redis):
     workers.run(with_redis, play)
 
 
-def test_what_was_read_ahead_is_folded_in_before_the_end(with_redis):
+def test_prefetched_batch_is_folded_before_shutdown(with_redis):
     async def play(on):
         await delivered(on, 5)
         taken = taking(on)
@@ -49,7 +49,7 @@ def test_what_was_read_ahead_is_folded_in_before_the_end(with_redis):
     workers.run(with_redis, play)
 
 
-def test_a_last_batch_is_acknowledged_though_nothing_follows_it(with_redis):
+def test_last_batch_is_acknowledged(with_redis):
     async def play(on):
         await delivered(on, 1)
         await taking(on).turn()
@@ -69,7 +69,9 @@ class Failing(incidents.Incidents):
         return await super().commit(*arguments)
 
 
-def test_nothing_is_acknowledged_of_a_batch_that_could_not_be_folded_in_and_the_rest_goes_on(with_redis):
+def test_failed_batch_stays_pending(with_redis):
+    """Other batches go on."""
+
     async def play(on):
         await delivered(on, 2)
         await on.deliver(workers.firing("9"), key="other")

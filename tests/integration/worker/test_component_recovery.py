@@ -11,7 +11,7 @@ def on_page(publish: str = "auto") -> decision.Response:
     return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry."}, publish, parts=PARTS))
 
 
-def test_each_alert_brings_its_component_and_takes_it_back(with_redis):
+def test_each_alert_sets_and_restores_its_component(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
@@ -48,7 +48,7 @@ rules:
 """
 
 
-def test_a_component_is_set_back_at_devhelm_while_the_incident_stays_open(tmp_path):
+def test_devhelm_component_recovers_while_incident_is_open(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
         for service in ("pay", "site"):
             router.receives(dedup_key=service, severity="critical", labels={"env": "shop", "service": service})

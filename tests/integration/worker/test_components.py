@@ -15,7 +15,7 @@ def on_page(**said: str) -> decision.Response:
     return workers.rule(decision.Target("page", {"title": "Down", "message": "Sorry.", "components": said}, "auto"))
 
 
-def test_what_one_says_the_others_hear_until_it_is_taken_back(with_redis):
+def test_component_status_is_shared_until_withdrawn(with_redis):
     async def body(connection):
         at = components.Components(connection)
         assert await at.set_statuses("page", "e1", {"Checkout API": "major_outage", "Search": "partial_outage"}) == []
@@ -32,7 +32,7 @@ def test_what_one_says_the_others_hear_until_it_is_taken_back(with_redis):
     with_redis(body)
 
 
-def test_of_two_that_end_together_the_later_one_sees_nothing_left(with_redis):
+def test_last_of_two_resolutions_restores_component(with_redis):
     async def body(connection):
         at = components.Components(connection)
         for episode in ("e1", "e2"):
@@ -58,7 +58,8 @@ def test_the_worst_counts(said, worst):
     assert statuses.worst(said) == worst
 
 
-def test_no_component_of_one_s_own_is_better_than_others_say_and_no_other_one_is_added():
+def test_component_shows_its_worst_status():
+    """Components of other incidents aren't added."""
     own = {"a": "degraded_performance", "b": "major_outage"}
     others = {"a": "major_outage", "b": "operational", "c": "major_outage"}
     assert statuses.with_others(own, others) == {"a": "major_outage", "b": "major_outage"}
@@ -98,7 +99,7 @@ rules:
 """
 
 
-def test_a_component_stays_red_at_devhelm_until_the_last_of_its_incidents_ends(tmp_path):
+def test_devhelm_component_recovers_with_its_last_incident(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
         for service, severity in (("pay", "critical"), ("cart", "warning")):
             router.receives(dedup_key=service, severity=severity, labels={"env": "shop", "service": service})

@@ -15,7 +15,7 @@ def counted() -> float:
     return metrics.REGISTRY.get_sample_value("incident_router_contradictions_total", {"source": "am"}) or 0
 
 
-def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with_redis):
+def test_automatic_post_on_contradiction_needs_review(with_redis):
     """Of f1 the same delivery says both; f2 keeps the incident open, and would have been posted."""
     before = counted()
 
@@ -35,7 +35,7 @@ def test_an_automatic_post_that_rests_on_a_contradiction_waits_for_a_person(with
     assert counted() == before + 1
 
 
-def test_after_a_person_has_opened_the_breaker_it_goes_out(with_redis):
+def test_post_goes_out_after_guard_reset(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
@@ -47,7 +47,7 @@ def test_after_a_person_has_opened_the_breaker_it_goes_out(with_redis):
     public_pages.run(with_redis, play)
 
 
-def test_what_one_delivery_says_and_a_later_one_ends_is_posted_as_ever(with_redis):
+def test_later_resolution_is_no_contradiction(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), workers.firing("f2"), response=AUTOMATIC)
         await on.deliver(workers.resolved(), response=AUTOMATIC)
@@ -58,7 +58,7 @@ def test_what_one_delivery_says_and_a_later_one_ends_is_posted_as_ever(with_redi
     public_pages.run(with_redis, play)
 
 
-def test_a_breaker_that_is_closed_already_keeps_its_reason(with_redis):
+def test_tripped_guard_keeps_its_reason(with_redis):
     async def play(on, page, _):
         await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
         await on.deliver(workers.firing(), workers.resolved(), response=AUTOMATIC)
@@ -73,7 +73,7 @@ INTERNAL = workers.rule(decision.Target("on-call", {"name": "Down"}))
 OTHER = workers.rule(decision.Target("other", {"title": "Down", "message": "Sorry."}, "auto"), name="other")
 
 
-def test_a_contradiction_that_reaches_no_page_stops_no_page(with_redis):
+def test_contradiction_without_page_stops_no_page(with_redis):
     async def play(on, page, pager):
         await on.deliver(workers.firing(), workers.resolved(), response=INTERNAL)
         await on.deliver(workers.firing("f2"), key="shown", response=AUTOMATIC)
@@ -84,7 +84,7 @@ def test_a_contradiction_that_reaches_no_page_stops_no_page(with_redis):
     public_pages.run(with_redis, play)
 
 
-def test_a_contradiction_stops_only_the_pages_that_it_reaches(with_redis):
+def test_contradiction_stops_only_its_pages(with_redis):
     reached, other = vendor.Vendor(), vendor.Vendor()
 
     async def play(on):
@@ -98,7 +98,7 @@ def test_a_contradiction_stops_only_the_pages_that_it_reaches(with_redis):
     workers.run(with_redis, play, *places, vendor.on_call(vendor.Vendor()))
 
 
-def test_the_pages_of_the_incident_that_holds_the_alert_are_stopped(with_redis):
+def test_contradiction_stops_pages_of_current_incident(with_redis):
     """The rules have changed since the alert opened the incident: it is shown at a page that they no longer name."""
 
     async def play(on, page, pager):
@@ -112,7 +112,7 @@ def test_the_pages_of_the_incident_that_holds_the_alert_are_stopped(with_redis):
     public_pages.run(with_redis, play)
 
 
-def test_a_page_that_is_stopped_after_its_post_was_planned_gets_no_post(with_redis):
+def test_planned_post_is_stopped_by_contradiction(with_redis):
     async def body(connection):
         at_gate = publishing_state.Gate(connection)
         limit = publishing_state.Limit(9, workers.HOUR)

@@ -148,7 +148,7 @@ def test_unanswered_correction_is_made_once(with_redis, simulator, action):
     playing(with_redis, simulator, play)
 
 
-def test_status_of_an_update_is_corrected_but_resolves_nothing(with_redis, simulator):
+def test_corrected_update_status_resolves_nothing(with_redis, simulator):
     async def play(desk):
         await desk.corrects("Payments may fail.", status="IDENTIFIED")
         await desk.done()

@@ -4,7 +4,7 @@ from router.domain import decision, severity
 from tests.integration import vendor, workers
 
 
-def test_an_alert_that_another_rule_decides_before_it_has_opened_still_opens(with_redis):
+def test_alert_opens_after_changing_rules_while_pending(with_redis):
     """Both messages are folded before a worker looks at the incident, as in a roll-out."""
     at = vendor.Vendor()
 

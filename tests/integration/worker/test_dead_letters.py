@@ -31,7 +31,7 @@ def playing(with_redis, play):
     workers.run(with_redis, body, vendor.on_call(at))
 
 
-def test_what_a_vendor_has_refused_is_listed_with_its_words(with_redis, configured):
+def test_refused_operation_is_listed_with_vendor_message(with_redis, configured):
     async def play(on, at):
         (one,) = await letters(configured, on).read()
         assert one.what == 'the open of incident "down" at on-call'
@@ -43,7 +43,7 @@ def test_what_a_vendor_has_refused_is_listed_with_its_words(with_redis, configur
     playing(with_redis, play)
 
 
-def test_it_is_tried_again_when_a_person_says_so(with_redis, configured):
+def test_redriven_dead_letter_is_tried_again(with_redis, configured):
     async def play(on, at):
         (one,) = await letters(configured, on).read()
         await letters(configured, on).redrive(one, "ann", await on.redis_now())
@@ -55,7 +55,7 @@ def test_it_is_tried_again_when_a_person_says_so(with_redis, configured):
     playing(with_redis, play)
 
 
-def test_what_is_refused_once_more_is_a_dead_letter_once_more(with_redis, configured):
+def test_redriven_operation_can_be_refused_again(with_redis, configured):
     async def play(on, at):
         (one,) = await letters(configured, on).read()
         at.before.append(vendor.permanent())
@@ -70,7 +70,7 @@ def test_what_is_refused_once_more_is_a_dead_letter_once_more(with_redis, config
     playing(with_redis, play)
 
 
-def test_what_is_let_go_is_not_listed_and_the_incident_ends_all_the_same(with_redis, configured):
+def test_discarded_dead_letter_does_not_block_resolution(with_redis, configured):
     async def play(on, at):
         (one,) = await letters(configured, on).read()
         await letters(configured, on).discard(one, "ann", "not needed", await on.redis_now())
@@ -85,7 +85,7 @@ def test_what_is_let_go_is_not_listed_and_the_incident_ends_all_the_same(with_re
     playing(with_redis, play)
 
 
-def test_a_delivery_that_could_not_be_processed_goes_back_whole(with_redis, configured):
+def test_dead_delivery_is_redriven_whole(with_redis, configured):
     async def play(on):
         await on.connection.xadd(keys.INBOX, {"h": b"not a delivery", "b": b'{"as": "received"}'})
         await on.turn()

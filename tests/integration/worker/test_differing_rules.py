@@ -84,7 +84,7 @@ def rollouts(with_redis):
     return run
 
 
-def test_the_same_alert_by_two_rule_sets_fires_in_one_incident_and_ends(rollouts):
+def test_two_rule_sets_share_one_incident(rollouts):
     async def play(at):
         await at.race((workers.firing(), KEYS[0]), (workers.firing(), KEYS[1]))
         (holder,) = await at.holders()
@@ -94,7 +94,9 @@ def test_the_same_alert_by_two_rule_sets_fires_in_one_incident_and_ends(rollouts
     rollouts(play)
 
 
-def test_by_three_rule_sets_with_killed_workers_it_fires_in_one_incident_too(rollouts):
+def test_three_rule_sets_share_one_incident(rollouts):
+    """Workers are killed meanwhile."""
+
     async def play(at):
         await at.race(*((workers.firing(), key) for key in KEYS), kills=2)
         assert len(await at.holders()) == 1
@@ -103,7 +105,7 @@ def test_by_three_rule_sets_with_killed_workers_it_fires_in_one_incident_too(rol
     rollouts(play)
 
 
-def test_an_alert_that_was_in_both_incidents_before_fires_in_one(rollouts):
+def test_alert_of_two_incidents_fires_in_one(rollouts):
     """Both incidents know it as resolved: neither knows by its own document where it fires now."""
 
     async def play(at):
@@ -118,7 +120,7 @@ def test_an_alert_that_was_in_both_incidents_before_fires_in_one(rollouts):
     rollouts(play)
 
 
-def test_a_resolution_that_races_with_firing_leaves_nothing_open(rollouts):
+def test_racing_resolution_leaves_nothing_open(rollouts):
     async def play(at):
         messages = [
             (workers.firing(), KEYS[0]),
@@ -131,7 +133,7 @@ def test_a_resolution_that_races_with_firing_leaves_nothing_open(rollouts):
     rollouts(play)
 
 
-def test_a_new_episode_that_races_with_the_end_of_the_last_is_in_one_incident(rollouts):
+def test_racing_new_episode_is_in_one_incident(rollouts):
     """The alert fires under the old rules, resolves, and fires again by both: its last word is that it fires."""
 
     async def play(at):
@@ -144,7 +146,7 @@ def test_a_new_episode_that_races_with_the_end_of_the_last_is_in_one_incident(ro
     rollouts(play)
 
 
-def test_after_an_edit_a_new_episode_follows_the_new_rules(rollouts):
+def test_new_episode_follows_edited_rules(rollouts):
     async def play(at):
         await at.told(workers.firing(starts_at=100), KEYS[0])
         await at.told(workers.firing(starts_at=100), KEYS[1])
@@ -168,7 +170,7 @@ def test_a_batch_with_both_decisions_makes_one_incident(rollouts):
     rollouts(play, range(1))
 
 
-def test_many_alerts_move_at_once_to_the_incidents_that_the_new_rules_name(with_redis):
+def test_many_alerts_move_with_new_rules(with_redis):
     """One delivery of 300 alerts, which all fire again after the rules have changed."""
 
     async def play(on):
@@ -188,7 +190,7 @@ def test_many_alerts_move_at_once_to_the_incidents_that_the_new_rules_name(with_
     workers.run(with_redis, play)
 
 
-def test_two_workers_on_one_event_loop_fold_twins_once(with_redis):
+def test_two_workers_fold_duplicate_deliveries_once(with_redis):
     """Without a scheduler: 50 alerts, each at both webs in the same batch of two workers."""
 
     async def body(connection):

@@ -16,7 +16,7 @@ def playing(with_redis):
 
 
 @pytest.mark.parametrize("state", ["suppressed", "unprocessed"])
-def test_what_is_silenced_or_inhibited_there_is_neither_opened_nor_absent(playing, state):
+def test_suppressed_alert_is_neither_opened_nor_resolved(playing, state):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN, state)
         scene.there.has("f2", alertmanagers.BEGAN, state)
@@ -57,7 +57,7 @@ def test_an_answer_that_is_not_whole_ends_nothing(playing, fails, result):
     playing(play)
 
 
-def test_an_alertmanager_that_was_started_lately_may_tell_of_what_fires(playing):
+def test_restarted_alertmanager_can_open_but_not_resolve(playing):
     async def play(scene):
         scene.there.status["uptime"] = alertmanagers.written(alertmanagers.START)
         scene.there.has("f1", alertmanagers.BEGAN)
@@ -88,7 +88,7 @@ def test_while_nothing_is_accepted_nothing_is_forgotten(playing):
     playing(play)
 
 
-def test_one_that_the_door_would_not_take_harms_no_other(playing):
+def test_unacceptable_polled_alert_affects_no_other(playing):
     async def play(scene):
         parse = scene.read
 
@@ -106,7 +106,7 @@ def test_one_that_the_door_would_not_take_harms_no_other(playing):
     playing(play)
 
 
-def test_a_fault_of_ours_ends_a_poll_and_not_the_door(playing):
+def test_internal_error_ends_only_the_poll(playing):
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         scene.polls._decide = lambda _one, _now: 1 / 0
@@ -123,7 +123,7 @@ def test_a_memory_that_cannot_be_read_begins_anew(playing):
     playing(play)
 
 
-def test_what_was_heard_of_anew_while_the_answer_was_under_way_does_not_end(playing):
+def test_alert_received_during_poll_does_not_end(playing):
     async def play(scene):
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         await scene.poll()
@@ -136,7 +136,9 @@ def test_what_was_heard_of_anew_while_the_answer_was_under_way_does_not_end(play
     playing(play)
 
 
-def test_what_was_resolved_here_and_stays_active_there_is_back_and_ends_when_it_does(playing):
+def test_poll_reopens_alert_that_stays_active(playing):
+    """It ends when it is resolved there."""
+
     async def play(scene):
         scene.there.has("f1", alertmanagers.BEGAN)
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))

@@ -16,7 +16,7 @@ def place(at: vendor.Vendor, **more):
     return type(quick)(quick.name, quick.kind, quick.destination, quick.follows, timeout_seconds=0.02)
 
 
-def test_what_was_surely_not_done_is_tried_again_under_the_same_key(with_redis):
+def test_refused_call_is_retried_with_its_key(with_redis):
     at = vendor.Vendor()
     at.before = [vendor.temporary(), vendor.temporary()]
 
@@ -29,7 +29,7 @@ def test_what_was_surely_not_done_is_tried_again_under_the_same_key(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_no_call_is_made_before_the_time_that_the_vendor_asked_for(with_redis):
+def test_no_call_before_the_vendor_retry_time(with_redis):
     at = vendor.Vendor()
     at.before = [vendor.temporary(retry_after=60.0)]
 
@@ -46,7 +46,8 @@ def test_no_call_is_made_before_the_time_that_the_vendor_asked_for(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_an_unanswered_open_is_repeated_under_its_key_where_the_vendor_keeps_keys(with_redis):
+def test_unanswered_open_is_repeated_with_its_key(with_redis):
+    """The vendor keeps idempotency keys."""
     at = vendor.Vendor(repeatable_open=True)
     at.after = [vendor.unanswered()]
 
@@ -60,7 +61,7 @@ def test_an_unanswered_open_is_repeated_under_its_key_where_the_vendor_keeps_key
     workers.run(with_redis, play, place(at))
 
 
-def test_an_unanswered_open_that_happened_is_found_and_not_repeated(with_redis):
+def test_carried_out_open_is_found_not_repeated(with_redis):
     at = vendor.Vendor(repeatable_open=False)
     at.after = [vendor.unanswered()]
 
@@ -75,7 +76,7 @@ def test_an_unanswered_open_that_happened_is_found_and_not_repeated(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_an_unanswered_open_that_did_not_happen_is_repeated_once_that_is_sure(with_redis):
+def test_lost_open_is_repeated_when_that_is_certain(with_redis):
     at = vendor.Vendor(repeatable_open=False)
     at.before = [vendor.unanswered()]
 
@@ -102,7 +103,7 @@ def test_an_unanswered_resolution_is_brought_to_its_end(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_an_incident_that_ends_while_its_opening_is_unanswered_is_found_and_resolved(with_redis):
+def test_unanswered_open_is_resolved_after_the_end(with_redis):
     at = vendor.Vendor(repeatable_open=False)
     at.after = [vendor.unanswered()]
 
@@ -116,7 +117,7 @@ def test_an_incident_that_ends_while_its_opening_is_unanswered_is_found_and_reso
     workers.run(with_redis, play, place(at))
 
 
-def test_what_the_vendor_refuses_for_good_is_a_dead_letter_with_its_words(with_redis):
+def test_permanent_refusal_is_a_dead_letter(with_redis):
     at = vendor.Vendor()
     at.before = [vendor.permanent()]
 
@@ -141,7 +142,7 @@ async def publications_of(on) -> list:
     return lease.publications
 
 
-def test_an_incident_whose_update_was_refused_is_resolved_all_the_same(with_redis):
+def test_refused_update_does_not_block_resolution(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -158,7 +159,7 @@ def test_an_incident_whose_update_was_refused_is_resolved_all_the_same(with_redi
     workers.run(with_redis, play, place(at))
 
 
-def test_a_lease_that_was_lost_before_the_intent_was_written_makes_no_call(with_redis):
+def test_lost_lease_makes_no_call(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -175,7 +176,7 @@ def test_a_lease_that_was_lost_before_the_intent_was_written_makes_no_call(with_
 @pytest.mark.parametrize(
     "failure", [vendor.temporary(0.001), vendor.temporary(), errors.Permanent("403: the key is no good", status=403)]
 )
-def test_a_search_that_fails_is_no_proof_that_nothing_was_opened(with_redis, failure):
+def test_failed_search_proves_nothing(with_redis, failure):
     """What was opened without an answer is found and ended, though the first search fails and all is over meanwhile."""
     at = vendor.Vendor(repeatable_open=False)
 
@@ -193,7 +194,7 @@ def test_a_search_that_fails_is_no_proof_that_nothing_was_opened(with_redis, fai
     workers.run(with_redis, play, place(at))
 
 
-def test_a_search_that_fails_after_opening_again_forgets_nothing(with_redis):
+def test_failed_search_after_repeat_forgets_nothing(with_redis):
     at = vendor.Vendor(repeatable_open=False)
 
     async def play(on):
@@ -208,7 +209,7 @@ def test_a_search_that_fails_after_opening_again_forgets_nothing(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_a_repeat_under_the_same_key_that_fails_forgets_nothing(with_redis):
+def test_failed_repeat_with_same_key_forgets_nothing(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -223,7 +224,7 @@ def test_a_repeat_under_the_same_key_that_fails_forgets_nothing(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_a_worker_that_died_after_the_intent_is_followed_by_one_that_looks_first(with_redis):
+def test_intent_of_dead_worker_is_searched_first(with_redis):
     at = vendor.Vendor(repeatable_open=False)
 
     async def play(on):
@@ -269,7 +270,7 @@ def test_publications_can_be_looked_at_without_a_lease(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_should_both_attempts_have_happened_the_older_one_stays(with_redis):
+def test_older_of_two_opened_incidents_stays(with_redis):
     """The first answer is lost, a look finds nothing yet, the second attempt acts, and then the first shows up."""
     at = vendor.Vendor(repeatable_open=False)
     at.after = [vendor.unanswered()]

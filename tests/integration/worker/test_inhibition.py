@@ -34,14 +34,14 @@ def of(name: str, status: alert.Status = "firing", **labels: str) -> alert.Alert
     return alert.Alert("am", fingerprint, status, 1, ends_at, title=name, labels={"alertname": name, **labels})
 
 
-def test_an_alert_goes_with_the_incident_of_the_other_rule_that_has_its_values(rules):
+def test_inhibition_matches_incidents_by_shared_values(rules):
     decided = rules.decide(of("ServiceDown", service="shop", region="eu"), 0)
     assert decided.while_open == (LOST_EU,)
     assert rules.decide(of("ServiceDown", service="shop"), 0).while_open == ('region-lost{labels.region=""}',)
     assert rules.decide(of("RegionLost", region="eu"), 0).while_open == ()
 
 
-def test_a_value_that_the_other_rule_s_conditions_settle_is_still_the_alert_s_own():
+def test_inhibition_uses_values_of_the_alert():
     lost = {**RULES[0], "when": {"labels.alertname": "RegionLost", "labels.region": "eu"}}
     made = load.build([lost, RULES[1]], {})
     assert made.decide(of("RegionLost", region="eu"), 0).incident_key == LOST_EU
@@ -49,7 +49,7 @@ def test_a_value_that_the_other_rule_s_conditions_settle_is_still_the_alert_s_ow
     assert made.decide(of("ServiceDown", region="eu"), 0).while_open == (LOST_EU,)
 
 
-def test_a_rule_without_groups_has_one_incident_for_all():
+def test_ungrouped_rule_inhibits_by_one_incident():
     made = load.build([{**RULES[0], "group_by": []}, RULES[1]], {})
     assert made.decide(of("ServiceDown", service="a"), 0).while_open == ("region-lost",)
 
@@ -73,7 +73,7 @@ class Scene:
 DOWN = 'service-down{labels.service="shop"}'
 
 
-def test_what_is_inhibited_opens_nothing_until_the_other_one_is_over(with_redis, rules, monkeypatch):
+def test_inhibited_alert_opens_after_inhibition_ends(with_redis, rules, monkeypatch):
     monkeypatch.setattr(silence, "RECHECK", 20_000)
 
     async def play(on):
@@ -93,7 +93,7 @@ def test_what_is_inhibited_opens_nothing_until_the_other_one_is_over(with_redis,
     workers.run(with_redis, play)
 
 
-def test_the_other_one_may_come_in_the_same_breath(with_redis, rules):
+def test_inhibiting_alert_may_be_in_same_delivery(with_redis, rules):
     async def play(on):
         down = of("ServiceDown", service="shop", region="eu")
         for one in (down, of("RegionLost", region="eu")):
@@ -105,7 +105,7 @@ def test_the_other_one_may_come_in_the_same_breath(with_redis, rules):
     workers.run(with_redis, play)
 
 
-def test_another_region_and_what_is_open_already_are_heard_of(with_redis, rules):
+def test_inhibition_spares_other_regions_and_open_incidents(with_redis, rules):
     async def play(on):
         scene = Scene(on, rules)
         await scene.hears(of("ServiceDown", service="early", region="eu"))
@@ -117,7 +117,7 @@ def test_another_region_and_what_is_open_already_are_heard_of(with_redis, rules)
     workers.run(with_redis, play)
 
 
-def test_what_ends_while_it_is_inhibited_is_never_heard_of(with_redis, rules):
+def test_alert_resolved_while_inhibited_opens_nothing(with_redis, rules):
     async def play(on):
         scene = Scene(on, rules)
         await scene.hears(of("RegionLost", region="eu"), of("ServiceDown", service="shop", region="eu"))
@@ -151,7 +151,7 @@ def target(_: alert.Alert, *keys: str) -> decision.Decision:
 EU = 'inhibit:region{labels.region="eu"}'
 
 
-def test_alert_that_only_inhibits_mutes_others_until_it_resolves(with_redis):
+def test_ignored_alert_inhibits_until_it_resolves(with_redis):
     """The alert that inhibits is ignored by every rule, and so has no incident of its own."""
 
     async def play(on):
@@ -171,7 +171,7 @@ def test_alert_that_only_inhibits_mutes_others_until_it_resolves(with_redis):
     workers.run(with_redis, play)
 
 
-def test_alert_supports_a_key_and_fires_in_its_own_incident(with_redis):
+def test_inhibiting_alert_has_its_own_incident(with_redis):
     async def play(on):
         lost = of("RegionLost", region="eu")
         decided = decision.Decision("region", severity.Severity.MAJOR, workers.rule(), inhibits=(EU, "inhibit:other"))

@@ -36,7 +36,7 @@ def published(simulator):
     return body
 
 
-def test_kept_fields_are_reviewed_and_sent_as_they_are(with_redis, drafted):
+def test_kept_fields_are_reviewed_and_published_unchanged(with_redis, drafted):
     async def play(desk):
         one = await desk.until_waiting(lambda one: one.at_vendor)
         assert (one.title, one.message, one.shown["impact"]) == ("Checks fail in Zurich", "Drafted text.", "MINOR")
@@ -100,7 +100,7 @@ def test_kept_fields_stay_through_updates_and_the_resolution(with_redis, drafted
     drafts.run(with_redis, drafted, play, response=response)
 
 
-def test_edit_of_a_kept_field_is_reviewed_before_it_is_published(with_redis, drafted):
+def test_edited_kept_field_needs_review(with_redis, drafted):
     async def play(desk):
         seen = await desk.until_waiting(lambda one: one.at_vendor)
         desk.post.title = "A colleague's title"
@@ -114,7 +114,7 @@ def test_edit_of_a_kept_field_is_reviewed_before_it_is_published(with_redis, dra
     drafts.run(with_redis, drafted, play, response=drafts.rule(keep_draft=ALL))
 
 
-def test_kept_text_with_a_host_name_waits_for_a_reviewer(with_redis, drafted):
+def test_kept_text_with_host_name_needs_review(with_redis, drafted):
     """The rule publishes at once, but what the page has drafted is no rule's text."""
     response = drafts.rule("auto", keep_draft=["title"])
 

@@ -17,7 +17,7 @@ def theirs(post):
 
 
 @pytest.mark.parametrize("draft", [True, False])
-def test_linked_post_of_a_person_waits_for_a_reviewer(with_redis, simulator, draft):
+def test_linked_post_of_person_needs_review(with_redis, simulator, draft):
     """It came after the router had looked: the approval of the rule's words is not one of replacing that post."""
 
     async def play(desk):
@@ -34,7 +34,7 @@ def test_linked_post_of_a_person_waits_for_a_reviewer(with_redis, simulator, dra
 
 
 @pytest.mark.parametrize("draft", [True, False])
-def test_approval_of_what_was_seen_replaces_a_linked_post(with_redis, simulator, draft):
+def test_approval_replaces_the_linked_post_seen(with_redis, simulator, draft):
     async def play(desk):
         seen = await desk.until_waiting()
         desk.links(draft=draft)
@@ -90,7 +90,7 @@ def test_automatic_rule_publishes_no_draft_of_a_person(with_redis, simulator):
     drafts.run(with_redis, simulator, play, response=auto)
 
 
-def test_page_s_own_draft_comes_before_a_person_s(with_redis, simulator):
+def test_page_draft_precedes_draft_of_person(with_redis, simulator):
     async def play(desk):
         seen = await desk.until_waiting()
         desk.links(draft=True)

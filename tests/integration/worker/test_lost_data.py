@@ -129,7 +129,7 @@ def test_unreachable_vendor_holds_openings_back_and_says_so(with_redis, tmp_path
     lost_data.run(with_redis, tmp_path, play)
 
 
-def test_resolution_while_a_vendor_is_unreachable_is_made_good(with_redis, tmp_path):
+def test_resolution_follows_after_vendor_outage(with_redis, tmp_path):
     """The end is known before what is open at the vendor is: that is resolved once it has been read."""
 
     async def play(scene):
@@ -177,7 +177,7 @@ def test_adopting_changes_nothing_at_the_vendor(with_redis, tmp_path):
     lost_data.run(with_redis, tmp_path, play)
 
 
-def test_posts_with_the_same_words_go_to_one_incident_each(with_redis, tmp_path):
+def test_identical_posts_are_adopted_once_each(with_redis, tmp_path):
     """A page at incident.io shows no reference. As many posts stay open as incidents fire."""
 
     async def play(scene):
@@ -258,7 +258,7 @@ def test_data_marked_as_restored_is_reconciled(with_redis, tmp_path):
 
 
 @pytest.mark.parametrize("starts", ["same", "newer"])
-def test_what_ended_after_the_backup_opens_again_if_it_fires(with_redis, tmp_path, starts):
+def test_incident_resolved_after_backup_can_reopen(with_redis, tmp_path, starts):
     """The router resolved the incident after the backup, whose data say that it is open."""
 
     async def play(scene):
@@ -286,7 +286,7 @@ def test_what_ended_after_the_backup_opens_again_if_it_fires(with_redis, tmp_pat
     lost_data.run(with_redis, tmp_path, play)
 
 
-def test_what_ended_after_the_backup_is_over_and_opens_with_its_next_alert(with_redis, tmp_path):
+def test_incident_resolved_after_backup_waits_for_alert(with_redis, tmp_path):
     """Nothing fires at first. What is still open at the vendors goes on."""
 
     async def play(scene):
@@ -313,7 +313,7 @@ def test_what_ended_after_the_backup_is_over_and_opens_with_its_next_alert(with_
 
 
 @pytest.mark.parametrize("fires", [True, False])
-def test_episode_opened_after_the_backup_is_resolved_with_its_incident(with_redis, tmp_path, fires):
+def test_episode_opened_after_backup_is_resolved(with_redis, tmp_path, fires):
     """The backup has the episode before. The alert may fire once more after the restore, or only resolve."""
 
     async def play(scene):
@@ -374,7 +374,7 @@ def test_unreachable_vendor_is_compared_later(with_redis, tmp_path, monkeypatch)
     lost_data.run(with_redis, tmp_path, play)
 
 
-def test_restored_incident_that_is_still_open_is_left_alone(with_redis, tmp_path):
+def test_restored_open_incident_is_left_alone(with_redis, tmp_path):
     """Nothing is sent for what the vendors show as open."""
 
     async def play(scene):

@@ -59,7 +59,8 @@ def asked(tmp_path, at: harness.Vendors) -> list[silence.Silence]:
     return asyncio.run(ask())
 
 
-def test_a_window_is_a_silence_of_its_monitor_and_one_without_of_all_monitors(tmp_path):
+def test_maintenance_window_silences_its_monitors(tmp_path):
+    """A window without a monitor silences all."""
     with harness.vendors() as at:
         plans(at, monitorId=MONITOR, reason="new disks")
         plans(at, begins=600, reason="everything")
@@ -81,7 +82,8 @@ def test_a_window_is_a_silence_of_its_monitor_and_one_without_of_all_monitors(tm
     assert all_of_them.mute(workers.firing(), later) is None
 
 
-def test_nothing_is_changed_at_the_vendor_and_its_refusal_is_a_failure(tmp_path):
+def test_maintenance_import_only_reads(tmp_path):
+    """A refusal fails the import."""
     with harness.vendors() as at:
         assert asked(tmp_path, at).silences == []
         assert {call["method"] for call in at.calls(path=PLANNED)} == {"GET"}
@@ -90,7 +92,7 @@ def test_nothing_is_changed_at_the_vendor_and_its_refusal_is_a_failure(tmp_path)
             asked(tmp_path, at)
 
 
-def test_what_was_planned_last_holds_while_the_vendor_does_not_answer(tmp_path, with_redis):
+def test_last_windows_hold_while_vendor_is_down(tmp_path, with_redis):
     with harness.vendors() as at:
         plans(at, monitorId=MONITOR, reason="new disks")
 
@@ -113,7 +115,8 @@ rules:
 """
 
 
-def test_an_alert_of_a_monitor_under_maintenance_opens_nothing_and_others_do(tmp_path):
+def test_alert_under_maintenance_opens_nothing(tmp_path):
+    """Alerts of other monitors open incidents."""
     attempts = itertools.count()
 
     def is_muted() -> bool:

@@ -19,7 +19,7 @@ async def episode(on, number: int) -> None:
     await on.turn()
 
 
-def test_the_document_of_an_incident_that_flaps_stays_small(with_redis, monkeypatch):
+def test_document_of_flapping_incident_stays_small(with_redis, monkeypatch):
     monkeypatch.setattr("router.domain.retention.MOST_NAMED", 5)
     at = vendor.Vendor()
 
@@ -34,7 +34,7 @@ def test_the_document_of_an_incident_that_flaps_stays_small(with_redis, monkeypa
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_a_large_document_shrinks_with_the_next_operation_and_ends_what_is_open(with_redis):
+def test_large_document_shrinks_with_the_next_operation(with_redis):
     """500 episodes of an earlier version, of which one post is open still: it is resolved, and the rest goes."""
     at = vendor.Vendor()
 
@@ -61,7 +61,7 @@ def test_a_large_document_shrinks_with_the_next_operation_and_ends_what_is_open(
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_episode_that_follows_another_still_opens_it_again(with_redis, monkeypatch):
+def test_following_episode_still_reopens_the_earlier_one(with_redis, monkeypatch):
     monkeypatch.setattr("router.domain.retention.MOST_NAMED", 0)
     at = vendor.Vendor()
     place = vendor.on_call(at)

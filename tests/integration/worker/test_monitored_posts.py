@@ -130,7 +130,7 @@ def test_alert_that_fires_again_takes_the_post_back(with_redis, at, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_post_is_taken_back_where_updates_have_no_text(with_redis, at, kind):
+def test_monitored_post_is_set_back_without_text(with_redis, at, kind):
     async def play(page):
         await page.fires()
         await page.ends()
@@ -188,7 +188,7 @@ def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_closed_breaker_lets_a_reviewer_decide_on_the_monitoring(with_redis, at, kind):
+def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
     async def play(page):
         await page.fires()
         await publishing_state.Gate(page.connection).shut("breaker", "", 1, "too many posts")
@@ -227,7 +227,7 @@ def test_reviewer_resolves_the_post(with_redis, at, kind, monitor_for):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_reviewer_of_an_opening_sees_the_texts_of_its_end(with_redis, at, kind):
+def test_opening_review_shows_the_resolution_texts(with_redis, at, kind):
     async def play(page):
         (target,) = page.rule.targets
         page.rule = workers.rule(decision.Target(target.destination, target.fields, "review", ending=target.ending))

@@ -65,7 +65,7 @@ def test_one_stray_answer_to_a_look_changes_nothing(with_redis):
     playing(with_redis, play)
 
 
-def test_stray_answer_to_a_resolution_resolves_all_the_same(with_redis):
+def test_stray_not_found_does_not_prevent_resolution(with_redis):
     async def play(on, at):
         at.missing = [vendor.not_found(), vendor.not_found()]
         await resolved(on)
@@ -91,7 +91,7 @@ def test_account_that_cannot_be_read_is_no_proof(with_redis):
     playing(with_redis, play)
 
 
-def test_what_a_look_does_not_find_for_long_is_said_and_counted(with_redis):
+def test_repeated_not_found_is_reported_and_counted(with_redis):
     async def play(on, at):
         before = counted()
         at.incidents.clear()
@@ -111,7 +111,7 @@ def test_what_a_look_does_not_find_for_long_is_said_and_counted(with_redis):
     playing(with_redis, play)
 
 
-def test_resolution_of_what_is_gone_is_not_recorded_as_done(with_redis):
+def test_resolution_of_missing_post_is_not_recorded(with_redis):
     async def play(on, at):
         before = counted()
         at.incidents.clear()

@@ -27,7 +27,7 @@ async def taken_over(on: workers.WorkerHarness) -> None:
     await on.triage.handle_again(await on.reader.take_over(10, idle_ms=0))
 
 
-def test_an_incident_does_not_end_while_an_earlier_firing_delivery_waits(with_redis):
+def test_pending_firing_delivery_keeps_incident_open(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -51,7 +51,7 @@ def test_an_incident_does_not_end_while_an_earlier_firing_delivery_waits(with_re
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_it_ends_as_soon_as_the_earlier_delivery_turns_out_to_say_nothing_of_it(with_redis):
+def test_incident_ends_after_unrelated_earlier_delivery(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -85,7 +85,7 @@ def test_a_later_delivery_that_waits_delays_no_end(with_redis):
     workers.run(with_redis, play)
 
 
-def test_what_is_folded_and_not_acknowledged_yet_delays_no_end(with_redis):
+def test_folded_unacknowledged_delivery_delays_no_end(with_redis):
     """A worker acknowledges a batch while it folds the next one."""
 
     async def play(on):
@@ -102,7 +102,7 @@ def test_what_is_folded_and_not_acknowledged_yet_delays_no_end(with_redis):
     workers.run(with_redis, play)
 
 
-def test_a_delivery_that_this_worker_could_not_fold_is_waited_for(with_redis):
+def test_unfolded_delivery_delays_the_end(with_redis):
     async def play(on):
         await on.reader.prepare()
         await on.deliver(workers.firing("a"))
@@ -119,7 +119,7 @@ def test_a_delivery_that_this_worker_could_not_fold_is_waited_for(with_redis):
     workers.run(with_redis, play)
 
 
-def test_a_delivery_that_became_a_dead_letter_is_not_waited_for(with_redis):
+def test_dead_delivery_delays_no_end(with_redis):
     async def play(on):
         await on.deliver(workers.firing("a"))
         await read_by_a_worker_that_dies(on)
@@ -132,7 +132,7 @@ def test_a_delivery_that_became_a_dead_letter_is_not_waited_for(with_redis):
     workers.run(with_redis, play)
 
 
-def test_an_end_that_waits_is_looked_at_again_and_again_but_not_all_the_time(with_redis):
+def test_delayed_end_is_checked_at_intervals(with_redis):
     async def play(on):
         await on.deliver(workers.firing("a"))
         await read_by_a_worker_that_dies(on)
@@ -167,7 +167,7 @@ async def expires_while_a_repeat_waits(on: workers.WorkerHarness, *, accepted_in
         await on.reconciler.reconcile(lease)
 
 
-def test_time_ends_no_alert_whose_repeat_waits_to_be_folded(with_redis):
+def test_pending_repeat_keeps_alert_from_expiring(with_redis):
     """As after all workers were down for longer than the alert lasts by itself."""
     at = vendor.Vendor()
 

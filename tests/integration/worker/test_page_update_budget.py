@@ -32,7 +32,7 @@ async def rises(on, level: severity.Severity, key: str = "down", response=None) 
     await on.turn()
 
 
-def test_so_many_are_counted_and_the_next_is_told_when_there_is_room(with_redis):
+def test_update_beyond_budget_learns_its_time(with_redis):
     async def body(connection):
         at = publishing_state.Gate(connection)
         most = publishing_state.Limit(2, workers.HOUR)
@@ -46,7 +46,7 @@ def test_so_many_are_counted_and_the_next_is_told_when_there_is_room(with_redis)
     with_redis(body)
 
 
-def test_there_is_room_again_once_the_time_is_over(with_redis):
+def test_update_budget_resets_after_an_hour(with_redis):
     async def body(connection):
         at = publishing_state.Gate(connection)
         short = publishing_state.Limit(1, 50_000)
@@ -58,7 +58,8 @@ def test_there_is_room_again_once_the_time_is_over(with_redis):
     with_redis(body)
 
 
-def test_beyond_the_cap_updates_are_told_together_and_the_end_always_goes(with_redis):
+def test_updates_beyond_budget_are_combined(with_redis):
+    """A resolution is always posted."""
     page = vendor.Vendor()
 
     async def play(on):
@@ -73,7 +74,7 @@ def test_beyond_the_cap_updates_are_told_together_and_the_end_always_goes(with_r
     workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
 
 
-def test_what_was_kept_back_is_told_once_there_is_room(with_redis):
+def test_delayed_update_is_posted_once_possible(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
@@ -85,7 +86,7 @@ def test_what_was_kept_back_is_told_once_there_is_room(with_redis):
     workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1, 150_000))
 
 
-def test_all_incidents_of_a_page_share_its_cap_and_other_pages_have_their_own(with_redis):
+def test_incidents_of_one_page_share_its_budget(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
@@ -142,7 +143,7 @@ def test_a_person_s_word_is_not_kept_back(with_redis):
     with_redis(body)
 
 
-def test_what_a_vendor_says_of_its_limit_is_told_in_the_timeline(with_redis):
+def test_vendor_update_limit_is_in_the_timeline(with_redis):
     class Tired(vendor.Vendor):
         async def update(self, call: operation.Operation) -> operation.Seen:
             seen = await super().update(call)
@@ -160,5 +161,5 @@ def test_what_a_vendor_says_of_its_limit_is_told_in_the_timeline(with_redis):
     workers.run(with_redis, play, vendor.place("page", page, public=True))
 
 
-def test_thirty_an_hour_is_what_holds_where_nothing_is_said():
+def test_default_budget_is_thirty_updates_an_hour():
     assert sections.Pages().updates_per_hour == 30

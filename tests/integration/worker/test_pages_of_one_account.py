@@ -88,7 +88,7 @@ def test_post_that_another_destination_holds_is_no_orphan(with_redis, tmp_path, 
 
 
 @pytest.mark.parametrize("place", OWN)
-def test_item_that_is_held_by_now_is_neither_adopted_nor_resolved(with_redis, tmp_path, place):
+def test_item_held_meanwhile_is_left_alone(with_redis, tmp_path, place):
     """A destination was read before the router held the item: what is kept as an orphan is none any longer."""
 
     async def play(scene):
@@ -114,7 +114,7 @@ def test_item_that_is_held_by_now_is_neither_adopted_nor_resolved(with_redis, tm
     lost_data.run(with_redis, tmp_path, play, INSTALLATION)
 
 
-def test_lost_post_goes_back_to_the_destination_of_its_page(with_redis, tmp_path):
+def test_lost_post_returns_to_its_page(with_redis, tmp_path):
     async def play(scene):
         async with scene.working():
             await say(scene, 1, "a", "firing", PAGE, OTHER)

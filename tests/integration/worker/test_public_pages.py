@@ -18,7 +18,7 @@ def draft(page: vendor.Vendor) -> None:
     page.drafts["v1"] = "draft"
 
 
-def test_a_page_waits_for_the_incident_that_it_may_draft_from_and_publishes_the_draft(with_redis):
+def test_page_publishes_the_draft_of_followed_incident(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
     both = workers.rule(decision.Target("page", {"title": "Down"}, "auto"), decision.Target("followed"))
@@ -34,7 +34,7 @@ def test_a_page_waits_for_the_incident_that_it_may_draft_from_and_publishes_the_
     workers.run(with_redis, play, *places)
 
 
-def test_a_draft_under_review_is_brought_to_the_rules_words_and_waits(with_redis):
+def test_draft_under_review_gets_rule_text(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     draft(page)
     both = workers.rule(decision.Target("page", {"title": "Down"}, "review"), decision.Target("followed"))
@@ -53,7 +53,7 @@ def test_a_draft_under_review_is_brought_to_the_rules_words_and_waits(with_redis
     workers.run(with_redis, play, *places)
 
 
-def test_a_page_without_a_draft_is_opened_by_the_router(with_redis):
+def test_page_without_draft_gets_a_post(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     both = workers.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
     places = following(page, followed)
@@ -66,7 +66,7 @@ def test_a_page_without_a_draft_is_opened_by_the_router(with_redis):
     workers.run(with_redis, play, *places)
 
 
-def test_a_page_does_not_wait_for_ever_for_an_incident_that_was_refused(with_redis):
+def test_refused_followed_incident_does_not_block_page(with_redis):
     followed, page = vendor.Vendor(), vendor.Vendor()
     followed.before = [vendor.permanent()]
     both = workers.rule(decision.Target("page", {}, "auto"), decision.Target("followed"))
@@ -80,7 +80,7 @@ def test_a_page_does_not_wait_for_ever_for_an_incident_that_was_refused(with_red
     workers.run(with_redis, play, *places)
 
 
-def test_nothing_is_posted_to_a_public_page_that_waits_for_review_or_is_in_the_shadow(with_redis):
+def test_review_and_shadow_publish_nothing(with_redis):
     review, shadow = vendor.Vendor(), vendor.Vendor()
     both = workers.rule(decision.Target("review", {}, "review"), decision.Target("shadow", {}, "shadow"))
     places = [vendor.place("review", review, public=True), vendor.place("shadow", shadow, public=True)]

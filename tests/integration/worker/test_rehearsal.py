@@ -31,7 +31,7 @@ def moves(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_rehearsal_and_the_worker_make_the_same_calls(with_redis, seed):
+def test_dry_run_and_worker_make_same_calls(with_redis, seed):
     at = vendor.Vendor()
     places = [vendor.on_call(at), vendor.place("page", at, public=True)]
     played = world.World(decided, {place.name: place for place in places}, workers.render, now=workers.LONG_AGO)

@@ -53,7 +53,7 @@ async def lives(on, number: int, *, end: bool = True, of: decision.Response | No
         await on.turn()
 
 
-def test_the_same_incident_is_opened_again_as_often_as_it_fires_again(with_redis):
+def test_incident_reopens_each_time_it_fires(with_redis):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
@@ -68,7 +68,7 @@ def test_the_same_incident_is_opened_again_as_often_as_it_fires_again(with_redis
     workers.run(with_redis, play, reopening(at))
 
 
-def test_what_a_person_has_ended_is_not_opened_again(with_redis):
+def test_incident_resolved_by_person_is_not_reopened(with_redis):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
@@ -82,7 +82,7 @@ def test_what_a_person_has_ended_is_not_opened_again(with_redis):
     workers.run(with_redis, play, reopening(at))
 
 
-def test_where_the_vendor_does_not_let_it_the_follow_up_is_an_incident_of_its_own(with_redis):
+def test_refused_reopening_creates_a_new_incident(with_redis):
     at = Reopening(repeatable_open=False)
     at.lets = False
 
@@ -106,7 +106,7 @@ def test_other_kinds_have_follow_ups(with_redis):
 
 
 @pytest.mark.parametrize("acted", [True, False])
-def test_a_call_that_was_not_answered_leaves_one_open_incident(with_redis, acted):
+def test_unanswered_reopening_leaves_one_open_incident(with_redis, acted):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
@@ -123,7 +123,7 @@ def test_a_call_that_was_not_answered_leaves_one_open_incident(with_redis, acted
     workers.run(with_redis, play, dataclasses.replace(reopening(at), timeout_seconds=0.02))
 
 
-def test_what_fires_again_before_the_vendor_was_told_of_the_end_waits_for_that(with_redis):
+def test_refiring_incident_waits_for_pending_resolution(with_redis):
     at = Reopening(repeatable_open=False)
 
     async def play(on):
@@ -138,7 +138,7 @@ def test_what_fires_again_before_the_vendor_was_told_of_the_end_waits_for_that(w
     workers.run(with_redis, play, reopening(at))
 
 
-def test_a_page_has_a_post_of_its_own_for_it(with_redis):
+def test_page_gets_a_new_post_after_reopening(with_redis):
     at, page = Reopening(repeatable_open=False), vendor.Vendor()
     of = response(PAGE)
 
@@ -168,7 +168,7 @@ rules:
 """
 
 
-def test_at_devhelm_it_is_the_same_incident_and_elsewhere_a_follow_up(tmp_path):
+def test_devhelm_reopens_and_incident_io_follows_up(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at, rules=RULES)) as router:
         router.receives()
         harness.eventually("it is open", lambda: at.incidents()["devhelm-page"] == ["open"])

@@ -37,7 +37,7 @@ async def rest(on, response, *alerts):
     [(REVIEW, [workers.firing()]), (ENDS_BY_REVIEW, [workers.firing(), workers.resolved()])],
     ids=["open", "closed"],
 )
-def test_incident_that_waits_for_a_reviewer_is_not_woken(playing, response, alerts):
+def test_incident_in_review_sets_no_timer(playing, response, alerts):
     async def play(on, _page):
         await rest(on, response, *alerts)
         for _ in range(3):

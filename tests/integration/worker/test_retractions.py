@@ -262,7 +262,7 @@ def test_retraction_of_unknown_outcome_is_made_once(with_redis, at, kind):
 
 
 @each_kind
-def test_unseen_change_at_the_vendor_is_not_taken_down(with_redis, at, kind):
+def test_retraction_stops_at_an_unseen_change(with_redis, at, kind):
     """The operator's word is about what they saw; a second word, with the change in sight, takes it down."""
 
     async def play(page):
@@ -373,7 +373,7 @@ def test_retraction_after_an_approval_withdraws_it(with_redis, at, kind, was_sho
 
 @each_kind
 @pytest.mark.parametrize("point", ["before-intent", "after-intent", "after-call", "before-record"])
-def test_retraction_while_a_post_is_published_again_takes_it_down(with_redis, at, kind, point):
+def test_retraction_during_republishing_takes_post_down(with_redis, at, kind, point):
     """The worker is killed while it publishes the post again, so the outcome of the call is unknown."""
 
     async def play(page):
@@ -400,7 +400,7 @@ def test_retraction_while_a_post_is_published_again_takes_it_down(with_redis, at
 
 
 @each_kind
-def test_approval_of_a_review_from_before_the_retraction_is_refused(with_redis, at, kind):
+def test_approval_from_before_retraction_is_refused(with_redis, at, kind):
     """The post was approved, shown, and retracted; the reviewer still has the page of the review before them."""
 
     async def play(page):
@@ -468,7 +468,9 @@ def test_repeated_retraction_redrives_what_the_vendor_refused(with_redis, at, ki
 
 
 @each_kind
-def test_repeated_retraction_before_the_worker_has_looked_says_that_the_post_is_shown(with_redis, at, kind):
+def test_repeated_retraction_reports_the_post_as_shown(with_redis, at, kind):
+    """The worker has not handled the first one yet."""
+
     async def play(page):
         await page.fires()
         assert [one.outcome for one in await page.written()] == ["retracting"]

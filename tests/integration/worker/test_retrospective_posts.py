@@ -105,7 +105,7 @@ def test_dismissal_before_the_end_holds_after_it(with_redis, at):
     playing(with_redis, at, play)
 
 
-def test_approval_of_the_live_post_is_none_of_the_retrospective_one(with_redis, at):
+def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
     """It was approved while pages were frozen, and over before the thaw."""
 
     async def play(page):
@@ -123,7 +123,7 @@ def test_approval_of_the_live_post_is_none_of_the_retrospective_one(with_redis, 
     playing(with_redis, at, play)
 
 
-def test_automatic_rule_publishes_what_was_over_before_a_worker_looked(with_redis, at):
+def test_automatic_rule_publishes_retrospective_post(with_redis, at):
     async def play(page):
         await page.delivers(workers.firing(), workers.resolved())
         assert page.statuses() == OVER
@@ -170,7 +170,7 @@ def test_unanswered_call_publishes_it_once(with_redis, at):
     playing(with_redis, at, play, "auto")
 
 
-def test_deadline_of_the_live_review_dismisses_it_for_good(with_redis, at):
+def test_live_review_deadline_dismisses_retrospective_post(with_redis, at):
     async def play(page):
         await page.delivers(workers.firing())
         await page.scene.changed(waits_since=workers.LONG_AGO)

@@ -14,7 +14,7 @@ def simulator():
         yield running
 
 
-def test_review_shows_the_draft_as_it_is_at_the_vendor(with_redis, simulator):
+def test_review_shows_the_current_vendor_draft(with_redis, simulator):
     async def play(desk):
         one = await desk.until_waiting(lambda one: one.at_vendor)
         assert one.at_vendor["title"] == "The shop is down"
@@ -26,7 +26,7 @@ def test_review_shows_the_draft_as_it_is_at_the_vendor(with_redis, simulator):
     drafts.run(with_redis, simulator, play)
 
 
-def test_approval_of_a_seen_edit_publishes_the_rule_s_words(with_redis, simulator):
+def test_approval_of_seen_edit_publishes_rule_text(with_redis, simulator):
     async def play(desk):
         desk.post.title = "A colleague's title"
         one = await desk.until_waiting(lambda one: one.at_vendor.get("title") == "A colleague's title")
@@ -37,7 +37,7 @@ def test_approval_of_a_seen_edit_publishes_the_rule_s_words(with_redis, simulato
     drafts.run(with_redis, simulator, play)
 
 
-def test_approval_with_own_words_after_a_seen_edit_is_published(with_redis, simulator):
+def test_approval_with_edited_text_is_published(with_redis, simulator):
     async def play(desk):
         desk.post.title = "A colleague's title"
         one = await desk.until_waiting(lambda one: one.at_vendor.get("title") == "A colleague's title")
@@ -48,7 +48,9 @@ def test_approval_with_own_words_after_a_seen_edit_is_published(with_redis, simu
     drafts.run(with_redis, simulator, play)
 
 
-def test_decision_on_an_outdated_draft_is_refused_with_what_is_there_now(with_redis, simulator):
+def test_decision_on_outdated_draft_is_refused(with_redis, simulator):
+    """The answer has the current draft."""
+
     async def play(desk):
         seen = await desk.until_waiting(lambda one: one.at_vendor)
         desk.post.title = "A colleague's title"
@@ -62,7 +64,7 @@ def test_decision_on_an_outdated_draft_is_refused_with_what_is_there_now(with_re
     drafts.run(with_redis, simulator, play)
 
 
-def test_approval_never_overwrites_an_edit_that_nobody_has_seen(with_redis, simulator):
+def test_approval_never_overwrites_an_unseen_edit(with_redis, simulator):
     """The colleague edits between the last look and the approval: the worker finds it before it publishes."""
 
     async def play(desk):

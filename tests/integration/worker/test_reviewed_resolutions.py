@@ -9,7 +9,7 @@ REVIEWED = {"ending": decision.Ending(review=True)}
 PAGES = ("public-page", "devhelm-page")
 
 
-def test_post_is_resolved_by_its_review_alone_though_alerts_fire_again(with_redis, tmp_path):
+def test_only_review_resolves_a_refiring_post(with_redis, tmp_path):
     async def play(scene):
         async def waiting():
             found = pages.reviews(scene.settings, scene.connection, parts.clock)

@@ -66,7 +66,7 @@ def test_what_is_approved_is_shown_and_counted(with_redis):
     playing(with_redis, play)
 
 
-def test_what_is_edited_is_shown_in_the_person_s_words_byte_for_byte(with_redis):
+def test_edited_text_is_published_byte_for_byte(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -80,7 +80,7 @@ def test_what_is_edited_is_shown_in_the_person_s_words_byte_for_byte(with_redis)
     playing(with_redis, play)
 
 
-def test_what_is_dismissed_is_not_shown_and_not_asked_again(with_redis):
+def test_dismissed_post_is_never_asked_again(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -94,7 +94,7 @@ def test_what_is_dismissed_is_not_shown_and_not_asked_again(with_redis):
     playing(with_redis, play)
 
 
-def test_an_approval_is_of_what_was_seen_and_of_nothing_else(with_redis):
+def test_approval_covers_only_the_seen_version(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -112,7 +112,7 @@ def test_an_approval_is_of_what_was_seen_and_of_nothing_else(with_redis):
     playing(with_redis, play)
 
 
-def test_what_changes_between_the_approval_and_the_post_waits_again(with_redis):
+def test_change_after_approval_needs_another_review(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -127,7 +127,7 @@ def test_what_changes_between_the_approval_and_the_post_waits_again(with_redis):
     playing(with_redis, play)
 
 
-def test_a_change_of_what_is_shown_waits_as_well_and_its_end_does_not(with_redis):
+def test_update_needs_review_and_resolution_does_not(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -146,7 +146,7 @@ def test_a_change_of_what_is_shown_waits_as_well_and_its_end_does_not(with_redis
     playing(with_redis, play)
 
 
-def test_an_incident_that_is_over_before_anyone_acts_is_counted_and_told(with_redis):
+def test_resolution_before_decision_ends_the_review(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -159,7 +159,7 @@ def test_an_incident_that_is_over_before_anyone_acts_is_counted_and_told(with_re
     assert playing(with_redis, play).calls == []
 
 
-def test_a_deadline_publishes_where_the_rule_says_so_and_says_that_nobody_did(with_redis):
+def test_review_deadline_publishes_and_says_so(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed(deadline=150_000, at_deadline="publish"))
         await scene.on.turn()
@@ -189,7 +189,7 @@ def test_a_deadline_dismisses_where_the_rule_says_that(with_redis):
     playing(with_redis, play)
 
 
-def test_what_is_shadowed_is_written_down_once_and_never_shown(with_redis):
+def test_shadowed_post_is_recorded_once(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed("shadow"))
         await scene.on.turn()
@@ -204,7 +204,7 @@ def test_what_is_shadowed_is_written_down_once_and_never_shown(with_redis):
     assert playing(with_redis, play).calls == []
 
 
-def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(with_redis):
+def test_post_edited_by_person_needs_reviews(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed("auto"))
         await scene.on.turn()
@@ -228,7 +228,7 @@ def test_what_a_person_has_changed_at_the_vendor_waits_for_people_to_its_end(wit
     playing(with_redis, play)
 
 
-def test_a_person_may_end_themselves_what_they_have_taken_over(with_redis):
+def test_person_may_resolve_an_edited_post(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed("auto"))
         await scene.on.turn()
@@ -242,7 +242,7 @@ def test_a_person_may_end_themselves_what_they_have_taken_over(with_redis):
     playing(with_redis, play)
 
 
-def test_texts_of_a_person_and_of_nobody_else_pass_the_guard(with_redis):
+def test_leak_guard_spares_only_reviewer_texts(with_redis):
     def render(fields, _, __):
         return dict(fields), "an IP address" if "10.0.0.1" in fields["title"] else ""
 

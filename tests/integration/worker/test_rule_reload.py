@@ -70,7 +70,7 @@ def test_a_changed_file_comes_into_force(rules_folder):
     followed(rules_folder, play)
 
 
-def test_a_broken_set_is_refused_whole_and_what_was_good_stays_until_it_is_mended(rules_folder):
+def test_broken_rules_leave_the_current_ones_active(rules_folder):
     async def play(rules, changed, _hangup, until):
         (rules_folder / "b.yaml").write_text("rules: [{name: broken}]")
         await until(lambda: rules.problems)
@@ -86,7 +86,8 @@ def test_a_broken_set_is_refused_whole_and_what_was_good_stays_until_it_is_mende
     followed(rules_folder, play)
 
 
-def test_a_swapped_link_is_a_change_as_a_mounted_config_map_makes_it(tmp_path):
+def test_swapped_symlink_reloads_rules(tmp_path):
+    """A mounted ConfigMap changes this way."""
     folder = tmp_path / "mounted"
     for name, text in (("..1", RULE.format("old")), ("..2", RULE.format("new"))):
         (folder / name).mkdir(parents=True)
@@ -104,7 +105,7 @@ def test_a_swapped_link_is_a_change_as_a_mounted_config_map_makes_it(tmp_path):
     followed(folder, play)
 
 
-def test_a_hangup_asks_at_once_and_finds_nothing_new(rules_folder):
+def test_sighup_checks_for_changes_at_once(rules_folder):
     async def play(rules, changed, hangup, until):
         before = reloads("unchanged")
         hangup.set()
@@ -114,7 +115,7 @@ def test_a_hangup_asks_at_once_and_finds_nothing_new(rules_folder):
     followed(rules_folder, play)
 
 
-def test_a_folder_that_goes_away_is_refused_and_one_that_comes_back_is_followed_again(rules_folder):
+def test_missing_folder_is_refused_until_it_returns(rules_folder):
     async def play(rules, changed, hangup, until):
         os.rename(rules_folder, rules_folder.with_name("away"))
         hangup.set()
@@ -134,7 +135,8 @@ def test_the_first_rules_have_to_be_right(rules_folder):
         reload.Rules(rules_folder, conftest.DESTINATIONS, changed=lambda _: None)
 
 
-def test_the_door_decides_by_new_rules_and_says_which_and_what_was_refused(tmp_path):
+def test_web_decides_by_reloaded_rules(tmp_path):
+    """It reports what was refused."""
     rules = tmp_path / "rules" / "10.yaml"
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         ready = lambda: harness.ask(f"{router.url}/readyz")[1]["checks"]["rules"]  # noqa: E731
@@ -150,7 +152,7 @@ def test_the_door_decides_by_new_rules_and_says_which_and_what_was_refused(tmp_p
         assert "rules_refused" in router.process.said
 
 
-def test_deliveries_are_answered_while_a_large_set_is_loaded(tmp_path):
+def test_deliveries_are_answered_during_a_large_reload(tmp_path):
     rules = tmp_path / "rules" / "20.yaml"
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         entries = "".join(f"  - {{name: r{n}, when: {{labels.x: '{n}'}}, open: []}}\n" for n in range(3000))
@@ -165,7 +167,7 @@ def test_deliveries_are_answered_while_a_large_set_is_loaded(tmp_path):
         assert max(waits) < (time.monotonic() - started) / 2  # Loading takes most of this time.
 
 
-def test_a_folder_that_stands_apart_keeps_its_last_good_rules_while_the_others_go_on(rules_folder):
+def test_separate_folder_keeps_its_last_good_rules(rules_folder):
     team = rules_folder / "team"
     team.mkdir()
     (team / "folder.yaml").write_text("isolate: true\n")
@@ -191,7 +193,7 @@ def test_a_folder_that_stands_apart_keeps_its_last_good_rules_while_the_others_g
     followed(rules_folder, play)
 
 
-def test_whatever_goes_wrong_while_reading_the_rules_in_force_stay(rules_folder, monkeypatch):
+def test_read_errors_leave_the_current_rules_active(rules_folder, monkeypatch):
     async def play(rules, changed, hangup, until):
         def broken(*_):
             raise ZeroDivisionError("a fault of our own")

@@ -74,7 +74,9 @@ class Scene:
         await self.stage.fold()
 
 
-def test_an_account_that_fails_for_long_is_reported_once_at_the_other_vendor_and_ended_when_it_works(with_redis):
+def test_failing_account_is_reported_once_and_ended(with_redis):
+    """The report goes to the other vendor."""
+
     async def body(connection):
         scene = Scene(connection, "on-call", "devhelm")
         scene.breakers.fared("on-call", AWAY, NOW)
@@ -110,7 +112,7 @@ def test_an_account_that_fails_for_long_is_reported_once_at_the_other_vendor_and
     ],
     ids=["401", "429", "429 of one endpoint", "503 with Retry-After"],
 )
-def test_an_account_that_keeps_failing_is_reported_after_a_while(with_redis, problem):
+def test_failing_account_is_reported_after_its_delay(with_redis, problem):
     async def body(connection):
         scene = Scene(connection, "on-call", "devhelm")
         scene.breakers.fared("devhelm", problem, NOW, "open")
@@ -122,7 +124,7 @@ def test_an_account_that_keeps_failing_is_reported_after_a_while(with_redis, pro
     with_redis(body)
 
 
-def test_what_fails_is_never_reported_through_its_own_account_nor_where_nothing_is_wanted(with_redis):
+def test_failing_account_does_not_report_itself(with_redis):
     async def body(connection):
         for wanted in (("on-call",), ()):
             scene = Scene(connection, *wanted)
@@ -144,7 +146,8 @@ def test_the_report_fits_what_each_kind_opens():
     assert Titled.model_validate(titled.fields).title == "incident-router can't reach on-call"
 
 
-def test_a_worker_that_lives_asks_for_its_ping_url_and_a_failure_there_harms_nothing(with_redis):
+def test_worker_calls_its_ping_url(with_redis):
+    """A failure of that call changes nothing."""
     asked = []
 
     async def pinged(_: requests.Request) -> responses.Response:
@@ -170,7 +173,7 @@ def test_a_worker_that_lives_asks_for_its_ping_url_and_a_failure_there_harms_not
     with_redis(body)
 
 
-def test_a_document_is_fetched_whole_or_not_at_all():
+def test_fetched_document_is_complete_or_refused():
     async def answered(request: requests.Request) -> responses.Response:
         size = int(request.query_params.get("size", "0"))
         if request.query_params.get("to"):
@@ -206,7 +209,7 @@ def test_the_breaker_s_metric_follows_the_gate(with_redis):
     with_redis(body)
 
 
-def test_a_closed_breaker_is_reported_once_everywhere_and_the_report_ends_with_it(with_redis):
+def test_tripped_guard_is_reported_once_until_reset(with_redis):
     async def body(connection):
         scene = Scene(connection, "on-call", "devhelm")
         await scene.own.turn(NOW)
@@ -231,7 +234,7 @@ def test_a_closed_breaker_is_reported_once_everywhere_and_the_report_ends_with_i
     with_redis(body)
 
 
-def test_a_freeze_is_reported_when_it_has_lasted_and_the_report_ends_with_the_thaw(with_redis):
+def test_long_freeze_is_reported_until_unfrozen(with_redis):
     async def body(connection):
         scene = Scene(connection, "devhelm")
         await scene.gate.shut("freeze", "ann", NOW, "an audit")
@@ -251,7 +254,7 @@ def test_a_freeze_is_reported_when_it_has_lasted_and_the_report_ends_with_the_th
     with_redis(body)
 
 
-def test_where_no_place_is_wanted_nothing_is_asked_nor_said(with_redis):
+def test_self_report_without_destination_does_nothing(with_redis):
     async def body(connection):
         scene = Scene(connection)
         await scene.gate.shut("breaker", "breaker", NOW, "too many")
@@ -261,7 +264,7 @@ def test_where_no_place_is_wanted_nothing_is_asked_nor_said(with_redis):
     with_redis(body)
 
 
-def test_an_unknown_or_public_place_for_reports_is_refused(tmp_path):
+def test_unknown_or_public_report_destination_is_refused(tmp_path):
     file = tmp_path / "router.yaml"
     key = "{kind: %s, api_key: {env: KEY}%s}"
     file.write_text(

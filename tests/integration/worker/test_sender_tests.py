@@ -32,7 +32,7 @@ def post(router, value: str, body=SAMPLE, to="json"):
         return error.code, json.loads(error.read())
 
 
-def test_a_dry_run_says_what_would_happen_and_keeps_nothing(scene):
+def test_dry_run_stores_nothing(scene):
     router, _ = scene
     before = router.command("deliveries", "list").stdout
     status, answer = post(router, "dry-run")
@@ -53,7 +53,7 @@ def test_a_dry_run_says_what_would_happen_and_keeps_nothing(scene):
     assert router.command("incidents", "list", "--all").stdout == "no incidents\n"
 
 
-def test_a_test_opens_apart_from_what_is_real_and_shows_customers_nothing(scene):
+def test_test_alert_opens_separately_and_never_publicly(scene):
     router, at = scene
     _, answer = post(router, "true")
     [told] = answer["alerts"]
@@ -77,7 +77,7 @@ def test_a_test_opens_apart_from_what_is_real_and_shows_customers_nothing(scene)
     harness.eventually("all is over", lambda: at.incidents()["public-page"] == ["resolved"])
 
 
-def test_a_test_that_is_run_again_stays_a_test(scene):
+def test_replayed_test_stays_a_test(scene):
     router, _ = scene
     _, answer = post(router, "true", UNREADABLE)
     kept = answer["quarantined"]

@@ -25,7 +25,7 @@ async def silenced(at, client, *matchers: str):
     return found["matching"], found["unchecked"], {one["name"]: one["nearest"] for one in found["unknown_labels"]}
 
 
-def test_a_silence_counts_the_firing_alerts_that_match_now(play):
+def test_silence_counts_matching_firing_alerts(play):
     async def body(at):
         await at.deliver(consoles.firing(), consoles.firing("cart"), consoles.firing("search", severity="minor"))
         await at.deliver(consoles.resolved("cart"))
@@ -41,7 +41,7 @@ def test_a_silence_counts_the_firing_alerts_that_match_now(play):
     play(body)
 
 
-def test_a_label_that_nothing_has_is_told_with_the_name_that_was_meant(play):
+def test_unknown_label_suggests_the_nearest_name(play):
     async def body(at):
         await at.deliver(consoles.firing(region="eu"))
         client = await at.as_("responder")
@@ -57,7 +57,7 @@ def test_a_label_that_nothing_has_is_told_with_the_name_that_was_meant(play):
     play(body)
 
 
-def test_alerts_whose_deliveries_are_gone_are_told_as_unchecked(play):
+def test_alerts_without_deliveries_are_reported_as_unchecked(play):
     async def body(at):
         other = consoles.firing(instance="b")
         await at.deliver(consoles.firing(), consoles.firing("cart"))

@@ -4,7 +4,7 @@ from router.store import errors, keys
 from tests.integration import vendor, workers
 
 
-def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it_is_back(with_redis):
+def test_interrupted_incident_is_due_after_store_recovery(with_redis):
     """And not only when the lease that could not be given back has run out."""
     at = vendor.Vendor()
     at.before = [errors.Unavailable("Redis cannot be reached")]
@@ -21,7 +21,7 @@ def test_an_incident_that_was_left_since_the_store_was_away_is_due_as_soon_as_it
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_incident_that_was_left_since_something_cannot_be_read_is_not_tried_again_at_once(with_redis):
+def test_unreadable_incident_is_not_retried_at_once(with_redis):
     at = vendor.Vendor()
     at.before = [errors.UnreadableDocument("the document is damaged")]
 
@@ -35,7 +35,7 @@ def test_an_incident_that_was_left_since_something_cannot_be_read_is_not_tried_a
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_a_lease_that_has_passed_on_meanwhile_is_not_given_back_for_somebody_else(with_redis):
+def test_lease_of_another_worker_is_not_released(with_redis):
     at = vendor.Vendor()
     at.before = [errors.Unavailable("Redis cannot be reached")]
 

@@ -92,7 +92,7 @@ async def until(met) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_a_delivery_is_folded_and_shown_without_being_asked_for(with_redis):
+def test_worker_handles_a_delivery_unprompted(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -112,7 +112,7 @@ def test_a_delivery_is_folded_and_shown_without_being_asked_for(with_redis):
     running(with_redis, play, vendor.on_call(at))
 
 
-def test_what_it_left_itself_since_the_store_was_away_is_finished_long_before_its_lease_ends(
+def test_own_interrupted_incident_resumes_before_lease_expiry(
     with_redis,
 ):
     at = vendor.Vendor()
@@ -154,7 +154,7 @@ async def entry(on) -> dict:
     return fields
 
 
-def test_a_worker_says_that_it_lives_and_that_it_has_gone(with_redis):
+def test_worker_reports_start_and_end(with_redis):
     async def body(connection):
         on = workers.WorkerHarness(connection)
         made, _ = worker(on)
@@ -173,7 +173,7 @@ def test_a_worker_says_that_it_lives_and_that_it_has_gone(with_redis):
     with_redis(body)
 
 
-def test_a_store_that_is_away_for_a_moment_ends_nothing(with_redis, monkeypatch):
+def test_brief_store_outage_does_not_stop_the_worker(with_redis, monkeypatch):
     monkeypatch.setattr(supervise, "_AWAY_SECONDS", 0.01)
     at = vendor.Vendor()
     asked = []
@@ -198,7 +198,7 @@ def test_a_store_that_is_away_for_a_moment_ends_nothing(with_redis, monkeypatch)
     running(with_redis, play, vendor.on_call(at), depth=away)
 
 
-def test_an_error_that_nobody_foresaw_ends_the_worker_loudly(with_redis):
+def test_unexpected_error_ends_the_worker(with_redis):
     class Broken(Depth):
         async def __call__(self):
             raise RuntimeError("a fault in the program")
@@ -212,7 +212,7 @@ def test_an_error_that_nobody_foresaw_ends_the_worker_loudly(with_redis):
     with_redis(body)
 
 
-def test_what_is_under_way_is_finished_before_the_worker_ends(with_redis):
+def test_running_operations_finish_before_shutdown(with_redis):
     class Slow(vendor.Vendor):
         def __init__(self) -> None:
             super().__init__()
@@ -282,7 +282,7 @@ async def _none_left(before) -> bool:
     return not (asyncio.all_tasks() - before)
 
 
-def test_the_bell_gathers_what_is_rung_and_forgets_it_once_heard():
+def test_wake_signals_are_collected_once():
     async def main():
         bell = supervise.Bell()
         bell.ring({1})
@@ -310,7 +310,7 @@ class TestSilencesAtStart:
         (mute,) = (await on.incident()).muted.values()
         return mute.by
 
-    def test_silences_made_here_are_read_before_the_first_fold(self, with_redis):
+    def test_silences_are_read_before_the_first_fold(self, with_redis):
         at = vendor.Vendor()
 
         async def before(on):
@@ -342,7 +342,7 @@ class TestSilencesAtStart:
         running(with_redis, play, vendor.on_call(at), before=waiting, imports=[("am", imported)], pace=pace)
         assert at.calls == []
 
-    def test_an_import_that_never_answers_does_not_stop_the_worker(self, with_redis):
+    def test_hanging_import_does_not_stop_the_worker(self, with_redis):
         at = vendor.Vendor()
 
         asked = itertools.count()

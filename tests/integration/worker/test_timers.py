@@ -19,7 +19,7 @@ def timed(**durations: int) -> decision.Response:
     )
 
 
-def test_what_is_held_opens_once_it_has_fired_long_enough(with_redis):
+def test_held_alert_opens_after_its_hold(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -35,7 +35,7 @@ def test_what_is_held_opens_once_it_has_fired_long_enough(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_what_is_over_while_it_is_held_calls_nobody(with_redis):
+def test_alert_resolved_during_hold_opens_nothing(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -50,7 +50,7 @@ def test_what_is_over_while_it_is_held_calls_nobody(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_not(with_redis):
+def test_quiet_incident_resolves_unless_it_fires_again(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -70,7 +70,7 @@ def test_what_is_quiet_long_enough_is_resolved_and_what_fires_again_before_is_no
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
+def test_alert_without_repeats_becomes_stale(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -82,7 +82,7 @@ def test_an_alert_that_nobody_speaks_of_any_more_ends(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_alert_that_ends_by_itself_is_resolved_then_unless_it_is_repeated(with_redis):
+def test_alert_with_end_time_resolves_unless_repeated(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -109,7 +109,7 @@ def test_an_alert_that_ends_by_itself_is_resolved_then_unless_it_is_repeated(wit
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_alert_that_ended_by_itself_fires_anew_where_the_rules_of_now_want_it(with_redis):
+def test_expired_alert_refires_under_current_rules(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -124,7 +124,7 @@ def test_an_alert_that_ended_by_itself_fires_anew_where_the_rules_of_now_want_it
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_a_heartbeat_that_falls_silent_is_an_incident_until_it_is_heard_again(with_redis):
+def test_missed_heartbeat_is_incident_until_next_signal(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

@@ -76,7 +76,7 @@ def hexed(number: int, digits: int) -> str:
     return f"{number:0{digits}x}"
 
 
-def test_a_delivery_is_one_trace_from_the_webhook_over_the_fold_to_the_vendor_s_answer(traced):
+def test_delivery_is_one_trace_to_vendor_answer(traced):
     async def play(one):
         assert await one.receives(traceparent="") == 202
         await one.on.turn()
@@ -102,7 +102,7 @@ def test_the_sender_s_trace_goes_on(traced):
 
 
 @pytest.mark.parametrize("broken", ["", "nonsense", "00-0-0-01", f"00-{TRACE}-0000000000000000-01", "\xff" * 400])
-def test_a_traceparent_that_is_none_begins_a_trace_and_does_no_harm(traced, broken):
+def test_invalid_traceparent_starts_a_new_trace(traced, broken):
     async def play(one):
         assert await one.receives(traceparent=broken.encode("latin-1") if broken else "") == 202
         await one.on.turn()
@@ -112,7 +112,7 @@ def test_a_traceparent_that_is_none_begins_a_trace_and_does_no_harm(traced, brok
     traced(play)
 
 
-def test_a_trace_that_its_sender_does_not_make_is_not_made_here(traced):
+def test_unsampled_trace_stays_unsampled(traced):
     async def play(one):
         await one.receives(traceparent=UNSAMPLED)
         await one.on.turn()
@@ -122,7 +122,7 @@ def test_a_trace_that_its_sender_does_not_make_is_not_made_here(traced):
     traced(play)
 
 
-def test_of_the_traces_that_begin_here_only_the_share_is_made(traced):
+def test_new_traces_are_sampled_by_ratio(traced):
     async def play(one):
         await one.receives(traceparent="")
         await one.on.turn()
@@ -133,7 +133,7 @@ def test_of_the_traces_that_begin_here_only_the_share_is_made(traced):
     traced(play, share=0.0)
 
 
-def test_the_trace_is_carried_through_the_store_with_the_delivery_and_onto_the_incident(traced):
+def test_trace_is_stored_with_delivery_and_incident(traced):
     async def play(one):
         await one.receives()
         ((_, fields),) = await one.on.connection.xrange(keys.INBOX)
@@ -145,7 +145,7 @@ def test_the_trace_is_carried_through_the_store_with_the_delivery_and_onto_the_i
     traced(play)
 
 
-def test_what_comes_later_is_a_trace_of_its_own_that_follows_from_the_opening(traced):
+def test_later_operations_link_to_the_opening_trace(traced):
     async def play(one):
         await one.receives()
         await one.on.turn()
@@ -158,7 +158,7 @@ def test_what_comes_later_is_a_trace_of_its_own_that_follows_from_the_opening(tr
     traced(play)
 
 
-def test_a_call_that_fails_is_a_span_that_failed_and_the_next_try_another_one(traced):
+def test_failed_call_and_retry_are_separate_spans(traced):
     at = vendor.Vendor()
     at.before = [vendor.temporary(), None]
 
@@ -181,7 +181,7 @@ def test_a_stranger_makes_no_span(traced):
     traced(play)
 
 
-def test_spans_tell_ids_and_no_text_of_the_sender_s(traced):
+def test_spans_have_ids_but_no_sender_text(traced):
     async def play(one):
         await one.receives(labels={"service": "secret service"}, summary="secret summary")
         await one.on.turn()
@@ -209,7 +209,7 @@ def test_where_traces_are_off_nothing_is_carried(traced):
     traced(play, traces=tracing.OFF)
 
 
-def test_a_worker_without_traces_carries_on_what_the_door_began(traced):
+def test_worker_without_tracing_passes_traces_on(traced):
     """So that a call made by another worker, which makes traces, belongs to it all the same."""
 
     async def play(one):
@@ -222,7 +222,7 @@ def test_a_worker_without_traces_carries_on_what_the_door_began(traced):
     traced(play)
 
 
-def test_a_delivery_of_a_version_before_traces_is_read():
+def test_delivery_without_trace_field_is_read():
     now = codec.pack_delivery(codec.deliveries.pack("d1", "am", 1, []))
     before = msgspec.msgpack.encode(msgspec.msgpack.decode(now)[:-1])
     assert codec.unpack_delivery(before) == codec.unpack_delivery(now)
@@ -247,7 +247,7 @@ def test_the_trace_of_a_traceparent(traceparent, found):
     assert tracing.trace_id(traceparent) == found
 
 
-def test_a_block_that_is_broken_off_ends_its_span_with_the_kind_of_failure_alone():
+def test_interrupted_span_records_only_error_type():
     kept = in_memory_span_exporter.InMemorySpanExporter()
     provider = sdk.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(kept))

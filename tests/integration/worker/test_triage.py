@@ -10,7 +10,8 @@ from router.worker import triage
 from tests.integration import vendor, workers
 
 
-def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on(with_redis):
+def test_unreadable_entry_becomes_a_dead_letter(with_redis):
+    """Other entries are folded."""
     at = vendor.Vendor()
 
     async def play(on):
@@ -25,7 +26,9 @@ def test_an_entry_that_cannot_be_read_becomes_a_dead_letter_and_the_rest_goes_on
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_its_neighbours_do_not(with_redis):
+def test_entry_that_lost_three_workers_is_dead(with_redis):
+    """Other entries of its batch are folded."""
+
     async def play(on):
         for key in ("innocent", "deadly"):
             await on.deliver(workers.firing(key), key=key)
@@ -45,7 +48,7 @@ def test_an_entry_over_which_three_workers_were_lost_becomes_a_dead_letter_and_i
     workers.run(with_redis, play)
 
 
-def test_an_entry_that_workers_cannot_fold_since_the_store_is_in_no_state_for_it_is_no_dead_letter(with_redis):
+def test_failing_store_makes_no_dead_letter(with_redis):
     """They take it over from one another for as long as it lasts; none of them dies of it."""
 
     async def play(on):
@@ -65,7 +68,7 @@ def test_an_entry_that_workers_cannot_fold_since_the_store_is_in_no_state_for_it
     workers.run(with_redis, play)
 
 
-def test_an_entry_read_again_is_folded_as_if_for_the_first_time(with_redis):
+def test_entry_read_again_is_folded_normally(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -100,7 +103,9 @@ def test_two_workers_that_fold_at_once_lose_nothing(with_redis):
     with_redis(body)
 
 
-def test_what_opens_nothing_anywhere_is_not_looked_at_by_the_reconciler_unless_time_changes_it(with_redis):
+def test_incident_without_targets_is_not_reconciled(with_redis):
+    """A timer can change that."""
+
     async def play(on):
         quiet = decision.Response("down", "rules/a.yaml:3", "v1")
         await on.deliver(workers.firing(), response=quiet)
@@ -119,7 +124,7 @@ async def is_open(on, key: str) -> bool:
     return (await on.incident(key)).status == "open"
 
 
-def test_what_was_shown_is_looked_at_when_it_is_to_be_shown_nowhere_any_more(with_redis):
+def test_incident_losing_its_targets_is_reconciled(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

@@ -36,7 +36,7 @@ async def has_circuit_open(scene: vendors.VendorHarness) -> bool:
     return scene.on.performer.breakers.is_open(vendors.NAME, await scene.on.redis_now(), 0)
 
 
-def test_a_worker_with_an_open_circuit_probes_once_another_worker_has_seen_the_vendor_work(play):
+def test_other_worker_recovery_lets_open_circuit_probe(play):
     async def body(scene):
         now = await scene.on.redis_now()
         breaks(scene, now, "open")
@@ -52,7 +52,7 @@ def test_a_worker_with_an_open_circuit_probes_once_another_worker_has_seen_the_v
     play(body)
 
 
-def test_a_recovery_before_the_circuit_opened_lets_nothing_through(play):
+def test_recovery_before_opening_keeps_circuit_open(play):
     async def body(scene):
         await scene.on.accounts.resume(vendors.NAME, await scene.on.redis_now())
         breaks(scene, await scene.on.redis_now(), "open")
@@ -62,7 +62,9 @@ def test_a_recovery_before_the_circuit_opened_lets_nothing_through(play):
     play(body)
 
 
-def test_what_waits_for_the_probe_goes_on_when_it_has_succeeded_though_other_kinds_had_failed(play):
+def test_successful_probe_resumes_all_operations(play):
+    """Other kinds of operation had failed before."""
+
     async def body(scene):
         await scene.fires("first")  # So that a recovery was noted a moment ago.
         breaks(scene, await scene.on.redis_now() - 16 * SECOND, "update", "resolve", "open")
@@ -73,7 +75,7 @@ def test_what_waits_for_the_probe_goes_on_when_it_has_succeeded_though_other_kin
     play(body)
 
 
-def test_a_probe_that_shows_nothing_of_the_vendor_is_passed_on(play):
+def test_inconclusive_probe_is_passed_on(play):
     async def body(scene):
         breaks(scene, await scene.on.redis_now() - 16 * SECOND, "open")
         scene.fault("429", retry_after=1, limit="incidents_create")
@@ -85,7 +87,7 @@ def test_a_probe_that_shows_nothing_of_the_vendor_is_passed_on(play):
 
 
 @pytest.mark.parametrize("ends", [False, True], ids=["opens", "resolves"])
-def test_after_many_failures_an_operation_still_tries_again_within_half_a_minute(play, ends):
+def test_failing_operation_retries_within_half_a_minute(play, ends):
     """Where one incident is all there is, no other operation shows that the vendor works again."""
 
     async def body(scene):

@@ -121,7 +121,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_incident_is_found_wherever_the_vendor_puts_its_id(with_redis, at_once, body):
+def test_webhook_finds_incident_by_any_id_field(with_redis, at_once, body):
     async def play(told):
         await told.post(body)
         await told.on.turn()
@@ -130,7 +130,7 @@ def test_incident_is_found_wherever_the_vendor_puts_its_id(with_redis, at_once, 
     playing(with_redis, play)
 
 
-def test_webhook_of_one_destination_tells_of_its_vendor_s_others(with_redis, at_once):
+def test_webhook_covers_all_destinations_of_its_vendor(with_redis, at_once):
     """The second of two secrets signs: one of them is being replaced."""
 
     async def play(told):
@@ -152,7 +152,7 @@ def test_webhook_of_one_destination_tells_of_its_vendor_s_others(with_redis, at_
     ],
     ids=["unsigned", "another secret", "another scheme", "long ago"],
 )
-def test_webhook_that_is_not_the_vendor_s_is_refused(with_redis, at_once, how):
+def test_webhook_with_wrong_signature_is_refused(with_redis, at_once, how):
     async def play(told):
         before = counted("unauthorized")
         answer = await told.post(telling(ID), **how)
@@ -188,7 +188,7 @@ def test_repeated_webhook_is_not_looked_at_again(with_redis, at_once):
     ],
     ids=["another incident", "an ID elsewhere", "cut off", "deep", "many values", "empty"],
 )
-def test_what_tells_of_nothing_here_is_accepted_and_ignored(with_redis, at_once, body, outcome):
+def test_unrelated_webhook_is_accepted_and_ignored(with_redis, at_once, body, outcome):
     async def play(told):
         answer = await told.post(body)
         assert (answer.status_code, answer.json()) == (202, {"outcome": outcome, "incidents": 0})
@@ -218,7 +218,7 @@ def test_refusals_say_what_is_wrong(with_redis):
     playing(with_redis, play)
 
 
-def test_looks_are_apart_from_the_router_s_own_calls(with_redis):
+def test_webhook_reads_are_delayed_after_own_calls(with_redis):
     """Vendors tell of what the router itself has changed, too, and several times."""
 
     async def play(told):
@@ -253,7 +253,7 @@ def test_webhook_during_a_look_leads_to_another(with_redis, at_once):
     playing(with_redis, play)
 
 
-def test_request_from_before_the_clock_was_set_back_waits(with_redis, at_once):
+def test_recheck_from_the_future_waits(with_redis, at_once):
     async def play(told):
         await told.post(telling(ID))
         ahead = await told.on.redis_now() + workers.HOUR
@@ -264,7 +264,7 @@ def test_request_from_before_the_clock_was_set_back_waits(with_redis, at_once):
     playing(with_redis, play)
 
 
-def test_vendor_sends_again_what_the_store_did_not_take():
+def test_unstored_webhook_is_answered_for_retry():
     async def main():
         connection = client.connect("redis://127.0.0.1:1")
         ids = vendor_ids.VendorIds(connection, ["on-call"])
