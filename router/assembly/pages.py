@@ -114,7 +114,7 @@ def pages(settings: configuration.Settings, connection: "redis.asyncio.Redis") -
     hosts = wanted.allowed_hosts
     desires = desire.Desires(render, public_renderer(hosts), examine=examiner(hosts))
     return showing.Pages(
-        publishing_state.Gate(connection),
+        publishing_state.PublishingControls(connection),
         review_outcomes.ReviewOutcomes(connection),
         components.Components(connection),
         limits,

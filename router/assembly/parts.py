@@ -208,7 +208,7 @@ def worker(
         store,
         randomness=randomness,
         wake=bell.ring,
-        contradicted=contradictions.Contradictions(publishing_state.Gate(connection), store, public),
+        contradicted=contradictions.Contradictions(publishing_state.PublishingControls(connection), store, public),
         muting=silenced,
         traces=traces,
         installation=settings.installation,

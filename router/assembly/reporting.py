@@ -14,7 +14,7 @@ from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.store import publishing_state, unreadable_deliveries
 from router.store import storm_queue as storm_store
-from router.worker import bound, breaker, own, reports, storm
+from router.worker import bound, circuit_breaker, own, reports, storm
 
 _MOST_OF_PING = 1024 * 1024
 
@@ -23,7 +23,7 @@ def itself(
     settings: configuration.Settings,
     connection: "redis.asyncio.Redis",
     at: Mapping[str, bound.Bound],
-    breakers: breaker.Breakers,
+    breakers: circuit_breaker.CircuitBreakers,
     randomness: identity.Randomness,
     *,
     inbox: stream.Inbox,
@@ -35,7 +35,7 @@ def itself(
         breakers,
         store=incident_store.Incidents(connection),
         inbox=inbox,
-        at_gate=publishing_state.Gate(connection),
+        publishing=publishing_state.PublishingControls(connection),
         storms=storms(settings, connection),
         randomness=randomness,
         ledger=unreadable_deliveries.UnreadableCounts(connection),

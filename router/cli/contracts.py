@@ -61,7 +61,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "thaw": _NOTHING,
     "backup": _contract("There is nothing to back up, or the file can't be written. An incomplete file is of no use."),
     "restore": _contract("The file is incomplete or damaged, or Redis holds data already. The message says which."),
-    "breaker show": _contract(json=models.Gate),
+    "breaker show": _contract(json=models.Publishing),
     "breaker reset": _NOTHING,
     "dead-letters list": _contract(json=models.Page[entries.DeadLetter]),
     "dead-letters show": _contract(_NO_LETTER, entries.DeadLetter),

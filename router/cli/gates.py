@@ -19,13 +19,13 @@ def freeze(
 
     async def body(router: reaching.Reached) -> None:
         act = router.act("public pages", by, why)
-        state = await router.ask.ledgers.gate()
-        if state.frozen:
-            print(f"frozen already: {state.frozen}")
+        state = await router.ask.ledgers.publishing()
+        if state.freeze == "frozen":
+            print(f"publishing is frozen already: {state.freeze_reason}")
             return
         await router.do.freeze(act)
         name = f" by {act.actor.person.name}" if act.actor.person.name else ""
-        print(f"frozen{name}: nothing is posted at public pages until `incident-router thaw`")
+        print(f"publishing is frozen{name}: nothing is posted at public pages until `incident-router thaw`")
 
     reaching.reach(config, server, body)
 
@@ -34,11 +34,11 @@ def thaw(*, server: starting.Server = "", config: starting.Config = configuratio
     """Post at public pages again: what is to be shown by now, at once."""
 
     async def body(router: reaching.Reached) -> None:
-        if not (await router.ask.ledgers.gate()).frozen:
-            print("nothing is frozen")
+        if (await router.ask.ledgers.publishing()).freeze == "active":
+            print("publishing is active already")
             return
-        woken = await router.do.open(router.act("public pages"), "freeze")
-        print(f"thawed: {woken.looked_at} incidents are looked at now")
+        woken = await router.do.unfreeze(router.act("public pages"))
+        print(f"publishing is active: {woken.looked_at} incidents are looked at now")
 
     reaching.reach(config, server, body)
 
@@ -53,15 +53,14 @@ def show(
     """Show whether automatic posts were stopped, and whether public pages are frozen."""
 
     async def body(router: reaching.Reached) -> None:
-        state = await router.ask.ledgers.gate()
+        state = await router.ask.ledgers.publishing()
         if as_json:
             starting.print_json(state)
             return
-        print(f"the breaker is {f'closed: {state.breaker}' if state.breaker else 'open: rules may publish'}")
-        for page, why in state.pages.items():
-            print(f"the breaker of {page} is closed: {why}")
-        if state.frozen:
-            print(f"frozen: {state.frozen}")
+        print(f"guard: {state.guard}" + (f" ({state.guard_reason})" if state.guard_reason else ""))
+        for page, why in state.tripped_pages.items():
+            print(f"guard at {page}: tripped ({why})")
+        print(f"freeze: {state.freeze}" + (f" ({state.freeze_reason})" if state.freeze_reason else ""))
 
     reaching.reach(config, server, body)
 
@@ -71,11 +70,10 @@ def reset(*, server: starting.Server = "", config: starting.Config = configurati
     """Let rules publish by themselves again. What waits for review by now goes out if its rule says auto."""
 
     async def body(router: reaching.Reached) -> None:
-        state = await router.ask.ledgers.gate()
-        if not (state.breaker or state.pages):
-            print("the breaker is open already")
+        if (await router.ask.ledgers.publishing()).guard == "ok":
+            print("the publishing guard has not tripped")
             return
-        woken = await router.do.open(router.act("breaker"), "breaker")
-        print(f"reset: {woken.looked_at} incidents are looked at now")
+        woken = await router.do.reset_guard(router.act("guard"))
+        print(f"the publishing guard is reset: {woken.looked_at} incidents are looked at now")
 
     reaching.reach(config, server, body)

@@ -252,18 +252,26 @@ class Actions:
     async def freeze(self, act: Act) -> None:
         """Post nothing at any public page."""
         async with self._logged(act, "freeze"):
-            if not await publishing_state.Gate(self._connection).shut(
-                "freeze", act.actor.person.name, self._clock(), act.reason
-            ):
+            controls = publishing_state.PublishingControls(self._connection)
+            if not await controls.freeze(act.actor.person.name, self._clock(), act.reason):
                 raise Unfit("it is frozen already")
 
-    async def open(self, act: Act, bolt: publishing_state.Bolt) -> entries.Woken:
-        """Thaw the pages, or let rules publish by themselves again."""
-        async with self._logged(act, "open gate"):
-            if not await publishing_state.Gate(self._connection).open(bolt):
-                raise Unfit("it is open already")
-            looked_at = await pages.publications(self._settings, self._connection).wake_all()
-            return entries.Woken(looked_at=looked_at)
+    async def unfreeze(self, act: Act) -> entries.Woken:
+        """Unfreeze publishing. Pending updates are posted."""
+        async with self._logged(act, "unfreeze"):
+            if not await publishing_state.PublishingControls(self._connection).unfreeze():
+                raise Unfit("publishing is not frozen")
+            return await self._wake_all()
+
+    async def reset_guard(self, act: Act) -> entries.Woken:
+        """Reset the publishing guard. Rules publish automatically again."""
+        async with self._logged(act, "reset publishing guard"):
+            if not await publishing_state.PublishingControls(self._connection).reset():
+                raise Unfit("the publishing guard has not tripped")
+            return await self._wake_all()
+
+    async def _wake_all(self) -> entries.Woken:
+        return entries.Woken(looked_at=await pages.publications(self._settings, self._connection).wake_all())
 
     async def redrive(self, act: Act) -> None:
         """Have a dead letter tried again."""

@@ -142,7 +142,7 @@ async def _add_silence(call: Call) -> Any:
 
 async def _freeze(call: Call) -> Any:
     await call.do.freeze(call.act("public pages", call.body.reason))
-    return await call.ask.ledgers.gate()
+    return await call.ask.ledgers.publishing()
 
 
 async def _run_again(call: Call) -> Any:
@@ -241,6 +241,7 @@ def _page(of: Any) -> Any:
     return models.Page[of]
 
 
+_PUBLISHING = models.Publishing
 _WAKES: dict[str, Any] = {"answer": entries.Woken}
 _LETTERS = _page(entries.DeadLetter)
 ENDPOINTS = (
@@ -266,11 +267,13 @@ ENDPOINTS = (
     _get("/muted", "Muted alerts", _listed(lambda call: call.ask.ledgers.muted()), _page(entries.Muted)),
     _get("/heartbeats", "Heartbeats", _listed(lambda call: call.ask.ledgers.heartbeats()), _page(entries.Heartbeat)),
     _delete("/heartbeats/{name:path}", "Forget one", lambda call: call.do.forget(call.act(call.path["name"]))),
-    _get("/gate", "What holds for all pages", lambda call: call.ask.ledgers.gate(), models.Gate),
-    _post("/freeze", "Post nothing", _freeze, models.Gate, body=bodies.Why),
-    _delete("/freeze", "Post again", lambda call: call.do.open(call.act("public pages"), "freeze"), **_WAKES),
+    _get("/publishing", "The publishing freeze and guard", lambda call: call.ask.ledgers.publishing(), _PUBLISHING),
+    _post("/publishing/freeze", "Freeze publishing", _freeze, _PUBLISHING, body=bodies.Why),
     _delete(
-        "/breaker", "Let rules publish", lambda call: call.do.open(call.act("breaker"), "breaker"), ADMIN, **_WAKES
+        "/publishing/freeze", "Unfreeze publishing", lambda call: call.do.unfreeze(call.act("public pages")), **_WAKES
+    ),
+    _delete(
+        "/publishing/guard", "Reset the guard", lambda call: call.do.reset_guard(call.act("guard")), ADMIN, **_WAKES
     ),
     _get("/dead-letters", "Dead letters", _dead_letters, _LETTERS, query=questions.DeadLetters),
     _post("/dead-letters/redrive", "Try many again", _redrive_all, entries.Redriven, body=bodies.Redrive),

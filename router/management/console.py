@@ -179,8 +179,9 @@ _DONE = {
     "silenced": "The silence holds.",
     "expired": "The silence has ended.",
     "forgotten": "It is not waited for any more.",
-    "frozen": "Frozen: nothing is posted at public pages.",
-    "opened": "Open again.",
+    "frozen": "Publishing is frozen. Nothing is posted at public pages.",
+    "unfrozen": "Publishing is active. Pending updates are posted.",
+    "reset": "The publishing guard is reset. Rules publish automatically again.",
     "redriven": "It is tried again.",
     "redriven-all": "All that fit are tried again.",
     "discarded": "It is gone.",
@@ -273,8 +274,8 @@ FORMS: tuple[tuple[str, access.Role, Do], ...] = (
     ("/quarantine/discard", api.RESPONDER, _simply(lambda do, act: do.drop(act), "/quarantine?done=discarded")),
     ("/pauses/lift", api.RESPONDER, _simply(lambda do, act: do.lift(act), "/?done=lifted")),
     ("/pages/freeze", api.RESPONDER, _simply(lambda do, act: do.freeze(act), "/pages?done=frozen")),
-    ("/pages/thaw", api.RESPONDER, _simply(lambda do, act: do.open(act, "freeze"), "/pages?done=opened")),
-    ("/pages/reset", api.ADMIN, _simply(lambda do, act: do.open(act, "breaker"), "/pages?done=opened")),
+    ("/pages/unfreeze", api.RESPONDER, _simply(lambda do, act: do.unfreeze(act), "/pages?done=unfrozen")),
+    ("/pages/reset", api.ADMIN, _simply(lambda do, act: do.reset_guard(act), "/pages?done=reset")),
 )
 
 

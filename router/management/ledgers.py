@@ -87,13 +87,15 @@ class Ledgers:
             for one in sorted(held, key=lambda one: one.beat_at)
         ]
 
-    async def gate(self) -> models.Gate:
-        """Whether public pages are frozen, and whether rules may publish by themselves."""
-        state = await publishing_state.Gate(self.connection).state()
-        return models.Gate(
-            frozen=str(state.freeze) if state.freeze is not None else "",
-            breaker=state.breaker.why if state.breaker is not None else "",
-            pages={page: shut.why for page, shut in sorted(state.pages.items())},
+    async def publishing(self) -> models.Publishing:
+        """Return the states of the publishing freeze and the publishing guard."""
+        state = await publishing_state.PublishingControls(self.connection).read()
+        return models.Publishing(
+            freeze=state.freeze,
+            freeze_reason=str(state.frozen) if state.frozen is not None else "",
+            guard=state.guard,
+            guard_reason=state.tripped.why if state.tripped is not None else "",
+            tripped_pages={page: stop.why for page, stop in sorted(state.tripped_pages.items())},
         )
 
     async def storm(self) -> models.Storm | None:

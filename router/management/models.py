@@ -358,15 +358,18 @@ class Explained(Model):
     alerts: list[dict[str, Any]]
 
 
-class Gate(Model):
-    """What holds for all public pages: why nothing is posted, and why rules don't publish; empty: they do.
+class Publishing(Model):
+    """The states of the publishing freeze and the publishing guard of all public pages, with their reasons.
 
-    ``pages`` are single pages at which rules don't publish, and why.
+    While ``freeze`` is ``frozen``, nothing is posted. While ``guard`` is ``tripped``, automatic posts need an approval:
+    at every page if ``guard_reason`` is set, else at ``tripped_pages`` alone (pages with reasons).
     """
 
-    frozen: str
-    breaker: str
-    pages: dict[str, str] = {}
+    freeze: Literal["active", "frozen"]
+    freeze_reason: str
+    guard: Literal["ok", "tripped"]
+    guard_reason: str
+    tripped_pages: dict[str, str] = {}
 
 
 class Storm(Model):
@@ -425,7 +428,7 @@ class Overview(Model):
         default="",
         description="The first problem of the rules on the disk, if they are refused; else empty.",
     )
-    gate: Gate
+    publishing: Publishing
     storm: Storm | None = pydantic.Field(default=None, description="The alert storm that there is; null for none.")
     data_set: str = pydantic.Field(default="", description="How far lost data is reconciled; empty if none was lost.")
     unreadable: list[str] = pydantic.Field(

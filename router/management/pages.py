@@ -156,7 +156,11 @@ async def _pages(ask: queries.Queries, _: Any) -> dict[str, Any]:
         if destination.public:
             waiting = [one for one in reviews if one.destination == destination.name]
             previews.append({"page": destination, "posts": await ask.posts(destination.name), "waiting": waiting})
-    return {"gate": await ask.ledgers.gate(), "previews": previews, "destinations": await ask.destinations()}
+    return {
+        "publishing": await ask.ledgers.publishing(),
+        "previews": previews,
+        "destinations": await ask.destinations(),
+    }
 
 
 async def _audit(ask: queries.Queries, query: questions.Streamed) -> dict[str, Any]:

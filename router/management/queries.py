@@ -322,10 +322,10 @@ class Queries:
             self.ledgers.dead_letter_count(),
             quarantine.Quarantine(self.connection).size(),
         )
-        kept, beat, gate, storm, data_set = await asyncio.gather(
+        kept, beat, publishing, storm, data_set = await asyncio.gather(
             self._archive().size(),
             health.Health(self.connection).latest_heartbeat(),
-            self.ledgers.gate(),
+            self.ledgers.publishing(),
             self.ledgers.storm(),
             dataset.look(self.connection, self.clock()),
         )
@@ -352,7 +352,7 @@ class Queries:
             rules_version=self._in_force.in_force.version if self._in_force else "",
             rules_kept_at=self._rules_kept_at(),
             rules_problem=next(iter(self._rules_problems()), ""),
-            gate=gate,
+            publishing=publishing,
             storm=storm,
             data_set=data_set.describe() if data_set.since or data_set.orphans else "",
             unreadable=sorted(seen.unreadable.values()),

@@ -11,7 +11,6 @@ import pydantic
 
 from router.management import actions, api, bodies, entries, models, naming
 from router.outbound import client, errors
-from router.store import publishing_state
 
 _TIMEOUT_SECONDS = 30.0
 _MOST_BYTES = 64 * 1024 * 1024  # A list may hold the bodies of many deliveries.
@@ -139,9 +138,9 @@ class Ledgers:
         """All heartbeats."""
         return await self._line.listed("/heartbeats", entries.Heartbeat)
 
-    async def gate(self) -> models.Gate:
+    async def publishing(self) -> models.Publishing:
         """What holds for all public pages."""
-        return await self._line.get("/gate", models.Gate)
+        return await self._line.get("/publishing", models.Publishing)
 
     async def dead_letters(self, *, cursor: str = "", limit: int = 50) -> models.Page[entries.DeadLetter]:
         """What can't succeed without a person, a page of it."""
@@ -252,11 +251,15 @@ class Actions:
 
     async def freeze(self, act: actions.Act) -> None:
         """Post nothing at any public page."""
-        await self._line.post("/freeze", models.Gate, bodies.Why(reason=act.reason))
+        await self._line.post("/publishing/freeze", models.Publishing, bodies.Why(reason=act.reason))
 
-    async def open(self, _: actions.Act, bolt: publishing_state.Bolt) -> entries.Woken:
-        """Thaw the pages, or let rules publish by themselves again."""
-        return await self._line.delete(f"/{bolt}", entries.Woken)
+    async def unfreeze(self, _: actions.Act) -> entries.Woken:
+        """Unfreeze publishing. Pending updates are posted."""
+        return await self._line.delete("/publishing/freeze", entries.Woken)
+
+    async def reset_guard(self, _: actions.Act) -> entries.Woken:
+        """Reset the publishing guard. Rules publish automatically again."""
+        return await self._line.delete("/publishing/guard", entries.Woken)
 
     async def redrive(self, act: actions.Act) -> None:
         """Have a dead letter tried again."""

@@ -1,6 +1,7 @@
-"""The gate before all public pages: whether nothing may be posted now, or nothing without a person's word.
+"""The publishing freeze and the publishing guard of all public pages, which every worker obeys.
 
-A person freezes and thaws it. The breaker closes by itself where too much would be posted automatically.
+An operator freezes and unfreezes publishing: while frozen, nothing is posted. The guard trips after too many automatic
+posts, or if a source contradicts itself: until it is reset, every post needs an approval.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,12 @@ import redis.asyncio
 from router.domain.undecodable import Undecodable
 from router.store import client, damage, errors, keys, replica_acks, scripts
 
-Bolt = Literal["freeze", "breaker"]
+FreezeState = Literal["active", "frozen"]
+GuardState = Literal["ok", "tripped"]
 
 
-class Shut(msgspec.Struct, frozen=True, array_like=True):
-    """Who or what has shut the gate, when (microseconds), and why."""
+class Stop(msgspec.Struct, frozen=True, array_like=True):
+    """Who or what froze publishing or tripped the guard, when (microseconds), and why."""
 
     who: str
     at: int
@@ -29,101 +31,117 @@ class Shut(msgspec.Struct, frozen=True, array_like=True):
 
 
 class State(NamedTuple):
-    """How the gate stands: ``freeze`` lets nothing through, ``breaker`` nothing that no person has approved.
+    """Why publishing is frozen, and why the guard has tripped; None if it is not.
 
-    ``pages`` are the breakers of single pages, by destination.
+    ``tripped_pages`` are single pages at which the guard has tripped, by destination.
     """
 
-    freeze: Shut | None = None
-    breaker: Shut | None = None
-    pages: Mapping[str, Shut] = MappingProxyType({})
+    frozen: Stop | None = None
+    tripped: Stop | None = None
+    tripped_pages: Mapping[str, Stop] = MappingProxyType({})
+
+    @property
+    def freeze(self) -> FreezeState:
+        """The state of the publishing freeze."""
+        return "active" if self.frozen is None else "frozen"
+
+    @property
+    def guard(self) -> GuardState:
+        """The state of the publishing guard; ``tripped`` also if it has tripped at a single page."""
+        return "tripped" if self.tripped is not None or self.tripped_pages else "ok"
 
 
 class Limit(NamedTuple):
-    """So many in so long (microseconds)."""
+    """At most ``most`` within ``within`` microseconds."""
 
     most: int
     within: int
 
 
-OPEN = State()
-_PAGE = "breaker/"
-_decode = msgspec.msgpack.Decoder(Shut).decode
+ACTIVE = State()
+_FREEZE = "freeze"
+_GUARD = "breaker"  # Stored data of earlier versions has this field, so it keeps its name.
+_PAGE = f"{_GUARD}/"
+_decode = msgspec.msgpack.Decoder(Stop).decode
+_DAMAGED = Stop("the router", 0, f"the key {keys.GATE} is damaged")
 
 
-_LOST = Shut("the router", 0, f"the key {keys.GATE} is damaged")
-
-
-def _shut(data: bytes) -> Shut:
-    """Who has shut it; what can't be read keeps it shut."""
+def _unpack(data: bytes) -> Stop:
+    """Decode a stop. One that can't be decoded stays in force."""
     try:
         return _decode(data)
     except Undecodable as error:
         problem = f"a field can't be read: {error}"
-        damage.report(keys.GATE, problem, "thaw or reset it once you know who has shut it, and why")
-        return _LOST
+        damage.report(keys.GATE, problem, "unfreeze or reset it once you know who has stopped publishing, and why")
+        return _DAMAGED
 
 
-class Gate:
-    """The one gate that all workers heed."""
+class PublishingControls:
+    """Reads and changes the freeze and the guard."""
 
     def __init__(self, connection: "redis.asyncio.Redis") -> None:
         self._connection = connection
         self._writer = replica_acks.DurableWriter(connection)
         self._scripts = scripts.Scripts(connection)
 
-    async def state(self) -> State:
-        """How it stands now."""
+    async def read(self) -> State:
+        """Return the state now."""
         try:
             async with client.translate_errors():
                 answer: Any = self._connection.hgetall(keys.GATE)
-                found = {name.decode(errors="replace"): _shut(data) for name, data in (await answer).items()}
+                found = {name.decode(errors="replace"): _unpack(data) for name, data in (await answer).items()}
         except errors.WrongType:
-            # Nobody knows whether the pages were frozen, so they are.
-            damage.report(keys.GATE, "it is not a hash", "delete it; the public pages are frozen until then")
-            return State(freeze=_LOST)
-        pages = {name.removeprefix(_PAGE): shut for name, shut in found.items() if name.startswith(_PAGE)}
-        return State(found.get("freeze"), found.get("breaker"), pages)
+            # Whether publishing was frozen is unknown, so it is.
+            damage.report(keys.GATE, "it is not a hash", "delete it; public pages are frozen until then")
+            return State(frozen=_DAMAGED)
+        pages = {name.removeprefix(_PAGE): stop for name, stop in found.items() if name.startswith(_PAGE)}
+        return State(found.get(_FREEZE), found.get(_GUARD), pages)
 
-    async def shut(self, bolt: Bolt, who: str, at: int, why: str) -> bool:
-        """Shut it; False where it is shut already, and stays as it is."""
-        return await self._shut(bolt, Shut(who, at, why))
+    async def freeze(self, who: str, at: int, why: str) -> bool:
+        """Freeze publishing; False if it is frozen already, and stays so."""
+        return await self._stop(_FREEZE, Stop(who, at, why))
 
-    async def shut_page(self, page: str, at: int, why: str) -> bool:
-        """Close the breaker of one page, by its destination; False if it is closed already, and stays as it is."""
-        return await self._shut(_PAGE + page, Shut("breaker", at, why))
+    async def unfreeze(self) -> bool:
+        """Unfreeze publishing; False if it was active."""
+        return await self._resume(_FREEZE)
 
-    async def _shut(self, field: str, shut: Shut) -> bool:
+    async def trip(self, at: int, why: str) -> bool:
+        """Trip the guard of all pages; False if it has tripped already."""
+        return await self._stop(_GUARD, Stop("guard", at, why))
+
+    async def trip_page(self, page: str, at: int, why: str) -> bool:
+        """Trip the guard at one page, by its destination; False if it has tripped there already."""
+        return await self._stop(_PAGE + page, Stop("guard", at, why))
+
+    async def reset(self) -> bool:
+        """Reset the guard at all pages, and begin to count anew; False if it had not tripped."""
+        pages = (await self.read()).tripped_pages
+        was_tripped = await self._resume(_GUARD, *(_PAGE + page for page in pages))
         async with client.translate_errors():
-            return bool(await self._writer.run("HSETNX", keys.GATE, field, _pack(shut)))
+            await self._connection.delete(keys.POSTS, keys.TOUCHED)
+        return was_tripped
 
-    async def open(self, bolt: Bolt) -> bool:
-        """Open it again, and the breakers of all pages with it; False where nothing was shut.
-
-        What the breaker has counted begins anew.
-        """
-        fields: list[str] = [bolt]
-        if bolt == "breaker":
-            fields += [_PAGE + page for page in (await self.state()).pages]
+    async def _stop(self, field: str, stop: Stop) -> bool:
         async with client.translate_errors():
-            opened = bool(await self._writer.run("HDEL", keys.GATE, *fields))
-            if bolt == "breaker":
-                await self._connection.delete(keys.POSTS, keys.TOUCHED)
-        return opened
+            return bool(await self._writer.run("HSETNX", keys.GATE, field, _pack(stop)))
 
-    async def count(self, post: str, components: list[str], posts: Limit, touched: Limit) -> bool:
-        """Count an automatic post before it is made; False where it is one too many: the breaker closes.
+    async def _resume(self, *fields: str) -> bool:
+        async with client.translate_errors():
+            return bool(await self._writer.run("HDEL", keys.GATE, *fields))
+
+    async def count_auto_post(self, post: str, components: list[str], posts: Limit, touched: Limit) -> bool:
+        """Count an automatic post before it is made; False if the guard has tripped, or trips by this post.
 
         Counting the same post twice is counting it once.
         """
         why = f"more than {posts.most} posts or {touched.most} components at once"
         names = [keys.GATE, keys.POSTS, keys.TOUCHED]
-        arguments: list[Any] = [*posts, *touched, _pack(Shut("breaker", 0, why)), post, *components]
+        arguments: list[Any] = [*posts, *touched, _pack(Stop("guard", 0, why)), post, _GUARD, *components]
         async with client.translate_errors():
-            return bool(await self._scripts.run_confirmed("count", names, arguments))
+            return bool(await self._scripts.run_confirmed("count_auto_post", names, arguments))
 
-    async def room(self, page: str, update: str, limit: Limit) -> int:
-        """Count an update of a page before it is made; 0, or from when there is room for it (microseconds).
+    async def reserve_update(self, page: str, update: str, limit: Limit) -> int:
+        """Count an update of a page before it is made; 0, or the time from which the page takes it (microseconds).
 
         Counting the same update twice is counting it once.
         """
@@ -131,5 +149,5 @@ class Gate:
             return int(await self._scripts.run("reserve_update", [keys.updates(page)], [*limit, update]))
 
 
-def _pack(shut: Shut) -> bytes:
-    return msgspec.msgpack.encode(shut)
+def _pack(stop: Stop) -> bytes:
+    return msgspec.msgpack.encode(stop)

@@ -32,7 +32,7 @@ _KEYS: dict[str, tuple[int, int | None]] = {
     "trim_archive": (1, 1),
     "read_page": (1, 1),
     "evict_entries": (1, 1),
-    "count": (3, 3),
+    "count_auto_post": (3, 3),
     "redrive": (2, 2),
     "record_redelivery": (2, 2),
     "take_quota_token": (1, 1),

@@ -32,6 +32,7 @@ POLL_RESULTS = ("whole", "partial", "failed", "unavailable")
 POLLED_OUTCOMES = ("found", "repeated", "ended")
 RELOAD_RESULTS = ("loaded", "unchanged", "refused")
 OPERATION_RESULTS = ("done", "temporary", "unanswered", "refused", "not_found")
+CIRCUIT_BREAKER_STATES = ("closed", "open", "half_open")
 VENDOR_WEBHOOK_OUTCOMES = (
     "looked_at",
     "unrelated",
@@ -100,12 +101,13 @@ def start_worker(sources: Iterable[str], destinations: Iterable[str]) -> None:
     _start_data_set()
     for source in sources:
         metrics.late_alerts.labels(source)
-        metrics.contradictions.labels(source)
+        metrics.conflicting_deliveries.labels(source)
     for destination in destinations:
         metrics.not_found.labels(destination)
         metrics.duplicates_ended.labels(destination)
         metrics.retractions.labels(destination)
-        metrics.circuit_open.labels(destination)
+        for state in CIRCUIT_BREAKER_STATES:
+            metrics.circuit_breaker_state.labels(destination, state).set(state == "closed")
         metrics.accepted_to_opened_seconds.labels(destination)
         for operation in typing.get_args(publications.Kind):
             for result in OPERATION_RESULTS:

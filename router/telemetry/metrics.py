@@ -219,16 +219,24 @@ rules_folder_refused = prometheus_client.Gauge(
     registry=registries.WEB,
 )
 
-circuit_open = prometheus_client.Gauge(
-    "incident_router_circuit_open",
-    "1 while a destination is left alone because its vendor does not answer.",
-    ["destination"],
+circuit_breaker_state = prometheus_client.Gauge(
+    "incident_router_circuit_breaker_state",
+    "1 for the state of a destination's circuit breaker, 0 for the others: closed (the vendor is healthy), open (calls "
+    "are stopped), or half_open (a probe is under way).",
+    ["destination", "state"],
     registry=registries.WORKER,
 )
-breaker_closed = instruments.LateGauge(
-    "incident_router_breaker_closed",
-    "1 while what would be posted automatically waits for a person: there was too much of it, or a source has "
-    "contradicted itself.",
+
+publishing_guard_tripped = instruments.LateGauge(
+    "incident_router_publishing_guard_tripped",
+    "1 while the publishing guard has tripped and automatic posts need an approval: there were too many, or a source "
+    "has contradicted itself.",
+    registry=registries.WORKER,
+)
+
+publishing_frozen = instruments.LateGauge(
+    "incident_router_publishing_frozen",
+    "1 while publishing is frozen and nothing is posted at public pages.",
     registry=registries.WORKER,
 )
 
@@ -239,15 +247,15 @@ damaged = prometheus_client.Counter(
     registry=registries.SHARED,
 )
 
-contradictions = prometheus_client.Counter(
-    "incident_router_contradictions",
+conflicting_deliveries = prometheus_client.Counter(
+    "incident_router_conflicting_deliveries",
     "Deliveries that say of the same alert that it fires and that it is resolved, by source.",
     ["source"],
     registry=registries.WORKER,
 )
 
-storm_waiting = instruments.LateGauge(
-    "incident_router_storm_waiting",
+storm_queued_incidents = instruments.LateGauge(
+    "incident_router_storm_queued_incidents",
     "Incidents that are held back in an alert storm and wait for their turn to open.",
     registry=registries.WORKER,
 )
@@ -270,8 +278,8 @@ quarantine_entries = instruments.LateGauge(
     registry=registries.WORKER,
 )
 
-dead_deliveries = instruments.LateGauge(
-    "incident_router_dead_deliveries",
+dead_letter_deliveries = instruments.LateGauge(
+    "incident_router_dead_letter_deliveries",
     "Deliveries that could not be processed and wait for a person.",
     registry=registries.WORKER,
 )
@@ -294,8 +302,8 @@ archive_bytes = instruments.LateGauge(
     registry=registries.WORKER,
 )
 
-inbox_oldest_seconds = instruments.LateGauge(
-    "incident_router_inbox_oldest_seconds",
+inbox_oldest_entry_age_seconds = instruments.LateGauge(
+    "incident_router_inbox_oldest_entry_age_seconds",
     "Age of the oldest delivery in the inbox, in seconds; 0 where it is empty.",
     registry=registries.WORKER,
 )

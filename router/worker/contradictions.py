@@ -33,10 +33,10 @@ class Contradictions:
     """Closes the breaker of the pages that a delivery reaches if it contradicts itself, and of no others."""
 
     def __init__(
-        self, at_gate: publishing_state.Gate, store: incident_store.Incidents, public: Collection[str]
+        self, publishing: publishing_state.PublishingControls, store: incident_store.Incidents, public: Collection[str]
     ) -> None:
         """``public`` are the destinations that are public pages."""
-        self._gate = at_gate
+        self._publishing = publishing
         self._store = store
         self._public = frozenset(public)
 
@@ -48,13 +48,13 @@ class Contradictions:
         alert = of(delivery)
         if alert is None:
             return
-        metrics.contradictions.labels(delivery.source).inc()
+        metrics.conflicting_deliveries.labels(delivery.source).inc()
         named = f'"{alert.title[:_MOST_OF_TITLE]}" ({alert.fingerprint})'
         why = f"source {delivery.source} says of one alert that it fires and that it is resolved: {named}"
         for page in sorted(await self._reached(delivery, alert)):
-            if await self._gate.shut_page(page, delivery.received_at, why):
+            if await self._publishing.trip_page(page, delivery.received_at, why):
                 log.get("triage").error(
-                    "breaker_closed", page=page, source=delivery.source, fingerprint=alert.fingerprint
+                    "publishing_guard_tripped", page=page, source=delivery.source, fingerprint=alert.fingerprint
                 )
 
     async def _reached(self, delivery: deliveries.Delivery, alert: alerts.Alert) -> set[str]:

@@ -18,7 +18,7 @@ from router.store import health, publishing_state, unreadable_deliveries
 from router.store import inbox as stream
 from router.store import incidents as incident_store
 from router.telemetry import log
-from router.worker import bound, breaker, reports, storm
+from router.worker import bound, circuit_breaker, reports, storm
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,18 @@ class Own:
         self,
         wanted: Wanted,
         places: Mapping[str, bound.Bound],
-        breakers: breaker.Breakers,
+        breakers: circuit_breaker.CircuitBreakers,
         *,
         store: incident_store.Incidents,
         inbox: stream.Inbox,
-        at_gate: publishing_state.Gate,
+        publishing: publishing_state.PublishingControls,
         storms: storm.Storms,
         randomness: identity.Randomness,
         ledger: unreadable_deliveries.UnreadableCounts | None = None,
     ) -> None:
         """Take what is wanted, the destinations and how they fare, the way into the inbox, and what holds back."""
         self._storms = storms
-        self._gate = at_gate
+        self._publishing = publishing
         self._wanted = wanted
         self._places = places
         self._breakers = breakers
@@ -72,9 +72,9 @@ class Own:
         """Report what has failed for long enough, and what works again; each once. So with an alert storm."""
         findings = [reports.storm(await self._storms.turn())]
         if self._wanted.destinations:
-            known = {name: breaker.Condition() for name in self._places} | dict(self._breakers.conditions)
+            known = {name: circuit_breaker.AccountHealth() for name in self._places} | dict(self._breakers.health)
             findings += reports.accounts(known, self._wanted.after, now)
-            findings += reports.pages(await self._gate.state(), self._wanted.frozen_after, now)
+            findings += reports.pages(await self._publishing.read(), self._wanted.frozen_after, now)
         if self._wanted.of_unreadable and self._ledger is not None:
             findings += reports.unreadable(await self._ledger.read(), self._wanted.unreadable, now)
         held = await self._store.read([finding.report.key for finding in findings], {})

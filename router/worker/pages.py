@@ -31,7 +31,7 @@ class Pages:
 
     def __init__(
         self,
-        at_gate: publishing_state.Gate,
+        publishing: publishing_state.PublishingControls,
         tally: review_outcomes.ReviewOutcomes,
         shared: components.Components,
         limits: Limits,
@@ -39,7 +39,7 @@ class Pages:
     ) -> None:
         """Take the gate, the counts, what incidents share, the limits, and how texts are rendered."""
         self._components = shared
-        self._gate = at_gate
+        self._publishing = publishing
         self._tally = tally
         self._limits = limits
         self._desires = desires
@@ -47,11 +47,11 @@ class Pages:
 
     async def desires(self, *, public: bool) -> desire.Desires:
         """What publications should be, as the gate stands now; it is asked only where something is ``public``."""
-        state = await self._gate.state() if public else publishing_state.OPEN
+        state = await self._publishing.read() if public else publishing_state.ACTIVE
         policy = desire.Policy(
-            frozen=Cause(Reason.FROZEN, detail=str(state.freeze)) if state.freeze is not None else None,
-            tripped=_tripped(state.breaker) if state.breaker is not None else None,
-            tripped_at={page: _tripped(shut) for page, shut in state.pages.items()},
+            frozen=Cause(Reason.FROZEN, detail=str(state.frozen)) if state.frozen is not None else None,
+            tripped=_tripped(state.tripped) if state.tripped is not None else None,
+            tripped_at={page: _tripped(stop) for page, stop in state.tripped_pages.items()},
             min_update_interval=self._limits.min_update_interval,
             observe_interval=self._limits.observe_interval,
         )
@@ -62,9 +62,9 @@ class Pages:
         named = desired.content.fields.get("components") or ()
         touched = [f"{publication.destination}/{name}" for name in named]
         post = f"{publication.destination}/{publication.episode}"
-        if await self._gate.count(post, touched, self._limits.posts, self._limits.components):
+        if await self._publishing.count_auto_post(post, touched, self._limits.posts, self._limits.components):
             return True
-        self._log.error("breaker_closed", destination=publication.destination, episode=publication.episode)
+        self._log.error("publishing_guard_tripped", destination=publication.destination, episode=publication.episode)
         return False
 
     async def full_until(
@@ -83,12 +83,15 @@ class Pages:
         if verdict is not None and verdict.covers(plan.review_digest(desired, publication)):
             return 0
         page = "/".join(filter(None, (publication.destination, desired.content.fields.get("page"))))
-        return await self._gate.room(page, f"{publication.episode}/{publication.number + 1}", self._limits.updates)
+        return await self._publishing.reserve_update(
+            page, f"{publication.episode}/{publication.number + 1}", self._limits.updates
+        )
 
     async def gauge(self) -> None:
-        """Show in the metrics whether the breaker is closed, whoever closed or opened it."""
-        state = await self._gate.state()
-        metrics.breaker_closed.set(state.breaker is not None or bool(state.pages))
+        """Export the states of the guard and of the freeze, whichever process changed them."""
+        state = await self._publishing.read()
+        metrics.publishing_guard_tripped.set(state.guard == "tripped")
+        metrics.publishing_frozen.set(state.freeze == "frozen")
 
     async def share(self, page: str, episode: str, statuses: Mapping[str, str]) -> list[tuple[str, str]]:
         """Say how an episode affects a page's components, and learn what all others say of them."""
@@ -100,5 +103,5 @@ class Pages:
             await self._tally.record(incident.response.rule, outcome)
 
 
-def _tripped(shut: publishing_state.Shut) -> Cause:
-    return Cause(Reason.GUARD_TRIPPED, detail=shut.why)
+def _tripped(stop: publishing_state.Stop) -> Cause:
+    return Cause(Reason.GUARD_TRIPPED, detail=stop.why)

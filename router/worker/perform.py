@@ -15,7 +15,7 @@ from router.domain.reasons import Cause, Reason
 from router.outbound import backoff, client, errors
 from router.store import quotas
 from router.telemetry import log, metrics, tracing
-from router.worker import bound, breaker, calls, missing, outcome, spans, story
+from router.worker import bound, calls, circuit_breaker, missing, outcome, spans, story
 
 Passed = Callable[[str], None]
 _Answer = TypeVar("_Answer")
@@ -89,7 +89,7 @@ class Performer:
         self._most_seconds = most_seconds
         self._passed = passed
         self._traces = traces
-        self.breakers = breaker.Breakers(randomness)
+        self.breakers = circuit_breaker.CircuitBreakers(randomness)
         self._log = log.get("worker")
 
     async def act(
@@ -389,7 +389,7 @@ class Performer:
         except errors.Failure as failure:
             problem = failure
         if problem is not cut_off:  # Each of its calls was answered, or waited for its turn: that is no illness.
-            self.breakers.fared(place.name, problem, session.now(), operation.kind)
+            self.breakers.record(place.name, problem, session.now(), operation.kind)
         if isinstance(problem, missing.Missing):
             after = missing.noted(publication, problem, session.now(), keeps_intent=begun)
             result = "not_found" if after.gone else "temporary"
@@ -437,7 +437,7 @@ class Performer:
         unanswered, repeatable = isinstance(problem, errors.Unanswered), place.destination.repeatable_open
         if unanswered and not repeatable:
             least = max(least, place.timeout_seconds)
-        cap = backoff.cap(asked, of_account=breaker.is_of_account(problem))
+        cap = backoff.cap(asked, of_account=circuit_breaker.is_of_account(problem))
         if outcome.condition_of(problem) == "denied":
             cap = backoff.DENIED_CAP_SECONDS
         delay = backoff.full_jitter(attempts, self._randomness, cap_seconds=cap, at_least=least)

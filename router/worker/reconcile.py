@@ -223,7 +223,7 @@ class Reconciler:
                 return plan.Wait(Cause(Reason.UPDATE_BUDGET_USED), until, plan.WaitingOn.TIME)
             elif _shows(desired, step) and looked != (desired, step) and await self._stands_otherwise(session):
                 looked = desired, step  # Taken at once where it still is the step: what has changed is not its matter.
-            elif until := self._performer.breakers.rests_until(place.name, session.now()):
+            elif until := self._performer.breakers.open_until(place.name, session.now()):
                 if await self._must_wait(session, place, until):
                     return plan.Wait(Cause(Reason.CIRCUIT_OPEN), until, plan.WaitingOn.TIME)
             else:
@@ -276,7 +276,7 @@ class Reconciler:
         step: plan.Execute | plan.ResumeIntent | plan.Observe | plan.Search,
     ) -> publications.Publication:
         """Take a step that the circuit breaker lets through; if the circuit was open, the step is the probe."""
-        probing = self._performer.breakers.is_probing(place.name)
+        probing = self._performer.breakers.is_half_open(place.name)
         try:
             after = await self._step(session, place, publication, desired, step)
             await self._resume_others(session, place)
@@ -296,9 +296,9 @@ class Reconciler:
 
     async def _give_back_probe(self, session: sessions.Session, place: bound.Bound) -> None:
         """If the probe has shown nothing of the vendor, let others probe. It may have been a look, or have waited."""
-        if not self._performer.breakers.is_probing(place.name):
+        if not self._performer.breakers.is_half_open(place.name):
             return
-        self._performer.breakers.give_back_probe(place.name, session.now())
+        self._performer.breakers.release_probe(place.name, session.now())
         waiting = await self._accounts.sample_waiting(place.name)
         await self._store.wake([key for key in waiting if key != session.incident.key])
 

@@ -1,6 +1,4 @@
-"""What the router may have to report of itself: an account that fails, a breaker that is closed, a long freeze, and
-an alert storm that holds incidents back.
-"""
+"""Alerts about the router itself: a failing account, a tripped publishing guard, a long freeze, an alert storm."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +8,7 @@ from router.domain import alert as alerts
 from router.domain import severity as severities
 from router.store import publishing_state, storm_queue
 from router.store import unreadable_deliveries as unreadable_store
-from router.worker import breaker
+from router.worker import circuit_breaker
 
 SOURCE = RULE = "incident-router"
 
@@ -59,15 +57,17 @@ class Finding:
     reason: str = ""
 
 
-BREAKER = Report(
+GUARD = Report(
     "pages",
-    "breaker",
-    "BreakerClosed",
-    "incident-router: the breaker of the public pages is closed",
-    "Too much was to be posted by itself, or a source has contradicted itself, so posts wait for a person. "
+    "guard",
+    "PublishingGuardTripped",
+    "incident-router: the publishing guard has tripped",
+    "There were too many automatic posts, or a source contradicted itself, so posts wait for a reviewer. "
     "`incident-router breaker show` says why, "
     "`incident-router reviews list` what waits, and `incident-router breaker reset` lets rules publish again.",
 )
+EARLIER_GUARD = replace(GUARD, name="breaker")
+"""The name under which earlier versions reported the guard: such a report is resolved."""
 FREEZE = Report(
     "pages",
     "freeze",
@@ -96,21 +96,22 @@ def of_account(name: str) -> Report:
     )
 
 
-def accounts(conditions: Mapping[str, breaker.Condition], after: int, now: int) -> Iterator[Finding]:
+def accounts(conditions: Mapping[str, circuit_breaker.AccountHealth], after: int, now: int) -> Iterator[Finding]:
     """How the accounts fare: one has to fail for ``after`` before it is reported, and to work before that ends."""
     for name, condition in conditions.items():
         lasts = condition.failing_since > 0 and now - condition.failing_since >= after
-        fires = True if lasts else False if condition.well else None
+        fires = True if lasts else False if condition.works else None
         yield Finding(of_account(name), fires, condition.failing_since, condition.reason)
 
 
 def pages(state: publishing_state.State, frozen_after: int, now: int) -> Iterator[Finding]:
-    """How the gate before the public pages stands: a closed breaker is reported at once, a freeze that is forgotten."""
-    shut = state.breaker or next(iter(state.pages.values()), None)
-    yield Finding(BREAKER, shut is not None, shut.at if shut else 0, shut.why if shut else "")
-    freeze = state.freeze
-    lasts = freeze is not None and now - freeze.at >= frozen_after
-    yield Finding(FREEZE, lasts, freeze.at if freeze else 0, str(freeze) if freeze else "")
+    """Report a guard that has tripped at once, and a freeze once it has lasted for ``frozen_after``."""
+    stop = state.tripped or next(iter(state.tripped_pages.values()), None)
+    yield Finding(GUARD, stop is not None, stop.at if stop else 0, stop.why if stop else "")
+    yield Finding(EARLIER_GUARD, fires=False)
+    frozen = state.frozen
+    lasts = frozen is not None and now - frozen.at >= frozen_after
+    yield Finding(FREEZE, lasts, frozen.at if frozen else 0, str(frozen) if frozen else "")
 
 
 def storm(state: storm_queue.StormState) -> Finding:

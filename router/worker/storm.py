@@ -77,7 +77,7 @@ class Storms:
         if self._store is None:
             return storm_queue.StormState()
         storm = await self._store.state()
-        metrics.storm_waiting.set(storm.waiting)
+        metrics.storm_queued_incidents.set(storm.waiting)
         if storm.began:
             metrics.storms.inc()
             self._log.error("alert_storm", waiting=storm.waiting, most=self._store.limit.most)

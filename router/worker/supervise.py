@@ -273,7 +273,7 @@ class Worker:
         waiting, oldest_at = await self._depth()
         metrics.inbox_entries.set(waiting)
         await self._reconciler.gauge()
-        metrics.inbox_oldest_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
+        metrics.inbox_oldest_entry_age_seconds.set((self._clock() - oldest_at) / 1_000_000 if oldest_at else 0)
 
     async def _sweep_turn(self) -> None:
         """Rebuild what is missing of timers and lists."""
@@ -286,7 +286,7 @@ class Worker:
         metrics.redis_memory_used_ratio.set(fullness)
         kept = await self._health.pending_counts()
         metrics.quarantine_entries.set(kept.quarantined)
-        metrics.dead_deliveries.set(kept.dead)
+        metrics.dead_letter_deliveries.set(kept.dead)
         size = await self._give_way(fullness)
         metrics.archive_entries.set(size.entries)
         metrics.archive_bytes.set(size.bytes)

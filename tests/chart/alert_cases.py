@@ -41,6 +41,11 @@ def of_process(name: str, instance: str, namespace: str = "a") -> str:
     return f'incident_router_{name}{{namespace="{namespace}",job="router",instance="{instance}"}}'
 
 
+def circuit_breaker(process: str, state: str) -> str:
+    labels = f'namespace="a",instance="{process}",destination="on-call",state="{state}"'
+    return f"incident_router_circuit_breaker_state{{{labels}}}"
+
+
 A = {"namespace": "a"}
 PRODUCTION = {**A, "source": "production"}
 ON_CALL = {**A, "destination": "on-call"}
@@ -141,11 +146,16 @@ CASES = [
         "the oldest grows older",
         "5m",
         {
-            of_process("inbox_oldest_seconds", "w"): "0 30 70 130 190 250",
+            of_process("inbox_oldest_entry_age_seconds", "w"): "0 30 70 130 190 250",
         },
         (A,),
     ),
-    Case("IncidentRouterInboxLag", "a short peak", "5m", {of_process("inbox_oldest_seconds", "w"): "0 30 70 130 0 10"}),
+    Case(
+        "IncidentRouterInboxLag",
+        "a short peak",
+        "5m",
+        {of_process("inbox_oldest_entry_age_seconds", "w"): "0 30 70 130 0 10"},
+    ),
     Case("IncidentRouterUnavailable", "the first refusal ever", "5m", {deliveries("unavailable"): "0 0 0 1 1 1"}, (A,)),
     Case(
         "IncidentRouterUnavailable",
@@ -259,10 +269,15 @@ CASES = [
         "IncidentRouterDeadDeliveries",
         "one, as both workers see it",
         "5m",
-        {of_process("dead_deliveries", "w"): "0 1x9", of_process("dead_deliveries", "w2"): "0 1x9"},
+        {of_process("dead_letter_deliveries", "w"): "0 1x9", of_process("dead_letter_deliveries", "w2"): "0 1x9"},
         (A,),
     ),
-    Case("IncidentRouterDeadDeliveries", "discarded since", "5m", {of_process("dead_deliveries", "w"): "1 1 1 0 0 0"}),
+    Case(
+        "IncidentRouterDeadDeliveries",
+        "discarded since",
+        "5m",
+        {of_process("dead_letter_deliveries", "w"): "1 1 1 0 0 0"},
+    ),
     Case("IncidentRouterDataLost", "a process notices it", "30m", {losses("vanished"): "0x10 1x30"}, (A,)),
     Case(
         "IncidentRouterDataLost",
@@ -302,39 +317,49 @@ CASES = [
         {operations("temporary"): "5x30", operations("done"): "5x30"},
     ),
     Case(
-        "IncidentRouterCircuitOpen",
+        "IncidentRouterCircuitBreakerOpen",
         "at one of two workers",
         "4m",
         {
-            'incident_router_circuit_open{namespace="a",instance="w",destination="on-call"}': "1x9",
-            'incident_router_circuit_open{namespace="a",instance="w2",destination="on-call"}': "0x9",
+            circuit_breaker("w", "open"): "1 0 1 0 1 0 1x3",
+            circuit_breaker("w", "half_open"): "0 1 0 1 0 1 0x3",
+            circuit_breaker("w2", "closed"): "1x9",
+            circuit_breaker("w2", "open"): "0x9",
         },
         (ON_CALL,),
     ),
     Case(
-        "IncidentRouterCircuitOpen",
+        "IncidentRouterCircuitBreakerOpen",
         "for a minute",
         "4m",
-        {'incident_router_circuit_open{namespace="a",instance="w",destination="on-call"}': "0 1 0x9"},
+        {circuit_breaker("w", "open"): "0 1 0x9", circuit_breaker("w", "closed"): "1 0 1x9"},
     ),
     Case(
-        "IncidentRouterBreakerClosed",
+        "IncidentRouterPublishingGuardTripped",
         "at one of two workers",
         "2m",
-        {of_process("breaker_closed", "w"): "0 1x9", of_process("breaker_closed", "w2"): "0x9"},
+        {of_process("publishing_guard_tripped", "w"): "0 1x9", of_process("publishing_guard_tripped", "w2"): "0x9"},
         (A,),
     ),
     Case(
-        "IncidentRouterBreakerClosed", "after its process ended", "9m", {of_process("breaker_closed", "w"): "1 1 0x9"}
+        "IncidentRouterPublishingGuardTripped",
+        "after its process ended",
+        "9m",
+        {of_process("publishing_guard_tripped", "w"): "1 1 0x9"},
     ),
     Case(
         "IncidentRouterAlertStorm",
         "for a minute, as both workers see it",
         "4m",
-        {of_process("storm_waiting", "w"): "0 7x9", of_process("storm_waiting", "w2"): "0 7x9"},
+        {of_process("storm_queued_incidents", "w"): "0 7x9", of_process("storm_queued_incidents", "w2"): "0 7x9"},
         (A,),
     ),
-    Case("IncidentRouterAlertStorm", "over within the minute", "4m", {of_process("storm_waiting", "w"): "0 0 7 0x9"}),
+    Case(
+        "IncidentRouterAlertStorm",
+        "over within the minute",
+        "4m",
+        {of_process("storm_queued_incidents", "w"): "0 0 7 0x9"},
+    ),
     Case(
         "IncidentRouterRulesRefused",
         "at one of two webs",

@@ -19,7 +19,7 @@ EMPTY = {
     "incident_router_damaged_data",
     "incident_router_data_set_losses",
     "incident_router_polls",
-    "incident_router_storm_waiting",
+    "incident_router_storm_queued_incidents",
     "incident_router_polled_alerts",
     "incident_router_rules_folder_refused",
     "incident_router_rules_last_reload_success_timestamp_seconds",

@@ -18,7 +18,7 @@ BODIES = [
     ("/corrections", {**CORRECTION, "body": BLANK}, "#/body"),
     ("/corrections", {**CORRECTION, "body": "b", "reason": BLANK}, "#/reason"),
     ("/silences", {"matchers": ['a="b"'], "comment": BLANK}, "#/comment"),
-    ("/freeze", {"reason": BLANK}, "#/reason"),
+    ("/publishing/freeze", {"reason": BLANK}, "#/reason"),
     ("/tokens", {"name": BLANK, "role": "viewer"}, "#/name"),
 ]
 TEXTS = {"--why", "--reason", "--comment", "--by"}

@@ -72,9 +72,9 @@ def test_a_silence_that_can_not_be_meant_is_refused(play, wanted):
 def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
     async def body(at):
         client = await at.as_("responder", name="ann")
-        frozen = await client.post(f"{API}/freeze", json={"reason": "all hands"})
-        assert (frozen.status_code, frozen.json()["frozen"]) == (200, "all hands (ann)")
-        again = await client.post(f"{API}/freeze", json={"reason": "mine"})
+        frozen = await client.post(f"{API}/publishing/freeze", json={"reason": "all hands"})
+        assert (frozen.status_code, frozen.json()["freeze_reason"]) == (200, "all hands (ann)")
+        again = await client.post(f"{API}/publishing/freeze", json={"reason": "mine"})
         assert (again.status_code, again.json()["detail"]) == (422, "it is frozen already")
         assert (await told(at))[0] == ("ann", "freeze", "public pages", "refused: it is frozen already")
         await at.deliver(consoles.firing())
@@ -87,23 +87,23 @@ def test_while_frozen_nothing_is_posted_and_after_the_thaw_it_is(play):
         [page] = [one for one in shown if one["destination"] == "page"]
         assert (page["next_reason"], page["next_at"]) == ("frozen", None)
         assert page["next"] == "public posts are frozen: all hands (ann)"
-        assert (await client.delete(f"{API}/freeze")).status_code == 200
+        assert (await client.delete(f"{API}/publishing/freeze")).status_code == 200
         await at.on.turn()
         assert at.page.kinds == ["open"]
-        assert (await client.delete(f"{API}/freeze")).status_code == 422
+        assert (await client.delete(f"{API}/publishing/freeze")).status_code == 422
 
     play(body)
 
 
-def test_the_breaker_is_opened_again_by_an_admin(play):
+def test_guard_is_reset_by_an_admin(play):
     async def body(at):
         await at.parts.ask.connection.hset(keys.GATE, "breaker", b"\x93\xa7breaker\x00\xa8too many")
         responder, admin = await at.as_("responder"), await at.as_("admin", name="eve")
-        assert (await responder.get(f"{API}/gate")).json()["breaker"] == "too many"
-        assert (await responder.delete(f"{API}/breaker")).status_code == 403
-        assert (await admin.delete(f"{API}/breaker")).status_code == 200
-        assert (await responder.get(f"{API}/gate")).json()["breaker"] == ""
-        assert await told(at) == [("eve", "open gate", "breaker", "done")]
+        assert (await responder.get(f"{API}/publishing")).json()["guard_reason"] == "too many"
+        assert (await responder.delete(f"{API}/publishing/guard")).status_code == 403
+        assert (await admin.delete(f"{API}/publishing/guard")).status_code == 200
+        assert (await responder.get(f"{API}/publishing")).json()["guard"] == "ok"
+        assert await told(at) == [("eve", "reset publishing guard", "guard", "done")]
 
     play(body)
 
@@ -214,8 +214,8 @@ def test_open_circuit_breaker_is_shown_and_lifted_in_the_console(play):
         now = await at.on.redis_now()
         breakers = at.on.performer.breakers
         for _ in range(5):
-            breakers.fared("on-call", errors.Unanswered("no answer"), now)
-        assert breakers.rests_until("on-call", now)
+            breakers.record("on-call", errors.Unanswered("no answer"), now)
+        assert breakers.open_until("on-call", now)
         await at.deliver(consoles.firing())
         await at.on.turn()
         assert at.on_call.states() == []

@@ -105,7 +105,7 @@ async def furnish(at, client):
         "POST /silences": ({}, {}, {"matchers": ["a=b"], "comment": "c"}),
         "DELETE /silences/{id}": ({"id": silence}, {}, None),
         "DELETE /heartbeats/{name}": ({"name": beat}, {}, None),
-        "POST /freeze": ({}, {}, {"reason": "all hands"}),
+        "POST /publishing/freeze": ({}, {}, {"reason": "all hands"}),
         "POST /dead-letters/redrive": ({}, {}, {"destination": "nowhere"}),
         "POST /retractions": ({}, {}, {"incident": consoles.key(), "reason": "the probe was broken"}),
         "DELETE /pauses/{destination}": ({"destination": "on-call"}, {}, None),
@@ -152,11 +152,11 @@ def test_an_answer_that_the_document_does_not_describe_would_be_noticed(play):
     async def body(at):
         client = await at.as_("viewer")
         document = openapi.document()
-        document["components"]["schemas"]["Gate"]["properties"]["frozen"] = {"type": "integer"}
-        answer = await client.get(f"{api.PREFIX}/gate")
-        assert '"" is not of type "integer"' in Checked(document).problem("GET", "/gate", answer)
-        del document["paths"][f"{api.PREFIX}/gate"]["get"]["responses"]["200"]
-        assert "not described" in Checked(document).problem("GET", "/gate", answer)
+        document["components"]["schemas"]["Publishing"]["properties"]["freeze_reason"] = {"type": "integer"}
+        answer = await client.get(f"{api.PREFIX}/publishing")
+        assert '"" is not of type "integer"' in Checked(document).problem("GET", "/publishing", answer)
+        del document["paths"][f"{api.PREFIX}/publishing"]["get"]["responses"]["200"]
+        assert "not described" in Checked(document).problem("GET", "/publishing", answer)
 
     play(body)
 

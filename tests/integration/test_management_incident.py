@@ -115,7 +115,7 @@ def test_the_page_shows_all_of_it(play):
             "labels.service matches",
             "it was “checkout”",
             "What happens next",
-            "published if nobody has decided by then",
+            "published if not decided before the deadline",
             "It is as it should be",
             "Nothing is there; as it should be",
             'href="https://vendor.example/v1"',
@@ -160,10 +160,10 @@ def test_how_things_are_now_tells_what_flows_and_when_each_vendor_was_called(pla
         assert places["on-call"]["called_at"] > "2020"
         assert places["page"]["called_at"] is None
         page = (await client.get("/")).text
-        for text in ("a minute", "No worker is there", "as rules and people say", "called"):
+        for text in ("a minute", "No worker is there", "as rules and reviewers decide", "called"):
             assert text in page, text
-        await (await at.as_("responder")).post(f"{API}/freeze", json={"reason": "a drill"})
-        assert "Public pages are frozen" in (await client.get("/")).text
+        await (await at.as_("responder")).post(f"{API}/publishing/freeze", json={"reason": "a drill"})
+        assert "Publishing is frozen" in (await client.get("/")).text
 
     play(body)
 

@@ -17,11 +17,11 @@ def test_a_role_that_does_not_suffice_leaves_a_line_of_who_asked_for_what_from_w
     async def body(at):
         client = await at.as_("viewer", name="ann")
         [held] = await access_store.Tokens(at.connection).read()
-        assert (await client.post(f"{API}/freeze", json={"reason": "no"})).status_code == 403
+        assert (await client.post(f"{API}/publishing/freeze", json={"reason": "no"})).status_code == 403
         assert (await client.get("/audit?cursor=secret")).status_code == 403
         second, first = await refused(at)
         assert (first.who, first.by, first.address) == ("ann", f"token {held.id}", "127.0.0.1")
-        assert (first.subject, second.subject) == (f"POST {API}/freeze", "GET /audit")
+        assert (first.subject, second.subject) == (f"POST {API}/publishing/freeze", "GET /audit")
         assert first.outcome == "refused: this takes the role responder, and yours is viewer"
 
     play(body)

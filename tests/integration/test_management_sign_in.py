@@ -73,9 +73,9 @@ def test_a_form_or_call_without_the_csrf_token_of_its_session_changes_nothing(pl
             assert answer.status_code == 403, path
             assert "not one of this session" in answer.text
         headers = {"x-csrf-token": other} if kind == "of another session" else {}
-        assert (await client.post(f"{api.PREFIX}/freeze", json={}, headers=headers)).status_code == 403
-        assert (await client.get(f"{api.PREFIX}/gate")).json()["frozen"] == ""
-        done = await client.post(f"{api.PREFIX}/freeze", json={}, headers={"x-csrf-token": csrf})
+        assert (await client.post(f"{api.PREFIX}/publishing/freeze", json={}, headers=headers)).status_code == 403
+        assert (await client.get(f"{api.PREFIX}/publishing")).json()["freeze"] == "active"
+        done = await client.post(f"{api.PREFIX}/publishing/freeze", json={}, headers={"x-csrf-token": csrf})
         assert done.status_code == 200
 
     play(body)

@@ -70,7 +70,7 @@ def test_lift_closes_all_circuit_breakers_of_the_account(play):
     async def body(at):
         now = await at.on.redis_now()
         for _ in range(5):
-            at.on.performer.breakers.fared("on-call", errors.Unanswered("no answer"), now)
+            at.on.performer.breakers.record("on-call", errors.Unanswered("no answer"), now)
         await at.deliver(consoles.firing())
         assert at.on_call.states() == []
         assert (await lift(at.parts, "page")).lifted == 1

@@ -116,7 +116,7 @@ class WorkerHarness:
         self.incidents = store or incidents.Incidents(connection)
         self.publications = publications.Publications(connection, lease_seconds=30.0)
         self.pages = pages.Pages(
-            publishing_state.Gate(connection),
+            publishing_state.PublishingControls(connection),
             review_outcomes.ReviewOutcomes(connection),
             components.Components(connection),
             limits,
@@ -131,7 +131,9 @@ class WorkerHarness:
             randomness=NoJitter(),
             wake=self.rung.update,
             contradicted=contradictions.Contradictions(
-                publishing_state.Gate(connection), self.incidents, {place.name for place in places if place.kind.public}
+                publishing_state.PublishingControls(connection),
+                self.incidents,
+                {place.name for place in places if place.kind.public},
             ),
             muting=self.mutes,
             traces=traces,

@@ -49,11 +49,11 @@ def scene(tmp_path_factory):
     ("arguments", "said"),
     [
         (("tokens", "create", "ann", "--role", "admin"), "irt_"),
-        (("freeze",), f"frozen by {BY}"),
-        (("thaw",), "thawed: "),
+        (("freeze",), f"publishing is frozen by {BY}"),
+        (("thaw",), "publishing is active: "),
         (("silences", "add", "service=x", "--comment", "upgrade"), " until "),
         (("silences", "list"), BY),
-        (("breaker", "show"), "the breaker is open"),
+        (("breaker", "show"), "guard: ok"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -65,9 +65,9 @@ def test_commands_work_without_a_login_name(scene, arguments, said):
 
 def test_the_name_that_is_said_comes_first(scene):
     done = scene("freeze", "--by", "ann")
-    assert done.stdout.startswith("frozen by ann: ")
+    assert done.stdout.startswith("publishing is frozen by ann: ")
     assert scene("thaw", USER="bob").returncode == 0
-    assert scene("freeze", USER="bob").stdout.startswith("frozen by bob: ")
+    assert scene("freeze", USER="bob").stdout.startswith("publishing is frozen by bob: ")
     assert scene("thaw").returncode == 0
 
 

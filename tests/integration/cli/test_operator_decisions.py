@@ -95,15 +95,15 @@ def test_what_is_dismissed_is_not_shown_and_counted(firing):
 def test_approved_post_waits_while_frozen(firing):
     router, at = firing
     posted = len(at.incidents()["public-page"])
-    assert "frozen by ann" in router.command("freeze", "--by", "ann", "--why", "all hands").stdout
-    assert router.command("freeze").stdout == "frozen already: all hands (ann)\n"
-    assert "frozen: all hands (ann)" in router.command("breaker", "show").stdout
+    assert "publishing is frozen by ann" in router.command("freeze", "--by", "ann", "--why", "all hands").stdout
+    assert router.command("freeze").stdout == "publishing is frozen already: all hands (ann)\n"
+    assert "freeze: frozen (all hands (ann))" in router.command("breaker", "show").stdout
     decide(router, "approve")
     harness.eventually("the approval is known", lambda: decide(router, "show").returncode == 1)
     assert len(at.incidents()["public-page"]) == posted
     assert "incidents are looked at now" in router.command("thaw").stdout
     harness.eventually("it is shown", lambda: len(at.incidents()["public-page"]) == posted + 1)
-    assert router.command("thaw").stdout == "nothing is frozen\n"
+    assert router.command("thaw").stdout == "publishing is active already\n"
 
 
 def test_retract_takes_the_post_down(firing):
@@ -130,10 +130,10 @@ def test_retract_takes_the_post_down(firing):
     assert (missing.returncode, "there is no incident" in missing.stderr) == (1, True)
 
 
-def test_the_breaker_says_how_it_stands(scene):
+def test_publishing_states_are_shown(scene):
     router, _ = scene
-    assert router.command("breaker", "show").stdout == "the breaker is open: rules may publish\n"
-    assert router.command("breaker", "reset").stdout == "the breaker is open already\n"
+    assert router.command("breaker", "show").stdout == "guard: ok\nfreeze: active\n"
+    assert router.command("breaker", "reset").stdout == "the publishing guard has not tripped\n"
 
 
 def test_incident_shows_publications_and_timeline(firing):

@@ -309,9 +309,9 @@ def test_recurring_silence_is_listed_with_its_next_window(scene):
 
 def test_pages_are_frozen_and_thawed_from_elsewhere(scene):
     frozen = scene.elsewhere("freeze", "--why", "all hands")
-    assert frozen.stdout == "frozen: nothing is posted at public pages until `incident-router thaw`\n"
+    assert frozen.stdout == "publishing is frozen: nothing is posted at public pages until `incident-router thaw`\n"
     here, elsewhere = scene.both("freeze")
-    assert here.stdout == elsewhere.stdout == "frozen already: all hands (ann)\n"
+    assert here.stdout == elsewhere.stdout == "publishing is frozen already: all hands (ann)\n"
     here, elsewhere = scene.both("breaker", "show")
     assert here.stdout == elsewhere.stdout
     assert "frozen: all hands (ann)" in here.stdout

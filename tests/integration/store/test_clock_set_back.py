@@ -53,10 +53,10 @@ def test_windows_count_what_is_ahead_from_now_on(with_redis):
         later = (seconds + 3600) * 1_000_000
         limit = publishing_state.Limit(2, 10_000_000)
         await connection.zadd(keys.updates("page"), {"a": later, "b": later})
-        until = await publishing_state.Gate(connection).room("page", "c", limit)
+        until = await publishing_state.PublishingControls(connection).reserve_update("page", "c", limit)
         assert until - seconds * 1_000_000 <= 12_000_000
         await connection.zadd(keys.POSTS, {"a": later})
-        assert await publishing_state.Gate(connection).count("b", [], limit, limit)
+        assert await publishing_state.PublishingControls(connection).count_auto_post("b", [], limit, limit)
         assert await connection.zscore(keys.POSTS, "a") < later
         await connection.zadd(keys.ADMITTED, {"a": later, "b": later})
         assert not await storm_queue.StormQueue(connection, limit).admit(

@@ -44,7 +44,7 @@ KINDS = {
     "waiting": keys.waiting("on-call"),
     "resumed": keys.RESUMED,
     "admitted": keys.ADMITTED,
-    "storm_waiting": keys.WAITING,
+    "storm_queued_incidents": keys.WAITING,
     "storm": keys.STORM,
     "tokens": keys.TOKENS,
     "audit": keys.AUDIT,
@@ -291,7 +291,7 @@ def test_pages_show_what_can_be_read(play, kind, harm):
         hurt = {"incident": keys.incident(consoles.key()), "publications": keys.publications(consoles.key())}
         key = hurt.get(kind, KINDS[kind])
         if kind == "gate":
-            await publishing_state.Gate(at.on.connection).shut("freeze", "ann", 1, "")
+            await publishing_state.PublishingControls(at.on.connection).freeze("ann", 1, "")
         if kind == "tokens" and harm == "junk":
             await at.on.connection.hset(key, "another", b"\xc1")
         elif kind != "tokens":

@@ -262,7 +262,7 @@ def test_circuit_breaker_stops_only_the_failing_vendor(with_redis):
         await on.turn()
         assert len(ill.calls) == calls  # Left alone, though retries were due.
         assert well.states() == ["open"] * 8
-        assert on.performer.breakers.rests_until("ill", await on.redis_now())
+        assert on.performer.breakers.open_until("ill", await on.redis_now())
 
     def both():
         return workers.rule(workers.decision.Target("ill", {}), workers.decision.Target("on-call", {}))

@@ -20,9 +20,9 @@ SILENCE = silence.Silence("s1", (), 1, 2, "ann", "upgrade")
 LIMIT = publishing_state.Limit(9, workers.HOUR)
 
 TOLD = {
-    "a freeze": lambda of: publishing_state.Gate(of).shut("freeze", "ann", 1, ""),
-    "a thaw": lambda of: publishing_state.Gate(of).open("freeze"),
-    "the breaker's count": lambda of: publishing_state.Gate(of).count("post", [], LIMIT, LIMIT),
+    "a freeze": lambda of: publishing_state.PublishingControls(of).freeze("ann", 1, ""),
+    "an unfreeze": lambda of: publishing_state.PublishingControls(of).unfreeze(),
+    "the guard's count": lambda of: publishing_state.PublishingControls(of).count_auto_post("post", [], LIMIT, LIMIT),
     "a silence": lambda of: silences.Silences(of).save(SILENCE),
     "a token": lambda of: access_store.Tokens(of).save(TOKEN),
     "a token that is taken back": lambda of: access_store.Tokens(of).revoke("t1"),

@@ -28,7 +28,7 @@ class Scene:
             self.stage.performer.breakers,
             store=self.store,
             inbox=inbox.Inbox(connection),
-            at_gate=publishing_state.Gate(connection),
+            publishing=publishing_state.PublishingControls(connection),
             storms=self.stage.storms,
             randomness=random.Random(2),
             ledger=unreadable_deliveries.UnreadableCounts(connection),

@@ -5,7 +5,7 @@ import pytest
 from router.destinations import registry
 from router.domain import publication
 from router.outbound import errors
-from router.worker import breaker
+from router.worker import circuit_breaker
 from tests.end_to_end import harness
 from tests.integration import vendors, workers
 
@@ -59,7 +59,7 @@ def test_operations_resume_with_the_first_good_answer(play, kind):
         await scene.changed("a", **nothing, **waits)
         await scene.on.turn()
         assert scene.states() == []
-        scene.on.performer.breakers.fared("there", errors.Denied("401", status=401), now, "open")
+        scene.on.performer.breakers.record("there", errors.Denied("401", status=401), now, "open")
         await scene.fires("b")
         await scene.eventually(lambda: scene.states() == ["open", "open"])
 
@@ -77,7 +77,7 @@ def test_new_worker_resumes_waiting_operations(play, kind):
         nothing = {"state": "absent", "vendor_id": "", "digest": "", "content": None, "number": 0}
         await scene.changed("a", **nothing, retry_at=now + 55 * MICROS, failed_at=now, condition="denied")
         await scene.on.turn()
-        scene.on.performer.breakers = breaker.Breakers(workers.NoJitter())
+        scene.on.performer.breakers = circuit_breaker.CircuitBreakers(workers.NoJitter())
         await scene.fires("b")
         await scene.eventually(lambda: scene.states() == ["open", "open"])
 

@@ -146,8 +146,8 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
 def test_the_router_s_own_reports_never_wait(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
-        told = reports.BREAKER.alert("firing", 1, 2, "too many")
-        await scene.on.deliver(told, key=reports.BREAKER.key)
+        told = reports.GUARD.alert("firing", 1, 2, "too many")
+        await scene.on.deliver(told, key=reports.GUARD.key)
         await scene.on.turn()
         assert len(scene.opened()) == 3
 
@@ -219,7 +219,7 @@ def test_incident_that_needs_review_leaves_queue(with_redis):
 
     async def play(scene):
         await scene.fires("a", "b", "c", response=automatic)
-        await publishing_state.Gate(scene.connection).shut("breaker", "breaker", 1, "too many")
+        await publishing_state.PublishingControls(scene.connection).trip(1, "too many")
         await scene.room()
         assert (await scene.on.storms.turn()).waiting == 0
         (one,) = await scene.on.publications.look("c")

@@ -17,7 +17,8 @@ class Parent:
         self.at = {place.name: place for place in scene.places}
         self.own = own.Own(
             own.Wanted((), destinations), self.at, scene.on.performer.breakers,
-            store=scene.on.incidents, inbox=scene.on.inbox, at_gate=publishing_state.Gate(scene.connection),
+            store=scene.on.incidents, inbox=scene.on.inbox,
+            publishing=publishing_state.PublishingControls(scene.connection),
             storms=scene.on.storms, randomness=workers.NoJitter(),
         )  # fmt: skip
 

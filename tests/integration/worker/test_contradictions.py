@@ -12,7 +12,7 @@ AUTOMATIC = workers.rule(
 
 
 def counted() -> float:
-    return metrics.REGISTRY.get_sample_value("incident_router_contradictions_total", {"source": "am"}) or 0
+    return metrics.REGISTRY.get_sample_value("incident_router_conflicting_deliveries_total", {"source": "am"}) or 0
 
 
 def test_automatic_post_on_contradiction_needs_review(with_redis):
@@ -23,9 +23,9 @@ def test_automatic_post_on_contradiction_needs_review(with_redis):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
         assert (page.kinds, pager.kinds) == ([], ["open"])
-        state = await publishing_state.Gate(on.connection).state()
+        state = await publishing_state.PublishingControls(on.connection).read()
         why = 'source am says of one alert that it fires and that it is resolved: "f1 is down" (f1)'
-        assert (state.breaker, {page: shut.why for page, shut in state.pages.items()}) == (None, {"page": why})
+        assert (state.tripped, {page: stop.why for page, stop in state.tripped_pages.items()}) == (None, {"page": why})
         told = [event.text for event in await on.incidents.timeline("down") if event.what == "review"]
         assert len(told) == 1
         assert why in told[0]
@@ -39,7 +39,7 @@ def test_post_goes_out_after_guard_reset(with_redis):
     async def play(on, page, _):
         await on.deliver(workers.firing(), workers.resolved(), workers.firing("f2"), response=AUTOMATIC)
         await on.turn()
-        assert await publishing_state.Gate(on.connection).open("breaker")
+        assert await publishing_state.PublishingControls(on.connection).reset()
         await on.publications.wake_all()
         await on.turn()
         assert page.states() == ["open"]
@@ -53,18 +53,18 @@ def test_later_resolution_is_no_contradiction(with_redis):
         await on.deliver(workers.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
-        assert await publishing_state.Gate(on.connection).state() == publishing_state.OPEN
+        assert await publishing_state.PublishingControls(on.connection).read() == publishing_state.ACTIVE
 
     public_pages.run(with_redis, play)
 
 
 def test_tripped_guard_keeps_its_reason(with_redis):
     async def play(on, page, _):
-        await publishing_state.Gate(on.connection).shut("breaker", "breaker", 1, "too many")
+        await publishing_state.PublishingControls(on.connection).trip(1, "too many")
         await on.deliver(workers.firing(), workers.resolved(), response=AUTOMATIC)
         await on.turn()
         assert page.kinds == []
-        assert (await publishing_state.Gate(on.connection).state()).breaker.why == "too many"
+        assert (await publishing_state.PublishingControls(on.connection).read()).tripped.why == "too many"
 
     public_pages.run(with_redis, play)
 
@@ -79,7 +79,7 @@ def test_contradiction_without_page_stops_no_page(with_redis):
         await on.deliver(workers.firing("f2"), key="shown", response=AUTOMATIC)
         await on.turn()
         assert page.states() == ["open"]
-        assert await publishing_state.Gate(on.connection).state() == publishing_state.OPEN
+        assert await publishing_state.PublishingControls(on.connection).read() == publishing_state.ACTIVE
 
     public_pages.run(with_redis, play)
 
@@ -92,7 +92,7 @@ def test_contradiction_stops_only_its_pages(with_redis):
         await on.deliver(workers.firing("f3"), key="elsewhere", response=OTHER)
         await on.turn()
         assert (reached.kinds, other.states()) == ([], ["open"])
-        assert list((await publishing_state.Gate(on.connection).state()).pages) == ["page"]
+        assert list((await publishing_state.PublishingControls(on.connection).read()).tripped_pages) == ["page"]
 
     places = [vendor.place("page", reached, public=True), vendor.place("other", other, public=True)]
     workers.run(with_redis, play, *places, vendor.on_call(vendor.Vendor()))
@@ -107,19 +107,19 @@ def test_contradiction_stops_pages_of_current_incident(with_redis):
         await on.deliver(workers.firing(), workers.resolved(), key="moved", response=INTERNAL)
         await on.turn()
         assert page.kinds == []
-        assert list((await publishing_state.Gate(on.connection).state()).pages) == ["page"]
+        assert list((await publishing_state.PublishingControls(on.connection).read()).tripped_pages) == ["page"]
 
     public_pages.run(with_redis, play)
 
 
 def test_planned_post_is_stopped_by_contradiction(with_redis):
     async def body(connection):
-        at_gate = publishing_state.Gate(connection)
+        publishing = publishing_state.PublishingControls(connection)
         limit = publishing_state.Limit(9, workers.HOUR)
-        await at_gate.shut_page("page", 1, "why")
-        assert not await at_gate.count("page/e1", [], limit, limit)
-        assert await at_gate.count("other/e1", [], limit, limit)
-        assert await at_gate.open("breaker")
-        assert await at_gate.count("page/e1", [], limit, limit)
+        await publishing.trip_page("page", 1, "why")
+        assert not await publishing.count_auto_post("page/e1", [], limit, limit)
+        assert await publishing.count_auto_post("other/e1", [], limit, limit)
+        assert await publishing.reset()
+        assert await publishing.count_auto_post("page/e1", [], limit, limit)
 
     with_redis(body)

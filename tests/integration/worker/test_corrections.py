@@ -71,7 +71,7 @@ def test_posted_update_is_corrected_and_keeps_the_reference(with_redis, simulato
         sdks.devhelm_models.UpdateStatusPageIncidentUpdateRequest.model_validate(sent)
         said = await desk.told()
         assert ("correction", "ada corrects an update at page: a typo") in said
-        assert ("operation", "Corrected an update at page: ada: a typo.") in said
+        assert ("operation", "Corrected an update at page: correction requested by ada: a typo.") in said
 
     playing(with_redis, simulator, play)
 
@@ -162,11 +162,11 @@ def test_corrected_update_status_resolves_nothing(with_redis, simulator):
 
 def test_nothing_is_corrected_while_frozen(with_redis, simulator):
     async def play(desk):
-        await desk.on.pages._gate.shut("freeze", "ada", desk.on.redis_time(), "")
+        await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "")
         await desk.corrects("Payments may fail.")
         await desk.on.turn()
         assert patches(simulator) == []
-        await desk.on.pages._gate.open("freeze")
+        await desk.on.pages._publishing.unfreeze()
         await desk.on.publications.wake_all()
         await desk.done()
         assert len(patches(simulator)) == 1

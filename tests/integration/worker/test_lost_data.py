@@ -54,7 +54,7 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
             await scene.until_noticed("vanished")
             found = await orphans.listed(scene.connection)
             assert sorted(one.destination for one in found) == sorted([*lost_data.PLACES, *lost_data.PLACES])
-            await publishing_state.Gate(scene.connection).shut("freeze", "ann", 1, "all hands")
+            await publishing_state.PublishingControls(scene.connection).freeze("ann", 1, "all hands")
             for destination in lost_data.PLACES:
                 one = next(one for one in found if one.destination == destination)
                 await orphans.resolve(scene.settings, scene.connection, one, "ann")
@@ -65,7 +65,7 @@ def test_operator_resolves_an_orphan(with_redis, tmp_path):
                 "public-page": ["open", "open"],
                 "devhelm-page": ["open", "open"],
             }
-            await publishing_state.Gate(scene.connection).open("freeze")
+            await publishing_state.PublishingControls(scene.connection).unfreeze()
             await scene.publications.wake_all()
             await scene.until_shown("open", "resolved")
 

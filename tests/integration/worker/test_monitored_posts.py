@@ -174,11 +174,11 @@ def test_killed_worker_leaves_the_monitoring_to_the_next(with_redis, at, kind, p
 def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind):
     async def play(page):
         await page.fires()
-        frozen = publishing_state.Gate(page.connection)
-        await frozen.shut("freeze", "ann", 1, "all hands")
+        frozen = publishing_state.PublishingControls(page.connection)
+        await frozen.freeze("ann", 1, "all hands")
         await page.ends()
         assert page.statuses() == ["investigating"]
-        await frozen.open("freeze")
+        await frozen.unfreeze()
         await page.on.publications.wake(["down"])
         await page.on.turn()
         assert page.updates()[-1] == ("monitoring", TEXT)
@@ -191,7 +191,7 @@ def test_frozen_page_is_monitored_and_resolved_when_thawed(with_redis, at, kind)
 def test_tripped_guard_sends_monitoring_to_review(with_redis, at, kind):
     async def play(page):
         await page.fires()
-        await publishing_state.Gate(page.connection).shut("breaker", "", 1, "too many posts")
+        await publishing_state.PublishingControls(page.connection).trip(1, "too many posts")
         await page.ends()
         assert page.statuses() == ["investigating"]
         (waits,) = await reviewing(page).of("down")

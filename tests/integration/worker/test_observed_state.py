@@ -13,7 +13,7 @@ from router.domain import alert, decision, plan, severity
 from router.outbound import backoff
 from router.simulator import faults, server
 from router.store import publishing_state
-from router.worker import bound, breaker, pages
+from router.worker import bound, circuit_breaker, pages
 from tests.integration import workers
 
 ACCOUNTS = {
@@ -62,7 +62,7 @@ def at_once(monkeypatch):
     """Waits of seconds take milliseconds; texts say how bad it is."""
     monkeypatch.setattr(plan, "UNCONFIRMED_OBSERVE_INTERVAL", 20_000)
     monkeypatch.setattr(plan, "MISMATCH_RETRY_DELAY", 20_000)
-    monkeypatch.setattr(breaker.Breakers, "rests_until", lambda *_: 0)
+    monkeypatch.setattr(circuit_breaker.CircuitBreakers, "open_until", lambda *_: 0)
     monkeypatch.setattr(backoff, "full_jitter", lambda *_, **more: min(more.get("at_least", 0.0), 0.05))
 
 

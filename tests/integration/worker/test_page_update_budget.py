@@ -34,13 +34,13 @@ async def rises(on, level: severity.Severity, key: str = "down", response=None) 
 
 def test_update_beyond_budget_learns_its_time(with_redis):
     async def body(connection):
-        at = publishing_state.Gate(connection)
+        at = publishing_state.PublishingControls(connection)
         most = publishing_state.Limit(2, workers.HOUR)
-        assert [await at.room("page", name, most) for name in ("a", "b", "a")] == [0, 0, 0]
+        assert [await at.reserve_update("page", name, most) for name in ("a", "b", "a")] == [0, 0, 0]
         seconds, micros = await connection.time()
-        until = await at.room("page", "c", most)
+        until = await at.reserve_update("page", "c", most)
         assert 0 < until - (seconds * 1_000_000 + micros) <= workers.HOUR
-        assert await at.room("other page", "c", most) == 0
+        assert await at.reserve_update("other page", "c", most) == 0
         assert 0 < await connection.pttl("ir:{pages}:updates:page") <= workers.HOUR // 1000
 
     with_redis(body)
@@ -48,11 +48,11 @@ def test_update_beyond_budget_learns_its_time(with_redis):
 
 def test_update_budget_resets_after_an_hour(with_redis):
     async def body(connection):
-        at = publishing_state.Gate(connection)
+        at = publishing_state.PublishingControls(connection)
         short = publishing_state.Limit(1, 50_000)
-        assert await at.room("page", "a", short) == 0
+        assert await at.reserve_update("page", "a", short) == 0
         async with asyncio.timeout(5):
-            while await at.room("page", "b", short):
+            while await at.reserve_update("page", "b", short):
                 await asyncio.sleep(0.005)
 
     with_redis(body)

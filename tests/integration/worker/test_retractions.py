@@ -219,11 +219,12 @@ def test_what_an_unanswered_publishing_created_is_taken_down(with_redis, at, kin
 
 
 @each_kind
-@pytest.mark.parametrize("bolt", ["freeze", "breaker"])
-def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, bolt):
+@pytest.mark.parametrize("control", ["freeze", "guard"])
+def test_post_is_taken_down_while_posts_are_stopped(with_redis, at, kind, control):
     async def play(page):
         await page.fires()
-        await publishing_state.Gate(page.connection).shut(bolt, "bob", 1, "all hands")
+        controls = publishing_state.PublishingControls(page.connection)
+        await (controls.freeze("bob", 1, "all hands") if control == "freeze" else controls.trip(1, "all hands"))
         await page.retracts()
         assert page.is_down()
 

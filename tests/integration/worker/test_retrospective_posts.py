@@ -109,11 +109,11 @@ def test_live_approval_does_not_cover_retrospective_post(with_redis, at):
     """It was approved while pages were frozen, and over before the thaw."""
 
     async def play(page):
-        await publishing_state.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
+        await publishing_state.PublishingControls(page.connection).freeze("bob", 1, "all hands")
         await page.delivers(workers.firing())
         await page.decides("approved")
         await page.delivers(workers.resolved())
-        await publishing_state.Gate(page.connection).open("freeze")
+        await publishing_state.PublishingControls(page.connection).unfreeze()
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.posts() == []
@@ -137,10 +137,10 @@ def test_automatic_rule_publishes_retrospective_post(with_redis, at):
 
 def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
     async def play(page):
-        await publishing_state.Gate(page.connection).shut("freeze", "bob", 1, "all hands")
+        await publishing_state.PublishingControls(page.connection).freeze("bob", 1, "all hands")
         await page.comes_and_goes()
         assert page.posts() == []
-        await publishing_state.Gate(page.connection).open("freeze")
+        await publishing_state.PublishingControls(page.connection).unfreeze()
         await page.on.publications.wake_all()
         await page.on.turn()
         assert page.statuses() == OVER
@@ -150,7 +150,7 @@ def test_frozen_page_gets_it_after_the_thaw(with_redis, at):
 
 def test_tripped_guard_lets_a_reviewer_decide(with_redis, at):
     async def play(page):
-        await publishing_state.Gate(page.connection).shut("breaker", "", 1, "too many posts")
+        await publishing_state.PublishingControls(page.connection).trip(1, "too many posts")
         await page.comes_and_goes()
         assert page.posts() == []
         await page.decides("approved")

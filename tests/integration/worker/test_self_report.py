@@ -13,7 +13,7 @@ from router.store import codec, health, incidents, keys, publishing_state
 from router.store import inbox as stream
 from router.telemetry import metrics
 from router.web import serve
-from router.worker import bound, breaker, own, reports
+from router.worker import bound, circuit_breaker, own, reports
 from tests.integration import vendor, workers
 
 NOW = 1_772_450_000_000_000
@@ -48,15 +48,15 @@ class Scene:
 
     def __init__(self, connection, *destinations: str, ping=None) -> None:
         self.connection = connection
-        self.breakers = breaker.Breakers(random.Random(1))
+        self.breakers = circuit_breaker.CircuitBreakers(random.Random(1))
         self.store = incidents.Incidents(connection)
         wanted = own.Wanted(destinations, (), 5 * MINUTE, 240 * MINUTE, ping, "router.yaml")
         inbox = stream.Inbox(connection)
-        self.gate = publishing_state.Gate(connection)
+        self.gate = publishing_state.PublishingControls(connection)
         self.stage = workers.WorkerHarness(connection)
         self.own = own.Own(
             wanted, PLACES, self.breakers,
-            store=self.store, inbox=inbox, at_gate=self.gate, storms=self.stage.storms, randomness=random.Random(2),
+            store=self.store, inbox=inbox, publishing=self.gate, storms=self.stage.storms, randomness=random.Random(2),
         )  # fmt: skip
 
     async def reported(self) -> list[tuple[str, str, list[str]]]:
@@ -79,11 +79,11 @@ def test_failing_account_is_reported_once_and_ended(with_redis):
 
     async def body(connection):
         scene = Scene(connection, "on-call", "devhelm")
-        scene.breakers.fared("on-call", AWAY, NOW)
-        scene.breakers.fared("devhelm", None, NOW)
+        scene.breakers.record("on-call", AWAY, NOW)
+        scene.breakers.record("devhelm", None, NOW)
         await scene.own.turn(NOW + 4 * MINUTE)
         assert await scene.reported() == []
-        scene.breakers.fared("on-call", AWAY, NOW + 4 * MINUTE)
+        scene.breakers.record("on-call", AWAY, NOW + 4 * MINUTE)
         await scene.own.turn(NOW + 5 * MINUTE)
         assert await scene.reported() == [("on-call", "firing", ["devhelm"])]
         await scene.fold()
@@ -91,7 +91,7 @@ def test_failing_account_is_reported_once_and_ended(with_redis):
         assert (await scene.store.read([key]))[key].incident.status == "open"
         await scene.own.turn(NOW + 6 * MINUTE)
         assert await scene.reported() == []
-        scene.breakers.fared("on-call", None, NOW + 7 * MINUTE)
+        scene.breakers.record("on-call", None, NOW + 7 * MINUTE)
         await scene.own.turn(NOW + 7 * MINUTE)
         assert await scene.reported() == [("on-call", "resolved", ["devhelm"])]
         await scene.fold()
@@ -115,9 +115,9 @@ def test_failing_account_is_reported_once_and_ended(with_redis):
 def test_failing_account_is_reported_after_its_delay(with_redis, problem):
     async def body(connection):
         scene = Scene(connection, "on-call", "devhelm")
-        scene.breakers.fared("devhelm", problem, NOW, "open")
-        scene.breakers.fared("on-call", errors.Queued("the account's quota is used up for now", 30.0), NOW, "open")
-        scene.breakers.fared("page", errors.Permanent("422", status=422), NOW, "open")
+        scene.breakers.record("devhelm", problem, NOW, "open")
+        scene.breakers.record("on-call", errors.Queued("the account's quota is used up for now", 30.0), NOW, "open")
+        scene.breakers.record("page", errors.Permanent("422", status=422), NOW, "open")
         await scene.own.turn(NOW + 9 * MINUTE)
         assert await scene.reported() == [("devhelm", "firing", ["on-call"])]
 
@@ -128,7 +128,7 @@ def test_failing_account_does_not_report_itself(with_redis):
     async def body(connection):
         for wanted in (("on-call",), ()):
             scene = Scene(connection, *wanted)
-            scene.breakers.fared("page", AWAY, NOW)
+            scene.breakers.record("page", AWAY, NOW)
             await scene.own.turn(NOW + 9 * MINUTE)
             assert await scene.reported() == []
 
@@ -137,8 +137,8 @@ def test_failing_account_does_not_report_itself(with_redis):
 
 def test_the_report_fits_what_each_kind_opens():
     scene = own.Own(
-        own.Wanted(("on-call", "devhelm")), PLACES, breaker.Breakers(random.Random(1)),
-        store=None, inbox=None, at_gate=None, storms=None, randomness=random.Random(1),
+        own.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
+        store=None, inbox=None, publishing=None, storms=None, randomness=random.Random(1),
     )  # fmt: skip
     (named,) = scene._targets(reports.of_account("devhelm"))
     assert Named.model_validate(named.fields).name == "incident-router can't reach devhelm"
@@ -195,16 +195,16 @@ def test_fetched_document_is_complete_or_refused():
     asyncio.run(main())
 
 
-def test_the_breaker_s_metric_follows_the_gate(with_redis):
+def test_metrics_of_the_guard_follow_its_state(with_redis):
     async def body(connection):
         on = workers.WorkerHarness(connection)
         read = metrics.REGISTRY.get_sample_value
-        await publishing_state.Gate(connection).shut("breaker", "breaker", NOW, "too many")
+        await publishing_state.PublishingControls(connection).trip(NOW, "too many")
         await on.reconciler.gauge()
-        assert read("incident_router_breaker_closed") == 1
-        await publishing_state.Gate(connection).open("breaker")
+        assert read("incident_router_publishing_guard_tripped") == 1
+        await publishing_state.PublishingControls(connection).reset()
         await on.reconciler.gauge()
-        assert read("incident_router_breaker_closed") == 0
+        assert read("incident_router_publishing_guard_tripped") == 0
 
     with_redis(body)
 
@@ -215,19 +215,19 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
         await scene.own.turn(NOW)
         assert await scene.reported() == []
         one = publishing_state.Limit(1, workers.HOUR)
-        assert [await scene.gate.count(f"page/{n}", [], one, one) for n in range(2)] == [True, False]
+        assert [await scene.gate.count_auto_post(f"page/{n}", [], one, one) for n in range(2)] == [True, False]
         await scene.own.turn(NOW + 1)
-        assert await scene.reported() == [("breaker", "firing", ["on-call", "devhelm"])]
+        assert await scene.reported() == [("guard", "firing", ["on-call", "devhelm"])]
         await scene.fold()
-        held = (await scene.store.read([reports.BREAKER.key]))[reports.BREAKER.key].incident
+        held = (await scene.store.read([reports.GUARD.key]))[reports.GUARD.key].incident
         assert held.opening_alert.annotations == {"reason": "more than 1 posts or 1 components at once"}
         await scene.own.turn(NOW + 2)
         assert await scene.reported() == []
-        await scene.gate.open("breaker")
+        await scene.gate.reset()
         await scene.own.turn(NOW + 3)
-        assert await scene.reported() == [("breaker", "resolved", ["on-call", "devhelm"])]
+        assert await scene.reported() == [("guard", "resolved", ["on-call", "devhelm"])]
         await scene.fold()
-        assert (await scene.store.read([reports.BREAKER.key]))[reports.BREAKER.key].incident.status == "closed"
+        assert (await scene.store.read([reports.GUARD.key]))[reports.GUARD.key].incident.status == "closed"
         await scene.own.turn(NOW + 4)
         assert await scene.reported() == []
 
@@ -237,7 +237,7 @@ def test_tripped_guard_is_reported_once_until_reset(with_redis):
 def test_long_freeze_is_reported_until_unfrozen(with_redis):
     async def body(connection):
         scene = Scene(connection, "devhelm")
-        await scene.gate.shut("freeze", "ann", NOW, "an audit")
+        await scene.gate.freeze("ann", NOW, "an audit")
         await scene.own.turn(NOW + 239 * MINUTE)
         assert await scene.reported() == []
         await scene.own.turn(NOW + 240 * MINUTE)
@@ -245,7 +245,7 @@ def test_long_freeze_is_reported_until_unfrozen(with_redis):
         await scene.fold()
         held = (await scene.store.read([reports.FREEZE.key]))[reports.FREEZE.key].incident
         assert (held.status, held.opening_alert.annotations["reason"]) == ("open", "an audit (ann)")
-        await scene.gate.open("freeze")
+        await scene.gate.unfreeze()
         await scene.own.turn(NOW + 241 * MINUTE)
         assert await scene.reported() == [("freeze", "resolved", ["devhelm"])]
         await scene.fold()
@@ -257,7 +257,7 @@ def test_long_freeze_is_reported_until_unfrozen(with_redis):
 def test_self_report_without_destination_does_nothing(with_redis):
     async def body(connection):
         scene = Scene(connection)
-        await scene.gate.shut("breaker", "breaker", NOW, "too many")
+        await scene.gate.trip(NOW, "too many")
         await scene.own.turn(NOW + 300 * MINUTE)
         assert await scene.reported() == []
 

@@ -56,7 +56,7 @@ def worker(on: workers.WorkerHarness, depth=None, vintage=None, pace=QUICK) -> t
             on.performer.breakers,
             store=on.incidents,
             inbox=on.inbox,
-            at_gate=publishing_state.Gate(on.connection),
+            publishing=publishing_state.PublishingControls(on.connection),
             storms=on.storms,
             randomness=workers.NoJitter(),
         ),

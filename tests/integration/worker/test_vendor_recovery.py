@@ -29,7 +29,7 @@ def breaks(scene: vendors.VendorHarness, when: int, *kinds: publications.Kind) -
     """Have the worker's circuit breaker open at ``when``, by failures of these kinds of operations."""
     for number in range(5):
         kind = kinds[number % len(kinds)]
-        scene.on.performer.breakers.fared(vendors.NAME, errors.Unanswered("no answer"), when, kind)
+        scene.on.performer.breakers.record(vendors.NAME, errors.Unanswered("no answer"), when, kind)
 
 
 async def has_circuit_open(scene: vendors.VendorHarness) -> bool:

@@ -10,7 +10,7 @@ from router.domain import access
 from router.management import actions, api, bodies, models, remote
 from tests import ports
 
-GATE = {"frozen": "", "breaker": "too many"}
+PUBLISHING = {"freeze": "active", "freeze_reason": "", "guard": "tripped", "guard_reason": "too many"}
 REVIEW = models.Review(
     incident="k", destination="page", what="opening", digest="d", reason="", rule="r", severity="major", title="t",
     message="m", fields={}, since=None, deadline_at=None, owner="", runbook="", because=[],
@@ -53,20 +53,20 @@ def asked(answer, question, token="irt_x"):
     return asyncio.run(main())
 
 
-def gate(line):
-    return remote.Queries(line).ledgers.gate()
+def publishing(line):
+    return remote.Queries(line).ledgers.publishing()
 
 
 def test_members_that_a_newer_router_adds_are_passed_over():
-    found, seen = asked((200, {**GATE, "weather": "fine"}), gate)
-    assert found == models.Gate(frozen="", breaker="too many")
-    assert seen == [("GET", f"{api.PREFIX}/gate", {}, b"")]
+    found, seen = asked((200, {**PUBLISHING, "weather": "fine"}), publishing)
+    assert found == models.Publishing(freeze="active", freeze_reason="", guard="tripped", guard_reason="too many")
+    assert seen == [("GET", f"{api.PREFIX}/publishing", {}, b"")]
 
 
 @pytest.mark.parametrize("content", [{"frozen": ""}, [], None, b"no JSON", b""])
 def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
     with pytest.raises(remote.Refused, match=r"another version|not JSON"):
-        asked((200, content), gate)
+        asked((200, content), publishing)
 
 
 @pytest.mark.parametrize(
@@ -79,18 +79,18 @@ def test_an_answer_in_another_shape_is_told_and_not_taken_for_one(content):
         (problem(503), remote.Refused, "^it is so$"),
         (problem(412, by="bob", now=None), actions.Changed, "^bob decided first; your decision was not recorded$"),
         (problem(401), remote.Refused, "does not know the token in INCIDENT_ROUTER_TOKEN"),
-        ((502, b"<html>"), remote.Refused, "^the router: GET /gate: 502$"),
+        ((502, b"<html>"), remote.Refused, "^the router: GET /publishing: 502$"),
         ((302, b""), remote.Refused, "redirects are not followed"),
     ],
 )
 def test_a_problem_is_raised_as_the_same_error_as_beside_the_store(answer, raised, said):
     with pytest.raises(raised, match=said):
-        asked(answer, gate)
+        asked(answer, publishing)
 
 
 def test_without_a_token_it_is_said_where_one_comes_from():
     with pytest.raises(remote.Refused, match="set INCIDENT_ROUTER_TOKEN"):
-        asked(problem(401), gate, token="")
+        asked(problem(401), publishing, token="")
 
 
 def test_a_lost_race_tells_what_waits_now():

@@ -46,7 +46,7 @@ def test_source_has_every_value_of_the_other_label(name, values):
     assert zeros(f"incident_router_{name}", source="zero-source") == each(values)
 
 
-@pytest.mark.parametrize("name", ["truncated_alerts", "quarantined", "late_alerts", "contradictions"])
+@pytest.mark.parametrize("name", ["truncated_alerts", "quarantined", "late_alerts", "conflicting_deliveries"])
 def test_source_has_its_counters(name):
     assert zeros(f"incident_router_{name}", source="zero-source") == {()}
 
@@ -63,11 +63,13 @@ def test_destination_has_every_operation_with_every_result():
     assert found == {(kind, result) for kind in kinds for result in results}
 
 
-@pytest.mark.parametrize(
-    "name", ["circuit_open", "not_found", "duplicates_ended", "retractions", "accepted_to_opened_seconds"]
-)
+@pytest.mark.parametrize("name", ["not_found", "duplicates_ended", "retractions", "accepted_to_opened_seconds"])
 def test_destination_has_its_series(name):
     assert zeros(f"incident_router_{name}", destination="zero-on-call") == {()}
+
+
+def test_circuit_breaker_of_a_destination_starts_closed():
+    assert zeros("incident_router_circuit_breaker_state", destination="zero-on-call") == each(["open", "half_open"])
 
 
 def test_destination_with_webhooks_has_every_outcome():

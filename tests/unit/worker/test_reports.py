@@ -4,7 +4,7 @@ import pytest
 
 from router.domain import severity
 from router.store import publishing_state, storm_queue
-from router.worker import breaker, reports
+from router.worker import circuit_breaker, reports
 
 NOW = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -13,10 +13,10 @@ HOUR = 3_600_000_000
 @pytest.mark.parametrize(
     ("condition", "fires"),
     [
-        (breaker.Condition(), None),
-        (breaker.Condition(well=True), False),
-        (breaker.Condition(failing_since=NOW - HOUR, reason="503"), True),
-        (breaker.Condition(failing_since=NOW - HOUR + 1, reason="503"), None),
+        (circuit_breaker.AccountHealth(), None),
+        (circuit_breaker.AccountHealth(works=True), False),
+        (circuit_breaker.AccountHealth(failing_since=NOW - HOUR, reason="503"), True),
+        (circuit_breaker.AccountHealth(failing_since=NOW - HOUR + 1, reason="503"), None),
     ],
 )
 def test_an_account_is_reported_after_a_while_and_well_only_where_it_is_known_to_work(condition, fires):
@@ -25,18 +25,20 @@ def test_an_account_is_reported_after_a_while_and_well_only_where_it_is_known_to
     assert found.report == reports.of_account("on-call")
 
 
-def test_a_closed_breaker_is_reported_at_once_and_a_freeze_after_a_while():
+def test_tripped_guard_is_reported_at_once_and_a_freeze_later():
     def fires(state: publishing_state.State) -> list[bool | None]:
-        return [found.fires for found in reports.pages(state, HOUR, NOW)]
+        found = list(reports.pages(state, HOUR, NOW))
+        assert [one.fires for one in found if one.report is reports.EARLIER_GUARD] == [False]
+        return [one.fires for one in found if one.report is not reports.EARLIER_GUARD]
 
-    assert fires(publishing_state.OPEN) == [False, False]
-    assert fires(publishing_state.State(breaker=publishing_state.Shut("breaker", 0, "too many"))) == [True, False]
-    assert fires(publishing_state.State(freeze=publishing_state.Shut("ann", NOW - HOUR, ""))) == [False, True]
-    assert fires(publishing_state.State(freeze=publishing_state.Shut("ann", NOW - HOUR + 1, ""))) == [False, False]
+    assert fires(publishing_state.ACTIVE) == [False, False]
+    assert fires(publishing_state.State(tripped=publishing_state.Stop("guard", 0, "too many"))) == [True, False]
+    assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR, ""))) == [False, True]
+    assert fires(publishing_state.State(frozen=publishing_state.Stop("ann", NOW - HOUR + 1, ""))) == [False, False]
 
 
 def test_each_report_is_an_incident_of_its_own():
-    every = [reports.BREAKER, reports.FREEZE, reports.STORM, reports.of_account("a"), reports.of_account("b")]
+    every = [reports.GUARD, reports.FREEZE, reports.STORM, reports.of_account("a"), reports.of_account("b")]
     assert len({one.key for one in every}) == len({one.alert("firing", 1, 2, "").identity for one in every}) == 5
     assert reports.of_account("a").key == 'incident-router{destination="a"}'
 

@@ -1,19 +1,20 @@
--- Count an automatic post, and close the breaker where it is one too many.
+-- Count an automatic post, and trip the publishing guard if it is one too many.
 --
--- Called:  count  KEYS[1..3]  ARGV[1..6+n]
--- KEYS[1]  hash    the gate: breaker and breaker/PAGE, packed
+-- Called:  count_auto_post  KEYS[1..3]  ARGV[1..7+n]
+-- KEYS[1]  hash    the publishing controls: the guard's field and FIELD/PAGE, packed
 -- KEYS[2]  zset    posts made automatically -> when, microseconds
 -- KEYS[3]  zset    components touched automatically -> when, microseconds
--- ARGV[1]  integer how many posts at the most
--- ARGV[2]  integer in how long, microseconds
--- ARGV[3]  integer how many components at the most
--- ARGV[4]  integer in how long, microseconds
--- ARGV[5]  bytes   what the gate says once the breaker is closed
+-- ARGV[1]  integer maximum number of posts
+-- ARGV[2]  integer within so many microseconds
+-- ARGV[3]  integer maximum number of components
+-- ARGV[4]  integer within so many microseconds
+-- ARGV[5]  bytes   the value of the guard's field once it has tripped
 -- ARGV[6]  string  the post: PAGE/EPISODE
--- ARGV[7..] string its components
--- Returns  integer 1, or 0 where the breaker is closed
+-- ARGV[7]  string  the guard's field
+-- ARGV[8..] string its components
+-- Returns  integer 1, or 0 if the guard has tripped
 local page = string.match(ARGV[6], '^[^/]*')
-if redis.call('HEXISTS', KEYS[1], 'breaker') == 1 or redis.call('HEXISTS', KEYS[1], 'breaker/' .. page) == 1 then
+if redis.call('HEXISTS', KEYS[1], ARGV[7]) == 1 or redis.call('HEXISTS', KEYS[1], ARGV[7] .. '/' .. page) == 1 then
   return 0
 end
 local time = redis.call('TIME')
@@ -34,13 +35,13 @@ local function over(key, members, most, within)
   return redis.call('ZCARD', key) > most
 end
 local components = {}
-for i = 7, #ARGV do
+for i = 8, #ARGV do
   components[#components + 1] = ARGV[i]
 end
 local posts = over(KEYS[2], {ARGV[6]}, tonumber(ARGV[1]), tonumber(ARGV[2]))
 local touched = over(KEYS[3], components, tonumber(ARGV[3]), tonumber(ARGV[4]))
 if posts or touched then
-  redis.call('HSET', KEYS[1], 'breaker', ARGV[5])
+  redis.call('HSET', KEYS[1], ARGV[7], ARGV[5])
   return 0
 end
 return 1

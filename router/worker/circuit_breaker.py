@@ -1,0 +1,249 @@
+"""Circuit breakers, one for each destination, in this worker.
+
+A circuit breaker is ``closed`` while the vendor is healthy. After five failed operations in a row it is ``open``: no
+operation begins. After 15 to 30 seconds it is ``half_open``: one operation, the probe, goes first. Its result closes
+the circuit breaker, or opens it again.
+"""
+
+import typing
+import weakref
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from router.domain import identity
+from router.outbound import errors
+from router.telemetry import log, metrics
+
+State = Literal["closed", "open", "half_open"]
+STATES: tuple[State, ...] = typing.get_args(State)
+
+FAILURES = 5  # In a row.
+OPEN_SECONDS = 30.0
+"""The longest time for which a circuit breaker stays open, and for which a probe may take. A longer outage makes it no
+longer: one operation of each worker in 15 to 30 seconds burdens no vendor, and recovery starts with the next of them.
+"""
+
+
+@dataclass(frozen=True)
+class CircuitBreaker:
+    """The circuit breaker of one destination; times in microseconds.
+
+    ``opened`` counts how often in a row it has opened, the last time at ``opened_at``. Nothing begins before ``until``.
+    """
+
+    failures: int = 0
+    opened: int = 0
+    until: int = 0
+    probed: bool = False
+    opened_at: int = 0
+
+    @property
+    def state(self) -> State:
+        """The state by the usual names."""
+        if not self.opened:
+            return "closed"
+        return "half_open" if self.probed else "open"
+
+    def open_until(self, now: int) -> int:
+        """Return when an operation may begin; 0 if it may begin now."""
+        return self.until if self.until > now else 0
+
+    def with_success(self) -> "CircuitBreaker":
+        """Return the closed circuit breaker: the vendor has answered, whatever it said."""
+        return self if self == CLOSED else CLOSED
+
+    def with_failure(self, now: int, randomness: identity.Randomness) -> "CircuitBreaker":
+        """Return the circuit breaker after an operation that the vendor did not answer, or answered with an outage."""
+        failures = self.failures + 1
+        if failures < FAILURES and not self.opened:
+            return CircuitBreaker(failures)
+        # Other operations were under way when it opened. Their failures are no news.
+        if self.open_until(now) and not self.probed:
+            return replace(self, failures=failures)
+        share = randomness.getrandbits(53) / (1 << 53)
+        until = now + int((1 + share) * OPEN_SECONDS / 2 * 1_000_000)
+        return CircuitBreaker(failures, self.opened + 1, until, opened_at=now)
+
+    def with_probe(self, now: int) -> "CircuitBreaker":
+        """Return the circuit breaker with one operation as the probe, if its time has come; the others wait."""
+        if not self.opened or self.open_until(now):
+            return self
+        return replace(self, until=now + int(OPEN_SECONDS * 1_000_000), probed=True)
+
+    def with_recovery(self, at: int, now: int) -> "CircuitBreaker":
+        """Let a probe go now if another worker has seen the destination work since the circuit breaker opened."""
+        if not self.opened or self.probed or at <= self.opened_at:
+            return self
+        return replace(self, until=min(self.until, now))
+
+    def without_probe(self, now: int) -> "CircuitBreaker":
+        """Let another operation be the probe: the last one has shown nothing of the vendor."""
+        return replace(self, until=now, probed=False) if self.probed else self
+
+
+CLOSED = CircuitBreaker()
+
+
+@dataclass(frozen=True)
+class AccountHealth:
+    """Whether an account works: ``works`` once an operation has succeeded; failing since when (microseconds), and why.
+
+    Before the first operation neither is known.
+    """
+
+    works: bool = False
+    failing_since: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """Operations of one kind that fail: since when, when last (microseconds), and why."""
+
+    since: int
+    last: int
+    reason: str
+    is_throttled: bool = False
+
+    def is_outdated(self, now: int) -> bool:
+        """Whether the kind would have failed again by now, judged by how long it had been failing."""
+        return now - self.last > 2 * (self.last - self.since) + _OUTDATED_AFTER
+
+
+_OUTDATED_AFTER, _RETRY_INTERVAL = 30_000_000, 30_000_000
+
+
+class CircuitBreakers:
+    """The circuit breakers of all destinations, and the health of their accounts."""
+
+    def __init__(self, randomness: identity.Randomness) -> None:
+        self._randomness = randomness
+        self._breakers: dict[str, CircuitBreaker] = {}
+        self._counted: dict[str, weakref.ref[errors.Failure]] = {}
+        self._troubles: dict[str, dict[str, _Trouble]] = {}
+        self._recovered: set[str] = set()
+        self._recovered_at: dict[str, int] = {}
+        self.health: dict[str, AccountHealth] = {}
+        self._log = log.get("worker")
+
+    def open_until(self, name: str, now: int) -> int:
+        """Return until when nothing begins at a destination; 0 if an operation may begin, which may be the probe."""
+        breaker = self._breakers.get(name, CLOSED)
+        # Redis' clock may have been set back since: no circuit breaker stays open longer than the longest time.
+        if breaker.until > now + int(OPEN_SECONDS * 1_000_000):
+            breaker = replace(breaker, until=now)
+        until = breaker.open_until(now)
+        self._set(name, breaker if until else breaker.with_probe(now))
+        return until
+
+    def is_open(self, name: str, now: int, recovered_at: int) -> bool:
+        """Whether operations still have to wait, given when any worker last saw the destination work again."""
+        breaker = self._breakers.get(name, CLOSED).with_recovery(recovered_at, now)
+        self._set(name, breaker)
+        return bool(breaker.open_until(now))
+
+    def is_half_open(self, name: str) -> bool:
+        """Whether a probe is under way."""
+        return self._breakers.get(name, CLOSED).state == "half_open"
+
+    def release_probe(self, name: str, now: int) -> None:
+        """Let another operation be the probe."""
+        self._set(name, self._breakers.get(name, CLOSED).without_probe(now))
+
+    def take_recovery(self, name: str) -> bool:
+        """Say once whether the destination has answered well for the first time, or again after a failure."""
+        if name not in self._recovered:
+            return False
+        self._recovered.discard(name)
+        return True
+
+    def record(self, name: str, problem: errors.Failure | None, now: int, kind: str = "") -> None:
+        """Record how an operation of a ``kind`` ended.
+
+        A call that several operations have waited for fails once. What was not called says nothing of the vendor.
+        A limit of one endpoint pauses that endpoint and leaves the circuit breaker closed: other operations go on.
+        """
+        root = _root(problem)
+        if isinstance(root, errors.Queued | errors.Pending | errors.Stale) or (
+            problem is not None and self._is_counted(name, problem)
+        ):
+            return
+        before = self._breakers.get(name, CLOSED)
+        recovers = self._note(name, root, now, kind)
+        if isinstance(root, errors.Throttled) and not root.is_account_wide:
+            return
+        after = before.with_failure(now, self._randomness) if _is_outage(root) else before.with_success()
+        self._set(name, after)
+        # Any answer closes the circuit breaker, so the operations that waited for the probe go on.
+        if recovers or (before.opened and not after.opened):
+            self._recovered.add(name)
+            self._recovered_at[name] = now
+        if bool(after.opened) != bool(before.opened):
+            self._log.warning(
+                "circuit_breaker_state_changed", destination=name, state=after.state, reason=str(problem or "")
+            )
+
+    def _set(self, name: str, breaker: CircuitBreaker) -> None:
+        """Store a circuit breaker, and export its state."""
+        before = self._breakers.get(name, CLOSED)
+        self._breakers[name] = breaker
+        if breaker.state != before.state:
+            for state in STATES:
+                metrics.circuit_breaker_state.labels(name, state).set(state == breaker.state)
+
+    def _note(self, name: str, problem: errors.Failure | None, now: int, kind: str) -> bool:
+        """Bring up to date since when the account fails; True if the operation shows that it works again.
+
+        One kind of operation may fail while others succeed.
+        """
+        troubles = self._troubles.setdefault(name, {})
+        had_failed = kind in troubles
+        known = self.health.get(name, AccountHealth())
+        if _is_outage(problem):
+            since = troubles[kind].since if kind in troubles else now
+            troubles[kind] = _Trouble(since, now, str(problem), isinstance(problem, errors.Throttled))
+        else:
+            troubles.pop(kind, None)
+            for other in [other for other, trouble in troubles.items() if trouble.is_outdated(now)]:
+                del troubles[other]
+        first = min(troubles.values(), key=lambda trouble: trouble.since, default=None)
+        if first is not None:
+            self.health[name] = AccountHealth(failing_since=first.since, reason=first.reason)
+        elif not known.works:
+            self.health[name] = AccountHealth(works=True)
+        return problem is None and (had_failed or self._is_recovery(name, known, now))
+
+    def _is_recovery(self, name: str, known: AccountHealth, now: int) -> bool:
+        """Whether a success ends a failure that other operations may be waiting out.
+
+        While another kind of operation still fails, the waiting ones are let try again every 30 seconds: what fails
+        for them may be another thing. What the vendor limits waits as long as it was asked to.
+        """
+        others = [trouble for trouble in self._troubles[name].values() if not trouble.is_throttled]
+        if others:
+            return now - self._recovered_at.get(name, 0) > _RETRY_INTERVAL
+        return not (known.works and self._breakers.get(name, CLOSED) == CLOSED) and not self._troubles[name]
+
+    def _is_counted(self, name: str, problem: errors.Failure) -> bool:
+        """Whether the failure is that which was counted last, perhaps in other words."""
+        problem = _root(problem) or problem
+        last = self._counted.get(name)
+        self._counted[name] = weakref.ref(problem)
+        return last is not None and last() is problem
+
+
+def is_of_account(problem: errors.Failure) -> bool:
+    """Whether a failure is a condition of the vendor or the account, which ends for all operations at once."""
+    return _is_outage(_root(problem))
+
+
+def _root(problem: errors.Failure | None) -> errors.Failure | None:
+    """The failure of the call itself: "nobody knows whether it was done" may be a refusal of the repeated call."""
+    while problem is not None and isinstance(problem.__cause__, errors.Failure):
+        problem = problem.__cause__
+    return problem
+
+
+def _is_outage(problem: errors.Failure | None) -> bool:
+    """Whether a failure says that the vendor or the account doesn't work; a refusal of one call doesn't."""
+    return isinstance(problem, errors.Unanswered | errors.Temporary) and not isinstance(problem, errors.Conflict)

@@ -1,0 +1,237 @@
+"""A vendor that is ill is left alone, one that only asks for a pause is not, and the first to come back goes alone."""
+
+import functools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.outbound import errors
+from router.telemetry import metrics
+from router.worker import circuit_breaker
+
+SECOND = 1_000_000
+NOW = 1_700_000_000 * SECOND
+
+
+def after(*fates: bool, now: int = NOW) -> circuit_breaker.CircuitBreaker:
+    state = circuit_breaker.CLOSED
+    for good in fates:
+        state = state.with_success() if good else state.with_failure(now, random.Random(1))
+    return state
+
+
+def test_a_few_failures_are_nothing_and_a_success_in_between_makes_them_forgotten():
+    assert after(*[False] * 4).open_until(NOW) == 0
+    assert after(*[False] * 4, True, *[False] * 4).open_until(NOW) == 0
+    assert after(*[False] * 4, True) is circuit_breaker.CLOSED
+
+
+def test_five_in_a_row_make_it_rest_for_at_most_half_a_minute():
+    until = after(*[False] * 5).open_until(NOW)
+    assert 15 * SECOND <= until - NOW <= 30 * SECOND
+    assert after(*[False] * 5).open_until(until) == 0
+
+
+def test_what_was_under_way_when_it_opened_does_not_prolong_it():
+    assert after(*[False] * 5).until == after(*[False] * 40).until
+
+
+def test_one_goes_first_and_the_others_wait_for_what_becomes_of_it():
+    opened = after(*[False] * 5)
+    later = opened.until
+    probing = opened.with_probe(later)
+    assert probing.open_until(later) > later
+    assert probing.with_success().open_until(later) == 0
+    worse = probing.with_failure(later, random.Random(1))
+    assert worse.opened == 2
+    assert 15 * SECOND <= worse.until - later <= 30 * SECOND
+
+
+def test_a_long_outage_makes_no_longer_rests():
+    state, now = after(*[False] * 5), NOW
+    for _ in range(20):
+        now = state.until
+        state = state.with_probe(now).with_failure(now, random.Random(2))
+        assert state.until - now <= 30 * SECOND
+
+
+def test_a_recovery_that_another_worker_has_seen_lets_a_probe_go_now():
+    opened = after(*[False] * 5)
+    assert opened.with_recovery(NOW, NOW + SECOND) == opened  # It opened after that.
+    probing = opened.with_recovery(NOW + 1, NOW + SECOND)
+    assert probing.open_until(NOW + SECOND) == 0
+    probing = probing.with_probe(NOW + SECOND)
+    assert probing.with_recovery(NOW + 1, NOW + SECOND) == probing  # One probe is enough.
+    assert (
+        probing.with_failure(NOW + 2 * SECOND, random.Random(1)).with_recovery(NOW + 1, NOW + 3 * SECOND).until
+        > NOW + SECOND
+    )
+
+
+def test_a_probe_that_has_shown_nothing_is_given_back():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(5):
+        at.record("x", errors.Unanswered("no answer"), NOW)
+    later = NOW + 31 * SECOND
+    assert at.open_until("x", later) == 0
+    at.record("x", errors.Queued("a pause", 3.0), later)
+    assert at.is_half_open("x")
+    assert at.open_until("x", later)
+    at.release_probe("x", later)
+    assert at.open_until("x", later) == 0
+
+
+@pytest.mark.parametrize("answer", [None, errors.Permanent("422", status=422)])
+def test_the_answer_that_closes_the_circuit_is_a_recovery(answer):
+    """Though operations of another kind fail, and though the last recovery was a moment ago."""
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    at.record("x", None, NOW, "open")
+    at.take_recovery("x")
+    for kind in ("open", "resolve", "update", "open", "resolve"):
+        at.record("x", errors.Unanswered("no answer"), NOW + SECOND, kind)
+    at.record("x", answer, NOW + 2 * SECOND, "publish")
+    assert at.take_recovery("x")
+
+
+def test_a_kind_of_operation_that_succeeds_again_is_a_recovery_though_others_fail():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    at.record("x", None, NOW, "open")
+    at.take_recovery("x")
+    for kind in ("open", "resolve", "update"):
+        at.record("x", errors.Unanswered("no answer"), NOW + SECOND, kind)
+    for kind in ("open", "resolve", "update"):
+        at.record("x", None, NOW + 2 * SECOND, kind)
+        assert at.take_recovery("x")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 100)), max_size=40))
+def test_it_rests_only_after_five_failures_in_a_row_and_a_success_ends_all(steps):
+    state, now, row = circuit_breaker.CLOSED, NOW, 0
+    for good, seconds in steps:
+        now += seconds * SECOND
+        state = state.with_success() if good else state.with_failure(now, random.Random(3))
+        row = 0 if good else row + 1
+        assert (state.opened > 0) == (row >= circuit_breaker.FAILURES)
+        assert state.until - now <= 30 * SECOND
+
+
+def told(name: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(
+        "incident_router_circuit_breaker_state", {"destination": name, "state": "open"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "ill"),
+    [
+        (errors.Unanswered, ("no answer",), True),
+        (errors.Temporary, ("cannot be reached",), True),
+        (errors.Throttled, ("429", 3.0), True),
+        (functools.partial(errors.Throttled, limit="creates", is_account_wide=False), ("429", 3.0), False),
+        (errors.Unanswered, ("503", 3.0), True),
+        (functools.partial(errors.Denied, status=401), ("401",), True),
+        (functools.partial(errors.Conflict, status=409), ("409",), False),
+        (errors.Queued, ("the quota is used up", 3.0), False),
+        (functools.partial(errors.Permanent, status=422), ("422",), False),
+        (lambda: None, (), False),
+    ],
+)
+def test_only_what_says_that_the_vendor_is_ill_counts(kind, said, ill):
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(5):
+        at.record("x", kind(*said), NOW)
+    assert bool(at.open_until("x", NOW)) is ill
+    assert at.open_until("another", NOW) == 0
+
+
+def in_other_words(failure: errors.Failure) -> errors.Failure:
+    other = errors.Unanswered(f"of an operation: {failure}")
+    other.__cause__ = failure
+    return other
+
+
+def test_a_call_that_many_operations_waited_for_fails_once():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(4):
+        shared = errors.Temporary("no answer within 1 s")
+        for _ in range(5):
+            at.record("x", shared, NOW)
+            at.record("x", in_other_words(shared), NOW)
+    assert at.open_until("x", NOW) == 0
+    at.record("another", shared, NOW)
+    at.record("x", errors.Temporary("no answer within 1 s"), NOW)
+    assert at.open_until("x", NOW)
+
+
+def test_it_is_told_when_it_opens_and_when_it_closes():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(5):
+        at.record("told", errors.Unanswered("no answer"), NOW)
+    assert told("told") == 1
+    at.record("told", None, NOW)
+    assert told("told") == 0
+
+
+def unknown(cause: errors.Failure) -> errors.Failure:
+    other = errors.Unanswered(str(cause))
+    other.__cause__ = cause
+    return other
+
+
+def test_a_refused_repeat_of_an_open_does_not_make_the_vendor_ill():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(9):
+        at.record("x", unknown(errors.Permanent("422", status=422)), NOW, "open")
+    assert at.open_until("x", NOW) == 0
+    assert at.health["x"].works
+
+
+def test_creates_that_fail_for_long_are_a_failure_though_resolutions_succeed():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for minute in range(10):
+        at.record("x", errors.Unanswered("503", 3.0), NOW + minute * 60 * SECOND, "open")
+        at.record("x", None, NOW + minute * 60 * SECOND, "resolve")
+    assert at.health["x"].failing_since == NOW
+    at.record("x", None, NOW + 11 * 60 * SECOND, "open")
+    assert at.health["x"].works
+
+
+def test_a_single_failure_of_a_kind_is_outlived_by_the_successes_of_others():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    at.record("x", errors.Unanswered("503"), NOW, "update")
+    at.record("x", None, NOW + SECOND, "resolve")
+    assert at.health["x"].failing_since == NOW
+    at.record("x", None, NOW + 31 * SECOND, "open")
+    assert at.health["x"].works
+
+
+def test_the_first_success_after_a_failure_is_a_recovery_once():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    at.record("x", None, NOW, "open")
+    assert at.take_recovery("x")  # The first of a worker's life: what waits may have failed before it.
+    at.record("x", None, NOW, "open")
+    assert not at.take_recovery("x")
+    at.record("x", errors.Denied("401", status=401), NOW, "open")
+    assert not at.take_recovery("x")
+    at.record("x", None, NOW + SECOND, "open")
+    assert at.take_recovery("x")
+    assert not at.take_recovery("x")
+
+
+def test_while_another_kind_fails_there_is_a_recovery_every_half_minute():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    recoveries = 0
+    for second in range(150):
+        at.record("x", errors.Denied("403", status=403), NOW + second * SECOND, "open")
+        at.record("x", None, NOW + second * SECOND, "resolve")
+        recoveries += at.take_recovery("x")
+    assert recoveries == 5
+
+
+def test_a_clock_that_steps_back_prolongs_no_rest():
+    at = circuit_breaker.CircuitBreakers(random.Random(1))
+    for _ in range(5):
+        at.record("x", errors.Unanswered("no answer"), NOW)
+    assert at.open_until("x", NOW - 3600 * SECOND) == 0
