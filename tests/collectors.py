@@ -29,7 +29,7 @@ def _labels(metric: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-TABLES = {"web": "Of the webhook server", "worker": "Of the worker", "shared": "Of every process"}
+TABLES = {"web": "Webhook server", "worker": "Worker", "shared": "Every process"}
 
 
 def documented() -> dict[str, dict[str, tuple[str, ...]]]:
