@@ -63,7 +63,7 @@ def test_commands_work_without_a_login_name(scene, arguments, said):
     assert said in done.stdout
 
 
-def test_the_name_that_is_said_comes_first(scene):
+def test_given_name_takes_precedence(scene):
     done = scene("freeze", "--by", "ann")
     assert done.stdout.startswith("publishing is frozen by ann: ")
     assert scene("thaw", USER="bob").returncode == 0

@@ -49,7 +49,7 @@ def all_of(at, *words: str) -> bool:
     return at.incidents() == {name: list(words) for name in EVERYWHERE}
 
 
-def test_a_backup_is_made_while_the_router_runs(saved):
+def test_backup_works_while_the_router_runs(saved):
     folder, said = saved
     assert said["backup"].returncode == 0, said["backup"].stderr
     assert " keys written to all.backup, sha256 " in said["backup"].stdout
@@ -79,14 +79,14 @@ def test_restore_beside_a_running_web_is_refused(saved, at, redis_url, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
-def test_nothing_is_restored_while_a_worker_runs(saved):
+def test_restore_is_refused_while_a_worker_runs(saved):
     _, said = saved
     assert said["restore"].returncode == 1
     assert "a web or worker is running: stop every web and worker first" in said["restore"].stderr
 
 
 @pytest.mark.parametrize("name", ["all.backup", "piped"])
-def test_a_backup_is_verified_without_redis(saved, name, tmp_path):
+def test_backup_is_verified_without_redis(saved, name, tmp_path):
     folder, said = saved
     assert said["piped"].returncode == 0, said["piped"].stderr
     file = folder / "router.yaml"
@@ -142,7 +142,7 @@ def test_impossible_backup_is_refused_in_one_sentence(saved, tmp_path, arguments
     assert said in done.stderr
 
 
-def test_an_empty_file_is_enough_of_a_configuration(redis_url, saved, tmp_path):
+def test_backup_needs_no_configuration(redis_url, saved, tmp_path):
     folder, _ = saved
     (tmp_path / "empty.yaml").touch()
     for command in (("restore", str(folder / "all.backup")), ("backup", "again")):
@@ -150,7 +150,7 @@ def test_an_empty_file_is_enough_of_a_configuration(redis_url, saved, tmp_path):
         assert done.returncode == 0, done.stderr
 
 
-def test_an_empty_redis_is_not_backed_up(redis_url, saved, tmp_path):
+def test_empty_redis_is_not_backed_up(redis_url, saved, tmp_path):
     """A backup of a store that has lost everything would take the place of a good one."""
     folder, _ = saved
     file = tmp_path / "all.backup"

@@ -148,7 +148,7 @@ def test_storm_benchmark_counts_calls_per_incident(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_replay_is_measured_against_reading_alone(tmp_path: Path) -> None:
+def test_replay_is_compared_with_reading_alone(tmp_path: Path) -> None:
     (row,) = written("replay", tmp_path)
     assert row["alerts"] == 20_000
     assert row["incidents"] > 10

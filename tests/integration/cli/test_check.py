@@ -31,7 +31,7 @@ def checked(file, text, *arguments):
     return run("check", "--config", "router.yaml", *arguments, cwd=file.parent, **harness.SECRETS)
 
 
-def test_what_is_right_is_counted(file):
+def test_check_counts_valid_rules(file):
     done = checked(file, GOOD)
     assert done.returncode == 0
     assert done.stdout.startswith("no problems found: 1 file, 1 rule, 1 test, version ")
@@ -72,7 +72,7 @@ def test_github_shows_problems_at_their_lines(file):
     )
 
 
-def test_the_vendors_are_asked_for_what_rules_name(file):
+def test_online_check_looks_up_names_in_rules(file):
     assert checked(file, GOOD, "--online").returncode == 0
     done = checked(file, GOOD.replace("Checkout API", "Chekout API"), "--online")
     assert done.returncode == 1
@@ -80,7 +80,7 @@ def test_the_vendors_are_asked_for_what_rules_name(file):
     assert "Checkout API" in done.stderr.split("Chekout API", 1)[1]
 
 
-def test_incidents_that_devhelm_reports_by_itself_are_told(tmp_path):
+def test_online_check_warns_of_double_reporting(tmp_path):
     with harness.vendors() as at:
         file = harness.configure(tmp_path, at, rules=GOOD)
         assert "double reporting" not in checked(file, GOOD, "--online").stderr
@@ -128,7 +128,7 @@ def test_yaml_that_could_do_harm_is_refused(file, text):
     assert checked(file, text).returncode == 1
 
 
-def test_an_alertmanager_that_does_not_answer_is_told(tmp_path):
+def test_online_check_reports_unreachable_alertmanager(tmp_path):
     with harness.vendors() as at:
         asking = harness.configure(tmp_path, at, rules=GOOD)
         poll = f"{{kind: alertmanager, poll: {{url: 'http://127.0.0.1:{ports.unanswered()}'}}, "

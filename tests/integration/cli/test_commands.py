@@ -90,7 +90,7 @@ def test_port_in_use_is_one_sentence(file):
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_option_is_a_usage_error():
+def test_unknown_option_is_a_usage_error():
     assert run("run", "--colour").returncode == 2
 
 

@@ -68,7 +68,7 @@ def test_operator_corrects_the_newest_update(scene):
     assert "ada corrects an update at devhelm-page: a typo" in router.command("incidents", "show", KEY).stdout
 
 
-def test_what_can_t_be_corrected_is_refused(scene):
+def test_impossible_correction_is_refused(scene):
     router, _ = scene
     outdated = correct(router, "--body", "Other.", "--seen", "000000000000")
     assert (outdated.returncode, "not what you have seen" in outdated.stderr) == (3, True)

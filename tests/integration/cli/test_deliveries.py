@@ -19,7 +19,7 @@ def delivery(router):
     return accepted["delivery"]
 
 
-def test_the_newest_are_listed_with_their_rules(router, delivery):
+def test_newest_deliveries_are_listed_with_their_rules(router, delivery):
     (line,) = [line for line in router.command("deliveries", "list", "-n", "5").stdout.splitlines() if delivery in line]
     assert " json " in line
 
@@ -32,18 +32,18 @@ def test_one_is_shown_with_what_was_decided(router, delivery):
     assert ", by rule " in said
 
 
-def test_the_body_is_as_it_was_received(router, delivery):
+def test_body_is_printed_as_received(router, delivery):
     body = json.loads(router.command("deliveries", "show", delivery, "--body").stdout)
     assert body["title"] == "Checkout answers 5xx"
 
 
-def test_what_is_not_kept_is_said(router, delivery):
+def test_missing_delivery_is_reported(router, delivery):
     for command in (("deliveries", "show", "0" * 32), ("explain", "--delivery", "0" * 32)):
         done = router.command(*command)
         assert (done.returncode, "is not kept (any more)" in done.stderr) == (1, True)
 
 
-def test_a_delivery_is_explained_by_its_id(router, delivery):
+def test_delivery_is_explained_by_id(router, delivery):
     said = router.command("explain", "--delivery", delivery).stdout
     assert "Checkout answers 5xx  firing, from json" in said
     assert "✓ rule " in said
@@ -66,6 +66,6 @@ def test_deliveries_are_saved_for_a_replay_elsewhere(router, delivery, tmp_path)
 @pytest.mark.parametrize(
     "command", [("deliveries", "list"), ("reviews", "list"), ("check", "--simulate", "--recorded")]
 )
-def test_whoever_only_looks_needs_no_secrets(router, delivery, command):
+def test_read_only_commands_need_no_secrets(router, delivery, command):
     done = run(*command, "--config", str(router.file), WEBHOOK_TOKEN="", KEY="")
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def explained(file, body, *arguments):
     return commands.ran("explain", "-", "--config", str(file), "--source", "alertmanager", *arguments, given=body)
 
 
-def test_the_tree_shows_rules_conditions_values_and_posts(file):
+def test_tree_shows_rules_conditions_values_and_posts(file):
     done = explained(file, payload(service="checkout", rate="0.9", alertname="Errors"))
     assert done.returncode == 0, done.stderr
     for said in (
@@ -66,7 +66,7 @@ def test_partially_matching_rule_shows_the_failed_condition(file):
     assert "✗ rule staging" in explained(file, payload(service="checkout"), "--all").stdout
 
 
-def test_an_ignored_alert_says_why(file):
+def test_ignored_alert_shows_its_reason(file):
     assert "ignored: nobody is woken" in explained(file, payload(env="staging")).stdout
 
 

@@ -42,7 +42,7 @@ def test_incident_is_found_by_name_or_prefix(with_redis):
     with_redis(body)
 
 
-def test_a_whole_name_is_no_beginning_of_another(with_redis):
+def test_full_name_is_not_taken_for_prefix(with_redis):
     async def body(connection):
         store = incident_store.Incidents(connection)
         reference = identity.reference("e1")
@@ -66,7 +66,7 @@ def test_similar_letters_and_digits_name_one_incident(with_redis):
     with_redis(body)
 
 
-def test_the_reference_of_an_earlier_episode_names_nothing(with_redis):
+def test_reference_of_earlier_episode_finds_nothing(with_redis):
     """An approval by an old reference must not reach what has happened since."""
 
     async def body(connection):

@@ -114,7 +114,7 @@ def test_people_who_choose_the_console_format_read_text(file, tmp_path):
     assert "The rules cannot be used." in done.stderr
 
 
-def test_what_nobody_handles_is_lines_of_the_log():
+def test_unhandled_errors_are_log_lines():
     """Warnings, and exceptions of threads, finalizers, the event loop, and the process itself."""
     done = subprocess.run([sys.executable, "-W", "always", "-c", UNCAUGHT], capture_output=True, text=True, check=False)
     assert done.returncode == 1

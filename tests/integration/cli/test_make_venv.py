@@ -6,7 +6,7 @@ import sys
 from tests.structure import tree
 
 
-def test_an_environment_is_made(tmp_path):
+def test_script_creates_the_environment(tmp_path):
     script = tree.ROOT / "scripts/make-venv"
     command = [script, sys.executable, tmp_path / "venv"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -80,7 +80,7 @@ def test_edited_text_is_shown_and_checked(firing):
     assert "with text by ann" in told
 
 
-def test_what_is_dismissed_is_not_shown_and_counted(firing):
+def test_dismissed_post_is_counted_and_not_shown(firing):
     router, at = firing
     before = at.incidents()["devhelm-page"]
     done = decide(router, "dismiss", "--by", "bob", page="devhelm-page")

@@ -66,7 +66,7 @@ def test_unreadable_alerts_stay_after_partial_retry(router):
     router.command("quarantine", "discard", left)
 
 
-def test_what_a_person_has_looked_at_may_go(router, kept):
+def test_quarantined_body_can_be_deleted(router, kept):
     assert router.command("quarantine", "discard", kept).stdout == f"discarded {kept}\n"
     for command in ("show", "run", "discard"):
         done = router.command("quarantine", command, kept)

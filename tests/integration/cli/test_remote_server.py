@@ -209,7 +209,7 @@ def test_console_api_and_command_list_incidents_alike(scene):
         assert set(row[1:]) <= {*line.split(), ""}
 
 
-def test_references_are_completed_here_and_from_elsewhere(scene):
+def test_references_are_completed_locally_and_remotely(scene):
     typed = {"_INCIDENT_ROUTER_COMPLETE": "complete_bash", "COMP_CWORD": "3"}
     words = {"COMP_WORDS": f"incident-router incidents show {scene.reference[:6].upper()}"}
     beyond = {"INCIDENT_ROUTER_SERVER": scene.url, "INCIDENT_ROUTER_TOKEN": scene.token}
@@ -270,7 +270,7 @@ def test_contradictory_options_are_a_usage_error(scene, arguments, said):
 
 
 @pytest.mark.parametrize("server", ["localhost:8082", "router.example.com", "http://", "redis://x", "http://[::1"])
-def test_what_is_no_address_is_a_usage_error(tmp_path, server):
+def test_invalid_server_address_is_a_usage_error(tmp_path, server):
     done = run("incidents", "list", "--server", server, cwd=tmp_path)
     assert (done.returncode, "is no address such as http://127.0.0.1:8082" in done.stderr) == (2, True), done.stderr
 
@@ -342,7 +342,7 @@ def test_remote_dead_letters_are_redriven_or_discarded(scene):
     assert scene.elsewhere("dead-letters", "discard", scene.letter).returncode == 1
 
 
-def test_the_quarantine_is_emptied_from_elsewhere(scene):
+def test_quarantine_is_emptied_remotely(scene):
     readable = asyncio.run(keep(scene, b'{"title": "t", "status": "firing", "labels": {"service": "z"}}'))
     done = scene.elsewhere("quarantine", "run", readable)
     assert re.fullmatch(r"handed in as delivery \w+ with 1 alerts\n", done.stdout), done.stderr

@@ -87,7 +87,7 @@ def test_markdown_is_a_comment_whose_fence_holds(file):
     assert fenced.rstrip().endswith("</details>")
 
 
-def test_what_can_not_be_replayed_is_said(file):
+def test_impossible_replay_is_refused(file):
     (file.parent / "bad.jsonl").write_text('{"id": 5}\n')
     for arguments, status, said in (
         ({"name": "none.jsonl"}, 2, "none.jsonl: can't be read"),
@@ -99,7 +99,7 @@ def test_what_can_not_be_replayed_is_said(file):
     assert replayed(file, "--tail", "soon").returncode == 2
 
 
-def test_what_redis_keeps_is_replayed(tmp_path):
+def test_archived_deliveries_are_replayed(tmp_path):
     with harness.vendors() as at, harness.router(tmp_path, harness.configure(tmp_path, at)) as router:
         identity = router.receives()["delivery"]
         harness.eventually("it is kept", lambda: identity in router.command("deliveries", "list").stdout)

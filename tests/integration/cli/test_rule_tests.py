@@ -55,7 +55,7 @@ def test_rule_tests_are_selected_by_name(file):
     assert (nothing.returncode, 'no test\'s name contains "hour"' in nothing.stderr) == (2, True)
 
 
-def test_a_folder_without_tests_is_a_usage_error(file):
+def test_folder_without_tests_is_a_usage_error(file):
     done = tried(file, "rules: [{name: r, when: {}, open: []}]")
     assert (done.returncode, "there are no tests in rules" in done.stderr) == (2, True)
 

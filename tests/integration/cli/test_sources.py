@@ -54,7 +54,7 @@ def test_sources_are_listed_with_their_authentication(file):
         assert word in shown
 
 
-def test_a_secret_is_not_listed(file):
+def test_secrets_are_not_listed(file):
     for more in ([], ["--json"]):
         done = run("sources", "list", *more, "--config", str(file), FIRST="hunter2-token", THIRD="ann:hunter2-word")
         assert done.returncode == 0

@@ -71,7 +71,7 @@ def test_without_the_right_secret_a_sample_is_refused(router, kind):
         assert sample_secrets.wrong(kind) not in done.stderr
 
 
-def test_a_bearer_token_serves_every_kind(router):
+def test_bearer_token_works_for_every_kind(router):
     done = sent(router, "azure", "--bearer-env", "WEBHOOK_TOKEN", to="by-token", WEBHOOK_TOKEN=harness.TOKEN)
     assert (done.exit_code, done.stderr) == (0, "")
 
@@ -106,7 +106,7 @@ def test_as_a_process_it_says_the_same(router):
     assert 'incident:  everything{source="open"} (test), ' in done.stdout
 
 
-def test_nobody_there_is_one_sentence():
+def test_unreachable_router_is_one_sentence():
     done = testing.CliRunner().invoke(
         cli.app, ["sources", "send", "json", "--to", f"http://127.0.0.1:{ports.unanswered()}/v1/webhooks/json"]
     )

@@ -66,7 +66,7 @@ def test_archive_lists_newest_first_and_exports_oldest_first(with_redis):
     with_redis(play)
 
 
-def test_what_is_too_old_goes(with_redis):
+def test_old_entries_are_removed(with_redis):
     async def play(connection):
         await connection.xadd(keys.ARCHIVE, {"h": b"old", "b": b""}, id="1-1")
         await processed(connection, packed("new"))
@@ -76,7 +76,7 @@ def test_what_is_too_old_goes(with_redis):
     with_redis(play)
 
 
-def test_what_is_too_much_goes_the_oldest_first(with_redis):
+def test_excess_entries_are_removed_oldest_first(with_redis):
     async def play(connection):
         await processed(connection, *(packed(str(number)) for number in range(500)), body=b"x" * 2000)
         most = 300_000
@@ -100,7 +100,7 @@ def test_archive_shrinks_when_memory_runs_short(with_redis):
     with_redis(play)
 
 
-def test_an_entry_of_another_version_is_passed_over(with_redis):
+def test_entry_of_another_version_is_skipped(with_redis):
     async def play(connection):
         await connection.xadd(keys.ARCHIVE, {"h": b"\xc1", "b": b""})
         await connection.xadd(keys.ARCHIVE, {"x": b"y"})
@@ -110,7 +110,7 @@ def test_an_entry_of_another_version_is_passed_over(with_redis):
     with_redis(play)
 
 
-def test_an_empty_archive_is_empty(with_redis):
+def test_empty_archive_lists_nothing(with_redis):
     async def play(connection):
         assert await kept(connection).newest(5) == []
         assert await kept(connection).trim(0.9) == (0, 0)
@@ -118,7 +118,7 @@ def test_an_empty_archive_is_empty(with_redis):
     with_redis(play)
 
 
-def test_what_nobody_has_acknowledged_stays_in_the_inbox(with_redis):
+def test_unacknowledged_delivery_stays_in_the_inbox(with_redis):
     async def play(connection):
         reader = stream.InboxReader(connection, "w1", archives=True)
         await reader.prepare()

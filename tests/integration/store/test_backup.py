@@ -337,7 +337,7 @@ def test_damaged_backup_file_is_refused(with_redis, two_keys, how):
     with_redis(body)
 
 
-def test_a_process_that_writes_meanwhile_is_noticed(with_redis):
+def test_concurrent_write_is_noticed(with_redis):
     async def body(connection):
         await accepted(connection, "a")
         data = await back_up(connection)
@@ -364,7 +364,7 @@ def server(program, folder, monkeypatch):
 
 @pytest.mark.parametrize("target", PROGRAMS, ids=["Valkey", "Redis"])
 @pytest.mark.parametrize("source", PROGRAMS, ids=["Valkey", "Redis"])
-def test_a_backup_fits_servers_of_another_make(source, target, tmp_path, monkeypatch):
+def test_backup_fits_redis_and_valkey(source, target, tmp_path, monkeypatch):
     async def copied(url):
         connection = client.connect(url)
         async with contextlib.aclosing(connection):

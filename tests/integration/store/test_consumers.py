@@ -15,7 +15,7 @@ async def consumers(connection) -> set[str]:
     return {one["name"].decode() for one in await connection.xinfo_consumers(keys.INBOX, keys.GROUP)}
 
 
-def test_a_worker_that_stops_leaves_no_consumer_behind(with_redis):
+def test_stopped_worker_leaves_no_consumer(with_redis):
     async def body(connection):
         on = workers.WorkerHarness(connection)
         made, _ = worker(on)
@@ -34,7 +34,7 @@ def test_a_worker_that_stops_leaves_no_consumer_behind(with_redis):
     with_redis(body)
 
 
-def test_a_consumer_with_pending_deliveries_is_never_removed(with_redis):
+def test_consumer_with_pending_deliveries_is_kept(with_redis):
     """To remove it would take its deliveries out of the group: accepted alerts would be lost."""
 
     async def body(connection):
@@ -65,7 +65,7 @@ def test_slow_consumer_stays_and_removed_consumer_returns(with_redis):
     with_redis(body)
 
 
-def test_without_an_inbox_there_is_nothing_to_remove(with_redis):
+def test_missing_inbox_has_no_consumers(with_redis):
     async def body(connection):
         assert await inbox.InboxReader(connection, "w1").retire(0) == []
         await connection.xadd(keys.INBOX, {"h": b"", "b": b""})

@@ -217,7 +217,7 @@ def test_lists_and_timers_are_rebuilt_from_the_documents(with_redis, kind, harm)
     playing(with_redis, play)
 
 
-def test_a_sweep_gives_no_timer_to_what_rests(with_redis):
+def test_sweep_sets_no_timer_for_resting_incidents(with_redis):
     async def play(on, _at):
         await opened(on, HURT)
         await on.deliver(

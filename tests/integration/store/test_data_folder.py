@@ -73,14 +73,14 @@ class TestLock:
         with pytest.raises(private_folder.InUseError, match=rf"{data_folder} is in use by process {held.pid}\."):
             private_folder.acquire(data_folder)
 
-    def test_a_killed_process_leaves_the_folder_free(self, process, data_folder):
+    def test_killed_process_releases_the_folder(self, process, data_folder):
         held, _ = process(HOLDER)
         held.kill()
         held.wait()
         with private_folder.locked(data_folder) as lock:
             assert lock.folder == data_folder
 
-    def test_it_is_free_after_its_release(self, data_folder):
+    def test_released_folder_can_be_locked_again(self, data_folder):
         for _ in range(2):
             with private_folder.locked(data_folder):
                 pass
@@ -110,7 +110,7 @@ class TestLock:
         with embedded.running(data_folder) as again, redis.Redis.from_url(again.url) as connection:
             assert connection.ping()
 
-    def test_a_file_system_without_locks_is_refused(self, data_folder, monkeypatch):
+    def test_file_system_without_locks_is_refused(self, data_folder, monkeypatch):
         def unsupported(*_: int) -> None:
             raise OSError(private_folder.errno.ENOLCK, "No locks available")
 
@@ -120,7 +120,7 @@ class TestLock:
 
 
 class TestRights:
-    def test_nobody_else_reads_what_a_server_writes(self, data_folder):
+    def test_server_files_are_private(self, data_folder):
         with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
             connection.set("a", "b")
             connection.bgrewriteaof()
@@ -156,7 +156,7 @@ class TestRun:
         with harness.router(tmp_path, file):
             assert "is in use by process " in run_again(file, "--port", "0", *simulated).stderr
 
-    def test_a_port_that_is_taken_starts_no_server(self, file, tmp_path):
+    def test_port_in_use_starts_no_server(self, file, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             done = run_again(file, "--port", str(taken.getsockname()[1]))
         assert done.returncode == 1

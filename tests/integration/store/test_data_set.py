@@ -189,7 +189,7 @@ def test_second_reading_drops_resolved_and_skips_claimed_items(with_redis):
     with_redis(body)
 
 
-def test_a_destination_is_read_by_one_process(with_redis):
+def test_destination_is_read_by_one_process(with_redis):
     async def body(connection):
         data = known(connection, "a")
         assert await data.begin_reading("page")

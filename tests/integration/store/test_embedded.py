@@ -40,7 +40,7 @@ def gone(url: str) -> bool:
     return False
 
 
-def test_what_it_holds_survives_a_restart(data_folder):
+def test_data_survives_a_restart(data_folder):
     for turn in range(2):
         with embedded.running(data_folder) as server, redis.Redis.from_url(server.url) as connection:
             assert connection.get("kept") == (b"yes" if turn else None)
@@ -67,7 +67,7 @@ def test_embedded_server_is_found_only_while_running(data_folder):
 
 
 @pytest.mark.parametrize("last_word", [signal.SIGKILL, signal.SIGTERM])
-def test_it_ends_with_the_router_however_that_ends(data_folder, last_word):
+def test_server_ends_with_the_router(data_folder, last_word):
     command = [sys.executable, "-c", OWNER, str(data_folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         url = owner.stdout.readline().strip()

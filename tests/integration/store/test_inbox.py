@@ -91,7 +91,7 @@ def test_failed_commit_fails_its_waiters_only(with_redis):
     with_redis(scenario)
 
 
-def test_a_sender_is_told_when_too_many_wait(with_redis, monkeypatch):
+def test_full_queue_refuses_a_delivery(with_redis, monkeypatch):
     monkeypatch.setattr(stream, "MOST_IN_FLIGHT", 2)
 
     async def body(connection):
@@ -127,7 +127,7 @@ def test_missing_store_is_reported_as_unavailable():
     asyncio.run(main())
 
 
-def test_fewer_replicas_than_promised_is_not_acceptance(with_redis):
+def test_too_few_replicas_refuse_a_delivery(with_redis):
     async def body(connection):
         with workers.demanding(connection, 1, 0.01):
             inbox = stream.Inbox(connection)
@@ -150,7 +150,7 @@ def test_cancelled_sender_does_not_cancel_its_group(with_redis):
     with_redis(body)
 
 
-def test_acknowledged_entries_are_gone_and_only_those(with_redis):
+def test_only_acknowledged_entries_are_removed(with_redis):
     async def body(connection):
         reader = await accepted(connection, "a", "b")
         first, second = await reader.read(10, 100)

@@ -39,7 +39,7 @@ def test_unchanged_incidents_are_not_read_again(with_redis):
     with_redis(body)
 
 
-def test_what_another_process_has_changed_is_read_anew(with_redis):
+def test_changes_of_other_processes_are_read(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
         first = await written(store, opened())
@@ -61,7 +61,7 @@ def test_rejected_write_is_not_cached(with_redis):
     with_redis(body)
 
 
-def test_an_incident_that_has_gone_is_not_remembered(with_redis):
+def test_expired_incident_is_not_cached(with_redis):
     async def body(connection):
         store = incidents.Incidents(connection, remembered=100)
         await write(store, opened())

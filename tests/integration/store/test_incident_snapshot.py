@@ -48,7 +48,7 @@ def test_every_incident_is_seen_with_where_it_appears(with_redis):
     playing(with_redis, play)
 
 
-def test_where_there_is_nothing_nothing_is_seen(with_redis):
+def test_empty_store_gives_an_empty_snapshot(with_redis):
     async def play(_on, looking, _clock, _at):
         assert await looking.get() == incident_snapshot.Snapshot({}, {})
 
@@ -100,7 +100,7 @@ def test_own_action_skips_a_reading_under_way(with_redis):
     playing(with_redis, play)
 
 
-def test_what_has_not_changed_is_not_decoded_again(with_redis, monkeypatch):
+def test_unchanged_documents_are_not_decoded_again(with_redis, monkeypatch):
     async def play(on, looking, clock, _at):
         await opened(on, "a", "b")
         before = await looking.get()

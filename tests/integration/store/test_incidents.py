@@ -209,7 +209,7 @@ def test_claim_takes_at_most_its_limit(with_redis):
     with_redis(body)
 
 
-def test_what_the_holder_records_the_next_one_reads(with_redis):
+def test_recorded_publications_are_read_by_next_holder(with_redis):
     async def body(connection):
         store = make(connection)
         await write(connection, opened())

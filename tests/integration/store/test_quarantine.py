@@ -18,7 +18,7 @@ def test_unparsable_body_is_stored_as_received(with_redis):
     with_redis(body)
 
 
-def test_an_empty_quarantine_is_empty(with_redis):
+def test_empty_quarantine_lists_nothing(with_redis):
     async def body(connection):
         assert await quarantine.Quarantine(connection).read() == []
 
@@ -40,7 +40,7 @@ def test_newest_worker_heartbeat_counts(with_redis):
     with_redis(body)
 
 
-def test_a_store_without_a_limit_is_never_full(with_redis):
+def test_store_without_limit_is_never_full(with_redis):
     async def body(connection):
         assert await health.Health(connection).fullness() == 0.0
 

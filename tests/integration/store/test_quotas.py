@@ -47,7 +47,7 @@ def test_urgent_operations_pass_when_updates_wait(with_redis):
     with_redis(body)
 
 
-def test_it_fills_up_again_with_time(with_redis):
+def test_quota_refills_over_time(with_redis):
     async def body(connection):
         quota = quotas.Quota(connection, "account", 375)  # Five a second, and 300 at once.
         while (await quota.admit(LAST)).wait == 0:
@@ -114,7 +114,7 @@ def test_operations_resume_gradually_after_a_pause(with_redis):
     with_redis(body)
 
 
-def test_a_clock_that_steps_back_stops_no_call(with_redis):
+def test_clock_set_back_stops_no_call(with_redis):
     """What the server wrote down an hour ahead of now holds back neither a quota nor anyone after a pause."""
 
     async def body(connection):

@@ -64,7 +64,7 @@ MODULES = (
     test_triage,
 )
 # Those of one server without replicas, and of calls that are faster than a disk.
-ELSEWHERE = {"test_fewer_replicas_than_promised_is_not_acceptance", "test_it_fills_up_again_with_time"}
+NOT_ON_CLUSTERS = {"test_too_few_replicas_refuse_a_delivery", "test_quota_refills_over_time"}
 
 
 def on_one_server(module: ModuleType) -> list:
@@ -72,7 +72,7 @@ def on_one_server(module: ModuleType) -> list:
     tests = [
         test
         for name, test in vars(module).items()
-        if name.startswith("test_") and callable(test) and name not in ELSEWHERE
+        if name.startswith("test_") and callable(test) and name not in NOT_ON_CLUSTERS
     ]
     return [
         pytest.param(test, id=f"{module.__name__.rpartition('.')[2]}:{test.__name__}")
@@ -193,14 +193,14 @@ def test_too_few_inbox_replicas_refuse_a_delivery(with_cluster):
     with_cluster(play)
 
 
-def test_an_address_that_no_cluster_has_is_refused():
+def test_database_number_is_refused_for_a_cluster():
     with pytest.raises(errors.Unavailable, match="'db' must be 0"):
         client.connect(connection_settings.Server("redis://127.0.0.1/1", cluster=True))
     with pytest.raises(errors.Unavailable, match="not supported in cluster mode"):
         client.connect(connection_settings.Server("unix:///tmp/valkey.sock", cluster=True))
 
 
-def test_a_cluster_that_is_not_there_is_said():
+def test_missing_cluster_is_reported():
     async def main():
         connection = client.connect(connection_settings.Server("redis://127.0.0.1:1", cluster=True))
         async with contextlib.aclosing(connection):
@@ -238,7 +238,7 @@ def test_confirmed_lease_is_granted_and_usable(with_cluster):
     with_cluster(play)
 
 
-def test_what_moves_to_another_server_is_found_there(with_cluster, cluster):
+def test_moved_slot_is_found_on_new_server(with_cluster, cluster):
     async def play(connection):
         with workers.demanding(connection, 1, 5.0):
             inbox = stream.Inbox(connection)

@@ -51,7 +51,7 @@ def test_sentinels_and_servers_have_passwords_of_their_own(guarded):
     ask(of(guarded), lambda asked: asked.ping())
 
 
-def test_a_backup_is_made_and_restored_through_sentinels(guarded):
+def test_backup_and_restore_work_through_sentinel(guarded):
     async def body(asked):
         connection = asked._connection
         await connection.hset(keys.incident("down"), mapping={"v": 1, "d": b"d"})
@@ -69,7 +69,7 @@ def test_wrong_password_error_names_the_server(guarded):
         ask(of(guarded, url="redis://:wrong@"), lambda asked: asked.ping())
 
 
-def test_a_service_that_no_sentinel_knows_is_named(guarded):
+def test_unknown_sentinel_service_is_named(guarded):
     with pytest.raises(errors.Unavailable, match="No master found for 'other'"):
         ask(of(guarded, service="other"), lambda asked: asked.ping())
 

@@ -29,7 +29,7 @@ def test_server_of_configured_authority_is_trusted(valkey, files):
         ping(connection_settings.Server(f"rediss://127.0.0.1:{port}", connection_settings.Tls(ca=files.ca)))
 
 
-def test_a_server_of_another_authority_is_not(valkey, files, tmp_path):
+def test_server_of_other_authority_is_refused(valkey, files, tmp_path):
     other = tls.issue(tmp_path / "other")
     with tls.proxy(files, valkey.socket) as port:
         with pytest.raises(errors.Unavailable, match="certificate verify failed"):
@@ -53,7 +53,7 @@ def test_tls_files_without_tls_are_refused(files):
         client.connect(connection_settings.Server("redis://127.0.0.1:1", connection_settings.Tls(ca=files.ca)))
 
 
-def test_a_file_that_is_not_there_is_said(valkey, files, tmp_path):
+def test_missing_tls_file_is_reported(valkey, files, tmp_path):
     with tls.proxy(files, valkey.socket) as port, pytest.raises(errors.Unavailable, match="No such file"):
         ping(
             connection_settings.Server(
@@ -62,7 +62,7 @@ def test_a_file_that_is_not_there_is_said(valkey, files, tmp_path):
         )
 
 
-def test_an_address_of_no_known_kind_is_said():
+def test_unknown_address_scheme_is_refused():
     with pytest.raises(errors.Unavailable, match="address of Redis cannot be used"):
         client.connect("http://127.0.0.1")
 

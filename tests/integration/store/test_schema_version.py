@@ -133,7 +133,7 @@ def test_worker_drains_and_exits_on_newer_data(with_redis):
     with_redis(body)
 
 
-def test_a_worker_reads_nothing_of_newer_data(with_redis):
+def test_worker_reads_no_newer_data(with_redis):
     async def body(connection):
         on = workers.WorkerHarness(connection)
         await on.deliver(workers.firing())

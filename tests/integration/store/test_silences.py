@@ -200,7 +200,7 @@ def test_unreadable_silence_is_skipped_and_counted(with_redis):
     with_redis(lambda connection: serving.ask(lambda http: importing(http, connection)))
 
 
-def test_an_answer_that_is_none_is_a_failure():
+def test_invalid_answer_fails_the_import():
     serving = Serving()
     serving.answer = (401, {"message": "no"})
 

@@ -90,7 +90,7 @@ def test_rising_severity_moves_up_in_queue(with_redis):
     with_redis(body)
 
 
-def test_who_leaves_waits_no_more(with_redis):
+def test_removed_incident_leaves_the_queue(with_redis):
     async def body(connection):
         at = storm_queue.StormQueue(connection, publishing_state.Limit(1, HOUR))
         await one_by_one(at, [1, 2, 3])

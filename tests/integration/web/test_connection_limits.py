@@ -180,7 +180,7 @@ async def asked(connection: Connected) -> bytes:
     return b""
 
 
-def test_a_new_connection_replaces_the_one_idle_longest(redis_url):
+def test_new_connection_replaces_the_longest_idle_one(redis_url):
     async def body(port: int, _: httpx.AsyncClient, __: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             kept = await connected(stack, port, b"")
@@ -197,7 +197,9 @@ def test_a_new_connection_replaces_the_one_idle_longest(redis_url):
     run(redis_url, body, max_connections=3)
 
 
-def test_a_thousand_idle_connections_keep_no_sender_out(redis_url):
+def test_idle_connections_keep_no_sender_out(redis_url):
+    """There are a thousand."""
+
     async def body(port: int, http: httpx.AsyncClient, connection: Any) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(1000):

@@ -108,7 +108,7 @@ def test_webhook_server_stays_ready_without_earlier_probe(with_scene):
     with_scene(body)
 
 
-def test_a_worker_without_a_heartbeat_is_not_ready(with_scene):
+def test_worker_without_heartbeat_is_not_ready(with_scene):
     async def body(scene):
         await scene.start()
         await health.Health(scene.connection).record_heartbeat("w1", parts.clock() - 16_000_000)

@@ -129,7 +129,7 @@ def test_unreadable_deliveries_are_reported_like_other_failures(tmp_path, said, 
     assert reporting._wanted(settings.load(file, {"KEY": "k"})).of_unreadable == expected
 
 
-def test_an_unknown_destination_for_unreadable_deliveries_is_refused(tmp_path):
+def test_unknown_report_destination_is_refused(tmp_path):
     file = tmp_path / "router.yaml"
     file.write_text(
         "self_report: {unreadable: {destinations: [on-cal]}}\n"

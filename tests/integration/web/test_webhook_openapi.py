@@ -154,7 +154,7 @@ def test_every_other_path_answers_as_documented(redis_url):
         assert paths == ["/api/v2/alerts", "/-/healthy", "/healthz", "/readyz", "/metrics"]  # Its own it leaves out.
 
 
-def test_the_document_lists_every_path_that_there_is():
+def test_openapi_document_lists_every_path():
     door = webhooks.Door({}, lambda *_: decision.Decision(), inbox=None, quarantine=None, clock=int, randomness=None)
     there = {route.path for route in app.create(door, checks={}).routes}
     described = set(openapi.document()["paths"])

@@ -134,7 +134,7 @@ def test_open_with_expired_key_is_searched_first(play, kind):
 
 
 @each_kind
-def test_a_redirect_of_a_proxy_is_no_answer(play, kind):
+def test_redirect_of_proxy_is_no_answer(play, kind):
     async def body(scene):
         scene.fault("redirect", count=2)
         await scene.fires()
@@ -145,7 +145,7 @@ def test_a_redirect_of_a_proxy_is_no_answer(play, kind):
 
 
 @pytest.mark.parametrize("kind", ["incident-io", "incident-io-status-page"])
-def test_a_redriven_open_keeps_its_idempotency_key(play, kind):
+def test_redriven_open_keeps_its_idempotency_key(play, kind):
     async def body(scene):
         scene.fault("refuse-field", field="name")
         await scene.fires()

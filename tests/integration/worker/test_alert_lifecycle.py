@@ -34,7 +34,7 @@ def test_folded_delivery_leaves_the_inbox(with_redis):
     workers.run(with_redis, play, vendor.on_call(vendor.Vendor()))
 
 
-def test_a_storm_of_repeats_calls_nobody(with_redis):
+def test_repeated_alerts_make_no_call(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -75,7 +75,7 @@ def test_alert_resolved_before_reconciling_opens_nothing(with_redis):
     workers.run(with_redis, play, vendor.on_call(at))
 
 
-def test_a_higher_severity_updates_the_open_incident_once(with_redis):
+def test_higher_severity_updates_incident_once(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

@@ -37,7 +37,7 @@ def test_queued_incidents_open_once_there_is_room(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_the_most_severe_opens_first(with_redis):
+def test_most_severe_queued_incident_opens_first(with_redis):
     async def play(scene):
         await scene.fires("a", "b")
         await scene.fires("c", "d", level=MINOR)
@@ -60,7 +60,7 @@ def test_queued_incident_moves_up_with_its_severity(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_what_is_over_before_its_turn_never_opens(with_redis):
+def test_incident_resolved_while_queued_never_opens(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c", "d")
         await scene.fires("c", resolved=True)
@@ -143,7 +143,7 @@ async def _approve(scene: alert_storms.StormHarness, name: str) -> None:
     await scene.on.turn()
 
 
-def test_the_router_s_own_reports_never_wait(with_redis):
+def test_self_reports_are_never_queued(with_redis):
     async def play(scene):
         await scene.fires("a", "b", "c")
         told = reports.GUARD.alert("firing", 1, 2, "too many")

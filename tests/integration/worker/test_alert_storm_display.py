@@ -84,7 +84,7 @@ def test_queued_post_is_not_in_reviews(play):
     play(body)
 
 
-def test_the_command_says_so_too(play, capsys):
+def test_command_shows_that_incident_is_queued(play, capsys):
     async def body(at):
         held = await _held(at, await at.as_("viewer"))
         one = await at.parts.ask.incident(consoles.key(held))

@@ -78,7 +78,7 @@ def test_second_storm_opens_a_new_incident(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_what_is_told_already_is_not_written_again(with_redis):
+def test_unchanged_storm_report_is_not_rewritten(with_redis):
     async def play(scene):
         parent = Parent(scene, "on-call")
         await scene.fires("a", "b", "c")
@@ -93,7 +93,7 @@ def test_what_is_told_already_is_not_written_again(with_redis):
     alert_storms.run(with_redis, play)
 
 
-def test_who_has_room_is_called_every_second(with_redis):
+def test_queue_is_checked_every_second(with_redis):
     async def play(scene):
         parent = Parent(scene)
         await scene.fires("a", "b", "c")

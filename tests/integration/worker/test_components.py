@@ -54,7 +54,7 @@ def test_last_of_two_resolutions_restores_component(with_redis):
         ([("a", "no status"), ("a", "degraded_performance")], {"a": "degraded_performance"}),
     ],
 )
-def test_the_worst_counts(said, worst):
+def test_worst_component_status_counts(said, worst):
     assert statuses.worst(said) == worst
 
 
@@ -65,7 +65,7 @@ def test_component_shows_its_worst_status():
     assert statuses.with_others(own, others) == {"a": "major_outage", "b": "major_outage"}
 
 
-def test_each_operation_knows_what_the_other_incidents_say(with_redis):
+def test_operations_include_component_statuses_of_other_incidents(with_redis):
     page = vendor.Vendor()
 
     async def play(on):

@@ -160,7 +160,7 @@ def test_corrected_update_status_resolves_nothing(with_redis, simulator):
     playing(with_redis, simulator, play)
 
 
-def test_nothing_is_corrected_while_frozen(with_redis, simulator):
+def test_frozen_pages_delay_corrections(with_redis, simulator):
     async def play(desk):
         await desk.on.pages._publishing.freeze("ada", desk.on.redis_time(), "")
         await desk.corrects("Payments may fail.")

@@ -104,7 +104,7 @@ def test_dead_delivery_is_redriven_whole(with_redis, configured):
     workers.run(with_redis, play)
 
 
-def test_what_is_gone_is_not_tried_again(with_redis):
+def test_deleted_dead_letter_is_not_redriven(with_redis):
     async def body(connection):
         assert not await dead_deliveries.DeadDeliveries(connection).redrive("1-1")
 

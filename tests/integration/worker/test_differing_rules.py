@@ -159,7 +159,7 @@ def test_new_episode_follows_edited_rules(rollouts):
     rollouts(play, range(1))
 
 
-def test_a_batch_with_both_decisions_makes_one_incident(rollouts):
+def test_batch_with_both_decisions_makes_one_incident(rollouts):
     async def play(at):
         for key in KEYS[:2]:
             await at.plain.deliver_decided(workers.firing(), decided(key))

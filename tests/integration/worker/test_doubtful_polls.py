@@ -42,7 +42,7 @@ def started_at(moment):
         (lambda: started_at(alertmanagers.START), "partial"),
     ],
 )
-def test_an_answer_that_is_not_whole_ends_nothing(playing, fails, result):
+def test_incomplete_poll_resolves_nothing(playing, fails, result):
     async def play(scene):
         await scene.webhook(workers.firing(starts_at=alertmanagers.BEGAN))
         scene.there.fails = fails() if callable(fails) else fails
@@ -67,7 +67,7 @@ def test_restarted_alertmanager_can_open_but_not_resolve(playing):
     playing(play)
 
 
-def test_an_alertmanager_without_a_cluster_is_believed(playing):
+def test_alertmanager_without_cluster_is_trusted(playing):
     async def play(scene):
         scene.there.status["cluster"] = {"status": "disabled"}
         assert await scene.poll() == ["whole"]
@@ -115,7 +115,7 @@ def test_internal_error_ends_only_the_poll(playing):
     playing(play)
 
 
-def test_a_memory_that_cannot_be_read_begins_anew(playing):
+def test_unreadable_poll_state_is_replaced(playing):
     async def play(scene):
         await scene.on.connection.set(keys.memory("am"), b"\xc1")
         assert await scene.poll() == ["whole"]

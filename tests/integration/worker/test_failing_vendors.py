@@ -89,7 +89,7 @@ def test_lost_open_is_repeated_when_that_is_certain(with_redis):
     workers.run(with_redis, play, place(at))
 
 
-def test_an_unanswered_resolution_is_brought_to_its_end(with_redis):
+def test_unanswered_resolution_is_completed(with_redis):
     at = vendor.Vendor()
 
     async def play(on):

@@ -66,7 +66,7 @@ def test_reference_of_the_incident_is_not_kept(with_redis, simulator):
 
 
 @pytest.mark.parametrize("kept", ALL)
-def test_what_is_not_kept_is_the_rule_s(with_redis, drafted, kept):
+def test_other_fields_come_from_the_rule(with_redis, drafted, kept):
     async def play(desk):
         await desk.on.until(lambda: desk.post.published_at)
         sent = published(drafted)

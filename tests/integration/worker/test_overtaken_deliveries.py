@@ -71,7 +71,7 @@ async def is_closed(on) -> bool:
     return (await on.incident()).status == "closed"
 
 
-def test_a_later_delivery_that_waits_delays_no_end(with_redis):
+def test_later_pending_delivery_delays_no_end(with_redis):
     async def play(on):
         await on.deliver(workers.firing("b"))
         await on.fold()

@@ -100,7 +100,7 @@ def test_incidents_of_one_page_share_its_budget(with_redis):
     workers.run(with_redis, play, vendor.place("page", page, public=True), limits=limits(1))
 
 
-def test_an_update_that_failed_is_counted_once(with_redis):
+def test_failed_update_is_counted_once(with_redis):
     page = vendor.Vendor()
 
     async def play(on):
@@ -125,7 +125,7 @@ def test_only_customers_pages_are_counted(with_redis, public):
     workers.run(with_redis, play, vendor.place("page", page, public=public), limits=limits(1))
 
 
-def test_a_person_s_word_is_not_kept_back(with_redis):
+def test_approved_update_ignores_the_budget(with_redis):
     async def body(connection):
         at = workers.WorkerHarness(connection, limits=limits(1)).pages
         from_rule = publication.Content(LEVELS[1], {"title": "t"})

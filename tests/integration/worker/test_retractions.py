@@ -150,7 +150,7 @@ def test_retracted_post_goes_and_stays_away(with_redis, at, kind):
     playing(with_redis, at, kind, play)
 
 
-def test_operator_words_end_what_cannot_be_taken_down(with_redis, at):
+def test_retract_message_resolves_undeletable_post(with_redis, at):
     async def play(page):
         await page.fires()
         await page.retracts("We were wrong. Checkout works.")
@@ -192,7 +192,7 @@ def test_post_that_awaits_review_is_dismissed(with_redis, at, kind):
 
 @each_kind
 @pytest.mark.parametrize("created", [True, False])
-def test_what_an_unanswered_publishing_created_is_taken_down(with_redis, at, kind, created):
+def test_post_of_unanswered_publish_is_taken_down(with_redis, at, kind, created):
     """The open isn't repeated to learn what became of it: that would show customers what is false."""
 
     async def play(page):

@@ -46,7 +46,7 @@ def playing(with_redis, play, **more) -> vendor.Vendor:
     return page
 
 
-def test_what_is_approved_is_shown_and_counted(with_redis):
+def test_approved_post_is_shown_and_counted(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed())
         await scene.on.turn()
@@ -172,7 +172,7 @@ def test_review_deadline_publishes_and_says_so(with_redis):
     playing(with_redis, play)
 
 
-def test_a_deadline_dismisses_where_the_rule_says_that(with_redis):
+def test_review_deadline_can_dismiss(with_redis):
     async def play(scene, page):
         await scene.on.deliver(workers.firing(), response=reviewed(deadline=50_000, at_deadline="dismiss"))
         await scene.on.turn()

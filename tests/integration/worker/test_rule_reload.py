@@ -56,7 +56,7 @@ def names(ruleset) -> list[str]:
     return [rule.name for rule in ruleset.rules]
 
 
-def test_a_changed_file_comes_into_force(rules_folder):
+def test_changed_file_is_reloaded(rules_folder):
     async def play(rules, changed, _hangup, until):
         before = reloads("loaded")
         (rules_folder / "a.yaml").write_text(RULE.format("second"))
@@ -129,7 +129,7 @@ def test_missing_folder_is_refused_until_it_returns(rules_folder):
     followed(rules_folder, play)
 
 
-def test_the_first_rules_have_to_be_right(rules_folder):
+def test_first_rules_must_be_valid(rules_folder):
     (rules_folder / "a.yaml").write_text("rules: 5")
     with pytest.raises(load.Refused):
         reload.Rules(rules_folder, conftest.DESTINATIONS, changed=lambda _: None)

@@ -135,7 +135,7 @@ def test_failing_account_does_not_report_itself(with_redis):
     with_redis(body)
 
 
-def test_the_report_fits_what_each_kind_opens():
+def test_report_is_valid_for_every_destination_kind():
     scene = own.Own(
         own.Wanted(("on-call", "devhelm")), PLACES, circuit_breaker.CircuitBreakers(random.Random(1)),
         store=None, inbox=None, publishing=None, storms=None, randomness=random.Random(1),

@@ -70,7 +70,7 @@ def test_alerts_without_deliveries_are_reported_as_unchecked(play):
     play(body)
 
 
-def test_an_expired_silence_counts_nothing(play):
+def test_expired_silence_matches_nothing(play):
     async def body(at):
         await at.deliver(consoles.firing())
         client = await at.as_("responder")

@@ -129,7 +129,7 @@ def test_own_interrupted_incident_resumes_before_lease_expiry(
     running(with_redis, play, vendor.on_call(at))
 
 
-def test_what_another_worker_left_unfinished_is_taken_over(with_redis):
+def test_unfinished_work_of_another_worker_is_claimed(with_redis):
     at = vendor.Vendor()
 
     async def play(on):
@@ -241,7 +241,7 @@ def test_running_operations_finish_before_shutdown(with_redis):
     with_redis(body)
 
 
-def test_a_worker_drains_within_its_time_whatever_hangs(with_redis):
+def test_worker_drains_in_time_despite_hanging_calls(with_redis):
     """A vendor and an Alertmanager that never answer must not keep a worker beyond the grace period of its pod."""
 
     class Hanging(vendor.Vendor):

@@ -90,7 +90,7 @@ def test_delivery_is_one_trace_to_vendor_answer(traced):
     traced(play)
 
 
-def test_the_sender_s_trace_goes_on(traced):
+def test_trace_of_sender_continues(traced):
     async def play(one):
         await one.receives()
         await one.on.turn()
@@ -173,7 +173,7 @@ def test_failed_call_and_retry_are_separate_spans(traced):
     traced(play, at)
 
 
-def test_a_stranger_makes_no_span(traced):
+def test_unauthenticated_request_makes_no_span(traced):
     async def play(one):
         assert await one.receives(token="guessed") == 401
         assert one.spans() == []
@@ -197,7 +197,7 @@ def test_spans_have_ids_but_no_sender_text(traced):
     traced(play)
 
 
-def test_where_traces_are_off_nothing_is_carried(traced):
+def test_disabled_tracing_stores_no_trace(traced):
     async def play(one):
         await one.receives()
         ((_, fields),) = await one.on.connection.xrange(keys.INBOX)
@@ -228,12 +228,12 @@ def test_delivery_without_trace_field_is_read():
     assert codec.unpack_delivery(before) == codec.unpack_delivery(now)
 
 
-def test_an_empty_trace_costs_a_delivery_one_byte():
+def test_empty_trace_costs_one_byte():
     now = codec.pack_delivery(codec.deliveries.pack("d1", "am", 1, []))
     assert len(now) - len(msgspec.msgpack.encode(msgspec.msgpack.decode(now)[:-1])) == 1
 
 
-def test_what_is_off_does_nothing():
+def test_disabled_tracing_does_nothing():
     with tracing.OFF.span("webhook", "server", parent=SENDER, source="any") as span:
         span.tell(delivery="d1")
         span.failed("Permanent")
@@ -243,7 +243,7 @@ def test_what_is_off_does_nothing():
 
 
 @pytest.mark.parametrize(("traceparent", "found"), [(SENDER, TRACE), ("", ""), ("nonsense", "")])
-def test_the_trace_of_a_traceparent(traceparent, found):
+def test_traceparent_names_the_trace(traceparent, found):
     assert tracing.trace_id(traceparent) == found
 
 

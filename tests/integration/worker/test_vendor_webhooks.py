@@ -198,7 +198,7 @@ def test_unrelated_webhook_is_accepted_and_ignored(with_redis, at_once, body, ou
     playing(with_redis, play)
 
 
-def test_what_is_over_is_not_looked_at(with_redis, at_once):
+def test_webhook_about_resolved_incident_reads_nothing(with_redis, at_once):
     async def play(told):
         await told.on.deliver(workers.resolved())
         await told.on.turn()
