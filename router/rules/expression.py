@@ -3,9 +3,9 @@
 Google's implementation evaluates it; see https://cel.dev for the language.
 """
 
+import functools
 import re
-
-from cel_expr_python import cel
+from typing import Any
 
 from router.domain import alert as alerts
 from router.domain import patterns
@@ -20,9 +20,6 @@ VARIABLES = {
 }
 """What an expression sees, with the types in CEL's words."""
 
-_TEXTS = cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
-_TYPES = {"string": cel.Type.STRING, "map(string, string)": _TEXTS}
-_ENVIRONMENT = cel.NewEnv(variables={name: _TYPES[kind] for name, kind in VARIABLES.items()})
 _FUNCTIONS = ("size", "has", "matches", "startsWith", "endsWith", "contains", "all", "exists", "exists_one", "int")
 MOST_CHARACTERS = 10_000
 MOST_MACROS = 8
@@ -33,6 +30,17 @@ _LITERAL = patterns.compile(r"""\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'""")
 _MACRO = patterns.compile(r"\.\s*(?:map|filter|all|exists|exists_one|existsOne|transform\w*)\s*\(")
 _COMPLAINT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'.*")
+
+
+@functools.cache
+def _environment() -> Any:
+    """Return the environment in which expressions are compiled."""
+    # Few rules have an expression, and importing CEL takes 0.3 s: commands such as `check` start without it.
+    from cel_expr_python import cel
+
+    texts = cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
+    types = {"string": cel.Type.STRING, "map(string, string)": texts}
+    return cel.NewEnv(variables={name: types[kind] for name, kind in VARIABLES.items()})
 
 
 class Unreadable(Exception):
@@ -55,13 +63,13 @@ class Expression:
         self.text = text
         _check_cost(text)
         try:
-            self._compiled = _ENVIRONMENT.compile(text)
+            self._compiled = _environment().compile(text)
         except (MemoryError, RecursionError) as error:
             raise Unreadable("the expression is too deep") from error
         except RuntimeError as error:  # The library raises nothing more telling.
             raise _unreadable(str(error), text) from error
         kind = self._compiled.return_type()
-        if kind != cel.Type.BOOL:
+        if kind.name() != "BOOL":
             raise Unreadable(f"the expression is a {kind.name().lower()}; it has to be true or false")
 
     def __eq__(self, other: object) -> bool:
