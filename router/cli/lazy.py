@@ -1,0 +1,89 @@
+"""Imports a command's module when the command is run, so that ``--help`` and completion start without all the others.
+
+A module of a command imports the settings, the store, and vendors' clients: more than a second of processor time
+together.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import typer
+from typer import core
+from typer import main as typer_main
+
+
+class Entry(NamedTuple):
+    """A command or a group of commands: its module in this package, the function or ``Typer`` in it, and its help."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+class Commands(Mapping[str, Any]):
+    """The commands by name, each imported when it is first looked up."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self._entries = entries
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, self._entries[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _load(name: str, entry: Entry) -> Any:
+    from router.cli import contracts
+
+    target = getattr(importlib.import_module(f"router.cli.{entry.module}"), entry.attribute)
+    app = typer.Typer()
+    if isinstance(target, typer.Typer):
+        app.add_typer(target, name=name)
+    else:
+        app.command(name)(target)
+    app.callback()(lambda: None)  # With a callback, Typer makes a group even of one command.
+    contracts.apply(app)
+    return typer_main.get_group(app).commands[name]
+
+
+def group(entries: Mapping[str, Entry]) -> type[core.TyperGroup]:
+    """Return the class of a group with these commands."""
+
+    class Group(core.TyperGroup):
+        _is_listing = False
+
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            self.commands: Any = Commands(entries)
+
+        def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+            return list(entries)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if self._is_listing:
+                return core.TyperCommand(cmd_name, help=entries[cmd_name].summary)
+            return super().get_command(ctx, cmd_name)
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            self._is_listing = True
+            try:
+                super().format_help(ctx, formatter)
+            finally:
+                self._is_listing = False
+
+        def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+            self._is_listing = True
+            try:
+                return super().shell_complete(ctx, incomplete)
+            finally:
+                self._is_listing = False
+
+    return Group
